@@ -1,0 +1,3 @@
+module github.com/cloudlease/leader
+
+go 1.26

@@ -1,0 +1,190 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"time"
+
+	"github.com/cloudlease/leader/internal/host"
+)
+
+// NewManager returns the Manager that keeps its leases in the cells of a store: one record per lease.
+//
+// Absent conflicts and faults, Acquire of a held lease is one Load; of a free one, one Load and one Swap; Renew is one
+// Swap, Release one Swap, Inspect one Load (R7).
+//
+// The manager remembers what it has seen of each lease, and a lease that its holder has left behind is free for it
+// only once it has watched it for the lease's length, if the store supplies no Age (R1). So keep the manager as long as
+// the process campaigns.
+func NewManager(store Store) Manager {
+	return &manager{store: store, place: placeOf(store)}
+}
+
+type manager struct {
+	store Store
+	place string // the store's name in errors
+	watch watch
+}
+
+func placeOf(store Store) string {
+	if s, ok := store.(fmt.Stringer); ok {
+		return s.String()
+	}
+	return fmt.Sprintf("%T", store)
+}
+
+// String names the store.
+func (m *manager) String() string { return m.place }
+
+// cell is a record as an answer showed it.
+type cell struct {
+	record
+	version Version
+	idle    time.Duration // the record has surely stood for so long
+	ghost   bool          // it is the late work of a failed acquisition of this manager's own
+}
+
+func (c cell) missing() bool { return c.version == "" }
+
+// state is R1: no client's wall clock decides. A lease can be taken if (a) it is released, or was never taken; (b) this
+// manager has watched the version for the record's full length by its own monotonic clock; (c) the store's clock
+// proves the same. The idle time is the longer of what (b) and (c) say. And nobody holds what is a failed acquisition's
+// late work (R6).
+func (c cell) state() State {
+	switch {
+	case c.missing() || c.Released:
+		return Free
+	case c.ghost || c.idle >= time.Duration(c.Length):
+		return Expired
+	}
+	return Held
+}
+
+func (c cell) info(name string) Info {
+	info := Info{Name: name, State: c.state()}
+	if c.missing() {
+		return info
+	}
+	info.Holder, info.ID, info.Token = c.Holder, c.ID, c.Token
+	info.Length, info.Attributes, info.Version = time.Duration(c.Length), maps.Clone(c.Attributes), c.version
+	info.Acquired, info.Renewed, info.Age = c.Acquired, c.Renewed, c.idle
+	if info.State == Held {
+		info.RetryAfter = info.Length - c.idle
+	}
+	return info
+}
+
+func (m *manager) load(ctx context.Context, name string) (cell, error) {
+	snapshot, err := m.store.Load(ctx, name)
+	if err != nil {
+		return cell{}, err
+	}
+	return m.read(ctx, name, snapshot)
+}
+
+// read makes sense of a snapshot, and remembers when it was first seen: counted from after the answer (R1).
+func (m *manager) read(ctx context.Context, name string, snapshot Snapshot) (cell, error) {
+	now := host.From(ctx).Read().Mono
+	if snapshot.Version == "" {
+		m.watch.free(name, "")
+		return cell{}, nil
+	}
+	r, err := decode(snapshot.Data)
+	if err != nil {
+		return cell{}, fmt.Errorf("%w; it is left as it is: repair or remove it by hand", err)
+	}
+	c := cell{record: r, version: snapshot.Version}
+	if r.Released {
+		m.watch.free(name, c.version)
+	} else {
+		c.idle, c.ghost = m.watch.saw(name, c.version, r.ID, now, snapshot.Age)
+	}
+	return c, nil
+}
+
+// swap writes the record, with a new nonce. That it was written counts as seen, from after the answer (R1).
+func (m *manager) swap(ctx context.Context, name string, old Version, r *record) (Version, error) {
+	h := host.From(ctx)
+	r.Format, r.Nonce = recordFormat, randomText(h)
+	version, err := m.store.Swap(ctx, name, old, r.encode())
+	switch {
+	case err != nil:
+		return "", err
+	case r.Released:
+		m.watch.free(name, version)
+	default:
+		m.watch.wrote(name, version, h.Read().Mono)
+	}
+	return version, nil
+}
+
+func (m *manager) Limits() Limits {
+	if l, ok := m.store.(Limiter); ok {
+		return l.Limits()
+	}
+	return Limits{}
+}
+
+func (m *manager) Close() error {
+	if c, ok := m.store.(Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
+
+func (m *manager) Inspect(ctx context.Context, name string) (Info, error) {
+	if err := CheckName(name); err != nil {
+		return Info{}, m.explain("inspect", name, err)
+	}
+	seen, err := m.load(ctx, name)
+	if err != nil {
+		return Info{}, m.explain("inspect", name, err)
+	}
+	return seen.info(name), nil
+}
+
+func (m *manager) List(ctx context.Context, prefix string) iter.Seq2[Info, error] {
+	return func(yield func(Info, error) bool) {
+		lister, ok := m.store.(Lister)
+		if !ok {
+			yield(Info{}, fmt.Errorf("%s: list leases: %w", m.place, errors.ErrUnsupported))
+			return
+		}
+		for c, err := range lister.List(ctx, prefix) {
+			if err != nil {
+				yield(Info{}, fmt.Errorf("%s: list leases %q: %w", m.place, prefix, err))
+				return
+			}
+			if !yield(m.listed(ctx, c), nil) {
+				return
+			}
+		}
+	}
+}
+
+func (m *manager) listed(ctx context.Context, c Cell) Info {
+	err := c.Err
+	if err == nil {
+		var seen cell
+		if seen, err = m.read(ctx, c.Name, c.Snapshot); err == nil {
+			return seen.info(c.Name)
+		}
+	}
+	return Info{Name: c.Name, Err: m.explain("list", c.Name, err)}
+}
+
+// explain says what was tried, on what. What a HeldError or a LostError says is enough.
+func (m *manager) explain(op, name string, err error) error {
+	if err == nil || errors.Is(err, ErrHeld) || errors.Is(err, ErrLost) {
+		return err
+	}
+	return fmt.Errorf("%s: %s lease %q: %w", m.place, op, name, err)
+}
+
+// randomText returns 128 random bits.
+func randomText(h host.Host) string {
+	return fmt.Sprintf("%016x%016x", h.Uint64(), h.Uint64())
+}

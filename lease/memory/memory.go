@@ -1,0 +1,131 @@
+// Package memory keeps leases in the memory of one process: for tests, examples and the goroutines of one program. It
+// is what a leader uses if it is given nothing else, and elects nobody across processes.
+//
+// Its URL is mem: (each Open makes a new, empty place).
+package memory
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/cloudlease/leader/internal/storeurl"
+	"github.com/cloudlease/leader/lease"
+)
+
+func init() {
+	lease.Register("mem", func(_ context.Context, u *url.URL) (lease.Manager, error) {
+		if u.Host != "" || u.Path != "" || u.Opaque != "" {
+			return nil, fmt.Errorf("%w: store URL %q: memory has no places to name: use mem:", lease.ErrMisconfigured, u.Redacted())
+		}
+		if _, err := storeurl.Query(u); err != nil {
+			return nil, err
+		}
+		return New(), nil
+	})
+}
+
+// Manager keeps leases in memory. Make one with New; share it among the leaders that are to elect one of themselves.
+type Manager struct {
+	protocol lease.Manager
+
+	mu       sync.Mutex // over each call: with AssignLeader, a call is more than one step of the protocol
+	assigned map[string]assignment
+}
+
+// assignment says who alone may hold a lease, and what keeps it for that holder until it asks.
+type assignment struct {
+	holder string
+	kept   *lease.Lease
+}
+
+// New returns a Manager without leases.
+func New() *Manager {
+	return &Manager{protocol: lease.NewManager(NewStore()), assigned: map[string]assignment{}}
+}
+
+// Unwrap returns the manager that keeps the leases.
+func (m *Manager) Unwrap() lease.Manager { return m.protocol }
+
+// AssignLeader makes holder the only one who can have the lease, so that a test decides who leads: whoever else holds
+// it loses it now, and everybody else finds it lost or held from now on. The holder gets it when it next asks. An empty
+// holder lifts the assignment. A name or holder that no lease can have changes nothing.
+//
+// It is a force from outside, as if somebody had changed the record by hand: a term that is running hears of it at its
+// next renewal, and its Check is nil until then.
+func (m *Manager) AssignLeader(name, holder string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	ctx := context.Background()
+	if before := m.assigned[name]; before.kept != nil {
+		_ = m.protocol.Release(ctx, *before.kept)
+	}
+	delete(m.assigned, name)
+	if holder == "" {
+		return
+	}
+	info, err := lease.Inspect(ctx, m.protocol, name)
+	if err != nil || lease.CheckName(holder) != nil {
+		return
+	}
+	next := assignment{holder: holder}
+	if info.State != lease.Held || info.Holder != holder {
+		if info.State == lease.Held {
+			_ = m.protocol.Release(ctx, lease.Lease{
+				Name: name, Holder: info.Holder, ID: info.ID, Token: info.Token, Length: info.Length, Version: info.Version,
+			})
+		}
+		if kept, err := m.protocol.Acquire(ctx, lease.Request{Name: name, Holder: holder, Length: forever}); err == nil {
+			next.kept = &kept
+		}
+	}
+	m.assigned[name] = next
+}
+
+// forever is longer than any process runs.
+const forever = 100 * 365 * 24 * time.Hour
+
+// Acquire implements lease.Manager.
+func (m *Manager) Acquire(ctx context.Context, req lease.Request) (lease.Lease, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a, ok := m.assigned[req.Name]
+	if ok && a.holder != req.Holder {
+		return lease.Lease{}, &lease.HeldError{Info: m.shown(ctx, req.Name, a)}
+	}
+	if a.kept != nil {
+		if err := m.protocol.Release(ctx, *a.kept); err != nil {
+			return lease.Lease{}, err
+		}
+		m.assigned[req.Name] = assignment{holder: a.holder}
+	}
+	return m.protocol.Acquire(ctx, req)
+}
+
+// Renew implements lease.Manager.
+func (m *Manager) Renew(ctx context.Context, held lease.Lease) (lease.Lease, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if a, ok := m.assigned[held.Name]; ok && a.holder != held.Holder {
+		return lease.Lease{}, &lease.LostError{
+			Name: held.Name, Token: held.Token, Reason: lease.LostTaken, Now: m.shown(ctx, held.Name, a),
+		}
+	}
+	return m.protocol.Renew(ctx, held)
+}
+
+// Release implements lease.Manager.
+func (m *Manager) Release(ctx context.Context, held lease.Lease) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.protocol.Release(ctx, held)
+}
+
+// shown is the lease as everybody sees it but the assigned leader: the leader's, whether it has asked yet or not.
+func (m *Manager) shown(ctx context.Context, name string, a assignment) lease.Info {
+	info, _ := lease.Inspect(ctx, m.protocol, name)
+	info.Name, info.State, info.Holder, info.RetryAfter = name, lease.Held, a.holder, 0
+	return info
+}

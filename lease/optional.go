@@ -1,0 +1,68 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+)
+
+// A wrapper around a Manager has a method Unwrap() Manager, and hides nothing: the functions below look through it.
+
+// Inspect reads a lease without touching it. A lease that does not exist is Free. It is errors.ErrUnsupported if the
+// manager cannot.
+func Inspect(ctx context.Context, m Manager, name string) (Info, error) {
+	type inspector interface {
+		Inspect(ctx context.Context, name string) (Info, error)
+	}
+	if i, ok := find[inspector](m); ok {
+		return i.Inspect(ctx, name)
+	}
+	return Info{}, fmt.Errorf("inspect: %T: %w", m, errors.ErrUnsupported)
+}
+
+// List reads the leases whose names begin with prefix, in no special order, without touching them. A lease that cannot
+// be read is an Info with Err, and the list goes on; an error of the sequence ends it. It is errors.ErrUnsupported if
+// the manager cannot list.
+func List(ctx context.Context, m Manager, prefix string) iter.Seq2[Info, error] {
+	type lister interface {
+		List(ctx context.Context, prefix string) iter.Seq2[Info, error]
+	}
+	if l, ok := find[lister](m); ok {
+		return l.List(ctx, prefix)
+	}
+	return func(yield func(Info, error) bool) {
+		yield(Info{}, fmt.Errorf("list: %T: %w", m, errors.ErrUnsupported))
+	}
+}
+
+// LimitsOf returns what the manager allows. A manager that does not say has no limits.
+func LimitsOf(m Manager) Limits {
+	if l, ok := find[Limiter](m); ok {
+		return l.Limits()
+	}
+	return Limits{}
+}
+
+// Close gives up what the manager opened by itself, the clients that Open made above all, but no lease. Nothing else
+// may be called on the manager after it. It is errors.ErrUnsupported if the manager has no Close.
+func Close(m Manager) error {
+	if c, ok := find[Closer](m); ok {
+		return c.Close()
+	}
+	return fmt.Errorf("close: %T: %w", m, errors.ErrUnsupported)
+}
+
+func find[T any](m Manager) (T, bool) {
+	for {
+		if t, ok := m.(T); ok {
+			return t, true
+		}
+		w, ok := m.(interface{ Unwrap() Manager })
+		if !ok {
+			var none T
+			return none, false
+		}
+		m = w.Unwrap()
+	}
+}

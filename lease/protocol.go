@@ -1,0 +1,198 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/cloudlease/leader/internal/host"
+)
+
+// maxSwaps bounds the swaps of one call. Every conflict needs somebody's write to land meanwhile, so a store that
+// answers so time after time is broken.
+const maxSwaps = 8
+
+var errRestless = fmt.Errorf("%w, %d times in one call", ErrConflict, maxSwaps)
+
+// abandonFor is how long a failed acquisition tries to undo itself, for a lease of the given length.
+func abandonFor(length time.Duration) time.Duration { return min(length/3, 5*time.Second) }
+
+// Acquire is one Load and, if nobody holds the lease, one Swap. After a failure it tries for a third of the lease's
+// length, five seconds at most, to undo what the swap may have done, even if ctx has ended.
+func (m *manager) Acquire(ctx context.Context, req Request) (Lease, error) {
+	l, err := m.acquire(ctx, req)
+	return l, m.explain("acquire", req.Name, err)
+}
+
+func (m *manager) acquire(ctx context.Context, req Request) (Lease, error) {
+	if err := req.Validate(m.Limits()); err != nil {
+		return Lease{}, err
+	}
+	seen, err := m.load(ctx, req.Name)
+	if err != nil {
+		return Lease{}, err
+	}
+	if seen.state() == Held {
+		return Lease{}, &HeldError{seen.info(req.Name)}
+	}
+	ours := succeed(ctx, seen, req)
+	for range maxSwaps {
+		version, err := m.swap(ctx, req.Name, seen.version, &ours)
+		if err == nil {
+			return ours.lease(req.Name, version), nil
+		}
+		if !errors.Is(err, ErrConflict) {
+			m.abandon(ctx, req, ours.ID, seen.version)
+			return Lease{}, err
+		}
+		now, err := m.load(ctx, req.Name)
+		if err != nil {
+			m.abandon(ctx, req, ours.ID, seen.version)
+			return Lease{}, err
+		}
+		switch {
+		case now.ID == ours.ID && !now.Released:
+			// R4: the conflict was with our own write. Write again, since only a write that was first sent within
+			// this call counts (R2), and the store's client may have sent that one long ago.
+		case now.version == seen.version:
+			// Nothing has changed: the store could not decide between writes of the same moment.
+		case now.state() == Held:
+			return Lease{}, &HeldError{now.info(req.Name)} // what our write would replace is gone, so it never lands
+		default:
+			ours = succeed(ctx, now, req) // somebody's whole term came and went
+		}
+		seen = now
+	}
+	m.abandon(ctx, req, ours.ID, seen.version)
+	return Lease{}, errRestless
+}
+
+// succeed is the record of a new acquisition after the one that was seen.
+func succeed(ctx context.Context, seen cell, req Request) record {
+	h := host.From(ctx)
+	return record{
+		Token: seen.Token + 1, // R5: a missing record counts as token 0
+		ID:    randomText(h), Holder: req.Holder, Length: duration(req.Length), Attributes: maps.Clone(req.Attributes),
+		Acquired: stamp(h), Renewed: stamp(h),
+	}
+}
+
+// abandon makes an acquisition dead that may have written, or may write yet (R6): one attempt to release it now, and if
+// its record shows up later, nobody holds it.
+func (m *manager) abandon(ctx context.Context, req Request, id string, replaced Version) {
+	m.watch.bury(req.Name, replaced, id, host.From(ctx).Read().Mono)
+	ctx, cancel := host.WithTimeout(context.WithoutCancel(ctx), abandonFor(req.Length))
+	defer cancel()
+	seen, err := m.load(ctx, req.Name)
+	if err != nil || seen.ID != id || seen.Released {
+		return
+	}
+	seen.Released = true
+	_, _ = m.swap(ctx, req.Name, seen.version, &seen.record) // if this fails, it is waited for like anybody's lease
+}
+
+// Renew is one Swap. It writes the length and the attributes that held has, so they may be changed.
+func (m *manager) Renew(ctx context.Context, held Lease) (Lease, error) {
+	l, err := m.renew(ctx, held)
+	return l, m.explain("renew", held.Name, err)
+}
+
+func (m *manager) renew(ctx context.Context, held Lease) (Lease, error) {
+	if err := held.Validate(m.Limits()); err != nil {
+		return Lease{}, err
+	}
+	ours := held.record()
+	ours.Renewed = stamp(host.From(ctx))
+	from := held.Version
+	for range maxSwaps {
+		version, err := m.swap(ctx, held.Name, from, &ours)
+		if err == nil {
+			return ours.lease(held.Name, version), nil
+		}
+		if !errors.Is(err, ErrConflict) {
+			return Lease{}, err // R4: it may have happened
+		}
+		now, err := m.load(ctx, held.Name)
+		if err != nil {
+			return Lease{}, err
+		}
+		if lost := now.lostBy(held); lost != nil {
+			return Lease{}, lost
+		}
+		// R4: the conflict was with an earlier renewal of ours. Seeing it proves nothing about when it was sent (R2),
+		// so write again.
+		from = now.version
+	}
+	return Lease{}, errRestless
+}
+
+// Release is one Swap. The record stays, so that the token does (R5).
+func (m *manager) Release(ctx context.Context, held Lease) error {
+	return m.explain("release", held.Name, m.release(ctx, held))
+}
+
+func (m *manager) release(ctx context.Context, held Lease) error {
+	if err := held.Validate(m.Limits()); err != nil {
+		return err
+	}
+	free := held.record()
+	free.Released, free.Renewed = true, stamp(host.From(ctx))
+	from := held.Version
+	for range maxSwaps {
+		_, err := m.swap(ctx, held.Name, from, &free)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, ErrConflict) {
+			return err
+		}
+		now, err := m.load(ctx, held.Name)
+		if err != nil {
+			return err
+		}
+		if now.Nonce == free.Nonce {
+			return nil // R4: the conflict was with this very write
+		}
+		if lost := now.lostBy(held); lost != nil {
+			return lost
+		}
+		from = now.version // R6: a renewal that was given up has landed; it is ours to release, too
+	}
+	return errRestless
+}
+
+// lostBy says how the holder has lost the lease, if a look at it showed the cell; nil if it is still the holder's. The
+// ID alone tells (R4): the holder's name may be anybody's.
+func (c cell) lostBy(held Lease) error {
+	lost := &LostError{Name: held.Name, Token: held.Token, Now: c.info(held.Name)}
+	switch {
+	case c.missing():
+		lost.Reason = LostGone // R4: not ours to create anew: another term may have come and gone
+	case c.ID != held.ID:
+		lost.Reason = LostTaken
+	case c.Released:
+		lost.Reason = LostReleased
+	default:
+		return nil
+	}
+	return lost
+}
+
+func (r record) lease(name string, version Version) Lease {
+	return Lease{
+		Name: name, Holder: r.Holder, ID: r.ID, Token: r.Token, Length: time.Duration(r.Length),
+		Attributes: maps.Clone(r.Attributes), Acquired: r.Acquired, Version: version,
+	}
+}
+
+func (l Lease) record() record {
+	return record{
+		Token: l.Token, ID: l.ID, Holder: l.Holder, Length: duration(l.Length), Attributes: l.Attributes,
+		Acquired: l.Acquired,
+	}
+}
+
+// stamp is the wall clock as a record shows it to people.
+func stamp(h host.Host) time.Time { return h.Now().UTC().Truncate(time.Millisecond) }

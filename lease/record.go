@@ -1,0 +1,83 @@
+package lease
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+	"unicode/utf8"
+)
+
+const (
+	recordFormat = 1        // rises only when a reader of the one before would act unsafely
+	maxCell      = 16 << 10 // bytes that a store has to take
+)
+
+// record is what a cell holds: the state of one lease. Fields that a reader does not know are ignored.
+type record struct {
+	Format     int               `json:"format"`
+	Token      uint64            `json:"token"`
+	ID         string            `json:"id"`
+	Holder     string            `json:"holder"`
+	Length     duration          `json:"length"`
+	Nonce      string            `json:"nonce"` // makes every write differ from every other
+	Released   bool              `json:"released"`
+	Attributes map[string]string `json:"attributes,omitempty"`
+	Acquired   time.Time         `json:"acquired,omitzero"` // the writer's wall clock: for people, never to decide by (R1)
+	Renewed    time.Time         `json:"renewed,omitzero"`  // likewise
+}
+
+// duration is written as Go writes durations: "15s".
+type duration time.Duration
+
+func (d duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+func (d *duration) UnmarshalText(text []byte) error {
+	parsed, err := time.ParseDuration(string(text))
+	*d = duration(parsed)
+	return err
+}
+
+func (r record) encode() []byte {
+	data, err := json.Marshal(r)
+	if err != nil { // a time outside the years 0 to 9999 is all that JSON cannot say, and it is for people only
+		r.Acquired, r.Renewed = time.Time{}, time.Time{}
+		data, _ = json.Marshal(r)
+	}
+	return data
+}
+
+func decode(data []byte) (record, error) {
+	if len(data) > maxCell {
+		return record{}, fmt.Errorf("%w: it has %d bytes, more than %d", ErrRecord, len(data), maxCell)
+	}
+	if !utf8.Valid(data) {
+		return record{}, fmt.Errorf("%w: it is not UTF-8 text", ErrRecord)
+	}
+	// The format first: what a newer one means by the other fields is not known here.
+	var head struct {
+		Format int `json:"format"`
+	}
+	if err := json.Unmarshal(data, &head); err != nil {
+		return record{}, fmt.Errorf("%w: %w", ErrRecord, err)
+	}
+	switch {
+	case head.Format > recordFormat:
+		return record{}, fmt.Errorf("%w: its format is %d, and this program reads up to %d: update the program", ErrRecord, head.Format, recordFormat)
+	case head.Format < 1:
+		return record{}, fmt.Errorf("%w: it has no format number", ErrRecord)
+	}
+	var r record
+	if err := json.Unmarshal(data, &r); err != nil {
+		return record{}, fmt.Errorf("%w: %w", ErrRecord, err)
+	}
+	switch {
+	case r.ID == "" || r.Token == 0:
+		return record{}, fmt.Errorf("%w: it has no id or no token", ErrRecord)
+	case r.Token == math.MaxUint64:
+		return record{}, fmt.Errorf("%w: its token has no successor", ErrRecord)
+	case r.Length <= 0:
+		return record{}, fmt.Errorf("%w: its length is %v", ErrRecord, time.Duration(r.Length))
+	}
+	return r, nil
+}

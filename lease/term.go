@@ -1,0 +1,216 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/cloudlease/leader/internal/host"
+)
+
+// sampleEvery is how often a holder counts on (R3).
+const sampleEvery = time.Second
+
+// A Term is one unbroken holding of a lease. It ends once: when its work has returned, at its deadline, or when the
+// lease is found lost (R8). Terms are small values to be passed on, safe for concurrent use. The zero Term has ended.
+type Term struct {
+	keeper *Keeper
+}
+
+type termKey struct{}
+
+// TermFrom returns the term that ctx carries, as the context of a leader's work does.
+func TermFrom(ctx context.Context) (Term, bool) {
+	t, ok := ctx.Value(termKey{}).(Term)
+	return t, ok
+}
+
+// Name returns the lease's name.
+func (t Term) Name() string {
+	if t.keeper == nil {
+		return ""
+	}
+	return t.keeper.name
+}
+
+// Token returns the fencing token: greater than that of every earlier term of this name. Send it with every write, so
+// that the other end can refuse a token that is smaller than one it has seen.
+func (t Term) Token() uint64 {
+	if t.keeper == nil {
+		return 0
+	}
+	return t.keeper.token
+}
+
+// Check is nil only while the lease is certainly still held (R2, R3). Call it right before a side effect. A lease alone
+// cannot stop a process that sleeps between the check and the effect; that is what the token is for. The error is a
+// *LostError (errors.Is ErrLost).
+func (t Term) Check() error {
+	_, err := t.look()
+	return err
+}
+
+// Remaining is how long the term holds if it is not renewed; 0 after its end.
+func (t Term) Remaining() time.Duration {
+	remaining, _ := t.look()
+	return remaining
+}
+
+// Deadline is when the term ends if it is not renewed, by the wall clock as it is now; the zero Time after its end.
+func (t Term) Deadline() time.Time {
+	remaining, err := t.look()
+	if err != nil {
+		return time.Time{}
+	}
+	return t.keeper.host.Now().Add(remaining)
+}
+
+// Done returns a channel that is closed when the term ends, within a second if the machine was suspended meanwhile:
+// Check knows first.
+func (t Term) Done() <-chan struct{} {
+	if t.keeper == nil {
+		return closed
+	}
+	return t.keeper.done
+}
+
+var closed = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+func (t Term) look() (time.Duration, error) {
+	if t.keeper == nil {
+		return 0, &LostError{Reason: LostGone}
+	}
+	return t.keeper.look()
+}
+
+// A Keeper keeps a Term alive: whoever renews the lease has it, everybody else has the Term. It is safe for concurrent
+// use. It holds a timer until the term's end, and no goroutine.
+type Keeper struct {
+	name  string
+	token uint64
+	host  host.Host
+	done  chan struct{}
+
+	mu      sync.Mutex
+	cancel  context.CancelCauseFunc
+	since   Instant       // from when the term counts: just before the latest successful request (R2)
+	usable  time.Duration // how long it holds from there
+	failure error         // of the latest renewal
+	ended   error         // why the term is over; nil while it is not
+	timer   host.Timer
+}
+
+// StartTerm begins the term of a lease that Acquire returned; sent is the time just before Acquire was called. The
+// context carries the Term, and is cancelled with a *LostError as its cause when the term ends; its parent's end
+// cancels the context, but does not end the term. If the deadline has passed already, so has the term (R8).
+//
+// The Keeper's End must be called, or the term goes on until its deadline.
+func StartTerm(ctx context.Context, l Lease, sent Instant) (context.Context, *Keeper) {
+	k := &Keeper{
+		name: l.Name, token: l.Token, host: host.From(ctx), done: make(chan struct{}),
+		since: sent.Sample(), usable: usable(l),
+	}
+	ctx, k.cancel = context.WithCancelCause(context.WithValue(ctx, termKey{}, Term{k}))
+	k.tick()
+	return ctx, k
+}
+
+// usable is how long a lease holds from just before the request that got or renewed it: its length less the margin (R2).
+func usable(l Lease) time.Duration { return l.Length - Margin(l.Length) }
+
+// Extend tells of a renewal that succeeded; sent is the time just before Renew was called. A term that has ended stays
+// so (R8), and one that holds longer already is not shortened.
+func (k *Keeper) Extend(l Lease, sent Instant) {
+	k.do(func() {
+		if k.count() != nil {
+			return
+		}
+		sent = sent.Sample()
+		if usable(l)-sent.counted < k.remaining() {
+			return
+		}
+		k.since, k.usable, k.failure = sent, usable(l), nil
+		k.timer.Stop()
+		k.arm()
+	})
+}
+
+// Failed tells why a renewal failed. If the term runs into its deadline, its LostError says so.
+func (k *Keeper) Failed(err error) {
+	k.do(func() { k.failure = err })
+}
+
+// End ends the term, unless it has ended: Check fails from now on, and the context is cancelled. Do not release the
+// lease before (R8). The cause, a *LostError, is what Check and the context say; nil means that the lease is being
+// given back, and so does another error, which is wrapped.
+func (k *Keeper) End(cause error) {
+	if !errors.Is(cause, ErrLost) {
+		cause = &LostError{Name: k.name, Token: k.token, Reason: LostReleased, Err: cause}
+	}
+	k.do(func() {
+		if k.count() == nil {
+			k.end(cause)
+		}
+	})
+}
+
+func (k *Keeper) look() (remaining time.Duration, err error) {
+	k.do(func() {
+		if err = k.count(); err == nil {
+			remaining = k.remaining()
+		}
+	})
+	return remaining, err
+}
+
+// tick samples, and sees to the next sample.
+func (k *Keeper) tick() {
+	k.do(func() {
+		if k.count() == nil {
+			k.arm()
+		}
+	})
+}
+
+// do runs f under the lock, and cancels the context outside it if the term has ended.
+func (k *Keeper) do(f func()) {
+	k.mu.Lock()
+	f()
+	ended := k.ended
+	k.mu.Unlock()
+	if ended != nil {
+		k.cancel(ended)
+	}
+}
+
+// The methods below run under the lock.
+
+// count samples the clocks (R3), and ends the term if its time has come. It returns why the term is over.
+func (k *Keeper) count() error {
+	if k.ended == nil {
+		k.since = k.since.Sample()
+		if k.remaining() <= 0 {
+			k.end(&LostError{Name: k.name, Token: k.token, Reason: LostExpired, Err: k.failure})
+		}
+	}
+	return k.ended
+}
+
+func (k *Keeper) remaining() time.Duration { return k.usable - k.since.counted }
+
+func (k *Keeper) end(cause error) {
+	k.ended = cause
+	if k.timer != nil {
+		k.timer.Stop()
+	}
+	close(k.done)
+}
+
+func (k *Keeper) arm() {
+	k.timer = k.host.AfterFunc(min(sampleEvery, k.remaining()), k.tick)
+}

@@ -1,0 +1,99 @@
+package lease
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	maxName       = 255
+	maxAttributes = 1 << 10
+)
+
+// CheckName reports why name cannot be the name of a lease or a holder: it must be 1 to 255 bytes of UTF-8 without
+// control characters. The error is an ErrInvalid.
+func CheckName(name string) error {
+	switch {
+	case name == "":
+		return fmt.Errorf("%w: the name is empty", ErrInvalid)
+	case len(name) > maxName:
+		return fmt.Errorf("%w: the name %.40q... has %d bytes, more than %d", ErrInvalid, name, len(name), maxName)
+	}
+	return checkText("the name", name)
+}
+
+// Validate reports everything that is wrong with the request, for a manager with the given limits. Each error is an
+// ErrInvalid. Managers call it before they send anything.
+func (r Request) Validate(limits Limits) error {
+	var problems []error
+	if err := CheckName(r.Name); err != nil {
+		problems = append(problems, err)
+	}
+	if err := CheckName(r.Holder); err != nil {
+		problems = append(problems, fmt.Errorf("holder: %w", err))
+	}
+	problems = append(problems, checkAttributes(r.Attributes)...)
+	problems = append(problems, limits.check(r.Length))
+	return errors.Join(problems...)
+}
+
+// Validate is Request.Validate for a lease that is to be renewed or released.
+func (l Lease) Validate(limits Limits) error {
+	var unknown error
+	if l.ID == "" || l.Token == 0 || l.Version == "" {
+		unknown = fmt.Errorf("%w: a lease without ID, token or version was never acquired", ErrInvalid)
+	}
+	r := Request{Name: l.Name, Holder: l.Holder, Length: l.Length, Attributes: l.Attributes}
+	return errors.Join(r.Validate(limits), unknown)
+}
+
+func (l Limits) check(length time.Duration) error {
+	switch {
+	case length <= 0:
+		return fmt.Errorf("%w: the lease length %v is not positive", ErrInvalid, length)
+	case l.MinLength > 0 && length < l.MinLength:
+		return fmt.Errorf("%w: the lease length %v is below this store's minimum of %v", ErrInvalid, length, l.MinLength)
+	case l.MaxLength > 0 && length > l.MaxLength:
+		return fmt.Errorf("%w: the lease length %v is above this store's maximum of %v", ErrInvalid, length, l.MaxLength)
+	case l.LengthStep > 0 && length%l.LengthStep != 0:
+		return fmt.Errorf("%w: the lease length %v is not a multiple of %v, as this store needs", ErrInvalid, length, l.LengthStep)
+	}
+	return nil
+}
+
+func checkAttributes(attributes map[string]string) (problems []error) {
+	size := 0
+	for _, key := range slices.Sorted(maps.Keys(attributes)) {
+		value := attributes[key]
+		size += len(key) + len(value)
+		if key == "" {
+			problems = append(problems, fmt.Errorf("%w: an attribute has an empty key", ErrInvalid))
+		}
+		for _, err := range []error{checkText("the attribute key", key), checkText("the value of attribute "+key, value)} {
+			if err != nil {
+				problems = append(problems, err)
+			}
+		}
+	}
+	if size > maxAttributes {
+		problems = append(problems, fmt.Errorf("%w: the attributes have %d bytes, more than %d", ErrInvalid, size, maxAttributes))
+	}
+	return problems
+}
+
+func checkText(what, s string) error {
+	if !utf8.ValidString(s) {
+		return fmt.Errorf("%w: %s %q is not UTF-8", ErrInvalid, what, s)
+	}
+	for _, c := range s {
+		if unicode.IsControl(c) {
+			return fmt.Errorf("%w: %s %q has the control character %U", ErrInvalid, what, s, c)
+		}
+	}
+	return nil
+}
