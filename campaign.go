@@ -1,0 +1,109 @@
+package leader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cloudlease/leader/internal/host"
+	"github.com/cloudlease/leader/lease"
+)
+
+// campaign asks for the lease until it gets it. The Instant is the time just before the request that got it (R2). The
+// error says why the run is over.
+func (r *run) campaign() (lease.Lease, lease.Instant, error) {
+	for {
+		wait := host.Jitter(r.host, r.acquireEvery)
+		err := r.healthy()
+		if err == nil {
+			var held lease.Lease
+			var sent lease.Instant
+			if held, sent, err = r.acquire(); err == nil {
+				return held, sent, nil
+			}
+			refused := errors.Is(err, lease.ErrMisconfigured) || errors.Is(err, lease.ErrInvalid)
+			if refused && !r.tried {
+				return held, sent, err
+			}
+			r.tried = true
+		} else if errors.Is(err, ErrUnhealthy) {
+			r.log.Warn("not campaigning", "err", err)
+		}
+		switch {
+		case r.ctx.Err() != nil:
+			return lease.Lease{}, lease.Instant{}, errEnded
+		case r.once:
+			return lease.Lease{}, lease.Instant{}, err
+		}
+		if by, ok := errors.AsType[*lease.HeldError](err); ok {
+			r.found(by.Info)
+			if by.Info.RetryAfter > 0 {
+				wait = min(wait, by.Info.RetryAfter)
+			}
+		}
+		if !r.pause(wait) {
+			return lease.Lease{}, lease.Instant{}, errEnded
+		}
+	}
+}
+
+// errEnded says that the run's context ended while it campaigned.
+var errEnded = errors.New("ended")
+
+// acquire is one try.
+func (r *run) acquire() (lease.Lease, lease.Instant, error) {
+	q := r.ask(r.ctx, OpAcquire, r.timeout(), r.timeout()+undoing, func(ctx context.Context) (lease.Lease, error) {
+		return r.manager.Acquire(ctx, r.request())
+	})
+	a := r.await(q)
+	if a.err == errOverdue {
+		r.requests.Go(func() { // it may yet succeed, and then it is nobody's (R6)
+			if late := <-q.answers; late.err == nil {
+				ctx, cancel := host.WithTimeout(context.WithoutCancel(r.ctx), r.timeout())
+				defer cancel()
+				_ = r.manager.Release(ctx, late.held)
+			}
+		})
+	}
+	return a.held, q.sent, a.err
+}
+
+// healthy asks the health check. One that hangs is unhealthy, and is not asked again before it has returned.
+func (r *run) healthy() error {
+	r.probe()
+	if r.probing == nil {
+		return nil
+	}
+	alarm := host.NewAlarm(r.host)
+	alarm.Set(r.probing.overdue - r.mono())
+	defer alarm.Stop()
+	select {
+	case a := <-r.probing.answers:
+		return r.probed(a)
+	case <-alarm.C:
+		return unhealthy(errOverdue)
+	case <-r.ctx.Done():
+		return context.Cause(r.ctx)
+	}
+}
+
+// probe begins to ask the health check, if there is one that is not being asked already.
+func (r *run) probe() {
+	if r.health == nil || r.probing != nil {
+		return
+	}
+	r.probing = r.begin(context.WithoutCancel(r.ctx), "", r.timeout(), r.renewEvery, func(ctx context.Context) (lease.Lease, error) {
+		return lease.Lease{}, r.health(ctx)
+	})
+}
+
+// probed takes the health check's answer.
+func (r *run) probed(a answer) error {
+	r.probing = nil
+	if a.err != nil {
+		return unhealthy(a.err)
+	}
+	return nil
+}
+
+func unhealthy(err error) error { return fmt.Errorf("%w: %w", ErrUnhealthy, err) }

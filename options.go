@@ -1,0 +1,143 @@
+package leader
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"time"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// An Option sets up a Leader. What is wrong with the options is reported by Run, all at once.
+type Option func(*options)
+
+type options struct {
+	work       func(ctx context.Context) error
+	elected    func(isLeader bool)
+	heartbeat  func(ctx context.Context, isLeader bool) error
+	health     func(ctx context.Context) error
+	observers  []func(Event)
+	manager    lease.Manager
+	logger     *slog.Logger
+	lease      string
+	node       string
+	attributes map[string]string
+
+	heartbeatEvery time.Duration
+	length         time.Duration
+	renewEvery     time.Duration
+	acquireEvery   time.Duration
+	stopMargin     time.Duration
+	stopTimeout    time.Duration
+	holdAtLeast    time.Duration
+
+	given map[string]bool // options that were used, by name
+}
+
+func option(name string, set func(*options)) Option {
+	return func(o *options) {
+		set(o)
+		o.given[name] = true
+	}
+}
+
+// WhenStarted is the work, and the one option that must be there. It runs while this node leads. Its context carries
+// the [lease.Term], and is cancelled when the node no longer leads or is to stop; the work returns soon after. What its
+// return means is said at Run.
+func WhenStarted(work func(ctx context.Context) error) Option {
+	return option("WhenStarted", func(o *options) { o.work = work })
+}
+
+// WhenElected is told of every change: true when this node's term begins, false when it has ended. Calls come in
+// order, one at a time, and beside the work: the work may have begun before it is told.
+func WhenElected(told func(isLeader bool)) Option {
+	return option("WhenElected", func(o *options) { o.elected = told })
+}
+
+// WithHeartbeat calls a function at each interval while Run runs, leading or not, and tells it whether this node's term
+// holds. An interval that passes while it still runs is left out. If it returns an error, Run ends as if its context
+// had been cancelled, and returns that error. Its context ends with Run.
+func WithHeartbeat(every time.Duration, beat func(ctx context.Context, isLeader bool) error) Option {
+	return option("WithHeartbeat", func(o *options) { o.heartbeatEvery, o.heartbeat = every, beat })
+}
+
+// WithLeaseManager says where the lease is. Leaders elect one of themselves if they have the same lease name in the
+// same place. Without it, the place is the Leader's own memory: it always leads, and Run warns of it.
+func WithLeaseManager(m lease.Manager) Option {
+	return option("WithLeaseManager", func(o *options) { o.manager = m })
+}
+
+// WithLeaseName says which lease: 1 to 255 bytes of UTF-8 without control characters. The default is "leader".
+func WithLeaseName(name string) Option {
+	return option("WithLeaseName", func(o *options) { o.lease = name })
+}
+
+// WithNodeID says who this node is, to people: it is a label, and nothing is decided by it. The default is made of the
+// host's name, the process's id and a few random characters.
+func WithNodeID(id string) Option {
+	return option("WithNodeID", func(o *options) { o.node = id })
+}
+
+// WithLeaseLength says how long the lease holds from each renewal, which is how long a dead leader goes unreplaced. The
+// default is three times the renew interval if that is given, else 15 seconds.
+func WithLeaseLength(d time.Duration) Option {
+	return option("WithLeaseLength", func(o *options) { o.length = d })
+}
+
+// WithRenewEvery says how often the leader renews, and how long it waits for an answer. At least two attempts must fit
+// in before the term's deadline, which is nine tenths of the lease's length after a renewal. The default is a third of
+// the length.
+func WithRenewEvery(d time.Duration) Option {
+	return option("WithRenewEvery", func(o *options) { o.renewEvery = d })
+}
+
+// WithAcquireEvery says how often a standby asks for the lease. The default is a third of the lease's length.
+func WithAcquireEvery(d time.Duration) Option {
+	return option("WithAcquireEvery", func(o *options) { o.acquireEvery = d })
+}
+
+// WithStopMargin cancels the work this long before the lease runs out, so that it can stop in an orderly way while the
+// term still holds. The default is 0: the work is cancelled at the term's deadline.
+func WithStopMargin(d time.Duration) Option {
+	return option("WithStopMargin", func(o *options) { o.stopMargin = d })
+}
+
+// WithStopTimeout says how long a work may take to return once it was cancelled, before Run gives it up with an
+// ErrStopTimeout. The default, 0, is for ever.
+func WithStopTimeout(d time.Duration) Option {
+	return option("WithStopTimeout", func(o *options) { o.stopTimeout = d })
+}
+
+// WithHealth is asked before each try for the lease and at each renewal. While it returns an error, this node does not
+// campaign, and if it leads, it steps down. No answer within a renew interval counts as an error. It never holds a
+// renewal up.
+func WithHealth(check func(ctx context.Context) error) Option {
+	return option("WithHealth", func(o *options) { o.health = check })
+}
+
+// WithHoldAtLeast makes RunOnce leave the lease to run out, instead of releasing it, if the work returns sooner than
+// this after it began: so a trigger that comes late, elsewhere, does not run the job again. At most the lease's length;
+// the default is 0. A work that panics or is stopped early is released all the same. Run does not look at it.
+func WithHoldAtLeast(d time.Duration) Option {
+	return option("WithHoldAtLeast", func(o *options) { o.holdAtLeast = d })
+}
+
+// WithAttributes publishes texts with the lease, an address say: at most 1 KiB, keys included. Whoever asks for the
+// lease or inspects it sees them.
+func WithAttributes(attributes map[string]string) Option {
+	return option("WithAttributes", func(o *options) { o.attributes = maps.Clone(attributes) })
+}
+
+// WithLogger says where to log, with the keys lease, node and token: this node's changes of state at Info, requests at
+// Debug, trouble at Warn. The default is what slog.Default returns when Run begins.
+func WithLogger(logger *slog.Logger) Option {
+	return option("WithLogger", func(o *options) { o.logger = logger })
+}
+
+// WithObserver tells a function of everything that happens. It may be given several times; each observer is told. Events
+// come in order, one at a time. A slow observer holds nothing up: it is told late, and if very much has piled up, of
+// changes of state only.
+func WithObserver(observe func(Event)) Option {
+	return option("WithObserver", func(o *options) { o.observers = append(o.observers, observe) })
+}

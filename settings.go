@@ -1,0 +1,119 @@
+package leader
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/cloudlease/leader/internal/host"
+	"github.com/cloudlease/leader/lease"
+	"github.com/cloudlease/leader/lease/memory"
+)
+
+const (
+	defaultLease  = "leader"
+	defaultLength = 15 * time.Second
+)
+
+func newOptions(opts []Option) options {
+	o := options{lease: defaultLease, given: map[string]bool{}}
+	for _, set := range opts {
+		if set == nil {
+			set = option("nil", func(*options) {})
+		}
+		set(&o)
+	}
+	if o.manager == nil && !o.given["WithLeaseManager"] {
+		o.manager = memory.New()
+	}
+	if !o.given["WithNodeID"] {
+		o.node = nodeID()
+	}
+	o.derive()
+	return o
+}
+
+// derive fills in the intervals that were left out from those that were given, within what the manager allows.
+func (o *options) derive() {
+	var limits lease.Limits
+	if o.manager != nil {
+		limits = lease.LimitsOf(o.manager)
+	}
+	if !o.given["WithLeaseLength"] {
+		o.length = defaultLength
+		if o.given["WithRenewEvery"] {
+			o.length = 3 * o.renewEvery
+		}
+		o.length = max(o.length, limits.MinLength)
+		if step := limits.LengthStep; step > 0 {
+			o.length = (o.length + step - 1) / step * step
+		}
+		if limits.MaxLength > 0 {
+			o.length = min(o.length, limits.MaxLength)
+		}
+	}
+	if !o.given["WithRenewEvery"] {
+		o.renewEvery = max(o.length/3, limits.WriteEvery)
+	}
+	if !o.given["WithAcquireEvery"] {
+		o.acquireEvery = o.length / 3
+	}
+}
+
+// validate reports everything that is wrong, at once.
+func (o *options) validate() error {
+	var problems []error
+	refuse := func(wrong bool, format string, args ...any) {
+		if wrong {
+			problems = append(problems, fmt.Errorf("leader: "+format, args...))
+		}
+	}
+	refuse(o.given["nil"], "New: an option is nil")
+	refuse(o.work == nil, "WhenStarted: there is no work: give a function to run while this node leads")
+	refuse(o.elected == nil && o.given["WhenElected"], "WhenElected: the function is nil")
+	refuse(o.heartbeat == nil && o.given["WithHeartbeat"], "WithHeartbeat: the function is nil")
+	refuse(o.health == nil && o.given["WithHealth"], "WithHealth: the function is nil")
+	refuse(o.manager == nil, "WithLeaseManager: the manager is nil")
+	refuse(o.logger == nil && o.given["WithLogger"], "WithLogger: the logger is nil")
+	refuse(slices.ContainsFunc(o.observers, func(f func(Event)) bool { return f == nil }), "WithObserver: the function is nil")
+
+	refuse(o.heartbeatEvery <= 0 && o.given["WithHeartbeat"], "WithHeartbeat: the interval %v is not positive", o.heartbeatEvery)
+	refuse(o.renewEvery <= 0 && o.given["WithRenewEvery"], "WithRenewEvery: the interval %v is not positive", o.renewEvery)
+	refuse(o.acquireEvery <= 0 && o.given["WithAcquireEvery"], "WithAcquireEvery: the interval %v is not positive", o.acquireEvery)
+	refuse(o.stopMargin < 0, "WithStopMargin: %v is negative", o.stopMargin)
+	refuse(o.stopTimeout < 0, "WithStopTimeout: %v is negative", o.stopTimeout)
+	refuse(o.holdAtLeast < 0, "WithHoldAtLeast: %v is negative", o.holdAtLeast)
+	refuse(o.length > 0 && o.holdAtLeast > o.length,
+		"WithHoldAtLeast: %v is more than the lease length, %v: nothing holds a lease longer", o.holdAtLeast, o.length)
+
+	var limits lease.Limits
+	if o.manager != nil {
+		limits = lease.LimitsOf(o.manager)
+	}
+	if o.length > 0 && o.renewEvery > 0 && o.stopMargin >= 0 {
+		usable := o.length - lease.Margin(o.length) - o.stopMargin
+		refuse(2*o.renewEvery >= usable,
+			"WithRenewEvery: %v leaves no room for two attempts in the %v that a lease of %v holds, less its margin and WithStopMargin",
+			o.renewEvery, usable, o.length)
+		refuse(o.renewEvery < limits.WriteEvery,
+			"WithRenewEvery: %v is more often than the manager allows, once in %v", o.renewEvery, limits.WriteEvery)
+	}
+	if err := o.request().Validate(limits); err != nil {
+		problems = append(problems, fmt.Errorf("leader: lease %q, node %q: %w", o.lease, o.node, err))
+	}
+	return errors.Join(problems...)
+}
+
+func (o *options) request() lease.Request {
+	return lease.Request{Name: o.lease, Holder: o.node, Length: o.length, Attributes: o.attributes}
+}
+
+func nodeID() string {
+	name, err := os.Hostname()
+	if err != nil || lease.CheckName(name) != nil || len(name) > 200 {
+		name = "node"
+	}
+	return fmt.Sprintf("%s-%d-%04x", name, os.Getpid(), host.System.Uint64()%(1<<16))
+}

@@ -1,0 +1,307 @@
+package leader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/cloudlease/leader/internal/host"
+	"github.com/cloudlease/leader/lease"
+)
+
+// term is this node leading: from the acquisition to the release. One goroutine, that of Run, has it.
+type term struct {
+	*run
+	held   lease.Lease
+	term   lease.Term
+	keeper *lease.Keeper
+
+	began      time.Duration
+	cancelWork context.CancelCauseFunc
+	stepDown   chan struct{} // from StepDown
+	over       chan struct{} // closed when the lease is given back, or given up
+
+	renewal  *request // in flight; nil if none is
+	renewAt  time.Duration
+	failures int   // renewals in a row
+	failure  error // of the latest
+
+	gone      bool  // the record is surely not ours any more
+	stopped   error // why the work is to return; nil while it is not
+	stoppedAt time.Duration
+	overrunAt time.Duration // when it is told next that the work has not returned
+	told      bool          // that this node leads
+}
+
+// outcome is what a term means for the run.
+type outcome struct {
+	final    bool  // the run is over, with err
+	err      error // if not, why the term is over
+	panicked bool
+	value    any
+}
+
+// lead does the work until it returns, and gives the lease back.
+func (r *run) lead(held lease.Lease, sent lease.Instant) outcome {
+	ctx, keeper := lease.StartTerm(r.ctx, held, sent)
+	t := &term{
+		run: r, held: held, keeper: keeper, began: r.mono(),
+		stepDown: make(chan struct{}, 1), over: make(chan struct{}),
+	}
+	t.term, _ = lease.TermFrom(ctx)
+	if lost := t.term.Check(); lost != nil || r.ctx.Err() != nil { // R8: too late to begin
+		keeper.End(nil)
+		t.release()
+		if r.ctx.Err() != nil {
+			return outcome{final: true, err: r.ended(nil)}
+		}
+		return outcome{final: r.once, err: lost}
+	}
+	r.leader.setTerm(t)
+	defer func() {
+		r.leader.setTerm(nil)
+		close(t.over)
+	}()
+	t.renewAt = t.began + r.renewEvery - sent.Elapsed()
+	r.found(info(held, lease.Held))
+	r.leader.board.change(func(s *Status) { s.Term = t.term })
+	r.enter(Leading, held.Token, nil)
+	t.tellLeading(true)
+
+	ctx, t.cancelWork = context.WithCancelCause(ctx)
+	defer t.cancelWork(nil)
+	return t.finish(ctx, t.watch(r.startWork(ctx, t.term)))
+}
+
+// info is the lease as its holder knows it.
+func info(l lease.Lease, state lease.State) lease.Info {
+	return lease.Info{
+		Name: l.Name, State: state, Holder: l.Holder, ID: l.ID, Token: l.Token, Length: l.Length,
+		Attributes: l.Attributes, Version: l.Version, Acquired: l.Acquired,
+	}
+}
+
+// watch renews the lease until the work has returned. The result is nil if the work was given up.
+func (t *term) watch(work <-chan result) *result {
+	alarm := host.NewAlarm(t.host)
+	defer alarm.Stop()
+	ended, lost := t.ctx.Done(), t.term.Done()
+	for {
+		now := t.mono()
+		if t.stopped != nil && t.stopTimeout > 0 && now-t.stoppedAt >= t.stopTimeout {
+			return nil
+		}
+		t.act(now)
+		alarm.Set(t.due(now) - now)
+		select {
+		case res := <-work:
+			return &res
+		case a := <-t.renewal.arrives():
+			t.renewed(t.answered(t.renewal, a))
+		case a := <-t.probing.arrives():
+			if err := t.probed(a); err != nil {
+				t.stop(err)
+			}
+		case <-t.stepDown:
+			t.stop(ErrStepDown)
+		case <-ended:
+			ended = nil
+			t.stop(context.Cause(t.ctx))
+		case <-lost:
+			lost = nil
+		case <-alarm.C:
+		}
+	}
+}
+
+// arrives is where the answer does; never, if nothing was asked.
+func (q *request) arrives() <-chan answer {
+	if q == nil {
+		return nil
+	}
+	return q.answers
+}
+
+// act does what is due.
+func (t *term) act(now time.Duration) {
+	if q := t.renewal; q != nil {
+		q.sent = q.sent.Sample()
+		if now >= q.overdue { // R4: the next one begins, whatever has become of this one
+			t.renewed(t.answered(q, answer{err: errOverdue}))
+		}
+	}
+	if lost := t.term.Check(); lost != nil {
+		t.tellLeading(false)
+		t.stop(lost)
+	} else if t.renewal == nil && now >= t.renewAt {
+		held := t.held
+		t.renewal = t.ask(context.WithoutCancel(t.ctx), OpRenew, t.timeout(), t.renewEvery, func(ctx context.Context) (lease.Lease, error) {
+			return t.manager.Renew(ctx, held)
+		})
+		t.probe()
+	}
+	if t.probing != nil && now >= t.probing.overdue {
+		t.stop(unhealthy(errOverdue))
+	}
+	if t.stopMargin > 0 && t.term.Remaining() <= t.stopMargin {
+		t.stop(&lease.LostError{Name: t.lease, Token: t.held.Token, Reason: lease.LostExpired, Err: t.failure})
+	}
+	if t.stopped != nil && now >= t.overrunAt {
+		t.emit(OverrunEvent{Origin: t.origin(), Token: t.held.Token, After: now - t.stoppedAt})
+		t.overrunAt += t.length
+	}
+}
+
+// due is when there is something to do next.
+func (t *term) due(now time.Duration) time.Duration {
+	due := time.Duration(math.MaxInt64)
+	alive := t.term.Check() == nil
+	switch {
+	case t.renewal != nil:
+		due = min(now+sampleEvery, t.renewal.overdue)
+	case alive:
+		due = t.renewAt
+	}
+	if t.stopped != nil {
+		due = min(due, t.overrunAt)
+		if t.stopTimeout > 0 {
+			due = min(due, t.stoppedAt+t.stopTimeout)
+		}
+		return due
+	}
+	if t.probing != nil {
+		due = min(due, t.probing.overdue)
+	}
+	if t.stopMargin > 0 && alive {
+		due = min(due, now+sampleEvery, now+t.term.Remaining()-t.stopMargin)
+	}
+	return due
+}
+
+// renewed takes the answer to a renewal.
+func (t *term) renewed(a answer) {
+	q := t.renewal
+	t.renewal = nil
+	switch {
+	case a.err == nil:
+		t.held, t.failures, t.failure = a.held, 0, nil
+		t.keeper.Extend(a.held, q.sent)
+		t.renewAt = q.began + t.renewEvery
+	case errors.Is(a.err, lease.ErrLost):
+		t.gone = true
+		if lost, ok := errors.AsType[*lease.LostError](a.err); ok && lost.Now.Name != "" {
+			t.found(lost.Now)
+		}
+		t.keeper.End(a.err)
+	default: // R4: the lease is not lost before its deadline
+		t.failures, t.failure = t.failures+1, a.err
+		t.keeper.Failed(a.err)
+		t.renewAt = q.began + t.backoff(t.failures)
+	}
+}
+
+// stop cancels the work, the first time.
+func (t *term) stop(cause error) {
+	if t.stopped != nil {
+		return
+	}
+	t.stopped, t.stoppedAt = cause, t.mono()
+	t.overrunAt = t.stoppedAt + t.length
+	t.cancelWork(cause)
+	t.enter(Stopping, t.held.Token, cause)
+}
+
+func (t *term) tellLeading(isLeader bool) {
+	if t.told != isLeader {
+		t.told = isLeader
+		t.tell(isLeader)
+	}
+}
+
+// finish ends the term, gives the lease back and says what comes next.
+func (t *term) finish(ctx context.Context, res *result) outcome {
+	if res == nil { // the work still runs: the lease stays its own until it runs out, whatever that work does
+		t.tellLeading(false)
+		return outcome{final: true, err: fmt.Errorf("%w: it has not returned %v after its context was cancelled (%w); the lease is left to run out",
+			ErrStopTimeout, t.stopTimeout, t.stopped)}
+	}
+	t.keeper.End(nil) // R8: before the release
+	t.tellLeading(false)
+	t.enter(Stopping, t.held.Token, nil)
+	keep := t.once && !res.panicked && res.lost == nil && t.stopped == nil && t.mono()-t.began < t.holdAtLeast
+	if !keep {
+		t.release()
+	}
+	return t.judge(ctx, *res)
+}
+
+// judge says what the work's return means.
+func (t *term) judge(ctx context.Context, res result) outcome {
+	lost := res.lost
+	if errors.Is(t.stopped, lease.ErrLost) {
+		lost = t.stopped // also if WithStopMargin came before
+	}
+	failed := res.err
+	if excused(res.err, ctx.Err(), context.Cause(ctx), t.stopped, lost) {
+		failed = nil
+	}
+	switch {
+	case res.panicked:
+		return outcome{panicked: true, value: res.value}
+	case res.ended && t.once:
+		return outcome{final: true, err: t.ended(joined(lost, failed))}
+	case res.ended:
+		return outcome{final: true, err: t.ended(failed)}
+	case lost != nil && t.once:
+		return outcome{final: true, err: joined(lost, failed)}
+	case lost != nil:
+		if failed != nil {
+			t.log.Warn("the work failed after the lease was lost", "token", t.held.Token, "err", failed)
+		}
+		return outcome{err: lost}
+	case t.stopped != nil && t.once:
+		return outcome{final: true, err: joined(t.stopped, failed)}
+	case t.stopped != nil && failed == nil:
+		return outcome{err: t.stopped}
+	case t.stopped != nil:
+		return outcome{final: true, err: failed}
+	case errors.Is(res.err, ErrStepDown):
+		return outcome{final: t.once, err: res.err}
+	}
+	return outcome{final: true, err: res.err}
+}
+
+// release gives the lease back, unless its record is surely not ours any more. It tries for a renew interval; what it
+// cannot give back runs out.
+func (t *term) release() {
+	if t.renewal != nil {
+		t.renewed(t.await(t.renewal)) // one write after the other: the release then meets no conflict
+	}
+	if t.gone {
+		return
+	}
+	until := t.mono() + t.renewEvery
+	for n := 1; ; n++ {
+		left := until - t.mono()
+		q := t.ask(context.WithoutCancel(t.ctx), OpRelease, min(t.timeout(), left), left, func(ctx context.Context) (lease.Lease, error) {
+			return lease.Lease{}, t.manager.Release(ctx, t.held)
+		})
+		a := t.await(q)
+		if a.err == nil {
+			t.found(info(t.held, lease.Free))
+			return
+		}
+		if errors.Is(a.err, lease.ErrLost) {
+			return
+		}
+		wait := t.backoff(n)
+		if t.mono()+wait >= until {
+			return
+		}
+		alarm := host.NewAlarm(t.host)
+		alarm.Set(wait)
+		<-alarm.C
+	}
+}
