@@ -1,0 +1,55 @@
+package file
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+const (
+	cellFormat = 1       // rises only when a reader of the one before would act unsafely
+	maxHeader  = 4 << 10 // bytes; this program's has some 300
+)
+
+// header is the first line of a cell's file; the data follow as they are. Fields that a reader does not know are ignored.
+type header struct {
+	Format int    `json:"leaseFile"` // not "format", which a lease's record has as well
+	Nonce  string `json:"nonce"`     // makes every write differ from every other
+	origin
+}
+
+func encode(from origin, data []byte) []byte {
+	line, _ := json.Marshal(header{Format: cellFormat, Nonce: rand.Text(), origin: from}) // numbers and strings: no error
+	return append(append(line, '\n'), data...)
+}
+
+// decode is the way back. Its errors say what is wrong, and are to be wrapped in ErrRecord with what to do about it.
+func decode(content []byte) (header, []byte, error) {
+	line, data, whole := bytes.Cut(content, []byte("\n"))
+	var h header
+	switch err := json.Unmarshal(line, &h); {
+	case len(content) == 0:
+		return header{}, nil, fmt.Errorf("the file is empty")
+	case err != nil:
+		return header{}, nil, fmt.Errorf("the first line is not a header: %w", err)
+	case h.Format > cellFormat:
+		return header{}, nil, fmt.Errorf("its format is %d, and this program reads up to %d: update the program", h.Format, cellFormat)
+	case h.Format < 1 || !whole:
+		return header{}, nil, fmt.Errorf("the first line is not a header")
+	case len(data) > maxData || !utf8.Valid(data):
+		return header{}, nil, fmt.Errorf("what follows the header is not UTF-8 text of at most %d bytes", maxData)
+	}
+	return h, data, nil
+}
+
+// versionOf is a hash of the whole file, so that whoever edits it makes a new version.
+func versionOf(content []byte) lease.Version {
+	sum := sha256.Sum256(content)
+	return lease.Version(hex.EncodeToString(sum[:]))
+}

@@ -1,0 +1,104 @@
+// Package file keeps leases in a directory, for the processes of one machine.
+//
+// It is not for network file systems: their locks and their renames do not always do what the package relies on, and
+// machines without an /etc/machine-id, as most containers are, would take one another for dead. Nor is it for a
+// directory that is swept of old files, as /tmp is on many systems.
+//
+// # What is in the directory
+//
+// Each lease has three files, named after it: lease-orders.json, lease-orders.lock and, for an instant, lease-orders.tmp.
+// Other bytes of a name than lower-case letters, digits, "-" and "_" are written as %XX, and a long name is cut into
+// directories. The first is the record: a header line and the lease, both JSON. Read it with cat; to repair it, change
+// it with an editor while nobody runs; what cannot be read is never overwritten.
+//
+// The second is what makes a write atomic: whoever holds an advisory lock on it may replace the record, which takes as
+// long as the disk needs. The system gives it up when the process ends, however it ends. A process that is suspended
+// (SIGSTOP, a frozen container) just then keeps the others from writing until it goes on or ends, or until their
+// contexts end. Nothing becomes unsafe by it: the lease runs out like any, and whoever writes has compared under the
+// lock. Lock files are never deleted: a process that has the deleted one open, and one that made a new one, would both
+// have "the" lock.
+//
+// A record is written to the third file, brought to the disk, and renamed into place. So it survives a crash and a power
+// failure at any instant: one finds the old record or the new, and an acknowledged write is not lost. (On Windows the
+// rename itself is as durable as NTFS makes it: the system does not bring directories to the disk on request.) The
+// leftover of a writer that was killed is overwritten by the next one.
+//
+// # Who may use it
+//
+// A directory that the package makes is for its own user alone (0700). For several users' processes, make it yourself,
+// for a group that they are in (mkdir -m 2770, chgrp): the files get the permissions of the directory, whatever the
+// umask. Whoever can write to the directory can take every lease in it.
+//
+// # Takeover
+//
+// On Linux a record carries the time since the machine started, and which start that was. So a new process takes over
+// the lease of one that was left behind as soon as it has run out, and at once after a restart of the machine, without
+// watching it first. Elsewhere it watches for the length of the lease. A record of another machine, of another time
+// namespace, or without these data is watched, too.
+//
+// # URL
+//
+// The URL is file:///var/lib/leader, or file:state/leases, which is relative to the working directory. On Windows
+// it is file:///C:/ProgramData/leader. There are no query keys.
+package file
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"runtime"
+
+	"github.com/cloudlease/leader/internal/storeurl"
+	"github.com/cloudlease/leader/lease"
+)
+
+func init() {
+	lease.Register("file", func(_ context.Context, u *url.URL) (lease.Manager, error) {
+		dir, err := directory(u, runtime.GOOS == "windows")
+		if err != nil {
+			return nil, err
+		}
+		return New(dir), nil
+	})
+}
+
+// directory returns the directory that a URL names.
+func directory(u *url.URL, windows bool) (string, error) {
+	refuse := func(why string) error {
+		return fmt.Errorf("%w: store URL %q: %s: use file:///absolute/directory or file:relative/directory",
+			lease.ErrMisconfigured, u.Redacted(), why)
+	}
+	if u.User != nil || (u.Host != "" && u.Host != "localhost") {
+		return "", refuse(fmt.Sprintf("it names the host %q, and the directory is on this machine", u.Host))
+	}
+	if u.Fragment != "" {
+		return "", refuse("a # in the directory's name is written %23")
+	}
+	if _, err := storeurl.Query(u); err != nil {
+		return "", err
+	}
+	dir := u.Path
+	if u.Opaque != "" {
+		var err error
+		if dir, err = url.PathUnescape(u.Opaque); err != nil {
+			return "", refuse(err.Error())
+		}
+	}
+	if dir == "" {
+		return "", refuse("it names no directory")
+	}
+	if windows && len(dir) > 2 && dir[0] == '/' && dir[2] == ':' {
+		dir = dir[1:] // file:///C:/dir
+	}
+	return filepath.FromSlash(dir), nil
+}
+
+// An Option changes a Store. There are none yet.
+type Option func(*Store)
+
+// New returns the Manager that keeps its leases in the directory. It never fails: what is wrong with the directory is an
+// error of the calls. The directory is made, with those above it, when the first lease is acquired.
+func New(dir string, opts ...Option) lease.Manager {
+	return lease.NewManager(NewStore(dir, opts...))
+}

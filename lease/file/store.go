@@ -1,0 +1,155 @@
+package file
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// maxData is how much a cell holds, in bytes.
+const maxData = 16 << 10
+
+// Store is a lease.Store in a directory. It has no state but what is there, so any number of Stores, in any number of
+// processes of this machine, may share one. Make it with NewStore. It is safe for concurrent use.
+type Store struct {
+	dir       string        // absolute; empty: none was named
+	here      func() origin // where and when a write is made
+	lockReads bool          // a file that is being read cannot be renamed over
+}
+
+// NewStore returns the Store in the directory. What New says of it holds here, too. A relative path is taken from the
+// working directory as it is now.
+func NewStore(dir string, opts ...Option) *Store {
+	s := &Store{dir: dir, here: here, lockReads: runtime.GOOS == "windows"}
+	if abs, err := filepath.Abs(dir); err == nil && dir != "" {
+		s.dir = abs
+	}
+	for _, opt := range opts {
+		opt(s)
+	}
+	return s
+}
+
+// String names the store in errors: "file:" and the directory.
+func (s *Store) String() string { return "file:" + s.dir }
+
+// Load implements lease.Store. In a directory that does not exist there are no cells. What is not a cell's file is an
+// ErrRecord; permissions that are missing are an ErrMisconfigured.
+func (s *Store) Load(ctx context.Context, name string) (lease.Snapshot, error) {
+	p, err := s.place(ctx, name)
+	if err != nil {
+		return lease.Snapshot{}, err
+	}
+	if s.lockReads {
+		unlock, err := s.lock(ctx, p, true)
+		if errors.Is(err, fs.ErrNotExist) {
+			return lease.Snapshot{}, nil
+		}
+		if err != nil {
+			return lease.Snapshot{}, diagnose(err)
+		}
+		defer unlock()
+	}
+	return s.read(p)
+}
+
+// Swap implements lease.Store. It waits, until ctx ends, while another process or goroutine writes the same cell. Data
+// that is not UTF-8 text of at most 16 KiB is an ErrInvalid. A cell that cannot be read is the same error as from Load,
+// and is left as it is. A full disk is neither ErrRecord nor ErrMisconfigured: it leaves the cell as it was, too.
+func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data []byte) (lease.Version, error) {
+	p, err := s.place(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	if len(data) > maxData || !utf8.Valid(data) {
+		return "", fmt.Errorf("%w: a cell holds UTF-8 text of at most %d bytes, and this has %d bytes",
+			lease.ErrInvalid, maxData, len(data))
+	}
+	if old == "" {
+		if err := s.makeDirs(p); err != nil {
+			return "", diagnose(err)
+		}
+	}
+	unlock, err := s.lock(ctx, p, false)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("%w: there is no %s any more", lease.ErrConflict, p.cell())
+	}
+	if err != nil {
+		return "", diagnose(err)
+	}
+	defer unlock()
+	return s.swap(p, old, data)
+}
+
+// swap runs under the lock.
+func (s *Store) swap(p place, old lease.Version, data []byte) (lease.Version, error) {
+	found, err := s.read(p)
+	if err != nil {
+		return "", err
+	}
+	if found.Version != old {
+		return "", fmt.Errorf("%w: the version of %s is %q, not %q", lease.ErrConflict, p.cell(), found.Version, old)
+	}
+	if old == "" {
+		if err := s.settle(p); err != nil {
+			return "", diagnose(err)
+		}
+	}
+	content := encode(s.here(), data)
+	if err := s.write(p, content); err != nil {
+		return "", diagnose(err)
+	}
+	return versionOf(content), nil
+}
+
+// List implements lease.Lister, in the order of the file names. Files that are not this package's are passed over.
+func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, error] {
+	return func(yield func(lease.Cell, error) bool) {
+		if s.dir == "" {
+			yield(lease.Cell{}, errNoDirectory)
+			return
+		}
+		err := fs.WalkDir(os.DirFS(s.dir), ".", func(file string, entry fs.DirEntry, err error) error {
+			switch name, isCell := nameOf(file); {
+			case ctx.Err() != nil:
+				return context.Cause(ctx)
+			case isCell && strings.HasPrefix(name, prefix):
+				snapshot, err := s.Load(ctx, name)
+				if err == nil && snapshot.Version == "" {
+					return nil // gone meanwhile
+				}
+				if !yield(lease.Cell{Name: name, Snapshot: snapshot, Err: err}, nil) {
+					return fs.SkipAll
+				}
+				return skip(entry)
+			case file != "." && !isPiece(path.Base(file)):
+				return skip(entry)
+			case errors.Is(err, fs.ErrNotExist):
+				return nil
+			default:
+				return err
+			}
+		})
+		if err != nil {
+			yield(lease.Cell{}, fmt.Errorf("%s: %w", s.dir, diagnose(err)))
+		}
+	}
+}
+
+// skip keeps a walk from descending into the entry, if it is a directory.
+func skip(entry fs.DirEntry) error {
+	if entry.IsDir() {
+		return fs.SkipDir
+	}
+	return nil
+}
