@@ -48,6 +48,11 @@ func excused(err error, reasons ...error) bool {
 	if err == nil {
 		return true
 	}
+	for _, reason := range reasons {
+		if reason != nil && reflect.TypeOf(reason).Comparable() && err == reason {
+			return true
+		}
+	}
 	if many, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, e := range many.Unwrap() {
 			if !excused(e, reasons...) {
@@ -55,11 +60,6 @@ func excused(err error, reasons ...error) bool {
 			}
 		}
 		return true
-	}
-	for _, reason := range reasons {
-		if reason != nil && reflect.TypeOf(reason).Comparable() && err == reason {
-			return true
-		}
 	}
 	inner := errors.Unwrap(err)
 	return inner != nil && excused(inner, reasons...)
