@@ -124,9 +124,9 @@ func TestR1_InspectAndListCountAsSeen(t *testing.T) {
 func TestR1_StandbyRoundsDown(t *testing.T) {
 	const hour = time.Hour
 	tests := map[string]func(m *hosttest.Machine){
-		"suspended":                       func(m *hosttest.Machine) { m.Suspend(); time.Sleep(hour); m.Resume() },
-		"wall clock stepped forward":      func(m *hosttest.Machine) { m.StepWall(hour) },
-		"wall clock stepped back":         func(m *hosttest.Machine) { m.StepWall(-hour) },
+		"suspended":                        func(m *hosttest.Machine) { m.Suspend(); time.Sleep(hour); m.Resume() },
+		"wall clock stepped forward":       func(m *hosttest.Machine) { m.StepWall(hour) },
+		"wall clock stepped back":          func(m *hosttest.Machine) { m.StepWall(-hour) },
 		"wall clock in another millennium": func(m *hosttest.Machine) { m.StepWall(math.MaxInt64 / 2) },
 	}
 	for what, happens := range tests {
