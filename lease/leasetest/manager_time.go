@@ -1,0 +1,213 @@
+package leasetest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+func lastsItsLength(t testing.TB, s *scene) {
+	holder, standby := s.Manager(), s.Manager()
+	name := newName()
+	sent := time.Now()
+	held := acquire(t, holder, s.brief(name, "one"))
+	next := s.takeOver(t, standby, s.brief(name, "two"), sent)
+	s.wantNext(t, held, next)
+}
+
+func renewalBeginsAnew(t testing.TB, s *scene) {
+	holder, standby := s.Manager(), s.Manager()
+	name := newName()
+	sent := time.Now()
+	held := acquire(t, holder, s.brief(name, "one"))
+	for range 5 {
+		if _, ok := s.poll(t, standby, s.brief(name, "two"), sent, s.length/3); ok {
+			return // this process was kept from renewing for a whole length
+		}
+		again := time.Now()
+		held = renew(t, holder, held)
+		sent = again
+	}
+	s.takeOver(t, standby, s.brief(name, "two"), sent)
+}
+
+// lateStandby begins to watch when most of the lease is over. Unless the store tells the age of a record, it has to
+// watch for a whole length (R1).
+func lateStandby(t testing.TB, s *scene) {
+	name := newName()
+	sent := time.Now()
+	acquire(t, s.Manager(), s.brief(name, "one"))
+	time.Sleep(s.length * 3 / 4)
+	s.takeOver(t, s.Manager(), s.brief(name, "two"), sent)
+}
+
+// tokensGrow goes through all ways in which one term follows another (R5).
+func tokensGrow(t testing.TB, s *scene) {
+	first, second := s.Manager(), s.Manager()
+	name := newName()
+	one := acquire(t, first, s.brief(name, "one"))
+	release(t, first, one)
+
+	sent := time.Now()
+	two := acquire(t, second, s.brief(name, "two"))
+	s.wantNext(t, one, two)
+
+	three := s.takeOver(t, first, s.brief(name, "one"), sent)
+	s.wantNext(t, two, three)
+	release(t, first, renew(t, first, three))
+
+	restarted := s.Manager()
+	sent = time.Now()
+	four := acquire(t, restarted, s.brief(name, "three"))
+	s.wantNext(t, three, four)
+	five := s.takeOver(t, s.Manager(), s.brief(name, "four"), sent)
+	s.wantNext(t, four, five)
+}
+
+// takeoverIsFinal has the old holder come back.
+func takeoverIsFinal(t testing.TB, s *scene) {
+	holder, standby := s.Manager(), s.Manager()
+	name := newName()
+	stale := acquire(t, holder, s.brief(name, "one"))
+	sent := time.Now()
+	held := renew(t, holder, stale)
+	next := s.takeOver(t, standby, s.request(name, "two"), sent)
+	for _, old := range []lease.Lease{held, stale} {
+		for what, m := range map[string]lease.Manager{"the old holder": holder, "the new holder's manager": standby, "another": s.Manager()} {
+			_, err := m.Renew(t.Context(), old)
+			wantLost(t, "Renew after a takeover, through "+what, err, old, lease.LostTaken)
+			wantLost(t, "Release after a takeover, through "+what, m.Release(t.Context(), old), old, lease.LostTaken)
+		}
+	}
+	_, err := holder.Renew(t.Context(), held)
+	var lost *lease.LostError
+	if errors.As(err, &lost) && (lost.Now.Holder != "two" || lost.Now.Token != next.Token) {
+		t.Errorf("LostError: now %q holds it with token %d; want %q, %d", lost.Now.Holder, lost.Now.Token, "two", next.Token)
+	}
+	info := wantHeld(t, s.Manager(), s.request(name, "three"))
+	s.wantInfo(t, "HeldError after a takeover", info, lease.Held, next)
+	release(t, standby, renew(t, standby, next))
+}
+
+func takeoverRace(t testing.TB, s *scene) {
+	name := newName()
+	sent := time.Now()
+	held := acquire(t, s.Manager(), s.brief(name, "one"))
+	standbys := []lease.Manager{s.Manager(), s.Manager()}
+	for _, m := range standbys {
+		if _, ok := s.poll(t, m, s.brief(name, "two"), sent, 0); ok {
+			return // this process was kept from asking for a whole length
+		}
+	}
+	for from := time.Now(); time.Since(from) <= s.length+s.tick+s.slack; time.Sleep(s.tick) {
+		won := s.acquireRace(t, standbys, name)
+		if len(won) == 0 {
+			continue
+		}
+		if passed := time.Since(sent); passed < s.length {
+			t.Errorf("Acquire by a standby got the lease %v after its holder's last request; it is held for %v", passed, s.length)
+		}
+		s.wantNext(t, held, won[0])
+		return
+	}
+	t.Errorf("Acquire by many standbys: still held long after the holder left its lease of %v behind", s.length)
+}
+
+func retryAfter(t testing.TB, s *scene) {
+	name := newName()
+	sent := time.Now()
+	acquire(t, s.Manager(), s.brief(name, "one"))
+	standby := s.Manager()
+	_, first := s.try(t, standby, s.brief(name, "two"), sent)
+	if first == nil || first.Info.RetryAfter == 0 && s.Store == nil {
+		return // unknown to a service that expires leases by itself
+	}
+	wait := first.Info.RetryAfter / 3
+	time.Sleep(wait)
+	_, second := s.try(t, standby, s.brief(name, "two"), sent)
+	if second == nil {
+		return // this process was kept from asking for a whole length
+	}
+	if second.Info.RetryAfter > first.Info.RetryAfter-wait {
+		t.Errorf("RetryAfter is %v, and %v when %v of it are over", first.Info.RetryAfter, second.Info.RetryAfter, wait)
+	}
+	time.Sleep(second.Info.RetryAfter)
+	acquire(t, standby, s.brief(name, "two"))
+}
+
+// ownLeaseRunsOut: a manager's own write counts as watched, whoever asks for the lease through it (R1).
+func ownLeaseRunsOut(t testing.TB, s *scene) {
+	m := s.Manager()
+	req := s.brief(newName(), "one")
+	held := acquire(t, m, req)
+	held = renew(t, m, held)
+	time.Sleep(s.length)
+	if s.Store != nil {
+		s.wantNext(t, held, acquire(t, m, req))
+		return
+	}
+	s.takeOver(t, m, req, time.Now().Add(-s.length))
+}
+
+// freshManager asks through one manager after another, none of which has ever seen the lease before. The clocks of a
+// service may be seconds apart, and some tell seconds only, so it may take some more of them than the length.
+func freshManager(t testing.TB, s *scene) {
+	name := newName()
+	sent := time.Now()
+	held := acquire(t, s.Manager(), s.brief(name, "one"))
+	const grain = 5 * time.Second
+	for time.Since(sent) <= s.length+grain+s.slack {
+		if next, ok := s.poll(t, s.Manager(), s.brief(name, "two"), sent, 0); ok {
+			s.wantNext(t, held, next)
+			return
+		}
+		time.Sleep(s.tick)
+	}
+	t.Errorf("Acquire by fresh managers: still held after %v, though the holder left its lease of %v behind", time.Since(sent), s.length)
+}
+
+// releaseLate is what a holder does that has come back after its deadline (R6): what may still be its own is given back.
+func releaseLate(t testing.TB, s *scene) {
+	m := s.Manager()
+	name := newName()
+	held := acquire(t, m, s.brief(name, "one"))
+	time.Sleep(s.length + s.tick)
+	if err := m.Release(t.Context(), held); err != nil && (s.Store != nil || !errors.Is(err, lease.ErrLost)) {
+		t.Errorf("Release of a lease that ran out, and that nobody has taken: %v", err)
+	}
+	s.wantNext(t, held, acquire(t, s.Manager(), s.brief(name, "two")))
+}
+
+// failedAcquire ends the context of one acquisition after another, each a little later (R6).
+func failedAcquire(t testing.TB, s *scene) {
+	m := s.Manager()
+	var failed []string
+	for _, after := range []time.Duration{0, 100 * time.Microsecond, time.Millisecond, 3 * time.Millisecond, 10 * time.Millisecond, 30 * time.Millisecond} {
+		ctx, cancel := context.WithTimeout(t.Context(), after)
+		req := s.brief(newName(), "one")
+		switch l, err := m.Acquire(ctx, req); {
+		case err == nil:
+			release(t, m, l)
+		case ctx.Err() == nil:
+			t.Errorf("Acquire of a free lease: %v", err)
+		}
+		failed = append(failed, req.Name)
+		cancel()
+	}
+	forEach(failed, func(name string) {
+		other := s.Manager()
+		for from := time.Now(); ; time.Sleep(s.tick) {
+			_, err := other.Acquire(t.Context(), s.brief(name, "two"))
+			if err == nil {
+				return
+			}
+			if passed := time.Since(from); !errors.Is(err, lease.ErrHeld) || passed > s.length+s.tick+s.slack {
+				t.Errorf("Acquire, %v after somebody's acquisition failed: %v", passed, err)
+				return
+			}
+		}
+	})
+}

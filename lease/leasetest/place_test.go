@@ -1,0 +1,132 @@
+package leasetest
+
+import (
+	"context"
+	"iter"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cloudlease/leader/lease"
+	"github.com/cloudlease/leader/lease/memory"
+)
+
+// cells is a store that has all that a store may have, in virtual time: a request takes a millisecond, so that what
+// happens at the same time is interleaved.
+type cells struct {
+	*memory.Store
+
+	mu            sync.Mutex
+	written       map[string]time.Time
+	deleted       map[string]lease.Version // the version that the memory still has
+	reads, writes int
+}
+
+func newCells() *cells {
+	return &cells{Store: memory.NewStore(), written: map[string]time.Time{}, deleted: map[string]lease.Version{}}
+}
+
+func (c *cells) travel(ctx context.Context) error {
+	select {
+	case <-time.After(time.Millisecond):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (c *cells) Load(ctx context.Context, name string) (lease.Snapshot, error) {
+	c.count(&c.reads)
+	if err := c.travel(ctx); err != nil {
+		return lease.Snapshot{}, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.look(ctx, name)
+}
+
+func (c *cells) look(ctx context.Context, name string) (lease.Snapshot, error) {
+	snapshot, err := c.Store.Load(ctx, name)
+	if err != nil || snapshot.Version == "" || c.deleted[name] == snapshot.Version {
+		return lease.Snapshot{}, err
+	}
+	snapshot.Age = time.Since(c.written[name])
+	return snapshot, nil
+}
+
+func (c *cells) Swap(ctx context.Context, name string, old lease.Version, data []byte) (lease.Version, error) {
+	c.count(&c.writes)
+	if err := c.travel(ctx); err != nil {
+		return "", err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.write(ctx, name, old, data)
+}
+
+func (c *cells) write(ctx context.Context, name string, old lease.Version, data []byte) (lease.Version, error) {
+	if gone := c.deleted[name]; gone != "" && old == "" {
+		old = gone
+	} else if gone != "" && old == gone {
+		old = "deleted"
+	}
+	version, err := c.Store.Swap(ctx, name, old, data)
+	if err == nil {
+		c.written[name] = time.Now()
+		delete(c.deleted, name)
+	}
+	return version, err
+}
+
+func (c *cells) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, error] {
+	return func(yield func(lease.Cell, error) bool) {
+		for found, err := range c.Store.List(ctx, prefix) {
+			c.mu.Lock()
+			if err == nil {
+				found.Snapshot, err = c.look(ctx, found.Name)
+			}
+			c.mu.Unlock()
+			if err == nil && found.Snapshot.Version == "" {
+				continue
+			}
+			if !yield(found, err) {
+				return
+			}
+		}
+	}
+}
+
+func (c *cells) Limits() lease.Limits {
+	return lease.Limits{MinLength: 200 * time.Millisecond, MaxLength: 24 * time.Hour, LengthStep: time.Millisecond}
+}
+
+func (c *cells) Delete(ctx context.Context, name string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	snapshot, err := c.look(ctx, name)
+	c.deleted[name] = snapshot.Version
+	return err
+}
+
+func (c *cells) count(requests *int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	*requests++
+}
+
+func (c *cells) Requests() (reads, writes int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.reads, c.writes
+}
+
+// harness has everything that a check may need.
+func harness(manager func(*cells) lease.Manager) Harness {
+	return Harness{
+		Virtual: true, Age: true,
+		Open: func(testing.TB) Place {
+			c := newCells()
+			return Place{Manager: func() lease.Manager { return manager(c) }, Store: c, Delete: c.Delete, Requests: c.Requests}
+		},
+	}
+}

@@ -1,0 +1,125 @@
+package leasetest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// A scene is a place for one check, and how it measures time there.
+type scene struct {
+	Place
+	limits        lease.Limits
+	length        time.Duration // of a lease whose end is waited for
+	long          time.Duration // of one that must not end during the check
+	tick          time.Duration // between two polls
+	slack         time.Duration // what scheduling and requests may take beyond what the rules give
+	acquireWrites int
+}
+
+func (h Harness) scene(t testing.TB) *scene {
+	s := &scene{Place: h.Open(t), length: h.Length, long: time.Minute, slack: 5 * time.Second, acquireWrites: max(h.AcquireWrites, 1)}
+	s.limits = lease.LimitsOf(s.Manager())
+	if s.length == 0 {
+		s.length = max(500*time.Millisecond, s.limits.MinLength)
+		if step := s.limits.LengthStep; step > 0 {
+			s.length = (s.length + step - 1) / step * step
+		}
+	}
+	if s.limits.MaxLength > 0 {
+		s.long = min(s.long, s.limits.MaxLength)
+	}
+	s.long = max(s.long, s.length)
+	s.tick = max(s.length/20, 25*time.Millisecond)
+	if h.Virtual {
+		s.slack = s.tick // nothing takes any time
+	}
+	return s
+}
+
+// request is for a lease that lasts.
+func (s *scene) request(name, holder string) lease.Request {
+	return lease.Request{Name: name, Holder: holder, Length: s.long}
+}
+
+// brief is for a lease whose end is waited for.
+func (s *scene) brief(name, holder string) lease.Request {
+	return lease.Request{Name: name, Holder: holder, Length: s.length}
+}
+
+// poll asks for the lease again and again, for as long as d, and reports whether it got it. The holder sent its last request at the time sent, so getting it sooner
+// than a lease length after that is a failure.
+func (s *scene) poll(t testing.TB, m lease.Manager, req lease.Request, sent time.Time, d time.Duration) (lease.Lease, bool) {
+	t.Helper()
+	for from := time.Now(); ; time.Sleep(s.tick) {
+		l, held := s.try(t, m, req, sent)
+		if held == nil || time.Since(from) >= d {
+			return l, held == nil
+		}
+	}
+}
+
+// try is one poll. It returns the lease or who holds it.
+func (s *scene) try(t testing.TB, m lease.Manager, req lease.Request, sent time.Time) (lease.Lease, *lease.HeldError) {
+	t.Helper()
+	l, err := m.Acquire(t.Context(), req)
+	passed := time.Since(sent)
+	if err == nil && passed < s.length {
+		t.Fatalf("Acquire by a standby got the lease %v after its holder's last request; it is held for %v", passed, s.length)
+	}
+	var held *lease.HeldError
+	if err != nil && !errors.As(err, &held) {
+		t.Fatalf("Acquire by a standby: %v; want a *HeldError or success", err)
+	}
+	return l, held
+}
+
+// takeOver polls until the lease is m's, and fails if that is too early or too late.
+func (s *scene) takeOver(t testing.TB, m lease.Manager, req lease.Request, sent time.Time) lease.Lease {
+	t.Helper()
+	most := s.length + s.tick + s.slack
+	l, ok := s.poll(t, m, req, sent, most)
+	if !ok {
+		t.Fatalf("Acquire by a standby: still held after %v of polling, though the holder left its lease of %v behind", most, s.length)
+	}
+	return l
+}
+
+// wantRequests fails unless f makes the managers send exactly so much. Only with Place.Requests.
+func (s *scene) wantRequests(t testing.TB, what string, reads, writes int, f func()) {
+	t.Helper()
+	readsBefore, writesBefore := s.Requests()
+	f()
+	readsAfter, writesAfter := s.Requests()
+	if r, w := readsAfter-readsBefore, writesAfter-writesBefore; r != reads || w != writes {
+		t.Errorf("%s sent %d reads and %d writes; want %d and %d", what, r, w, reads, writes)
+	}
+}
+
+// wantUntouched fails if f changes what is stored for the lease. Only with Place.Store.
+func (s *scene) wantUntouched(t testing.TB, name, what string, f func()) {
+	t.Helper()
+	before := load(t, s.Store, name)
+	f()
+	after := load(t, s.Store, name)
+	if before.Version != after.Version || string(before.Data) != string(after.Data) {
+		t.Errorf("%s changed the record from %s to %s", what, before.Data, after.Data)
+	}
+}
+
+// edit changes a record by hand. Only with Place.Store.
+func (s *scene) edit(t testing.TB, name string, change func(record string) string) {
+	t.Helper()
+	before := load(t, s.Store, name)
+	swap(t, s.Store, name, before.Version, change(string(before.Data)))
+}
+
+func (s *scene) remove(t testing.TB, name string) {
+	t.Helper()
+	if err := s.Delete(context.WithoutCancel(t.Context()), name); err != nil {
+		t.Fatalf("Delete(%q): %v", name, err)
+	}
+}
