@@ -1,0 +1,68 @@
+package lease_test
+
+import (
+	"context"
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/lease"
+	"github.com/cloudlease/leader/lease/memory"
+)
+
+// opened is the URL that the scheme "opened" was last asked for.
+var opened *url.URL
+
+func init() {
+	lease.Register("opened", func(_ context.Context, u *url.URL) (lease.Manager, error) {
+		opened = u
+		return memory.New(), nil
+	})
+}
+
+func TestOpen(t *testing.T) {
+	m, err := lease.Open(t.Context(), "mem:")
+	require.NoError(t, err)
+	require.IsType(t, &memory.Manager{}, m)
+	require.NoError(t, lease.Close(m))
+
+	const raw = "opened://user:secret@place/path?region=eu-west-1"
+	_, err = lease.Open(t.Context(), raw)
+	require.NoError(t, err)
+	require.Equal(t, raw, opened.String(), "its opener gets all of it")
+}
+
+func TestOpenRefuses(t *testing.T) {
+	tests := []struct{ url, says string }{
+		{"nosuch://user:secret@place", `"nosuch://user:xxxxx@place": the scheme "nosuch" is unknown; imported here are: mem, opened;`},
+		{"", `the scheme "" is unknown`},
+		{"leases", `the scheme "" is unknown`},
+		{"dynamodb://leases?region=eu-west-1", `import _ "github.com/cloudlease/leader/lease/dynamodb" to open it`},
+		{"gs://user:secret@bucket", `"gs://user:xxxxx@bucket": import _ "github.com/cloudlease/leader/lease/gcs"`},
+		{"azblob://container", `"github.com/cloudlease/leader/lease/azblob"`},
+		{"s3://bucket", `"github.com/cloudlease/leader/lease/s3"`},
+		{"file:///var/lib/leader", `"github.com/cloudlease/leader/lease/file"`},
+		{"opened://user:secret@place\x7f", "not a store URL"},
+		{"://user:secret@place", "missing protocol scheme"},
+		{"mem://place", "memory has no places to name"},
+		{"mem:?size=1", `the key "size" is unknown`},
+	}
+	for _, test := range tests {
+		t.Run(test.url, func(t *testing.T) {
+			m, err := lease.Open(t.Context(), test.url)
+			require.ErrorIs(t, err, lease.ErrMisconfigured)
+			require.ErrorContains(t, err, test.says)
+			require.NotContains(t, err.Error(), "secret")
+			require.Nil(t, m)
+		})
+	}
+}
+
+func TestRegisterTwice(t *testing.T) {
+	open := func(context.Context, *url.URL) (lease.Manager, error) { return nil, nil }
+	require.PanicsWithValue(t, `lease: Register("mem"): registered twice, or without an Opener`, func() { lease.Register("mem", open) })
+	require.Panics(t, func() { lease.Register("nothing", nil) })
+	_, err := lease.Open(t.Context(), "nothing:")
+	require.ErrorIs(t, err, lease.ErrMisconfigured)
+}

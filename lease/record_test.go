@@ -1,0 +1,196 @@
+package lease
+
+import (
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// full is a record with all there can be in one.
+func full() record {
+	return record{
+		Format: recordFormat, Token: 7, ID: "an ID", Holder: "<worker> & \u2028 \"1\"", Length: duration(1500 * time.Millisecond),
+		Nonce: "a nonce", Released: true, Attributes: map[string]string{"address": "10.0.0.1:80", "zone": "é世"},
+		Acquired: time.Date(2024, 2, 29, 23, 59, 59, 999e6, time.UTC), Renewed: time.Date(2024, 3, 1, 0, 0, 0, 1e6, time.UTC),
+	}
+}
+
+func TestRecord(t *testing.T) {
+	for what, r := range map[string]record{
+		"full":  full(),
+		"bare":  {Format: recordFormat, Token: 1, ID: "i", Length: 1},
+		"large": {Format: recordFormat, Token: math.MaxUint64 - 1, ID: "i", Length: math.MaxInt64},
+	} {
+		t.Run(what, func(t *testing.T) {
+			read, err := decode(r.encode())
+			require.NoError(t, err)
+			require.Equal(t, r, read)
+		})
+	}
+}
+
+// The largest record that a valid request makes fits the cell that every store has to take.
+func TestRecordFitsItsCell(t *testing.T) {
+	worst := full()
+	worst.Holder = strings.Repeat("<", maxName)
+	worst.Attributes = map[string]string{"<": strings.Repeat("<", maxAttributes-1)} // six bytes each in JSON
+	require.NoError(t, Request{Name: "n", Holder: worst.Holder, Length: 1, Attributes: worst.Attributes}.Validate(Limits{}))
+	require.Less(t, len(worst.encode()), maxCell)
+}
+
+// The stored form is a contract with the programs of other versions.
+func TestRecordAsStored(t *testing.T) {
+	require.JSONEq(t, `{
+		"format": 1, "token": 7, "id": "an ID", "holder": "<worker> & \u2028 \"1\"", "length": "1.5s", "nonce": "a nonce",
+		"released": true, "attributes": {"address": "10.0.0.1:80", "zone": "é世"},
+		"acquired": "2024-02-29T23:59:59.999Z", "renewed": "2024-03-01T00:00:00.001Z"
+	}`, string(full().encode()))
+}
+
+func TestRecordWithATimeThatJSONCannotSay(t *testing.T) {
+	r := full()
+	r.Acquired = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)
+	read, err := decode(r.encode())
+	require.NoError(t, err, "it is for people only")
+	r.Acquired, r.Renewed = time.Time{}, time.Time{}
+	require.Equal(t, r, read)
+}
+
+func TestDecode(t *testing.T) {
+	const good = `{"format":1,"token":7,"id":"x","holder":"w","length":"15s","nonce":"n","released":false}`
+	change := func(from, to string) string {
+		require.Contains(t, good, from)
+		return strings.Replace(good, from, to, 1)
+	}
+	tests := []struct {
+		what, data string
+		says       string // in the error; empty: it is a record
+	}{
+		{"a record", good, ""},
+		{"space around it", " \n" + good + "\n", ""},
+		{"fields of a later program", change(`{`, `{"later":{"deep":[1,null]},`), ""},
+		{"no holder and no nonce", change(`"holder":"w",`, ``), ""},
+		{"released left out", change(`,"released":false`, ``), ""},
+		{"no attributes", change(`{`, `{"attributes":null,`), ""},
+		{"the greatest token", change(`7`, `18446744073709551614`), ""},
+
+		{"nothing", "", "unexpected end"},
+		{"garbage", "garbage", "invalid character"},
+		{"cut", good[:len(good)-1], "unexpected end"},
+		{"trailing data", good + "{}", "after top-level value"},
+		{"twice", good + good, "after top-level value"},
+		{"a number", "1", "cannot unmarshal"},
+		{"a list", "[" + good + "]", "cannot unmarshal"},
+		{"null", "null", "no format number"},
+		{"an empty object", "{}", "no format number"},
+		{"format left out", change(`"format":1,`, ``), "no format number"},
+		{"format 0", change(`"format":1`, `"format":0`), "no format number"},
+		{"a negative format", change(`"format":1`, `"format":-1`), "no format number"},
+		{"a format that is text", change(`"format":1`, `"format":"1"`), "cannot unmarshal"},
+		{"a newer format", change(`"format":1`, `"format":2`), "its format is 2, and this program reads up to 1: update the program"},
+		{"a newer format, all else different", `{"format":9,"token":"seven","length":{}}`, "its format is 9"},
+		{"no id", change(`"id":"x",`, ``), "no id"},
+		{"an empty id", change(`"x"`, `""`), "no id"},
+		{"no token", change(`"token":7,`, ``), "no token"},
+		{"token 0", change(`7`, `0`), "no token"},
+		{"a negative token", change(`7`, `-7`), "cannot unmarshal"},
+		{"a token with a fraction", change(`7`, `7.5`), "cannot unmarshal"},
+		{"a token without a successor", change(`7`, `18446744073709551615`), "no successor"},
+		{"a token beyond 64 bits", change(`7`, `18446744073709551616`), "cannot unmarshal"},
+		{"no length", change(`"length":"15s",`, ``), "length is 0s"},
+		{"length null", change(`"15s"`, `null`), "length is 0s"},
+		{"length 0", change(`"15s"`, `"0s"`), "length is 0s"},
+		{"a negative length", change(`"15s"`, `"-15s"`), "length is -15s"},
+		{"a length without a unit", change(`"15s"`, `"15"`), "missing unit"},
+		{"a length that is a number", change(`"15s"`, `15`), "cannot unmarshal"},
+		{"a length beyond 64 bits", change(`"15s"`, `"9999999h"`), "invalid duration"},
+		{"attributes that are no text", change(`{`, `{"attributes":{"a":1},`), "cannot unmarshal"},
+		{"a time that is none", change(`{`, `{"acquired":"yesterday",`), "parsing time"},
+		{"not UTF-8", change(`"w"`, "\"\xff\""), "not UTF-8"},
+		{"too large", good + strings.Repeat(" ", maxCell), "more than 16384"},
+	}
+	for _, test := range tests {
+		t.Run(test.what, func(t *testing.T) {
+			r, err := decode([]byte(test.data))
+			if test.says == "" {
+				require.NoError(t, err)
+				require.Equal(t, "x", r.ID)
+				require.Equal(t, duration(15*time.Second), r.Length)
+				require.False(t, r.Released)
+				return
+			}
+			require.ErrorIs(t, err, ErrRecord)
+			require.ErrorContains(t, err, test.says)
+			require.Zero(t, r)
+		})
+	}
+}
+
+// FuzzDecode: what is read is what was written, whoever wrote it, and nothing makes it panic.
+func FuzzDecode(f *testing.F) {
+	f.Add(full().encode())
+	f.Add([]byte(`{"format":1,"token":7,"id":"x","length":"15s","acquired":"2024-02-29T23:59:59.123456789+14:00"}`))
+	f.Add([]byte(`{"format":1,"token":7,"ID":"x","Id":"y","length":"2562047h47m16.854775807s"}`))
+	f.Add([]byte(`{"format":2}`))
+	f.Add([]byte("garbage"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r, err := decode(data)
+		if err != nil {
+			require.ErrorIs(t, err, ErrRecord)
+			require.Zero(t, r)
+			return
+		}
+		if r.ID == "" || r.Token == 0 || r.Token+1 == 0 || r.Length <= 0 || r.Format != recordFormat {
+			t.Fatalf("decode accepts %+v", r)
+		}
+		written := r.encode()
+		if len(written) > maxCell {
+			return // somebody else's record, escaped at greater length
+		}
+		again, err := decode(written)
+		require.NoError(t, err)
+		require.Equal(t, written, again.encode())
+		require.Equal(t, plain(r), plain(again))
+	})
+}
+
+// plain is the record with its times in one zone, and no attributes in one way.
+func plain(r record) record {
+	r.Acquired, r.Renewed = r.Acquired.UTC(), r.Renewed.UTC()
+	if len(r.Attributes) == 0 {
+		r.Attributes = nil
+	}
+	return r
+}
+
+// FuzzRecord: every record that this library writes comes back as it was.
+func FuzzRecord(f *testing.F) {
+	f.Add(uint64(7), "an ID", "worker", int64(15*time.Second), true, "address", "10.0.0.1", int64(1709251199999))
+	f.Add(uint64(1), "\u2028", "\x00<&>\\\"", int64(1), false, "", "", int64(0))
+	f.Add(uint64(math.MaxUint64-1), "\U0010ffff", "\ufffd", int64(math.MaxInt64), false, "k", "", int64(-62135596800000))
+	f.Fuzz(func(t *testing.T, token uint64, id, holder string, length int64, released bool, key, value string, at int64) {
+		for _, text := range []*string{&id, &holder, &key, &value} {
+			*text = strings.ToValidUTF8(*text, "?")
+		}
+		when := time.UnixMilli(at).UTC()
+		if _, err := json.Marshal(when); err != nil {
+			when = time.Time{}
+		}
+		r := record{
+			Format: recordFormat, Token: token, ID: id, Holder: holder, Length: duration(length), Nonce: "a nonce",
+			Released: released, Attributes: map[string]string{key: value}, Acquired: when, Renewed: when,
+		}
+		data := r.encode()
+		read, err := decode(data)
+		if valid := id != "" && token != 0 && token != math.MaxUint64 && length > 0 && len(data) <= maxCell; !valid {
+			require.ErrorIs(t, err, ErrRecord)
+			return
+		}
+		require.NoError(t, err)
+		require.Equal(t, r, read)
+	})
+}
