@@ -1,17 +1,26 @@
-package file_test
+package file
 
 import (
+	"context"
+	"os"
 	"runtime"
 	"testing"
 
 	"github.com/cloudlease/leader/lease"
-	"github.com/cloudlease/leader/lease/file"
 	"github.com/cloudlease/leader/lease/leasetest"
 )
 
 func TestStore(t *testing.T) {
 	t.Parallel()
-	leasetest.TestStore(t, func(t testing.TB) lease.Store { return file.NewStore(t.TempDir()) })
+	leasetest.TestStore(t, func(t testing.TB) lease.Store { return NewStore(t.TempDir()) })
+}
+
+// TestStoreWithLockedReads is how the store works on Windows.
+func TestStoreWithLockedReads(t *testing.T) {
+	t.Parallel()
+	leasetest.TestStore(t, func(t testing.TB) lease.Store {
+		return NewStore(t.TempDir(), func(s *Store) { s.lockReads = true })
+	})
 }
 
 func TestManager(t *testing.T) {
@@ -19,8 +28,18 @@ func TestManager(t *testing.T) {
 	leasetest.TestManager(t, leasetest.Harness{
 		Age: runtime.GOOS == "linux",
 		Open: func(t testing.TB) leasetest.Place {
-			dir := t.TempDir()
-			return leasetest.Place{Manager: func() lease.Manager { return file.New(dir) }, Store: file.NewStore(dir)}
+			s := NewStore(t.TempDir())
+			return leasetest.Place{
+				Manager: func() lease.Manager { return New(s.dir) },
+				Store:   s,
+				Delete: func(ctx context.Context, name string) error {
+					p, err := s.place(ctx, name)
+					if err != nil {
+						return err
+					}
+					return os.Remove(p.cell())
+				},
+			}
 		},
 	})
 }

@@ -44,12 +44,17 @@ func TestMain(m *testing.M) {
 	os.Exit(0)
 }
 
+func environment(role, dir string) []string {
+	const soon = "GORACE=atexit_sleep_ms=0" // or the race detector keeps each process for a second
+	return append(os.Environ(), soon, roleEnv+"="+role, dirEnv+"="+dir)
+}
+
 // start starts a process, which is killed when the test ends at the latest.
 func start(t testing.TB, role, dir string) (cmd *exec.Cmd, in io.WriteCloser, out *bufio.Scanner) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	cmd = exec.CommandContext(ctx, os.Args[0])
-	cmd.Env = append(os.Environ(), roleEnv+"="+role, dirEnv+"="+dir)
+	cmd.Env = environment(role, dir)
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	require.NoError(t, err)
