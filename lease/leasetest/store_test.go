@@ -206,6 +206,9 @@ func twoSteps() lease.Store {
 		if err != nil || snapshot.Version != old {
 			return "", errors.Join(err, lease.ErrConflict)
 		}
+		if err := c.travel(ctx); err != nil {
+			return "", err
+		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		now, _ := c.look(ctx, name)

@@ -1,0 +1,121 @@
+package leasetest
+
+import (
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+func TestSoundManagersPassEveryCheck(t *testing.T) {
+	t.Parallel()
+	for name, manager := range map[string]func(*cells) lease.Manager{
+		"protocol": func(c *cells) lease.Manager { return lease.NewManager(c) },
+		"naive":    newNaive(""),
+	} {
+		for _, c := range managerChecks {
+			t.Run(name+"/"+c.name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					assert.Empty(t, record(t, func(t testing.TB) { c.run(t, harness(manager).scene(t)) }))
+				})
+			})
+		}
+	}
+}
+
+func TestSoundManagerPassesTheSuite(t *testing.T) {
+	t.Parallel()
+	TestManager(t, harness(func(c *cells) lease.Manager { return lease.NewManager(c) }))
+}
+
+// The suite waits by the clock if it must.
+func TestSoundManagerPassesTheSuiteInRealTime(t *testing.T) {
+	t.Parallel()
+	h := harness(func(c *cells) lease.Manager { return lease.NewManager(c) })
+	h.Virtual, h.Parallel = false, len(managerChecks)
+	TestManager(t, h)
+}
+
+// flawedManagers are flaws of the naive manager, and the checks that find them.
+var flawedManagers = []struct {
+	flaw  string
+	fails []string
+}{
+	{"begins tokens anew after a release", []string{"tokens only grow", "a released lease is free at once", "a released lease is lost", "renew and release at once", "fields of the future are ignored"}},
+	{"keeps the token in a takeover", []string{"tokens only grow", "a lease lasts its length, and no longer", "one of many takes over"}},
+	{"the first token is 0 of none", []string{"acquire"}},
+	{"has one ID", []string{"acquire", "many leases at once"}},
+	{"Release deletes", []string{"tokens only grow", "a released lease is free at once", "a released lease is lost", "Inspect", "List"}},
+	{"Release takes from others", []string{"a takeover is final"}},
+	{"Release ignores that it was released", []string{"a released lease is lost"}},
+	{"Release trusts its version", []string{"release with an older version", "renew and release at once"}},
+	{"Release creates what is gone", []string{"a record that is gone is not created anew"}},
+	{"Renew takes from others", []string{"a takeover is final", "a record that is gone is not created anew"}},
+	{"Renew ignores that it was released", []string{"a released lease is lost", "renew and release at once"}},
+	{"Renew trusts its version", []string{"renew with an older version", "fields of the future are ignored"}},
+	{"Renew creates what is gone", []string{"a record that is gone is not created anew"}},
+	{"Renew makes a new ID", []string{"renew", "renew with an older version"}},
+	{"Renew writes nothing", []string{"a renewal begins the length anew", "requests"}},
+	{"does not say how it was lost", []string{"a released lease is lost", "a record that is gone is not created anew"}},
+	{"goes by the wall clock", []string{"a wall clock that is behind does not decide", "a wall clock that is ahead does not decide"}},
+	{"takes over at half the length", []string{"a lease lasts its length, and no longer", "one of many takes over", "RetryAfter leads to the takeover"}},
+	{"takes over early", []string{"a lease lasts its length, and no longer", "a late standby watches for the whole length", "Inspect watches", "List watches"}},
+	{"takes what it sees first", []string{"a late standby watches for the whole length", "acquire a held lease"}},
+	{"never takes over", []string{"a lease lasts its length, and no longer", "tokens only grow", "a takeover is final", "one of many takes over", "RetryAfter leads to the takeover", "Inspect watches"}},
+	{"watches the holder, not the renewals", []string{"a renewal begins the length anew"}},
+	{"does not watch its own writes", []string{"the manager's own lease runs out, too"}},
+	{"counts from when it began to watch only", []string{"a fresh manager takes over at once"}},
+	{"Inspect does not watch", []string{"Inspect watches"}},
+	{"List does not watch", []string{"List watches"}},
+	{"does not release what ran out", []string{"a lease that ran out can be released"}},
+	{"waits for a released lease", []string{"a released lease is free at once", "tokens only grow", "Inspect"}},
+	{"leaks what failed", []string{"a failed acquisition leaks nothing"}},
+	{"takes a conflict for success", []string{"one of many acquires", "one of many takes over"}},
+	{"gives up at a conflict", []string{"one of many acquires"}},
+	{"the same holder re-enters", []string{"the same holder does not re-enter"}},
+	{"polls write", []string{"requests", "requests of a takeover"}},
+	{"reads twice", []string{"requests", "requests of a takeover"}},
+	{"validates nothing", []string{"invalid requests", "nothing is sent for an invalid request", "limits"}},
+	{"asks before it validates", []string{"nothing is sent for an invalid request"}},
+	{"ignores its limits", []string{"limits"}},
+	{"overwrites what is not a record", []string{"what is not a record is left alone", "a held record that was broken is left alone"}},
+	{"reads newer formats", []string{"what is not a record is left alone", "List goes on over what is not a record", "a held record that was broken is left alone"}},
+	{"refuses unknown fields", []string{"fields of the future are ignored"}},
+	{"tells nothing of the holder", []string{"acquire a held lease", "attributes", "Inspect", "List"}},
+	{"RetryAfter is beyond the length", []string{"acquire a held lease", "Inspect"}},
+	{"RetryAfter is too soon", []string{"RetryAfter leads to the takeover"}},
+	{"RetryAfter stands still", []string{"RetryAfter leads to the takeover"}},
+	{"a released lease looks held", []string{"a released lease is free at once", "Inspect", "List"}},
+	{"rounds lengths", []string{"lengths are exact"}},
+	{"drops empty attributes", []string{"attributes"}},
+	{"composes attributes", []string{"attributes"}},
+	{"shares attributes", []string{"attributes"}},
+	{"lower-cases names", []string{"every name is a lease of its own"}},
+	{"trims names", []string{"every name is a lease of its own"}},
+	{"ignores the context", []string{"ended context"}},
+	{"Inspect is blind", []string{"Inspect", "a wrapper hides nothing"}},
+	{"Inspect touches", []string{"Inspect does not touch"}},
+	{"List ignores the prefix", []string{"List"}},
+	{"List ends at what is not a record", []string{"List goes on over what is not a record"}},
+	{"List is silent about what is not a record", []string{"List goes on over what is not a record"}},
+}
+
+func TestFlawedManagersFail(t *testing.T) {
+	t.Parallel()
+	shown := map[string]bool{}
+	for _, m := range flawedManagers {
+		for _, name := range m.fails {
+			shown[name] = true
+			c := named(t, managerChecks, name)
+			t.Run(m.flaw+"/"+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					failures := record(t, func(t testing.TB) { c.run(t, harness(newNaive(m.flaw)).scene(t)) })
+					assert.NotEmpty(t, failures, "the check passes a manager that is flawed")
+				})
+			})
+		}
+	}
+	wantAllNamed(t, managerChecks, shown)
+}

@@ -1,0 +1,57 @@
+package leasetest
+
+import (
+	"context"
+	"iter"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+func (n *naive) Inspect(ctx context.Context, name string) (lease.Info, error) {
+	if err := lease.CheckName(name); err != nil {
+		return lease.Info{}, err
+	}
+	switch n.flaw {
+	case "Inspect is blind":
+		return lease.Info{Name: name}, nil
+	case "Inspect does not watch":
+		return newNaive("")(n.cells).(*naive).Inspect(ctx, name)
+	}
+	r, info, err := n.load(ctx, name)
+	if n.flaw == "Inspect touches" && err == nil && info.Version != "" {
+		_, err = n.swap(ctx, name, info.Version, r)
+	}
+	return info, err
+}
+
+func (n *naive) List(ctx context.Context, prefix string) iter.Seq2[lease.Info, error] {
+	return func(yield func(lease.Info, error) bool) {
+		looker := n
+		if n.flaw == "List does not watch" {
+			looker = newNaive("")(n.cells).(*naive)
+		}
+		if n.flaw == "List ignores the prefix" {
+			prefix = ""
+		}
+		for c, err := range n.cells.List(ctx, prefix) {
+			if err != nil {
+				yield(lease.Info{}, err)
+				return
+			}
+			_, info, err := looker.look(c.Name, c.Snapshot)
+			if err != nil && n.flaw == "List ends at what is not a record" {
+				yield(lease.Info{}, err)
+				return
+			}
+			if err != nil && n.flaw == "List is silent about what is not a record" {
+				continue
+			}
+			if err != nil {
+				info = lease.Info{Name: c.Name, Err: err}
+			}
+			if !yield(info, nil) {
+				return
+			}
+		}
+	}
+}

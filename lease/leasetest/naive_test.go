@@ -1,0 +1,361 @@
+package leasetest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// naive is a second manager, written as plainly as can be, with a place for each flaw. Without a flaw it keeps the
+// rules, so the suite is about the rules and not about one implementation of them.
+type naive struct {
+	*cells
+	flaw string
+	id   string // of the manager
+
+	mu   sync.Mutex
+	seen map[string]watched
+}
+
+type watched struct {
+	what  lease.Version
+	since time.Time
+}
+
+type naiveRecord struct {
+	Format     int               `json:"format"`
+	Token      uint64            `json:"token"`
+	ID         string            `json:"id"`
+	Holder     string            `json:"holder"`
+	Length     string            `json:"length"`
+	Released   bool              `json:"released"`
+	Attributes map[string]string `json:"attributes,omitempty"`
+	Acquired   time.Time         `json:"acquired"`
+	Renewed    time.Time         `json:"renewed"`
+}
+
+func (r naiveRecord) length() time.Duration {
+	d, _ := time.ParseDuration(r.Length)
+	return d
+}
+
+func newNaive(flaw string) func(*cells) lease.Manager {
+	return func(c *cells) lease.Manager {
+		return &naive{cells: c, flaw: flaw, id: newName(), seen: map[string]watched{}}
+	}
+}
+
+func (n *naive) decode(data []byte) (r naiveRecord, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	if n.flaw == "refuses unknown fields" {
+		decoder.DisallowUnknownFields()
+	}
+	var head struct{ Format int }
+	if n.flaw != "reads newer formats" && json.Unmarshal(data, &head) != nil || head.Format > 1 {
+		return r, fmt.Errorf("%w: bad format", lease.ErrRecord)
+	}
+	if decoder.Decode(&r) != nil || decoder.More() || r.ID == "" || r.Token == 0 || r.Token == math.MaxUint64 || r.Format < 1 || r.length() <= 0 {
+		return r, fmt.Errorf("%w: bad record", lease.ErrRecord)
+	}
+	return r, nil
+}
+
+func (n *naive) encode(r naiveRecord) []byte {
+	r.Format = 1
+	data, _ := json.Marshal(r)
+	return data
+}
+
+// look makes an Info of a cell, and remembers since when it is as it is.
+func (n *naive) look(name string, s lease.Snapshot) (naiveRecord, lease.Info, error) {
+	info := lease.Info{Name: name, Version: s.Version}
+	if s.Version == "" {
+		return naiveRecord{}, info, nil
+	}
+	r, err := n.decode(s.Data)
+	if err != nil {
+		if n.flaw == "overwrites what is not a record" {
+			return naiveRecord{}, info, nil
+		}
+		return r, info, fmt.Errorf("lease %q: %w", name, err)
+	}
+	info.ID, info.Holder, info.Token, info.Length, info.Attributes = r.ID, r.Holder, r.Token, r.length(), r.Attributes
+	info.State = lease.Held
+	idle := n.idle(name, r, s)
+	switch needed := n.needed(r); {
+	case r.Released && (n.flaw != "waits for a released lease" || idle >= needed):
+		info.State = lease.Free
+	case idle >= needed:
+		info.State = lease.Expired
+	default:
+		info.RetryAfter = needed - idle
+	}
+	n.spoil(&info, r)
+	return r, info, nil
+}
+
+func (n *naive) idle(name string, r naiveRecord, s lease.Snapshot) time.Duration {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	what := s.Version
+	if n.flaw == "watches the holder, not the renewals" {
+		what = lease.Version(r.ID)
+	}
+	if n.seen[name].what != what {
+		n.seen[name] = watched{what, time.Now()}
+		if n.flaw == "takes what it sees first" {
+			return time.Hour
+		}
+	}
+	idle := time.Since(n.seen[name].since)
+	switch n.flaw {
+	case "goes by the wall clock":
+		return time.Since(r.Renewed)
+	case "watches nothing":
+		return s.Age
+	case "counts from when it began to watch only", "does not watch its own writes", "watches the holder, not the renewals", "takes over early",
+		"takes over at half the length", "Inspect does not watch", "List does not watch":
+		return idle
+	}
+	return max(idle, s.Age)
+}
+
+func (n *naive) needed(r naiveRecord) time.Duration {
+	switch n.flaw {
+	case "takes over early":
+		return r.length() / 5
+	case "takes over at half the length":
+		return r.length() / 2
+	case "never takes over":
+		return math.MaxInt64
+	}
+	return r.length()
+}
+
+// spoil makes an Info wrong.
+func (n *naive) spoil(info *lease.Info, r naiveRecord) {
+	switch n.flaw {
+	case "tells nothing of the holder":
+		info.Holder, info.Attributes, info.Token = "", nil, 0
+	case "RetryAfter is beyond the length":
+		info.RetryAfter *= 2
+	case "RetryAfter is too soon":
+		info.RetryAfter /= 2
+	case "RetryAfter stands still":
+		if info.State == lease.Held {
+			info.RetryAfter = r.length()
+		}
+	case "never takes over":
+		info.RetryAfter = min(info.RetryAfter, r.length())
+	case "a released lease looks held":
+		if r.Released {
+			info.State = lease.Held
+		}
+	}
+}
+
+func (n *naive) context(ctx context.Context) context.Context {
+	if n.flaw == "ignores the context" {
+		return context.WithoutCancel(ctx)
+	}
+	return ctx
+}
+
+func (n *naive) load(ctx context.Context, name string) (naiveRecord, lease.Info, error) {
+	s, err := n.Load(n.context(ctx), n.key(name))
+	if err != nil {
+		return naiveRecord{}, lease.Info{}, err
+	}
+	return n.look(name, s)
+}
+
+func (n *naive) key(name string) string {
+	switch n.flaw {
+	case "lower-cases names":
+		return strings.ToLower(name)
+	case "trims names":
+		return strings.TrimRight(name, " .")
+	}
+	return name
+}
+
+func (n *naive) swap(ctx context.Context, name string, old lease.Version, r naiveRecord) (lease.Version, error) {
+	v, err := n.Swap(n.context(ctx), n.key(name), old, n.encode(r))
+	if err == nil && n.flaw != "does not watch its own writes" {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.seen[name] = watched{v, time.Now()}
+	}
+	return v, err
+}
+
+func (n *naive) validate(err error) error {
+	if n.flaw == "validates nothing" {
+		return nil
+	}
+	return err
+}
+
+func (n *naive) Acquire(ctx context.Context, req lease.Request) (lease.Lease, error) {
+	limits := n.Limits()
+	if n.flaw == "ignores its limits" {
+		limits = lease.Limits{}
+	}
+	if n.flaw == "asks before it validates" {
+		_, _, _ = n.load(ctx, "any")
+	}
+	if err := n.validate(req.Validate(limits)); err != nil {
+		return lease.Lease{}, err
+	}
+	for {
+		r, info, err := n.load(ctx, req.Name)
+		if err != nil {
+			return lease.Lease{}, err
+		}
+		reentry := n.flaw == "the same holder re-enters" && r.Holder == req.Holder
+		if info.State == lease.Held && !reentry {
+			if n.flaw == "polls write" {
+				_, _ = n.swap(ctx, req.Name, "made-up", r)
+			}
+			return lease.Lease{}, &lease.HeldError{Info: info}
+		}
+		next := n.successor(r, info, req)
+		if n.flaw == "reads twice" {
+			_, _, _ = n.load(ctx, req.Name)
+		}
+		version, err := n.swap(ctx, req.Name, info.Version, next)
+		switch {
+		case err == nil, errors.Is(err, lease.ErrConflict) && n.flaw == "takes a conflict for success":
+			return n.lease(req.Name, next, version), nil
+		case errors.Is(err, lease.ErrConflict) && n.flaw == "gives up at a conflict":
+			return lease.Lease{}, err
+		case !errors.Is(err, lease.ErrConflict):
+			return lease.Lease{}, n.leak(ctx, info.Version, req.Name, next, err)
+		}
+	}
+}
+
+// leak leaves a failed acquisition behind that lasts.
+func (n *naive) leak(ctx context.Context, old lease.Version, name string, r naiveRecord, err error) error {
+	if n.flaw == "leaks what failed" {
+		r.Length = "1h"
+		_, _ = n.swap(context.WithoutCancel(ctx), name, old, r)
+	}
+	return err
+}
+
+func (n *naive) successor(r naiveRecord, info lease.Info, req lease.Request) naiveRecord {
+	next := naiveRecord{
+		Token: r.Token + 1, ID: newName(), Holder: req.Holder, Length: req.Length.String(), Attributes: maps.Clone(req.Attributes),
+		Acquired: time.Now(), Renewed: time.Now(),
+	}
+	switch n.flaw {
+	case "begins tokens anew after a release":
+		if r.Released {
+			next.Token = 1
+		}
+	case "keeps the token in a takeover":
+		if info.State == lease.Expired {
+			next.Token = r.Token
+		}
+	case "has one ID":
+		next.ID = n.id
+	case "the first token is 0 of none":
+		next.Token++
+	case "rounds lengths":
+		next.Length = req.Length.Round(time.Second).String()
+	case "drops empty attributes":
+		maps.DeleteFunc(next.Attributes, func(_, v string) bool { return v == "" })
+	case "composes attributes":
+		for k, v := range next.Attributes {
+			next.Attributes[k] = strings.ReplaceAll(v, "e\u0301", "é")
+		}
+	case "shares attributes":
+		next.Attributes = req.Attributes
+	}
+	return next
+}
+
+func (n *naive) lease(name string, r naiveRecord, version lease.Version) lease.Lease {
+	attributes := maps.Clone(r.Attributes)
+	if n.flaw == "shares attributes" {
+		attributes = r.Attributes
+	}
+	return lease.Lease{
+		Name: name, Holder: r.Holder, ID: r.ID, Token: r.Token, Length: r.length(), Attributes: attributes, Acquired: r.Acquired,
+		Version: version,
+	}
+}
+
+// write is what Renew and Release have in common: the change is swapped in, from whatever version the lease has got.
+func (n *naive) write(ctx context.Context, held lease.Lease, op string, change func(*naiveRecord)) (lease.Lease, error) {
+	if err := n.validate(held.Validate(n.Limits())); err != nil {
+		return lease.Lease{}, err
+	}
+	r := naiveRecord{
+		Token: held.Token, ID: held.ID, Holder: held.Holder, Length: held.Length.String(), Attributes: maps.Clone(held.Attributes),
+		Acquired: held.Acquired, Renewed: time.Now(),
+	}
+	change(&r)
+	from := held.Version
+	for {
+		version, err := n.swap(ctx, held.Name, from, r)
+		if !errors.Is(err, lease.ErrConflict) {
+			return n.lease(held.Name, r, version), err
+		}
+		now, info, err := n.load(ctx, held.Name)
+		if err != nil {
+			return lease.Lease{}, err
+		}
+		lost := &lease.LostError{Name: held.Name, Token: held.Token, Now: info}
+		switch {
+		case info.Version == "" && n.flaw != op+" creates what is gone":
+			lost.Reason = lease.LostGone
+		case info.Version != "" && now.ID != held.ID && n.flaw != op+" takes from others":
+			lost.Reason = lease.LostTaken
+		case now.Released && now.ID == held.ID && n.flaw != op+" ignores that it was released":
+			lost.Reason = lease.LostReleased
+		case n.flaw == op+" trusts its version":
+			lost.Reason = lease.LostTaken
+		default:
+			from = info.Version
+			continue
+		}
+		if n.flaw == "does not say how it was lost" {
+			lost.Reason = lease.LostTaken
+		}
+		return lease.Lease{}, lost
+	}
+}
+
+func (n *naive) Renew(ctx context.Context, held lease.Lease) (lease.Lease, error) {
+	if n.flaw == "Renew writes nothing" {
+		_, _, err := n.load(ctx, held.Name)
+		return held, err
+	}
+	return n.write(ctx, held, "Renew", func(r *naiveRecord) {
+		if n.flaw == "Renew makes a new ID" {
+			r.ID = newName()
+		}
+	})
+}
+
+func (n *naive) Release(ctx context.Context, held lease.Lease) error {
+	if n.flaw == "does not release what ran out" && time.Since(held.Acquired) >= held.Length {
+		return &lease.LostError{Name: held.Name, Token: held.Token, Reason: lease.LostExpired}
+	}
+	_, err := n.write(ctx, held, "Release", func(r *naiveRecord) { r.Released = true })
+	if err == nil && n.flaw == "Release deletes" {
+		err = n.Delete(ctx, held.Name)
+	}
+	return err
+}
