@@ -1,0 +1,47 @@
+// Command quickstart shows what a lease does when things go wrong, with real processes:
+//
+//	go run ./examples/quickstart
+//
+// It starts three nodes, each a process of its own, on a lease store in a temporary directory. The one that leads writes
+// numbered lines to a journal. Then its process is killed; the next leader's is asked to stop; and the one after that is
+// suspended for longer than its lease, and woken. In the end the journal is read as evidence: had two nodes led at once,
+// it would show.
+//
+// A program of yours would look like node.go. The rest is the experiment: story.go is its course, cluster.go the
+// processes, journal.go and verify.go the evidence.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "quickstart:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	if len(args) > 0 && args[0] == "node" {
+		return node(args[1:])
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	dir, err := os.MkdirTemp("", "leader-quickstart-")
+	if err != nil {
+		return err
+	}
+	switch err := tellStory(ctx, os.Stdout, dir); {
+	case ctx.Err() != nil:
+		return errors.Join(errors.New("interrupted"), os.RemoveAll(dir))
+	case err != nil:
+		return fmt.Errorf("%w\nthe journal, the lease and the nodes' logs are in %s", err, dir)
+	}
+	return os.RemoveAll(dir)
+}
