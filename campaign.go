@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/cloudlease/leader/internal/host"
 	"github.com/cloudlease/leader/lease"
@@ -27,7 +28,7 @@ func (r *run) campaign() (lease.Lease, lease.Instant, error) {
 			}
 			r.tried = true
 		} else if errors.Is(err, ErrUnhealthy) {
-			r.log.Warn("not campaigning", "err", err)
+			r.remark(slog.LevelWarn, "not campaigning", slog.Any("err", err))
 		}
 		switch {
 		case r.ctx.Err() != nil:

@@ -3,6 +3,7 @@ package leader
 import (
 	"context"
 	"fmt"
+	"log/slog"
 
 	"github.com/cloudlease/leader/internal/host"
 )
@@ -54,7 +55,7 @@ func (r *run) beat(ctx context.Context) {
 			}
 		}
 		if err := r.options.heartbeat(ctx, r.leader.Status().Term.Check() == nil); err != nil && ctx.Err() == nil {
-			r.log.Warn("the heartbeat failed: the run ends", "err", err)
+			r.remark(slog.LevelWarn, "the heartbeat failed: the run ends", slog.Any("err", err))
 			r.cancel(&heartbeatError{err})
 			return
 		}

@@ -8,10 +8,25 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
+// remark is a line for the log alone. Like all others it is written in its turn, and keeps nobody waiting.
+type remark struct {
+	level   slog.Level
+	message string
+	attrs   []slog.Attr
+}
+
+func (remark) event() {}
+
+func (r *run) remark(level slog.Level, message string, attrs ...slog.Attr) {
+	r.logbook.post(remark{level, message, attrs}, false)
+}
+
 // logEvent writes an event to the log: changes of state at Info, requests at Debug, trouble at Warn.
 func logEvent(log *slog.Logger, e Event) {
 	level, message, attrs := slog.LevelInfo, "", []slog.Attr(nil)
 	switch e := e.(type) {
+	case remark:
+		level, message, attrs = e.level, e.message, e.attrs
 	case StateEvent:
 		message = e.To.String()
 		attrs = append(attrs, slog.String("from", e.From.String()))
@@ -23,7 +38,7 @@ func logEvent(log *slog.Logger, e Event) {
 	case RequestEvent:
 		level, message = slog.LevelDebug, string(e.Op)
 		if e.Err != nil && !errors.Is(e.Err, lease.ErrHeld) {
-			level, message = slog.LevelWarn, message+" went wrong"
+			level, message = slog.LevelWarn, message+" failed"
 		}
 		attrs = append(attrs, slog.Duration("took", e.Took))
 		attrs = appendError(attrs, "err", e.Err)

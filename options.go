@@ -31,6 +31,7 @@ type options struct {
 	stopMargin     time.Duration
 	stopTimeout    time.Duration
 	holdAtLeast    time.Duration
+	writeEvery     time.Duration // the manager's limit
 
 	given map[string]bool // options that were used, by name
 }

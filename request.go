@@ -40,6 +40,12 @@ const undoing = 6 * time.Second
 // has returned when the next is to begin (R4).
 func (r *run) timeout() time.Duration { return r.renewEvery - r.renewEvery/16 }
 
+// renewTimeout is the same for a renewal: half of what is left of the term, if that is less, so that hanging attempts
+// leave room for more.
+func (r *run) renewTimeout(left time.Duration) time.Duration {
+	return min(max(left/2, r.renewEvery/4), r.timeout())
+}
+
 // ask begins a request to the manager. Too many that hang are not added to.
 func (r *run) ask(ctx context.Context, op Op, timeout, overdue time.Duration, call func(context.Context) (lease.Lease, error)) *request {
 	return r.begin(ctx, op, timeout, overdue, func(ctx context.Context) (lease.Lease, error) {
@@ -103,5 +109,5 @@ func (r *run) backoff(n int) time.Duration {
 	}
 	d = min(d, r.renewEvery)
 	d -= time.Duration(r.host.Uint64() % uint64(d/2+1))
-	return max(d, lease.LimitsOf(r.manager).WriteEvery)
+	return max(d, r.writeEvery)
 }

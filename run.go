@@ -56,7 +56,7 @@ func newRun(ctx context.Context, l *Leader, once bool) *run {
 
 func (r *run) run() (err error) {
 	if !r.given["WithLeaseManager"] {
-		r.log.Warn("no lease manager is set: the lease is in this process's own memory, where nobody else asks for it; not for production")
+		r.remark(slog.LevelWarn, "no lease manager is set: the lease is in this process's own memory, where nobody else asks for it; not for production")
 	}
 	r.enter(Standby, 0, nil)
 	beats := r.startHeartbeat()
@@ -123,7 +123,7 @@ func (r *run) settle(beats *heartbeat) {
 		{"the logger", func() bool { return r.logbook.wait(r.host, patience) }},
 	} {
 		if !part.wait() {
-			r.log.Warn("left behind: it does not return", "part", part.name)
+			r.remark(slog.LevelWarn, "left behind: it does not return", slog.String("part", part.name))
 		}
 	}
 }

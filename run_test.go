@@ -150,8 +150,7 @@ func TestRun3_WorkReturnsAfterTheLoss(t *testing.T) {
 	for name, returned := range map[string]error{"nil": nil, "error": errors.New("broken")} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
-				var a *node
-				a = w.nodeDoing("a", func(ctx context.Context) error { <-ctx.Done(); return returned })
+				a := w.nodeDoing("a", func(ctx context.Context) error { <-ctx.Done(); return returned })
 				a.run()
 				a.leads()
 				w.force("other", true)
@@ -193,9 +192,8 @@ func TestRun4_ReleaseOnlyAfterTheWorkHasReturned(t *testing.T) {
 	inWorld(t, func(w *world) {
 		const flush = time.Minute // four lease lengths
 		why := errors.New("deploy")
-		var a *node
 		var term lease.Term
-		a = w.nodeDoing("a", func(ctx context.Context) error {
+		a := w.nodeDoing("a", func(ctx context.Context) error {
 			term, _ = leader.TermFrom(ctx)
 			<-ctx.Done()
 			assert.Equal(t, why, context.Cause(ctx))
@@ -237,8 +235,7 @@ func TestRun4_WhatRunReturns(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
-				var a *node
-				a = w.nodeDoing("a", func(ctx context.Context) error { <-ctx.Done(); return c.work(ctx) })
+				a := w.nodeDoing("a", func(ctx context.Context) error { <-ctx.Done(); return c.work(ctx) })
 				a.run().leads()
 				a.cancel(why)
 				if err := <-a.result; c.want == nil {
@@ -280,10 +277,9 @@ func TestRun4_CancelledWhileItCampaigns(t *testing.T) {
 
 func TestRun5_WorkIgnoresTheLoss(t *testing.T) {
 	inWorld(t, func(w *world) {
-		var a *node
 		goOn := make(chan struct{})
 		var overruns []leader.OverrunEvent
-		a = w.nodeDoing("a", func(context.Context) error { <-goOn; return nil }, leader.WithObserver(func(e leader.Event) {
+		a := w.nodeDoing("a", func(context.Context) error { <-goOn; return nil }, leader.WithObserver(func(e leader.Event) {
 			if o, ok := e.(leader.OverrunEvent); ok {
 				overruns = append(overruns, o)
 			}
@@ -308,9 +304,8 @@ func TestRun5_WorkIgnoresTheLoss(t *testing.T) {
 
 func TestRun5_StopTimeout(t *testing.T) {
 	inWorld(t, func(w *world) {
-		var a *node
 		goOn := make(chan struct{})
-		a = w.nodeDoing("a", func(context.Context) error { <-goOn; return nil }, leader.WithStopTimeout(time.Minute))
+		a := w.nodeDoing("a", func(context.Context) error { <-goOn; return nil }, leader.WithStopTimeout(time.Minute))
 		a.run()
 		term := a.leads()
 		b := w.node("b").run()
@@ -402,9 +397,8 @@ func TestRun7_StepDownFromTheWork(t *testing.T) {
 
 func TestRun7_StepDownGivesUpWaiting(t *testing.T) {
 	inWorld(t, func(w *world) {
-		var a *node
 		goOn := make(chan struct{})
-		a = w.nodeDoing("a", func(context.Context) error { <-goOn; return nil })
+		a := w.nodeDoing("a", func(context.Context) error { <-goOn; return nil })
 		a.run().leads()
 		ctx, cancel := context.WithTimeoutCause(context.Background(), time.Minute, errors.New("too long"))
 		defer cancel()
@@ -417,8 +411,7 @@ func TestRun7_Unhealthy(t *testing.T) {
 	inWorld(t, func(w *world) {
 		sick := errors.New("disk is full")
 		var health atomic.Pointer[error]
-		var a *node
-		a = w.nodeDoing("a", func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) }, leader.WithHealth(func(context.Context) error {
+		a := w.nodeDoing("a", func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) }, leader.WithHealth(func(context.Context) error {
 			if err := health.Load(); err != nil {
 				return *err
 			}

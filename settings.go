@@ -41,6 +41,7 @@ func (o *options) derive() {
 	if o.manager != nil {
 		limits = lease.LimitsOf(o.manager)
 	}
+	o.writeEvery = limits.WriteEvery
 	if !o.given["WithLeaseLength"] {
 		o.length = defaultLength
 		if o.given["WithRenewEvery"] {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"time"
 
@@ -137,7 +138,7 @@ func (t *term) act(now time.Duration) {
 		t.stop(lost)
 	} else if t.renewal == nil && now >= t.renewAt {
 		held := t.held
-		t.renewal = t.ask(context.WithoutCancel(t.ctx), OpRenew, t.timeout(), t.renewEvery, func(ctx context.Context) (lease.Lease, error) {
+		t.renewal = t.ask(context.WithoutCancel(t.ctx), OpRenew, t.renewTimeout(t.term.Remaining()), t.renewEvery, func(ctx context.Context) (lease.Lease, error) {
 			return t.manager.Renew(ctx, held)
 		})
 		t.probe()
@@ -198,7 +199,8 @@ func (t *term) renewed(a answer) {
 	default: // R4: the lease is not lost before its deadline
 		t.failures, t.failure = t.failures+1, a.err
 		t.keeper.Failed(a.err)
-		t.renewAt = q.began + t.backoff(t.failures)
+		// Sooner, the less is left of the term, so that a store that comes back in time is not met too late.
+		t.renewAt = q.began + min(t.backoff(t.failures), max(t.term.Remaining()/4, t.renewEvery/16, t.writeEvery))
 	}
 }
 
@@ -258,7 +260,7 @@ func (t *term) judge(ctx context.Context, res result) outcome {
 		return outcome{final: true, err: joined(lost, failed)}
 	case lost != nil:
 		if failed != nil {
-			t.log.Warn("the work failed after the lease was lost", "token", t.held.Token, "err", failed)
+			t.remark(slog.LevelWarn, "the work failed after the lease was lost", slog.Uint64("token", t.held.Token), slog.Any("err", failed))
 		}
 		return outcome{err: lost}
 	case t.stopped != nil && t.once:

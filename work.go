@@ -30,7 +30,7 @@ func (r *run) startWork(ctx context.Context, term lease.Term) <-chan result {
 		defer func() {
 			if v := recover(); v != nil { // also of panic(nil), since Go 1.21; else it is Goexit
 				res.value = v
-				r.log.LogAttrs(ctx, slog.LevelError, "the work panicked",
+				r.remark(slog.LevelError, "the work panicked",
 					slog.Uint64("token", term.Token()), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
 			}
 			res.lost, res.ended = term.Check(), r.ctx.Err() != nil

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -55,7 +56,7 @@ type world struct {
 
 // watch keeps S1: at no time does Check hold on two machines that are awake.
 func (w *world) watch(over <-chan struct{}) {
-	tick := time.NewTicker(50 * time.Millisecond)
+	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
@@ -120,6 +121,7 @@ type node struct {
 	started chan lease.Term
 	stopped chan error // the cause, when a work has returned
 	events  chan leader.Event
+	health  atomic.Pointer[error]
 }
 
 // node adds a machine whose work runs until its context ends.
@@ -146,6 +148,12 @@ func (w *world) nodeDoing(name string, work func(context.Context) error, opts ..
 			}
 		}),
 		leader.WhenStarted(n.work(work)),
+		leader.WithHealth(func(context.Context) error {
+			if sick := n.health.Load(); sick != nil {
+				return *sick
+			}
+			return nil
+		}),
 	}, opts...)...)
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -189,6 +197,8 @@ func (n *node) runs(run func(context.Context) error) *node {
 	}()
 	return n
 }
+
+func (n *node) runsOnce() *node { return n.runs(n.RunOnce) }
 
 // stop ends Run and returns what it returned.
 func (n *node) stop() error {

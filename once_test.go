@@ -1,0 +1,165 @@
+package leader_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/lease"
+)
+
+func TestRunOnce_HeldElsewhere(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.node("a").run().leads()
+		b := w.node("b")
+		begun := time.Now()
+		err := b.RunOnce(b.context())
+		assert.Zero(t, time.Since(begun), "at once")
+		require.ErrorIs(t, err, lease.ErrHeld)
+		held, _ := errors.AsType[*lease.HeldError](err)
+		assert.Equal(t, "a", held.Info.Holder)
+		loads, swaps := b.link.counts()
+		assert.Equal(t, [2]int{1, 0}, [2]int{loads, swaps})
+	})
+}
+
+func TestRunOnce_Outcomes(t *testing.T) {
+	why, broken, sick := errors.New("deploy"), errors.New("broken"), errors.New("sick")
+	untilEnd := func(ctx context.Context) error { <-ctx.Done(); return nil }
+	for name, c := range map[string]struct {
+		work  func(ctx context.Context) error
+		after func(w *world, a *node) // a second after the work began
+		want  []error                 // nil: no error
+		state lease.State
+	}{
+		"done":                   {work: func(context.Context) error { return nil }},
+		"failed":                 {work: func(context.Context) error { return broken }, want: []error{broken}},
+		"stepped down by itself": {work: func(context.Context) error { return leader.ErrStepDown }, want: []error{leader.ErrStepDown}},
+		"told to step down": {
+			work:  untilEnd,
+			after: func(w *world, a *node) { assert.NoError(w, a.StepDown(context.Background())) },
+			want:  []error{leader.ErrStepDown},
+		},
+		"cancelled": {
+			work:  untilEnd,
+			after: func(w *world, a *node) { a.cancel(why) },
+			want:  []error{why},
+		},
+		"cancelled and failed": {
+			work:  func(ctx context.Context) error { <-ctx.Done(); return broken },
+			after: func(w *world, a *node) { a.cancel(why) },
+			want:  []error{why, broken},
+		},
+		"lost to another": {
+			work:  untilEnd,
+			after: func(w *world, a *node) { w.force("other", true) },
+			want:  []error{lease.ErrLost},
+		},
+		"lost and failed": {
+			work:  func(ctx context.Context) error { <-ctx.Done(); return broken },
+			after: func(w *world, a *node) { w.force("other", true) },
+			want:  []error{lease.ErrLost, broken},
+		},
+		"lost to the deadline": {
+			work:  untilEnd,
+			after: func(w *world, a *node) { a.link.set(hang) },
+			want:  []error{lease.ErrLost},
+			state: lease.Held, // it could not be released, either
+		},
+		"unhealthy": {
+			work:  untilEnd,
+			after: func(w *world, a *node) { a.health.Store(&sick) },
+			want:  []error{leader.ErrUnhealthy, sick},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				a := w.nodeDoing("a", c.work)
+				a.runsOnce()
+				time.Sleep(time.Second)
+				if c.after != nil {
+					c.after(w, a)
+				}
+				err := <-a.result
+				if c.want == nil {
+					assert.NoError(t, err)
+				}
+				for _, want := range c.want {
+					assert.ErrorIs(t, err, want)
+				}
+				assert.Len(t, a.stopped, 1, "never back to the campaign")
+				assert.Equal(t, c.state, w.look().State)
+			})
+		})
+	}
+}
+
+func TestRunOnce_DoesNotBegin(t *testing.T) {
+	why, sick := errors.New("deploy"), errors.New("sick")
+	for name, c := range map[string]struct {
+		before func(a *node)
+		want   error
+	}{
+		"no answer":         {func(a *node) { a.link.set(cut) }, errLost},
+		"unhealthy":         {func(a *node) { a.health.Store(&sick) }, sick},
+		"cancelled already": {func(a *node) { a.cancel(why) }, why},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				a := w.node("a")
+				ctx := a.context()
+				c.before(a)
+				assert.ErrorIs(t, a.RunOnce(ctx), c.want)
+				assert.Empty(t, a.started)
+				assert.Equal(t, lease.Free, w.look().State)
+			})
+		})
+	}
+}
+
+func TestRunOnce_HoldAtLeast(t *testing.T) {
+	const hold = 10 * time.Second
+	for name, c := range map[string]struct {
+		takes time.Duration
+		fails error
+		kept  bool
+	}{
+		"sooner":             {takes: time.Second, kept: true},
+		"sooner, and failed": {takes: time.Second, fails: errors.New("broken"), kept: true},
+		"later":              {takes: hold + time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				job := func(context.Context) error { time.Sleep(c.takes); return c.fails }
+				a, b := w.nodeDoing("a", job, leader.WithHoldAtLeast(hold)), w.nodeDoing("b", job, leader.WithHoldAtLeast(hold))
+				begun := time.Now()
+				assert.Equal(t, c.fails, a.RunOnce(a.context()))
+				assert.Equal(t, c.takes, time.Since(begun), "it does not wait")
+				assert.ErrorIs(t, a.Status().Term.Check(), lease.ErrLost)
+				if !c.kept {
+					assert.Equal(t, lease.Free, w.look().State)
+					return
+				}
+				assert.ErrorIs(t, b.RunOnce(b.context()), lease.ErrHeld, "a late trigger")
+				time.Sleep(hold - c.takes - 1)
+				assert.ErrorIs(t, b.RunOnce(b.context()), lease.ErrHeld)
+				time.Sleep(length)
+				assert.Equal(t, c.fails, b.RunOnce(b.context()), "the next day")
+			})
+		})
+	}
+}
+
+func TestRunOnce_HoldAtLeastButStopped(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.node("a", leader.WithHoldAtLeast(length)).runsOnce()
+		a.leads()
+		assert.ErrorIs(t, a.stop(), context.Canceled)
+		assert.Equal(t, lease.Free, w.look().State, "an unfinished job may be done elsewhere")
+	})
+}
