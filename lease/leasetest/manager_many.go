@@ -50,8 +50,8 @@ func acquireRace(t testing.TB, s *scene) {
 // way, and must not outlive the release (R6).
 func renewReleaseRace(t testing.TB, s *scene) {
 	m, other := s.Manager(), s.Manager()
-	name := newName()
 	for range 10 {
+		name := newName()
 		held := acquire(t, m, s.request(name, "one"))
 		var renewed, released error
 		race(2, func(i int) {
@@ -176,6 +176,15 @@ func attributesExact(t testing.TB, s *scene) {
 			req.Attributes["address"] = "changed" // by its owner, who may do so
 		}
 		held := renew(t, m, l)
+		for _, returned := range []lease.Lease{renew(t, m, held), held} { // nor is what is returned shared with anything
+			for key := range returned.Attributes {
+				returned.Attributes[key] = "changed"
+			}
+			if !maps.Equal(l.Attributes, want) {
+				t.Fatalf("attributes of the lease that Acquire returned, when those that Renew returned were changed: %q; want %q", l.Attributes, want)
+			}
+		}
+		held = renew(t, m, l)
 		got := map[string]map[string]string{
 			"Acquire": l.Attributes, "Renew": held.Attributes,
 			"HeldError":                         wantHeld(t, s.Manager(), s.request(req.Name, "two")).Attributes,

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/cloudlease/leader/lease"
+	"github.com/cloudlease/leader/lease/memory"
 )
 
 func TestSoundManagersPassEveryCheck(t *testing.T) {
@@ -23,6 +24,34 @@ func TestSoundManagersPassEveryCheck(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestNoCheckIsLeftOutWhereEverythingIsThere(t *testing.T) {
+	t.Parallel()
+	h := harness(func(c *cells) lease.Manager { return lease.NewManager(c) })
+	synctest.Test(t, func(t *testing.T) {
+		have := h.features(t)
+		assert.Len(t, choose(t, managerChecks, have), len(managerChecks))
+		assert.Equal(t, newCells().Limits(), h.scene(t).limits)
+	})
+}
+
+// bare is a manager that has what it must have, on a place that shows nothing of itself.
+type bare struct{ lease.Manager }
+
+func TestChecksAreLeftOutThatNeedWhatIsNotThere(t *testing.T) {
+	t.Parallel()
+	h := Harness{Virtual: true, Open: func(testing.TB) Place {
+		store := memory.NewStore()
+		return Place{Manager: func() lease.Manager { return bare{lease.NewManager(store)} }}
+	}}
+	synctest.Test(t, func(t *testing.T) {
+		assert.Empty(t, h.features(t))
+		for _, c := range choose(t, managerChecks, nil) {
+			assert.Empty(t, c.needs, c.name)
+			assert.Empty(t, record(t, func(t testing.TB) { c.run(t, h.scene(t)) }), c.name)
+		}
+	})
 }
 
 func TestSoundManagerPassesTheSuite(t *testing.T) {
@@ -92,6 +121,7 @@ var flawedManagers = []struct {
 	{"drops empty attributes", []string{"attributes"}},
 	{"composes attributes", []string{"attributes"}},
 	{"shares attributes", []string{"attributes"}},
+	{"shares attributes of renewals", []string{"attributes"}},
 	{"lower-cases names", []string{"every name is a lease of its own"}},
 	{"trims names", []string{"every name is a lease of its own"}},
 	{"ignores the context", []string{"ended context"}},

@@ -287,7 +287,7 @@ func (n *naive) successor(r naiveRecord, info lease.Info, req lease.Request) nai
 
 func (n *naive) lease(name string, r naiveRecord, version lease.Version) lease.Lease {
 	attributes := maps.Clone(r.Attributes)
-	if n.flaw == "shares attributes" {
+	if n.flaw == "shares attributes" || n.flaw == "shares attributes of renewals" {
 		attributes = r.Attributes
 	}
 	return lease.Lease{
@@ -302,7 +302,7 @@ func (n *naive) write(ctx context.Context, held lease.Lease, op string, change f
 		return lease.Lease{}, err
 	}
 	r := naiveRecord{
-		Token: held.Token, ID: held.ID, Holder: held.Holder, Length: held.Length.String(), Attributes: maps.Clone(held.Attributes),
+		Token: held.Token, ID: held.ID, Holder: held.Holder, Length: held.Length.String(), Attributes: held.Attributes,
 		Acquired: held.Acquired, Renewed: time.Now(),
 	}
 	change(&r)

@@ -132,9 +132,33 @@ func TestAssignLeader(t *testing.T) {
 			a := acquire(t, m, "x", "a")
 			require.NoError(t, m.Release(t.Context(), a))
 			_, err := m.Acquire(t.Context(), request("x", "b"))
-			assert.ErrorIs(t, err, lease.ErrHeld, "the lease is the assigned holder's, whether it wants it or not")
+			var held *lease.HeldError
+			require.ErrorAs(t, err, &held, "the lease is the assigned holder's, whether it wants it or not")
+			assert.Equal(t, lease.Held, held.Info.State)
+			assert.Equal(t, "a", held.Info.Holder)
 			again := acquire(t, m, "x", "a")
 			assert.Greater(t, again.Token, a.Token)
+		},
+		"released by the assigned, who took it from another": func(t *testing.T, m *memory.Manager) {
+			b := acquire(t, m, "x", "b")
+			m.AssignLeader("x", "a")
+			require.NoError(t, m.Release(t.Context(), acquire(t, m, "x", "a")))
+			_, err := m.Renew(t.Context(), b)
+			var lost *lease.LostError
+			require.ErrorAs(t, err, &lost)
+			assert.Equal(t, lease.LostTaken, lost.Reason)
+			assert.Equal(t, lease.Held, lost.Now.State)
+			assert.Equal(t, "a", lost.Now.Holder)
+		},
+		"nothing to wait for": func(t *testing.T, m *memory.Manager) {
+			m.AssignLeader("x", "a")
+			for range 2 {
+				_, err := m.Acquire(t.Context(), request("x", "b"))
+				var held *lease.HeldError
+				require.ErrorAs(t, err, &held)
+				assert.Zero(t, held.Info.RetryAfter, "an assigned lease does not become free in time")
+				_, _ = m.Acquire(t.Context(), request("x", "a"))
+			}
 		},
 		"left behind by the assigned": func(t *testing.T, m *memory.Manager) {
 			m.AssignLeader("x", "a")
