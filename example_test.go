@@ -66,10 +66,11 @@ func ExampleTermFrom() {
 		if err != nil {
 			return err
 		}
-		if rows, err := result.RowsAffected(); err != nil || rows == 0 {
-			return fmt.Errorf("a newer term has written: %w", errors.Join(lease.ErrLost, err))
+		rows, err := result.RowsAffected()
+		if err == nil && rows == 0 {
+			err = fmt.Errorf("a newer term has written the checkpoint: %w", lease.ErrLost)
 		}
-		return nil // and commit what the position stands for in the same transaction
+		return err
 	}
 	_ = save
 }

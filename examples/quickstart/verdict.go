@@ -31,7 +31,7 @@ func (s *story) judge() error {
 		if f.err != nil {
 			verdict = "BROKEN: " + f.err.Error()
 		}
-		fmt.Fprintf(s.out, "  %-68s  %s\n", f.rule, verdict)
+		fmt.Fprintf(s.out, "  %-70s  %s\n", f.rule, verdict)
 	}
 	return broken(findings)
 }

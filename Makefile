@@ -1,0 +1,44 @@
+# Everything here needs nothing but Go and make.
+
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+MODULE      = github.com/cloudlease/leader
+PROFILE     = coverage.out
+COVERED     = $(MODULE) $(MODULE)/lease
+MINIMUM     = 90
+
+empty =
+comma = ,
+list  = $(subst $(empty) $(empty),$(comma),$(strip $(1)))
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+test: ## every test, with the race detector; the coverage of leader and lease (V=1 names each test)
+	go test -race -shuffle=on $(if $(V),-v) -coverpkg=$(call list,$(COVERED)) -coverprofile=$(PROFILE) ./...
+	@go run ./internal/coverage -min $(MINIMUM) $(PROFILE) $(COVERED)
+
+check: format vet static house modules ## what is not a matter of taste (make -k check: all that is wrong, not the first)
+	@echo 'make check: all good'
+
+quickstart: ## three processes, one lease, and what goes wrong; 20 seconds
+	go run ./examples/quickstart
+
+format: ## gofmt
+	@files=$$(gofmt -l .); test -z "$$files" || { echo "run gofmt -w on:" $$files; exit 1; }
+
+vet: ## go vet, for three systems
+	GOOS=linux go vet ./...
+	GOOS=windows go vet ./...
+	GOOS=darwin go vet ./...
+
+static: ## staticcheck
+	go run $(STATICCHECK) ./...
+
+house: ## who may import whom; the README's programs
+	go test -count=1 ./internal/house
+
+modules: ## go.mod is tidy, and the modules are what go.sum says
+	go mod tidy -diff
+	go mod verify
+
+.PHONY: help test check quickstart format vet static house modules

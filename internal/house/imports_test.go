@@ -1,0 +1,205 @@
+// Package house holds the tests of the house rules: which package may import which, and that the README's programs
+// compile.
+package house
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	module = "github.com/cloudlease/leader"
+	root   = "." // of the module, as a rule names it
+	all    = "..."
+)
+
+// A rule says what the code of some packages, their tests aside, may import of this module, and whether it must do
+// without anybody else's packages, also those that come with what it imports.
+type rule struct {
+	of       string // a package, or all below one: internal/...
+	may      []string
+	standard bool // nothing but the standard library and this module
+}
+
+// rules has the direction of all imports: examples, cmd -> leader, leaderhttp, leaderotel -> lease <- lease/<store>. The
+// first rule that fits a package is its own.
+var rules = []rule{
+	{of: root, may: []string{"lease", "lease/memory", "internal/host"}, standard: true},
+	{of: "lease", may: []string{"internal/host"}, standard: true},
+	{of: "lease/memory", may: []string{"lease", "internal/storeurl"}, standard: true},
+	{of: "lease/leasetest", may: []string{"lease", "internal/host", "internal/hosttest"}, standard: true},
+	{of: "lease/...", may: []string{"lease", "internal/..."}}, // a store, with its own SDK
+	{of: "leadertest", may: []string{"lease"}, standard: true},
+	{of: "leaderhttp", may: []string{root, "lease"}, standard: true},
+	{of: "leaderotel", may: []string{root, "lease"}},
+	{of: "internal/host", standard: true},
+	{of: "internal/hosttest", may: []string{"internal/host"}, standard: true},
+	{of: "internal/storeurl", may: []string{"lease"}, standard: true},
+	{of: "internal/...", may: []string{"lease", "lease/...", "internal/..."}},
+	{of: "localstack/...", may: []string{"lease", "lease/...", "internal/..."}},
+	{of: "cmd/...", may: []string{root, "lease", "lease/...", "leaderhttp", "leaderotel", "internal/..."}},
+	{of: "examples/...", may: []string{root, "lease", "lease/...", "leaderhttp", "leaderotel", "localstack/..."}},
+}
+
+// onlyTests are packages that no code but tests may import.
+var onlyTests = []string{"github.com/stretchr/testify", module + "/leadertest"}
+
+// A pkg is what go list tells of a package.
+type pkg struct {
+	ImportPath string
+	Standard   bool
+	Imports    []string // of its code, tests aside
+	Deps       []string // Imports, and all that they import in turn
+}
+
+// Imports differ by system, so look at those of each.
+func TestImports(t *testing.T) {
+	for _, system := range []string{"linux", "darwin", "windows"} {
+		t.Run(system, func(t *testing.T) {
+			t.Parallel()
+			packages, err := list(system)
+			require.NoError(t, err)
+			require.NoError(t, check(packages))
+		})
+	}
+}
+
+func list(system string) ([]pkg, error) {
+	cmd := exec.Command("go", "list", "-deps", "-json=ImportPath,Standard,Imports,Deps", module+"/...")
+	cmd.Env = append(os.Environ(), "GOOS="+system, "CGO_ENABLED=0")
+	out, err := cmd.Output()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return nil, fmt.Errorf("go list: %w: %s", err, exit.Stderr)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var packages []pkg
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			return packages, nil
+		} else if err != nil {
+			return nil, err
+		}
+		packages = append(packages, p)
+	}
+}
+
+// check returns every violation, one a line.
+func check(packages []pkg) error {
+	standard := map[string]bool{"C": true, "unsafe": true}
+	for _, p := range packages {
+		standard[p.ImportPath] = p.Standard
+	}
+	var errs []error
+	for _, p := range packages {
+		name, ours := relative(p.ImportPath)
+		if !ours {
+			continue
+		}
+		i := slices.IndexFunc(rules, func(r rule) bool { return matches(r.of, name) })
+		if i < 0 {
+			errs = append(errs, fmt.Errorf("%s: no rule says what it may import: add one", name))
+			continue
+		}
+		errs = append(errs, rules[i].violations(name, p, standard)...)
+	}
+	if len(packages) == 0 {
+		errs = append(errs, errors.New("there are no packages"))
+	}
+	return errors.Join(errs...)
+}
+
+func (r rule) violations(name string, p pkg, standard map[string]bool) (errs []error) {
+	for _, imported := range p.Imports {
+		if slices.ContainsFunc(onlyTests, func(o string) bool { return matches(o, imported) || matches(o+"/...", imported) }) {
+			errs = append(errs, fmt.Errorf("%s imports %s, which is for tests only", name, imported))
+			continue
+		}
+		target, ours := relative(imported)
+		if ours && !slices.ContainsFunc(r.may, func(may string) bool { return matches(may, target) }) {
+			errs = append(errs, fmt.Errorf("%s imports %s, and may import of this module: %s", name, target, strings.Join(r.may, ", ")))
+		}
+	}
+	for _, dep := range p.Deps {
+		if _, ours := relative(dep); r.standard && !ours && !standard[dep] {
+			errs = append(errs, fmt.Errorf("%s depends on %s, and is to do with the standard library", name, dep))
+		}
+	}
+	return errs
+}
+
+// relative returns the package's path in this module, and whether it is there.
+func relative(importPath string) (string, bool) {
+	if importPath == module {
+		return root, true
+	}
+	return strings.CutPrefix(importPath, module+"/")
+}
+
+// matches reports whether a package is the one named, or below the one in dir/...
+func matches(pattern, name string) bool {
+	if dir, ok := strings.CutSuffix(pattern, "/"+all); ok {
+		return strings.HasPrefix(name, dir+"/")
+	}
+	return pattern == path.Clean(name)
+}
+
+// Each rule bites.
+func TestCheckFindsViolations(t *testing.T) {
+	std, sdk := pkg{ImportPath: "context", Standard: true}, pkg{ImportPath: "github.com/aws/sdk"}
+	with := func(name string, imports ...string) pkg {
+		p := pkg{ImportPath: path.Join(module, name), Imports: imports, Deps: imports}
+		return p
+	}
+	for _, test := range []struct {
+		name  string
+		p     pkg
+		wrong string // empty: nothing is
+	}{
+		{"leader imports what it may", with("", "context", module+"/lease", module+"/lease/memory", module+"/internal/host"), ""},
+		{"leader imports an SDK", with("", "github.com/aws/sdk"), ". depends on github.com/aws/sdk"},
+		{"leader imports a store", with("", module+"/lease/file"), ". imports lease/file"},
+		{"leader imports its HTTP", with("", module+"/leaderhttp"), ". imports leaderhttp"},
+		{"lease imports leader", with("lease", module), "lease imports ."},
+		{"lease imports a store", with("lease", module+"/lease/memory"), "lease imports lease/memory"},
+		{"lease depends on an SDK by way of another", pkg{ImportPath: module + "/lease", Imports: []string{module + "/internal/host"},
+			Deps: []string{module + "/internal/host", "github.com/aws/sdk"}}, "lease depends on github.com/aws/sdk"},
+		{"a store imports its SDK", with("lease/dynamodb", module+"/lease", "github.com/aws/sdk"), ""},
+		{"a store imports leader", with("lease/dynamodb", module), "lease/dynamodb imports ."},
+		{"a store imports another", with("lease/s3", module+"/lease/dynamodb"), "lease/s3 imports lease/dynamodb"},
+		{"the store in memory imports an SDK", with("lease/memory", "github.com/aws/sdk"), "lease/memory depends on"},
+		{"testify in a store", with("lease/s3", "github.com/stretchr/testify/require"), "for tests only"},
+		{"testify in the conformance suite", with("lease/leasetest", "github.com/stretchr/testify"), "for tests only"},
+		{"leadertest in a program", with("cmd/leader", module+"/leadertest"), "for tests only"},
+		{"leadertest imports leader", with("leadertest", module), "leadertest imports ."},
+		{"the clocks import lease", with("internal/host", module+"/lease"), "internal/host imports lease"},
+		{"an internal package imports leader", with("internal/xyz", module), "internal/xyz imports ."},
+		{"an example imports leader and a store", with("examples/dynamodb", module, module+"/lease/dynamodb", "github.com/aws/sdk"), ""},
+		{"an example imports what is internal", with("examples/dynamodb", module+"/internal/host"), "examples/dynamodb imports internal/host"},
+		{"a command imports an example", with("cmd/leader", module+"/examples/quickstart"), "cmd/leader imports examples/quickstart"},
+		{"a package that nobody thought of", with("extra"), "extra: no rule"},
+		{"another module whose name begins alike", pkg{ImportPath: module + "-extra", Imports: []string{module}}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			err := check([]pkg{std, sdk, test.p})
+			if test.wrong == "" {
+				require.NoError(t, err)
+			} else {
+				require.ErrorContains(t, err, test.wrong)
+			}
+		})
+	}
+	require.Error(t, check(nil))
+}
