@@ -17,8 +17,9 @@
 //		})
 //	}
 //
-// The checks use names of their own, so they may share one real table; the few names that cannot be anybody's own,
-// "." or "con", are left free again. They run at the same time, so open and Open are called concurrently.
+// The checks use names of their own, so they may share one real table, and leave behind what they have written. Only
+// where a name like "." or "con" is the point is it used as it is; so no two runs should share the table at the same
+// time. The checks themselves do run at the same time, so open and Open are called concurrently.
 //
 // What they cannot find out: whether the store keeps its promises in a failure, and whether a list of more than a
 // megabyte in some seventy cells is complete. Test what your service does beyond.

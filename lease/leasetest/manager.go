@@ -95,13 +95,15 @@ func acquireHeld(t testing.TB, s *scene) {
 func (s *scene) wantInfo(t testing.TB, what string, info lease.Info, state lease.State, l lease.Lease) {
 	t.Helper()
 	if info.Name != l.Name || info.State != state || info.Err != nil || info.Token != l.Token {
-		t.Errorf("%s: name %q, state %s, token %d, error %v; want %q, %s, %d", what, info.Name, info.State, info.Token, info.Err, l.Name, state, l.Token)
+		t.Errorf("%s: name %q, state %s, token %d, error %v; want %q, %s, %d",
+			what, info.Name, info.State, info.Token, info.Err, l.Name, state, l.Token)
 	}
 	if state == lease.Held && (info.Holder != l.Holder || !maps.Equal(info.Attributes, l.Attributes)) {
 		t.Errorf("%s: holder %q, attributes %q; want %q, %q", what, info.Holder, info.Attributes, l.Holder, l.Attributes)
 	}
 	if s.Store != nil && (info.ID != l.ID || info.Length != l.Length || info.Version == "") {
-		t.Errorf("%s: ID %q, length %v, version %q; want %q, %v and a version", what, info.ID, info.Length, info.Version, l.ID, l.Length)
+		t.Errorf("%s: ID %q, length %v, version %q; want %q, %v and a version",
+			what, info.ID, info.Length, info.Version, l.ID, l.Length)
 	}
 	if info.RetryAfter < 0 || info.RetryAfter > l.Length || state != lease.Held && info.RetryAfter != 0 || info.Age < 0 {
 		t.Errorf("%s: RetryAfter %v, Age %v; want from 0 to the length of %v while it is held, and an age that is not negative",
@@ -263,7 +265,8 @@ func limitsHold(t testing.TB, s *scene) {
 		refused["no multiple of LengthStep"] = s.length + 1
 	}
 	for what, length := range refused {
-		if _, err := m.Acquire(t.Context(), lease.Request{Name: newName(), Holder: "one", Length: length}); !errors.Is(err, lease.ErrInvalid) {
+		_, err := m.Acquire(t.Context(), lease.Request{Name: newName(), Holder: "one", Length: length})
+		if !errors.Is(err, lease.ErrInvalid) {
 			t.Errorf("Acquire for %v, %s: %v; want ErrInvalid", length, what, err)
 		}
 	}

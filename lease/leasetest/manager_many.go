@@ -155,8 +155,9 @@ func leaseNames(t testing.TB, s *scene) {
 // awkwardAttributes have all that is allowed, 1 KiB of them.
 func awkwardAttributes() map[string]string {
 	attributes := map[string]string{
-		"address": "10.0.0.1:8080", "zone": "a", "Zone": "b", "empty": "", " ": "  spaces at both ends  ", "ключ 🔑": `"значение" = 'x' & <y>`,
-		"a=b&c": "%2F+", "a.b-c/d\\e": "\ufeff\u2028", "e\u0301": "é", "é": "e\u0301", "0": "=?utf-8?q?x?=",
+		"address": "10.0.0.1:8080", "zone": "a", "Zone": "b", "empty": "", " ": "  spaces at both ends  ",
+		"ключ 🔑": `"значение" = 'x' & <y>`,
+		"a=b&c":  "%2F+", "a.b-c/d\\e": "\ufeff\u2028", "e\u0301": "é", "é": "e\u0301", "0": "=?utf-8?q?x?=",
 	}
 	size := 0
 	for k, v := range attributes {
@@ -181,7 +182,7 @@ func attributesExact(t testing.TB, s *scene) {
 				returned.Attributes[key] = "changed"
 			}
 			if !maps.Equal(l.Attributes, want) {
-				t.Fatalf("attributes of the lease that Acquire returned, when those that Renew returned were changed: %q; want %q", l.Attributes, want)
+				t.Fatalf("attributes that Acquire returned, when those that Renew returned were changed: %q; want %q", l.Attributes, want)
 			}
 		}
 		held = renew(t, m, l)

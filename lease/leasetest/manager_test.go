@@ -72,11 +72,27 @@ var flawedManagers = []struct {
 	flaw  string
 	fails []string
 }{
-	{"begins tokens anew after a release", []string{"tokens only grow", "a released lease is free at once", "a released lease is lost", "renew and release at once", "fields of the future are ignored"}},
-	{"keeps the token in a takeover", []string{"tokens only grow", "a lease lasts its length, and no longer", "one of many takes over"}},
+	{"begins tokens anew after a release", []string{
+		"tokens only grow", "a released lease is free at once", "a released lease is lost",
+		"renew and release at once", "fields of the future are ignored",
+	}},
+	{"keeps the token in a takeover", []string{
+		"tokens only grow", "a lease lasts its length, and no longer", "one of many takes over",
+	}},
 	{"the first token is 0 of none", []string{"acquire"}},
+	{"the ID is the name of the lease", []string{"a released lease is free at once", "a takeover is final"}},
+	{"the manager holds the lease", []string{"acquire"}},
+	{"errors say nothing", []string{
+		"acquire a held lease", "a released lease is lost", "a lease lasts its length, and no longer",
+	}},
+	{"does not say to whom it was lost", []string{"a takeover is final"}},
+	{"Renew raises the token", []string{"renew", "renew with an older version"}},
+	{"Inspect takes any name", []string{"Inspect"}},
+	{"List guesses at what is not a record", []string{"List goes on over what is not a record"}},
 	{"has one ID", []string{"acquire", "many leases at once"}},
-	{"Release deletes", []string{"tokens only grow", "a released lease is free at once", "a released lease is lost", "Inspect", "List"}},
+	{"Release deletes", []string{
+		"tokens only grow", "a released lease is free at once", "a released lease is lost", "Inspect", "List",
+	}},
 	{"Release takes from others", []string{"a takeover is final"}},
 	{"Release ignores that it was released", []string{"a released lease is lost"}},
 	{"Release trusts its version", []string{"release with an older version", "renew and release at once"}},
@@ -88,11 +104,21 @@ var flawedManagers = []struct {
 	{"Renew makes a new ID", []string{"renew", "renew with an older version"}},
 	{"Renew writes nothing", []string{"a renewal begins the length anew", "requests"}},
 	{"does not say how it was lost", []string{"a released lease is lost", "a record that is gone is not created anew"}},
-	{"goes by the wall clock", []string{"a wall clock that is behind does not decide", "a wall clock that is ahead does not decide"}},
-	{"takes over at half the length", []string{"a lease lasts its length, and no longer", "one of many takes over", "RetryAfter leads to the takeover"}},
-	{"takes over early", []string{"a lease lasts its length, and no longer", "a late standby watches for the whole length", "Inspect watches", "List watches"}},
+	{"goes by the wall clock", []string{
+		"a wall clock that is behind does not decide", "a wall clock that is ahead does not decide",
+	}},
+	{"takes over at half the length", []string{
+		"a lease lasts its length, and no longer", "one of many takes over", "RetryAfter leads to the takeover",
+	}},
+	{"takes over early", []string{
+		"a lease lasts its length, and no longer", "a late standby watches for the whole length", "Inspect watches",
+		"List watches",
+	}},
 	{"takes what it sees first", []string{"a late standby watches for the whole length", "acquire a held lease"}},
-	{"never takes over", []string{"a lease lasts its length, and no longer", "tokens only grow", "a takeover is final", "one of many takes over", "RetryAfter leads to the takeover", "Inspect watches"}},
+	{"never takes over", []string{
+		"a lease lasts its length, and no longer", "tokens only grow", "a takeover is final", "one of many takes over",
+		"RetryAfter leads to the takeover", "Inspect watches",
+	}},
 	{"watches the holder, not the renewals", []string{"a renewal begins the length anew"}},
 	{"does not watch its own writes", []string{"the manager's own lease runs out, too"}},
 	{"counts from when it began to watch only", []string{"a fresh manager takes over at once"}},
@@ -109,8 +135,13 @@ var flawedManagers = []struct {
 	{"validates nothing", []string{"invalid requests", "nothing is sent for an invalid request", "limits"}},
 	{"asks before it validates", []string{"nothing is sent for an invalid request"}},
 	{"ignores its limits", []string{"limits"}},
-	{"overwrites what is not a record", []string{"what is not a record is left alone", "a held record that was broken is left alone"}},
-	{"reads newer formats", []string{"what is not a record is left alone", "List goes on over what is not a record", "a held record that was broken is left alone"}},
+	{"overwrites what is not a record", []string{
+		"what is not a record is left alone", "a held record that was broken is left alone",
+	}},
+	{"reads newer formats", []string{
+		"what is not a record is left alone", "List goes on over what is not a record",
+		"a held record that was broken is left alone",
+	}},
 	{"refuses unknown fields", []string{"fields of the future are ignored"}},
 	{"tells nothing of the holder", []string{"acquire a held lease", "attributes", "Inspect", "List"}},
 	{"RetryAfter is beyond the length", []string{"acquire a held lease", "Inspect"}},

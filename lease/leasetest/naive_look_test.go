@@ -8,7 +8,7 @@ import (
 )
 
 func (n *naive) Inspect(ctx context.Context, name string) (lease.Info, error) {
-	if err := lease.CheckName(name); err != nil {
+	if err := lease.CheckName(name); err != nil && n.flaw != "Inspect takes any name" {
 		return lease.Info{}, err
 	}
 	switch n.flaw {
@@ -48,6 +48,9 @@ func (n *naive) List(ctx context.Context, prefix string) iter.Seq2[lease.Info, e
 			}
 			if err != nil {
 				info = lease.Info{Name: c.Name, Err: err}
+				if n.flaw == "List guesses at what is not a record" {
+					info.State = lease.Held
+				}
 			}
 			if !yield(info, nil) {
 				return

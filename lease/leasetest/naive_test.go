@@ -226,6 +226,9 @@ func (n *naive) Acquire(ctx context.Context, req lease.Request) (lease.Lease, er
 			if n.flaw == "polls write" {
 				_, _ = n.swap(ctx, req.Name, "made-up", r)
 			}
+			if n.flaw == "errors say nothing" {
+				return lease.Lease{}, lease.ErrHeld
+			}
 			return lease.Lease{}, &lease.HeldError{Info: info}
 		}
 		next := n.successor(r, info, req)
@@ -267,6 +270,10 @@ func (n *naive) successor(r naiveRecord, info lease.Info, req lease.Request) nai
 		if info.State == lease.Expired {
 			next.Token = r.Token
 		}
+	case "the ID is the name of the lease":
+		next.ID = req.Name
+	case "the manager holds the lease":
+		next.Holder = n.id
 	case "has one ID":
 		next.ID = n.id
 	case "the first token is 0 of none":
@@ -330,8 +337,13 @@ func (n *naive) write(ctx context.Context, held lease.Lease, op string, change f
 			from = info.Version
 			continue
 		}
-		if n.flaw == "does not say how it was lost" {
+		switch n.flaw {
+		case "does not say how it was lost":
 			lost.Reason = lease.LostTaken
+		case "does not say to whom it was lost":
+			lost.Now = lease.Info{}
+		case "errors say nothing":
+			return lease.Lease{}, lease.ErrLost
 		}
 		return lease.Lease{}, lost
 	}
@@ -343,8 +355,11 @@ func (n *naive) Renew(ctx context.Context, held lease.Lease) (lease.Lease, error
 		return held, err
 	}
 	return n.write(ctx, held, "Renew", func(r *naiveRecord) {
-		if n.flaw == "Renew makes a new ID" {
+		switch n.flaw {
+		case "Renew makes a new ID":
 			r.ID = newName()
+		case "Renew raises the token":
+			r.Token++
 		}
 	})
 }

@@ -21,7 +21,9 @@ type scene struct {
 }
 
 func (h Harness) scene(t testing.TB) *scene {
-	s := &scene{Place: h.Open(t), length: h.Length, long: time.Minute, slack: 5 * time.Second, acquireWrites: max(h.AcquireWrites, 1)}
+	s := &scene{
+		Place: h.Open(t), length: h.Length, long: time.Minute, slack: 5 * time.Second, acquireWrites: max(h.AcquireWrites, 1),
+	}
 	s.limits = lease.LimitsOf(s.Manager())
 	if s.length == 0 {
 		s.length = max(500*time.Millisecond, s.limits.MinLength)
@@ -50,8 +52,8 @@ func (s *scene) brief(name, holder string) lease.Request {
 	return lease.Request{Name: name, Holder: holder, Length: s.length}
 }
 
-// poll asks for the lease again and again, for as long as d, and reports whether it got it. The holder sent its last request at the time sent, so getting it sooner
-// than a lease length after that is a failure.
+// poll asks for the lease again and again, for as long as d, and reports whether it got it. The holder sent its last
+// request at the time sent, so getting it sooner than a lease length after that is a failure.
 func (s *scene) poll(t testing.TB, m lease.Manager, req lease.Request, sent time.Time, d time.Duration) (lease.Lease, bool) {
 	t.Helper()
 	for from := time.Now(); ; time.Sleep(s.tick) {
