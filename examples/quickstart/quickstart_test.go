@@ -90,9 +90,11 @@ func TestInterrupted(t *testing.T) {
 		moment = " is suspended (SIGSTOP)\n" // a process that cannot hear that it is to end
 	}
 	said := readUntil(t, stdout, moment)
+	interrupted := time.Now()
 	require.NoError(t, cmd.Process.Signal(os.Interrupt))
 	var exit *exec.ExitError
 	require.ErrorAs(t, cmd.Wait(), &exit)
+	require.Less(t, time.Since(interrupted), patience/2, "the nodes end as they are asked to, and need not be killed")
 	require.Equal(t, 1, exit.ExitCode())
 	require.Equal(t, "quickstart: interrupted\n", complaint.String())
 
