@@ -21,16 +21,23 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
+// soon ends what would hang.
+func soon(t testing.TB) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 func swap(t testing.TB, s *Store, name string, old lease.Version, data string) lease.Version {
 	t.Helper()
-	version, err := s.Swap(t.Context(), name, old, []byte(data))
+	version, err := s.Swap(soon(t), name, old, []byte(data))
 	require.NoError(t, err)
 	return version
 }
 
 func load(t testing.TB, s *Store, name string) lease.Snapshot {
 	t.Helper()
-	found, err := s.Load(t.Context(), name)
+	found, err := s.Load(soon(t), name)
 	require.NoError(t, err)
 	return found
 }
@@ -311,12 +318,14 @@ func TestSwapWaitsForTheLock(t *testing.T) {
 
 	swapped := make(chan error)
 	go func() {
-		_, err := s.Swap(t.Context(), "a", version, []byte("z"))
+		_, err := s.Swap(soon(t), "a", version, []byte("z"))
 		swapped <- err
 	}()
 	require.NoError(t, other.Unlock())
 	require.NoError(t, <-swapped)
-	assert.Equal(t, "z", string(load(t, locking, "a").Data))
+	require.NoError(t, other.RLock())
+	assert.Equal(t, "z", string(load(t, locking, "a").Data), "readers do not wait for one another")
+	require.NoError(t, other.Unlock())
 	assert.Zero(t, load(t, NewStore(filepath.Join(s.dir, "none"), func(s *Store) { s.lockReads = true }), "a"))
 }
 
