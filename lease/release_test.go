@@ -144,6 +144,19 @@ func TestR6_ALateAcquisitionIsNobodys(t *testing.T) {
 		time.Sleep(length)
 		other.mustAcquire(t)
 	})
+	acquiredTooLate(t, func(t *testing.T, n, other *node) {
+		other.scriptLoads(aged(length))
+		taken := other.mustAcquire(t)
+		require.Equal(t, taken.ID, n.refused(t).ID, "what was taken over is somebody's")
+	})
+	acquiredTooLate(t, func(t *testing.T, n, other *node) {
+		info, err := lease.Inspect(n.ctx, n.manager, name)
+		require.NoError(t, err)
+		require.Equal(t, lease.Expired, info.State)
+		other.scriptLoads(aged(length))
+		taken := other.mustAcquire(t)
+		require.Equal(t, taken.ID, n.refused(t).ID, "also if it was seen before")
+	})
 	acquiredTooLate(t, func(t *testing.T, n, _ *node) {
 		n = n.restarted()
 		require.Equal(t, length, n.refused(t).RetryAfter, "nor can its own next process")

@@ -136,6 +136,7 @@ func TestR8_ATermWhoseDeadlineHasPassedDoesNotBegin(t *testing.T) {
 		time.Sleep(usable)
 		for what, sent := range map[string]lease.Instant{"a slow answer": sent, "the zero Instant": {}} {
 			ctx, keeper := lease.StartTerm(t.Context(), held(), sent)
+			require.Error(t, ctx.Err(), "before anybody checks")
 			term, _ := lease.TermFrom(ctx)
 			err := over(t, term, lease.LostExpired)
 			require.Equal(t, error(err), context.Cause(ctx), what)

@@ -261,6 +261,29 @@ func TestR4_AnAcquisitionThatMeetsAnother(t *testing.T) {
 	})
 }
 
+// A client repeats a write by itself and answers "conflict"; the first send arrives only after the cell has been read.
+func TestR4_ASendThatLandsBehindItsOwnConflict(t *testing.T) {
+	inBubble(t, func(t *testing.T, holder, standby *node, held lease.Lease) {
+		sends := []swapFault{
+			func(ctx context.Context, apply func() (lease.Version, error)) (lease.Version, error) {
+				holder.postpone(apply)
+				return undecided(ctx, apply)
+			},
+			after(holder.land),
+		}
+		holder.script(sends...)
+		held, err := holder.renew(held)
+		require.NoError(t, err)
+		require.Equal(t, held.Version, holder.stored(t).Version)
+		require.NoError(t, holder.release(held))
+		holder.script(sends...)
+		again := holder.mustAcquire(t)
+		require.Equal(t, held.Token+1, again.Token)
+		require.Equal(t, again.Version, holder.stored(t).Version)
+		require.Equal(t, again.ID, standby.refused(t).ID)
+	})
+}
+
 func TestR4_RenewWritesWhatTheLeaseSays(t *testing.T) {
 	inBubble(t, func(t *testing.T, holder, _ *node, held lease.Lease) {
 		held.Length, held.Attributes = 2*length, map[string]string{"address": "10.0.0.1"}
