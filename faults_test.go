@@ -274,6 +274,36 @@ func TestFault_StuckAcquisition(t *testing.T) {
 	})
 }
 
+// R7: a release waits for the renewal that is in flight, and then meets no conflict; and what was found lost is not
+// released.
+func TestFault_ReleaseSendsNoMoreThanItMust(t *testing.T) {
+	t.Run("renewal in flight", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			a := w.nodeDoing("a", func(context.Context) error { time.Sleep(every + time.Second); return nil })
+			a.link.set(func(q request) {
+				if q.op == "swap" {
+					time.Sleep(2 * time.Second)
+				}
+				q.send()
+			})
+			assert.NoError(t, a.Run(a.context()))
+			loads, swaps := a.link.counts()
+			assert.Equal(t, [2]int{1, 3}, [2]int{loads, swaps}, "acquisition, renewal, release")
+		})
+	})
+	t.Run("found lost", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			a := w.node("a").run()
+			a.leads()
+			w.force("other", false)
+			<-a.stopped
+			synctest.Wait()
+			loads, swaps := a.link.counts()
+			assert.Equal(t, [2]int{3, 2}, [2]int{loads, swaps}, "acquisition; renewal, and a look at why it failed; a poll")
+		})
+	})
+}
+
 // R8: an answer that comes after the term's end revives nothing.
 func TestFault_AnswerAfterTheEnd(t *testing.T) {
 	inWorld(t, func(w *world) {

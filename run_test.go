@@ -369,7 +369,10 @@ func TestRun7_StepDown(t *testing.T) {
 
 func TestRun7_StepDownFromTheWork(t *testing.T) {
 	for name, step := range map[string]func(ctx context.Context, l *leader.Leader) error{
-		"StepDown":              func(ctx context.Context, l *leader.Leader) error { return l.StepDown(ctx) },
+		"StepDown": func(ctx context.Context, l *leader.Leader) error {
+			assert.NoError(t, l.StepDown(ctx), "it does not wait for itself")
+			return nil
+		},
 		"StepDown, then waits":  func(ctx context.Context, l *leader.Leader) error { _ = l.StepDown(ctx); <-ctx.Done(); return ctx.Err() },
 		"returns ErrStepDown":   func(context.Context, *leader.Leader) error { return leader.ErrStepDown },
 		"returns it in wrapper": func(context.Context, *leader.Leader) error { return fmt.Errorf("enough: %w", leader.ErrStepDown) },

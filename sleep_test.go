@@ -3,6 +3,7 @@ package leader_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -115,6 +116,39 @@ func TestR3_SuspendedWithinARequest(t *testing.T) {
 		assert.ErrorIs(t, term.Check(), lease.ErrLost, "R8: the answer revives nothing")
 		<-a.stopped
 	})
+}
+
+// The same within one request: whoever waits for its answer counts every second, and the term ends in time.
+func TestR3_WallClockSteppedBackWithinARequest(t *testing.T) {
+	const nap = 3 * time.Second
+	for name, write := range map[string]int32{"acquisition": 1, "renewal": 2} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				a := w.node("a")
+				var writes atomic.Int32
+				var sent time.Time
+				a.link.set(func(q request) {
+					if q.op != "swap" || writes.Add(1) < write {
+						q.send()
+						return
+					}
+					if writes.Load() > write {
+						cut(q)
+						return
+					}
+					sent = time.Now()
+					q.send()
+					a.machine.StepWall(-nap)
+					time.Sleep(1100 * time.Millisecond) // a sample is taken meanwhile
+					time.AfterFunc(nap, a.machine.Resume)
+					a.machine.Suspend()
+				})
+				a.run().leads()
+				<-a.stopped
+				assert.LessOrEqual(t, time.Since(sent), usable, "by a true clock")
+			})
+		})
+	}
 }
 
 // A work that flushes while its machine sleeps must not be released early, nor hold the lease in its sleep.

@@ -27,7 +27,7 @@ type Machine struct {
 func New(bootClock bool) *Machine {
 	m := &Machine{
 		born: time.Now(), bootClock: bootClock, awake: make(chan struct{}), timers: map[*timer]struct{}{},
-		random: rand.New(rand.NewPCG(1, 2)),
+		random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), // IDs are unique: machines differ
 	}
 	close(m.awake)
 	return m
@@ -101,7 +101,7 @@ func (m *Machine) Now() time.Time {
 	return time.Now().Add(m.step)
 }
 
-// Uint64 implements host.Host: the same numbers in every test.
+// Uint64 implements host.Host.
 func (m *Machine) Uint64() uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()

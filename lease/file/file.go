@@ -1,8 +1,7 @@
 // Package file keeps leases in a directory, for the processes of one machine.
 //
-// It is not for network file systems: their locks and their renames do not always do what the package relies on, and
-// machines without an /etc/machine-id, as most containers are, would take one another for dead. Nor is it for a
-// directory that is swept of old files, as /tmp is on many systems.
+// It is not for network file systems: their locks and their renames do not always do what the package relies on. Nor is
+// it for a directory that is swept of old files, as /tmp is on many systems.
 //
 // # What is in the directory
 //
@@ -33,8 +32,8 @@
 //
 // On Linux a record carries the time since the machine started, and which start that was. So a new process takes over
 // the lease of one that was left behind as soon as it has run out, and at once after a restart of the machine, without
-// watching it first. Elsewhere it watches for the length of the lease. A record of another machine, of another time
-// namespace, or without these data is watched, too.
+// watching it first. Elsewhere it watches for the length of the lease. A record of another time namespace, of another
+// machine or, after a restart, of one without an /etc/machine-id, as most containers are, is watched, too.
 //
 // # URL
 //

@@ -44,10 +44,12 @@ func (o origin) age(now origin) time.Duration {
 		return 0 // the directory is another machine's, which runs on
 	case o.TimeNS != now.TimeNS:
 		return 0 // the clocks count from different times
-	case o.Boot != now.Boot:
-		return dead
+	case o.Boot == now.Boot:
+		return max(now.Clock-o.Clock, 0)
+	case o.Machine == "" || now.Machine == "":
+		return 0 // it may be another machine's, too
 	}
-	return max(now.Clock-o.Clock, 0)
+	return dead // the machine was started anew
 }
 
 // machineHash tells machines apart without giving the ID away, as machine-id(5) asks for.
