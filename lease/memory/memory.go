@@ -18,7 +18,7 @@ import (
 func init() {
 	lease.Register("mem", func(_ context.Context, u *url.URL) (lease.Manager, error) {
 		if u.Host != "" || u.Path != "" || u.Opaque != "" {
-			return nil, fmt.Errorf("%w: store URL %q: memory has no places to name: use mem:", lease.ErrMisconfigured, u.Redacted())
+			return nil, fmt.Errorf("%w: store URL %q: memory has no places to name: its URL is mem: alone", lease.ErrMisconfigured, u.Redacted())
 		}
 		if _, err := storeurl.Query(u); err != nil {
 			return nil, err
@@ -123,7 +123,17 @@ func (m *Manager) Release(ctx context.Context, held lease.Lease) error {
 	return m.protocol.Release(ctx, held)
 }
 
-// shown is the lease as everybody sees it but the assigned leader: the leader's, whether it has asked yet or not.
+// Inspect reads the lease as everybody sees it but an assigned leader.
+func (m *Manager) Inspect(ctx context.Context, name string) (lease.Info, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if a, ok := m.assigned[name]; ok {
+		return m.shown(ctx, name, a), nil
+	}
+	return lease.Inspect(ctx, m.protocol, name)
+}
+
+// shown is a lease that is assigned: the leader's, whether it has asked yet or not.
 func (m *Manager) shown(ctx context.Context, name string, a assignment) lease.Info {
 	info, _ := lease.Inspect(ctx, m.protocol, name)
 	info.Name, info.State, info.Holder, info.RetryAfter = name, lease.Held, a.holder, 0

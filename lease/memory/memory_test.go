@@ -136,6 +136,7 @@ func TestAssignLeader(t *testing.T) {
 			require.ErrorAs(t, err, &held, "the lease is the assigned holder's, whether it wants it or not")
 			assert.Equal(t, lease.Held, held.Info.State)
 			assert.Equal(t, "a", held.Info.Holder)
+			wantHeldBy(t, m, "x", "a")
 			again := acquire(t, m, "x", "a")
 			assert.Greater(t, again.Token, a.Token)
 		},
@@ -307,9 +308,9 @@ func TestOpen(t *testing.T) {
 		wantHeldBy(t, m, "x", "a")
 	}
 	for rawURL, says := range map[string]string{
-		"mem://place":   "use mem:",
-		"mem:place":     "use mem:",
-		"mem:///place":  "use mem:",
+		"mem://place":   "its URL is mem: alone",
+		"mem:place":     "its URL is mem: alone",
+		"mem:///place":  "its URL is mem: alone",
 		"mem:?size=7":   `"size"`,
 		"mem:?a=%zz":    "query",
 		"mem:?a=1&a=2":  `"a"`,
