@@ -53,7 +53,7 @@ func TestR2_TheMarginIsATenth(t *testing.T) {
 		time.Sleep(usable - 1)
 		require.NoError(t, term.Check())
 		require.Equal(t, time.Duration(1), term.Remaining())
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		lost(t, term.Check(), lease.LostExpired)
 		require.Zero(t, term.Remaining())
 		require.Zero(t, term.Deadline())

@@ -44,7 +44,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"s3://bucket", `"github.com/cloudlease/leader/lease/s3"`},
 		{"file:///var/lib/leader", `"github.com/cloudlease/leader/lease/file"`},
 		{"opened://user:secret@place\x7f", "not a store URL"},
-		{"://user:secret@place", "missing protocol scheme"},
+		{"://user:secret@place", "not a store URL"},
 		{"mem://place", "memory has no places to name"},
 		{"mem:?size=1", `the key "size" is unknown`},
 	}

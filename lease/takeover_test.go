@@ -44,7 +44,7 @@ func TestR1_WatchedForTheFullLength(t *testing.T) {
 		require.Equal(t, held.ID, info.ID)
 		time.Sleep(length - 1)
 		require.Equal(t, time.Duration(1), standby.refused(t).RetryAfter)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		standby.mustAcquire(t)
 	})
 }
@@ -70,7 +70,7 @@ func TestR1_RenewalBeginsTheWatchAnew(t *testing.T) {
 		require.Equal(t, length, standby.refused(t).RetryAfter)
 		time.Sleep(length - 1)
 		standby.refused(t)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		standby.mustAcquire(t)
 	})
 }
@@ -83,7 +83,7 @@ func TestR1_OwnWriteCountsAsSeen(t *testing.T) {
 		require.NoError(t, err)
 		time.Sleep(length - 1)
 		require.Equal(t, time.Duration(1), holder.refused(t).RetryAfter, "counted from the answer, not from the request")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		holder.mustAcquire(t)
 	})
 }
@@ -114,7 +114,7 @@ func TestR1_InspectAndListCountAsSeen(t *testing.T) {
 				look(t, standby)
 				time.Sleep(length - 1)
 				standby.refused(t)
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				standby.mustAcquire(t)
 			})
 		})
@@ -141,7 +141,7 @@ func TestR1_StandbyRoundsDown(t *testing.T) {
 				require.Equal(t, length/2, standby.refused(t).RetryAfter)
 				time.Sleep(length/2 - 1)
 				standby.refused(t)
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				standby.mustAcquire(t)
 			})
 		})
@@ -158,7 +158,7 @@ func TestR1_HoldersWallClockDecidesNothing(t *testing.T) {
 			require.Equal(t, length, standby.refused(t).RetryAfter)
 			time.Sleep(length - 1)
 			standby.refused(t)
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			standby.mustAcquire(t)
 		})
 	}
@@ -186,7 +186,7 @@ func TestR1_AgeProves(t *testing.T) {
 					require.Equal(t, test.wait, standby.refused(t).RetryAfter)
 					time.Sleep(test.wait - 1)
 					standby.refused(t) // without an age, what was proved stays proved
-					time.Sleep(1)
+					time.Sleep(time.Nanosecond)
 				}
 				standby.mustAcquire(t)
 			})
@@ -223,7 +223,7 @@ func TestR1_TheRecordsLengthCounts(t *testing.T) {
 			require.ErrorIs(t, acquire(), lease.ErrHeld)
 			time.Sleep(length - 1)
 			require.ErrorIs(t, acquire(), lease.ErrHeld)
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			require.NoError(t, acquire())
 		})
 	}

@@ -101,7 +101,7 @@ func TestWithTimeout(t *testing.T) {
 		time.Sleep(time.Minute - 1)
 		synctest.Wait()
 		require.NoError(t, timed.Err())
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		require.Error(t, timed.Err())
 		require.Equal(t, context.DeadlineExceeded, context.Cause(timed))
@@ -168,7 +168,7 @@ func TestAlarm(t *testing.T) {
 		a.Set(time.Hour)
 		time.Sleep(time.Hour - 1)
 		require.False(t, rings(a), "the later setting counts")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		require.True(t, rings(a))
 
 		a.Set(time.Hour)
@@ -189,7 +189,7 @@ func TestAlarm(t *testing.T) {
 		require.False(t, rings(a), "an old ring does not count")
 		a.Stop()
 		a.Set(-time.Minute)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		require.True(t, rings(a), "at once")
 	})
 }

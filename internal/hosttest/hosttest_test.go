@@ -97,7 +97,7 @@ func TestTimers(t *testing.T) {
 		timer, called := after(m, time.Minute)
 		time.Sleep(time.Minute - 1)
 		require.False(t, fired(called))
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		require.True(t, fired(called))
 		require.False(t, timer.Stop(), "it was too late")
 
@@ -110,7 +110,7 @@ func TestTimers(t *testing.T) {
 		require.False(t, fired(called))
 
 		_, called = after(m, -time.Minute)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		require.True(t, fired(called))
 	})
 }
@@ -131,11 +131,11 @@ func TestTimersSleepWithTheMachine(t *testing.T) {
 		m.Resume()
 		time.Sleep(10*time.Second - 1)
 		require.False(t, fired(set))
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		require.True(t, fired(set))
 		time.Sleep(30*time.Second - 1)
 		require.False(t, fired(called))
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		require.True(t, fired(called))
 		require.False(t, fired(never))
 	})
