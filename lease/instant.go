@@ -35,7 +35,8 @@ func (i Instant) Sample() Instant {
 		return i
 	}
 	now := i.host.Read()
-	i.counted += now.Since(i.last)
+	passed := now.Since(i.last)
+	i.counted += min(passed, math.MaxInt64-i.counted)
 	i.last = now
 	return i
 }

@@ -21,7 +21,8 @@ type Manager interface {
 
 	// Renew makes one attempt to begin the lease's length anew, and returns what to renew or release next. A lease
 	// that is no longer ours is a *LostError (errors.Is ErrLost). Any other error leaves open whether the lease was
-	// renewed: try again, with the same Lease.
+	// renewed: try again, with the same Lease. The caller changes nothing in it, its Attributes excepted: a term must
+	// not outlast what others read of its length.
 	Renew(ctx context.Context, held Lease) (Lease, error)
 
 	// Release makes one attempt to give the lease back. It never takes it from somebody else: a lease that is no

@@ -2,7 +2,6 @@ package lease
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -45,12 +44,8 @@ func Register(scheme string, open Opener) {
 // when the manager is no longer needed. A URL that cannot be used is an ErrMisconfigured.
 func Open(ctx context.Context, rawURL string) (Manager, error) {
 	u, err := url.Parse(rawURL)
-	if err != nil {
-		var parse *url.Error // its text repeats the URL, which may hold a password
-		if errors.As(err, &parse) {
-			err = parse.Err
-		}
-		return nil, fmt.Errorf("%w: not a store URL, as file:///var/lib/leader is one: %w", ErrMisconfigured, err)
+	if err != nil { // whose text repeats parts of the URL, which may hold a password
+		return nil, fmt.Errorf("%w: this is not a store URL, as file:///var/lib/leader is one; what is no letter or digit may have to be written as %%XX", ErrMisconfigured)
 	}
 	openersMu.Lock()
 	open, known := openers[u.Scheme]

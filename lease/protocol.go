@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/cloudlease/leader/internal/host"
@@ -37,7 +39,10 @@ func (m *manager) acquire(ctx context.Context, req Request) (Lease, error) {
 	if seen.state() == Held {
 		return Lease{}, &HeldError{seen.info(req.Name)}
 	}
-	ours := succeed(ctx, seen, req)
+	ours, err := succeed(ctx, seen, req)
+	if err != nil {
+		return Lease{}, err
+	}
 	for range maxSwaps {
 		version, err := m.swap(ctx, req.Name, seen.version, &ours)
 		if err == nil {
@@ -61,7 +66,9 @@ func (m *manager) acquire(ctx context.Context, req Request) (Lease, error) {
 		case now.state() == Held:
 			return Lease{}, &HeldError{now.info(req.Name)} // what our write would replace is gone, so it never lands
 		default:
-			ours = succeed(ctx, now, req) // somebody's whole term came and went
+			if ours, err = succeed(ctx, now, req); err != nil { // somebody's whole term came and went
+				return Lease{}, err
+			}
 		}
 		seen = now
 	}
@@ -69,14 +76,17 @@ func (m *manager) acquire(ctx context.Context, req Request) (Lease, error) {
 	return Lease{}, errRestless
 }
 
-// succeed is the record of a new acquisition after the one that was seen.
-func succeed(ctx context.Context, seen cell, req Request) record {
+// succeed is the record of a new acquisition after the one that was seen. A missing record counts as token 0 (R5).
+func succeed(ctx context.Context, seen cell, req Request) (record, error) {
+	if seen.Token == math.MaxUint64 {
+		return record{}, fmt.Errorf("%w: its token has no successor", ErrRecord)
+	}
 	h := host.From(ctx)
 	return record{
-		Token: seen.Token + 1, // R5: a missing record counts as token 0
-		ID:    randomText(h), Holder: req.Holder, Length: duration(req.Length), Attributes: maps.Clone(req.Attributes),
+		Token: seen.Token + 1, ID: randomText(h), Holder: req.Holder,
+		Length: duration(req.Length), Attributes: maps.Clone(req.Attributes),
 		Acquired: stamp(h), Renewed: stamp(h),
-	}
+	}, nil
 }
 
 // abandon makes an acquisition dead that may have written, or may write yet (R6): one attempt to release it now, and if
@@ -93,7 +103,7 @@ func (m *manager) abandon(ctx context.Context, req Request, id string, replaced 
 	_, _ = m.swap(ctx, req.Name, seen.version, &seen.record) // if this fails, it is waited for like anybody's lease
 }
 
-// Renew is one Swap. It writes the length and the attributes that held has, so they may be changed.
+// Renew is one Swap. It writes the attributes that held has, so they may be changed.
 func (m *manager) Renew(ctx context.Context, held Lease) (Lease, error) {
 	l, err := m.renew(ctx, held)
 	return l, m.explain("renew", held.Name, err)
@@ -139,9 +149,11 @@ func (m *manager) release(ctx context.Context, held Lease) error {
 	}
 	free := held.record()
 	free.Released, free.Renewed = true, stamp(host.From(ctx))
+	var sent []string // nonces of this call's writes
 	from := held.Version
 	for range maxSwaps {
 		_, err := m.swap(ctx, held.Name, from, &free)
+		sent = append(sent, free.Nonce)
 		if err == nil {
 			return nil
 		}
@@ -152,8 +164,8 @@ func (m *manager) release(ctx context.Context, held Lease) error {
 		if err != nil {
 			return err
 		}
-		if now.Nonce == free.Nonce {
-			return nil // R4: the conflict was with this very write
+		if slices.Contains(sent, now.Nonce) {
+			return nil // R4: the conflict was with a write of this call
 		}
 		if lost := now.lostBy(held); lost != nil {
 			return lost

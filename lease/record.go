@@ -3,7 +3,6 @@ package lease
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"time"
 	"unicode/utf8"
 )
@@ -74,8 +73,6 @@ func decode(data []byte) (record, error) {
 	switch {
 	case r.ID == "" || r.Token == 0:
 		return record{}, fmt.Errorf("%w: it has no id or no token", ErrRecord)
-	case r.Token == math.MaxUint64:
-		return record{}, fmt.Errorf("%w: its token has no successor", ErrRecord)
 	case r.Length <= 0:
 		return record{}, fmt.Errorf("%w: its length is %v", ErrRecord, time.Duration(r.Length))
 	}

@@ -99,6 +99,7 @@ type Keeper struct {
 	mu      sync.Mutex
 	cancel  context.CancelCauseFunc
 	since   Instant       // from when the term counts: just before the latest successful request (R2)
+	length  time.Duration // of the lease, as the record has it
 	usable  time.Duration // how long it holds from there
 	failure error         // of the latest renewal
 	ended   error         // why the term is over; nil while it is not
@@ -113,7 +114,7 @@ type Keeper struct {
 func StartTerm(ctx context.Context, l Lease, sent Instant) (context.Context, *Keeper) {
 	k := &Keeper{
 		name: l.Name, token: l.Token, host: host.From(ctx), done: make(chan struct{}),
-		since: sent.Sample(), usable: usable(l),
+		since: sent.Sample(), usable: usable(l), length: l.Length,
 	}
 	ctx, k.cancel = context.WithCancelCause(context.WithValue(ctx, termKey{}, Term{k}))
 	k.tick()
@@ -121,21 +122,20 @@ func StartTerm(ctx context.Context, l Lease, sent Instant) (context.Context, *Ke
 }
 
 // usable is how long a lease holds from just before the request that got or renewed it: its length less the margin (R2).
-func usable(l Lease) time.Duration { return l.Length - Margin(l.Length) }
+func usable(l Lease) time.Duration { return max(l.Length-Margin(l.Length), 0) }
 
 // Extend tells of a renewal that succeeded; sent is the time just before Renew was called. A term that has ended stays
-// so (R8), and one that holds longer already is not shortened.
+// so (R8), and an older renewal does not shorten what a later one has given.
 func (k *Keeper) Extend(l Lease, sent Instant) {
 	k.do(func() {
 		if k.count() != nil {
 			return
 		}
 		sent = sent.Sample()
-		if usable(l)-sent.counted < k.remaining() {
+		if l.Length >= k.length && usable(l)-sent.counted < k.remaining() {
 			return
-		}
-		k.since, k.usable, k.failure = sent, usable(l), nil
-		k.timer.Stop()
+		} // else the record says less: then others wait for less
+		k.since, k.usable, k.length, k.failure = sent, usable(l), l.Length, nil
 		k.arm()
 	})
 }
@@ -149,7 +149,7 @@ func (k *Keeper) Failed(err error) {
 // lease before (R8). The cause, a *LostError, is what Check and the context say; nil means that the lease is being
 // given back, and so does another error, which is wrapped.
 func (k *Keeper) End(cause error) {
-	if !errors.Is(cause, ErrLost) {
+	if _, ok := errors.AsType[*LostError](cause); !ok {
 		cause = &LostError{Name: k.name, Token: k.token, Reason: LostReleased, Err: cause}
 	}
 	k.do(func() {
@@ -212,5 +212,8 @@ func (k *Keeper) end(cause error) {
 }
 
 func (k *Keeper) arm() {
+	if k.timer != nil {
+		k.timer.Stop()
+	}
 	k.timer = k.host.AfterFunc(min(sampleEvery, k.remaining()), k.tick)
 }

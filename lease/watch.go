@@ -33,7 +33,8 @@ func (w *watch) saw(name string, version Version, id string, now, age time.Durat
 		// A write that was to replace an older version has either done so, as this one, or never will.
 		*s = sighting{version: version, since: now, ghost: slices.Contains(s.dead, id)}
 	}
-	s.since = min(s.since, now-min(age, forever))
+	s.ghost = s.ghost || slices.Contains(s.dead, id)
+	s.since = min(s.since, now-min(max(age, 0), forever))
 	return now - s.since, s.ghost
 }
 

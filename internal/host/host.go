@@ -65,10 +65,21 @@ func WithTimeout(ctx context.Context, d time.Duration) (context.Context, context
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	timer := h.AfterFunc(d, func() { cancel(context.DeadlineExceeded) })
-	return ctx, func() {
+	return overdue{ctx}, func() {
 		timer.Stop()
 		cancel(context.Canceled)
 	}
+}
+
+// overdue says what context.WithTimeout's contexts say once their time is up.
+type overdue struct{ context.Context }
+
+func (c overdue) Err() error {
+	err := c.Context.Err()
+	if err != nil && context.Cause(c.Context) == context.DeadlineExceeded {
+		return context.DeadlineExceeded
+	}
+	return err
 }
 
 // System is the real machine.

@@ -108,6 +108,8 @@ func (m *Machine) Uint64() uint64 {
 	return m.random.Uint64()
 }
 
+const never = 100 * 365 * 24 * time.Hour
+
 type timer struct {
 	machine *Machine
 	due     time.Duration
@@ -120,14 +122,14 @@ func (m *Machine) AfterFunc(d time.Duration, f func()) host.Timer {
 	defer m.mu.Unlock()
 	t := &timer{machine: m, due: m.mono() + d}
 	m.timers[t] = struct{}{}
+	if !m.asleep.IsZero() {
+		d = never // Resume sets it right
+	}
 	t.real = time.AfterFunc(d, func() {
 		if t.Stop() {
 			f()
 		}
 	})
-	if !m.asleep.IsZero() {
-		t.real.Stop()
-	}
 	return t
 }
 

@@ -92,7 +92,7 @@ func TestTakeoverByFreshManager(t *testing.T) {
 	ask := func(holder string) lease.Request {
 		return lease.Request{Name: "a", Holder: holder, Length: time.Minute}
 	}
-	known := origin{Boot: "b1", Clock: time.Hour, TimeNS: "t1"}
+	known := origin{Boot: "b1", Clock: time.Hour, Machine: "m1", TimeNS: "t1"}
 
 	t.Run("as soon as the lease has run out", func(t *testing.T) {
 		t.Parallel()
@@ -118,7 +118,7 @@ func TestTakeoverByFreshManager(t *testing.T) {
 		before, _ := clocked(dir, known)
 		_, err := lease.NewManager(before).Acquire(t.Context(), ask("gone"))
 		require.NoError(t, err)
-		after, _ := clocked(dir, origin{Boot: "b2", Clock: time.Second, TimeNS: "t1"})
+		after, _ := clocked(dir, origin{Boot: "b2", Clock: time.Second, Machine: "m1", TimeNS: "t1"})
 		_, err = lease.NewManager(after).Acquire(t.Context(), ask("fresh"))
 		require.NoError(t, err)
 	})
