@@ -1,0 +1,128 @@
+// Package gcs keeps leases in a bucket of Google Cloud Storage: one object per lease, written with a generation
+// precondition.
+//
+// A read and a write of an object are strongly consistent in every kind of bucket, dual-region and multi-region ones
+// included (https://cloud.google.com/storage/docs/consistency). The exception are objects that everybody may read, which
+// Google's edge may cache: the package writes its own as "no-store".
+//
+// # The bucket
+//
+// Make one for leases alone, and of class Standard:
+//
+//		gcloud storage buckets create gs://my-leases --location=europe-west1 --uniform-bucket-level-access \
+//			--public-access-prevention --soft-delete-duration=0
+//
+//	  - Soft delete, which is on by default, keeps each record that a renewal overwrites for seven days, and bills it
+//	    (https://cloud.google.com/storage/docs/soft-delete): some 120,000 of them per lease. Nothing breaks, but turn it off:
+//	    gcloud storage buckets update gs://my-leases --clear-soft-delete
+//	  - Object versioning keeps them for good: turn it off, too (--no-versioning).
+//	  - A retention policy, an object's retention or a hold refuses to overwrite, so no lease can be renewed; the calls are
+//	    lease.ErrMisconfigured (https://cloud.google.com/storage/docs/bucket-lock).
+//	  - A lifecycle rule that deletes records breaks the promise that at most one leads and that tokens only grow, as does
+//	    whoever deletes, restores or edits them by hand. Classes with a minimum duration (Nearline and colder) bill the
+//	    whole of it for each renewal.
+//
+// # Permissions
+//
+// The role Storage Object User (roles/storage.objectUser) on the bucket will do:
+//
+//	gcloud storage buckets add-iam-policy-binding gs://my-leases --member=serviceAccount:... --role=roles/storage.objectUser
+//
+// What is used of it: storage.objects.get, create, delete, without which nothing can be overwritten, though this package
+// never deletes (https://cloud.google.com/storage/docs/access-control/iam-json), and list, for lease.List and because a
+// record that does not exist answers 403 to whoever may not list
+// (https://cloud.google.com/storage/docs/troubleshooting).
+//
+// # What it costs
+//
+// In a single region and class Standard, 10,000 writes or lists are $0.05 and 10,000 reads $0.004
+// (https://cloud.google.com/storage/pricing, as of 2025). At the default intervals, a renewal and a poll every five
+// seconds, a lease that is held all month is 518,400 writes, $2.59, and each standby is as many reads, $0.21. Dual-regions
+// and multi-regions bill twice as much for a write.
+//
+// One object may be written once a second (https://cloud.google.com/storage/quotas#objects), which is
+// lease.Limits.WriteEvery; beyond, the service answers 429, which is a failure like any that passes.
+//
+// # Takeover
+//
+// A process that has just started takes over a lease that ran out before, without watching it first, if the client tells
+// the service's time: one that [NewClient] made, or lease.Open, does; one of storage.NewClient hides the Date of an answer,
+// and then the process watches for the length of the lease. A job that is triggered in a fresh process each time needs a
+// client that tells it.
+//
+// # Requests
+//
+// Each call of Load and Swap is one request, and nothing is sent after it has returned. The storage client's own retries
+// are off, whatever the client says: it would retry until the context ends, and whoever holds a lease knows better when
+// the next attempt is due. The client has to speak HTTP: of a gRPC client's errors, the package does not know which is a
+// conflict.
+//
+// # URL
+//
+// The URL is gs://bucket, or gs://bucket/folder. There are no query keys. The client is made as Google's own are, by
+// application default credentials (https://cloud.google.com/docs/authentication/application-default-credentials), or for
+// the emulator at STORAGE_EMULATOR_HOST.
+package gcs
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"cloud.google.com/go/storage"
+
+	"github.com/cloudlease/leader/internal/storeurl"
+	"github.com/cloudlease/leader/lease"
+)
+
+func init() { lease.Register("gs", open) }
+
+// open makes the manager of a URL, with a client of its own.
+func open(ctx context.Context, u *url.URL) (lease.Manager, error) {
+	bucket, prefix, err := place(u)
+	if err != nil {
+		return nil, err
+	}
+	client, err := NewClient(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("store URL %q: %w", u.Redacted(), noClient(ctx, err))
+	}
+	return New(client, bucket, WithPrefix(prefix), func(s *Store) { s.close = client.Close }), nil
+}
+
+// place returns the bucket and the prefix that a URL names.
+func place(u *url.URL) (bucket, prefix string, err error) {
+	refuse := func(why string) error {
+		return fmt.Errorf("%w: store URL %q: %s: use gs://bucket or gs://bucket/folder", lease.ErrMisconfigured, u.Redacted(), why)
+	}
+	switch {
+	case u.Opaque != "" || u.Host == "":
+		return "", "", refuse("it names no bucket")
+	case u.User != nil || u.Port() != "":
+		return "", "", refuse("a bucket has no user and no port")
+	case u.Fragment != "":
+		return "", "", refuse("a # in the folder's name is written %23")
+	}
+	if _, err := storeurl.Query(u); err != nil {
+		return "", "", err
+	}
+	if folder := strings.Trim(u.Path, "/"); folder != "" {
+		prefix = folder + "/"
+	}
+	return u.Host, prefix, nil
+}
+
+// An Option changes a Store.
+type Option func(*Store)
+
+// WithPrefix puts prefix before the name of every object, such as "leases/" or "prod-". It is at most 259 bytes of UTF-8
+// without line breaks; a prefix that the service refuses is an ErrMisconfigured of the calls.
+func WithPrefix(prefix string) Option { return func(s *Store) { s.prefix = prefix } }
+
+// New returns the Manager that keeps its leases in the bucket, which has to exist. It never fails, and sends nothing: what
+// is wrong with the bucket is an error of the calls. The client stays the caller's: lease.Close leaves it open. See
+// NewClient for one that tells the time.
+func New(client *storage.Client, bucket string, opts ...Option) lease.Manager {
+	return lease.NewManager(NewStore(client, bucket, opts...))
+}
