@@ -1,0 +1,93 @@
+package dynamodb
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/lease"
+	"github.com/cloudlease/leader/lease/leasetest"
+)
+
+func TestStore(t *testing.T) {
+	t.Parallel()
+	client, _ := newClient(t)
+	table := newTable(t, client)
+	leasetest.TestStore(t, func(t testing.TB) lease.Store {
+		return NewStore(client, table, WithPrefix(rand.Text()+"/"))
+	})
+}
+
+// TestManager has a client, and so a count, for each place; and R7 from the requests that were really sent.
+func TestManager(t *testing.T) {
+	t.Parallel()
+	owner, _ := newClient(t)
+	table := newTable(t, owner)
+	leasetest.TestManager(t, leasetest.Harness{
+		Age: true,
+		Open: func(t testing.TB) leasetest.Place {
+			client, counter := newClient(t)
+			prefix := rand.Text() + "/"
+			return leasetest.Place{
+				Manager:  func() lease.Manager { return New(client, table, WithPrefix(prefix)) },
+				Store:    NewStore(owner, table, WithPrefix(prefix)),
+				Delete:   func(ctx context.Context, name string) error { return deleteItem(ctx, owner, table, prefix+name) },
+				Requests: counter.Counts,
+			}
+		},
+	})
+}
+
+// A share of a table that is larger than a page, a megabyte, and full of other things.
+func TestListOfAShare(t *testing.T) {
+	t.Parallel()
+	client, counter := newClient(t)
+	table := newTable(t, client)
+	stores := map[string]*Store{
+		"a/": NewStore(client, table, WithPrefix("a/")), "b/": NewStore(client, table, WithPrefix("b/")), "": NewStore(client, table),
+	}
+	for prefix, names := range map[string][]string{"a/": {"1", "2", "21", "é", "ê"}, "b/": {"2"}, "": {"c"}} {
+		for _, name := range names {
+			_, err := stores[prefix].Swap(soon(t), name, "", []byte(name))
+			require.NoError(t, err)
+		}
+	}
+	for _, key := range []string{"a/\x7f", "a/broken", "x", "y", "z"} { // the first is no name of a lease
+		item := keyOf(key)
+		if len(key) == 1 {
+			item["large"] = text(strings.Repeat(key, 390<<10))
+		}
+		putItem(t, client, table, item)
+	}
+
+	for _, test := range []struct {
+		store, prefix string
+		want          []string // what cannot be read is marked
+	}{
+		{"a/", "", []string{"1", "2", "21", "é", "ê", "broken!"}},
+		{"a/", "2", []string{"2", "21"}},
+		{"a/", "\xc3", []string{"é", "ê"}}, // the byte that both begin with
+		{"a/", "b", []string{"broken!"}},
+		{"b/", "", []string{"2"}},
+		{"b/", "3", nil},
+		{"", "", []string{"a/1", "a/2", "a/21", "a/é", "a/ê", "a/broken!", "b/2", "c", "x!", "y!", "z!"}},
+	} {
+		before, _ := counter.Counts()
+		var got []string
+		for cell, err := range stores[test.store].List(soon(t), test.prefix) {
+			require.NoError(t, err)
+			if cell.Err != nil {
+				require.ErrorIs(t, cell.Err, lease.ErrRecord)
+				cell.Name += "!"
+			}
+			got = append(got, cell.Name)
+		}
+		assert.ElementsMatch(t, test.want, got, "%q below %q", test.prefix, test.store)
+		after, _ := counter.Counts()
+		assert.GreaterOrEqual(t, after-before, 2, "pages")
+	}
+}

@@ -1,0 +1,95 @@
+package dynamodb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
+	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/smithy-go"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// A table is what errors say of where the leases are.
+type table struct {
+	name   string
+	region string // empty: unknown
+}
+
+func tableOf(client any, name string) table {
+	t := table{name: name}
+	if c, ok := client.(interface{ Options() sdk.Options }); ok {
+		t.region = c.Options().Region
+	}
+	return t
+}
+
+func (t table) String() string {
+	if t.region == "" {
+		return fmt.Sprintf("table %q", t.name)
+	}
+	return fmt.Sprintf("table %q in %s", t.name, t.region)
+}
+
+// explain says whether the SDK's error will mend itself, and if it will not, what to do. The codes are those of
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html and
+// https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/CommonErrors.html. Whatever is not named here,
+// throttling, 5xx, networks and contexts that end, may mend itself.
+func (t table) explain(err error) error {
+	misconfigured := func(format string, args ...any) error {
+		return fmt.Errorf("%w: %s: %w", lease.ErrMisconfigured, fmt.Sprintf(format, args...), err)
+	}
+	operation, _ := errors.AsType[*smithy.OperationError](err)
+	switch {
+	case operation == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%v: %w", t, err)
+	case noCredentials(operation):
+		return misconfigured("there are no AWS credentials for %v: set AWS_PROFILE, or give this machine a role", t)
+	case strings.Contains(err.Error(), "Missing Region"): // the SDK has no error of its own for this
+		return misconfigured("no AWS region is set for table %q: set AWS_REGION, or region in the URL", t.name)
+	}
+	api, _ := errors.AsType[smithy.APIError](err)
+	if api == nil {
+		return fmt.Errorf("%v: %w", t, err)
+	}
+	switch api.ErrorCode() {
+	case "ConditionalCheckFailedException", "TransactionConflictException", "ReplicatedWriteConflictException":
+		return fmt.Errorf("%v: %w: %w", t, lease.ErrConflict, err)
+	case "ResourceNotFoundException":
+		return misconfigured("%v not found: create it with dynamodb.CreateTable, or name another", t)
+	case "AccessDeniedException", "AccessDenied":
+		return misconfigured("%v refuses: allow dynamodb:%s on it to this program's identity", t, operation.Operation())
+	case "UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException", "SignatureDoesNotMatch",
+		"IncompleteSignatureException", "MissingAuthenticationTokenException", "ExpiredTokenException", "ExpiredToken",
+		"NotAuthorized", "OptInRequired":
+		return misconfigured("the AWS credentials are not accepted for %v: renew or replace them", t)
+	case "ValidationException":
+		return misconfigured("%v is not one for leases, which has the partition key %q of type S and no sort key: "+
+			"make one with dynamodb.CreateTable", t, keyAttribute)
+	}
+	return fmt.Errorf("%v: %w", t, err)
+}
+
+// noCredentials tells whether the operation was never sent because nobody has credentials to sign it with, or because
+// the service that gives them out refuses.
+func noCredentials(operation *smithy.OperationError) bool {
+	if _, ok := errors.AsType[*credentials.StaticCredentialsEmptyError](operation); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*ssocreds.InvalidTokenError](operation); ok {
+		return true
+	}
+	source, ok := errors.AsType[*smithy.OperationError](operation.Err)
+	if !ok {
+		return false
+	}
+	if source.ServiceID == "ec2imds" {
+		return true // the last in the SDK's chain: there is no other source, and no role of the machine
+	}
+	api, ok := errors.AsType[smithy.APIError](source)
+	return ok && api.ErrorFault() == smithy.FaultClient && !strings.Contains(api.ErrorCode(), "Throttl")
+}

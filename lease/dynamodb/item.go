@@ -1,0 +1,32 @@
+package dynamodb
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// snapshot makes sense of an item that an answer of the date showed.
+func (s *Store) snapshot(key string, item map[string]types.AttributeValue, date time.Time) (lease.Snapshot, error) {
+	version, _ := textOf(item[versionAttribute])
+	data, isText := textOf(item[dataAttribute])
+	if version == "" || !isText {
+		return lease.Snapshot{}, fmt.Errorf("%w: the item %q of table %q has no text in its attributes %q and %q: "+
+			"it is not this library's, so repair it, delete it, or use another prefix",
+			lease.ErrRecord, key, s.name, dataAttribute, versionAttribute)
+	}
+	written, _ := textOf(item[writtenAttribute])
+	return lease.Snapshot{Data: []byte(data), Version: lease.Version(version), Age: age(date, written)}, nil
+}
+
+func text(s string) *types.AttributeValueMemberS { return &types.AttributeValueMemberS{Value: s} }
+
+func textOf(v types.AttributeValue) (s string, isText bool) {
+	if t, ok := v.(*types.AttributeValueMemberS); ok {
+		return t.Value, true
+	}
+	return "", false
+}

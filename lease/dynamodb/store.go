@@ -1,0 +1,178 @@
+package dynamodb
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"iter"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+const (
+	maxData = 16 << 10 // bytes in a cell
+	maxKey  = 2048     // bytes: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+
+	// The attributes of an item. None is named ttl: many a table has its expiry set to that, and would delete leases.
+	keyAttribute     = "lease"   // the partition key: the prefix and the lease's name
+	dataAttribute    = "data"    // the cell
+	versionAttribute = "version" // a nonce, new with each write
+	writtenAttribute = "written" // an upper bound on the table's clock when the write was sent; see clock
+)
+
+// API is what a Store uses of the SDK's client.
+type API interface {
+	GetItem(context.Context, *sdk.GetItemInput, ...func(*sdk.Options)) (*sdk.GetItemOutput, error)
+	PutItem(context.Context, *sdk.PutItemInput, ...func(*sdk.Options)) (*sdk.PutItemOutput, error)
+	Scan(context.Context, *sdk.ScanInput, ...func(*sdk.Options)) (*sdk.ScanOutput, error)
+}
+
+// Store is a lease.Store in a table. Any number of Stores, anywhere, may share one. Make it with NewStore. It is safe
+// for concurrent use.
+type Store struct {
+	table
+	client API
+	prefix string
+	clock  clock
+	close  func() // nil: there is nothing to close
+}
+
+// NewStore returns the Store in the table. What New says of it holds here, too.
+func NewStore(client API, tableName string, opts ...Option) *Store {
+	s := &Store{client: client, table: tableOf(client, tableName)}
+	for _, opt := range opts {
+		opt(s)
+	}
+	return s
+}
+
+// String names the store in errors: "dynamodb:" and the table, and the prefix if there is one.
+func (s *Store) String() string {
+	if s.prefix != "" {
+		return "dynamodb:" + s.name + "/" + s.prefix
+	}
+	return "dynamodb:" + s.name
+}
+
+// Close implements lease.Closer: it closes the connections of the client that Open made. A client that was passed to
+// New is its owner's.
+func (s *Store) Close() error {
+	if s.close != nil {
+		s.close()
+	}
+	return nil
+}
+
+// Load implements lease.Store with a consistent GetItem. An item that is not this package's is an ErrRecord.
+func (s *Store) Load(ctx context.Context, name string) (lease.Snapshot, error) {
+	key, err := s.key(name)
+	if err != nil {
+		return lease.Snapshot{}, err
+	}
+	sent := lease.NowIn(ctx)
+	out, err := s.client.GetItem(ctx, &sdk.GetItemInput{
+		TableName:      &s.name,
+		Key:            map[string]types.AttributeValue{keyAttribute: text(key)},
+		ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return lease.Snapshot{}, s.explain(err)
+	}
+	date := s.clock.heard(sent, out.ResultMetadata)
+	if out.Item == nil {
+		return lease.Snapshot{}, nil
+	}
+	return s.snapshot(key, out.Item, date)
+}
+
+// Swap implements lease.Store with a conditional PutItem. Data that is not UTF-8 text of at most 16 KiB is an ErrInvalid.
+// An item that is not this package's is an ErrConflict, and is left as it is.
+//
+// A write that the service refused because a transaction, or another Region's write, was under way on the same item is
+// an ErrConflict, too: it will not land.
+func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data []byte) (lease.Version, error) {
+	key, err := s.key(name)
+	if err != nil {
+		return "", err
+	}
+	if len(data) > maxData || !utf8.Valid(data) {
+		return "", fmt.Errorf("%w: a cell holds UTF-8 text of at most %d bytes, and this has %d bytes",
+			lease.ErrInvalid, maxData, len(data))
+	}
+	version := rand.Text()
+	in := &sdk.PutItemInput{
+		TableName: &s.name,
+		Item: map[string]types.AttributeValue{
+			keyAttribute: text(key), dataAttribute: text(string(data)), versionAttribute: text(version),
+		},
+		ConditionExpression:      aws.String("attribute_not_exists(#is)"),
+		ExpressionAttributeNames: map[string]string{"#is": keyAttribute},
+	}
+	if old != "" {
+		in.ConditionExpression = aws.String("#is = :old")
+		in.ExpressionAttributeNames["#is"] = versionAttribute
+		in.ExpressionAttributeValues = map[string]types.AttributeValue{":old": text(string(old))}
+	}
+	sent := lease.NowIn(ctx)
+	if bound, ok := s.clock.bound(ctx); ok {
+		in.Item[writtenAttribute] = text(bound.Format(writtenFormat))
+	}
+	out, err := s.client.PutItem(ctx, in)
+	if err != nil {
+		return "", s.explain(err)
+	}
+	s.clock.heard(sent, out.ResultMetadata)
+	return lease.Version(version), nil
+}
+
+// List implements lease.Lister with a consistent Scan, which reads the whole table, and is billed for it. Items that
+// cannot be a lease of this prefix are passed over.
+func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, error] {
+	return func(yield func(lease.Cell, error) bool) {
+		in := &sdk.ScanInput{TableName: &s.name, ConsistentRead: aws.Bool(true)}
+		if begin := s.prefix + prefix; begin != "" && utf8.ValidString(begin) { // half a character can be looked for only here
+			in.FilterExpression = aws.String("begins_with(#key, :begin)")
+			in.ExpressionAttributeNames = map[string]string{"#key": keyAttribute}
+			in.ExpressionAttributeValues = map[string]types.AttributeValue{":begin": text(begin)}
+		}
+		for pages := sdk.NewScanPaginator(s.client, in); pages.HasMorePages(); {
+			sent := lease.NowIn(ctx)
+			out, err := pages.NextPage(ctx)
+			if err != nil {
+				yield(lease.Cell{}, s.explain(err))
+				return
+			}
+			date := s.clock.heard(sent, out.ResultMetadata)
+			for _, item := range out.Items {
+				key, _ := textOf(item[keyAttribute])
+				name, ours := strings.CutPrefix(key, s.prefix)
+				if !ours || !strings.HasPrefix(name, prefix) || lease.CheckName(name) != nil {
+					continue
+				}
+				snapshot, err := s.snapshot(key, item, date)
+				if !yield(lease.Cell{Name: name, Snapshot: snapshot, Err: err}, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// key is where the lease is kept.
+func (s *Store) key(name string) (string, error) {
+	if err := lease.CheckName(name); err != nil {
+		return "", err
+	}
+	key := s.prefix + name
+	if len(key) > maxKey || !utf8.ValidString(s.prefix) {
+		return "", fmt.Errorf("%w: the prefix %.40q... and the lease's name make a key of %d bytes, and table %q takes UTF-8 of at most %d: "+
+			"use a shorter prefix", lease.ErrMisconfigured, s.prefix, len(key), s.name, maxKey)
+	}
+	return key, nil
+}
