@@ -1,0 +1,141 @@
+// Package azblob keeps leases in an Azure Blob Storage container, as the native leases of its blobs.
+//
+// Azure itself sees to it that a blob has one lease at a time, and that it runs out: no client's clock decides (R1), and
+// a standby that has just started takes a lease over as soon as it is over. Azure does not show when that is, so a
+// standby polls. A blob lease lasts 15 to 60 seconds, in whole seconds
+// (https://learn.microsoft.com/rest/api/storageservices/lease-blob); it can be renewed, but not made longer or shorter.
+//
+// # What is in the container
+//
+// Each lease has an empty block blob, named after it: letters, digits, "-" and "_" as they are, all other bytes as %XX.
+// Its metadata are the record: leader_format, leader_token, leader_id (the ID of the blob lease), leader_holder,
+// leader_length, leader_acquired and leader_attributes, the values escaped as in a URL's query. Other people's metadata
+// on such a blob are kept; the upper and lower case of their names, which means nothing to Azure, may change. A blob
+// without this metadata is somebody else's and is left alone: while it is leased it is held, and else it is an
+// [lease.ErrRecord], also if it is empty. For to begin with token 1 on a blob whose metadata were wiped by hand would
+// break the promise that tokens only grow.
+//
+// Whoever may write to the container can break every lease in it ("az storage blob lease break"), which the holder
+// finds at its next renewal. Nobody can change or delete a blob by accident while it is leased, as Azure refuses that
+// without the lease's ID.
+//
+// # Requests
+//
+// A poll of a held lease is one request (Get Blob Properties), an acquisition three (and Lease Blob, Set Blob Metadata),
+// four if the blob has to be made (Put Blob), a renewal one and a release one (Lease Blob). Only conflicts and failures
+// cost more. The SDK's own retries are off: each call is one attempt, as [lease.Manager] says, package leader makes the
+// next one, and a "no" is never the echo of an attempt before. A request may take ten seconds, or as long as ctx says.
+//
+// At the default intervals of package leader, each node sends one request in five seconds, 518,400 in 30 days. All but
+// Put Blob are billed as "other operations"
+// (https://learn.microsoft.com/azure/storage/blobs/map-rest-apis-transaction-categories, 2025-05); at some $0.0044 for
+// 10,000 of these (hot tier, LRS; https://azure.microsoft.com/pricing/details/storage/blobs/ has the price of a region
+// and a day) that is about $0.23 a month for the leader, and as much for each standby. Storage costs nothing to speak of.
+//
+// # Who may use it
+//
+// The role "Storage Blob Data Contributor" on the container suffices, and so does a SAS with the permissions r, w, c
+// and, for List, l. WithCreateContainer needs the role on the storage account.
+//
+// # Accounts and containers
+//
+// Everything needs the primary endpoint, as "-secondary" lags behind. Snapshots of the blobs do no harm, and neither
+// does what follows:
+//
+//   - Versioning keeps a version of each acquisition, as Set Blob Metadata makes one; renewals and releases make none
+//     (https://learn.microsoft.com/azure/storage/blobs/versioning-overview). They are empty, but a lifecycle rule should
+//     delete previous versions where leaders change by the minute: beyond 1,000, listing gets slow.
+//   - Soft delete keeps nothing, since metadata that are overwritten are not kept, and nothing is deleted
+//     (https://learn.microsoft.com/azure/storage/blobs/soft-delete-blob-overview).
+//   - A hierarchical namespace (Data Lake Storage) is as good as a flat one.
+//   - An immutability policy or a legal hold refuses new metadata, and a lifecycle rule that moves blobs to the archive
+//     tier does likewise: every acquisition is an [lease.ErrMisconfigured].
+//
+// Whoever deletes a blob, or restores older metadata, makes the tokens begin anew.
+//
+// # URL
+//
+// The URL is azblob://account/container, or azblob://account/container/folder to have all blobs below folder/. With
+// ?create=true the container is made when it is missing. If AZURE_STORAGE_CONNECTION_STRING is set, it says where the
+// account is and what gives access, and the account in the URL, unless it is left out (azblob:///container), must be the
+// same. Otherwise the container is https://account.blob.core.windows.net/container, and the credential is
+// azidentity.DefaultAzureCredential: environment variables, workload identity, managed identity, az login. For other
+// clouds, set the variable, or make the client yourself and use [New].
+package azblob
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// An Option changes what New returns.
+type Option func(*manager)
+
+// WithPrefix puts the prefix before the name of every blob, as it is: "leases/" makes a folder. It is at most 259 bytes
+// of UTF-8; no part of it between slashes is empty or ends in a dot, and it has no backslash and no control characters.
+func WithPrefix(prefix string) Option { return func(m *manager) { m.prefix = prefix } }
+
+// WithCreateContainer makes the container, without public access, when the first lease is acquired and it is missing.
+func WithCreateContainer() Option { return func(m *manager) { m.create = true } }
+
+// New returns the Manager that keeps its leases in the container. It never fails: what is wrong with the container is an
+// error of the calls. It sends nothing by itself. Its Renew changes neither the length (that is an ErrInvalid) nor the
+// attributes of a lease.
+//
+// If an answer is lost, Release returns the error, though the lease may be free, and the next Release finds it so and
+// returns a *lease.LostError with LostReleased. Between two requests of somebody's acquisition, a HeldError and Inspect
+// show a lease that is held with the holder and the token before.
+func New(client *container.Client, opts ...Option) lease.Manager {
+	m := &manager{container: client}
+	for _, opt := range opts {
+		opt(m)
+	}
+	m.problem = m.check()
+	return m
+}
+
+type manager struct {
+	container *container.Client
+	prefix    string
+	create    bool
+	page      int32 // blobs that one answer lists; 0: as many as the service likes
+	problem   error // why no call can work
+}
+
+func (m *manager) check() error {
+	if m.container == nil {
+		return fmt.Errorf("%w: there is no client: pass one to azblob.New", lease.ErrMisconfigured)
+	}
+	if err := checkPrefix(m.prefix); err != nil {
+		return fmt.Errorf("%w: the prefix %q %w: use another in WithPrefix", lease.ErrMisconfigured, m.prefix, err)
+	}
+	return nil
+}
+
+// String names the container in errors: "azblob:" and its URL, without what a SAS adds to it.
+func (m *manager) String() string {
+	if m.container == nil {
+		return "azblob"
+	}
+	where, _, _ := strings.Cut(m.container.URL(), "?")
+	return "azblob:" + where
+}
+
+// Limits are Azure's.
+func (m *manager) Limits() lease.Limits { return limits }
+
+// Close implements lease.Closer, so that whoever opened a URL may close it. The SDK's clients hold nothing to give up.
+func (m *manager) Close() error { return nil }
+
+// begin comes before everything else in a call.
+func (m *manager) begin(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return m.problem
+}

@@ -1,0 +1,105 @@
+package azblob
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+const (
+	adviceRole   = `give this process's identity the role "Storage Blob Data Contributor" on the container, or use a SAS with r, w, c and l`
+	adviceAccess = "the account key or the SAS is wrong, has expired or was renewed, or this machine's clock is off: get a new one"
+	adviceHold   = "keep leases in a container without immutability policy and legal hold"
+	adviceTier   = "move the blob back to the hot tier, and exclude it from the lifecycle rule that archives it"
+)
+
+// advice is what to do about that which will not mend itself.
+// https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes and common-rest-api-error-codes
+var advice = map[bloberror.Code]string{
+	bloberror.ContainerNotFound:                 "create the container, name another, or use WithCreateContainer (?create=true)",
+	bloberror.ContainerDisabled:                 "enable the container, or name another",
+	bloberror.InvalidResourceName:               "a container's name is 3 to 63 lower-case letters, digits and single hyphens: name another",
+	bloberror.AuthenticationFailed:              adviceAccess,
+	bloberror.AuthorizationFailure:              "let this machine's network through the account's firewall; if it does, " + adviceRole,
+	bloberror.AccountIsDisabled:                 "enable the storage account, or name another",
+	"KeyBasedAuthenticationNotPermitted":        "the account takes no account keys: use an identity, and " + adviceRole,
+	bloberror.AuthorizationProtocolMismatch:     "the SAS is for https: use an https endpoint",
+	bloberror.AuthorizationSourceIPMismatch:     "the SAS is for other IP addresses: get one for this machine's",
+	bloberror.AuthorizationResourceTypeMismatch: "the SAS is not for containers and objects (srt=co): get one that is",
+	bloberror.AuthorizationServiceMismatch:      "the SAS is not for blobs (ss=b): get one that is",
+	bloberror.BlobImmutableDueToPolicy:          adviceHold,
+	bloberror.BlobArchived:                      adviceTier,
+	bloberror.BlobBeingRehydrated:               adviceTier,
+	bloberror.MetadataTooLarge:                  "the blob has too much of other programs' metadata: remove some",
+}
+
+// diagnose makes an error of the SDK's fit to be read: a refusal in one line, and a failure of the network without the
+// URL, which may hold a SAS. It marks what will not mend itself, and says what to do about it. A server that is busy, a
+// network that is down and a name that DNS does not know are not of the kind.
+func diagnose(err error) error {
+	if answer, ok := errors.AsType[*azcore.ResponseError](err); ok {
+		r := refusal{answer}
+		if todo := r.todo(); todo != "" {
+			return fmt.Errorf("%w: %w: %s", lease.ErrMisconfigured, r, todo)
+		}
+		return r
+	}
+	if noCredential(err) {
+		return fmt.Errorf("%w: %w: log in (az login), give the machine a managed identity, or set "+connectionVariable,
+			lease.ErrMisconfigured, err)
+	}
+	if sent, ok := errors.AsType[*url.Error](err); ok {
+		return sent.Err
+	}
+	return err
+}
+
+// A refusal is an answer of Azure's in one line.
+type refusal struct{ *azcore.ResponseError }
+
+func (r refusal) Error() string {
+	text := fmt.Sprintf("answered %d %s", r.StatusCode, r.ErrorCode)
+	if r.RawResponse != nil {
+		if id := r.RawResponse.Header.Get("x-ms-request-id"); id != "" {
+			text += " to request " + id
+		}
+	}
+	return text
+}
+
+func (r refusal) Unwrap() error { return r.ResponseError }
+
+// todo is what to do about the answer; empty: try again.
+func (r refusal) todo() string {
+	if todo := advice[bloberror.Code(r.ErrorCode)]; todo != "" {
+		return todo
+	}
+	switch r.StatusCode {
+	case http.StatusUnauthorized:
+		return "the account wants to know who asks: " + adviceAccess + ", or log in with an identity, and " + adviceRole
+	case http.StatusForbidden:
+		return adviceRole
+	}
+	return ""
+}
+
+// noCredential tells whether err says that there is no credential, or that it was refused. That the identity service
+// could not be reached may be over soon.
+func noCredential(err error) bool {
+	if failed, ok := errors.AsType[*azidentity.AuthenticationFailedError](err); ok {
+		return failed.RawResponse != nil && failed.RawResponse.StatusCode/100 == 4 && failed.RawResponse.StatusCode != http.StatusTooManyRequests
+	}
+	// What azidentity returns if none of its sources has a credential, has no exported type but this method.
+	_, ok := errors.AsType[interface {
+		error
+		NonRetriable()
+	}](err)
+	return ok
+}

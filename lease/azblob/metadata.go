@@ -1,0 +1,131 @@
+package azblob
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// recordFormat rises only when a reader of the one before would act unsafely.
+const recordFormat = 1
+
+// The names are C# identifiers, and the values ASCII, as they travel as headers; together they are well below the 8 KiB
+// that a blob's metadata may have, as the holder is at most 255 bytes and the attributes are 1 KiB, escaped three times
+// as many. https://learn.microsoft.com/rest/api/storageservices/setting-and-retrieving-properties-and-metadata-for-blob-resources
+const (
+	keyFormat     = "leader_format"
+	keyToken      = "leader_token"
+	keyID         = "leader_id"
+	keyHolder     = "leader_holder"
+	keyLength     = "leader_length"
+	keyAcquired   = "leader_acquired" // the holder's wall clock, for people
+	keyAttributes = "leader_attributes"
+)
+
+// A record is what a blob's metadata say of its lease. They are written by each acquisition, and stay as they are when
+// the lease is renewed, released or runs out: that is what Azure's own lease state tells.
+type record struct {
+	token      uint64 // 0: it was never taken, and the fields below are empty
+	id         string // of the blob lease
+	holder     string
+	length     time.Duration
+	acquired   time.Time
+	attributes map[string]string
+}
+
+// metadata are a blob's, by names whose case does not count. A value is never nil.
+type metadata map[string]*string
+
+// errForeign is what decode says of a blob that nobody made for a lease.
+var errForeign = errors.New("it is not a lease: it has no " + keyFormat + " in its metadata")
+
+// encode adds the record to other people's metadata.
+func (r record) encode(others metadata) metadata {
+	all := metadata{}
+	for key, value := range others {
+		all[key] = value
+	}
+	set := func(key, value string) { all[key] = &value }
+	set(keyFormat, strconv.Itoa(recordFormat))
+	if r.token == 0 {
+		return all
+	}
+	set(keyToken, strconv.FormatUint(r.token, 10))
+	set(keyID, url.QueryEscape(r.id))
+	set(keyHolder, url.QueryEscape(r.holder))
+	set(keyLength, r.length.String())
+	set(keyAcquired, r.acquired.UTC().Format(time.RFC3339))
+	if len(r.attributes) > 0 { // an empty header is not for certain kept
+		attributes := url.Values{}
+		for key, value := range r.attributes {
+			attributes.Set(key, value)
+		}
+		set(keyAttributes, attributes.Encode())
+	}
+	return all
+}
+
+// decode is the way back, and gives other people's metadata apart. Its errors say what is wrong.
+func decode(all metadata) (r record, others metadata, err error) {
+	ours, others := map[string]string{}, metadata{}
+	for key, value := range all {
+		switch lower := strings.ToLower(key); lower { // Go's HTTP client changes the case of headers
+		case keyFormat, keyToken, keyID, keyHolder, keyLength, keyAcquired, keyAttributes:
+			ours[lower] = *value
+		default:
+			others[key] = value
+		}
+	}
+	if len(ours) == 0 {
+		return record{}, nil, errForeign
+	}
+	// The format first: what a newer one means by the other keys is not known here.
+	switch format, err := strconv.Atoi(ours[keyFormat]); {
+	case err != nil || format < 1:
+		return record{}, nil, fmt.Errorf("%s is %q, which is no format", keyFormat, ours[keyFormat])
+	case format > recordFormat:
+		return record{}, nil, fmt.Errorf("its format is %d, and this program reads up to %d: update the program", format, recordFormat)
+	case len(ours) == 1:
+		return record{}, others, nil
+	}
+	r, err = decodeTaken(ours)
+	return r, others, err
+}
+
+// decodeTaken reads the record of a lease that has been taken.
+func decodeTaken(ours map[string]string) (r record, err error) {
+	if r.token, err = strconv.ParseUint(ours[keyToken], 10, 64); err != nil || r.token == 0 || r.token == math.MaxUint64 {
+		return record{}, fmt.Errorf("%s is %q, which is no token with a successor", keyToken, ours[keyToken])
+	}
+	if r.length, err = time.ParseDuration(ours[keyLength]); err != nil || r.length <= 0 {
+		return record{}, fmt.Errorf("%s is %q, which is no length", keyLength, ours[keyLength])
+	}
+	if r.id, err = url.QueryUnescape(ours[keyID]); err != nil || r.id == "" {
+		return record{}, fmt.Errorf("%s is %q, which is no ID", keyID, ours[keyID])
+	}
+	if r.holder, err = url.QueryUnescape(ours[keyHolder]); err != nil || lease.CheckName(r.holder) != nil {
+		return record{}, fmt.Errorf("%s is %q, which is no holder", keyHolder, ours[keyHolder])
+	}
+	r.acquired, _ = time.Parse(time.RFC3339, ours[keyAcquired])
+	attributes, err := url.ParseQuery(ours[keyAttributes])
+	if err != nil {
+		return record{}, fmt.Errorf("%s is unreadable: %w", keyAttributes, err)
+	}
+	for key, values := range attributes {
+		if len(values) != 1 || !utf8.ValidString(key) || !utf8.ValidString(values[0]) {
+			return record{}, fmt.Errorf("%s has %q %d times, or not in UTF-8", keyAttributes, key, len(values))
+		}
+		if r.attributes == nil {
+			r.attributes = map[string]string{}
+		}
+		r.attributes[key] = values[0]
+	}
+	return r, nil
+}

@@ -1,0 +1,60 @@
+package azblob
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// maxPrefix leaves room for the longest name, 255 bytes that are all escaped, in the 1,024 characters of a blob name.
+// https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
+const maxPrefix = 1024 - 3*255
+
+// blobName is the blob that a lease is kept in. The dot is escaped since no part of a blob's path may end in one; the
+// slash, since with a hierarchical namespace the lease a/b would need a directory where the lease a has its blob. A
+// prefix of a name becomes a prefix of the blob's, so that List can ask for it.
+func (m *manager) blobName(name string) string {
+	var b strings.Builder
+	b.WriteString(m.prefix)
+	for _, c := range []byte(name) {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
+// leaseName is the way back. Only what blobName made is the blob of a lease.
+func (m *manager) leaseName(blob string) (name string, ok bool) {
+	name, err := url.PathUnescape(strings.TrimPrefix(blob, m.prefix))
+	if err != nil || lease.CheckName(name) != nil || m.blobName(name) != blob {
+		return "", false
+	}
+	return name, true
+}
+
+// checkPrefix says what is wrong with a prefix: with some, the blob that is named is not the one that Azure makes.
+func checkPrefix(prefix string) error {
+	switch {
+	case len(prefix) > maxPrefix:
+		return fmt.Errorf("is longer than %d bytes, and leaves no room for a lease's name", maxPrefix)
+	case !utf8.ValidString(prefix):
+		return errors.New("is not UTF-8")
+	case strings.ContainsRune(prefix, '\\'), strings.ContainsFunc(prefix, unicode.IsControl):
+		return errors.New("has a backslash or a control character")
+	}
+	for part := range strings.SplitSeq(strings.TrimSuffix(prefix, "/"), "/") {
+		if prefix != "" && part == "" || strings.HasSuffix(part, ".") {
+			return errors.New("has an empty part, or one that ends in a dot, between slashes")
+		}
+	}
+	return nil
+}
