@@ -75,5 +75,5 @@ func age(date time.Time, written string) time.Duration {
 	if err != nil || date.IsZero() {
 		return 0
 	}
-	return max(date.Sub(bound)-grain-skew, 0)
+	return max(date.Sub(bound.Add(grain+skew)), 0)
 }

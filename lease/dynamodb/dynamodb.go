@@ -10,7 +10,7 @@
 //	aws dynamodb create-table --table-name leases --billing-mode PAY_PER_REQUEST \
 //	    --attribute-definitions AttributeName=lease,AttributeType=S --key-schema AttributeName=lease,KeyType=HASH
 //
-// An item is less than a kilobyte: the lease's name, its record (data), a nonce (version), and an upper bound on the
+// An item is less than a kilobyte, if its attributes are few: the lease's name, its record (data), a nonce (version), and an upper bound on the
 // table's clock when it was written (written), by which a process that has just started sees that a lease has run out.
 // Other things may share the table, with other keys: see WithPrefix. Whoever deletes, edits or restores an item by hand,
 // or has the table's time to live expire it, takes the lease from its holder, or its fencing token back.
@@ -36,7 +36,8 @@
 //	}
 //
 // CreateTable needs dynamodb:DescribeTable and dynamodb:CreateTable. A fleet that shares the table can be kept to its
-// prefix by the condition "ForAllValues:StringLike": {"dynamodb:LeadingKeys": "team-a/*"}, which Scan does not know.
+// prefix by the condition "ForAllValues:StringLike": {"dynamodb:LeadingKeys": "team-a/*"}. It does not restrain Scan,
+// which names no key: leave that out.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
 //
 // # Cost

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/cloudlease/leader/lease"
 )
@@ -35,6 +38,9 @@ func (t table) String() string {
 	return fmt.Sprintf("table %q in %s", t.name, t.region)
 }
 
+// wanted is the table that leases need.
+const wanted = `a table with the partition key "` + keyAttribute + `" of type S and no sort key, as dynamodb.CreateTable makes one`
+
 // explain says whether the SDK's error will mend itself, and if it will not, what to do. The codes are those of
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html and
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/CommonErrors.html. Whatever is not named here,
@@ -53,7 +59,7 @@ func (t table) explain(err error) error {
 		return misconfigured("no AWS region is set for table %q: set AWS_REGION, or region in the URL", t.name)
 	}
 	api, _ := errors.AsType[smithy.APIError](err)
-	if api == nil {
+	if api == nil || sourceOf(operation) != nil {
 		return fmt.Errorf("%v: %w", t, err)
 	}
 	switch api.ErrorCode() {
@@ -68,8 +74,7 @@ func (t table) explain(err error) error {
 		"NotAuthorized", "OptInRequired":
 		return misconfigured("the AWS credentials are not accepted for %v: renew or replace them", t)
 	case "ValidationException":
-		return misconfigured("%v is not one for leases, which has the partition key %q of type S and no sort key: "+
-			"make one with dynamodb.CreateTable", t, keyAttribute)
+		return misconfigured("%v cannot be used: leases need %s", t, wanted)
 	}
 	return fmt.Errorf("%v: %w", t, err)
 }
@@ -83,13 +88,24 @@ func noCredentials(operation *smithy.OperationError) bool {
 	if _, ok := errors.AsType[*ssocreds.InvalidTokenError](operation); ok {
 		return true
 	}
-	source, ok := errors.AsType[*smithy.OperationError](operation.Err)
-	if !ok {
+	source := sourceOf(operation)
+	if source == nil {
 		return false
 	}
 	if source.ServiceID == "ec2imds" {
 		return true // the last in the SDK's chain: there is no other source, and no role of the machine
 	}
-	api, ok := errors.AsType[smithy.APIError](source)
-	return ok && api.ErrorFault() == smithy.FaultClient && !strings.Contains(api.ErrorCode(), "Throttl")
+	api, _ := errors.AsType[smithy.APIError](source)
+	answer, _ := errors.AsType[*smithyhttp.ResponseError](source)
+	if api == nil || answer == nil || answer.HTTPStatusCode() >= http.StatusInternalServerError {
+		return false
+	}
+	_, throttled := retry.DefaultThrottleErrorCodes[api.ErrorCode()]
+	return !throttled
+}
+
+// sourceOf returns what has failed of the service that gives out the credentials, if that is why the operation has.
+func sourceOf(operation *smithy.OperationError) *smithy.OperationError {
+	source, _ := errors.AsType[*smithy.OperationError](operation.Err)
+	return source
 }

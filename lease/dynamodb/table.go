@@ -41,8 +41,8 @@ func CreateTable(ctx context.Context, client TableAPI, name string) error {
 		return fmt.Errorf("dynamodb: create table: %w", t.explain(err))
 	}
 	if !fits(found.Table) {
-		return fmt.Errorf("%w: dynamodb: create table: %v exists and is not one for leases, which has the partition key %q of type S "+
-			"and no sort key: name another", lease.ErrMisconfigured, t, keyAttribute)
+		return fmt.Errorf("dynamodb: create table: %w: %v is there and cannot be used: leases need %s: name another",
+			lease.ErrMisconfigured, t, wanted)
 	}
 	return nil
 }

@@ -106,3 +106,9 @@ func keyOf(key string) map[string]types.AttributeValue {
 func request(name, holder string, length time.Duration) lease.Request {
 	return lease.Request{Name: name, Holder: holder, Length: length}
 }
+
+func ended(t testing.TB) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return ctx
+}

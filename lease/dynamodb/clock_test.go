@@ -1,0 +1,283 @@
+package dynamodb
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/smithy-go/middleware"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/internal/host"
+	"github.com/cloudlease/leader/internal/hosttest"
+	"github.com/cloudlease/leader/lease"
+)
+
+// fakeTable is a table of one item, below the real SDK. It is there because the emulator's Date is the emulator's to
+// choose, and cannot be a table's whose clock is wrong, or days away. It knows no conditions.
+type fakeTable struct {
+	mu     sync.Mutex
+	item   json.RawMessage
+	ahead  time.Duration // of the test's clock
+	took   time.Duration // by each answer, after the request was carried out
+	noDate bool
+}
+
+func (f *fakeTable) Do(r *http.Request) (*http.Response, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var in struct{ Item json.RawMessage }
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+		return nil, err
+	}
+	answer := noItem
+	if in.Item != nil {
+		f.item = in.Item
+	} else if f.item != nil {
+		answer = `{"Item":` + string(f.item) + `}`
+	}
+	header := headerOf(answer)
+	if !f.noDate {
+		header.Set("Date", time.Now().Add(f.ahead).UTC().Format(http.TimeFormat)) // rounds down
+	}
+	time.Sleep(f.took)
+	return &http.Response{StatusCode: http.StatusOK, Header: header, Body: io.NopCloser(strings.NewReader(answer))}, nil
+}
+
+func (f *fakeTable) store() *Store {
+	return NewStore(sdk.New(sdk.Options{
+		Region: "eu-west-1", Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""), HTTPClient: f,
+	}), "leases")
+}
+
+// node is a machine of the test's, and its store.
+type node struct {
+	*hosttest.Machine
+	*Store
+}
+
+func newNode(f *fakeTable, bootClock bool) node {
+	m := hosttest.New(bootClock)
+	time.Sleep(time.Nanosecond) // its boot clock is not at 0
+	return node{m, f.store()}
+}
+
+func (n node) swap(t testing.TB, old lease.Version) (lease.Version, time.Time) {
+	t.Helper()
+	sent := time.Now()
+	version, err := n.Swap(host.With(t.Context(), n), "a", old, []byte("x"))
+	require.NoError(t, err)
+	return version, sent
+}
+
+func (n node) load(t testing.TB) lease.Snapshot {
+	t.Helper()
+	snapshot, err := n.Load(host.With(t.Context(), n), "a")
+	require.NoError(t, err)
+	return snapshot
+}
+
+// The age is what has passed, less the second that the bound adds, the grain and the skew, whatever the clocks of both
+// machines and of the table show, and wherever in its second the table was.
+func TestAge(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name          string
+		ahead, took   time.Duration
+		writer, other time.Duration // how far their wall clocks are off
+	}{
+		{name: "all right"},
+		{name: "a table in the middle of a second", ahead: 500 * time.Millisecond},
+		{name: "a table at the end of a second", ahead: 999 * time.Millisecond},
+		{name: "a table that is days ahead", ahead: 50*time.Hour + 300*time.Millisecond},
+		{name: "a table that is days behind", ahead: -50 * time.Hour},
+		{name: "a writer that is ahead", writer: time.Hour},
+		{name: "a writer that is behind", writer: -time.Hour},
+		{name: "a reader that is ahead", other: time.Hour},
+		{name: "a reader that is behind", other: -time.Hour},
+		{name: "slow answers", took: 3 * time.Second},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				table := &fakeTable{ahead: test.ahead, took: test.took}
+				writer, reader := newNode(table, true), newNode(table, true)
+				writer.StepWall(test.writer)
+				reader.StepWall(test.other)
+				require.Zero(t, writer.load(t))
+				_, sent := writer.swap(t, "")
+				for range 40 {
+					time.Sleep(700 * time.Millisecond)
+					passed := time.Since(sent) // when the table answers
+					age := reader.load(t).Age
+					assert.LessOrEqual(t, age, max(passed-grain-skew, 0))
+					assert.GreaterOrEqual(t, age, passed-2*grain-skew-grain-test.took)
+				}
+			})
+		})
+	}
+}
+
+// A renewal counts from the answer before it; each answer is good for a minute on a machine that counts its sleep, and
+// for a second elsewhere.
+func TestAgeOfWhatIsWrittenLater(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name      string
+		bootClock bool
+		since     time.Duration // the answer
+		known     bool
+	}{
+		{"a renewal", true, 5 * time.Second, true},
+		{"at the end of a minute", true, time.Minute, true},
+		{"after a minute", true, time.Minute + 1, false},
+		{"at once, without a boot clock", false, 0, true},
+		{"within a second, without a boot clock", false, time.Second, true},
+		{"after a second, without a boot clock", false, time.Second + 1, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				table := &fakeTable{}
+				writer, reader := newNode(table, test.bootClock), newNode(table, true)
+				first, _ := writer.swap(t, "") // no answer has come before
+				assert.NotContains(t, string(table.item), writtenAttribute)
+				time.Sleep(test.since)
+				_, sent := writer.swap(t, first)
+				time.Sleep(time.Hour)
+				passed, age := time.Since(sent), reader.load(t).Age
+				if test.known {
+					assert.InDelta(t, passed-2*grain-skew, age, float64(grain))
+					assert.LessOrEqual(t, age, passed-grain-skew)
+				} else {
+					assert.Zero(t, age)
+				}
+			})
+		})
+	}
+}
+
+// R3: between an answer and the write that counts from it, the writer sleeps. If it cannot know for how long, it says
+// nothing.
+func TestAgeAfterSuspension(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name             string
+		bootClock        bool
+		asleep, stepBack time.Duration
+	}{
+		{"with a boot clock", true, 30 * time.Second, 0},
+		{"with a boot clock, and the wall clock is stepped back", true, 30 * time.Second, 30 * time.Second},
+		{"longer than an answer is good for", true, time.Hour, time.Hour},
+		{"without a boot clock", false, 30 * time.Second, 0},
+		{"without a boot clock, and the wall clock is stepped back", false, 30 * time.Second, 30 * time.Second},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				table := &fakeTable{}
+				writer, reader := newNode(table, test.bootClock), newNode(table, true)
+				writer.load(t)
+				time.Sleep(1500 * time.Millisecond)
+				writer.Suspend()
+				time.Sleep(test.asleep)
+				writer.StepWall(-test.stepBack)
+				writer.Resume()
+				_, sent := writer.swap(t, "")
+				for range 10 {
+					assert.LessOrEqual(t, reader.load(t).Age, max(time.Since(sent)-grain-skew, 0))
+					time.Sleep(time.Second)
+				}
+			})
+		})
+	}
+}
+
+// The bound counts from before the first of the SDK's own attempts, and so from before the request that was answered.
+func TestAgeCountsFromBeforeTheRequest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		table := &fakeTable{took: 20 * time.Second}
+		writer, reader := newNode(table, true), newNode(table, true)
+		writer.load(t)
+		table.took = 0
+		_, sent := writer.swap(t, "")
+		time.Sleep(time.Minute)
+		assert.InDelta(t, time.Since(sent)-2*grain-skew, reader.load(t).Age, float64(grain),
+			"the Date was 20 s old when it came, and that must not be counted as the write's age")
+	})
+}
+
+// A slow answer is not taken for the latest one.
+func TestAgeCountsFromTheLatestRequest(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		table := &fakeTable{}
+		writer := newNode(table, true)
+		ctx := host.With(t.Context(), writer)
+		early := lease.NowIn(ctx)
+		time.Sleep(50 * time.Second)
+		writer.load(t)
+		writer.clock.heard(early, answerOf(t, table, ctx))
+		time.Sleep(20 * time.Second)
+		_, ok := writer.clock.bound(ctx)
+		assert.True(t, ok)
+	})
+}
+
+// What cannot be known is 0.
+func TestAgeIsUnknown(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		table := &fakeTable{noDate: true}
+		writer, reader := newNode(table, true), newNode(table, true)
+		writer.load(t)
+		writer.swap(t, "")
+		assert.NotContains(t, string(table.item), writtenAttribute)
+		table.noDate = false
+		assert.Zero(t, reader.load(t).Age)
+
+		writer.load(t)
+		writer.swap(t, "")
+		time.Sleep(time.Minute)
+		require.NotZero(t, reader.load(t).Age)
+		whole := string(table.item)
+		for _, written := range []string{`{"S":"soon"}`, `{"S":""}`, `{"N":"7"}`, `{"S":"2999-01-01T00:00:00Z"}`} {
+			table.item = json.RawMessage(strings.Replace(whole, `"written":{`, `"written":`+written+`,"before":{`, 1))
+			require.NotEqual(t, whole, string(table.item))
+			assert.Zero(t, reader.load(t).Age, written)
+		}
+		table.item, table.noDate = json.RawMessage(whole), true
+		assert.Zero(t, reader.load(t).Age)
+	})
+}
+
+const noItem = "{}"
+
+// headerOf is what the SDK wants to see above an answer.
+func headerOf(answer string) http.Header {
+	return http.Header{
+		"Content-Type": {"application/x-amz-json-1.0"}, "X-Amz-Crc32": {fmt.Sprint(crc32.ChecksumIEEE([]byte(answer)))},
+	}
+}
+
+// answerOf reads the table with another store, and returns what its answer says.
+func answerOf(t testing.TB, table *fakeTable, ctx context.Context) middleware.Metadata {
+	t.Helper()
+	client := table.store().client
+	name := "leases"
+	out, err := client.GetItem(ctx, &sdk.GetItemInput{TableName: &name, Key: keyOf("a")})
+	require.NoError(t, err)
+	return out.ResultMetadata
+}

@@ -1,0 +1,236 @@
+package dynamodb
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/internal/emulator"
+	"github.com/cloudlease/leader/internal/wire"
+	"github.com/cloudlease/leader/lease"
+)
+
+// calls are the store's methods, for what all of them answer alike.
+func calls(t testing.TB, s *Store) map[string]error {
+	_, load := s.Load(soon(t), "a")
+	_, create := s.Swap(soon(t), "a", "", []byte("x"))
+	_, swap := s.Swap(soon(t), "a", "version", []byte("x"))
+	var list error
+	for _, err := range s.List(soon(t), "a") {
+		list = err
+	}
+	return map[string]error{"Load": load, "Swap of a new cell": create, "Swap": swap, "List": list}
+}
+
+func TestMissingTable(t *testing.T) {
+	t.Parallel()
+	client, counter := newClient(t)
+	s := NewStore(client, emulator.Name(t))
+	for what, err := range calls(t, s) {
+		require.ErrorIs(t, err, lease.ErrMisconfigured, what)
+		assert.ErrorContains(t, err, fmt.Sprintf("table %q in %s not found: create it with dynamodb.CreateTable", s.name, client.Options().Region))
+		_, ok := errors.AsType[*types.ResourceNotFoundException](err)
+		assert.True(t, ok, "the SDK's error is hidden")
+	}
+	assert.Len(t, counter.Requests(), 4, "what will not mend itself is not tried again")
+}
+
+// A table with another key is refused by the calls, and by CreateTable.
+func TestTableWithAnotherKey(t *testing.T) {
+	t.Parallel()
+	client, _ := newClient(t)
+	for what, key := range map[string][]string{
+		"another name": {"id S"}, "a number": {"lease N"}, "bytes": {"lease B"}, "a sort key": {"lease S", "at S"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			in := &sdk.CreateTableInput{TableName: aws.String(emulator.Name(t)), BillingMode: types.BillingModePayPerRequest}
+			for i, part := range key {
+				name, kind, _ := strings.Cut(part, " ")
+				in.KeySchema = append(in.KeySchema, types.KeySchemaElement{
+					AttributeName: &name, KeyType: []types.KeyType{types.KeyTypeHash, types.KeyTypeRange}[i],
+				})
+				in.AttributeDefinitions = append(in.AttributeDefinitions, types.AttributeDefinition{
+					AttributeName: &name, AttributeType: types.ScalarAttributeType(kind),
+				})
+			}
+			_, err := client.CreateTable(soon(t), in)
+			require.NoError(t, err)
+			t.Cleanup(func() { deleteTable(t, client, *in.TableName) })
+			_, err = sdk.NewTableExistsWaiter(client).WaitForOutput(soon(t), &sdk.DescribeTableInput{TableName: in.TableName}, creating)
+			require.NoError(t, err)
+
+			errs := calls(t, NewStore(client, *in.TableName))
+			delete(errs, "List") // there is no lease in it
+			errs["CreateTable"] = CreateTable(soon(t), client, *in.TableName)
+			for what, err := range errs {
+				require.ErrorIs(t, err, lease.ErrMisconfigured, what)
+				assert.ErrorContains(t, err, `the partition key "lease" of type S`)
+				assert.ErrorContains(t, err, *in.TableName)
+			}
+		})
+	}
+}
+
+// The emulator refuses nobody, and is never overloaded; so these answers are made up, as the service's pages have them.
+func TestAnswers(t *testing.T) {
+	t.Parallel()
+	const namespace = "com.amazonaws.dynamodb.v20120810#"
+	for _, test := range []struct {
+		status int
+		code   string
+		want   error  // nil: it may mend itself
+		advice string // what to do
+	}{
+		{400, "AccessDeniedException", lease.ErrMisconfigured, "allow dynamodb:"},
+		{400, "UnrecognizedClientException", lease.ErrMisconfigured, "renew or replace them"},
+		{400, "InvalidSignatureException", lease.ErrMisconfigured, "renew or replace them"},
+		{400, "IncompleteSignatureException", lease.ErrMisconfigured, "renew or replace them"},
+		{400, "MissingAuthenticationTokenException", lease.ErrMisconfigured, "renew or replace them"},
+		{400, "ExpiredTokenException", lease.ErrMisconfigured, "renew or replace them"},
+		{403, "InvalidClientTokenId", lease.ErrMisconfigured, "renew or replace them"},
+		{400, "ResourceNotFoundException", lease.ErrMisconfigured, "create it with dynamodb.CreateTable"},
+		{400, "ValidationException", lease.ErrMisconfigured, "leases need a table"},
+		{400, "ConditionalCheckFailedException", lease.ErrConflict, ""},
+		{400, "TransactionConflictException", lease.ErrConflict, ""},
+		{400, "ReplicatedWriteConflictException", lease.ErrConflict, ""},
+		{400, "ProvisionedThroughputExceededException", nil, ""},
+		{400, "ThrottlingException", nil, ""},
+		{400, "RequestLimitExceeded", nil, ""},
+		{400, "ItemCollectionSizeLimitExceededException", nil, ""},
+		{400, "SomethingNewException", nil, ""},
+		{500, "InternalServerError", nil, ""},
+		{503, "ServiceUnavailable", nil, ""},
+	} {
+		t.Run(test.code, func(t *testing.T) {
+			t.Parallel()
+			p := wire.NewProxy(t, "http://127.0.0.1:1")
+			answer := `{"__type":"` + namespace + test.code + `","message":"made up"}`
+			p.OnEvery(wire.Reply(test.status, headerOf(answer), answer))
+			url := p.URL()
+			s := NewStore(sdk.New(sdk.Options{
+				Region: "eu-west-1", BaseEndpoint: &url, RetryMaxAttempts: 1,
+				Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""),
+			}), "leases")
+			for what, err := range calls(t, s) {
+				require.Error(t, err, what)
+				for _, kind := range []error{lease.ErrMisconfigured, lease.ErrConflict, lease.ErrRecord, lease.ErrInvalid} {
+					assert.Equal(t, kind == test.want, errors.Is(err, kind), "%s: %v: %v", what, err, kind)
+				}
+				assert.ErrorContains(t, err, `table "leases" in eu-west-1`)
+				assert.ErrorContains(t, err, test.advice)
+				assert.ErrorContains(t, err, "made up")
+			}
+			if strings.HasPrefix(test.advice, "allow") {
+				_, err := s.Load(soon(t), "a")
+				assert.ErrorContains(t, err, "allow dynamodb:GetItem on it")
+			}
+		})
+	}
+}
+
+func TestNoConnection(t *testing.T) {
+	t.Parallel()
+	p := wire.NewProxy(t, "http://127.0.0.1:1")
+	p.Refuse()
+	url := p.URL()
+	for what, err := range calls(t, NewStore(sdk.New(sdk.Options{
+		Region: "eu-west-1", BaseEndpoint: &url, RetryMaxAttempts: 1,
+		Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""),
+	}), "leases")) {
+		require.Error(t, err, what)
+		assert.NotErrorIs(t, err, lease.ErrMisconfigured)
+		assert.NotErrorIs(t, err, lease.ErrConflict)
+	}
+}
+
+func TestNoRegion(t *testing.T) {
+	t.Parallel()
+	client := sdk.New(sdk.Options{Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")})
+	for what, err := range calls(t, NewStore(client, "leases")) {
+		require.ErrorIs(t, err, lease.ErrMisconfigured, what)
+		assert.ErrorContains(t, err, "set AWS_REGION")
+	}
+}
+
+func TestKeyTooLong(t *testing.T) {
+	t.Parallel()
+	client, counter := newClient(t)
+	table := newTable(t, client)
+	before := len(counter.Requests())
+	for _, prefix := range []string{strings.Repeat("p", 2048), "\xff"} {
+		for what, err := range calls(t, NewStore(client, table, WithPrefix(prefix))) {
+			if what != "List" {
+				require.ErrorIs(t, err, lease.ErrMisconfigured, what)
+				assert.ErrorContains(t, err, "use a shorter prefix")
+			}
+		}
+	}
+	assert.Len(t, counter.Requests(), before+2, "the lists")
+
+	longest := strings.Repeat("n", 255)
+	s := NewStore(client, table, WithPrefix(strings.Repeat("p", 2048-255)))
+	version, err := s.Swap(soon(t), longest, "", []byte("x"))
+	require.NoError(t, err)
+	found, err := s.Load(soon(t), longest)
+	require.NoError(t, err)
+	assert.Equal(t, version, found.Version)
+}
+
+func TestInvalid(t *testing.T) {
+	t.Parallel()
+	client, counter := newClient(t)
+	s := NewStore(client, "leases")
+	_, err := s.Load(soon(t), "")
+	require.ErrorIs(t, err, lease.ErrInvalid)
+	_, err = s.Swap(soon(t), "", "", nil)
+	require.ErrorIs(t, err, lease.ErrInvalid)
+	for _, data := range []string{"\xff", strings.Repeat("x", 16<<10+1)} {
+		_, err = s.Swap(soon(t), "a", "", []byte(data))
+		require.ErrorIs(t, err, lease.ErrInvalid)
+	}
+	assert.Empty(t, counter.Requests())
+}
+
+// Items that are not this library's are reported, and never overwritten.
+func TestForeignItems(t *testing.T) {
+	t.Parallel()
+	client, _ := newClient(t)
+	table := newTable(t, client)
+	s := NewStore(client, table, WithPrefix("p/"))
+	for what, attributes := range map[string]map[string]types.AttributeValue{
+		"nothing":           {},
+		"other attributes":  {"owner": text("x"), "expires": &types.AttributeValueMemberN{Value: "7"}},
+		"no version":        {"data": text("x")},
+		"an empty version":  {"data": text("x"), "version": text("")},
+		"a number":          {"data": text("x"), "version": &types.AttributeValueMemberN{Value: "7"}},
+		"no data":           {"version": text("v")},
+		"data in bytes":     {"data": &types.AttributeValueMemberB{Value: []byte("x")}, "version": text("v")},
+		"data in structure": {"data": &types.AttributeValueMemberM{Value: map[string]types.AttributeValue{}}, "version": text("v")},
+	} {
+		item := keyOf("p/" + what)
+		for name, value := range attributes {
+			item[name] = value
+		}
+		putItem(t, client, table, item)
+		_, err := s.Load(soon(t), what)
+		require.ErrorIs(t, err, lease.ErrRecord, what)
+		assert.ErrorContains(t, err, fmt.Sprintf("the item %q of table %q", "p/"+what, table))
+		_, err = s.Swap(soon(t), what, "", []byte("y"))
+		require.ErrorIs(t, err, lease.ErrConflict, what)
+		assert.Equal(t, item, getItem(t, client, table, "p/"+what))
+
+		_, err = lease.NewManager(s).Acquire(soon(t), request(what, "h", time.Minute))
+		require.ErrorIs(t, err, lease.ErrRecord, what)
+		assert.Equal(t, item, getItem(t, client, table, "p/"+what))
+	}
+}
