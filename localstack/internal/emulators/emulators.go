@@ -1,0 +1,73 @@
+// Package emulators starts and stops sets of emulators: LocalStack (DynamoDB and S3), fake-gcs-server and Azurite.
+//
+// # Processes
+//
+// Each set has a supervisor, a process of its own: the program that starts it runs itself again. The supervisor starts
+// the emulators and holds a pipe from the starter. If the pipe closes, because the starter ended, was interrupted or was
+// killed, the supervisor stops them all and ends. A set that is to outlive its starter (up) is let go by a word on the pipe
+// once it is ready; it is stopped by a signal to the supervisor (down). On Linux an emulator also ends if its
+// supervisor is killed, and what that leaves behind, the Java process of LocalStack, is found and ended when the next
+// set is started or stopped.
+//
+// # Files
+//
+// A set has a directory, sets/up or sets/run-..., beside the installation, with all data and logs of its emulators. It is
+// removed when they are stopped. In it is a file that the supervisor holds a lock on, which the system gives up when the
+// process ends, however it ends: so whether the supervisor with the process ID in set.json is alive is never guessed
+// from the number, which may be another process's by now.
+package emulators
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A Config says how a set is started. Its zero value is free ports, and no Docker unless there is no other way.
+type Config struct {
+	Ports  Ports
+	Docker bool // use Docker also where Python is there
+}
+
+// Ports are TCP ports of 127.0.0.1; 0 is a free one.
+type Ports struct {
+	LocalStack, GCS, Azurite int
+}
+
+// The account that everybody's Azurite has, and its key, which is no secret:
+// https://learn.microsoft.com/azure/storage/common/storage-connect-azurite
+const (
+	azureAccount = "devstoreaccount1"
+	azureKey     = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+)
+
+// LocalStack, GCS and Azurite are the services' base URLs.
+
+func (p Ports) localStackURL() string { return fmt.Sprintf("http://127.0.0.1:%d", p.LocalStack) }
+func (p Ports) gcsURL() string        { return fmt.Sprintf("http://127.0.0.1:%d", p.GCS) }
+func (p Ports) azuriteURL() string {
+	return fmt.Sprintf("http://127.0.0.1:%d/%s", p.Azurite, azureAccount)
+}
+
+// Environ returns the variables, NAME=value, that have SDKs and tests find the emulators on these ports.
+func (p Ports) Environ() []string {
+	return []string{
+		"AWS_ENDPOINT_URL=" + p.localStackURL(),
+		"AWS_ACCESS_KEY_ID=test",
+		"AWS_SECRET_ACCESS_KEY=test",
+		"AWS_REGION=us-east-1",
+		fmt.Sprintf("STORAGE_EMULATOR_HOST=127.0.0.1:%d", p.GCS),
+		fmt.Sprintf("AZURE_STORAGE_CONNECTION_STRING=DefaultEndpointsProtocol=http;AccountName=%s;AccountKey=%s;BlobEndpoint=%s;",
+			azureAccount, azureKey, p.azuriteURL()),
+		"LEADER_EMULATORS=1",
+	}
+}
+
+// Exports returns what Environ does as commands for a shell: eval "$(...)".
+func (p Ports) Exports() string {
+	var b strings.Builder
+	for _, variable := range p.Environ() {
+		name, value, _ := strings.Cut(variable, "=")
+		fmt.Fprintf(&b, "export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
+	}
+	return b.String()
+}

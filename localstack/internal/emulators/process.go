@@ -1,0 +1,90 @@
+package emulators
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/cloudlease/leader/localstack/internal/install"
+)
+
+// setVariable is in the environment of all that a set consists of, with the set's directory as its value: so the
+// processes that a killed one left behind are known for the set's own.
+const setVariable = "LEADER_EMULATOR_SET"
+
+// A process is one that the supervisor started, in a session of its own.
+type process struct {
+	name string
+	cmd  *exec.Cmd
+	log  string
+	done chan struct{} // closed when it has ended; err is set then
+	err  error
+}
+
+// start starts a process with an environment of its own, so that no setting of the user's (AWS_PROFILE, PYTHONPATH, a
+// proxy) reaches it. It is to be called from a thread that lives as long as the processes shall.
+func start(name string, c command, set, dir string) (*process, error) {
+	log, err := os.Create(filepath.Join(set, name+".log"))
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	p := &process{name: name, cmd: exec.Command(c.args[0], c.args[1:]...), log: log.Name(), done: make(chan struct{})}
+	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, log, log
+	p.cmd.SysProcAttr = apart()
+	p.cmd.Env = append(c.env, setVariable+"="+set, "PATH="+os.Getenv("PATH"), "HOME="+os.Getenv("HOME"), "TMPDIR="+dir, "LANG=C.UTF-8")
+	if err := p.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", name, err)
+	}
+	go func() {
+		defer close(p.done)
+		p.err = p.cmd.Wait()
+	}()
+	return p, nil
+}
+
+// died says how the process ended, once it has.
+func (p *process) died() error {
+	how := "it exited with status 0"
+	if p.err != nil {
+		how = p.err.Error()
+	}
+	return fmt.Errorf("%s ended by itself: %s%s", p.name, how, install.Tail(p.log))
+}
+
+// stopAll ends the processes, and all that they and those before them started. They are asked first: LocalStack then
+// takes its Java process along, which has a session of its own.
+func stopAll(processes []*process, set string) error {
+	const grace = 10 * time.Second
+	for _, p := range processes {
+		_ = p.cmd.Process.Signal(terminate) // it may have ended
+	}
+	patience := time.After(grace)
+	for _, p := range processes {
+		select {
+		case <-p.done:
+		case <-patience:
+			_ = killGroup(p.cmd.Process.Pid) // not reaped yet, so the number is still its own
+			<-p.done
+			patience = time.After(0)
+		}
+	}
+	return sweep(set)
+}
+
+// sweep ends all processes that have the set's directory in their environment, whatever started them.
+func sweep(set string) error {
+	const patience = 10 * time.Second
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		left, err := killMembers(set)
+		if err != nil || left == 0 {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return errors.New("processes of " + set + " do not end when they are killed")
+		}
+	}
+}

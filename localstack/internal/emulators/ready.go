@@ -1,0 +1,85 @@
+package emulators
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// patience is how long an emulator may take to answer after it was started, on a machine that is busy with other things.
+const patience = 3 * time.Minute
+
+// probe asks a service once. An answer that shows it at work is nil.
+type probe func(ctx context.Context) error
+
+// LocalStack's own health page says "running" before its engines do, so each service is asked to list what it has. The
+// signature is not verified: the service is recognised by it.
+
+func askDynamoDB(base string) probe {
+	return ask("POST", base+"/", "{}", `"TableNames"`, map[string]string{
+		"X-Amz-Target":  "DynamoDB_20120810.ListTables",
+		"Content-Type":  "application/x-amz-json-1.0",
+		"Authorization": signed("dynamodb"),
+	})
+}
+
+func askS3(base string) probe {
+	return ask("GET", base+"/", "", "ListAllMyBucketsResult", map[string]string{"Authorization": signed("s3")})
+}
+
+func signed(service string) string {
+	return "AWS4-HMAC-SHA256 Credential=test/20250101/us-east-1/" + service + "/aws4_request, SignedHeaders=host, Signature=0"
+}
+
+func askGCS(base string) probe {
+	return ask("GET", base+"/storage/v1/b?project=test", "", "storage#buckets", nil)
+}
+
+// askAzurite lists what is in a container that is not there, as one may without a key: it takes the blob service to
+// say no.
+func askAzurite(account string) probe {
+	return ask("GET", account+"/no-container?restype=container&comp=list", "", "<Error>", nil)
+}
+
+// ask makes a probe of a request whose answer has a certain text in it.
+func ask(method, url, body, want string, header map[string]string) probe {
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
+		if err != nil {
+			return err
+		}
+		for name, value := range header {
+			req.Header.Set(name, value)
+		}
+		answer, err := direct.Do(req)
+		if err != nil {
+			return err
+		}
+		defer answer.Body.Close()
+		content, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
+		if err == nil && !strings.Contains(string(content), want) {
+			err = fmt.Errorf("%s %s: %s: %.200s", method, url, answer.Status, content)
+		}
+		return err
+	}
+}
+
+// Check asks all services once, and says which do not answer.
+func (p Ports) Check(ctx context.Context) error {
+	var errs []error
+	for _, s := range services {
+		if err := s.ask(ctx, p); err != nil {
+			errs = append(errs, fmt.Errorf("%s does not answer as it should: stop the emulators and start them again: %w", s.name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// direct knows no proxy, and keeps no connection open.
+var direct = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}

@@ -1,0 +1,128 @@
+package emulators
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/cloudlease/leader/localstack/internal/install"
+)
+
+// A service is what one emulator serves.
+type service struct {
+	name   string
+	port   func(*Ports) *int
+	probes func(Ports) []probe
+	native func(i install.Installation, dir string, p Ports) (command, error) // in dir, which is its own, and empty
+}
+
+// A command is what to run, and what its environment has besides the little that everyone's has.
+type command struct {
+	args []string
+	env  []string
+}
+
+// services are in the order in which they become ready.
+var services = []service{
+	{
+		name:   "fake-gcs-server",
+		port:   func(p *Ports) *int { return &p.GCS },
+		probes: func(p Ports) []probe { return []probe{askGCS(p.gcsURL())} },
+		native: fakeGCS,
+	},
+	{
+		name:   "azurite",
+		port:   func(p *Ports) *int { return &p.Azurite },
+		probes: func(p Ports) []probe { return []probe{askAzurite(p.azuriteURL())} },
+		native: azurite,
+	},
+	{
+		name:   "localstack",
+		port:   func(p *Ports) *int { return &p.LocalStack },
+		probes: func(p Ports) []probe { return []probe{askS3(p.localStackURL()), askDynamoDB(p.localStackURL())} },
+		native: localStack,
+	},
+}
+
+func fakeGCS(i install.Installation, _ string, p Ports) (command, error) {
+	address := fmt.Sprintf("127.0.0.1:%d", p.GCS)
+	return command{args: []string{i.FakeGCS(), "-scheme", "http", "-host", "127.0.0.1", "-port", strconv.Itoa(p.GCS),
+		"-public-host", address, "-backend", "memory"}}, nil
+}
+
+func azurite(i install.Installation, _ string, p Ports) (command, error) {
+	return command{args: []string{i.Node(), i.Azurite(), "--inMemoryPersistence", "--silent", "--disableTelemetry",
+		"--skipApiVersionCheck", "--blobHost", "127.0.0.1", "--blobPort", strconv.Itoa(p.Azurite)}}, nil
+}
+
+// localStack has everything of LocalStack in dir. It would download DynamoDB Local and Java; so it finds them where it
+// would have put them.
+func localStack(i install.Installation, dir string, p Ports) (command, error) {
+	lib := filepath.Join(dir, "var", "lib", "localstack", "lib")
+	for _, parent := range []string{filepath.Join(lib, "java"), filepath.Join(lib, "dynamodb-local")} {
+		if err := os.MkdirAll(parent, 0o700); err != nil {
+			return command{}, err
+		}
+	}
+	if err := os.Symlink(i.Java(), filepath.Join(lib, "java", "21")); err != nil {
+		return command{}, err
+	}
+	if err := os.Symlink(filepath.Join(i.DynamoDBLocal(), "2"), filepath.Join(lib, "dynamodb-local", "2")); err != nil {
+		return command{}, err
+	}
+	return command{
+		args: []string{i.Python(), "-I", "-m", "localstack.runtime.main"},
+		env: []string{
+			"OVERRIDE_IN_DOCKER=0", // a sandbox may look like a container, and then it writes to system directories
+			"FILESYSTEM_ROOT=" + dir,
+			fmt.Sprintf("GATEWAY_LISTEN=127.0.0.1:%d", p.LocalStack),
+			"SERVICES=dynamodb,s3", "STRICT_SERVICE_LOADING=1", "EAGER_SERVICE_LOADING=1",
+			"DYNAMODB_IN_MEMORY=1", "DISABLE_EVENTS=1", "SKIP_SSL_CERT_DOWNLOAD=1", "DNS_ADDRESS=0",
+		},
+	}, nil
+}
+
+// choosePorts gives every service that has none a free port; those that have one are to be free. An emulator takes
+// seconds until it listens, so the ports are not of those that the system gives to outgoing connections meanwhile: above
+// 32767 on Linux, above 49151 elsewhere (/proc/sys/net/ipv4/ip_local_port_range; IANA).
+func choosePorts(p *Ports) error {
+	const lowest, highest, tries = 20000, 32767, 100
+	var held []net.Listener // all at once, so that none is chosen twice
+	defer func() {
+		for _, l := range held {
+			_ = l.Close()
+		}
+	}()
+	for _, s := range services {
+		port := s.port(p)
+		named := *port
+		for try := 1; ; try++ {
+			if named == 0 {
+				*port = lowest + rand.IntN(highest-lowest+1)
+			}
+			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", *port))
+			if err == nil {
+				held = append(held, l)
+				break
+			}
+			if named != 0 || try == tries {
+				return fmt.Errorf("%s: port %d cannot be had: %w: name another, or none for a free one", s.name, *port, err)
+			}
+		}
+	}
+	return nil
+}
+
+// ask probes the service once, with all that it has.
+func (s service) ask(ctx context.Context, p Ports) error {
+	for _, probe := range s.probes(p) {
+		if err := probe(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}

