@@ -1,7 +1,6 @@
 package azblob
 
 import (
-	"os"
 	"strings"
 	"testing"
 
@@ -22,7 +21,7 @@ func TestManager(t *testing.T) {
 		Open: func(t testing.TB) leasetest.Place {
 			p := newPlace(t)
 			counter := &wire.Counter{}
-			client := p.client(t, os.Getenv(connectionVariable), counter)
+			client := p.client(t, connectionString(), counter)
 			return leasetest.Place{
 				Manager:  func() lease.Manager { return New(client) },
 				Delete:   p.remove,
@@ -52,7 +51,7 @@ func TestRequests(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	counter := &wire.Counter{}
-	m := New(p.client(t, os.Getenv(connectionVariable), counter))
+	m := New(p.client(t, connectionString(), counter))
 	sent := func(f func()) string {
 		before := len(counter.Requests())
 		f()

@@ -31,7 +31,7 @@ func newPlace(t testing.TB) place {
 	t.Helper()
 	emulator.Need(t, emulator.Azure)
 	p := place{name: emulator.Name(t)}
-	p.Client = p.client(t, os.Getenv(connectionVariable), nil)
+	p.Client = p.client(t, connectionString(), nil)
 	_, err := p.Create(t.Context(), nil)
 	require.NoError(t, err)
 	t.Cleanup(func() { _, _ = p.Delete(context.WithoutCancel(t.Context()), nil) })
@@ -56,7 +56,7 @@ func (p place) client(t testing.TB, connection string, transport http.RoundTripp
 // proxied returns a manager, and the proxy that all it sends goes through.
 func (p place) proxied(t testing.TB, opts ...Option) (lease.Manager, *wire.Proxy) {
 	t.Helper()
-	connection := os.Getenv(connectionVariable)
+	connection := connectionString()
 	endpoint, _, ok := strings.Cut(field(connection, "BlobEndpoint"), "/devstoreaccount1")
 	if !ok {
 		t.Skip("a proxy needs a service without TLS: Azurite")
@@ -64,6 +64,8 @@ func (p place) proxied(t testing.TB, opts ...Option) (lease.Manager, *wire.Proxy
 	proxy := wire.NewProxy(t, endpoint)
 	return New(p.client(t, strings.Replace(connection, endpoint, proxy.URL(), 1), nil), opts...), proxy
 }
+
+func connectionString() string { return os.Getenv(connectionVariable) }
 
 func field(connection, name string) string {
 	_, rest, _ := strings.Cut(";"+connection, ";"+name+"=")

@@ -1,0 +1,425 @@
+package azblob
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
+	bloblease "github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/lease"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/lease"
+)
+
+// What other people and programs do to the blobs.
+
+func pointer[T any](v T) *T { return &v }
+
+// upload makes a blob as any program would.
+func (p place) upload(t testing.TB, name, content string, all metadata) {
+	t.Helper()
+	b := p.NewBlockBlobClient((&manager{}).blobName(name))
+	_, err := b.UploadBuffer(t.Context(), []byte(content), &blockblob.UploadBufferOptions{Metadata: all})
+	require.NoError(t, err)
+}
+
+// A blob that is not a lease's is not touched: while its owner has leased it, it is held, and else it is an ErrRecord.
+func TestForeignBlobs(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	m := New(p.Client)
+	for name, make := range map[string]func(name string){
+		"content":              func(name string) { p.upload(t, name, "hello", nil) },
+		"empty":                func(name string) { p.upload(t, name, "", nil) },
+		"empty, with metadata": func(name string) { p.upload(t, name, "", metadata{"hdi_isfolder": pointer("true")}) },
+		"empty, of other types": func(name string) {
+			_, err := p.NewAppendBlobClient((&manager{}).blobName(name)).Create(t.Context(), nil)
+			require.NoError(t, err)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			make(name)
+			before, err := p.blob(name).GetProperties(t.Context(), nil)
+			require.NoError(t, err)
+			_, err = m.Acquire(t.Context(), request(name, "one"))
+			require.ErrorIs(t, err, lease.ErrRecord)
+			require.ErrorContains(t, err, "blob "+(&manager{}).blobName(name)+": it is not a lease")
+			_, err = lease.Inspect(t.Context(), m, name)
+			require.ErrorIs(t, err, lease.ErrRecord)
+
+			theirs, err := bloblease.NewBlobClient(p.blob(name), nil)
+			require.NoError(t, err)
+			_, err = theirs.AcquireLease(t.Context(), -1, nil)
+			require.NoError(t, err)
+			_, err = m.Acquire(t.Context(), request(name, "one"))
+			held, ok := errors.AsType[*lease.HeldError](err)
+			require.True(t, ok, "%v", err)
+			assert.Equal(t, lease.Info{Name: name, State: lease.Held}, held.Info)
+			info, err := lease.Inspect(t.Context(), m, name)
+			require.NoError(t, err)
+			assert.Equal(t, held.Info, info)
+
+			_, err = theirs.ReleaseLease(t.Context(), nil)
+			require.NoError(t, err, "their lease is no longer theirs")
+			after, err := p.blob(name).GetProperties(t.Context(), nil)
+			require.NoError(t, err)
+			assert.Equal(t, before.ETag, after.ETag)
+		})
+	}
+}
+
+// Somebody who has looked up nothing leases a blob of ours. They are the holder then, whose name is not known.
+func TestForeignLeaseOnOurBlob(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	m := New(p.Client)
+	ours := acquire(t, m, "orders", "one")
+	require.NoError(t, p.breakLease(t.Context(), "orders"))
+	theirs, err := bloblease.NewBlobClient(p.blob("orders"), nil)
+	require.NoError(t, err)
+	_, err = theirs.AcquireLease(t.Context(), -1, nil)
+	require.NoError(t, err)
+
+	_, err = m.Renew(t.Context(), ours)
+	lost, ok := errors.AsType[*lease.LostError](err)
+	require.True(t, ok, "%v", err)
+	assert.Equal(t, lease.LostTaken, lost.Reason)
+	assert.Equal(t, lease.Info{Name: "orders", State: lease.Held}, lost.Now, "the metadata are still our own, and tell nothing of them")
+	require.ErrorIs(t, m.Release(t.Context(), ours), lease.ErrLost)
+	_, err = m.Acquire(t.Context(), request("orders", "two"))
+	require.ErrorIs(t, err, lease.ErrHeld)
+	_, err = theirs.ReleaseLease(t.Context(), nil)
+	require.NoError(t, err)
+	assert.Equal(t, ours.Token+1, acquire(t, m, "orders", "two").Token)
+}
+
+// A lease that somebody breaks is lost, at once or while the break period lasts; in the latter it is held yet.
+func TestBrokenLeases(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	m := New(p.Client)
+	for name, test := range map[string]struct {
+		period int32
+		reason lease.LostReason
+		state  lease.State
+	}{
+		"broken":   {0, lease.LostReleased, lease.Free},
+		"breaking": {60, lease.LostTaken, lease.Held},
+	} {
+		held := acquire(t, m, name, "one")
+		l, err := bloblease.NewBlobClient(p.blob(name), nil)
+		require.NoError(t, err)
+		_, err = l.BreakLease(t.Context(), &bloblease.BlobBreakOptions{BreakPeriod: &test.period})
+		require.NoError(t, err)
+		info, err := lease.Inspect(t.Context(), m, name)
+		require.NoError(t, err)
+		assert.Equal(t, test.state, info.State, name)
+		_, err = m.Renew(t.Context(), held)
+		lost, ok := errors.AsType[*lease.LostError](err)
+		require.True(t, ok, "%s: %v", name, err)
+		assert.Equal(t, test.reason, lost.Reason, name)
+		if test.state == lease.Held {
+			_, err = m.Acquire(t.Context(), request(name, "two"))
+			require.ErrorIs(t, err, lease.ErrHeld)
+			require.NoError(t, m.Release(t.Context(), held), "a lease that is breaking can be given back")
+		}
+		assert.Equal(t, held.Token+1, acquire(t, m, name, "two").Token)
+	}
+}
+
+// Azure renews what has run out, unless the blob was written to meanwhile.
+func TestRenewAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	m := New(p.Client)
+	held := acquire(t, m, "orders", "one")
+	written := acquire(t, m, "written", "one")
+	expired := func(name string) func() bool {
+		return func() bool {
+			info, err := lease.Inspect(t.Context(), m, name)
+			return err == nil && info.State == lease.Expired && info.Token == 1 && info.Holder == "one"
+		}
+	}
+	require.Eventually(t, expired("orders"), limits.MinLength+5*time.Second, 100*time.Millisecond)
+	_, err := m.Renew(t.Context(), held)
+	require.NoError(t, err)
+	_, err = New(p.Client).Acquire(t.Context(), request("orders", "two"))
+	require.ErrorIs(t, err, lease.ErrHeld)
+
+	require.Eventually(t, expired("written"), 5*time.Second, 100*time.Millisecond)
+	p.set(t, "written", p.metadata(t, "written"), "")
+	_, err = m.Renew(t.Context(), written)
+	require.ErrorIs(t, err, lease.ErrLost)
+	assert.Equal(t, written.Token+1, acquire(t, m, "written", "two").Token)
+}
+
+// Other people's metadata are kept through it all, and so are the names that a later version of this library may use.
+func TestOtherMetadataAreKept(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	m := New(p.Client)
+	held := acquire(t, m, "orders", "one")
+	all := p.metadata(t, "orders")
+	all["Owner"], all["leader_future"], all["LEADER_TOKEN"] = pointer("team a, b"), pointer("x"), all[keyToken]
+	delete(all, keyToken)
+	p.set(t, "orders", all, held.ID)
+	require.NoError(t, m.Release(t.Context(), held))
+	require.Equal(t, uint64(2), acquire(t, m, "orders", "two").Token)
+	got := p.metadata(t, "orders")
+	assert.Equal(t, "team a, b", *got["owner"])
+	assert.Equal(t, "x", *got["leader_future"])
+	assert.Equal(t, "2", *got[keyToken])
+}
+
+// notRecords are what might be found in the metadata of a lease, beside what is right. None is read, nor overwritten.
+var notRecords = map[string]map[string]string{
+	"a newer format":                 {keyFormat: "2"},
+	"no format":                      {keyFormat: ""},
+	"format 0":                       {keyFormat: "0"},
+	"no number":                      {keyFormat: "one"},
+	"no token":                       {keyToken: ""},
+	"token 0":                        {keyToken: "0"},
+	"a negative token":               {keyToken: "-1"},
+	"the last token":                 {keyToken: "18446744073709551615"},
+	"too many digits":                {keyToken: "18446744073709551616"},
+	"no ID":                          {keyID: ""},
+	"no holder":                      {keyHolder: ""},
+	"a broken holder":                {keyHolder: "%zz"},
+	"no UTF-8":                       {keyHolder: "%ff"},
+	"no length":                      {keyLength: ""},
+	"length 0":                       {keyLength: "0s"},
+	"no unit":                        {keyLength: "15"},
+	"half attributes":                {keyAttributes: "a=%"},
+	"attributes twice":               {keyAttributes: "a=1&a=2"},
+	"attributes bytes":               {keyAttributes: "a=%ff"},
+	"nothing but a format and an ID": {keyToken: "", keyHolder: "", keyLength: "", keyAcquired: ""},
+}
+
+func TestUnreadableMetadata(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	m := New(p.Client)
+	for name, changes := range notRecords {
+		held := acquire(t, m, name, "one")
+		all := p.metadata(t, name)
+		for key, value := range changes {
+			if all[key] = &value; value == "" {
+				delete(all, key)
+			}
+		}
+		p.set(t, name, all, held.ID)
+		before, err := p.blob(name).GetProperties(t.Context(), nil)
+		require.NoError(t, err)
+		for range 2 {
+			_, err = m.Acquire(t.Context(), request(name, "two"))
+			require.ErrorIs(t, err, lease.ErrRecord, name)
+			require.ErrorContains(t, err, "blob "+(&manager{}).blobName(name)+": ", name)
+			_, err = lease.Inspect(t.Context(), m, name)
+			require.ErrorIs(t, err, lease.ErrRecord, name)
+			if held.ID != "" { // what the metadata say is nothing to the holder
+				_, err = m.Renew(t.Context(), held)
+				require.NoError(t, err, name)
+				require.NoError(t, m.Release(t.Context(), held), name)
+				held.ID = ""
+			}
+		}
+		after, err := p.blob(name).GetProperties(t.Context(), nil)
+		require.NoError(t, err)
+		assert.Equal(t, before.ETag, after.ETag, name)
+	}
+	bad := 0
+	for info, err := range lease.List(t.Context(), m, "") {
+		require.NoError(t, err)
+		assert.ErrorIs(t, info.Err, lease.ErrRecord, info.Name)
+		bad++
+	}
+	assert.Equal(t, len(notRecords), bad)
+}
+
+// A snapshot keeps nobody from anything, nor does it show in the list.
+func TestSnapshots(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	m := New(p.Client)
+	held := acquire(t, m, "orders", "one")
+	snapshot := func() {
+		_, err := p.blob("orders").CreateSnapshot(t.Context(), nil)
+		require.NoError(t, err)
+	}
+	snapshot()
+	held, err := m.Renew(t.Context(), held)
+	require.NoError(t, err)
+	require.NoError(t, m.Release(t.Context(), held))
+	snapshot()
+	require.Equal(t, uint64(2), acquire(t, m, "orders", "two").Token)
+	n := 0
+	for info, err := range lease.List(t.Context(), m, "") {
+		require.NoError(t, err)
+		assert.Equal(t, uint64(2), info.Token)
+		n++
+	}
+	assert.Equal(t, 1, n)
+}
+
+// A list goes over its pages, and over blobs that are nobody's lease.
+func TestListPages(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	m := New(p.Client, WithPrefix("folder/x-"), func(m *manager) { m.page = 2 })
+	all := New(p.Client)
+	want := map[string]bool{}
+	for _, name := range []string{"a", "a/b", "a.b", "b", "ä", "a b"} {
+		acquire(t, m, name, "one")
+		want[name] = true
+	}
+	acquire(t, all, "a", "elsewhere")
+	p.upload(t, "foreign", "", nil)
+	for _, name := range []string{"folder/x-%zz", "folder/x-.", "folder/x-%41", "folder/y"} {
+		_, err := p.NewBlockBlobClient(name).UploadBuffer(t.Context(), nil, nil)
+		require.NoError(t, err)
+	}
+	got := map[string]bool{}
+	for info, err := range lease.List(t.Context(), m, "") {
+		require.NoError(t, err)
+		require.NoError(t, info.Err)
+		got[info.Name] = true
+	}
+	assert.Equal(t, want, got)
+	for range lease.List(t.Context(), m, "a") {
+		break // may be left early
+	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, err := range lease.List(over, m, "") {
+		require.ErrorIs(t, err, context.Canceled)
+	}
+}
+
+// A leader goes on while somebody edits its blob; a standby does nothing with what it cannot read, until it is repaired.
+func TestLeaderWhoseBlobIsEdited(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	one := newNode(t, p, "one")
+	term := <-one.terms
+	whole := p.metadata(t, "orders")
+	p.set(t, "orders", metadata{keyFormat: pointer("9")}, *whole[keyID])
+	two := newNode(t, p, "two")
+	two.eventually(t, lease.ErrRecord)
+	one.renews(t)
+	require.NoError(t, term.Check())
+	p.set(t, "orders", whole, *whole[keyID])
+	two.eventually(t, lease.ErrHeld)
+
+	p.set(t, "orders", metadata{}, *whole[keyID])
+	one.renews(t)
+	one.stop() // and gives the lease back
+	require.NoError(t, <-one.done)
+	two.eventually(t, lease.ErrRecord)
+	require.Empty(t, two.terms)
+	p.set(t, "orders", whole, "")
+	assert.Equal(t, term.Token()+1, (<-two.terms).Token())
+}
+
+// A leader whose blob is deleted, or whose lease is broken, finds out at its next renewal.
+func TestLeaderWhoseBlobIsTakenAway(t *testing.T) {
+	t.Parallel()
+	for reason, takeAway := range map[lease.LostReason]func(p place) error{
+		lease.LostGone:     func(p place) error { return p.remove(t.Context(), "orders") },
+		lease.LostReleased: func(p place) error { return p.breakLease(t.Context(), "orders") },
+	} {
+		t.Run(string(reason), func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(t)
+			n := newNode(t, p, "one")
+			term := <-n.terms
+			require.NoError(t, takeAway(p))
+			select {
+			case <-term.Done():
+			case <-within(t, limits.MinLength).Done():
+				t.Fatal("the term goes on")
+			}
+			lost, ok := errors.AsType[*lease.LostError](term.Check())
+			require.True(t, ok)
+			assert.Equal(t, reason, lost.Reason)
+			assert.NotEqual(t, term, <-n.terms, "it campaigns again")
+		})
+	}
+}
+
+// A node is a leader with a log of what it asked.
+type node struct {
+	stop   context.CancelFunc
+	terms  chan lease.Term
+	done   chan error
+	events chan leader.RequestEvent
+}
+
+func newNode(t *testing.T, p place, name string) *node {
+	ctx, cancel := context.WithCancel(t.Context())
+	n := &node{cancel, make(chan lease.Term, 10), make(chan error, 1), make(chan leader.RequestEvent, 1000)}
+	l := leader.New(
+		leader.WithLeaseManager(New(p.client(t, connectionString(), nil))),
+		leader.WithLeaseName("orders"),
+		leader.WithNodeID(name),
+		leader.WithLeaseLength(limits.MinLength),
+		leader.WithRenewEvery(500*time.Millisecond),
+		leader.WithAcquireEvery(200*time.Millisecond),
+		leader.WithLogger(slog.New(slog.DiscardHandler)),
+		leader.WithObserver(func(e leader.Event) {
+			if r, ok := e.(leader.RequestEvent); ok {
+				n.events <- r
+			}
+		}),
+		leader.WhenStarted(func(ctx context.Context) error {
+			term, _ := leader.TermFrom(ctx)
+			n.terms <- term
+			<-ctx.Done()
+			return nil
+		}),
+	)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		n.done <- l.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+	})
+	return n
+}
+
+// eventually waits for a request that is answered so, from now on.
+func (n *node) eventually(t *testing.T, want error) {
+	t.Helper()
+	n.waits(t, func(r leader.RequestEvent) bool { return errors.Is(r.Err, want) })
+}
+
+func (n *node) renews(t *testing.T) {
+	t.Helper()
+	n.waits(t, func(r leader.RequestEvent) bool { return r.Op == leader.OpRenew && r.Err == nil })
+}
+
+func (n *node) waits(t *testing.T, is func(leader.RequestEvent) bool) {
+	t.Helper()
+	for len(n.events) > 0 {
+		<-n.events
+	}
+	<-n.events // this one may have been under way
+	late := within(t, 10*time.Second)
+	for {
+		select {
+		case r := <-n.events:
+			if is(r) {
+				return
+			}
+		case <-late.Done():
+			t.Fatal("not within ten seconds")
+		}
+	}
+}

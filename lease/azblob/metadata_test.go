@@ -1,0 +1,110 @@
+package azblob
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+var (
+	identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`) // in C#, if it is ASCII
+	headerText = regexp.MustCompile(`^[!-~]+$`)                 // nothing that is trimmed, folded or encoded on the way
+)
+
+// wantFit fails unless Azure takes the metadata as they are.
+func wantFit(t testing.TB, all metadata) {
+	t.Helper()
+	size := 0
+	for key, value := range all {
+		size += len(key) + len(*value)
+		assert.Regexp(t, identifier, key)
+		assert.Regexp(t, headerText, *value)
+	}
+	assert.LessOrEqual(t, size, 8<<10)
+}
+
+// FuzzMetadata: what encode writes is what Azure takes, and decode reads it back.
+func FuzzMetadata(f *testing.F) {
+	f.Add(uint64(1), "id", "holder", int64(15), "key", "value", "other", "")
+	f.Add(uint64(1<<63), "a b", "ключ 🔑+%2F", int64(60), " ", "\ufeff\u2028&=;", "e\u0301", "x")
+	f.Add(uint64(7), "=", strings.Repeat("世", 85), int64(1), "k", strings.Repeat("ü", 500), "l", "")
+	f.Fuzz(func(t *testing.T, token uint64, id, holder string, seconds int64, key1, value1, key2, value2 string) {
+		r := record{
+			token: token, id: id, holder: holder, length: time.Duration(seconds%1000) * time.Second,
+			acquired: time.Unix(seconds%1e9, 0).UTC(), attributes: map[string]string{key1: value1, key2: value2},
+		}
+		valid := lease.Request{Name: "x", Holder: holder, Length: r.length, Attributes: r.attributes}.Validate(lease.Limits{})
+		if valid != nil || token == 0 || token == 1<<64-1 || id == "" || !utf8.ValidString(id) || len(id) > 100 {
+			return
+		}
+		all := r.encode(metadata{"theirs": pointer("kept")})
+		wantFit(t, all)
+		canonical := metadata{}
+		for key, value := range all { // as Go's HTTP client shows them
+			canonical[strings.ToUpper(key[:1])+key[1:]] = value
+		}
+		got, others, err := decode(canonical)
+		require.NoError(t, err)
+		assert.Equal(t, r, got)
+		assert.Equal(t, metadata{"Theirs": pointer("kept")}, others)
+	})
+}
+
+// FuzzForeignMetadata: whatever is there, decode says what it is, and what it takes for a record is one.
+func FuzzForeignMetadata(f *testing.F) {
+	f.Add("1", "7", "id", "holder", "15s", "a=b")
+	f.Add("2", "", "", "", "", "")
+	f.Add("1", "0", "%", "%", "-1s", "%=;")
+	f.Fuzz(func(t *testing.T, format, token, id, holder, length, attributes string) {
+		all := metadata{
+			keyFormat: &format, keyToken: &token, keyID: &id, keyHolder: &holder, keyLength: &length, keyAttributes: &attributes,
+		}
+		r, _, err := decode(all)
+		if err != nil {
+			assert.Zero(t, r)
+			return
+		}
+		assert.NotZero(t, r.token)
+		assert.NotEmpty(t, r.id)
+		assert.NoError(t, lease.CheckName(r.holder))
+		assert.Positive(t, r.length)
+		again, _, err := decode(r.encode(nil))
+		require.NoError(t, err)
+		assert.Equal(t, r, again)
+	})
+}
+
+// The longest of everything fits.
+func TestLongestMetadata(t *testing.T) {
+	t.Parallel()
+	r := record{token: 1 << 63, id: strings.Repeat("x", 36), holder: strings.Repeat("🚀", 63), length: time.Minute, attributes: map[string]string{}}
+	for n, left := 0, 1024; left > 0; n++ { // as many keys as there can be, so that as many signs as there can be stand between them
+		key := string([]byte{byte('!' + n%15), byte('!' + n/15%15), byte('!' + n/225)}[:min(3, left)])
+		r.attributes[key], left = "", left-len(key)
+	}
+	require.Greater(t, len(r.attributes), 300)
+	wantFit(t, r.encode(nil))
+	got, _, err := decode(r.encode(nil))
+	require.NoError(t, err)
+	assert.Equal(t, r.attributes, got.attributes)
+}
+
+// A lease that was never taken has a format and nothing else; it is not mistaken for one that was wiped.
+func TestNeverTaken(t *testing.T) {
+	t.Parallel()
+	all := record{}.encode(nil)
+	require.Equal(t, metadata{keyFormat: pointer("1")}, all)
+	r, others, err := decode(all)
+	require.NoError(t, err)
+	assert.Zero(t, r)
+	assert.Empty(t, others)
+	_, _, err = decode(metadata{"theirs": pointer("x")})
+	require.ErrorIs(t, err, errForeign)
+}
