@@ -29,9 +29,7 @@ func NewClient(ctx context.Context, opts ...option.ClientOption) (*storage.Clien
 	}
 	telling := *plain // it may be the caller's own, by option.WithHTTPClient
 	telling.Transport = dated{plain.Transport}
-	// The options were found valid together above; some, a quota project say, may only not come with an HTTP client.
-	given = append(given, option.WithHTTPClient(&telling), internaloption.SkipDialSettingsValidation())
-	return storage.NewClient(ctx, given...)
+	return storage.NewClient(ctx, append(given, option.WithHTTPClient(&telling))...)
 }
 
 // dated is a transport that notes the Date of an answer for whoever asked for it by withDate. The storage client has no

@@ -4,11 +4,10 @@ import (
 	"context"
 	"testing"
 
-	"cloud.google.com/go/storage"
-	"github.com/stretchr/testify/require"
 	"google.golang.org/api/option"
 
 	"github.com/cloudlease/leader/internal/emulator"
+	"github.com/cloudlease/leader/internal/scenario"
 	"github.com/cloudlease/leader/internal/wire"
 	"github.com/cloudlease/leader/lease"
 	"github.com/cloudlease/leader/lease/leasetest"
@@ -17,53 +16,41 @@ import (
 func TestStore(t *testing.T) {
 	t.Parallel()
 	emulator.Need(t, emulator.GCS)
-	leasetest.TestStore(t, func(t testing.TB) lease.Store { return NewStore(connect(t), bucket(t)) })
+	leasetest.TestStore(t, func(t testing.TB) lease.Store { return NewStore(connect(t), newBucket(t), WithPrefix("leases/")) })
 }
 
 func TestManager(t *testing.T) {
 	t.Parallel()
 	emulator.Need(t, emulator.GCS)
-	leasetest.TestManager(t, leasetest.Harness{
-		Age: true,
-		Open: func(t testing.TB) leasetest.Place {
-			counter := new(wire.Counter) // an upload is a POST, a read a GET
-			counted := connect(t, option.WithHTTPClient(counter.Client()))
-			plain := sdk(t)
-			name := bucket(t)
-			s := NewStore(plain, name)
-			return leasetest.Place{
-				Manager: func() lease.Manager { return New(counted, name) },
-				Store:   s,
-				Delete: func(ctx context.Context, lease string) error {
-					return plain.Bucket(name).Object(s.objectOf(lease)).Delete(ctx)
-				},
-				Requests: counter.Counts,
+	leasetest.TestManager(t, leasetest.Harness{Age: true, Open: func(t testing.TB) leasetest.Place {
+		counter := new(wire.Counter) // an upload is a POST, a read a GET
+		counted, plain, bucket := connect(t, option.WithHTTPClient(counter.Client())), sdk(t), newBucket(t)
+		s := NewStore(plain, bucket)
+		return leasetest.Place{
+			Manager: func() lease.Manager { return New(counted, bucket) },
+			Store:   s,
+			Delete: func(ctx context.Context, name string) error {
+				return plain.Bucket(bucket).Object(s.objectOf(name)).Delete(ctx)
+			},
+			Requests: counter.Counts,
+		}
+	}})
+}
+
+func TestScenario(t *testing.T) {
+	t.Parallel()
+	bucket := newBucket(t)
+	scenario.Run(t, scenario.Place{
+		Connect: func(t testing.TB) (lease.Manager, func()) {
+			proxy, client := newProxy(t)
+			return New(client, bucket), func() {
+				proxy.OnEvery(wire.Stall(wire.Before))
 			}
 		},
+		Token: func(t testing.TB, name string) uint64 {
+			data, _ := get(t, sdk(t).Bucket(bucket).Object(name))
+			return scenario.TokenIn(t, []byte(data))
+		},
+		Age: true,
 	})
-}
-
-// connect returns a client as a program has it that wants the service's time.
-func connect(t testing.TB, opts ...option.ClientOption) *storage.Client {
-	t.Helper()
-	client, err := NewClient(t.Context(), opts...)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, client.Close()) })
-	return client
-}
-
-// sdk returns the SDK's own client.
-func sdk(t testing.TB) *storage.Client {
-	t.Helper()
-	client, err := storage.NewClient(t.Context())
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, client.Close()) })
-	return client
-}
-
-func bucket(t testing.TB) string {
-	t.Helper()
-	name := emulator.Name(t)
-	require.NoError(t, sdk(t).Bucket(name).Create(t.Context(), "p", nil))
-	return name
 }

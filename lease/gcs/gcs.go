@@ -7,55 +7,56 @@
 //
 // # The bucket
 //
-// Make one for leases alone, and of class Standard:
+// Make one for leases alone, of class Standard, whose objects are not public:
 //
-//		gcloud storage buckets create gs://my-leases --location=europe-west1 --uniform-bucket-level-access \
-//			--public-access-prevention --soft-delete-duration=0
+//	gcloud storage buckets create gs://my-leases --location=europe-west1 --soft-delete-duration=0 \
+//		--uniform-bucket-level-access --public-access-prevention
 //
-//	  - Soft delete, which is on by default, keeps each record that a renewal overwrites for seven days, and bills it
-//	    (https://cloud.google.com/storage/docs/soft-delete): some 120,000 of them per lease. Nothing breaks, but turn it off:
-//	    gcloud storage buckets update gs://my-leases --clear-soft-delete
-//	  - Object versioning keeps them for good: turn it off, too (--no-versioning).
-//	  - A retention policy, an object's retention or a hold refuses to overwrite, so no lease can be renewed; the calls are
-//	    lease.ErrMisconfigured (https://cloud.google.com/storage/docs/bucket-lock).
-//	  - A lifecycle rule that deletes records breaks the promise that at most one leads and that tokens only grow, as does
-//	    whoever deletes, restores or edits them by hand. Classes with a minimum duration (Nearline and colder) bill the
-//	    whole of it for each renewal.
+// What a bucket may have, and what that does to leases:
+//
+//   - Soft delete, which is on by default, keeps each record that a renewal overwrites for seven days, and bills it
+//     (https://cloud.google.com/storage/docs/soft-delete): 120,960 of them per lease. Nothing breaks, but turn it off:
+//     gcloud storage buckets update gs://my-leases --clear-soft-delete
+//   - Object versioning keeps them for good: turn it off, too (--no-versioning).
+//   - A retention policy, an object's own retention or a hold refuses every overwrite, so no lease can be renewed: that is
+//     a lease.ErrMisconfigured (https://cloud.google.com/storage/docs/bucket-lock).
+//   - A lifecycle rule that deletes records breaks the promises that one leads at most, and that tokens only grow. So does
+//     whoever deletes, restores or edits them by hand.
+//   - Classes with a minimum duration, Nearline and colder, bill the whole of it for each renewal.
 //
 // # Permissions
 //
-// The role Storage Object User (roles/storage.objectUser) on the bucket will do:
+// The role Storage Object User on the bucket will do:
 //
 //	gcloud storage buckets add-iam-policy-binding gs://my-leases --member=serviceAccount:... --role=roles/storage.objectUser
 //
-// What is used of it: storage.objects.get, create, delete, without which nothing can be overwritten, though this package
-// never deletes (https://cloud.google.com/storage/docs/access-control/iam-json), and list, for lease.List and because a
-// record that does not exist answers 403 to whoever may not list
-// (https://cloud.google.com/storage/docs/troubleshooting).
+// What is used of it: storage.objects.get; create; delete, without which nothing can be overwritten, though the package
+// never deletes (https://cloud.google.com/storage/docs/access-control/iam-json); and list, for lease.List, and because
+// whoever may not list is told 403 of a record that does not exist.
 //
 // # What it costs
 //
-// In a single region and class Standard, 10,000 writes or lists are $0.05 and 10,000 reads $0.004
-// (https://cloud.google.com/storage/pricing, as of 2025). At the default intervals, a renewal and a poll every five
-// seconds, a lease that is held all month is 518,400 writes, $2.59, and each standby is as many reads, $0.21. Dual-regions
-// and multi-regions bill twice as much for a write.
+// In a single region and class Standard, 10,000 writes are $0.05 and 10,000 reads $0.004
+// (https://cloud.google.com/storage/pricing-examples, in 2025); other locations and classes are dearer. At the default
+// intervals, a renewal and a poll every five seconds, a lease that is held for 30 days is 518,400 writes, $2.59, and each
+// standby is as many reads, $0.21. To list costs as much as to write, per thousand leases, and a read for each.
 //
-// One object may be written once a second (https://cloud.google.com/storage/quotas#objects), which is
-// lease.Limits.WriteEvery; beyond, the service answers 429, which is a failure like any that passes.
+// An object may be written once a second (https://cloud.google.com/storage/quotas#objects); that is
+// lease.Limits.WriteEvery. Beyond, the service answers 429, which is a failure like any that passes.
 //
 // # Takeover
 //
-// A process that has just started takes over a lease that ran out before, without watching it first, if the client tells
-// the service's time: one that [NewClient] made, or lease.Open, does; one of storage.NewClient hides the Date of an answer,
-// and then the process watches for the length of the lease. A job that is triggered in a fresh process each time needs a
-// client that tells it.
+// A process that has just started takes over a lease that ran out before, without watching it first, if its client tells
+// the service's time. One that [NewClient] or lease.Open made does. One of storage.NewClient hides the Date of an answer,
+// so the process watches for the length of the lease; a job that is triggered in a fresh process each time would never
+// live to see its end.
 //
 // # Requests
 //
-// Each call of Load and Swap is one request, and nothing is sent after it has returned. The storage client's own retries
-// are off, whatever the client says: it would retry until the context ends, and whoever holds a lease knows better when
-// the next attempt is due. The client has to speak HTTP: of a gRPC client's errors, the package does not know which is a
-// conflict.
+// Load and Swap are one request each, and nothing is sent after they have returned. The storage client's own retries are
+// off, whatever it was told: it would go on until the context ends, and whoever holds a lease knows better when the next
+// attempt is due. The client has to speak HTTP, as storage.NewClient's does: the package cannot tell which of a gRPC
+// client's errors is a conflict.
 //
 // # URL
 //
@@ -76,10 +77,18 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-func init() { lease.Register("gs", open) }
+func init() {
+	lease.Register("gs", func(ctx context.Context, u *url.URL) (lease.Manager, error) {
+		s, err := open(ctx, u)
+		if err != nil {
+			return nil, err
+		}
+		return lease.NewManager(s), nil
+	})
+}
 
-// open makes the manager of a URL, with a client of its own.
-func open(ctx context.Context, u *url.URL) (lease.Manager, error) {
+// open returns the Store of a URL, with a client of its own.
+func open(ctx context.Context, u *url.URL) (*Store, error) {
 	bucket, prefix, err := place(u)
 	if err != nil {
 		return nil, err
@@ -88,7 +97,9 @@ func open(ctx context.Context, u *url.URL) (lease.Manager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store URL %q: %w", u.Redacted(), noClient(ctx, err))
 	}
-	return New(client, bucket, WithPrefix(prefix), func(s *Store) { s.close = client.Close }), nil
+	s := NewStore(client, bucket, WithPrefix(prefix))
+	s.close = client.Close
+	return s, nil
 }
 
 // place returns the bucket and the prefix that a URL names.

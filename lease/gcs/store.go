@@ -22,9 +22,8 @@ const (
 	maxData = 16 << 10 // bytes of a cell
 
 	// chunk is more than a cell has, and the least there is (https://pkg.go.dev/cloud.google.com/go/storage#Writer). So the
-	// client has all of the data before it sends the one request: a context that ends while it is sent never leaves half of
-	// a cell behind, and the checksum is in the request, for the service to refuse what was damaged on its way. Without
-	// chunks, the data would be copied into a request that is being sent already.
+	// client has read all of the data before it sends its one request: their checksum is in it, and the service refuses what
+	// was damaged or cut short on its way. With no chunks at all, a damaged cell would be an error, and stay.
 	chunk = 256 << 10
 )
 

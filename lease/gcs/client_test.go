@@ -1,0 +1,254 @@
+package gcs
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/storage"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/api/option"
+
+	"github.com/cloudlease/leader/internal/emulator"
+	"github.com/cloudlease/leader/internal/wire"
+	"github.com/cloudlease/leader/lease"
+)
+
+// Age at its grain, by canned answers: the emulator's clock cannot be set.
+func TestAgeOfAnAnswer(t *testing.T) {
+	t.Parallel()
+	proxy, client := newCanned(t)
+	written := time.Date(2025, 3, 1, 23, 59, 58, 0, time.UTC)
+	at := func(after time.Duration) []string { return []string{written.Add(after).Format(http.TimeFormat)} }
+	for what, c := range map[string]struct {
+		date, modified []string
+		want           time.Duration
+	}{
+		"at once":            {at(0), at(0), 0},
+		"grain and skew":     {at(3 * time.Second), at(0), 0},
+		"a second more":      {at(4 * time.Second), at(0), time.Second},
+		"long ago":           {at(48 * time.Hour), at(0), 48*time.Hour - 3*time.Second},
+		"from the future":    {at(0), at(time.Hour), 0},
+		"no Last-Modified":   {at(time.Hour), nil, 0},
+		"Date is no date":    {[]string{"soon"}, at(0), 0},
+		"Date is empty":      {[]string{""}, at(0), 0},
+		"Date of RFC 850":    {[]string{"Sunday, 02-Mar-25 00:00:58 GMT"}, at(0), 57 * time.Second},
+		"Date is before all": {[]string{"Thu, 01 Jan 1970 00:00:00 GMT"}, at(0), 0},
+	} {
+		header := http.Header{"Date": c.date, "X-Goog-Generation": {"7"}}
+		if c.modified != nil {
+			header["Last-Modified"] = c.modified
+		}
+		proxy.OnRequest(1, wire.Reply(200, header, "x"))
+		got := load(t, NewStore(client, "b"), "a")
+		assert.Equal(t, c.want, got.Age, what)
+		assert.Equal(t, lease.Version("7"), got.Version)
+	}
+}
+
+// Age on the emulator: it begins anew with each write, is told by its grain, and is never more than the truth.
+func TestAge(t *testing.T) {
+	t.Parallel()
+	bucket := newBucket(t)
+	s := NewStore(connect(t), bucket)
+	plain := NewStore(sdk(t), bucket)
+	var version lease.Version
+	for range 2 {
+		sent := time.Now()
+		version = swap(t, s, "a", version, "x")
+		assert.Zero(t, load(t, s, "a").Age)
+		eventually(t, "Age is told", grain+skew+2*time.Second, func() bool {
+			age := load(t, s, "a").Age
+			assert.LessOrEqual(t, age, time.Since(sent))
+			assert.Zero(t, age%time.Second)
+			return age > 0
+		})
+		assert.GreaterOrEqual(t, time.Since(sent), grain+skew)
+		assert.Zero(t, load(t, plain, "a").Age, "the SDK's own client does not tell")
+	}
+}
+
+// A caller's HTTP client is used, and stays as it is.
+func TestNewClientLeavesTheCallersClientAlone(t *testing.T) {
+	t.Parallel()
+	counter := new(wire.Counter)
+	given := counter.Client()
+	bucket := newBucket(t)
+	s := NewStore(connect(t, option.WithHTTPClient(given)), bucket)
+	load(t, s, "a")
+	assert.Len(t, counter.Requests(), 1)
+	assert.Same(t, counter, given.Transport)
+}
+
+// tokens is a service that gives out access tokens, or refuses to, for an account whose key is in a file.
+type tokens struct {
+	refuses atomic.Bool
+	given   atomic.Int64
+	scope   atomic.Value
+	file    string
+}
+
+func newTokens(t testing.TB) *tokens {
+	s := &tokens{file: filepath.Join(t.TempDir(), "key.json")}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if s.refuses.Load() {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = w.Write([]byte(`{"error":"invalid_grant","error_description":"Token has been expired or revoked."}`))
+			return
+		}
+		s.given.Add(1)
+		_, _ = w.Write([]byte(`{"access_token":"secret","token_type":"Bearer","expires_in":3600}`))
+	}))
+	t.Cleanup(server.Close)
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	account, err := json.Marshal(map[string]string{
+		"type": "service_account", "client_email": "leader@test.iam.gserviceaccount.com", "private_key_id": "1", "project_id": "test",
+		"private_key": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})), "token_uri": server.URL,
+	})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(s.file, account, 0o600))
+	return s
+}
+
+// Without an emulator, the client has what application default credentials give it, whether they are good or not. The
+// service's answers are canned: the emulator takes everybody's word.
+func TestCredentials(t *testing.T) {
+	t.Setenv("STORAGE_EMULATOR_HOST", "")
+	for name, connect := range map[string]func(context.Context, ...option.ClientOption) (*storage.Client, error){
+		"NewClient": NewClient, "storage.NewClient": storage.NewClient,
+	} {
+		t.Run(name, func(t *testing.T) {
+			account := newTokens(t)
+			t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", account.file)
+			var sent atomic.Value
+			service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				sent.Store(r.Header.Get("Authorization"))
+				w.Header().Set("X-Goog-Generation", "7")
+			}))
+			t.Cleanup(service.Close)
+			ctx, cancel := context.WithCancel(t.Context())
+			client, err := connect(ctx, option.WithEndpoint(service.URL+"/storage/v1/"))
+			require.NoError(t, err)
+			cancel() // it is for making the client, not for what the client does
+			s := NewStore(client, "b")
+			load(t, s, "a")
+			assert.Equal(t, "Bearer secret", sent.Load())
+			assert.EqualValues(t, 1, account.given.Load())
+			require.NoError(t, client.Close())
+
+			account.refuses.Store(true)
+			client, err = connect(t.Context(), option.WithEndpoint(service.URL+"/storage/v1/"))
+			require.NoError(t, err)
+			wantMisconfigured(t, NewStore(client, "b"), "invalid_grant", "gcloud auth application-default login")
+			require.NoError(t, client.Close())
+		})
+	}
+}
+
+func TestOpenWithoutCredentials(t *testing.T) {
+	t.Setenv("STORAGE_EMULATOR_HOST", "")
+	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", filepath.Join(t.TempDir(), "none.json"))
+	_, err := lease.Open(t.Context(), "gs://b")
+	require.ErrorIs(t, err, lease.ErrMisconfigured)
+	assert.ErrorContains(t, err, `"gs://b"`)
+	assert.ErrorContains(t, err, "gcloud auth application-default login")
+}
+
+func TestOpen(t *testing.T) {
+	t.Parallel()
+	bucket := newBucket(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	m, err := lease.Open(ctx, "gs://"+bucket+"/team%20a/leases/")
+	cancel()
+	require.NoError(t, err)
+	_, err = m.Acquire(t.Context(), lease.Request{Name: "orders", Holder: "me", Length: time.Minute})
+	require.NoError(t, err)
+	assert.Equal(t, time.Second, lease.LimitsOf(m).WriteEvery)
+	data, _ := get(t, sdk(t).Bucket(bucket).Object("team a/leases/orders"))
+	assert.Contains(t, data, `"holder":"me"`)
+	assert.Equal(t, "gs://"+bucket+"/team a/leases", m.(interface{ String() string }).String())
+	require.NoError(t, lease.Close(m))
+}
+
+// closer notes that it was asked to close its connections, as the client's Close does.
+type closer struct {
+	wire.Counter
+	closed bool
+}
+
+func (c *closer) CloseIdleConnections() { c.closed = true }
+
+// A client that was passed in is left alone; that of Open is closed. (What that does cannot be seen from outside: the
+// SDK's own transports do not pass on to the connections that they are to be closed.)
+func TestClose(t *testing.T) {
+	t.Parallel()
+	emulator.Need(t, emulator.GCS)
+	transport := new(closer)
+	client, err := NewClient(t.Context(), option.WithHTTPClient(&http.Client{Transport: transport}))
+	require.NoError(t, err)
+	require.NoError(t, lease.Close(New(client, "b")))
+	assert.False(t, transport.closed)
+	require.NoError(t, client.Close())
+	assert.True(t, transport.closed)
+
+	s, err := open(t.Context(), &url.URL{Scheme: "gs", Host: "b"})
+	require.NoError(t, err)
+	closed, closeClient := false, s.close
+	s.close = func() error {
+		closed = true
+		return closeClient()
+	}
+	require.NoError(t, lease.Close(lease.NewManager(s)))
+	assert.True(t, closed)
+}
+
+func TestURLs(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string][2]string{
+		"gs://b":              {"b", ""},
+		"gs://b/":             {"b", ""},
+		"gs://b.example.com":  {"b.example.com", ""},
+		"gs://my_b/x":         {"my_b", "x/"},
+		"gs://b/x/":           {"b", "x/"},
+		"gs://b/x/y%20z":      {"b", "x/y z/"},
+		"gs://b/x%23?":        {"b", "x#/"},
+		"gs://b//x//y%2Fz///": {"b", "x//y/z/"},
+	} {
+		u, err := url.Parse(raw)
+		require.NoError(t, err)
+		bucket, prefix, err := place(u)
+		require.NoError(t, err)
+		assert.Equal(t, want, [2]string{bucket, prefix}, raw)
+	}
+	for raw, says := range map[string]string{
+		"gs:":                 "no bucket",
+		"gs:b":                "no bucket",
+		"gs:///x":             "no bucket",
+		"gs://b:80/x":         "no port",
+		"gs://me:secret@b":    "no user",
+		"gs://b/x#y":          "%23",
+		"gs://b?region=x":     `"region"`,
+		"gs://b/x?prefix=x/y": `"prefix"`,
+	} {
+		_, err := lease.Open(t.Context(), raw)
+		require.ErrorIs(t, err, lease.ErrMisconfigured, raw)
+		assert.ErrorContains(t, err, says)
+		assert.NotContains(t, err.Error(), "secret")
+	}
+}
