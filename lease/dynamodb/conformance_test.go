@@ -3,12 +3,14 @@ package dynamodb
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/internal/scenario"
 	"github.com/cloudlease/leader/lease"
 	"github.com/cloudlease/leader/lease/leasetest"
 )
@@ -90,4 +92,25 @@ func TestListOfAShare(t *testing.T) {
 		after, _ := counter.Counts()
 		assert.GreaterOrEqual(t, after-before, 2, "pages")
 	}
+}
+
+// TestScenario cuts a leader off by having its connections refused, and those that it has closed.
+func TestScenario(t *testing.T) {
+	t.Parallel()
+	client, _ := newClient(t)
+	table := newTable(t, client)
+	scenario.Run(t, scenario.Place{
+		Connect: func(t testing.TB) (lease.Manager, func()) {
+			p, through := proxied(t, client)
+			own, _ := newClient(t, through)
+			return New(own, table), p.Refuse
+		},
+		Token: func(t testing.TB, name string) uint64 {
+			data, _ := textOf(getItem(t, client, table, name)[dataAttribute])
+			var record struct{ Token uint64 }
+			require.NoError(t, json.Unmarshal([]byte(data), &record))
+			return record.Token
+		},
+		Age: true,
+	})
 }
