@@ -121,7 +121,7 @@ func dispatch(args []string) (status int, err error) {
 
 func runCommand(st emulators.Starter, args []string) (int, error) {
 	if len(args) == 0 {
-		return 2, errors.New("run takes a command: run -- go test ./...")
+		return 2, errors.New("run takes a command to run: run -- go test ./... for example")
 	}
 	return st.Run(context.Background(), args)
 }

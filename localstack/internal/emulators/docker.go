@@ -2,8 +2,8 @@ package emulators
 
 import (
 	"context"
+	"crypto/sha256"
 	_ "embed"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -37,11 +37,10 @@ func compose(set string, p Ports, args ...string) (command, error) {
 	if err := os.WriteFile(file, composeFile, 0o600); err != nil {
 		return command{}, err
 	}
-	project := "leader-" + strings.ToLower(filepath.Base(set))
+	project := fmt.Sprintf("leader-%x", sha256.Sum256([]byte(set)))[:20] // other users' may be on the same engine
 	c := command{args: append([]string{"docker", "compose", "-p", project, "-f", file}, args...)}
 	for _, s := range services {
-		name := strings.ToUpper(strings.ReplaceAll(s.name, "-", "_"))
-		c.env = append(c.env, fmt.Sprintf("%s_PORT=%d", name, *s.port(&p)))
+		c.env = append(c.env, fmt.Sprintf("%s=%d", portVariable(s), *s.port(&p)))
 	}
 	for _, variable := range os.Environ() {
 		if strings.HasPrefix(variable, "DOCKER_") || strings.HasPrefix(variable, "XDG_") { // which engine, and how
@@ -49,6 +48,11 @@ func compose(set string, p Ports, args ...string) (command, error) {
 		}
 	}
 	return c, nil
+}
+
+// portVariable is what compose.yaml calls the port of a service.
+func portVariable(s service) string {
+	return strings.ToUpper(strings.ReplaceAll(s.name, "-", "_")) + "_PORT"
 }
 
 // removeContainers ends all containers of the set.
@@ -60,7 +64,7 @@ func removeContainers(set string, p Ports) error {
 	cmd := exec.Command(c.args[0], c.args[1:]...)
 	cmd.Env = append(os.Environ(), c.env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return errors.Join(fmt.Errorf("docker compose down: %w: %s", err, out))
+		return fmt.Errorf("docker compose down: %w: %s", err, out)
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ package emulators
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -62,9 +63,25 @@ func (p Ports) Environ() []string {
 	}
 }
 
-// Exports returns what Environ does as commands for a shell: eval "$(...)".
+// foreign are variables that would lead the AWS SDK past the emulators: to another endpoint, or to a profile that has one.
+// https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
+var foreign = []string{
+	"AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_PROFILE", "AWS_SESSION_TOKEN",
+}
+
+// Within returns the environment with what Environ returns set, and without what would lead past the emulators.
+func (p Ports) Within(environ []string) []string {
+	kept := slices.DeleteFunc(slices.Clone(environ), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return slices.Contains(foreign, name)
+	})
+	return append(kept, p.Environ()...)
+}
+
+// Exports returns what Within does as commands for a shell: eval "$(...)".
 func (p Ports) Exports() string {
 	var b strings.Builder
+	fmt.Fprintln(&b, "unset", strings.Join(foreign, " "))
 	for _, variable := range p.Environ() {
 		name, value, _ := strings.Cut(variable, "=")
 		fmt.Fprintf(&b, "export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))

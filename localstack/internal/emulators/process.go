@@ -55,10 +55,12 @@ func (p *process) died() error {
 	return fmt.Errorf("%s ended by itself: %s%s", p.name, how, install.Tail(p.log))
 }
 
+// grace is how long emulators have to end when they are asked to.
+const grace = 10 * time.Second
+
 // stopAll ends the processes, and all that they and those before them started. They are asked first: LocalStack then
 // takes its Java process along, which has a session of its own.
-func stopAll(processes []*process, set string) error {
-	const grace = 10 * time.Second
+func stopAll(processes []*process, set string, grace time.Duration) error {
 	for _, p := range processes {
 		_ = p.cmd.Process.Signal(terminate) // it may have ended
 	}

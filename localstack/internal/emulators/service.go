@@ -117,6 +117,16 @@ func choosePorts(p *Ports) error {
 	return nil
 }
 
+// agree is an error if the emulators that run have other ports than are named here.
+func (p Ports) agree(running Ports) error {
+	for _, s := range services {
+		if want, has := *s.port(&p), *s.port(&running); want != 0 && want != has {
+			return fmt.Errorf("%s runs already, on port %d, not %d: stop the emulators first", s.name, has, want)
+		}
+	}
+	return nil
+}
+
 // ask probes the service once, with all that it has.
 func (s service) ask(ctx context.Context, p Ports) error {
 	for _, probe := range s.probes(p) {

@@ -32,7 +32,6 @@ func setsIn(root string) string           { return filepath.Join(root, "sets") }
 func sharedSet(root string) set           { return set(filepath.Join(setsIn(root), shared)) }
 func (s set) path(file string) string     { return filepath.Join(string(s), file) }
 func (s set) lockFile() *flock.Flock      { return flock.New(s.path("lock")) }
-func setsLock(root string) *flock.Flock   { return flock.New(filepath.Join(setsIn(root), "lock")) }
 func sharedLock(root string) *flock.Flock { return flock.New(filepath.Join(root, "up.lock")) }
 
 // alive tells whether the set's supervisor runs: it has the lock. Readers share it, so that none takes another for one.
@@ -80,15 +79,12 @@ func (s set) write(state State) error {
 // create makes a set's directory, of the name given or of a new one, and takes its lock. Meanwhile no other set is made or
 // cleared away: one that has no lock yet would look dead.
 func create(root, name string) (s set, lock *flock.Flock, err error) {
-	if err := os.MkdirAll(setsIn(root), 0o700); err != nil {
+	unlock, err := lockSets(root)
+	if err != nil {
 		return "", nil, err
 	}
-	guard := setsLock(root)
-	if err := guard.Lock(); err != nil {
-		return "", nil, err
-	}
-	defer guard.Close()
-	if err := clearDead(root); err != nil {
+	defer unlock()
+	if err := clearLocked(root); err != nil {
 		return "", nil, err
 	}
 	dir := filepath.Join(setsIn(root), name)
@@ -108,8 +104,28 @@ func create(root, name string) (s set, lock *flock.Flock, err error) {
 	return s, lock, nil
 }
 
-// clearDead ends what sets left behind whose supervisor was killed, and removes them. The caller has setsLock.
-func clearDead(root string) error {
+// clear ends what sets left behind whose supervisor was killed, and removes them.
+func clear(root string) error {
+	unlock, err := lockSets(root)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return clearLocked(root)
+}
+
+func lockSets(root string) (unlock func(), err error) {
+	if err := os.MkdirAll(setsIn(root), 0o700); err != nil {
+		return nil, err
+	}
+	l := flock.New(filepath.Join(setsIn(root), "lock"))
+	if err := l.Lock(); err != nil {
+		return nil, fmt.Errorf("lock %s: %w", l.Path(), err)
+	}
+	return func() { _ = l.Close() }, nil
+}
+
+func clearLocked(root string) error {
 	found, err := os.ReadDir(setsIn(root))
 	if err != nil {
 		return err

@@ -19,7 +19,7 @@ import (
 type Starter struct {
 	Root   string       // where everything is: install.Root
 	Config Config       // of sets to be started
-	Tell   func(string) // is told what happens, line by line
+	Tell   func(string) // is told what happens, line by line, from several goroutines at once
 }
 
 // Up starts the shared set, unless it runs, and returns it; started is whether it did. Of two at once, one starts it.
@@ -34,7 +34,7 @@ func (st Starter) Up(ctx context.Context) (state State, started bool, err error)
 	case err != nil:
 		return State{}, false, err
 	case running && state.Ready:
-		return state, false, state.Ports.Check(ctx)
+		return state, false, errors.Join(st.Config.Ports.agree(state.Ports), state.Ports.Check(ctx))
 	case running: // whoever began to start it was interrupted
 		if err := sharedSet(st.Root).gone(ctx); err != nil {
 			return State{}, false, err
@@ -69,15 +69,7 @@ func (st Starter) Down(ctx context.Context) (stopped bool, err error) {
 			return false, err
 		}
 	}
-	guard := setsLock(st.Root)
-	if err := os.MkdirAll(setsIn(st.Root), 0o700); err != nil {
-		return running, err
-	}
-	if err := guard.Lock(); err != nil {
-		return running, err
-	}
-	defer guard.Close()
-	return running, clearDead(st.Root)
+	return running, clear(st.Root)
 }
 
 // stop asks the set's supervisor to stop everything, and waits until it has ended.
@@ -127,11 +119,13 @@ func (st Starter) Run(ctx context.Context, args []string) (status int, err error
 	if err != nil {
 		return 0, err
 	}
-	go v.follow(st.Tell)
-	defer func() { err = errors.Join(err, v.stop()) }()
+	defer func() {
+		v.stop()
+		err = errors.Join(err, clear(st.Root)) // if the supervisor was killed
+	}()
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), v.state.Ports.Environ()...)
+	cmd.Env = v.state.Ports.Within(os.Environ())
 	cmd.SysProcAttr = withStarter()
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, forwarded...)
@@ -164,7 +158,8 @@ type supervisor struct {
 	cmd      *exec.Cmd
 	requests io.WriteCloser
 	reports  *json.Decoder
-	state    State
+	state    State         // once it is ready
+	read     chan struct{} // closed when all reports were read
 }
 
 // start starts a set and returns when it is ready, or has failed and is gone.
@@ -177,7 +172,7 @@ func (st Starter) start(ctx context.Context, name string) (*supervisor, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &supervisor{cmd: exec.Command(self, "supervise")}
+	v := &supervisor{cmd: exec.Command(self, "supervise"), read: make(chan struct{})}
 	v.cmd.SysProcAttr = outliving()
 	v.cmd.Dir = st.Root
 	if v.requests, err = v.cmd.StdinPipe(); err != nil {
@@ -199,8 +194,10 @@ func (st Starter) start(ctx context.Context, name string) (*supervisor, error) {
 	if !interrupted() {
 		err = context.Cause(ctx)
 	}
+	go v.follow(st.Tell)
 	if err != nil {
-		return nil, errors.Join(err, v.stop())
+		v.stop()
+		return nil, err
 	}
 	return v, nil
 }
@@ -241,25 +238,28 @@ func (v *supervisor) await(tell func(string)) error {
 	}
 }
 
-// follow tells of emulators that end while they are in use.
+// follow tells of what happens while the set is in use, and when it is stopped.
 func (v *supervisor) follow(tell func(string)) {
+	defer close(v.read)
 	for {
 		var r report
 		if v.reports.Decode(&r) != nil {
 			return
 		}
-		tell(r.Progress + r.Error)
+		if line := r.Progress + r.Error; line != "" { // or it became ready after all
+			tell(line)
+		}
 	}
 }
 
 // keep lets the set outlive this process.
 func (v *supervisor) keep() error {
-	return errors.Join(json.NewEncoder(v.requests).Encode(request{Keep: true}), v.requests.Close(), v.cmd.Process.Release())
+	return errors.Join(json.NewEncoder(v.requests).Encode(request{Keep: true}), v.requests.Close())
 }
 
 // stop has the supervisor stop everything, and waits until it has.
-func (v *supervisor) stop() error {
+func (v *supervisor) stop() {
 	_ = v.requests.Close() // it may be closed already
-	_ = v.cmd.Wait()       // what went wrong was reported
-	return nil
+	<-v.read
+	_ = v.cmd.Wait() // with which status does not matter: it reported what went wrong
 }

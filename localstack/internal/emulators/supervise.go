@@ -78,7 +78,7 @@ func supervise(ctx context.Context, r request, tell func(report)) (err error) {
 	processes, err := startAll(s, r.Installation, state.Ports)
 	defer func() {
 		state.Ready = false
-		err = errors.Join(err, s.write(state), stopAll(processes, string(s)), s.remove())
+		err = errors.Join(err, s.write(state), stopAll(processes, string(s), grace), s.remove())
 	}()
 	if err != nil {
 		return err

@@ -145,7 +145,7 @@ func (in installer) perform(ctx context.Context, s step, dir string) error {
 		return fmt.Errorf("install %s: %w%s", s.name, err, Tail(log))
 	}
 	in.tell(fmt.Sprintf("  %-28s %5.1f s", s.name, time.Since(began).Seconds()))
-	return nil
+	return os.Remove(log)
 }
 
 // Tail returns the last lines of a log, and where it is, for the end of an error's text; nothing if the log is empty.

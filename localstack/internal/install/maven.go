@@ -93,15 +93,13 @@ func installDynamoDB(ctx context.Context, dir string, out io.Writer) error {
 func fetchJars(ctx context.Context, list []jar, repository string, out io.Writer) error {
 	_, err := exec.LookPath("mvn")
 	if base := os.Getenv(mavenVariable); base != "" || err != nil {
-		base = strings.TrimSuffix(cmp.Or(base, mavenCentral), "/")
-		return inParallel(list, func(j jar) error {
-			err := downloadJar(ctx, base+"/"+j.path, filepath.Join(repository, filepath.FromSlash(j.path)), j.sum)
-			if err != nil {
-				return fmt.Errorf("%w: if it cannot be reached, tell this program your proxy (HTTPS_PROXY) or the URL of a "+
-					"mirror (%s), or install mvn", err, mavenVariable)
-			}
-			return nil
-		})
+		from := download{base: strings.TrimSuffix(cmp.Or(base, mavenCentral), "/"), pause: 2 * time.Second}
+		err := inParallel(list, func(j jar) error { return from.fetch(ctx, j, repository) })
+		if err != nil {
+			err = fmt.Errorf("%w: if it cannot be reached, tell this program your proxy (HTTPS_PROXY) or the URL of a "+
+				"mirror (%s), or install mvn", err, mavenVariable)
+		}
+		return err
 	}
 	pom := filepath.Join(filepath.Dir(repository), "pom.xml")
 	if err := os.WriteFile(pom, pin("pom.xml"), 0o600); err != nil {
@@ -118,7 +116,10 @@ func fetchJars(ctx context.Context, list []jar, repository string, out io.Writer
 	}
 	return inParallel(list, func(j jar) error {
 		content, err := os.ReadFile(filepath.Join(repository, filepath.FromSlash(j.path)))
-		return cmp.Or(err, verify(content, j.sum, "what mvn brought as "+j.path))
+		if err != nil {
+			return err
+		}
+		return verify(content, j.sum, "what mvn brought as "+j.path)
 	})
 }
 
@@ -164,31 +165,32 @@ func inParallel(list []jar, f func(jar) error) error {
 	}
 }
 
-// downloadJar gets a file; a failure that may pass is tried again.
-func downloadJar(ctx context.Context, url, to, sum string) error {
-	var err error
-	for attempt := range 3 {
-		if attempt > 0 {
-			select {
-			case <-time.After(time.Second << attempt):
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
-		}
-		var content []byte
-		var passes bool
-		if content, passes, err = get(ctx, url); err == nil {
-			err = verify(content, sum, url) // a transfer that was cut and not noticed would pass, too
-			passes = true
+// download is from a repository on the web.
+type download struct {
+	base  string        // its URL
+	pause time.Duration // before a failure that may pass is tried again
+}
+
+func (d download) fetch(ctx context.Context, j jar, repository string) error {
+	const tries = 3
+	url, to := d.base+"/"+j.path, filepath.Join(repository, filepath.FromSlash(j.path))
+	for try := 1; ; try++ {
+		content, passes, err := get(ctx, url)
+		if err == nil {
+			err, passes = verify(content, j.sum, url), true // a proxy's page, say, or half of the file
 		}
 		if err == nil {
 			return cmp.Or(os.MkdirAll(filepath.Dir(to), 0o700), os.WriteFile(to, content, 0o600))
 		}
-		if !passes || ctx.Err() != nil {
+		if !passes || try == tries {
 			return err
 		}
+		select {
+		case <-time.After(d.pause):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
-	return err
 }
 
 // get reads what is behind a URL; passes is whether the error may pass.

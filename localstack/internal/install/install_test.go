@@ -1,0 +1,186 @@
+package install
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// These tests install a few small files, with the real directories, locks and renames. The real steps need the
+// registries and a minute or two; whoever runs the emulators has run them.
+
+// small is an installer of two files, one a step; before is called before each.
+func small(t *testing.T, root string, before func(step string) error) installer {
+	write := func(name string) step {
+		return step{name, func(ctx context.Context, dir string, out io.Writer) error {
+			if err := before(name); err != nil {
+				return err
+			}
+			if ctx.Err() != nil {
+				return errors.New("signal: killed") // as a program says
+			}
+			fmt.Fprintln(out, name, "is written")
+			return os.WriteFile(filepath.Join(dir, name), nil, 0o600)
+		}}
+	}
+	return installer{
+		root: root, key: "key", steps: []step{write("one"), write("two")}, tell: func(line string) { t.Log(line) },
+		usable: func(dir string) bool { _, err := os.Stat(filepath.Join(dir, "two")); return err == nil },
+	}
+}
+
+func names(t *testing.T, dir string) (names []string) {
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+func TestInstallsOnce(t *testing.T) {
+	t.Parallel()
+	root, steps := filepath.Join(t.TempDir(), "new"), 0
+	in := small(t, root, func(string) error { steps++; return nil })
+	for range 2 {
+		i, err := in.ensure(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, Installation(filepath.Join(root, "key")), i)
+		assert.Equal(t, []string{"one", "two"}, names(t, string(i)))
+	}
+	assert.Equal(t, 2, steps)
+	assert.Equal(t, []string{"key", "key.lock"}, names(t, root), "nothing else is left")
+}
+
+func TestAnInterruptedInstallationIsRepeated(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	ctx, interrupt := context.WithCancel(t.Context())
+	_, err := small(t, root, func(step string) error {
+		if step == "two" {
+			interrupt()
+		}
+		return nil
+	}).ensure(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorContains(t, err, "install two: ")
+	assert.NotContains(t, names(t, root), "key")
+
+	i, err := small(t, root, func(string) error { return nil }).ensure(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"one", "two"}, names(t, string(i)))
+}
+
+// What a killed installer leaves has no lock on it, and a program of its own may still write to it.
+func TestLeftoversOfAKilledInstallerAreRemoved(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	old := filepath.Join(root, "key.partial-1")
+	require.NoError(t, os.Mkdir(old, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(old, "two"), []byte("half"), 0o600))
+	i, err := small(t, root, func(step string) error {
+		require.NoError(t, os.MkdirAll(old, 0o700)) // the program that still writes
+		return os.WriteFile(filepath.Join(old, "late"), nil, 0o600)
+	}).ensure(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"one", "two"}, names(t, string(i)))
+	content, err := os.ReadFile(filepath.Join(string(i), "two"))
+	require.NoError(t, err)
+	assert.Empty(t, content)
+}
+
+func TestAnUnusableInstallationIsReplaced(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(root, "key"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(root, "key", "old"), nil, 0o600))
+	i, err := small(t, root, func(string) error { return nil }).ensure(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"one", "two"}, names(t, string(i)))
+}
+
+// A lock on a file belongs to whoever opened it, so two goroutines are to one another as two processes.
+func TestTwoInstallersAtOnce(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	waiting := make(chan struct{})
+	var mu sync.Mutex
+	var steps []string
+	before := func(step string) error {
+		mu.Lock()
+		steps = append(steps, step)
+		mu.Unlock()
+		<-waiting // the one that installs goes on when the other waits for it
+		return nil
+	}
+	var group sync.WaitGroup
+	for range 2 {
+		in := small(t, root, before)
+		in.tell = func(line string) {
+			if strings.Contains(line, "another process is installing") {
+				close(waiting)
+			}
+		}
+		group.Go(func() {
+			_, err := in.ensure(t.Context())
+			assert.NoError(t, err)
+		})
+	}
+	group.Wait()
+	assert.Equal(t, []string{"one", "two"}, steps)
+}
+
+func TestWaitingForAnotherInstallerEndsWithTheContext(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	unlock, err := small(t, root, nil).lock(t.Context())
+	require.NoError(t, err)
+	defer unlock()
+	ctx, interrupt := context.WithCancel(t.Context())
+	in := small(t, root, nil)
+	in.tell = func(string) { interrupt() }
+	_, err = in.ensure(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+func TestAFailedStepShowsItsLog(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	in := small(t, root, func(string) error { return nil })
+	in.steps[1].run = func(_ context.Context, _ string, out io.Writer) error {
+		for n := range 100 {
+			fmt.Fprintln(out, "line", n)
+		}
+		return errors.New("pip: exit status 1: tell pip your proxy")
+	}
+	_, err := in.ensure(t.Context())
+	require.ErrorContains(t, err, "install two: pip: exit status 1: tell pip your proxy\n")
+	require.ErrorContains(t, err, filepath.Join(root, "key.log")+" ends with:\n")
+	require.ErrorContains(t, err, "    line 99")
+	assert.NotContains(t, err.Error(), "line 80\n")
+	assert.Equal(t, []string{"key.lock", "key.log"}, names(t, root))
+}
+
+func TestACancelledStepTakesItsProgramsAlong(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	in, out := io.Pipe()
+	go func() {
+		line := make([]byte, 8)
+		_, _ = in.Read(line) // the inner program runs, and has the pipe that run waits for
+		cancel()
+		_, _ = io.Copy(io.Discard, in)
+	}()
+	// run would wait for the sleep's minute, or say ErrWaitDelay, if only the outer shell were killed
+	err := run(command(ctx, t.TempDir(), out, "sh", "-c", "(echo up; exec sleep 60); true"))
+	require.ErrorContains(t, err, "killed")
+}
