@@ -87,8 +87,6 @@ func adviceUnsent(err error) string {
 	case errors.As(err, &empty), strings.Contains(text, "no EC2 IMDS role found"):
 		// The last place where the SDK looks: there are none in the environment, in files, or of a role.
 		return "give this process credentials: https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html"
-	case strings.Contains(text, "Missing Region"):
-		return region
 	case strings.Contains(text, "endpoint rule error"):
 		return "check the bucket's name, the region and the endpoint"
 	}
