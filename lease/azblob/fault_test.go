@@ -158,6 +158,46 @@ func TestLostWithoutALook(t *testing.T) {
 	require.ErrorContains(t, err, "ServerBusy")
 }
 
+// Whichever request of an acquisition is under way while somebody else's whole term comes and goes: it takes nothing
+// from the tokens (R5). Before Set Blob Metadata it has the lease, so that is broken by hand here; else it would have to
+// run out.
+func TestTermsInBetween(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	sound := New(p.Client)
+	for k, name := range map[int]string{2: "Put Blob", 3: "Acquire Lease", 4: "Set Blob Metadata"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m, proxy := p.proxied(t)
+			land := make(chan struct{})
+			struck := proxy.OnRequest(k, wire.Hold(wire.Before, land))
+			var late lease.Lease
+			failed := make(chan error, 1)
+			go func() {
+				var err error
+				late, err = m.Acquire(t.Context(), request(name, "late"))
+				failed <- err
+			}()
+			<-struck
+			if k == 4 {
+				require.NoError(t, p.breakLease(t.Context(), name))
+			}
+			between := acquire(t, sound, name, "between")
+			require.NoError(t, sound.Release(t.Context(), between))
+			close(land)
+			err := <-failed
+			if k == 4 {
+				require.Error(t, err)
+			} else {
+				require.NoError(t, err)
+				require.Equal(t, between.Token+1, late.Token)
+				require.NoError(t, m.Release(t.Context(), late))
+			}
+			require.Greater(t, acquire(t, sound, name, "next").Token, max(between.Token, late.Token))
+		})
+	}
+}
+
 // An acquisition whose request is still under way when its call gives up never gets the lease, and takes no token from
 // those who come after it (R6).
 func TestAcquisitionsThatLandLate(t *testing.T) {

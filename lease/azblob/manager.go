@@ -189,10 +189,8 @@ func (m *manager) lost(ctx context.Context, held lease.Lease, err error) error {
 	case ours && now.state == lease.Held:
 		lost.Reason = lease.LostTaken // by somebody who has not written their metadata yet, so these are still ours
 		lost.Now.State = now.state
-	case ours && now.state == lease.Expired:
-		lost.Reason, lost.Now = lease.LostExpired, now.info(held.Name) // and the blob was written to since
-	case ours:
-		lost.Reason, lost.Now = lease.LostReleased, now.info(held.Name) // by ourselves, or somebody broke it
+	case ours: // by ourselves; or somebody broke it, or wrote to the blob after it ran out
+		lost.Reason, lost.Now = lease.LostReleased, now.info(held.Name)
 	default:
 		lost.Reason, lost.Now = lease.LostTaken, now.info(held.Name)
 	}
