@@ -43,13 +43,9 @@ type Place struct {
 	Age bool
 }
 
-const (
-	// slack is what requests and scheduling may take beyond what the rules give.
-	slack = 2 * time.Second
-	// grain is how much older than its lease a record may have to be before the store's clock proves that the lease is
-	// over: two seconds of skew, one of grain, and one that was cut off from each of the two times.
-	grain = 5 * time.Second
-)
+// grain is how much older than its lease a record may have to be before the store's clock proves that the lease is over:
+// two seconds of skew, one of grain, and one that was cut off from each of the two times.
+const grain = 5 * time.Second
 
 // length is the lease's, within the manager's limits.
 func (p Place) length(limits lease.Limits) time.Duration {
@@ -60,7 +56,7 @@ func (p Place) length(limits lease.Limits) time.Duration {
 	return length
 }
 
-// Run tells the story, and fails t where it goes wrong. It takes some four lengths of the lease, and a few seconds. All
+// Run tells the story, and fails t where it goes wrong. It takes some five lengths of the lease, and a few seconds. All
 // along, no two terms hold at once (S1), each term's token is greater than that of the one before (S2), and the store
 // has it.
 func Run(t testing.TB, place Place) {
@@ -82,9 +78,10 @@ func Run(t testing.TB, place Place) {
 // loses: the leader's connection is cut. It stops by itself, and a standby takes over in time (L1). The leader is cut off
 // right after a renewal, which is when the others have longest to wait.
 func (s *story) loses(old *reign) *reign {
-	s.cutAfterRenewal(old)
+	s.renews(old)
+	old.node.cut()
 	next := s.next("the leader lost its connection", s.length+s.every)
-	s.eventually("the work of the leader that lost its connection returns", s.every, old.returned)
+	s.eventually("the work of the leader that lost its connection returns", old.returned)
 	if !errors.Is(old.cause(), lease.ErrLost) {
 		s.Errorf("the work of the leader that lost its connection was stopped by %v; want lease.ErrLost", old.cause())
 	}
@@ -92,14 +89,15 @@ func (s *story) loses(old *reign) *reign {
 }
 
 // stops: the leader is stopped, and its work takes its time. The lease is its own until the work has returned (S3), and
-// somebody else's soon after (L1).
+// somebody else's soon after (L1): sooner than a lease that has just been renewed could run out.
 func (s *story) stops(old *reign) *reign {
 	before := s.refusals()
 	old.node.cancel()
 	// One refusal may be the answer to a question from before.
-	s.eventually("a standby asks for the lease while the leader's work comes to its end", 2*s.every, func() bool {
+	s.eventually("a standby asks for the lease while the leader's work comes to its end", func() bool {
 		return s.refusals() >= before+2
 	})
+	s.renews(old)
 	if err := old.term.Check(); err != nil {
 		s.Errorf("S3: the leader was told to stop, its work has not returned, and its term is over: %v", err)
 	}
@@ -117,9 +115,10 @@ func (s *story) stops(old *reign) *reign {
 // freshAtOnce: nobody is left who has watched the lease. Each time, a process starts that asks once, as a serverless one
 // does, and one of them gets it, soon after it is over.
 func (s *story) freshAtOnce(old *reign) {
-	s.cutAfterRenewal(old)
-	over := time.Now().Add(s.length + grain + slack)
-	for {
+	s.renews(old)
+	old.node.cut()
+	patience := s.length + grain + s.slack
+	for from := time.Now(); ; <-time.After(s.every / 3) {
 		n := s.node("fresh " + rand.Text()[:4])
 		close(n.letGo)
 		err := n.RunOnce(s.Context())
@@ -129,17 +128,17 @@ func (s *story) freshAtOnce(old *reign) {
 		if !errors.Is(err, lease.ErrHeld) {
 			s.Fatalf("RunOnce by a fresh process: %v", err)
 		}
-		if time.Now().After(over) {
-			s.Fatalf("RunOnce by fresh processes: still held, %v after the leader lost its connection: %v", s.length+grain+slack, err)
+		if time.Since(from) > patience {
+			s.Fatalf("RunOnce by fresh processes: still held, %v after the leader lost its connection: %v", patience, err)
 		}
-		<-time.After(s.every / 3)
 	}
 	s.next("a process started that ran once", 0)
 }
 
 // freshWatches: nobody is left who has watched the lease, so the process that starts watches it for its length.
 func (s *story) freshWatches(old *reign) {
-	s.cutAfterRenewal(old)
+	s.renews(old)
+	old.node.cut()
 	n := s.node("fresh")
 	s.start(n)
 	s.next("a process started", s.length+s.every)

@@ -25,6 +25,7 @@ type story struct {
 	name   string        // of the lease
 	length time.Duration // of the lease
 	every  time.Duration // the renew and acquire interval
+	slack  time.Duration // what one request and scheduling may take beyond what the rules give
 	begun  chan *reign
 	ending chan struct{}  // closed when the story is over
 	all    sync.WaitGroup // of what the story started
@@ -91,6 +92,7 @@ func (s *story) node(name string) *node {
 	if s.length == 0 {
 		s.length = s.place.length(lease.LimitsOf(m))
 		s.every = s.length / 3
+		s.slack = s.every // no request is waited for any longer
 	}
 	n := &node{name: name, cut: cut, cancel: func() {}, done: make(chan error, 1), letGo: make(chan struct{})}
 	n.Leader = leader.New(
@@ -207,7 +209,7 @@ func (s *story) wantOneTerm() {
 // token must be what the term has.
 func (s *story) next(after string, within time.Duration) *reign {
 	s.Helper()
-	patience := time.NewTimer(within + slack)
+	patience := time.NewTimer(within + s.slack)
 	defer patience.Stop()
 	select {
 	case r := <-s.begun:
@@ -218,41 +220,41 @@ func (s *story) next(after string, within time.Duration) *reign {
 		}
 		return r
 	case <-patience.C:
-		s.Fatalf("L1: %s, and nobody leads after %v and %v for requests", after, within, slack)
+		s.Fatalf("L1: %s, and nobody leads after %v and %v for requests", after, within, s.slack)
 		return nil
 	}
 }
 
-// cutAfterRenewal cuts the leader's connection when it has just renewed its lease.
-func (s *story) cutAfterRenewal(r *reign) {
+// renews waits until the leader has just renewed its lease.
+func (s *story) renews(r *reign) {
 	s.Helper()
 	before := r.node.renewals.Load()
-	s.eventually("the leader renews its lease", s.every, func() bool { return r.node.renewals.Load() > before })
-	r.node.cut()
+	s.eventually("the leader renews its lease", func() bool { return r.node.renewals.Load() > before })
 }
 
 // ended waits for Run to return, and returns what it did.
-func (s *story) ended(n *node) error {
+func (s *story) ended(n *node) (err error) {
 	s.Helper()
-	patience := time.NewTimer(s.every + slack)
-	defer patience.Stop()
-	select {
-	case err := <-n.done:
-		return err
-	case <-patience.C:
-		s.Fatalf("Run of %s has not returned %v after its context ended", n.name, s.every+slack)
-		return nil
-	}
+	s.eventually("Run returns, as its context has ended", func() bool {
+		select {
+		case err = <-n.done:
+			return true
+		default:
+			return false
+		}
+	})
+	return err
 }
 
-// eventually waits until a condition holds, at most for the given time and the slack.
-func (s *story) eventually(what string, within time.Duration, holds func() bool) {
+// eventually waits for what no rule has a time for.
+func (s *story) eventually(what string, holds func() bool) {
 	s.Helper()
+	patience := 2*s.length + 10*time.Second
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	for from := time.Now(); !holds(); <-ticker.C {
-		if time.Since(from) > within+slack {
-			s.Fatalf("%s: not within %v and %v for requests", what, within, slack)
+		if time.Since(from) > patience {
+			s.Fatalf("%s: not in %v", what, patience)
 		}
 	}
 }

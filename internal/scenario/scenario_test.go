@@ -1,0 +1,250 @@
+package scenario
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/lease"
+	"github.com/cloudlease/leader/lease/memory"
+)
+
+// recorder is a testing.TB that keeps failures to itself, so that a test can see that the scenario fails.
+type recorder struct {
+	testing.TB
+	mu       sync.Mutex
+	failures []string
+}
+
+func (r *recorder) Errorf(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failures = append(r.failures, fmt.Sprintf(format, args...))
+}
+
+func (r *recorder) Fatalf(format string, args ...any) {
+	r.Errorf(format, args...)
+	runtime.Goexit()
+}
+
+func (r *recorder) Helper()             {}
+func (r *recorder) Logf(string, ...any) {}
+
+// record runs the scenario in virtual time, and returns how it failed.
+func record(t *testing.T, place func() Place) string {
+	r := &recorder{}
+	synctest.Test(t, func(t *testing.T) {
+		r.TB = t
+		done := make(chan struct{})
+		go func() { // Fatalf ends the goroutine
+			defer close(done)
+			Run(r, place())
+		}()
+		<-done
+	})
+	return strings.Join(r.failures, "\n")
+}
+
+// aged is a store in memory that tells how old its cells are.
+type aged struct {
+	*memory.Store
+	mu      sync.Mutex
+	written map[string]time.Time
+}
+
+func (a *aged) Load(ctx context.Context, name string) (lease.Snapshot, error) {
+	got, err := a.Store.Load(ctx, name)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if at, ok := a.written[name]; ok {
+		got.Age = time.Since(at)
+	}
+	return got, err
+}
+
+func (a *aged) Swap(ctx context.Context, name string, old lease.Version, data []byte) (lease.Version, error) {
+	version, err := a.Store.Swap(ctx, name, old, data)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err == nil {
+		a.written[name] = time.Now()
+	}
+	return version, err
+}
+
+// placeOn is a place on the store, whose managers a test may spoil.
+func placeOn(store lease.Store, spoil func(lease.Manager) lease.Manager) Place {
+	return Place{
+		Connect: func(testing.TB) (lease.Manager, func()) {
+			m := lease.NewManager(store)
+			if spoil != nil {
+				m = spoil(m)
+			}
+			return Cut(m)
+		},
+		Token: func(t testing.TB, name string) uint64 {
+			got, err := store.Load(t.Context(), name)
+			require.NoError(t, err)
+			return TokenIn(t, got.Data)
+		},
+	}
+}
+
+func newAged() *aged { return &aged{Store: memory.NewStore(), written: map[string]time.Time{}} }
+
+func TestHonestPlaces(t *testing.T) {
+	t.Parallel()
+	assert.Empty(t, record(t, func() Place { return placeOn(memory.NewStore(), nil) }))
+	assert.Empty(t, record(t, func() Place {
+		p := placeOn(newAged(), nil)
+		p.Age = true
+		return p
+	}))
+	assert.Empty(t, record(t, func() Place {
+		p := placeOn(newAged(), nil)
+		p.Age, p.Length = true, 15*time.Second
+		return p
+	}))
+}
+
+// spoiled is a manager with a flaw.
+type spoiled struct {
+	lease.Manager
+	acquire func(ctx context.Context, m lease.Manager, req lease.Request) (lease.Lease, error)
+	release func(ctx context.Context, m lease.Manager, held lease.Lease) error
+}
+
+func (s spoiled) Unwrap() lease.Manager { return s.Manager }
+
+func (s spoiled) Acquire(ctx context.Context, req lease.Request) (lease.Lease, error) {
+	if s.acquire == nil {
+		return s.Manager.Acquire(ctx, req)
+	}
+	return s.acquire(ctx, s.Manager, req)
+}
+
+func (s spoiled) Release(ctx context.Context, held lease.Lease) error {
+	if s.release == nil {
+		return s.Manager.Release(ctx, held)
+	}
+	return s.release(ctx, s.Manager, held)
+}
+
+func acquiring(f func(ctx context.Context, m lease.Manager, req lease.Request) (lease.Lease, error)) func(lease.Manager) lease.Manager {
+	return func(m lease.Manager) lease.Manager { return spoiled{Manager: m, acquire: f} }
+}
+
+// Whatever is wrong with a store or a manager, the scenario says so.
+func TestSpoiledPlaces(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		place func() Place
+		says  string
+	}{
+		{"nobody is kept out", func() Place {
+			return placeOn(memory.NewStore(), acquiring(func(ctx context.Context, m lease.Manager, req lease.Request) (lease.Lease, error) {
+				other := req
+				other.Name += req.Holder
+				held, err := m.Acquire(ctx, other)
+				_, _ = m.Acquire(ctx, req)
+				return held, err
+			}))
+		}, "S1"},
+		{"takes over too early", func() Place {
+			return placeOn(memory.NewStore(), acquiring(func(ctx context.Context, m lease.Manager, req lease.Request) (lease.Lease, error) {
+				length := req.Length
+				req.Length /= 4
+				held, err := m.Acquire(ctx, req)
+				held.Length = length
+				return held, err
+			}))
+		}, "S1"},
+		{"a lease is free while its work goes on", func() Place {
+			return placeOn(memory.NewStore(), acquiring(func(ctx context.Context, m lease.Manager, req lease.Request) (lease.Lease, error) {
+				held, err := m.Acquire(ctx, req)
+				if held.Token == 2 {
+					_ = m.Release(ctx, held)
+				}
+				return held, err
+			}))
+		}, "S1"},
+		{"the token stays", func() Place {
+			return placeOn(memory.NewStore(), acquiring(func(ctx context.Context, m lease.Manager, req lease.Request) (lease.Lease, error) {
+				held, err := m.Acquire(ctx, req)
+				held.Token = 1
+				return held, err
+			}))
+		}, "S2"},
+		{"the store has another token", func() Place {
+			p := placeOn(memory.NewStore(), nil)
+			p.Token = func(testing.TB, string) uint64 { return 1 }
+			return p
+		}, "and the store says 1"},
+		{"nobody takes over", func() Place {
+			return placeOn(memory.NewStore(), acquiring(func(ctx context.Context, m lease.Manager, req lease.Request) (lease.Lease, error) {
+				if info, err := lease.Inspect(ctx, m, req.Name); err != nil || info.Token > 0 {
+					return lease.Lease{}, &lease.HeldError{Info: info}
+				}
+				return m.Acquire(ctx, req)
+			}))
+		}, "L1: the leader lost its connection"},
+		{"a release does not arrive", func() Place {
+			return placeOn(memory.NewStore(), func(m lease.Manager) lease.Manager {
+				return spoiled{Manager: m, release: func(context.Context, lease.Manager, lease.Lease) error { return errors.New("no") }}
+			})
+		}, "L1: the leader was stopped"},
+		{"the age is not known", func() Place {
+			p := placeOn(memory.NewStore(), nil)
+			p.Age = true
+			return p
+		}, "RunOnce by fresh processes: still held"},
+		{"a fresh process never gets it", func() Place {
+			return placeOn(memory.NewStore(), acquiring(func(ctx context.Context, m lease.Manager, req lease.Request) (lease.Lease, error) {
+				if strings.HasPrefix(req.Holder, "fresh") {
+					return lease.Lease{}, &lease.HeldError{}
+				}
+				return m.Acquire(ctx, req)
+			}))
+		}, "L1: a process started"},
+		{"the connection is not cut", func() Place {
+			p := placeOn(memory.NewStore(), nil)
+			connect := p.Connect
+			p.Connect = func(t testing.TB) (lease.Manager, func()) {
+				m, _ := connect(t)
+				return m, func() {}
+			}
+			return p
+		}, "L1: the leader lost its connection"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			assert.Contains(t, record(t, c.place), c.says)
+		})
+	}
+}
+
+func TestLengths(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		given  time.Duration
+		limits lease.Limits
+		want   time.Duration
+	}{
+		{0, lease.Limits{}, 3 * time.Second},
+		{5 * time.Second, lease.Limits{}, 5 * time.Second},
+		{0, lease.Limits{MinLength: 15 * time.Second, LengthStep: time.Second}, 15 * time.Second},
+		{2500 * time.Millisecond, lease.Limits{LengthStep: time.Second}, 3 * time.Second},
+	} {
+		assert.Equal(t, c.want, Place{Length: c.given}.length(c.limits))
+	}
+}
