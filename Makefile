@@ -1,4 +1,4 @@
-# Everything here needs nothing but Go and make.
+# Everything here needs Go and make; test needs Python 3.10 or later as well, for the emulators of the cloud services.
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 MODULE      = github.com/cloudlease/leader
@@ -13,8 +13,8 @@ list  = $(subst $(empty) $(empty),$(comma),$(strip $(1)))
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: ## every test, with the race detector; the coverage of leader and lease (V=1 names each test)
-	go test -race -shuffle=on $(if $(V),-v) -coverpkg=$(call list,$(COVERED)) -coverprofile=$(PROFILE) ./...
+test: ## every test, on emulators of all services, with the race detector; the coverage of leader and lease (V=1 names each test)
+	go run ./localstack run -- go test -race -shuffle=on -timeout 15m $(if $(V),-v) -coverpkg=$(call list,$(COVERED)) -coverprofile=$(PROFILE) ./...
 	@go run ./internal/coverage -min $(MINIMUM) $(PROFILE) $(COVERED)
 
 check: format vet static house modules ## what is not a matter of taste (make -k check: all that is wrong, not the first)

@@ -45,8 +45,11 @@ var rules = []rule{
 	{of: "internal/host", standard: true},
 	{of: "internal/hosttest", may: []string{"internal/host"}, standard: true},
 	{of: "internal/storeurl", may: []string{"lease"}, standard: true},
+	{of: "internal/scenario", may: []string{root, "lease", "internal/wire"}, standard: true},
+	{of: "internal/simulate", may: []string{root, "lease", "internal/host"}, standard: true},
 	{of: "internal/...", may: []string{"lease", "lease/...", "internal/..."}},
-	{of: "localstack/...", may: []string{"lease", "lease/...", "internal/..."}},
+	{of: "localstack", may: []string{"localstack/..."}},
+	{of: "localstack/...", may: []string{"localstack/..."}},
 	{of: "cmd/...", may: []string{root, "lease", "lease/...", "leaderhttp", "leaderotel", "internal/..."}},
 	{of: "examples/...", may: []string{root, "lease", "lease/...", "leaderhttp", "leaderotel", "localstack/..."}},
 }

@@ -1,0 +1,43 @@
+package house
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// sdks are the packages of each cloud's SDK, and which stores may need them.
+var sdks = map[string]string{
+	"lease/dynamodb": "github.com/aws/",
+	"lease/s3":       "github.com/aws/",
+	"lease/gcs":      "cloud.google.com/go/",
+	"lease/azblob":   "github.com/Azure/",
+}
+
+// Whoever uses one cloud's store compiles no other cloud's SDK.
+func TestAStoreBringsItsOwnSDKAlone(t *testing.T) {
+	packages, err := list("linux")
+	require.NoError(t, err)
+	found := 0
+	for _, p := range packages {
+		name, ours := relative(p.ImportPath)
+		own, isStore := sdks[name]
+		if !ours || !isStore {
+			continue
+		}
+		found++
+		brings := false
+		for _, dep := range p.Deps {
+			for _, sdk := range sdks {
+				if strings.HasPrefix(dep, sdk) {
+					brings = brings || sdk == own
+					assert.Equal(t, own, sdk, "%s compiles %s", name, dep)
+				}
+			}
+		}
+		assert.True(t, brings, "%s compiles no package of %s", name, own)
+	}
+	assert.Equal(t, len(sdks), found)
+}
