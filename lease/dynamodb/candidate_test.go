@@ -16,9 +16,17 @@ import (
 )
 
 const (
-	leaseLength = 6 * time.Second
-	renewEvery  = 1500 * time.Millisecond
+	leaseLength = 9 * time.Second
+	renewEvery  = leaseLength / 4
 )
+
+// TestLeaders has the tests that measure real time. They run before those that keep the emulator busy, and their leases
+// are long enough for a slow machine.
+func TestLeaders(t *testing.T) {
+	atOnce(t, map[string]func(*testing.T){
+		"scenario": testScenario, "faults": testLeaderSurvivesFaults, "damage": testDamage,
+	}, func(t *testing.T, test func(*testing.T)) { test(t) })
+}
 
 // A candidate is a leader.Leader that runs.
 type candidate struct {

