@@ -22,7 +22,7 @@ func TestByHand(t *testing.T) {
 	}
 	atOnce(t, cases, func(t *testing.T, meddle func(*testing.T, *node, *storage.ObjectHandle)) {
 		name := strings.TrimPrefix(t.Name(), "TestByHand/")
-		n := newNode(t, New(connect(t), bucket), name, "a")
+		n := newNode(t, New(connect(t), bucket), name, "a", length)
 		meddle(t, n, sdk(t).Bucket(bucket).Object(name))
 	})
 }

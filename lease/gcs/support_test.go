@@ -125,9 +125,9 @@ func put(t testing.TB, o *storage.ObjectHandle, data string) {
 }
 
 const (
-	length = 3 * time.Second // of a lease whose end is waited for
-	every  = length / 3      // a second is the least, since an object may not be written more often
-	slack  = 3 * time.Second // what requests and scheduling may take beyond what the rules give, on a busy machine
+	length = 6 * every       // of a lease: a request that fails leaves time for more, on a machine that is busy with tests
+	every  = time.Second     // the least, since an object may not be written more often
+	slack  = 3 * time.Second // what requests and scheduling may take beyond what the rules give
 )
 
 // A node is a leader whose work leads until it is stopped.
@@ -142,7 +142,7 @@ type node struct {
 }
 
 // newNode starts a node, which is stopped when the test ends.
-func newNode(t testing.TB, m lease.Manager, name, id string) *node {
+func newNode(t testing.TB, m lease.Manager, name, id string, length time.Duration) *node {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	n := &node{t: t, began: make(chan lease.Term, 100), ended: make(chan error, 100), done: make(chan error, 1), cancel: cancel}
 	n.Leader = leader.New(
@@ -181,14 +181,14 @@ func (n *node) leads(within time.Duration) lease.Term {
 func (n *node) stop() {
 	n.t.Helper()
 	n.cancel()
-	require.NoError(n.t, soon(n.t, "Run returns", n.done, length))
+	require.NoError(n.t, soon(n.t, "Run returns", n.done, every))
 }
 
-// renews waits for so many renewals more.
+// renews waits for so many renewals more. A term that is lost has none.
 func (n *node) renews(times int64) {
 	n.t.Helper()
 	from := n.renewed.Load()
-	eventually(n.t, "renewals", time.Duration(times)*every, func() bool { return n.renewed.Load() >= from+times })
+	eventually(n.t, "renewals", time.Duration(times)*every+length, func() bool { return n.renewed.Load() >= from+times })
 }
 
 func soon[T any](t testing.TB, what string, c <-chan T, within time.Duration) T {
@@ -212,8 +212,13 @@ func eventually(t testing.TB, what string, within time.Duration, holds func() bo
 // atOnce runs subtests side by side, however few processors there are: they wait more than they work.
 func atOnce[C any](t *testing.T, cases map[string]C, run func(t *testing.T, c C)) {
 	var all sync.WaitGroup
+	slots := make(chan struct{}, 15)
 	for name, c := range cases {
-		all.Go(func() { t.Run(name, func(t *testing.T) { run(t, c) }) })
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			t.Run(name, func(t *testing.T) { run(t, c) })
+		})
 	}
 	all.Wait()
 }
