@@ -69,10 +69,10 @@ func (c *clock) bound(ctx context.Context) (time.Time, bool) {
 }
 
 // age is how long, at least, before an answer of that date an item was sent whose bound is as written; 0 if that cannot
-// be known.
+// be known: there is no bound, or no date, which is then before any bound.
 func age(date time.Time, written string) time.Duration {
 	bound, err := time.Parse(writtenFormat, written)
-	if err != nil || date.IsZero() {
+	if err != nil {
 		return 0
 	}
 	return max(date.Sub(bound.Add(grain+skew)), 0)

@@ -59,7 +59,7 @@ func (t table) explain(err error) error {
 		return misconfigured("no AWS region is set for table %q: set AWS_REGION, or region in the URL", t.name)
 	}
 	api, _ := errors.AsType[smithy.APIError](err)
-	if api == nil || sourceOf(operation) != nil {
+	if api == nil {
 		return fmt.Errorf("%v: %w", t, err)
 	}
 	switch api.ErrorCode() {
@@ -88,7 +88,7 @@ func noCredentials(operation *smithy.OperationError) bool {
 	if _, ok := errors.AsType[*ssocreds.InvalidTokenError](operation); ok {
 		return true
 	}
-	source := sourceOf(operation)
+	source, _ := errors.AsType[*smithy.OperationError](operation.Err)
 	if source == nil {
 		return false
 	}
@@ -102,10 +102,4 @@ func noCredentials(operation *smithy.OperationError) bool {
 	}
 	_, throttled := retry.DefaultThrottleErrorCodes[api.ErrorCode()]
 	return !throttled
-}
-
-// sourceOf returns what has failed of the service that gives out the credentials, if that is why the operation has.
-func sourceOf(operation *smithy.OperationError) *smithy.OperationError {
-	source, _ := errors.AsType[*smithy.OperationError](operation.Err)
-	return source
 }
