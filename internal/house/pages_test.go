@@ -16,7 +16,10 @@ import (
 var pages = []string{"README.md", "CONTRIBUTING.md"}
 
 // examples are the files that the pages show pieces of.
-var examples = []string{"example_test.go", "leadertest/example_test.go", "lease/file/conformance_test.go"}
+var examples = []string{
+	"example_test.go", "leadertest/example_test.go", "lease/file/conformance_test.go", "lease/dynamodb/example_test.go",
+	"lease/s3/example_test.go", "lease/gcs/example_test.go", "lease/azblob/example_test.go",
+}
 
 var goBlock = regexp.MustCompile("(?ms)^ *```go\n(.*?)^ *```$")
 
