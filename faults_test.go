@@ -213,6 +213,13 @@ func TestFault_Release(t *testing.T) {
 			}
 			q.send()
 		},
+		"hangs": func(n int, q request) {
+			if n == 1 {
+				hang(q)
+				return
+			}
+			q.send()
+		},
 		"fails twice": func(n int, q request) {
 			if n <= 2 {
 				cut(q)

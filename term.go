@@ -287,7 +287,7 @@ func (t *term) release() {
 	until := t.mono() + t.renewEvery
 	for n := 1; ; n++ {
 		left := until - t.mono()
-		q := t.ask(context.WithoutCancel(t.ctx), OpRelease, min(t.timeout(), left), left, func(ctx context.Context) (lease.Lease, error) {
+		q := t.ask(context.WithoutCancel(t.ctx), OpRelease, left/2, left, func(ctx context.Context) (lease.Lease, error) {
 			return lease.Lease{}, t.manager.Release(ctx, t.held)
 		})
 		a := t.await(q)

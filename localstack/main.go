@@ -5,7 +5,7 @@
 //	eval "$(go run ./localstack env)"           # and have this shell's programs use them
 //	go run ./localstack run -- go test ./...    # or some for one command only
 //
-// It needs Go and Python 3.10 or later, with venv; the rest it installs into the user's cache directory (leader-emulators,
+// It needs Go and Python 3.11 or later, with venv; the rest it installs into the user's cache directory (leader-emulators,
 // 1 GB) when it is first called, in a minute or two. Removing that directory, once they are down, uninstalls it all. Where
 // there is no Python, or with -docker, it uses Docker Compose instead. It runs on Linux and macOS; on Windows, use WSL.
 //

@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -28,30 +30,32 @@ const patience = 3 * time.Minute
 // world is a cache directory of the test's own, with the user's installation in it, so that the emulators that the user
 // has up are not touched.
 type world struct {
-	t       testing.TB
-	cache   string
-	program string
+	t     testing.TB
+	cache string
 }
 
-var build = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "leader-localstack-test-") // not a test's own directory: all tests use it
-	if err != nil {
-		return "", err
-	}
-	program := filepath.Join(dir, "localstack")
-	out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("go build: %w: %s", err, out)
-	}
-	return program, nil
-})
+var program string // as go build makes it, for all tests
 
 func TestMain(m *testing.M) {
-	status := m.Run()
-	if program, err := build(); err == nil {
-		_ = os.RemoveAll(filepath.Dir(program))
+	status, err := build(m.Run)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		status = 1
 	}
 	os.Exit(status)
+}
+
+func build(use func() int) (int, error) {
+	dir, err := os.MkdirTemp("", "leader-localstack-test-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	program = filepath.Join(dir, "localstack")
+	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+		return 0, fmt.Errorf("go build: %w: %s", err, out)
+	}
+	return use(), nil
 }
 
 // newWorld installs nothing unless LEADER_EMULATORS is 1: that takes minutes.
@@ -73,9 +77,7 @@ func newWorld(t testing.TB) world {
 }
 
 func emptyWorld(t testing.TB) world {
-	program, err := build()
-	require.NoError(t, err)
-	w := world{t, t.TempDir(), program}
+	w := world{t, t.TempDir()}
 	t.Cleanup(func() {
 		_ = w.command("down").Run()
 		w.requireNothingLeft()
@@ -84,7 +86,7 @@ func emptyWorld(t testing.TB) world {
 }
 
 func (w world) command(args ...string) *exec.Cmd {
-	cmd := exec.Command(w.program, args...)
+	cmd := exec.Command(program, args...)
 	cmd.Dir = w.t.TempDir()
 	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+w.cache, "HOME="+w.cache) // Linux has the first, macOS the second
 	return cmd
@@ -209,7 +211,7 @@ func TestWhatDiesWhileItIsUp(t *testing.T) {
 		assert.Equal(t, 1, status)
 		assert.Contains(t, told, "azurite does not answer as it should: stop the emulators and start them again")
 	}
-	w.kill(w.program + " supervise")
+	w.kill(program + " supervise")
 	require.Eventually(t, func() bool { return len(w.processes()) <= 1 }, patience, 50*time.Millisecond)
 	out, _, status := w.localStack("status")
 	assert.Equal(t, 1, status)

@@ -51,7 +51,9 @@
 //   - An immutability policy or a legal hold refuses new metadata, and a lifecycle rule that moves blobs to the archive
 //     tier does likewise: every acquisition is an [lease.ErrMisconfigured].
 //
-// Whoever deletes a blob, or restores older metadata, makes the tokens begin anew.
+// Whoever deletes a blob, or restores older metadata, makes the tokens begin anew. An account that fails over to its
+// secondary region loses what was not copied there yet, the latest token perhaps
+// (https://learn.microsoft.com/azure/storage/common/storage-disaster-recovery-guidance).
 //
 // # URL
 //

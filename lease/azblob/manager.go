@@ -63,11 +63,12 @@ func (m *manager) acquire(ctx context.Context, req lease.Request) (lease.Lease, 
 // has leased it.
 //
 // The token is greater than all before it (R5). Acquire Lease is granted only if the ETag is the one that was seen, and
-// each Set Blob Metadata changes the ETag, while leasing does not
-// (https://learn.microsoft.com/rest/api/storageservices/specifying-conditional-headers-for-blob-service-operations). So
-// the token that was seen was the latest when the lease began. From then on until it ends, Azure lets nobody write
-// without this lease's ID, and Set Blob Metadata with it is refused unless it still holds, so nobody has written in
-// between, however long that took. An attempt that failed may have written: then its token is skipped.
+// each Set Blob Metadata changes the ETag (https://learn.microsoft.com/azure/storage/blobs/concurrency-manage). So the
+// token that was seen was the latest when the lease began. From then on until it ends, Azure lets nobody write without
+// this lease's ID, and Set Blob Metadata with it is refused unless it still holds
+// (https://learn.microsoft.com/rest/api/storageservices/lease-blob, the table of attempts to use a blob), so nobody has
+// written in between, however long that took. That leasing leaves the ETag alone only spares retries. An attempt that
+// failed may have written: then its token is skipped.
 func (m *manager) take(ctx context.Context, req lease.Request, seen sight) (lease.Lease, error) {
 	b := m.container.NewBlobClient(m.blobName(req.Name))
 	leased, err := bloblease.NewBlobClient(b, nil) // with a random UUID

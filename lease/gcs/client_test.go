@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -110,6 +112,12 @@ func newTokens(t testing.TB) *tokens {
 			return
 		}
 		s.given.Add(1)
+		var claims struct{ Scope string }
+		parts := strings.Split(r.FormValue("assertion"), ".") // https://datatracker.ietf.org/doc/html/rfc7523#section-2.1
+		if payload, err := base64.RawURLEncoding.DecodeString(parts[min(1, len(parts)-1)]); err == nil {
+			_ = json.Unmarshal(payload, &claims)
+		}
+		s.scope.Store(claims.Scope)
 		_, _ = w.Write([]byte(`{"access_token":"secret","token_type":"Bearer","expires_in":3600}`))
 	}))
 	t.Cleanup(server.Close)
@@ -150,6 +158,7 @@ func TestCredentials(t *testing.T) {
 			load(t, s, "a")
 			assert.Equal(t, "Bearer secret", sent.Load())
 			assert.EqualValues(t, 1, account.given.Load())
+			assert.Equal(t, name == "NewClient", account.scope.Load() == storage.ScopeReadWrite, "%q", account.scope.Load())
 			require.NoError(t, client.Close())
 
 			account.refuses.Store(true)

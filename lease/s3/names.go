@@ -1,7 +1,6 @@
 package s3
 
 import (
-	"context"
 	"fmt"
 	"net/url"
 	"path"
@@ -10,31 +9,28 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// maxPrefix leaves room in the 1,024 bytes of a key for a name of 255 bytes, all of them escaped.
-const maxPrefix = 256
-
-// ready says why there is nothing to do.
-func (s *Store) ready(ctx context.Context) error {
+// ready says why nothing can be done here, whatever the name.
+func (s *Store) ready() error {
 	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
 	case s.bucket == "":
 		return fmt.Errorf("%w: no bucket is named: pass one to s3.New, or write it into the URL", lease.ErrMisconfigured)
 	case s.prefix != "" && !isPlain(s.prefix):
-		return fmt.Errorf("%w: the prefix %q is not one that every client leaves as it is: use at most %d bytes of text, "+
-			"without a slash at the beginning, and without empty, . or .. between slashes", lease.ErrMisconfigured, s.prefix, maxPrefix)
+		return fmt.Errorf("%w: the prefix %q is not one that every client leaves as it is: use at most 255 bytes of text, "+
+			"without a slash at the beginning, and without nothing, . or .. between slashes", lease.ErrMisconfigured, s.prefix)
 	}
 	return nil
 }
 
+// isPlain also sees to the length: the prefix, of 255 bytes like a name, and a name all of whose bytes are escaped are
+// less than the 1,024 bytes of a key.
 func isPlain(prefix string) bool {
 	folder := strings.TrimSuffix(prefix, "/")
-	return len(prefix) <= maxPrefix && lease.CheckName(prefix) == nil && path.Join("/", folder) == "/"+folder && folder != ""
+	return lease.CheckName(prefix) == nil && path.Join("/", folder) == "/"+folder && folder != ""
 }
 
 // key begins every call: it says where the cell is, or why there is nothing to do.
-func (s *Store) key(ctx context.Context, name string) (string, error) {
-	if err := s.ready(ctx); err != nil {
+func (s *Store) key(name string) (string, error) {
+	if err := s.ready(); err != nil {
 		return "", err
 	}
 	if err := lease.CheckName(name); err != nil {

@@ -98,7 +98,7 @@ type API interface {
 // An Option changes a Store.
 type Option func(*Store)
 
-// WithPrefix puts all keys behind a prefix, "leases/" say: at most 256 bytes of UTF-8. It is used as it is, so a folder's
+// WithPrefix puts all keys behind a prefix, "leases/" say: at most 255 bytes of UTF-8 without control characters. It is used as it is, so a folder's
 // name ends in a slash. The default is none.
 func WithPrefix(prefix string) Option { return func(s *Store) { s.prefix = prefix } }
 

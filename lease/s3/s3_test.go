@@ -79,7 +79,8 @@ func newAnswers(t testing.TB, answer wire.Fault, opts ...func(*s3.Options)) *s3.
 	proxy.OnEvery(answer)
 	return s3.New(s3.Options{
 		BaseEndpoint: aws.String(proxy.URL()), Region: "eu-west-1", RetryMaxAttempts: 1,
-		Credentials: credentials.NewStaticCredentialsProvider("test", "test", ""),
+		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenSupported, // as config.LoadDefaultConfig has it
+		Credentials:                credentials.NewStaticCredentialsProvider("test", "test", ""),
 	}, opts...)
 }
 

@@ -53,7 +53,7 @@ func plainly(o *s3.Options) {
 // (https://docs.aws.amazon.com/AmazonS3/latest/userguide/Welcome.html#ConsistencyModel). An object that is not a cell is
 // an ErrRecord; what S3 refuses for good is an ErrMisconfigured, a 403 for an object that may only be missing included.
 func (s *Store) Load(ctx context.Context, name string) (lease.Snapshot, error) {
-	key, err := s.key(ctx, name)
+	key, err := s.key(name)
 	if err != nil {
 		return lease.Snapshot{}, err
 	}
@@ -93,7 +93,7 @@ func age(out *s3.GetObjectOutput) time.Duration {
 // answers the others 412 or 409; one that finds nothing to match, 404. A server that passes over the condition takes all
 // of them, and the answer does not show it. Data that is not UTF-8 text of at most 16 KiB is an ErrInvalid.
 func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data []byte) (lease.Version, error) {
-	key, err := s.key(ctx, name)
+	key, err := s.key(name)
 	if err != nil {
 		return "", err
 	}
@@ -134,7 +134,7 @@ func versionOf(etag *string) (lease.Version, error) {
 // Objects that are not this package's are passed over.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, error] {
 	return func(yield func(lease.Cell, error) bool) {
-		if err := s.ready(ctx); err != nil {
+		if err := s.ready(); err != nil {
 			yield(lease.Cell{}, err)
 			return
 		}

@@ -43,7 +43,7 @@ func compose(set string, p Ports, args ...string) (command, error) {
 		c.env = append(c.env, fmt.Sprintf("%s=%d", portVariable(s), *s.port(&p)))
 	}
 	for _, variable := range os.Environ() {
-		if strings.HasPrefix(variable, "DOCKER_") || strings.HasPrefix(variable, "XDG_") { // which engine, and how
+		if strings.HasPrefix(variable, "DOCKER_") || strings.HasPrefix(variable, "HOME=") { // which engine, and how
 			c.env = append(c.env, variable)
 		}
 	}

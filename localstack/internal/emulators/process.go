@@ -3,6 +3,7 @@ package emulators
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,23 +20,28 @@ const setVariable = "LEADER_EMULATOR_SET"
 type process struct {
 	name string
 	cmd  *exec.Cmd
-	log  string
+	log  string        // of what it prints
+	last string        // where the log is moved to when it has failed, and stays when the set is gone
 	done chan struct{} // closed when it has ended; err is set then
 	err  error
 }
 
 // start starts a process with an environment of its own, so that no setting of the user's (AWS_PROFILE, PYTHONPATH, a
-// proxy) reaches it. It is to be called from a thread that lives as long as the processes shall.
+// proxy) reaches it, and with a home of its own, where LocalStack, for one, has a cache. It is to be called from a thread
+// that lives as long as the processes shall.
 func start(name string, c command, set, dir string) (*process, error) {
 	log, err := os.Create(filepath.Join(set, name+".log"))
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close()
-	p := &process{name: name, cmd: exec.Command(c.args[0], c.args[1:]...), log: log.Name(), done: make(chan struct{})}
+	p := &process{
+		name: name, cmd: exec.Command(c.args[0], c.args[1:]...), done: make(chan struct{}),
+		log: log.Name(), last: filepath.Join(filepath.Dir(filepath.Dir(set)), filepath.Base(log.Name())),
+	}
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, log, log
 	p.cmd.SysProcAttr = apart()
-	p.cmd.Env = append(c.env, setVariable+"="+set, "PATH="+os.Getenv("PATH"), "HOME="+os.Getenv("HOME"), "TMPDIR="+dir, "LANG=C.UTF-8")
+	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir, "LANG=C.UTF-8", setVariable + "=" + set}, c.env...)
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
@@ -52,7 +58,15 @@ func (p *process) died() error {
 	if p.err != nil {
 		how = p.err.Error()
 	}
-	return fmt.Errorf("%s ended by itself: %s%s", p.name, how, install.Tail(p.log))
+	return fmt.Errorf("%s ended by itself: %s%s", p.name, how, p.lastWords())
+}
+
+// lastWords is what a process that has failed printed last, for the end of an error's text.
+func (p *process) lastWords() string {
+	if err := os.Rename(p.log, p.last); err != nil && !errors.Is(err, fs.ErrNotExist) { // it was moved already
+		return fmt.Sprintf("; its log cannot be kept: %v", err)
+	}
+	return install.Tail(p.last)
 }
 
 // grace is how long emulators have to end when they are asked to.

@@ -1,7 +1,12 @@
+//go:build unix
+
 package emulators
 
 import (
+	"bufio"
+	"context"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,15 +18,38 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// sleeper is a process that ends by itself after a minute, with variables in its environment.
-func sleeper(t *testing.T, env ...string) (pid int, done <-chan struct{}) {
-	cmd := exec.Command("sleep", "60")
+// A bystander is a process that says back what it is told, with variables in its environment.
+type bystander struct {
+	pid  int
+	done chan struct{}
+	in   io.Writer
+	out  *bufio.Reader
+}
+
+func stand(t *testing.T, env ...string) bystander {
+	cmd := exec.Command("cat")
 	cmd.Env = env
+	in, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
-	ended := make(chan struct{})
-	go func() { defer close(ended); _ = cmd.Wait() }()
-	t.Cleanup(func() { _ = cmd.Process.Kill(); <-ended })
-	return cmd.Process.Pid, ended
+	b := bystander{cmd.Process.Pid, make(chan struct{}), in, bufio.NewReader(out)}
+	go func() {
+		defer close(b.done)
+		_, _ = cmd.Process.Wait() // cmd.Wait would close the pipes
+	}()
+	t.Cleanup(func() { _ = cmd.Process.Kill(); <-b.done; _ = in.Close(); _ = out.Close() })
+	return b
+}
+
+// assertRuns has it answer: a process that was sent a signal gets that first.
+func (b bystander) assertRuns(t *testing.T) {
+	t.Helper()
+	_, _ = io.WriteString(b.in, "there?\n") // if it cannot be told, it does not answer
+	answer, err := b.out.ReadString('\n')
+	assert.NoError(t, err, "the process was ended")
+	assert.Equal(t, "there?\n", answer)
 }
 
 func requireEnds(t *testing.T, done <-chan struct{}) {
@@ -33,33 +61,22 @@ func requireEnds(t *testing.T, done <-chan struct{}) {
 	}
 }
 
-func assertRuns(t *testing.T, done <-chan struct{}) {
-	t.Helper()
-	select {
-	case <-done:
-		assert.Fail(t, "the process was ended")
-	default:
-	}
-}
-
 func TestSweepEndsASetsProcessesAndNoOthers(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("nothing is swept here: the environment of processes is not to be read")
 	}
 	dir := t.TempDir()
-	_, ours := sleeper(t, "A=b", setVariable+"="+dir)
-	_, first := sleeper(t, setVariable+"="+dir, "A=b")
-	var others []<-chan struct{}
+	ours, first := stand(t, "A=b", setVariable+"="+dir), stand(t, setVariable+"="+dir, "A=b")
+	var others []bystander
 	for _, env := range []string{setVariable + "=" + dir + "2", "X" + setVariable + "=" + dir, "OTHER=" + dir} {
-		_, other := sleeper(t, env)
-		others = append(others, other)
+		others = append(others, stand(t, env))
 	}
 	require.NoError(t, sweep(dir))
-	requireEnds(t, ours)
-	requireEnds(t, first)
+	requireEnds(t, ours.done)
+	requireEnds(t, first.done)
 	for _, other := range others {
-		assertRuns(t, other)
+		other.assertRuns(t)
 	}
 }
 
@@ -92,13 +109,20 @@ func TestStopAllAsksFirst(t *testing.T) {
 func TestAnEmulatorThatEndsByItself(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	p, err := start("localstack", command{args: []string{"sh", "-c", "echo starting; echo no java >&2; exit 3"}}, dir, dir)
+	set := filepath.Join(dir, "sets", "run-1")
+	require.NoError(t, os.MkdirAll(set, 0o700))
+	p, err := start("localstack", command{args: []string{"sh", "-c", "echo starting; echo no java >&2; exit 3"}}, set, set)
 	require.NoError(t, err)
 	var ports Ports
 	require.NoError(t, choosePorts(&ports))
-	err = await(t.Context(), services[2], p, ports)
-	require.EqualError(t, err, "localstack ended by itself: exit status 3\n"+filepath.Join(dir, "localstack.log")+
-		" ends with:\n    starting\n    no java")
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	err = await(ctx, services[2], p, ports)
+	want := "localstack ended by itself: exit status 3\n" + filepath.Join(dir, "localstack.log") + " ends with:\n    starting\n    no java"
+	require.EqualError(t, err, want)
+	assert.EqualError(t, p.died(), want, "and again")
+	require.NoError(t, os.RemoveAll(set))
+	assert.FileExists(t, filepath.Join(dir, "localstack.log"), "the log stays when the set is gone")
 }
 
 func TestAnEmulatorThatCannotBeStarted(t *testing.T) {

@@ -1,3 +1,5 @@
+//go:build unix
+
 package emulators
 
 import (
@@ -57,15 +59,15 @@ func TestDownLeavesAProcessAloneThatHasTheSupervisorsNumber(t *testing.T) {
 	root := t.TempDir()
 	s, lock, err := create(root, shared)
 	require.NoError(t, err)
-	pid, other := sleeper(t)
-	require.NoError(t, s.write(State{PID: pid, Ready: true}))
+	other := stand(t)
+	require.NoError(t, s.write(State{PID: other.pid, Ready: true}))
 	require.NoError(t, lock.Close())
 
 	stopped, err := Starter{Root: root}.Down(t.Context())
 	require.NoError(t, err)
 	assert.False(t, stopped)
-	require.NoError(t, s.stop(t.Context(), pid)) // also if it was still alive when the state was read
-	assertRuns(t, other)
+	require.NoError(t, s.stop(t.Context(), other.pid)) // also if it was still alive when the state was read
+	other.assertRuns(t)
 	assert.NoDirExists(t, string(s), "what is left of the set is cleared away")
 }
 
@@ -74,16 +76,16 @@ func TestDownSignalsTheSupervisor(t *testing.T) {
 	root := t.TempDir()
 	s, lock, err := create(root, shared)
 	require.NoError(t, err)
-	pid, supervisor := sleeper(t)
-	require.NoError(t, s.write(State{PID: pid, Ready: true}))
+	supervisor := stand(t)
+	require.NoError(t, s.write(State{PID: supervisor.pid, Ready: true}))
 	go func() {
-		<-supervisor
+		<-supervisor.done
 		_ = lock.Close()
 	}()
 	stopped, err := Starter{Root: root}.Down(t.Context())
 	require.NoError(t, err)
 	assert.True(t, stopped)
-	requireEnds(t, supervisor)
+	requireEnds(t, supervisor.done)
 }
 
 func TestASupervisorThatDoesNotEnd(t *testing.T) {
@@ -91,10 +93,9 @@ func TestASupervisorThatDoesNotEnd(t *testing.T) {
 	s, lock, err := create(t.TempDir(), shared)
 	require.NoError(t, err)
 	defer lock.Close() // not when the process ends
-	pid, _ := sleeper(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	err = s.stop(ctx, pid)
+	err = s.stop(ctx, stand(t).pid)
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.ErrorContains(t, err, "kill it, and call down again")
 }
@@ -107,11 +108,11 @@ func TestClearingTouchesOnlyTheDead(t *testing.T) {
 	defer lock.Close()
 	dead, deadLock, err := create(root, "")
 	require.NoError(t, err)
-	_, left := sleeper(t, setVariable+"="+string(dead)) // as LocalStack's Java process
-	_, used := sleeper(t, setVariable+"="+string(alive))
+	left := stand(t, setVariable+"="+string(dead)) // as LocalStack's Java process
+	used := stand(t, setVariable+"="+string(alive))
 	require.NoError(t, clear(root))
 	assert.DirExists(t, string(dead))
-	assertRuns(t, left)
+	left.assertRuns(t)
 
 	require.NoError(t, deadLock.Close())
 	next, nextLock, err := create(root, shared) // the next one that is made clears them away
@@ -120,9 +121,9 @@ func TestClearingTouchesOnlyTheDead(t *testing.T) {
 	assert.NoDirExists(t, string(dead))
 	assert.DirExists(t, string(alive))
 	assert.DirExists(t, string(next))
-	assertRuns(t, used)
+	used.assertRuns(t)
 	if runtime.GOOS == "linux" {
-		requireEnds(t, left)
+		requireEnds(t, left.done)
 	}
 }
 

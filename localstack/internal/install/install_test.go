@@ -1,3 +1,5 @@
+//go:build unix
+
 package install
 
 import (
@@ -10,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -93,6 +96,7 @@ func TestLeftoversOfAKilledInstallerAreRemoved(t *testing.T) {
 	}).ensure(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, []string{"one", "two"}, names(t, string(i)))
+	assert.NoFileExists(t, filepath.Join(old, "two"))
 	content, err := os.ReadFile(filepath.Join(string(i), "two"))
 	require.NoError(t, err)
 	assert.Empty(t, content)
@@ -173,14 +177,17 @@ func TestAFailedStepShowsItsLog(t *testing.T) {
 func TestACancelledStepTakesItsProgramsAlong(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	in, out := io.Pipe()
+	read, write, err := os.Pipe()
+	require.NoError(t, err)
+	defer read.Close()
+	require.NoError(t, read.SetReadDeadline(time.Now().Add(20*time.Second)))
 	go func() {
-		line := make([]byte, 8)
-		_, _ = in.Read(line) // the inner program runs, and has the pipe that run waits for
+		_, _ = read.Read(make([]byte, 3)) // the inner program runs, and has the pipe open
 		cancel()
-		_, _ = io.Copy(io.Discard, in)
 	}()
-	// run would wait for the sleep's minute, or say ErrWaitDelay, if only the outer shell were killed
-	err := run(command(ctx, t.TempDir(), out, "sh", "-c", "(echo up; exec sleep 60); true"))
+	err = run(command(ctx, t.TempDir(), write, "sh", "-c", "(echo up; exec sleep 60); true"))
 	require.ErrorContains(t, err, "killed")
+	require.NoError(t, write.Close())
+	_, err = read.Read(make([]byte, 3))
+	require.ErrorIs(t, err, io.EOF, "the inner program still runs")
 }

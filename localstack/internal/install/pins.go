@@ -11,7 +11,7 @@ import (
 
 // pins has what is installed, with checksums. To change a version, edit the first file of a line and make the second:
 //
-//	requirements.in    requirements.txt   with Python 3.10: pip-compile --generate-hashes --no-annotate --no-header
+//	requirements.in    requirements.txt   with Python 3.11: pip-compile --generate-hashes --no-annotate --no-header
 //	                                      --strip-extras --allow-unsafe requirements.in, less its --find-links
 //	package.json       package-lock.json  npm install --package-lock-only --omit-lockfile-registry-resolved
 //	pom.xml            jars.sha256        mvn dependency:copy-dependencies -DincludeScope=runtime

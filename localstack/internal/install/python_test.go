@@ -1,3 +1,5 @@
+//go:build unix
+
 package install
 
 import (
@@ -24,10 +26,10 @@ func TestPythonsThatWillNotDo(t *testing.T) {
 	t.Parallel()
 	python := python3(t)
 	for name, c := range map[string]struct{ change, reason string }{
-		"too old":          {`sys.version_info = (3, 9, 18)`, "it is Python 3.9, and 3.10 or later is needed"},
-		"much too old":     {`sys.version_info = (2, 7, 18)`, "it is Python 2.7, and 3.10 or later is needed"},
-		"without venv":     {`sys.version_info = (3, 10, 0); sys.modules["venv"] = None`, "apt install python3-venv"},
-		"without its part": {`sys.version_info = (3, 10, 0); sys.modules["ensurepip"] = None`, "apt install python3-venv"},
+		"too old":          {`sys.version_info = (3, 10, 13)`, "it is Python 3.10, and 3.11 or later is needed"},
+		"much too old":     {`sys.version_info = (2, 7, 18)`, "it is Python 2.7, and 3.11 or later is needed"},
+		"without venv":     {`sys.version_info = (3, 11, 0); sys.modules["venv"] = None`, "apt install python3-venv"},
+		"without its part": {`sys.version_info = (3, 11, 0); sys.modules["ensurepip"] = None`, "apt install python3-venv"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -43,7 +45,7 @@ func TestPythonsThatWillNotDo(t *testing.T) {
 func TestNoPython(t *testing.T) { // not parallel: it sets the environment
 	t.Setenv("PATH", t.TempDir())
 	_, err := Python(t.Context())
-	require.ErrorContains(t, err, "need Python 3.10 or later, with venv: there is none on the PATH")
+	require.ErrorContains(t, err, "need Python 3.11 or later, with venv: there is none on the PATH")
 	require.ErrorContains(t, err, "name it with LEADER_PYTHON, or use Docker")
 
 	t.Setenv(pythonVariable, "python-that-is-not-there")
