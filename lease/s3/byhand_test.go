@@ -148,11 +148,8 @@ func TestRecordReplacedByGarbage(t *testing.T) {
 			l := lead(t, newBucket(t))
 			first := soon(l, l.begun)
 			l.edit("", garbage)
-			for {
-				if r := soon(l, l.renewed); r.Err != nil {
-					require.ErrorIs(t, r.Err, lease.ErrRecord)
-					break
-				}
+			for !errors.Is(soon(l, l.renewed).Err, lease.ErrRecord) {
+				continue // a renewal from before, or one that had no answer
 			}
 			assert.NoError(t, first.Check())
 			l.wantLost(lease.LostExpired)
@@ -177,11 +174,10 @@ func TestRecordRestoredByHand(t *testing.T) {
 	soon(l, l.renewed)
 	soon(l, l.renewed)
 	l.edit("", older)
-	for range 3 {
-		require.NoError(t, soon(l, l.renewed).Err)
+	for l.record() == older {
+		require.NotErrorIs(t, soon(l, l.renewed).Err, lease.ErrLost)
 	}
 	assert.NoError(t, first.Check())
-	assert.NotEqual(t, older, l.record())
 	assert.Empty(t, l.causes)
 }
 
