@@ -1,6 +1,7 @@
 package gcs
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"os"
@@ -13,9 +14,16 @@ import (
 	htransport "google.golang.org/api/transport/http"
 )
 
-// NewClient is storage.NewClient, with the same options and defaults, but for two things. Its answers tell a Store what
-// time the service has, so that a fresh process need not watch a lease that has long run out. And by default it asks for
-// the scope of reading and writing objects, not of full control.
+// NewClient is storage.NewClient, with the same options, but that
+//
+//   - its answers tell a Store what time the service has, so that a fresh process need not watch a lease that has long run
+//     out;
+//   - it speaks HTTP/1.1. A connection that has died silently then costs one request. Over HTTP/2, the client would send all
+//     the next ones over it, too, for longer than most leases last: only pings, every half minute, find out;
+//   - it asks for the scope of reading and writing objects, not of full control;
+//   - it presents no client certificate (mTLS).
+//
+// An HTTP client of the caller's (option.WithHTTPClient) is used as it is.
 func NewClient(ctx context.Context, opts ...option.ClientOption) (*storage.Client, error) {
 	// What storage.NewClient does to get its HTTP client, which it does not let anybody wrap.
 	given := []option.ClientOption{option.WithScopes(storage.ScopeReadWrite), internaloption.EnableNewAuthLibrary()}
@@ -23,18 +31,43 @@ func NewClient(ctx context.Context, opts ...option.ClientOption) (*storage.Clien
 		given = []option.ClientOption{option.WithoutAuthentication(), internaloption.SkipDialSettingsValidation()}
 	}
 	given = append(given, opts...)
-	plain, _, err := htransport.NewClient(ctx, given...)
-	if err != nil {
-		return nil, err
+	base := newTransport()
+	client := new(http.Client)
+	transport, err := htransport.NewTransport(ctx, base, given...)
+	if err == nil {
+		client.Transport = dated{transport, base.CloseIdleConnections}
+	} else { // which it is, too, if there is an HTTP client among the options
+		theirs, _, err := htransport.NewClient(ctx, given...)
+		if err != nil {
+			return nil, err
+		}
+		*client = *theirs
+		client.Transport = dated{cmp.Or(theirs.Transport, http.DefaultTransport), theirs.CloseIdleConnections}
 	}
-	telling := *plain // it may be the caller's own, by option.WithHTTPClient
-	telling.Transport = dated{plain.Transport}
-	return storage.NewClient(ctx, append(given, option.WithHTTPClient(&telling))...)
+	return storage.NewClient(ctx, append(given, option.WithHTTPClient(client))...)
+}
+
+func newTransport() *http.Transport {
+	standard, ok := http.DefaultTransport.(*http.Transport)
+	if !ok { // the program has put something else there
+		standard = &http.Transport{Proxy: http.ProxyFromEnvironment}
+	}
+	t := standard.Clone()
+	t.Protocols = new(http.Protocols)
+	t.Protocols.SetHTTP1(true)
+	t.MaxIdleConnsPerHost = 100 // as the storage client's own: a process may hold many leases
+	return t
 }
 
 // dated is a transport that notes the Date of an answer for whoever asked for it by withDate. The storage client has no
 // way to ask for a header.
-type dated struct{ base http.RoundTripper }
+type dated struct {
+	http.RoundTripper
+	closeIdle func()
+}
+
+// CloseIdleConnections is what Close of a storage client calls. Google's transports do not pass it on.
+func (t dated) CloseIdleConnections() { t.closeIdle() }
 
 type dateKey struct{}
 
@@ -48,25 +81,13 @@ func withDate(ctx context.Context) (context.Context, *date) {
 }
 
 func (t dated) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := t.transport().RoundTrip(req)
-	if d, ok := req.Context().Value(dateKey{}).(*date); ok && err == nil && resp.StatusCode/100 == 2 {
+	resp, err := t.RoundTripper.RoundTrip(req)
+	if d, ok := req.Context().Value(dateKey{}).(*date); ok && err == nil {
 		if told, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 			d.Store(told.Unix())
 		}
 	}
 	return resp, err
-}
-
-// CloseIdleConnections is what Close of a storage client calls.
-func (t dated) CloseIdleConnections() {
-	(&http.Client{Transport: t.transport()}).CloseIdleConnections()
-}
-
-func (t dated) transport() http.RoundTripper {
-	if t.base == nil {
-		return http.DefaultTransport
-	}
-	return t.base
 }
 
 const (

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -23,7 +24,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/api/option"
 
-	"github.com/cloudlease/leader/internal/emulator"
 	"github.com/cloudlease/leader/internal/wire"
 	"github.com/cloudlease/leader/lease"
 )
@@ -195,7 +195,55 @@ func TestOpen(t *testing.T) {
 	require.NoError(t, lease.Close(m))
 }
 
-// closer notes that it was asked to close its connections, as the client's Close does.
+// found answers a read with an empty cell. (The client gives a connection up over which it is told that there is none.)
+func found(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Goog-Generation", "7") }
+
+// The client that Open made is closed, and its connections with it. One that was passed in is left alone.
+func TestClose(t *testing.T) {
+	var opened, open atomic.Int64
+	server := httptest.NewUnstartedServer(http.HandlerFunc(found))
+	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		switch s {
+		case http.StateNew:
+			opened.Add(1)
+			open.Add(1)
+		case http.StateClosed:
+			open.Add(-1)
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	t.Setenv("STORAGE_EMULATOR_HOST", server.URL)
+	inspect := func(m lease.Manager) {
+		t.Helper()
+		_, err := lease.Inspect(t.Context(), m, "a")
+		require.ErrorIs(t, err, lease.ErrRecord)
+	}
+
+	m, err := lease.Open(t.Context(), "gs://b")
+	require.NoError(t, err)
+	inspect(m)
+	assert.EqualValues(t, 1, open.Load())
+	require.NoError(t, lease.Close(m))
+	eventually(t, "the connection of Open's client is closed", 0, func() bool { return open.Load() == 0 })
+
+	m = New(connect(t), "b")
+	inspect(m)
+	require.NoError(t, lease.Close(m))
+	inspect(m)
+	assert.EqualValues(t, 2, opened.Load(), "the second client's one connection was kept")
+}
+
+// A caller's own HTTP client is closed by the client's Close, too.
+func TestCloseOfTheCallersClient(t *testing.T) {
+	t.Parallel()
+	transport := new(closer)
+	client, err := NewClient(t.Context(), option.WithHTTPClient(&http.Client{Transport: transport}), option.WithoutAuthentication())
+	require.NoError(t, err)
+	require.NoError(t, client.Close())
+	assert.True(t, transport.closed)
+}
+
 type closer struct {
 	wire.Counter
 	closed bool
@@ -203,28 +251,74 @@ type closer struct {
 
 func (c *closer) CloseIdleConnections() { c.closed = true }
 
-// A client that was passed in is left alone; that of Open is closed. (What that does cannot be seen from outside: the
-// SDK's own transports do not pass on to the connections that they are to be closed.)
-func TestClose(t *testing.T) {
-	t.Parallel()
-	emulator.Need(t, emulator.GCS)
-	transport := new(closer)
-	client, err := NewClient(t.Context(), option.WithHTTPClient(&http.Client{Transport: transport}))
-	require.NoError(t, err)
-	require.NoError(t, lease.Close(New(client, "b")))
-	assert.False(t, transport.closed)
-	require.NoError(t, client.Close())
-	assert.True(t, transport.closed)
+// freezer passes connections on, until all that there are so far go silent, as when a machine on the way is gone.
+type freezer struct {
+	net.Listener
+	server string
+	made   atomic.Int64
+	frozen atomic.Int64
+}
 
-	s, err := open(t.Context(), &url.URL{Scheme: "gs", Host: "b"})
-	require.NoError(t, err)
-	closed, closeClient := false, s.close
-	s.close = func() error {
-		closed = true
-		return closeClient()
+func (f *freezer) serve() {
+	for {
+		in, err := f.Accept()
+		if err != nil {
+			return
+		}
+		n := f.made.Add(1)
+		out, err := net.Dial("tcp", f.server)
+		if err != nil {
+			_ = in.Close()
+			continue
+		}
+		for to, from := range map[net.Conn]net.Conn{in: out, out: in} {
+			go func() {
+				defer to.Close()
+				buffer := make([]byte, 32<<10)
+				for {
+					k, err := from.Read(buffer)
+					if err != nil {
+						return
+					}
+					if n > f.frozen.Load() {
+						_, _ = to.Write(buffer[:k])
+					}
+				}
+			}()
+		}
 	}
-	require.NoError(t, lease.Close(lease.NewManager(s)))
-	assert.True(t, closed)
+}
+
+// A connection that dies silently costs one request, and not the lease. The emulator speaks no TLS, and so no HTTP/2.
+func TestDeadConnection(t *testing.T) {
+	t.Setenv("STORAGE_EMULATOR_HOST", "")
+	server := httptest.NewUnstartedServer(http.HandlerFunc(found))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	f := &freezer{Listener: listener, server: server.Listener.Addr().String()}
+	go f.serve()
+
+	standard := http.DefaultTransport.(*http.Transport)
+	before := standard.TLSClientConfig
+	standard.TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig
+	client := connect(t, option.WithEndpoint("https://"+listener.Addr().String()+"/storage/v1/"), option.WithoutAuthentication())
+	standard.TLSClientConfig = before
+
+	s := NewStore(client, "b")
+	load(t, s, "a")
+	f.frozen.Store(f.made.Load())
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	_, err = s.Load(ctx, "a")
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	ctx, cancel = context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	_, err = s.Load(ctx, "a")
+	require.NoError(t, err)
 }
 
 func TestURLs(t *testing.T) {

@@ -55,8 +55,8 @@
 //
 // Load and Swap are one request each, and nothing is sent after they have returned. The storage client's own retries are
 // off, whatever it was told: it would go on until the context ends, and whoever holds a lease knows better when the next
-// attempt is due. The client has to speak HTTP, as storage.NewClient's does: the package cannot tell which of a gRPC
-// client's errors is a conflict.
+// attempt is due. The client has to speak HTTP: the package cannot tell which of a gRPC client's errors is a conflict. Best
+// it is one of NewClient, whose connections cannot be dead for longer than a request.
 //
 // # URL
 //
@@ -77,18 +77,10 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-func init() {
-	lease.Register("gs", func(ctx context.Context, u *url.URL) (lease.Manager, error) {
-		s, err := open(ctx, u)
-		if err != nil {
-			return nil, err
-		}
-		return lease.NewManager(s), nil
-	})
-}
+func init() { lease.Register("gs", open) }
 
-// open returns the Store of a URL, with a client of its own.
-func open(ctx context.Context, u *url.URL) (*Store, error) {
+// open makes the manager of a URL, with a client of its own.
+func open(ctx context.Context, u *url.URL) (lease.Manager, error) {
 	bucket, prefix, err := place(u)
 	if err != nil {
 		return nil, err
@@ -97,9 +89,7 @@ func open(ctx context.Context, u *url.URL) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store URL %q: %w", u.Redacted(), noClient(ctx, err))
 	}
-	s := NewStore(client, bucket, WithPrefix(prefix))
-	s.close = client.Close
-	return s, nil
+	return New(client, bucket, WithPrefix(prefix), func(s *Store) { s.close = client.Close }), nil
 }
 
 // place returns the bucket and the prefix that a URL names.

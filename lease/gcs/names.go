@@ -11,9 +11,9 @@ import (
 
 // A lease's name becomes an object's name: the prefix, and the name with all but letters, digits, "-", "_" and "." escaped
 // as in a URL, and a first "." as well. So no object is "." or "..", begins with ".well-known/acme-challenge/", has a line
-// break or one of the signs that tools take for something else: # [ ] * ? (https://cloud.google.com/storage/docs/objects#naming).
-// Nor has a name slashes, so that all leases are in one folder, whatever the tool; buckets with a hierarchical namespace
-// have real ones.
+// break or one of the signs that tools take for something else: # [ ] * ?
+// (https://cloud.google.com/storage/docs/objects#naming). Nor are there slashes in it: in a bucket with a hierarchical
+// namespace, they would make folders.
 
 const (
 	maxObject = 1024                       // bytes of an object's name

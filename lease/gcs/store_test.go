@@ -251,3 +251,18 @@ func TestReplacedWhileItIsRead(t *testing.T) {
 	require.Error(t, err, "got %+v: the cell is not missing", got)
 	assert.NotErrorIs(t, err, lease.ErrMisconfigured)
 }
+
+// A cell that is deleted while the list goes on is passed over. Canned answers: there is no telling when to delete it.
+func TestListPassesOverWhatIsGone(t *testing.T) {
+	t.Parallel()
+	proxy, client := newCanned(t)
+	proxy.OnRequest(1, wire.Reply(200, http.Header{"Content-Type": {"application/json"}}, `{"items":[{"name":"a"},{"name":"b"}]}`))
+	proxy.OnRequest(2, wire.Reply(404, nil, "<Error><Code>NoSuchKey</Code></Error>"))
+	proxy.OnRequest(3, wire.Reply(200, http.Header{"X-Goog-Generation": {"7"}}, "x"))
+	var found []string
+	for c, err := range NewStore(client, "b").List(t.Context(), "") {
+		require.NoError(t, err)
+		found = append(found, c.Name)
+	}
+	assert.Equal(t, []string{"b"}, found)
+}
