@@ -185,6 +185,26 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// Refusals that only a race brings about make an acquisition look again, and send nothing else.
+func TestRefusalsInARace(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	for code, status := range map[string]int{
+		"LeaseAlreadyPresent": 409, "LeaseIsBreakingAndCannotBeAcquired": 409, "ConditionNotMet": 412, "BlobNotFound": 404,
+	} {
+		m, proxy := p.proxied(t)
+		require.NoError(t, m.Release(t.Context(), acquire(t, m, code, "before")))
+		proxy.OnRequest(2, wire.Reply(status, http.Header{"X-Ms-Error-Code": {code}}, ""))
+		sixth := proxy.OnRequest(6, wire.Delay(wire.Before, 0))
+		require.Equal(t, uint64(2), acquire(t, m, code, "one").Token, code)
+		select {
+		case <-sixth:
+			t.Errorf("%s: more was sent than the look, the refused request, and the three of an acquisition", code)
+		default:
+		}
+	}
+}
+
 // A page of somebody in between, which knows no such URL, says nothing of the lease.
 func TestNotFoundBySomebodyElse(t *testing.T) {
 	t.Parallel()

@@ -178,7 +178,7 @@ func (m *manager) lost(ctx context.Context, held lease.Lease, err error) error {
 		lost.Reason = lease.LostGone
 		return lost
 	case !bloberror.HasCode(err, bloberror.LeaseIDMismatchWithLeaseOperation, bloberror.LeaseNotPresentWithLeaseOperation,
-		bloberror.LeaseIsBrokenAndCannotBeRenewed, bloberror.LeaseIsBreakingAndCannotBeChanged, bloberror.LeaseLost):
+		bloberror.LeaseIsBrokenAndCannotBeRenewed):
 		return lost.Err
 	}
 	now, err := m.look(ctx, held.Name)
