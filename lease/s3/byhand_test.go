@@ -40,9 +40,9 @@ func lead(t *testing.T, bucket string) *led {
 			leader.WithLeaseManager(New(newClient(t), bucket)),
 			leader.WithNodeID("node"),
 			leader.WithLogger(slog.New(slog.NewTextHandler(t.Output(), nil))),
-			leader.WithLeaseLength(3*time.Second),
-			leader.WithRenewEvery(500*time.Millisecond),
-			leader.WithAcquireEvery(500*time.Millisecond),
+			leader.WithLeaseLength(9*time.Second), // other tests' load may keep the emulator from answering for a second
+			leader.WithRenewEvery(1500*time.Millisecond),
+			leader.WithAcquireEvery(1500*time.Millisecond),
 			leader.WithObserver(func(e leader.Event) {
 				if r, ok := e.(leader.RequestEvent); ok && r.Op == leader.OpRenew {
 					l.renewed <- r
