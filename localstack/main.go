@@ -88,15 +88,30 @@ func dispatch(args []string) (status int, err error) {
 	if st.Root, err = install.Root(); err != nil {
 		return 1, err
 	}
-	if args[0] == "run" {
-		return runCommand(st, flags.Args())
-	}
-	if flags.NArg() > 0 {
+	if args[0] != "run" && flags.NArg() > 0 {
 		return 2, fmt.Errorf("%s takes no arguments: %q", args[0], flags.Args())
 	}
-	ctx, release := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	status, err = perform(st, args[0], flags.Args())
+	if errors.Is(err, errUnknown) {
+		flags.Usage()
+		status, err = 2, fmt.Errorf("there is no command %q", args[0])
+	}
+	return status, err
+}
+
+var errUnknown = errors.New("unknown command")
+
+func perform(st emulators.Starter, name string, args []string) (status int, err error) {
+	ctx := context.Background()
+	switch name { // these have their own idea of signals
+	case "run":
+		return runCommand(ctx, st, args)
+	case "supervise":
+		return 0, emulators.Supervise(os.Stdin, os.Stdout)
+	}
+	ctx, release := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer release()
-	switch args[0] {
+	switch name {
 	case "up":
 		return 0, up(ctx, st)
 	case "down":
@@ -104,26 +119,24 @@ func dispatch(args []string) (status int, err error) {
 	case "status":
 		return showStatus(ctx, st)
 	case "env":
-		state, _, err := st.Up(ctx)
-		if err != nil {
-			return 1, err
-		}
-		fmt.Print(state.Ports.Exports())
-		return 0, nil
-	case "supervise":
-		release() // it has its own idea of signals
-		return 0, emulators.Supervise(os.Stdin, os.Stdout)
-	default:
-		flags.Usage()
-		return 2, fmt.Errorf("there is no command %q", args[0])
+		return 0, env(ctx, st)
 	}
+	return 2, errUnknown
 }
 
-func runCommand(st emulators.Starter, args []string) (int, error) {
+func env(ctx context.Context, st emulators.Starter) error {
+	state, _, err := st.Up(ctx)
+	if err == nil {
+		fmt.Print(state.Ports.Exports())
+	}
+	return err
+}
+
+func runCommand(ctx context.Context, st emulators.Starter, args []string) (int, error) {
 	if len(args) == 0 {
 		return 2, errors.New("run takes a command to run: run -- go test ./... for example")
 	}
-	return st.Run(context.Background(), args)
+	return st.Run(ctx, args)
 }
 
 func up(ctx context.Context, st emulators.Starter) error {

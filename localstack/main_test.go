@@ -79,6 +79,7 @@ func newWorld(t testing.TB) world {
 func emptyWorld(t testing.TB) world {
 	w := world{t, t.TempDir()}
 	t.Cleanup(func() {
+		defer w.end()
 		_ = w.command("down").Run()
 		w.requireNothingLeft()
 	})
@@ -121,6 +122,16 @@ func (w world) processes() (found []string) {
 		}
 	}
 	return found
+}
+
+// end kills what a test that failed left behind.
+func (w world) end() {
+	for _, process := range w.processes() {
+		number, _, _ := strings.Cut(process, " ")
+		if pid, err := strconv.Atoi(number); err == nil {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
 }
 
 func (w world) requireNothingLeft() {
@@ -249,6 +260,7 @@ func TestRun(t *testing.T) {
 	var out, told bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &told
 	require.NoError(t, cmd.Start())
+	t.Cleanup(func() { _ = cmd.Process.Kill() }) // if the test has failed by then
 	awaitFile(t, ctx, started)
 
 	content, err := os.ReadFile(started)
