@@ -24,7 +24,7 @@
 // A poll of a held lease is one request (Get Blob Properties), an acquisition three (and Lease Blob, Set Blob Metadata),
 // four if the blob has to be made (Put Blob), a renewal one and a release one (Lease Blob). Only conflicts and failures
 // cost more. The SDK's own retries are off: each call is one attempt, as [lease.Manager] says, package leader makes the
-// next one, and a "no" is never the echo of an attempt before. A request may take ten seconds, or as long as ctx says.
+// next one, and a "no" is never the echo of an attempt before. A request may take 30 seconds, or as long as ctx says.
 //
 // At the default intervals of package leader, each node sends one request in five seconds, 518,400 in 30 days. All but
 // Put Blob are billed as "other operations"

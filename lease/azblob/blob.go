@@ -20,8 +20,9 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// requestTimeout is how long a request may take, if ctx does not end before.
-const requestTimeout = 10 * time.Second
+// requestTimeout is how long a request may take, if ctx does not end before: as long as Azure itself takes for one
+// before it gives up. https://learn.microsoft.com/rest/api/storageservices/setting-timeouts-for-blob-service-operations
+const requestTimeout = 30 * time.Second
 
 // once switches the SDK's retries off for what is sent with the context. So what was answered was sent within this call
 // (R2), and a refusal is not that of a second attempt whose first one went through.
