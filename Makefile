@@ -1,10 +1,12 @@
-# Everything here needs Go and make; test needs Python 3.10 or later as well, for the emulators of the cloud services.
+# Everything here needs Go and make; test needs Python 3.11 or later as well, for the emulators of the cloud services.
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 MODULE      = github.com/cloudlease/leader
 PROFILE     = coverage.out
 COVERED     = $(MODULE) $(MODULE)/lease
 MINIMUM     = 90
+# Emulators of this shell's own (eval "$$(go run ./localstack env)") are used; else some are started for the test.
+EMULATORS   = $(if $(filter 1,$(LEADER_EMULATORS)),,go run ./localstack run --)
 
 empty =
 comma = ,
@@ -14,7 +16,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: ## every test, on emulators of all services, with the race detector; the coverage of leader and lease (V=1 names each test)
-	go run ./localstack run -- go test -race -shuffle=on -timeout 15m $(if $(V),-v) -coverpkg=$(call list,$(COVERED)) -coverprofile=$(PROFILE) ./...
+	$(EMULATORS) go test -race -shuffle=on -timeout 15m $(if $(V),-v) -coverpkg=$(call list,$(COVERED)) -coverprofile=$(PROFILE) ./...
 	@go run ./internal/coverage -min $(MINIMUM) $(PROFILE) $(COVERED)
 
 check: format vet static house modules ## what is not a matter of taste (make -k check: all that is wrong, not the first)

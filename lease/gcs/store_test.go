@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -240,16 +241,40 @@ func TestCallsEndWithTheirContext(t *testing.T) {
 	}
 }
 
-// While a large answer is read, the record is overwritten: the client asks for the rest of the generation, which is gone.
-// A canned answer, since the emulator keeps none of its connections from carrying 16 KiB at once.
+// While an answer is read, its connection breaks, and the record is overwritten: the client asks for the rest of a
+// generation that is gone. Canned answers: there is no telling when to break the emulator's.
 func TestReplacedWhileItIsRead(t *testing.T) {
 	t.Parallel()
-	proxy, client := newCanned(t)
-	proxy.OnRequest(1, wire.Reply(200, http.Header{"Content-Length": {"100"}, "X-Goog-Generation": {"7"}}, "begins"))
-	proxy.OnRequest(2, wire.Reply(404, nil, "<Error><Code>NoSuchKey</Code></Error>"))
-	got, err := NewStore(client, "b").Load(t.Context(), "a")
-	require.Error(t, err, "got %+v: the cell is not missing", got)
-	assert.NotErrorIs(t, err, lease.ErrMisconfigured)
+	for notFound, opts := range map[string][]option.ClientOption{
+		"<Error><Code>NoSuchKey</Code></Error>":                        nil,
+		asJSON(404, "notFound", "No such object: my-leases/a@version"): {storage.WithJSONReads()},
+	} {
+		proxy, client := newCanned(t, opts...)
+		proxy.OnRequest(1, wire.Reply(200, http.Header{"Content-Length": {"100"}, "X-Goog-Generation": {"7"}}, "begins"))
+		proxy.OnRequest(2, wire.Reply(404, nil, notFound))
+		got, err := NewStore(client, "b").Load(t.Context(), "a")
+		require.Error(t, err, "got %+v: the cell is not missing", got)
+		assert.NotErrorIs(t, err, lease.ErrMisconfigured)
+	}
+}
+
+// What is far too long for a cell is not read to its end. It has none: the emulator keeps no such objects.
+func TestEndless(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Goog-Generation", "7")
+		for line := make([]byte, 64<<10); ; {
+			if _, err := w.Write(line); err != nil {
+				return
+			}
+		}
+	}))
+	t.Cleanup(server.Close)
+	client := connect(t, option.WithEndpoint(server.URL+"/storage/v1/"), option.WithoutAuthentication())
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	_, err := NewStore(client, "b").Load(ctx, "a")
+	require.ErrorIs(t, err, lease.ErrRecord)
 }
 
 // A cell that is deleted while the list goes on is passed over. Canned answers: there is no telling when to delete it.

@@ -84,10 +84,11 @@ func newProxy(t testing.TB) (*wire.Proxy, *storage.Client) {
 }
 
 // newCanned returns a proxy of no service, for answers that the emulator cannot be made to give, and a client of it.
-func newCanned(t testing.TB) (*wire.Proxy, *storage.Client) {
+func newCanned(t testing.TB, opts ...option.ClientOption) (*wire.Proxy, *storage.Client) {
 	t.Helper()
 	proxy := wire.NewProxy(t, "http://127.0.0.1:1")
-	return proxy, connect(t, option.WithEndpoint(proxy.URL()+"/storage/v1/"), option.WithoutAuthentication())
+	opts = append(opts, option.WithEndpoint(proxy.URL()+"/storage/v1/"), option.WithoutAuthentication())
+	return proxy, connect(t, opts...)
 }
 
 func load(t testing.TB, s *Store, name string) lease.Snapshot {
