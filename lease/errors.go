@@ -62,7 +62,11 @@ func (e *LostError) Error() string {
 	case LostExpired:
 		b.WriteString("it was not renewed before its deadline")
 	case LostTaken:
-		fmt.Fprintf(&b, "%q holds it with token %d", e.Now.Holder, e.Now.Token)
+		if e.Now.Holder == "" {
+			b.WriteString("somebody else has it")
+		} else {
+			fmt.Fprintf(&b, "%q holds it with token %d", e.Now.Holder, e.Now.Token)
+		}
 	case LostReleased:
 		b.WriteString("it was released")
 	case LostGone:

@@ -32,6 +32,7 @@ func TestLostError(t *testing.T) {
 		`it was not renewed before its deadline`:                {Reason: lease.LostExpired},
 		`it was not renewed before its deadline: store is down`: {Reason: lease.LostExpired, Err: errDown},
 		`"other" holds it with token 8`:                         {Reason: lease.LostTaken, Now: now},
+		`somebody else has it`:                                  {Reason: lease.LostTaken}, // who does not say who
 		`it was released`:                                       {Reason: lease.LostReleased},
 		`its record is gone`:                                    {Reason: lease.LostGone},
 		`broken`:                                                {Reason: "broken"}, // by another manager
