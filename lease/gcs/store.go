@@ -68,12 +68,10 @@ func (s *Store) handle() *storage.BucketHandle {
 	return s.client.Bucket(s.bucket).Retryer(storage.WithPolicy(storage.RetryNever))
 }
 
-// begin begins every call: it says why there is nothing to do.
-func (s *Store) begin(ctx context.Context) error {
+// check begins every call: it says what is wrong with the store itself.
+func (s *Store) check() error {
 	problem := checkPrefix(s.prefix)
 	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
 	case s.client == nil || s.bucket == "":
 		return fmt.Errorf("%w: there is no client or no bucket: pass both to gcs.New", lease.ErrMisconfigured)
 	case problem != "":
@@ -85,7 +83,7 @@ func (s *Store) begin(ctx context.Context) error {
 // Load implements lease.Store. In a bucket that does not exist there are no cells: only Swap finds out. An object of more
 // than 16 KiB is an ErrRecord.
 func (s *Store) Load(ctx context.Context, name string) (lease.Snapshot, error) {
-	if err := errors.Join(s.begin(ctx), lease.CheckName(name)); err != nil {
+	if err := errors.Join(s.check(), lease.CheckName(name)); err != nil {
 		return lease.Snapshot{}, err
 	}
 	object := s.objectOf(name)
@@ -111,7 +109,7 @@ func (s *Store) Load(ctx context.Context, name string) (lease.Snapshot, error) {
 
 // Swap implements lease.Store. Data that is not UTF-8 text of at most 16 KiB is an ErrInvalid.
 func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data []byte) (lease.Version, error) {
-	if err := errors.Join(s.begin(ctx), lease.CheckName(name)); err != nil {
+	if err := errors.Join(s.check(), lease.CheckName(name)); err != nil {
 		return "", err
 	}
 	if len(data) > maxData || !utf8.Valid(data) {
@@ -158,7 +156,7 @@ func conditions(old lease.Version) (c storage.Conditions, ok bool) {
 // one for each cell. Objects that are not this package's are passed over.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, error] {
 	return func(yield func(lease.Cell, error) bool) {
-		if err := s.begin(ctx); err != nil {
+		if err := s.check(); err != nil {
 			yield(lease.Cell{}, err)
 			return
 		}
