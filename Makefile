@@ -17,7 +17,11 @@ help: ## this list
 
 test: ## every test, on emulators of all services, with the race detector; the coverage of leader and lease (V=1 names each test)
 	$(EMULATORS) go test -race -shuffle=on -timeout 15m $(if $(V),-v) -coverpkg=$(call list,$(COVERED)) -coverprofile=$(PROFILE) ./...
+	go test ./internal/simulate
 	@go run ./internal/coverage -min $(MINIMUM) $(PROFILE) $(COVERED)
+
+simulate: ## N worlds (10,000 if not said), from SEED on, on all processors: the promises of the design, under every fault
+	go test ./internal/simulate -timeout 0 -v -run TestWorlds -worlds $(or $(N),10000) -seed $(or $(SEED),1)
 
 check: format vet static house modules ## what is not a matter of taste (make -k check: all that is wrong, not the first)
 	@echo 'make check: all good'
@@ -43,4 +47,4 @@ modules: ## go.mod is tidy, and the modules are what go.sum says
 	go mod tidy -diff
 	go mod verify
 
-.PHONY: help test check quickstart format vet static house modules
+.PHONY: help test simulate check quickstart format vet static house modules

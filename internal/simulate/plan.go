@@ -1,0 +1,139 @@
+package simulate
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Plan is all that makes a world: what there is, and what befalls it. It follows from the seed alone; shrinking takes
+// parts out of it.
+type Plan struct {
+	Seed     uint64
+	Length   time.Duration // of the lease
+	Duration time.Duration // of the time in which things go wrong
+	Ages     bool          // the store tells Age
+	Machines []Machine
+	Faults   Faults
+	Works    Works
+	Events   []Event
+}
+
+// A Machine has clocks.
+type Machine struct {
+	Rate float64       // of all its clocks, against the true time
+	Skew time.Duration // of its wall clock
+	Boot bool          // it has a clock that counts suspension
+}
+
+// Faults are how likely things go wrong with one request.
+type Faults struct {
+	Lost       float64 // it never reaches the store
+	AnswerLost float64 // it does, but its answer is lost
+	Late       float64 // it reaches the store after its sender has given up
+	Repeated   float64 // the client's library sends it again, and passes on the answer to the second
+	Throttled  float64 // the store refuses it for now
+	Slow       float64 // it takes seconds
+}
+
+// Works are how likely a term's work does something else than to go on until its context ends.
+type Works struct {
+	Ends, Fails, Panics, StepsDown, Ignores float64
+}
+
+// Kind is what an event is.
+type Kind string
+
+const (
+	Crash     Kind = "crash"     // the process is gone, and another starts after For
+	Shutdown  Kind = "shutdown"  // the process is asked to end, and another starts after For
+	Suspend   Kind = "suspend"   // the machine sleeps for For
+	Step      Kind = "step"      // the wall clock moves by By
+	Cut       Kind = "cut"       // no request or answer passes for For
+	StepDown  Kind = "step down" // StepDown is called
+	Unhealthy Kind = "unhealthy" // the health check fails for For
+	Rewind    Kind = "rewind"    // the wall clock is stepped back by For, and then the machine sleeps for as long
+)
+
+// An Event befalls one machine.
+type Event struct {
+	At      time.Duration
+	Machine int
+	Kind    Kind
+	For     time.Duration
+	By      time.Duration
+}
+
+func (e Event) String() string {
+	s := fmt.Sprintf("%v %v m%d", e.At.Round(time.Millisecond), e.Kind, e.Machine)
+	if e.For != 0 {
+		s += fmt.Sprintf(" for %v", e.For.Round(time.Millisecond))
+	}
+	if e.By != 0 {
+		s += fmt.Sprintf(" by %v", e.By.Round(time.Second))
+	}
+	return s
+}
+
+// NewPlan returns the plan of the seed's world.
+func NewPlan(seed uint64) Plan {
+	r := rand.New(rand.NewPCG(seed, 1))
+	p := Plan{
+		Seed:     seed,
+		Length:   time.Duration(3+r.IntN(13)) * time.Second,
+		Ages:     r.IntN(2) == 0,
+		Duration: time.Duration(40+r.IntN(120)) * time.Second,
+	}
+	for range 2 + min(r.IntN(6), r.IntN(6)) {
+		p.Machines = append(p.Machines, Machine{
+			Rate: 0.95 + 0.1*r.Float64(), // two of them differ by less than the margin
+			Skew: time.Duration(r.Int64N(int64(12*time.Hour))) - 6*time.Hour,
+			Boot: r.IntN(2) == 0,
+		})
+	}
+	sometimes := func(most float64) float64 { return most * r.Float64() * float64(r.IntN(2)) }
+	if r.IntN(8) > 0 { // else nothing goes wrong with requests
+		p.Faults = Faults{
+			Lost: sometimes(0.2), AnswerLost: sometimes(0.3), Late: sometimes(0.2), Repeated: sometimes(0.3),
+			Throttled: sometimes(0.2), Slow: sometimes(0.2),
+		}
+	}
+	p.Works = Works{sometimes(0.2), sometimes(0.2), sometimes(0.1), sometimes(0.2), sometimes(0.3)}
+	p.Events = events(r, p)
+	return p
+}
+
+func events(r *rand.Rand, p Plan) []Event {
+	kinds := []Kind{Crash, Shutdown, Suspend, Step, Cut, StepDown, Unhealthy, Rewind, Suspend, Crash}
+	var all []Event
+	for range r.IntN(10) {
+		e := Event{
+			At: time.Duration(r.Int64N(int64(p.Duration))), Machine: r.IntN(len(p.Machines)),
+			Kind: kinds[r.IntN(len(kinds))], For: time.Duration(r.Int64N(int64(3 * p.Length))),
+		}
+		switch e.Kind {
+		case Step:
+			e.By, e.For = time.Duration(r.Int64N(int64(4*time.Hour)))-2*time.Hour, 0
+		case StepDown:
+			e.For = 0
+		}
+		all = append(all, e)
+	}
+	slices.SortFunc(all, func(a, b Event) int { return int(a.At - b.At) })
+	return all
+}
+
+func (p Plan) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "seed %d: lease of %v, %v long, ages told: %v\n", p.Seed, p.Length, p.Duration.Round(time.Second), p.Ages)
+	for i, m := range p.Machines {
+		fmt.Fprintf(&b, "  m%d: rate %.3f, wall clock off by %v, boot clock: %v\n", i, m.Rate, m.Skew.Round(time.Second), m.Boot)
+	}
+	fmt.Fprintf(&b, "  faults: %+v\n  works: %+v\n", p.Faults, p.Works)
+	for _, e := range p.Events {
+		fmt.Fprintf(&b, "  %v\n", e)
+	}
+	return b.String()
+}

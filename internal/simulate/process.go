@@ -1,0 +1,220 @@
+package simulate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/internal/host"
+	"github.com/cloudlease/leader/lease"
+)
+
+// process is one run of a program that wants to lead, on a machine.
+type process struct {
+	w      *world
+	m      *machine
+	name   string
+	host   *hostOf
+	leader *leader.Leader
+	cancel context.CancelCauseFunc
+	ended  chan struct{}
+
+	dead      atomic.Bool // crashed: nothing reaches it any more
+	unhealthy atomic.Bool
+
+	diceMu sync.Mutex
+	dice   *rand.Rand // for what befalls its requests
+
+	// For the observer.
+	limbo                   []func() // what would have reached it, had it not crashed
+	loads, swaps, conflicts int
+	wrote                   map[string]bool                 // IDs of its acquisitions
+	seen                    map[lease.Version]time.Duration // since when, by its monotonic clock
+	asked                   map[leader.Op]int               // requests that its leader tells of
+	term                    lease.Term                      // its latest
+}
+
+func (w *world) start(m *machine) {
+	w.started++
+	seed := w.plan.Seed ^ uint64(w.started)<<32
+	p := &process{
+		w: w, m: m, name: fmt.Sprintf("m%d.%d", m.id, w.started), ended: make(chan struct{}),
+		dice: rand.New(rand.NewPCG(seed, 2)), wrote: map[string]bool{}, seen: map[lease.Version]time.Duration{},
+		asked: map[leader.Op]int{},
+	}
+	p.host = &hostOf{machine: m, p: p, random: rand.New(rand.NewPCG(seed, 3))}
+	m.process = p
+	w.processes = append(w.processes, p)
+	p.leader = leader.New(
+		leader.WithLeaseManager(lease.NewManager(link{p})),
+		leader.WithNodeID(p.name),
+		leader.WithLeaseLength(w.plan.Length),
+		leader.WithLogger(slog.New(slog.DiscardHandler)),
+		leader.WithObserver(p.observe),
+		leader.WithHealth(func(context.Context) error {
+			if p.unhealthy.Load() {
+				return errors.New("unwell")
+			}
+			return nil
+		}),
+		leader.WhenStarted(p.work),
+	)
+	ctx, cancel := context.WithCancelCause(host.With(context.Background(), p.host))
+	p.cancel = cancel
+	w.log("%s: starts", p.name)
+	go p.run(ctx)
+}
+
+func (p *process) run(ctx context.Context) {
+	defer close(p.ended)
+	defer func() {
+		how := recover()
+		if p.w.closed() {
+			return
+		}
+		p.w.log("%s: ends: %v", p.name, how)
+		p.w.after(p.restartAfter(), func() { p.w.replace(p) })
+	}()
+	if err := p.leader.Run(ctx); err != nil {
+		panic(err) // as a program does that has nothing else to do
+	}
+}
+
+func (p *process) restartAfter() time.Duration {
+	p.diceMu.Lock()
+	defer p.diceMu.Unlock()
+	return time.Duration(p.dice.Int64N(5e9))
+}
+
+// reach does something to the process: when its machine wakes, or never.
+func (p *process) reach(f func()) {
+	p.m.reach(func() {
+		if p.dead.Load() {
+			p.limbo = append(p.limbo, f)
+			return
+		}
+		f()
+	})
+}
+
+// answer passes on an answer from the store.
+func (p *process) answer(to chan answer, a answer) {
+	p.reach(func() {
+		if p.m.cut {
+			return
+		}
+		now := p.host.read().Mono
+		for _, v := range []lease.Version{a.version, a.snapshot.Version} {
+			if _, known := p.seen[v]; v != "" && !known {
+				p.seen[v] = now
+			}
+		}
+		to <- a
+	})
+}
+
+// alive says that the process can do something at this moment.
+func (p *process) alive() bool { return !p.dead.Load() && !p.m.sleeps() }
+
+func (p *process) observe(e leader.Event) {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	switch e := e.(type) {
+	case leader.StateEvent:
+		p.w.logLocked("%s: %v, token %d (%v)", p.name, e.To, e.Token, e.Cause)
+		if e.To == leader.Leading {
+			p.w.judgeTerm(p, e.Token)
+		}
+		if e.To == leader.Stopping && e.Cause != nil {
+			p.w.judgeStop(e.Cause)
+		}
+	case leader.RequestEvent:
+		p.asked[e.Op]++
+		if e.Err == nil {
+			p.asked["succeeded "+e.Op]++
+		}
+	case leader.OverrunEvent:
+		p.w.counts["overruns"]++
+	}
+}
+
+// work is what is done while the process leads: something every now and then, if Check allows it.
+func (p *process) work(ctx context.Context) error {
+	term, _ := leader.TermFrom(ctx)
+	p.w.working(p, term, true)
+	defer p.w.working(p, term, false)
+	r := rand.New(rand.NewPCG(p.w.plan.Seed, 4+term.Token()))
+	roll, ends := r.Float64(), 1+r.IntN(20)
+	in := func(odds float64) bool { roll -= odds; return roll < 0 && !p.w.healed.Load() }
+	how := ""
+	works := p.w.plan.Works
+	for _, c := range []struct {
+		how  string
+		odds float64
+	}{{"ends", works.Ends}, {"fails", works.Fails}, {"panics", works.Panics}, {"steps down", works.StepsDown}} {
+		if how == "" && in(c.odds) {
+			how = c.how
+		}
+	}
+	ignores := in(works.Ignores)
+	for n := 0; p.sleep(ctx.Done(), time.Duration(1+r.Int64N(int64(p.w.plan.Length)/3))); n++ {
+		p.act(term)
+		if n < ends || how == "" {
+			continue
+		}
+		p.w.count("work " + how)
+		switch how {
+		case "ends":
+			return nil
+		case "fails":
+			return errors.New("out of paper")
+		case "panics":
+			panic("out of luck")
+		case "steps down":
+			return leader.ErrStepDown
+		}
+	}
+	for n := r.IntN(4); n > 0; n-- { // it puts its things away
+		p.sleep(nil, time.Duration(1+r.Int64N(1e9)))
+		p.act(term)
+	}
+	for n := 0; ignores && n < 10 && !p.w.healed.Load(); n++ {
+		p.w.count("work ignores its end")
+		p.sleep(nil, time.Duration(1+r.Int64N(int64(p.w.plan.Length)/2)))
+		p.act(term)
+	}
+	return ctx.Err()
+}
+
+// sleep waits on the machine's clock, and reports whether it has waited for so long.
+func (p *process) sleep(done <-chan struct{}, d time.Duration) bool {
+	rang := make(chan struct{})
+	t := p.host.AfterFunc(d, func() { close(rang) })
+	defer t.Stop()
+	select {
+	case <-rang:
+		return true
+	case <-done:
+		return false
+	case <-p.w.over:
+		return false
+	}
+}
+
+// act has an effect on the world, if the term holds.
+func (p *process) act(term lease.Term) {
+	if p.w.closed() {
+		return
+	}
+	if term.Check() == nil {
+		p.w.acted(p, term)
+	} else {
+		p.w.count("effects that Check forbade")
+	}
+}

@@ -1,0 +1,6 @@
+//go:build race
+
+package simulate
+
+// The race detector makes a world ten times as slow, and looks for something else.
+const worldsByDefault = 100

@@ -1,0 +1,74 @@
+package simulate
+
+import "slices"
+
+// Shrink takes as much out of a plan as it can, as long as its world still breaks the promise. run runs a plan; it is
+// called some hundred times at most.
+func Shrink(broken Result, run func(Plan) Result) Result {
+	for tries := 300; ; {
+		smaller, ok := shrinkOnce(broken, run, &tries)
+		if !ok {
+			return broken
+		}
+		broken = smaller
+	}
+}
+
+// shrinkOnce returns the first of the smaller worlds that is broken, too.
+func shrinkOnce(broken Result, run func(Plan) Result, tries *int) (Result, bool) {
+	for _, plan := range smaller(broken.Plan) {
+		if *tries--; *tries < 0 {
+			return broken, false
+		}
+		if r := run(plan); r.Broken != nil && len(r.History) <= len(broken.History) {
+			return r, true
+		}
+	}
+	return broken, false
+}
+
+// smaller returns plans with one thing less.
+func smaller(p Plan) (plans []Plan) {
+	with := func(change func(*Plan)) {
+		q := p
+		q.Events, q.Machines = slices.Clone(p.Events), slices.Clone(p.Machines)
+		change(&q)
+		plans = append(plans, q)
+	}
+	if last := len(p.Machines) - 1; last > 1 {
+		with(func(q *Plan) {
+			q.Machines = q.Machines[:last]
+			q.Events = slices.DeleteFunc(q.Events, func(e Event) bool { return e.Machine == last })
+		})
+	}
+	if p.Duration > p.Length {
+		with(func(q *Plan) {
+			q.Duration /= 2
+			q.Events = slices.DeleteFunc(q.Events, func(e Event) bool { return e.At > q.Duration })
+		})
+	}
+	for _, odds := range []func(*Plan) *float64{
+		func(q *Plan) *float64 { return &q.Faults.Lost }, func(q *Plan) *float64 { return &q.Faults.AnswerLost },
+		func(q *Plan) *float64 { return &q.Faults.Late }, func(q *Plan) *float64 { return &q.Faults.Repeated },
+		func(q *Plan) *float64 { return &q.Faults.Throttled }, func(q *Plan) *float64 { return &q.Faults.Slow },
+		func(q *Plan) *float64 { return &q.Works.Ends }, func(q *Plan) *float64 { return &q.Works.Fails },
+		func(q *Plan) *float64 { return &q.Works.Panics }, func(q *Plan) *float64 { return &q.Works.StepsDown },
+		func(q *Plan) *float64 { return &q.Works.Ignores },
+	} {
+		if *odds(&p) != 0 {
+			with(func(q *Plan) { *odds(q) = 0 })
+		}
+	}
+	for i := range p.Events {
+		with(func(q *Plan) { q.Events = slices.Delete(q.Events, i, i+1) })
+	}
+	for i := range p.Machines {
+		if p.Machines[i].Skew != 0 {
+			with(func(q *Plan) { q.Machines[i].Skew = 0 })
+		}
+		if p.Machines[i].Rate != 1 {
+			with(func(q *Plan) { q.Machines[i].Rate = 1 })
+		}
+	}
+	return plans
+}

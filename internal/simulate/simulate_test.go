@@ -1,0 +1,116 @@
+package simulate
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+var (
+	number = flag.Int("worlds", worldsByDefault, "how many worlds TestWorlds runs")
+	first  = flag.Uint64("seed", 1, "the first world's seed")
+	tell   = flag.Bool("tell", false, "print each world's history")
+)
+
+// run runs a plan in a bubble of its own.
+func run(t *testing.T, plan Plan) (r Result) {
+	synctest.Test(t, func(*testing.T) { r = Run(plan) })
+	return r
+}
+
+// TestWorlds runs worlds on all processors. The first that breaks a promise is shrunk and told.
+func TestWorlds(t *testing.T) {
+	begun, steps, counts := time.Now(), 0, map[string]int{}
+	var mu sync.Mutex
+	var next atomic.Uint64
+	next.Store(*first)
+	t.Run("all", func(t *testing.T) {
+		for cpu := range runtime.GOMAXPROCS(0) {
+			t.Run(fmt.Sprint(cpu), func(t *testing.T) {
+				t.Parallel()
+				for !t.Failed() {
+					seed := next.Add(1) - 1
+					if seed >= *first+uint64(*number) {
+						return
+					}
+					r := run(t, NewPlan(seed))
+					if r.Broken != nil {
+						t.Errorf("%s", story(Shrink(r, func(p Plan) Result { return run(t, p) })))
+					}
+					if *tell {
+						t.Logf("%v%s", r.Plan, r.History)
+					}
+					mu.Lock()
+					steps += r.Steps
+					for what, n := range r.Counts {
+						counts[what] += n
+					}
+					mu.Unlock()
+				}
+			})
+		}
+	})
+	if t.Failed() {
+		return
+	}
+	took := time.Since(begun)
+	t.Logf("%d worlds, %.0f a second, %.1f million steps", *number, float64(*number)/took.Seconds(), float64(steps)/1e6)
+	for _, what := range slices.Sorted(maps.Keys(counts)) {
+		t.Logf("%10d  %s", counts[what], what)
+	}
+	if *number < 100 {
+		return // too few to count on
+	}
+	for what, floor := range floors {
+		assert.GreaterOrEqual(t, counts[what], int(floor*float64(*number)), "worlds that exercise nothing prove nothing: %s", what)
+	}
+}
+
+// floors is how often, per world, a thing has to come about at least: about half of what was seen.
+var floors = map[string]float64{
+	"terms":                      2,
+	"effects":                    50,
+	"effects that Check forbade": 1,
+	"crashes of a leader":        0.5,
+	"sleeps of a leader, longer than its lease": 0.05,
+	"takeovers: released (R1a)":                 0.8,
+	"takeovers: watched (R1b)":                  0.7,
+	"takeovers: by age (R1c)":                   0.1,
+	"takeovers: own failed acquisition (R6)":    0.1,
+	"terms lost: expired":                       0.4,
+	"conflicts":                                 5,
+	"request (lost)":                            1,
+	"request (answer lost)":                     2,
+	"request (late)":                            1,
+	"request (repeated)":                        2,
+	"request (throttled)":                       1,
+	"stale writes that the register refused":    0.05,
+	"overruns":                                  0.1,
+	"work panics":                               0.01,
+}
+
+func story(r Result) string {
+	lines := strings.Split(r.History, "\n")
+	return fmt.Sprintf("%v\n%v\n%s\nAgain: go test ./internal/simulate -run TestWorlds -seed %d -worlds 1 -tell\n",
+		r.Broken, r.Plan, strings.Join(lines[max(0, len(lines)-400):], "\n"), r.Plan.Seed)
+}
+
+// The same seed gives the same history, byte for byte.
+func TestDeterministic(t *testing.T) {
+	for seed := *first; seed < *first+50; seed++ {
+		one, two := run(t, NewPlan(seed)), run(t, NewPlan(seed))
+		require.Equal(t, strings.Split(one.History, "\n"), strings.Split(two.History, "\n"), "seed %d", seed)
+		require.NotEmpty(t, one.History)
+	}
+}

@@ -1,0 +1,265 @@
+package simulate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing/synctest"
+	"time"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// world is one run of a plan, with its observer.
+type world struct {
+	queue
+	plan     Plan
+	store    store
+	machines []*machine
+	dice     *rand.Rand // for where in the store a request ends up
+	over     chan struct{}
+	healed   atomic.Bool // nothing goes wrong any more
+
+	mu        sync.Mutex // over all below, which goroutines of the processes write
+	processes []*process
+	started   int
+	past      []string
+	present   []string // lines of this instant, not yet in order
+	counts    map[string]int
+	broken    error // the first promise that was
+	newest    uint64
+	led       time.Duration       // true time of the latest term's beginning
+	running   map[uint64]*process // works, by token
+	register  uint64              // the newest token that the fenced register has seen
+}
+
+// A Result is what came of a world.
+type Result struct {
+	Plan    Plan
+	Broken  error // the promise that was; nil if none was
+	History string
+	Counts  map[string]int // what was exercised
+	Steps   int
+}
+
+// Run runs a plan. It must be called in a testing/synctest bubble of its own.
+func Run(plan Plan) Result {
+	w := &world{
+		plan: plan, dice: rand.New(rand.NewPCG(plan.Seed, 5)), over: make(chan struct{}),
+		counts: map[string]int{}, running: map[uint64]*process{},
+	}
+	for i, m := range plan.Machines {
+		w.machines = append(w.machines, &machine{Machine: m, w: w, id: i})
+		w.after(time.Duration(i)*time.Second/7, func() { w.start(w.machines[i]) })
+	}
+	for _, e := range plan.Events {
+		w.after(e.At, func() { w.befall(e) })
+	}
+	steps := w.live(plan.Duration)
+	w.do(w.heal)
+	steps += w.aftermath()
+	w.end()
+	return Result{Plan: plan, Broken: w.broken, History: strings.Join(w.past, "\n"), Counts: w.counts, Steps: steps}
+}
+
+// live lets things happen until the time, or until a promise is broken.
+func (w *world) live(until time.Duration) (steps int) {
+	for w.broken == nil {
+		what, ok := w.next(until)
+		if !ok {
+			break
+		}
+		w.do(what)
+		steps++
+		if steps%16 == 0 {
+			w.do(w.judgeAll)
+		}
+	}
+	return steps
+}
+
+// do lets something happen, and waits until everybody waits again. The lines of the instant are put in an order that
+// does not depend on the scheduler.
+func (w *world) do(what func()) {
+	what()
+	synctest.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	slices.Sort(w.present)
+	w.past = append(w.past, w.present...)
+	w.present = w.present[:0]
+}
+
+func (w *world) log(format string, args ...any) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.logLocked(format, args...)
+}
+
+func (w *world) logLocked(format string, args ...any) {
+	if !w.closed() {
+		w.present = append(w.present, fmt.Sprintf("%10.3fs  ", w.time().Seconds())+fmt.Sprintf(format, args...))
+	}
+}
+
+func (w *world) count(what string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.counts[what]++
+}
+
+func (w *world) closed() bool {
+	select {
+	case <-w.over:
+		return true
+	default:
+		return false
+	}
+}
+
+func (w *world) faults() Faults {
+	if w.healed.Load() {
+		return Faults{}
+	}
+	return w.plan.Faults
+}
+
+// storeClock is how wrong the clock is of the machine of the store that a request ends up at: two of them agree within two
+// seconds.
+func (w *world) storeClock(p *process) time.Duration {
+	p.diceMu.Lock()
+	defer p.diceMu.Unlock()
+	return time.Duration(p.dice.Int64N(2e9))
+}
+
+// befall is an event of the plan.
+func (w *world) befall(e Event) {
+	m := w.machines[e.Machine]
+	p := m.process
+	if p == nil || w.healed.Load() {
+		return
+	}
+	w.log("%s: %v", p.name, e.Kind)
+	w.count(string(e.Kind))
+	switch e.Kind {
+	case Crash:
+		w.crash(p)
+		w.after(e.For, func() { w.replace(p) })
+	case Shutdown:
+		p.reach(func() { p.cancel(errors.New("shutdown")) })
+	case Suspend:
+		w.suspend(m, e.For)
+	case Step:
+		if !m.sleeps() { // on a machine without a boot clock, it would hide the sleep
+			m.step(e.By)
+		}
+	case Rewind:
+		if m.sleeps() {
+			return
+		}
+		m.step(-e.For)
+		w.after(2500*time.Millisecond, func() { w.suspend(m, e.For) }) // samples are taken meanwhile
+	case Cut:
+		m.cut = true
+		w.after(e.For, func() { m.cut = false })
+	case StepDown:
+		p.reach(func() { go func() { _ = p.leader.StepDown(context.Background()) }() })
+	case Unhealthy:
+		p.unhealthy.Store(true)
+		w.after(e.For, func() { p.unhealthy.Store(false) })
+	}
+}
+
+func (w *world) suspend(m *machine, d time.Duration) {
+	if w.healed.Load() || !m.suspend() {
+		return
+	}
+	w.log("m%d: sleeps", m.id)
+	w.after(d, func() {
+		w.log("m%d: wakes", m.id)
+		if p := m.process; p != nil && w.running[p.term.Token()] == p && d > w.plan.Length {
+			w.count("sleeps of a leader, longer than its lease")
+		}
+		m.resume()
+	})
+}
+
+func (w *world) crash(p *process) {
+	p.dead.Store(true)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for token, q := range w.running {
+		if q == p {
+			delete(w.running, token)
+			w.counts["crashes of a leader"]++
+		}
+	}
+}
+
+// replace starts the next process on the machine, unless that has happened.
+func (w *world) replace(p *process) {
+	p.m.reach(func() {
+		if p.m.process == p {
+			w.start(p.m)
+		}
+	})
+}
+
+// heal ends all that goes wrong.
+func (w *world) heal() {
+	w.healed.Store(true)
+	for _, m := range w.machines {
+		m.cut = false
+		m.resume()
+		if m.process != nil {
+			m.process.unhealthy.Store(false)
+		}
+	}
+}
+
+// end lets every goroutine end: of the processes that crashed, too.
+func (w *world) end() {
+	close(w.over)
+	for _, m := range w.machines {
+		m.resume()
+	}
+	for _, p := range w.processes {
+		p.dead.Store(false)
+		p.cancel(errOver)
+		for _, f := range p.limbo {
+			w.after(0, f)
+		}
+	}
+	synctest.Wait()
+	for {
+		what, ok := w.next(w.time() + 365*24*time.Hour)
+		if !ok {
+			break
+		}
+		w.do(what)
+	}
+	for _, p := range w.processes {
+		select {
+		case <-p.ended:
+		default:
+			w.broken = errors.Join(w.broken, fmt.Errorf("%s: Run does not end", p.name))
+		}
+	}
+}
+
+// working notes that a work begins or ends.
+func (w *world) working(p *process, term lease.Term, begins bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if begins {
+		p.term = term
+		w.running[term.Token()] = p
+	} else if w.running[term.Token()] == p {
+		delete(w.running, term.Token())
+	}
+}
