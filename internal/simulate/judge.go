@@ -163,7 +163,7 @@ func (w *world) aftermath() (steps int) {
 	w.log("%s: is shut down", leading.name)
 	leading.m.process = nil
 	w.do(func() { leading.cancel(errors.New("shutdown")) })
-	for w.broken == nil && w.store.released() == false {
+	for w.broken == nil && !w.store.released() {
 		steps += w.live(w.time() + time.Millisecond)
 	}
 	steps += w.expect("L1 after a release", w.store.written+stretch(every)+4*request)
