@@ -18,6 +18,14 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
+// disk is what brings changes to the disk, in the order in which it is asked to.
+type disk struct {
+	sync   func(*os.File) error
+	rename func(from, to string) error
+}
+
+var realDisk = disk{sync: (*os.File).Sync, rename: os.Rename}
+
 // lockEvery is how often a lock is tried that somebody else has: about as long as a disk takes to write.
 const lockEvery = 5 * time.Millisecond
 
@@ -76,7 +84,7 @@ func (s *Store) settle(p place) error {
 		_ = os.Chmod(dir, mode)
 	}
 	for dir := p.dir(); dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		err := syncDir(filepath.Dir(dir))
+		err := s.syncDir(filepath.Dir(dir))
 		if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
 			continue // not for this process to change, so not changed by it
 		}
@@ -128,17 +136,17 @@ func (s *Store) write(p place, content []byte) error {
 		return err
 	}
 	_ = os.Remove(p.temp()) // of a writer that was killed, perhaps another user's, whose file this user cannot open
-	if err := writeFile(p.temp(), fileMode(mode), content); err != nil {
+	if err := s.writeFile(p.temp(), fileMode(mode), content); err != nil {
 		_ = os.Remove(p.temp())
 		return err
 	}
-	if err := os.Rename(p.temp(), p.cell()); err != nil {
+	if err := s.disk.rename(p.temp(), p.cell()); err != nil {
 		return err
 	}
-	return syncDir(p.dir())
+	return s.syncDir(p.dir())
 }
 
-func writeFile(path string, mode fs.FileMode, content []byte) error {
+func (s *Store) writeFile(path string, mode fs.FileMode, content []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return err
@@ -146,13 +154,13 @@ func writeFile(path string, mode fs.FileMode, content []byte) error {
 	_ = f.Chmod(mode) // the umask took from it; where there are no permissions, none are needed
 	_, err = f.Write(content)
 	if err == nil {
-		err = f.Sync()
+		err = s.disk.sync(f)
 	}
 	return cmp.Or(err, f.Close())
 }
 
 // syncDir brings a directory's entries to the disk, where the system can do that on request.
-func syncDir(dir string) error {
+func (s *Store) syncDir(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil
 	}
@@ -160,7 +168,7 @@ func syncDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	err = d.Sync()
+	err = s.disk.sync(d)
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
 		err = nil // a file system that writes directories at once, or never on request
 	}

@@ -24,13 +24,14 @@ const maxData = 16 << 10
 type Store struct {
 	dir       string        // absolute; empty: none was named
 	here      func() origin // where and when a write is made
-	lockReads bool          // a file that is being read cannot be renamed over
+	disk      disk
+	lockReads bool // a file that is being read cannot be renamed over
 }
 
 // NewStore returns the Store in the directory. What New says of it holds here, too. A relative path is taken from the
 // working directory as it is now.
 func NewStore(dir string, opts ...Option) *Store {
-	s := &Store{dir: dir, here: here, lockReads: runtime.GOOS == "windows"}
+	s := &Store{dir: dir, here: here, disk: realDisk, lockReads: runtime.GOOS == "windows"}
 	if abs, err := filepath.Abs(dir); err == nil && dir != "" {
 		s.dir = abs
 	}
