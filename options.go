@@ -31,7 +31,7 @@ type options struct {
 	stopMargin     time.Duration
 	stopTimeout    time.Duration
 	holdAtLeast    time.Duration
-	writeEvery     time.Duration // the manager's limit
+	limits         lease.Limits // the manager's
 
 	given map[string]bool // options that were used, by name
 }

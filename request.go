@@ -109,5 +109,5 @@ func (r *run) backoff(n int) time.Duration {
 	}
 	d = min(d, r.renewEvery)
 	d -= time.Duration(r.host.Uint64() % uint64(d/2+1))
-	return max(d, r.writeEvery)
+	return max(d, r.limits.WriteEvery)
 }

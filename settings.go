@@ -37,26 +37,24 @@ func newOptions(opts []Option) options {
 
 // derive fills in the intervals that were left out from those that were given, within what the manager allows.
 func (o *options) derive() {
-	var limits lease.Limits
 	if o.manager != nil {
-		limits = lease.LimitsOf(o.manager)
+		o.limits = lease.LimitsOf(o.manager)
 	}
-	o.writeEvery = limits.WriteEvery
 	if !o.given["WithLeaseLength"] {
 		o.length = defaultLength
 		if o.given["WithRenewEvery"] {
 			o.length = 3 * o.renewEvery
 		}
-		o.length = max(o.length, limits.MinLength)
-		if step := limits.LengthStep; step > 0 {
+		o.length = max(o.length, o.limits.MinLength)
+		if step := o.limits.LengthStep; step > 0 {
 			o.length = (o.length + step - 1) / step * step
 		}
-		if limits.MaxLength > 0 {
-			o.length = min(o.length, limits.MaxLength)
+		if o.limits.MaxLength > 0 {
+			o.length = min(o.length, o.limits.MaxLength)
 		}
 	}
 	if !o.given["WithRenewEvery"] {
-		o.renewEvery = max(o.length/3, limits.WriteEvery)
+		o.renewEvery = max(o.length/3, o.limits.WriteEvery)
 	}
 	if !o.given["WithAcquireEvery"] {
 		o.acquireEvery = o.length / 3
@@ -89,19 +87,15 @@ func (o *options) validate() error {
 	refuse(o.length > 0 && o.holdAtLeast > o.length,
 		"WithHoldAtLeast: %v is more than the lease length, %v: nothing holds a lease longer", o.holdAtLeast, o.length)
 
-	var limits lease.Limits
-	if o.manager != nil {
-		limits = lease.LimitsOf(o.manager)
-	}
 	if o.length > 0 && o.renewEvery > 0 && o.stopMargin >= 0 {
 		usable := o.length - lease.Margin(o.length) - o.stopMargin
 		refuse(2*o.renewEvery >= usable,
 			"WithRenewEvery: %v leaves no room for two attempts in the %v that a lease of %v holds, less its margin and WithStopMargin",
 			o.renewEvery, usable, o.length)
-		refuse(o.renewEvery < limits.WriteEvery,
-			"WithRenewEvery: %v is more often than the manager allows, once in %v", o.renewEvery, limits.WriteEvery)
+		refuse(o.renewEvery < o.limits.WriteEvery,
+			"WithRenewEvery: %v is more often than the manager allows, once in %v", o.renewEvery, o.limits.WriteEvery)
 	}
-	if err := o.request().Validate(limits); err != nil {
+	if err := o.request().Validate(o.limits); err != nil {
 		problems = append(problems, fmt.Errorf("leader: lease %q, node %q: %w", o.lease, o.node, err))
 	}
 	return errors.Join(problems...)

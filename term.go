@@ -200,7 +200,7 @@ func (t *term) renewed(a answer) {
 		t.failures, t.failure = t.failures+1, a.err
 		t.keeper.Failed(a.err)
 		// Sooner, the less is left of the term, so that a store that comes back in time is not met too late.
-		t.renewAt = q.began + min(t.backoff(t.failures), max(t.term.Remaining()/4, t.renewEvery/16, t.writeEvery))
+		t.renewAt = q.began + min(t.backoff(t.failures), max(t.term.Remaining()/4, t.renewEvery/16, t.limits.WriteEvery))
 	}
 }
 

@@ -7,10 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-const (
-	recordFormat = 1        // rises only when a reader of the one before would act unsafely
-	maxCell      = 16 << 10 // bytes that a store has to take
-)
+// recordFormat rises only when a reader of the one before would act unsafely.
+const recordFormat = 1
 
 // record is what a cell holds: the state of one lease. Fields that a reader does not know are ignored.
 type record struct {
@@ -47,8 +45,8 @@ func (r record) encode() []byte {
 }
 
 func decode(data []byte) (record, error) {
-	if len(data) > maxCell {
-		return record{}, fmt.Errorf("%w: it has %d bytes, more than %d", ErrRecord, len(data), maxCell)
+	if len(data) > MaxCell {
+		return record{}, fmt.Errorf("%w: it has %d bytes, more than %d", ErrRecord, len(data), MaxCell)
 	}
 	if !utf8.Valid(data) {
 		return record{}, fmt.Errorf("%w: it is not UTF-8 text", ErrRecord)

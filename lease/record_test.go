@@ -39,7 +39,7 @@ func TestRecordFitsItsCell(t *testing.T) {
 	worst.Holder = strings.Repeat("<", maxName)
 	worst.Attributes = map[string]string{"<": strings.Repeat("<", maxAttributes-1)} // six bytes each in JSON
 	require.NoError(t, Request{Name: "n", Holder: worst.Holder, Length: 1, Attributes: worst.Attributes}.Validate(Limits{}))
-	require.Less(t, len(worst.encode()), maxCell)
+	require.Less(t, len(worst.encode()), MaxCell)
 }
 
 // The stored form is a contract with the programs of other versions.
@@ -111,7 +111,7 @@ func TestDecode(t *testing.T) {
 		{"attributes that are no text", change(`{`, `{"attributes":{"a":1},`), "cannot unmarshal"},
 		{"a time that is none", change(`{`, `{"acquired":"yesterday",`), "parsing time"},
 		{"not UTF-8", change(`"w"`, "\"\xff\""), "not UTF-8"},
-		{"too large", good + strings.Repeat(" ", maxCell), "more than 16384"},
+		{"too large", good + strings.Repeat(" ", MaxCell), "more than 16384"},
 	}
 	for _, test := range tests {
 		t.Run(test.what, func(t *testing.T) {
@@ -148,7 +148,7 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("decode accepts %+v", r)
 		}
 		written := r.encode()
-		if len(written) > maxCell {
+		if len(written) > MaxCell {
 			return // somebody else's record, escaped at greater length
 		}
 		again, err := decode(written)
@@ -186,7 +186,7 @@ func FuzzRecord(f *testing.F) {
 		}
 		data := r.encode()
 		read, err := decode(data)
-		if valid := id != "" && token != 0 && token != math.MaxUint64 && length > 0 && len(data) <= maxCell; !valid {
+		if valid := id != "" && token != 0 && token != math.MaxUint64 && length > 0 && len(data) <= MaxCell; !valid {
 			require.ErrorIs(t, err, ErrRecord)
 			return
 		}

@@ -27,6 +27,18 @@ func CheckName(name string) error {
 	return checkText("the name", name)
 }
 
+// MaxCell is how much a Store's cell holds, in bytes.
+const MaxCell = 16 << 10
+
+// CheckCell reports why data cannot be a cell's: it must be UTF-8 text of at most MaxCell bytes. The error is an
+// ErrInvalid. Stores call it before they send anything.
+func CheckCell(data []byte) error {
+	if len(data) > MaxCell || !utf8.Valid(data) {
+		return fmt.Errorf("%w: a cell holds UTF-8 text of at most %d bytes, and this has %d bytes", ErrInvalid, MaxCell, len(data))
+	}
+	return nil
+}
+
 // Validate reports everything that is wrong with the request, for a manager with the given limits. Each error is an
 // ErrInvalid. Managers call it before they send anything.
 func (r Request) Validate(limits Limits) error {

@@ -16,8 +16,7 @@ import (
 )
 
 const (
-	maxData = 16 << 10 // bytes in a cell
-	maxKey  = 2048     // bytes: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+	maxKey = 2048 // bytes: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 
 	// The attributes of an item. None is named ttl: many a table has its expiry set to that, and would delete leases.
 	keyAttribute     = "lease"   // the partition key: the prefix and the lease's name
@@ -101,9 +100,8 @@ func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data [
 	if err != nil {
 		return "", err
 	}
-	if len(data) > maxData || !utf8.Valid(data) {
-		return "", fmt.Errorf("%w: a cell holds UTF-8 text of at most %d bytes, and this has %d bytes",
-			lease.ErrInvalid, maxData, len(data))
+	if err := lease.CheckCell(data); err != nil {
+		return "", err
 	}
 	version := rand.Text()
 	in := &sdk.PutItemInput{

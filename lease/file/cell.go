@@ -42,8 +42,8 @@ func decode(content []byte) (header, []byte, error) {
 		return header{}, nil, fmt.Errorf("its format is %d, and this program reads up to %d: update the program", h.Format, cellFormat)
 	case h.Format < 1 || !whole:
 		return header{}, nil, fmt.Errorf("the first line is not a header")
-	case len(data) > maxData || !utf8.Valid(data):
-		return header{}, nil, fmt.Errorf("what follows the header is not UTF-8 text of at most %d bytes", maxData)
+	case len(data) > lease.MaxCell || !utf8.Valid(data):
+		return header{}, nil, fmt.Errorf("what follows the header is not UTF-8 text of at most %d bytes", lease.MaxCell)
 	}
 	return h, data, nil
 }

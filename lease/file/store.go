@@ -11,13 +11,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/cloudlease/leader/lease"
 )
-
-// maxData is how much a cell holds, in bytes.
-const maxData = 16 << 10
 
 // Store is a lease.Store in a directory. It has no state but what is there, so any number of Stores, in any number of
 // processes of this machine, may share one. Make it with NewStore. It is safe for concurrent use.
@@ -72,9 +68,8 @@ func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data [
 	if err != nil {
 		return "", err
 	}
-	if len(data) > maxData || !utf8.Valid(data) {
-		return "", fmt.Errorf("%w: a cell holds UTF-8 text of at most %d bytes, and this has %d bytes",
-			lease.ErrInvalid, maxData, len(data))
+	if err := lease.CheckCell(data); err != nil {
+		return "", err
 	}
 	if old == "" {
 		if err := s.makeDirs(p); err != nil {

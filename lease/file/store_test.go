@@ -138,7 +138,7 @@ func TestWhatIsNoCellIsLeftAlone(t *testing.T) {
 		"header cut":   {`{"leaseFile":1,"nonce":"abc`, "header"},
 		"newline cut":  {`{"leaseFile":1,"nonce":"abc"}`, "header"},
 		"newer format": {`{"leaseFile":2,"nonce":"abc"}` + "\nx", "update the program"},
-		"too long":     {`{"leaseFile":1}` + "\n" + strings.Repeat("x", maxData+1), "16384 bytes"},
+		"too long":     {`{"leaseFile":1}` + "\n" + strings.Repeat("x", lease.MaxCell+1), "16384 bytes"},
 		"not text":     {`{"leaseFile":1}` + "\n\xff", "UTF-8"},
 	} {
 		t.Run(what, func(t *testing.T) {

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"cloud.google.com/go/storage"
 	"google.golang.org/api/iterator"
@@ -19,8 +18,6 @@ import (
 )
 
 const (
-	maxData = 16 << 10 // bytes of a cell
-
 	// chunk is more than a cell has, and the least there is (https://pkg.go.dev/cloud.google.com/go/storage#Writer). So the
 	// client has read all of the data before it sends its one request: their checksum is in it, and the service refuses what
 	// was damaged or cut short on its way. With no chunks at all, a damaged cell would be an error, and stay.
@@ -96,13 +93,13 @@ func (s *Store) Load(ctx context.Context, name string) (lease.Snapshot, error) {
 		return lease.Snapshot{}, s.explain(ctx, "read "+s.url(object), err)
 	}
 	defer r.Close()
-	data, err := io.ReadAll(io.LimitReader(r, maxData+1))
+	data, err := io.ReadAll(io.LimitReader(r, lease.MaxCell+1))
 	switch {
 	case err != nil: // also ErrObjectNotExist, of a generation that was replaced while it was read: the cell is not gone
 		return lease.Snapshot{}, s.explain(ctx, "read "+s.url(object), err)
-	case len(data) > maxData:
+	case len(data) > lease.MaxCell:
 		return lease.Snapshot{}, fmt.Errorf("%w: %s has more than %d bytes; it is left as it is: move it away while nobody runs",
-			lease.ErrRecord, s.url(object), maxData)
+			lease.ErrRecord, s.url(object), lease.MaxCell)
 	}
 	return lease.Snapshot{Data: data, Version: versionOf(r.Attrs.Generation), Age: date.age(r.Attrs.LastModified)}, nil
 }
@@ -112,9 +109,8 @@ func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data [
 	if err := errors.Join(s.check(), lease.CheckName(name)); err != nil {
 		return "", err
 	}
-	if len(data) > maxData || !utf8.Valid(data) {
-		return "", fmt.Errorf("%w: a cell holds UTF-8 text of at most %d bytes, and this has %d bytes",
-			lease.ErrInvalid, maxData, len(data))
+	if err := lease.CheckCell(data); err != nil {
+		return "", err
 	}
 	object := s.objectOf(name)
 	expected, ok := conditions(old)

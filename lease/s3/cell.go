@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"unicode/utf8"
+
+	"github.com/cloudlease/leader/lease"
 )
 
 const (
@@ -36,8 +38,8 @@ func decode(content []byte) ([]byte, error) {
 		return nil, errors.New("it does not begin with the line that this package writes")
 	case h.Format > cellFormat:
 		return nil, fmt.Errorf("its format is %d, and this program reads up to %d: update the program", h.Format, cellFormat)
-	case len(data) > maxData || !utf8.Valid(data):
-		return nil, fmt.Errorf("what follows the first line is not UTF-8 text of at most %d bytes", maxData)
+	case len(data) > lease.MaxCell || !utf8.Valid(data):
+		return nil, fmt.Errorf("what follows the first line is not UTF-8 text of at most %d bytes", lease.MaxCell)
 	}
 	return data, nil
 }

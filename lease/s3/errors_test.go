@@ -225,7 +225,7 @@ func TestObjectsThatAreNoCells(t *testing.T) {
 		"{\"leaseObject\":0}\n{}":   "the line",
 		"{\"leaseObject\":2}\n{}":   "update the program",
 		"{\"leaseObject\":1}\n\xff": "UTF-8",
-		"{\"leaseObject\":1}\n" + string(make([]byte, maxData+1)): "at most",
+		"{\"leaseObject\":1}\n" + string(make([]byte, lease.MaxCell+1)): "at most",
 	} {
 		_, err := NewStore(newAnswers(t, object(content, nil)), "bucket").Load(t.Context(), "a")
 		wantError(t, err, lease.ErrRecord, says)

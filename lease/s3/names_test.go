@@ -105,7 +105,7 @@ func TestRefusedPlaces(t *testing.T) {
 			assert.ErrorIs(t, err, lease.ErrMisconfigured, s.String())
 		}
 	}
-	_, err := NewStore(client, "b").Swap(t.Context(), "a", "", []byte(strings.Repeat("x", maxData+1)))
+	_, err := NewStore(client, "b").Swap(t.Context(), "a", "", []byte(strings.Repeat("x", lease.MaxCell+1)))
 	require.ErrorIs(t, err, lease.ErrInvalid)
 	_, err = NewStore(client, "b").Swap(t.Context(), "a", "", []byte("\xff"))
 	require.ErrorIs(t, err, lease.ErrInvalid)

@@ -8,7 +8,6 @@ import (
 	"iter"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/middleware"
@@ -16,9 +15,6 @@ import (
 
 	"github.com/cloudlease/leader/lease"
 )
-
-// maxData is how much a cell holds, in bytes.
-const maxData = 16 << 10
 
 // Store is a lease.Store in a bucket. It has no state but what is there, so any number of Stores, in any number of
 // processes, may share one. Make it with NewStore. It is safe for concurrent use.
@@ -65,7 +61,7 @@ func (s *Store) Load(ctx context.Context, name string) (lease.Snapshot, error) {
 		return lease.Snapshot{}, s.diagnose(ctx, err)
 	}
 	defer out.Body.Close()
-	content, err := io.ReadAll(io.LimitReader(out.Body, maxHeader+maxData+1))
+	content, err := io.ReadAll(io.LimitReader(out.Body, maxHeader+lease.MaxCell+1))
 	if err != nil {
 		return lease.Snapshot{}, s.diagnose(ctx, fmt.Errorf("the answer broke off: %w", err))
 	}
@@ -97,9 +93,8 @@ func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data [
 	if err != nil {
 		return "", err
 	}
-	if len(data) > maxData || !utf8.Valid(data) {
-		return "", fmt.Errorf("%w: a cell holds UTF-8 text of at most %d bytes, and this has %d bytes",
-			lease.ErrInvalid, maxData, len(data))
+	if err := lease.CheckCell(data); err != nil {
+		return "", err
 	}
 	in := &s3.PutObjectInput{
 		Bucket: &s.bucket, Key: &key, Body: bytes.NewReader(encode(data)), ContentType: aws.String("text/plain; charset=utf-8"),
