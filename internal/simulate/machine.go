@@ -121,6 +121,7 @@ type timer struct {
 	due     time.Duration // by the monotonic clock
 	f       func()
 	mu      sync.Mutex
+	rings   *happening
 	settled bool
 }
 
@@ -133,17 +134,15 @@ func (h *hostOf) AfterFunc(d time.Duration, f func()) host.Timer {
 
 func (t *timer) wait() {
 	left := float64(t.due - t.h.read().Mono)
-	t.h.w.after(time.Duration(math.Ceil(left/t.h.Rate)), t.ring)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.settled {
+		t.rings = t.h.w.after(time.Duration(math.Ceil(left/t.h.Rate)), t.ring)
+	}
 }
 
 // ring happens when the timer may be due: unless the machine has slept meanwhile.
 func (t *timer) ring() {
-	t.mu.Lock()
-	settled := t.settled
-	t.mu.Unlock()
-	if settled {
-		return
-	}
 	t.h.p.reach(func() {
 		if t.h.read().Mono < t.due {
 			t.wait()
@@ -160,5 +159,6 @@ func (t *timer) Stop() bool {
 	defer t.mu.Unlock()
 	pending := !t.settled
 	t.settled = true
+	t.h.w.drop(t.rings)
 	return pending
 }

@@ -82,7 +82,7 @@ func NewPlan(seed uint64) Plan {
 	r := rand.New(rand.NewPCG(seed, 1))
 	p := Plan{
 		Seed:     seed,
-		Length:   time.Duration(3+r.IntN(13)) * time.Second,
+		Length:   3*time.Second + time.Duration(r.Int64N(13e9)),
 		Ages:     r.IntN(2) == 0,
 		Duration: time.Duration(40+r.IntN(120)) * time.Second,
 	}

@@ -163,7 +163,8 @@ func (p *process) work(ctx context.Context) error {
 		}
 	}
 	ignores := in(works.Ignores)
-	for n := 0; p.sleep(ctx.Done(), time.Duration(1+r.Int64N(int64(p.w.plan.Length)/3))); n++ {
+	notices := time.Duration(1 + 2*r.Int64N(1e6))
+	for n := 0; p.sleep(ctx, notices, time.Duration(1+r.Int64N(int64(p.w.plan.Length)/3))); n++ {
 		p.act(term)
 		if n < ends || how == "" {
 			continue
@@ -181,30 +182,41 @@ func (p *process) work(ctx context.Context) error {
 		}
 	}
 	for n := r.IntN(4); n > 0; n-- { // it puts its things away
-		p.sleep(nil, time.Duration(1+r.Int64N(1e9)))
+		p.sleep(context.Background(), 0, time.Duration(1+r.Int64N(1e9)))
 		p.act(term)
 	}
 	for n := 0; ignores && n < 10 && !p.w.healed.Load(); n++ {
 		p.w.count("work ignores its end")
-		p.sleep(nil, time.Duration(1+r.Int64N(int64(p.w.plan.Length)/2)))
+		p.sleep(context.Background(), 0, time.Duration(1+r.Int64N(int64(p.w.plan.Length)/2)))
 		p.act(term)
 	}
 	return ctx.Err()
 }
 
 // sleep waits on the machine's clock, and reports whether it has waited for so long.
-func (p *process) sleep(done <-chan struct{}, d time.Duration) bool {
+func (p *process) sleep(ctx context.Context, notices, d time.Duration) bool {
 	rang := make(chan struct{})
 	t := p.host.AfterFunc(d, func() { close(rang) })
 	defer t.Stop()
+	ended, stop := p.ends(ctx, notices)
+	defer stop()
 	select {
 	case <-rang:
 		return true
-	case <-done:
+	case <-ended:
 		return false
 	case <-p.w.over:
 		return false
 	}
+}
+
+// ends is closed some time after the context has ended: not at once, when others of the process notice it, too, for
+// which of them is the first would be the scheduler's choice.
+func (p *process) ends(ctx context.Context, notices time.Duration) (ended chan struct{}, stop func() bool) {
+	ended = make(chan struct{})
+	return ended, context.AfterFunc(ctx, func() {
+		p.w.after(notices, func() { p.reach(func() { close(ended) }) })
+	})
 }
 
 // act has an effect on the world, if the term holds.

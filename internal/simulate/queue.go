@@ -13,12 +13,15 @@ type queue struct {
 	now  time.Duration
 	heap happenings
 	seq  int
+	sum  uint64 // of all times at which something happened, for a comparison finer than the history's milliseconds
 }
 
+// happening is one thing that is to happen.
 type happening struct {
-	at   time.Duration
-	seq  int
-	what func()
+	at    time.Duration
+	seq   int
+	what  func()
+	index int // in the heap; -1 once it is out of it
 }
 
 func (q *queue) time() time.Duration {
@@ -27,12 +30,24 @@ func (q *queue) time() time.Duration {
 	return q.now
 }
 
-// after makes something happen once d has passed. No two things happen at the same time.
-func (q *queue) after(d time.Duration, what func()) {
+// after makes something happen once d has passed. No two things happen at the same time. Two goroutines that run at the
+// same instant must not ask for the same time: which of them is the first is the scheduler's choice.
+func (q *queue) after(d time.Duration, what func()) *happening {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.seq++
-	heap.Push(&q.heap, happening{q.now + max(d, 0), q.seq, what})
+	h := &happening{at: q.now + max(d, 0), seq: q.seq, what: what}
+	heap.Push(&q.heap, h)
+	return h
+}
+
+// drop keeps something from happening, if it has not happened yet.
+func (q *queue) drop(h *happening) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if h.index >= 0 {
+		heap.Remove(&q.heap, h.index)
+	}
 }
 
 // next takes the earliest thing and sets the time to it. If there is none before the given time, it is that time.
@@ -43,22 +58,30 @@ func (q *queue) next(before time.Duration) (func(), bool) {
 		q.now = max(q.now, before)
 		return nil, false
 	}
-	h := heap.Pop(&q.heap).(happening)
+	h := heap.Pop(&q.heap).(*happening)
 	q.now = max(h.at, q.now+1)
+	q.sum = q.sum*1099511628211 ^ uint64(q.now)
 	return h.what, true
 }
 
-type happenings []happening
+type happenings []*happening
 
 func (h happenings) Len() int { return len(h) }
 func (h happenings) Less(i, j int) bool {
 	return h[i].at < h[j].at || h[i].at == h[j].at && h[i].seq < h[j].seq
 }
-func (h happenings) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *happenings) Push(x any)   { *h = append(*h, x.(happening)) }
+func (h happenings) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i, j
+}
+func (h *happenings) Push(x any) {
+	x.(*happening).index = len(*h)
+	*h = append(*h, x.(*happening))
+}
 func (h *happenings) Pop() any {
 	old := *h
 	last := old[len(old)-1]
+	last.index = -1
 	*h = old[:len(old)-1]
 	return last
 }

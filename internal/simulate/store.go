@@ -134,10 +134,12 @@ func (l link) ask(ctx context.Context, what string, do func() answer) answer {
 	if fate.kind != "" {
 		w.count("request" + fate.kind)
 	}
+	ended, stop := p.ends(ctx, fate.notices)
+	defer stop()
 	select {
 	case a := <-answers:
 		return a
-	case <-ctx.Done():
+	case <-ended:
 		return answer{err: context.Cause(ctx)}
 	case <-w.over:
 		return answer{err: errOver}
@@ -160,6 +162,7 @@ func (a answer) String() string {
 type fate struct {
 	kind              string
 	there, back, late time.Duration
+	notices           time.Duration // how long after the end of its context its sender gives up
 }
 
 func (p *process) fate() fate {
@@ -170,6 +173,8 @@ func (p *process) fate() fate {
 		there: time.Duration(1e6 + r.Int64N(20e6)),
 		back:  time.Duration(1e6 + r.Int64N(20e6)),
 		late:  time.Duration(r.Int64N(int64(2 * p.w.plan.Length))),
+
+		notices: time.Duration(2 + 2*r.Int64N(1e6)),
 	}
 	roll, faults := r.Float64(), p.w.faults()
 	for _, c := range []struct {

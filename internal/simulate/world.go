@@ -45,6 +45,7 @@ type Result struct {
 	History string
 	Counts  map[string]int // what was exercised
 	Steps   int
+	Sum     uint64 // of the times of all steps
 }
 
 // Run runs a plan. It must be called in a testing/synctest bubble of its own.
@@ -63,8 +64,11 @@ func Run(plan Plan) Result {
 	steps := w.live(plan.Duration)
 	w.do(w.heal)
 	steps += w.aftermath()
+	sum := w.sum
 	w.end()
-	return Result{Plan: plan, Broken: w.broken, History: strings.Join(w.past, "\n"), Counts: w.counts, Steps: steps}
+	return Result{
+		Plan: plan, Broken: w.broken, History: strings.Join(w.past, "\n"), Counts: w.counts, Steps: steps, Sum: sum,
+	}
 }
 
 // live lets things happen until the time, or until a promise is broken.
