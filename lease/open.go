@@ -47,6 +47,15 @@ func Open(ctx context.Context, rawURL string) (Manager, error) {
 	if err != nil { // whose text repeats parts of the URL, which may hold a password
 		return nil, fmt.Errorf("%w: this is not a store URL, as file:///var/lib/leader is one; what is no letter or digit may have to be written as %%XX", ErrMisconfigured)
 	}
+	m, err := openURL(ctx, u)
+	if err != nil && mayShowPassword(u) {
+		return nil, fmt.Errorf("%w: store URL of the scheme %q: it cannot be used, and is not repeated here since what is before an @ in it may be a password: "+
+			"write it as scheme://place/folder, and an @ as %%40", ErrMisconfigured, u.Scheme)
+	}
+	return m, err
+}
+
+func openURL(ctx context.Context, u *url.URL) (Manager, error) {
 	openersMu.Lock()
 	open, known := openers[u.Scheme]
 	schemes := slices.Sorted(maps.Keys(openers))
@@ -59,4 +68,13 @@ func Open(ctx context.Context, rawURL string) (Manager, error) {
 	}
 	return nil, fmt.Errorf("%w: store URL %q: the scheme %q is unknown; imported here are: %s; import the package of another",
 		ErrMisconfigured, u.Redacted(), u.Scheme, strings.Join(schemes, ", "))
+}
+
+// mayShowPassword tells of a URL that Redacted may leave a password in: one without its two slashes, s3:user:password@place,
+// or with a sign in the password that ends the place, gs://user:12/34@place. An @ alone may as well be part of a folder's name.
+func mayShowPassword(u *url.URL) bool {
+	shown := *u
+	shown.User = nil
+	before, _, found := strings.Cut(strings.TrimPrefix(shown.String(), u.Scheme+":"), "@")
+	return found && (u.User != nil || u.Opaque != "" || strings.Contains(before, ":"))
 }

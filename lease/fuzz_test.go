@@ -1,0 +1,420 @@
+package lease_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"math"
+	"math/big"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/internal/host"
+	"github.com/cloudlease/leader/lease"
+	"github.com/cloudlease/leader/lease/memory"
+)
+
+const aRecord = `{"format":1,"token":7,"id":"x","holder":"w","length":"15s","nonce":"n","released":false}`
+
+// FuzzCell: whatever somebody has put into the cell of a lease that is held, each call either knows what it is or says
+// ErrRecord, and only what is known is replaced, by its successor. MINE in it stands for the ID of the holder.
+func FuzzCell(f *testing.F) {
+	for _, data := range []string{
+		"", "null", "{}", "garbage", aRecord, aRecord[1:], aRecord + aRecord, "\ufeff" + aRecord, aRecord + "\xff",
+		strings.Replace(aRecord, `"x"`, `"MINE"`, 1),
+		strings.NewReplacer(`"x"`, `"MINE"`, "false", "true").Replace(aRecord),
+		strings.NewReplacer("7", "18446744073709551615", "false", "true").Replace(aRecord),
+		strings.NewReplacer("7", "18446744073709551614", "false", "true").Replace(aRecord),
+		strings.Replace(aRecord, "15s", "2562047h47m16.854775807s", 1),
+		strings.Replace(aRecord, `"format":1`, `"format":2`, 1),
+		strings.Replace(aRecord, `"format":1`, `"format":2e0`, 1),
+		strings.Replace(aRecord, `{`, `{"attributes":{"\u0000":"\n"},"acquired":"0000-01-01T00:00:00+23:59",`, 1),
+		strings.Replace(aRecord, `{`, `{"later":{"deep":[1,null]},`, 1),
+		aRecord + strings.Repeat(" ", lease.MaxCell-len(aRecord)), aRecord + strings.Repeat(" ", lease.MaxCell-len(aRecord)+1),
+	} {
+		f.Add([]byte(data))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for op, try := range map[string]func(m lease.Manager, held lease.Lease) error{
+			"acquire": func(m lease.Manager, _ lease.Lease) error {
+				_, err := m.Acquire(t.Context(), lease.Request{Name: name, Holder: "another", Length: length})
+				return err
+			},
+			"renew":   func(m lease.Manager, held lease.Lease) error { _, err := m.Renew(t.Context(), held); return err },
+			"release": func(m lease.Manager, held lease.Lease) error { return m.Release(t.Context(), held) },
+		} {
+			store := memory.NewStore()
+			m := lease.NewManager(store)
+			held, err := m.Acquire(t.Context(), lease.Request{Name: name, Holder: "holder", Length: length})
+			require.NoError(t, err)
+			put := bytes.ReplaceAll(data, []byte("MINE"), []byte(held.ID))
+			_, err = store.Swap(t.Context(), name, held.Version, put)
+			require.NoError(t, err)
+			before, unreadable := lease.Inspect(t.Context(), m, name)
+			for listed, err := range lease.List(t.Context(), m, "") {
+				require.NoError(t, err, "the list goes on")
+				require.Equal(t, unreadable == nil, listed.Err == nil)
+			}
+			err = try(m, held)
+			after, _ := lease.Inspect(t.Context(), m, name)
+			left, loadErr := store.Load(t.Context(), name)
+			require.NoError(t, loadErr)
+			if err != nil {
+				require.Equal(t, put, left.Data, "%s: %v", op, err)
+			}
+			if unreadable != nil {
+				require.ErrorIs(t, unreadable, lease.ErrRecord)
+				require.ErrorIs(t, err, lease.ErrRecord, op)
+				continue
+			}
+			require.False(t, mustRefuse(put), "it is taken for a record: %+v", before)
+			require.True(t, before.ID != "" && before.Token > 0 && before.Length > 0, "%+v", before)
+			wantMove(t, op, held, before, after, err)
+		}
+	})
+}
+
+// mustRefuse tells of some data that no reader of format 1 may act on it: it is more than a cell holds, or not UTF-8, or
+// the one object in it says another format. Names that differ in case alone are left open.
+func mustRefuse(data []byte) bool {
+	var fields map[string]json.RawMessage
+	if lease.CheckCell(data) != nil || json.Unmarshal(data, &fields) != nil {
+		return true
+	}
+	for field := range fields {
+		if field != "format" && strings.EqualFold(field, "format") {
+			return false
+		}
+	}
+	return string(fields["format"]) != "1"
+}
+
+// wantMove fails unless a call did with the record what the rules say.
+func wantMove(t *testing.T, op string, held lease.Lease, before, after lease.Info, err error) {
+	t.Helper()
+	ours := before.ID == held.ID
+	switch {
+	case op == "acquire" && before.State == lease.Held:
+		require.ErrorIs(t, err, lease.ErrHeld)
+	case op == "acquire" && before.Token == math.MaxUint64:
+		require.ErrorIs(t, err, lease.ErrRecord, "no token is greater")
+	case op == "acquire":
+		require.NoError(t, err)
+		require.Equal(t, before.Token+1, after.Token, "R5")
+		require.NotEqual(t, before.ID, after.ID)
+	case !ours || before.State == lease.Free:
+		var lost *lease.LostError
+		require.ErrorAs(t, err, &lost, op)
+		require.Equal(t, map[bool]lease.LostReason{true: lease.LostReleased, false: lease.LostTaken}[ours], lost.Reason)
+	default:
+		require.NoError(t, err, op)
+		require.Equal(t, held.Token, after.Token)
+		require.Equal(t, map[string]lease.State{"renew": lease.Held, "release": lease.Free}[op], after.State)
+	}
+}
+
+// FuzzUnknownFields: a field that a later program adds changes nothing for this one, whatever it is called, whatever is
+// in it and wherever it stands; and this one's next write may drop it. A name that differs from one of ours in case
+// alone is none that a later program has.
+func FuzzUnknownFields(f *testing.F) {
+	f.Add("later", []byte(`{"deep":[1,null]}`), false)
+	f.Add("", []byte(`"\ud800"`), true)
+	f.Add("token ", []byte(`1e999`), true)
+	f.Add("id\u0000", []byte(`[[[[]]]]`), false)
+	f.Fuzz(func(t *testing.T, field string, value []byte, last bool) {
+		key, err := json.Marshal(field)
+		require.NoError(t, err)
+		if !json.Valid(value) || !utf8.Valid(value) || len(key)+len(value) > lease.MaxCell/2 {
+			return
+		}
+		for _, ours := range []string{
+			"format", "token", "id", "holder", "length", "nonce", "released", "attributes", "acquired", "renewed",
+		} {
+			if strings.EqualFold(field, ours) {
+				return
+			}
+		}
+		with := "{" + string(key) + ":" + string(value) + "," + aRecord[1:]
+		if last {
+			with = aRecord[:len(aRecord)-1] + "," + string(key) + ":" + string(value) + "}"
+		}
+		want, got := inspect(t, aRecord), inspect(t, with)
+		got.Age, got.RetryAfter, got.Version = want.Age, want.RetryAfter, want.Version
+		require.Equal(t, want, got)
+	})
+}
+
+func inspect(t *testing.T, data string) lease.Info {
+	t.Helper()
+	store := memory.NewStore()
+	_, err := store.Swap(t.Context(), name, "", []byte(data))
+	require.NoError(t, err)
+	info, err := lease.Inspect(t.Context(), lease.NewManager(store), name)
+	require.NoError(t, err, data)
+	return info
+}
+
+// goodText is what a name or an attribute is written in, said once more in other words.
+var goodText = regexp.MustCompile(`^[^\p{Cc}]*$`)
+
+func isGood(text string, least int) bool {
+	return len(text) >= least && utf8.ValidString(text) && goodText.MatchString(text)
+}
+
+// attributesOf makes attributes of a text: keys and values in turn, between zero bytes.
+func attributesOf(text string) (attributes map[string]string) {
+	parts := strings.Split(text, "\x00")
+	for i := 1; i < len(parts); i += 2 {
+		if attributes == nil {
+			attributes = map[string]string{}
+		}
+		attributes[parts[i-1]] = parts[i]
+	}
+	return attributes
+}
+
+// FuzzRequest: Validate refuses what the rules say and nothing else; a manager refuses the same, before anything is
+// sent; and what it does not refuse is read back exactly, by the same manager and by another, through a whole term.
+func FuzzRequest(f *testing.F) {
+	f.Add("orders", "worker", int64(length), "address\x0010.0.0.1:80\x00zone\x00é世")
+	f.Add("e\u0301\u2028\ufeff", "\u00a0", int64(1), "")
+	f.Add(strings.Repeat("世", 85), strings.Repeat("<", 255), int64(math.MaxInt64), "<\x00"+strings.Repeat("<", 1023))
+	f.Add(strings.Repeat("世", 86), "\x7f", int64(0), "\x00v\x00k\x00\xff")
+	f.Add("a\x85", "\xed\xa0\x80", int64(-1), "a\nb\x00c")
+	f.Add("a", "\ufffd", int64(time.Hour), "k\x00v\x00K\x00v\x00k \x00v")
+	f.Fuzz(func(t *testing.T, name, holder string, length int64, attributes string) {
+		req := lease.Request{Name: name, Holder: holder, Length: time.Duration(length), Attributes: attributesOf(attributes)}
+		good, size := length > 0 && isGood(name, 1) && len(name) <= 255 && isGood(holder, 1) && len(holder) <= 255, 0
+		for key, value := range req.Attributes {
+			size += len(key) + len(value)
+			good = good && isGood(key, 1) && isGood(value, 0)
+		}
+		err := req.Validate(lease.Limits{})
+		require.Equal(t, good && size <= 1024, err == nil, "%v", err)
+		require.Equal(t, isGood(name, 1) && len(name) <= 255, lease.CheckName(name) == nil)
+
+		store := memory.NewStore()
+		m := lease.NewManager(store)
+		held, acquired := m.Acquire(t.Context(), req)
+		if err != nil {
+			require.ErrorIs(t, err, lease.ErrInvalid)
+			require.ErrorIs(t, acquired, lease.ErrInvalid)
+			require.Equal(t, 0, len(names(t, m, "")), "nothing was sent")
+			return
+		}
+		require.NoError(t, acquired)
+		wantSame(t, req, lease.Info{Name: held.Name, Holder: held.Holder, Length: held.Length, Attributes: held.Attributes})
+		cell, err := store.Load(t.Context(), name)
+		require.NoError(t, err)
+		require.NoError(t, lease.CheckCell(cell.Data))
+		other := lease.NewManager(store)
+		_, err = other.Acquire(t.Context(), req)
+		var by *lease.HeldError
+		require.ErrorAs(t, err, &by)
+		wantSame(t, req, by.Info)
+		renewed, err := m.Renew(t.Context(), held)
+		require.NoError(t, err)
+		require.NotEqual(t, held.Version, renewed.Version)
+		renewed.Version = held.Version
+		require.Equal(t, held, renewed)
+		info, err := lease.Inspect(t.Context(), other, name)
+		require.NoError(t, err)
+		wantSame(t, req, info)
+		require.NoError(t, m.Release(t.Context(), held))
+		info, err = lease.Inspect(t.Context(), other, name)
+		require.NoError(t, err)
+		require.Equal(t, lease.Free, info.State)
+		wantSame(t, req, info)
+		for cut := range len(name) + 1 {
+			require.Equal(t, []string{name}, names(t, m, name[:cut]))
+		}
+		require.Empty(t, names(t, m, name+"x"))
+	})
+}
+
+func wantSame(t *testing.T, req lease.Request, got lease.Info) {
+	t.Helper()
+	require.Equal(t, req, lease.Request{Name: got.Name, Holder: got.Holder, Length: got.Length, Attributes: got.Attributes})
+}
+
+func names(t *testing.T, m lease.Manager, prefix string) (names []string) {
+	t.Helper()
+	for info, err := range lease.List(t.Context(), m, prefix) {
+		require.NoError(t, err)
+		require.NoError(t, info.Err)
+		names = append(names, info.Name)
+	}
+	return names
+}
+
+// scripted is a machine whose clocks show what a test says. Its timers never fire: the test looks by itself.
+type scripted struct {
+	host.Host
+	now host.Reading
+}
+
+func (s *scripted) Read() host.Reading                         { return s.now }
+func (s *scripted) Now() time.Time                             { return time.Unix(0, int64(s.now.Wall)) }
+func (s *scripted) AfterFunc(time.Duration, func()) host.Timer { return s }
+func (s *scripted) Stop() bool                                 { return true }
+
+// tick moves the clocks: the monotonic one and that of the boot only forward, the wall clock anywhere after 1970, as what
+// it counts in has no room for more.
+func (s *scripted) tick(step []byte) (largest *big.Int) {
+	before := s.now
+	forward := func(at time.Duration, by uint64) time.Duration {
+		return at + time.Duration(by%uint64(math.MaxInt64-at+1))
+	}
+	by := binary.LittleEndian.Uint64(step[1:]) >> (step[0] & 63)
+	switch step[0] >> 6 {
+	case 0:
+		s.now.Mono = forward(s.now.Mono, by)
+	case 1:
+		s.now.Boot = forward(s.now.Boot, by)
+	case 2:
+		s.now.Wall = forward(s.now.Wall, by)
+	default:
+		s.now.Wall = time.Duration(by >> 1)
+	}
+	largest = new(big.Int)
+	for _, passed := range []time.Duration{s.now.Mono - before.Mono, s.now.Boot - before.Boot, s.now.Wall - before.Wall} {
+		if d := big.NewInt(int64(passed)); d.Cmp(largest) > 0 {
+			largest = d
+		}
+	}
+	return largest
+}
+
+// steps cuts a script into pieces of one byte for what happens and eight for how much.
+func steps(script []byte) (steps [][]byte) {
+	for ; len(script) >= 9 && len(steps) < 200; script = script[9:] {
+		steps = append(steps, script[:9])
+	}
+	return steps
+}
+
+func script(steps ...any) []byte {
+	var b bytes.Buffer
+	for _, step := range steps {
+		switch step := step.(type) {
+		case int:
+			b.WriteByte(byte(step))
+		case time.Duration:
+			_ = binary.Write(&b, binary.LittleEndian, uint64(step))
+		}
+	}
+	return b.Bytes()
+}
+
+// FuzzInstant: what is counted is the sum of the largest of what the clocks say between two samples (R3), however the
+// clocks are stepped, and if that is more than a duration can be, as long as there is.
+func FuzzInstant(f *testing.F) {
+	const mono, boot, wall, set = 0, 64, 128, 192
+	f.Add(script(mono, time.Second, boot, time.Minute, wall, time.Hour, set, time.Duration(0)))
+	f.Add(script(boot, time.Duration(math.MaxInt64), wall, time.Duration(math.MaxInt64), mono, time.Duration(math.MaxInt64)))
+	f.Add(script(set, time.Duration(-1), set, time.Duration(1), set, time.Duration(-1), set, time.Duration(1)))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		clocks := &scripted{}
+		start := lease.NowIn(host.With(t.Context(), clocks))
+		sum, most := new(big.Int), big.NewInt(math.MaxInt64)
+		for _, step := range steps(data) {
+			sum.Add(sum, clocks.tick(step))
+			if sum.Cmp(most) > 0 {
+				sum.Set(most)
+			}
+			start = start.Sample()
+			require.Equal(t, sum.Int64(), int64(start.Elapsed()))
+		}
+		require.Equal(t, time.Duration(math.MaxInt64), lease.Instant{}.Elapsed(), "the zero Instant is infinitely long ago")
+	})
+}
+
+// FuzzTerm: whatever the clocks do, and however renewals come, a term holds only as long as some renewal of it gives:
+// its length less the margin, from before it was sent, by the clock that says most (R2, R3); it holds as long as the
+// latest one gives; and once it has ended it never holds again (R8).
+func FuzzTerm(f *testing.F) {
+	const mono, boot, send, extend = 0, 64, 128 + 63, 192 + 63
+	f.Add(int64(10*time.Second), script(mono, 8*time.Second, send, time.Duration(0), mono, 500*time.Millisecond,
+		extend, 10*time.Second, boot, 8*time.Second, mono, 2*time.Second, extend, time.Hour))
+	f.Add(int64(math.MaxInt64), script(mono, time.Duration(math.MaxInt64), boot, time.Duration(math.MaxInt64)))
+	f.Add(int64(1), script(mono, time.Duration(1)))
+	f.Add(int64(-1), script(extend, time.Second))
+	f.Add(int64(time.Minute), script(send, time.Duration(0), extend, time.Second, boot, time.Second, extend, time.Hour))
+	f.Fuzz(func(t *testing.T, length int64, data []byte) {
+		clocks := &scripted{}
+		ctx := host.With(t.Context(), clocks)
+		now := new(big.Int)                            // the sum of what passed, rounded up
+		sent, sentAt := lease.NowIn(ctx), new(big.Int) // the request that is under way
+		deadline := func(at *big.Int, length int64) *big.Int {
+			usable := big.NewInt(max(length-length/10, 0))
+			return usable.Add(usable, at)
+		}
+		latest := deadline(sentAt, length)
+		furthest := latest
+		held := lease.Lease{Name: name, Token: 1, Length: time.Duration(length)}
+		ctx, keeper := lease.StartTerm(ctx, held, sent)
+		term, ok := lease.TermFrom(ctx)
+		require.True(t, ok)
+		alive := true
+		look := func() {
+			t.Helper()
+			err, remaining := term.Check(), term.Remaining()
+			switch {
+			case err == nil:
+				require.True(t, alive, "it holds again")
+				require.Negative(t, now.Cmp(furthest), "no renewal gives so much")
+				require.Positive(t, remaining)
+				require.NoError(t, ctx.Err())
+			default:
+				require.ErrorIs(t, err, lease.ErrLost)
+				require.False(t, alive && now.Cmp(latest) < 0, "the latest renewal gives more")
+				require.Zero(t, remaining)
+				require.ErrorIs(t, context.Cause(ctx), lease.ErrLost)
+				require.True(t, term.Deadline().IsZero())
+				alive = false
+			}
+		}
+		look()
+		for _, step := range steps(data) {
+			value := int64(binary.LittleEndian.Uint64(step[1:]))
+			switch step[0] {
+			case send:
+				sent, sentAt = lease.NowIn(ctx), new(big.Int).Set(now)
+			case extend:
+				keeper.Extend(lease.Lease{Name: name, Token: 1, Length: time.Duration(value)}, sent)
+				if latest = deadline(sentAt, value); latest.Cmp(furthest) > 0 {
+					furthest = latest
+				}
+			default:
+				now.Add(now, clocks.tick(step))
+				sent = sent.Sample()
+			}
+			look()
+		}
+		keeper.End(nil)
+		require.Error(t, term.Check())
+	})
+}
+
+// What FuzzPassword of internal/storeurl found: url.URL.Redacted sees a password only where the syntax of URLs has it.
+func TestOpenRepeatsNoPasswordFromTheWrongPlace(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{
+		"mem:user:p4ssw0rd@place", "mem:/user:p4ssw0rd@place", "mem://user:12345/p4ssw0rd@place", "mem://user:?p4ssw0rd@place",
+		"mem://user:#p4ssw0rd@place", "mem://user:a@b/p4ssw0rd@place", "user:p4ssw0rd@place", "dynamodb:user:p4ssw0rd@leases",
+		"mem://place?endpoint=http://user:p4ssw0rd@host",
+	} {
+		_, err := lease.Open(t.Context(), url)
+		require.ErrorIs(t, err, lease.ErrMisconfigured, url)
+		require.NotContains(t, err.Error(), "p4ssw0rd")
+		require.ErrorContains(t, err, "write it as scheme://place/folder, and an @ as %40")
+	}
+	_, err := lease.Open(t.Context(), "mem:///user@example.com/leases")
+	require.ErrorContains(t, err, "memory has no places to name", "an @ alone hides nothing")
+}
