@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	cellFormat = 1       // rises only when a reader of the one before would act unsafely
-	maxHeader  = 4 << 10 // bytes; this program's has some 300
+	cellFormat = 1                             // rises only when a reader of the one before would act unsafely
+	maxHeader  = 4 << 10                       // bytes; this program's has some 300
+	maxFile    = maxHeader + 1 + lease.MaxCell // 1: the line break
 )
 
 // header is the first line of a cell's file; the data follow as they are. Fields that a reader does not know are ignored.
@@ -40,7 +41,7 @@ func decode(content []byte) (header, []byte, error) {
 		return header{}, nil, fmt.Errorf("the first line is not a header: %w", err)
 	case h.Format > cellFormat:
 		return header{}, nil, fmt.Errorf("its format is %d, and this program reads up to %d: update the program", h.Format, cellFormat)
-	case h.Format < 1 || !whole:
+	case h.Format < 1 || !whole || len(line) > maxHeader:
 		return header{}, nil, fmt.Errorf("the first line is not a header")
 	case len(data) > lease.MaxCell || !utf8.Valid(data):
 		return header{}, nil, fmt.Errorf("what follows the header is not UTF-8 text of at most %d bytes", lease.MaxCell)

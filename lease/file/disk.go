@@ -125,7 +125,7 @@ func readFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxHeader+lease.MaxCell+1))
+	return io.ReadAll(io.LimitReader(f, maxFile+1)) // the one byte more shows a file of which this is not all
 }
 
 // write replaces the cell's file, under its lock: at any instant the old content is there or the new, and the new is on

@@ -38,7 +38,7 @@ func here() origin {
 // its lease's length.
 func (o origin) age(now origin) time.Duration {
 	switch {
-	case o.Boot == "" || o.Clock == 0 || now.Boot == "":
+	case o.Boot == "" || o.Clock <= 0 || now.Boot == "":
 		return 0
 	case o.Machine != "" && now.Machine != "" && o.Machine != now.Machine:
 		return 0 // the directory is another machine's, which runs on
