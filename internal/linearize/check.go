@@ -1,0 +1,202 @@
+package linearize
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+)
+
+// What errors.Is finds in what Check returns.
+var (
+	ErrWrong     = errors.New("no order of the calls explains their answers")
+	ErrUndecided = errors.New("not decided in time")
+)
+
+// An op is an effect as the checker has it.
+type op[S comparable] struct {
+	effect[S]
+	name  string
+	maybe bool // it need not happen
+	over  bool // it is the end of the history
+}
+
+// A state is a name's, and whether the history is over. What may have happened is passed over once it is, and not before: so
+// the checker need not try every order of what does nothing.
+type state[S comparable] struct {
+	is   S
+	over bool
+}
+
+func (o op[S]) step(s state[S]) (bool, state[S]) {
+	switch {
+	case o.over:
+		return true, state[S]{s.is, true}
+	case s.over:
+		return o.maybe, s
+	}
+	next, ok := o.apply(s.is)
+	return ok, state[S]{next, false}
+}
+
+func model[S comparable]() porcupine.Model {
+	return porcupine.Model{
+		Partition: byName[S],
+		Init:      func() any { return state[S]{} },
+		Step:      func(s, input, _ any) (bool, any) { return input.(op[S]).step(s.(state[S])) },
+		DescribeOperation: func(input, _ any) string {
+			return input.(op[S]).text
+		},
+		DescribeState: func(s any) string { return fmt.Sprintf("%+v", s.(state[S]).is) },
+	}
+}
+
+func byName[S comparable](all []porcupine.Operation) [][]porcupine.Operation {
+	names := map[string][]porcupine.Operation{}
+	for _, o := range all {
+		name := o.Input.(op[S]).name
+		names[name] = append(names[name], o)
+	}
+	var parts [][]porcupine.Operation
+	for _, part := range names {
+		parts = append(parts, part)
+	}
+	return parts
+}
+
+// operations are the calls that were invoked until then, as one who looks then knows them: what has not returned is
+// unknown. If a history is linearizable, so is all of it until any time.
+func (h *History[S]) operations(calls []call[S], until time.Duration) []porcupine.Operation {
+	var all []porcupine.Operation
+	rows, names := h.rows, map[string]bool{}
+	for _, c := range calls {
+		if c.start > until {
+			continue
+		}
+		names[c.name] = true
+		effects, end, maybe := c.answered, c.end, false
+		if effects == nil || end > until {
+			effects, end, maybe = c.unanswered, never, true
+		}
+		row := c.client
+		for i, e := range effects {
+			if i > 0 {
+				row, rows = rows, rows+1 // for nothing overlaps in a row
+			}
+			all = append(all, porcupine.Operation{
+				ClientId: row, Input: op[S]{effect: e, name: c.name, maybe: maybe}, Call: int64(c.start), Return: int64(end),
+			})
+		}
+	}
+	for name := range names {
+		all = append(all, porcupine.Operation{
+			ClientId: rows, Input: op[S]{effect: effect[S]{text: "the end"}, name: name, over: true},
+			Call: int64(never - 1), Return: int64(never - 1),
+		})
+	}
+	return all
+}
+
+// Check returns nil if there is an order of the calls that explains every answer. If there is none, the error is an
+// ErrWrong, with the calls until the first answer that cannot be explained; if none was found within the limit, which is
+// not to be taken for there being one, an ErrUndecided. Either names a file with Porcupine's picture of the whole, which
+// is kept below dir; empty: the system's directory for temporary files.
+//
+// No call may be under way. saw, unless it is nil, is told every change of a name's state in the order that was found.
+func (h *History[S]) Check(limit time.Duration, dir string, saw func(name string, before, after S)) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.wrong) > 0 {
+		return fmt.Errorf("%w:\n%s", ErrWrong, strings.Join(h.wrong, "\n"))
+	}
+	result, info := porcupine.CheckOperationsVerbose(model[S](), h.operations(h.calls, never), limit)
+	if result == porcupine.Ok {
+		if saw != nil {
+			replay(info, saw)
+		}
+		return nil
+	}
+	picture, err := draw[S](info, dir)
+	if result == porcupine.Unknown {
+		return errors.Join(fmt.Errorf("%w: %d calls, of which %d with an unknown outcome, in %v: make histories shorter; the picture is %s",
+			ErrUndecided, len(h.calls), h.counts["unknown outcomes"], limit, picture), err)
+	}
+	return errors.Join(fmt.Errorf("%w; the picture is %s\n%s", ErrWrong, picture, h.shortest(limit)), err)
+}
+
+func draw[S comparable](info porcupine.LinearizationInfo, dir string) (file string, err error) {
+	dir, err = os.MkdirTemp(dir, "linearize-")
+	if err != nil {
+		return "none", err
+	}
+	file = filepath.Join(dir, "history.html")
+	return file, porcupine.VisualizePath(model[S](), info, file)
+}
+
+// shortest lists the calls of each name that is wrong, until the first answer that cannot be explained.
+func (h *History[S]) shortest(limit time.Duration) string {
+	calls := slices.SortedFunc(slices.Values(h.calls), func(a, b call[S]) int { return cmp.Compare(a.start, b.start) })
+	names := map[string][]call[S]{}
+	for _, c := range calls {
+		names[c.name] = append(names[c.name], c)
+	}
+	var text strings.Builder
+	for name, calls := range names {
+		wrong := func(until time.Duration) bool {
+			return porcupine.CheckOperationsTimeout(model[S](), h.operations(calls, until), limit) == porcupine.Illegal
+		}
+		if !wrong(never) {
+			continue
+		}
+		var ends []time.Duration
+		for _, c := range calls {
+			ends = append(ends, c.end)
+		}
+		slices.Sort(ends)
+		until := ends[min(sort.Search(len(ends), func(i int) bool { return wrong(ends[i]) }), len(ends)-1)]
+		fmt.Fprintf(&text, "%q, until the first answer that cannot be explained, which is the last to come:\n", name)
+		for _, c := range calls {
+			if c.start <= until {
+				text.WriteString(c.line(until))
+			}
+		}
+	}
+	return text.String()
+}
+
+func (c call[S]) line(until time.Duration) string {
+	text, end := c.text, fmt.Sprintf("%10.3f", c.end.Seconds())
+	switch {
+	case c.answered == nil:
+		text += " (may have happened, or happen later)"
+	case c.end > until:
+		text, end = strings.SplitN(text, " = ", 2)[0]+" (under way)", "         -"
+	}
+	mark := ""
+	if c.end == until {
+		mark = "  <--"
+	}
+	return fmt.Sprintf("%10.3f %s  client %-3d %s%s\n", c.start.Seconds(), end, c.client, text, mark)
+}
+
+// replay goes through the order that was found.
+func replay[S comparable](info porcupine.LinearizationInfo, saw func(name string, before, after S)) {
+	for _, orders := range info.PartialLinearizationsOperations() {
+		var at state[S]
+		for _, operation := range orders[0] { // of a linearizable history there is one only, of all operations
+			o := operation.Input.(op[S])
+			_, next := o.step(at)
+			if next.is != at.is {
+				saw(o.name, at.is, next.is)
+			}
+			at = next
+		}
+	}
+}

@@ -1,0 +1,254 @@
+package linearize
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// A Term is a lease's state.
+type Term struct {
+	Record string        // the acquisition that the record is of; empty: there has been none
+	Token  uint64        // the record's
+	Since  time.Duration // when that acquisition was invoked
+	Holder string        // the acquisition whose the lease is; empty: it was given back
+	Kept   time.Duration // when the latest write was invoked that keeps it
+	Ghost  int           // the manager that knows that this acquisition failed; 0: none
+}
+
+// Leases is one client of a manager, which makes one call at a time, and records them. Its fields are set before it is
+// used.
+type Leases struct {
+	History *History[Term]
+	Manager lease.Manager // this client's alone
+	Number  int           // of the manager, from 1
+	Length  time.Duration // of every lease in the history
+	Native  bool          // the lease and its record are two writes, as on Azure
+	Slack   time.Duration // by which the service's clock, which ends its leases, may differ from ours over a lease's length
+
+	row *int
+}
+
+func (c *Leases) record(name, text string, sent call[Term]) {
+	if c.row == nil {
+		c.row = new(c.History.row())
+	}
+	sent.client, sent.name, sent.text, sent.end = *c.row, name, text, c.History.now()
+	for _, effects := range [][]effect[Term]{sent.answered, sent.unanswered} {
+		for i := range effects {
+			effects[i].text += text
+		}
+	}
+	*c.row = c.History.add(sent)
+}
+
+// over tells whether a lease that is somebody's may be over, at the latest when a call of this client returned.
+func (c *Leases) over(t Term, returned time.Duration) bool {
+	return !c.Native && t.Ghost == c.Number || returned-t.Kept >= c.Length-c.Slack
+}
+
+// Acquire is the manager's, with a holder's label that no other acquisition has.
+func (c *Leases) Acquire(ctx context.Context, name, holder string) (lease.Lease, error) {
+	start := c.History.now()
+	got, err := c.Manager.Acquire(ctx, lease.Request{Name: name, Holder: holder, Length: c.Length})
+	end := c.History.now()
+	sent := call[Term]{start: start}
+	sent.unanswered = c.acquisition(holder, 0, start, end)
+	answer := "unknown"
+	switch held, _ := errors.AsType[*lease.HeldError](err); {
+	case err == nil:
+		answer = fmt.Sprintf("token %d", got.Token)
+		sent.answered = c.acquisition(holder, got.Token, start, end)
+		c.saw(name, got.Holder, got.ID)
+		c.History.count("acquisitions")
+		if got.Holder != holder || got.Name != name || got.Length != c.Length || got.Token == 0 {
+			c.History.refute("Acquire of %q by %q = %+v", name, holder, got)
+		}
+	case held != nil:
+		answer = "held: " + c.told(name, held.Info)
+		sent.answered = []effect[Term]{{apply: func(t Term) (Term, bool) {
+			return t, held.Info.State == lease.Held && c.shows(t, held.Info, end)
+		}}}
+		c.History.count("told held")
+	default:
+		c.explain(err)
+	}
+	c.record(name, fmt.Sprintf("Acquire as %s = %s", holder, answer), sent)
+	return got, err
+}
+
+// acquisition is what one does. With token 0 it is one that failed: it may have done everything, and may have undone it.
+func (c *Leases) acquisition(holder string, token uint64, start, end time.Duration) []effect[Term] {
+	failed := token == 0
+	ghost := 0
+	if failed {
+		ghost = c.Number
+	}
+	take := func(t Term) (Term, bool) {
+		// Its write is bound to what it saw, which was there before it returned.
+		if t.Holder != "" && !c.over(t, end) || t.Since > end {
+			return t, false
+		}
+		t.Holder, t.Kept, t.Ghost = holder, start, ghost
+		return t, true
+	}
+	write := func(t Term) (Term, bool) {
+		if t.Holder != holder || t.Record == holder || !failed && token != t.Token+1 {
+			return t, false
+		}
+		t.Record, t.Token, t.Since = holder, t.Token+1, start
+		return t, true
+	}
+	var all []effect[Term]
+	if c.Native {
+		all = []effect[Term]{{"the lease of: ", take}, {"the record of: ", write}}
+	} else {
+		all = []effect[Term]{{"", func(t Term) (Term, bool) {
+			next, ok := take(t)
+			if !ok {
+				return t, false
+			}
+			return write(next)
+		}}}
+	}
+	if failed {
+		all = append(all, effect[Term]{"undoing: ", giveBack(holder)})
+	}
+	return all
+}
+
+// giveBack makes the lease free if it is the holder's.
+func giveBack(holder string) func(Term) (Term, bool) {
+	return func(t Term) (Term, bool) {
+		ok := t.Holder == holder
+		if ok {
+			t.Holder, t.Kept, t.Ghost = "", 0, 0
+		}
+		return t, ok
+	}
+}
+
+// Renew is the manager's.
+func (c *Leases) Renew(ctx context.Context, held lease.Lease) (lease.Lease, error) {
+	start := c.History.now()
+	sent := call[Term]{start: start}
+	got, err := c.Manager.Renew(ctx, held)
+	answer := "unknown"
+	switch lost, _ := errors.AsType[*lease.LostError](err); {
+	case err == nil:
+		answer = "done"
+		sent.answered = []effect[Term]{{apply: func(t Term) (Term, bool) {
+			ok := t.Holder == held.Holder
+			t.Kept = max(t.Kept, start)
+			return t, ok
+		}}}
+		if got.ID != held.ID || got.Token != held.Token || got.Length != held.Length {
+			c.History.refute("Renew of %+v = %+v", held, got)
+		}
+		c.History.count("renewals")
+	case lost != nil:
+		answer, sent.answered = c.lost(held, lost)
+	default:
+		c.explain(err)
+		c.History.count("renewals with an unknown outcome")
+		return got, err
+	}
+	c.record(held.Name, fmt.Sprintf("Renew as %s = %s", held.Holder, answer), sent)
+	return got, err
+}
+
+// Release is the manager's.
+func (c *Leases) Release(ctx context.Context, held lease.Lease) error {
+	free := giveBack(held.Holder)
+	sent := call[Term]{start: c.History.now(), unanswered: []effect[Term]{{apply: free}}}
+	err := c.Manager.Release(ctx, held)
+	answer := "unknown"
+	switch lost, _ := errors.AsType[*lease.LostError](err); {
+	case err == nil:
+		answer = "done"
+		sent.answered = []effect[Term]{{apply: free}}
+		c.History.count("releases")
+	case lost != nil:
+		answer, sent.answered = c.lost(held, lost)
+	default:
+		c.explain(err)
+	}
+	c.record(held.Name, fmt.Sprintf("Release as %s = %s", held.Holder, answer), sent)
+	return err
+}
+
+// lost is what a *LostError says, which changes nothing. Nobody deletes a record, so none is ever gone; and whether it
+// expired is not for a manager to say.
+func (c *Leases) lost(held lease.Lease, lost *lease.LostError) (answer string, is []effect[Term]) {
+	c.History.count("told lost")
+	end := c.History.now()
+	answer = fmt.Sprintf("lost: %s, %s", lost.Reason, c.told(held.Name, lost.Now))
+	return answer, []effect[Term]{{apply: func(t Term) (Term, bool) {
+		switch ok := t.Holder != held.Holder && lost.Token == held.Token; {
+		case !ok:
+			return t, false
+		case lost.Reason == lease.LostReleased:
+			return t, t.Record == held.Holder && c.shows(t, lost.Now, end)
+		case lost.Reason != lease.LostTaken:
+			return t, false
+		case !c.Native || lost.Now.Token != 0:
+			return t, t.Record != held.Holder && c.shows(t, lost.Now, end)
+		}
+		// Azure: by somebody whose record is not there yet; or the look that was to tell by whom failed.
+		return t, lost.Now.State != lease.Held || t.Holder != ""
+	}}}
+}
+
+// Inspect is the manager's.
+func (c *Leases) Inspect(ctx context.Context, name string) (lease.Info, error) {
+	sent := call[Term]{start: c.History.now()}
+	got, err := lease.Inspect(ctx, c.Manager, name)
+	if err != nil {
+		c.explain(err)
+		c.record(name, "", sent)
+		return got, err
+	}
+	end := c.History.now()
+	sent.answered = []effect[Term]{{apply: func(t Term) (Term, bool) { return t, c.shows(t, got, end) }}}
+	c.record(name, "Inspect = "+c.told(name, got), sent)
+	return got, nil
+}
+
+// shows tells whether an info that was returned then is true of the state.
+func (c *Leases) shows(t Term, info lease.Info, returned time.Duration) bool {
+	if info.Holder != t.Record || info.Token != t.Token {
+		return false
+	}
+	switch info.State {
+	case lease.Free:
+		return t.Holder == ""
+	case lease.Held:
+		return t.Holder != ""
+	case lease.Expired:
+		return t.Holder != "" && c.over(t, returned)
+	}
+	return false
+}
+
+// told is an info in words; what it says of IDs is noted.
+func (c *Leases) told(name string, info lease.Info) string {
+	if info.Token == 0 {
+		return info.State.String()
+	}
+	c.saw(name, info.Holder, info.ID)
+	return fmt.Sprintf("%s, of %s, token %d", info.State, info.Holder, info.Token)
+}
+
+// saw: an ID is one acquisition's, and an acquisition has one.
+func (c *Leases) saw(name, holder, id string) {
+	c.History.belongs(name, fmt.Sprintf("the acquisition %q", holder), fmt.Sprintf("the ID %q", id))
+}
+
+func (c *Leases) explain(err error) {
+	if unexplained(err) {
+		c.History.refute("%v", err)
+	}
+}
