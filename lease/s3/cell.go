@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	cellFormat = 1       // rises only when a reader of the one before would act unsafely
-	maxHeader  = 1 << 10 // bytes; this program's has some 50
+	cellFormat = 1                             // rises only when a reader of the one before would act unsafely
+	maxHeader  = 1 << 10                       // bytes; this program's has some 50
+	maxObject  = maxHeader + 1 + lease.MaxCell // 1: the line break
 )
 
 // header is the first line of an object; the data follow as they are. Fields that a reader does not know are ignored.
@@ -34,7 +35,7 @@ func decode(content []byte) ([]byte, error) {
 	line, data, whole := bytes.Cut(content, []byte("\n"))
 	var h header
 	switch err := json.Unmarshal(line, &h); {
-	case err != nil || h.Format < 1 || !whole:
+	case err != nil || h.Format < 1 || !whole || len(line) > maxHeader:
 		return nil, errors.New("it does not begin with the line that this package writes")
 	case h.Format > cellFormat:
 		return nil, fmt.Errorf("its format is %d, and this program reads up to %d: update the program", h.Format, cellFormat)

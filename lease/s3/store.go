@@ -61,7 +61,7 @@ func (s *Store) Load(ctx context.Context, name string) (lease.Snapshot, error) {
 		return lease.Snapshot{}, s.diagnose(ctx, err)
 	}
 	defer out.Body.Close()
-	content, err := io.ReadAll(io.LimitReader(out.Body, maxHeader+lease.MaxCell+1))
+	content, err := io.ReadAll(io.LimitReader(out.Body, maxObject+1)) // the one byte more shows an object of which this is not all
 	if err != nil {
 		return lease.Snapshot{}, s.diagnose(ctx, fmt.Errorf("the answer broke off: %w", err))
 	}
@@ -81,7 +81,7 @@ func age(out *s3.GetObjectOutput) time.Duration {
 	if !ok || out.LastModified == nil {
 		return 0
 	}
-	return max(now.Sub(*out.LastModified)-grain-skew, 0)
+	return max(now.Sub(out.LastModified.Add(grain+skew)), 0) // Sub stops at the ends of what there is, and does not wrap around
 }
 
 // Swap implements lease.Store, with a conditional write
