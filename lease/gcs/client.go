@@ -71,7 +71,7 @@ func (t dated) CloseIdleConnections() { t.closeIdle() }
 
 type dateKey struct{}
 
-// A date is the Date of the latest answer, in seconds since 1970; 0, which is before all, if there was none. The client's
+// A date is the Date of the latest answer, in seconds since 1970; 0 if there was none. The client's
 // hedged reads may be at it from two goroutines.
 type date struct{ atomic.Int64 }
 
@@ -98,8 +98,9 @@ const (
 // age is a lower bound on how long ago the write was sent that an answer showed: by the service's clock, both ends. Date
 // leaves out up to a second as well, which only makes the age less.
 func (d *date) age(modified time.Time) time.Duration {
-	if modified.IsZero() {
+	now := d.Load()
+	if now == 0 || modified.IsZero() {
 		return 0
 	}
-	return max(0, time.Unix(d.Load(), 0).Sub(modified)-grain-skew)
+	return max(0, time.Unix(now, 0).Sub(modified.Add(grain+skew))) // Sub stops at the ends of what there is, and does not wrap around
 }
