@@ -229,6 +229,9 @@ func (m *manager) List(ctx context.Context, prefix string) iter.Seq2[lease.Info,
 		}
 		for pages := m.container.NewListBlobsFlatPager(opts); pages.More(); {
 			page, err := pages.NextPage(once(ctx))
+			if err == nil {
+				err = checkPage(page)
+			}
 			if err != nil {
 				yield(lease.Info{}, fmt.Errorf("%s: list leases %q: %w", m, prefix, diagnose(err)))
 				return
@@ -241,6 +244,19 @@ func (m *manager) List(ctx context.Context, prefix string) iter.Seq2[lease.Info,
 			}
 		}
 	}
+}
+
+// checkPage keeps an answer that is no list, though it says 200, as a proxy's may, from being taken for one.
+func checkPage(page container.ListBlobsFlatResponse) error {
+	if page.Segment == nil {
+		return errors.New("the answer is no list of blobs")
+	}
+	for _, item := range page.Segment.BlobItems {
+		if item == nil || item.Name == nil || item.Properties == nil {
+			return errors.New("the answer lists a blob without a name or properties")
+		}
+	}
+	return nil
 }
 
 func (m *manager) listed(name string, item *container.BlobItem) lease.Info {
