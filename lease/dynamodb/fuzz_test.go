@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unicode/utf8"
 
@@ -206,4 +207,36 @@ func FuzzKeys(f *testing.F) {
 			require.Contains(t, want, name, "it is no lease's")
 		}
 	})
+}
+
+// FuzzTable: whatever a table is said to be, CreateTable returns, and nil only of one that leases can be kept in.
+func FuzzTable(f *testing.F) {
+	for _, answer := range []string{
+		"", "{}", "null", `{"Table":null}`, `{"Table":{}}`, `{"Table":{"TableStatus":"CREATING"}}`, `{"Table":{"TableStatus":"ACTIVE"}}`,
+		`{"Table":{"TableStatus":"ACTIVE","KeySchema":[{"AttributeName":"lease","KeyType":"HASH"}],"AttributeDefinitions":[{"AttributeName":"lease","AttributeType":"S"}]}}`,
+		`{"Table":{"TableStatus":"ACTIVE","KeySchema":[{"AttributeName":"lease"}],"AttributeDefinitions":[{"AttributeName":"lease","AttributeType":"N"}]}}`,
+		`{"Table":{"TableStatus":"ACTIVE","KeySchema":[{"AttributeName":"lease"},{"AttributeName":"range"}],"AttributeDefinitions":[null]}}`,
+		`{"Table":{"TableStatus":"ACTIVE","KeySchema":[null],"AttributeDefinitions":[{}]}}`,
+	} {
+		f.Add(answer)
+	}
+	f.Fuzz(func(t *testing.T, answer string) {
+		synctest.Test(t, func(t *testing.T) { // CreateTable waits for a table that is being made
+			table := &told{answer: answer}
+			err := CreateTable(t.Context(), table.store().client.(*sdk.Client), "leases")
+			if err == nil {
+				require.Contains(t, answer, "lease")
+				require.Contains(t, strings.ToUpper(answer), "ACTIVE")
+			}
+		})
+	})
+}
+
+// What FuzzTable found: an answer without a table, a proxy's say, made CreateTable panic.
+func TestCreateTableOfAnAnswerWithoutTable(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []string{"{}", `{"Table":null}`} {
+		err := CreateTable(t.Context(), (&told{answer: answer}).store().client.(*sdk.Client), "leases")
+		require.ErrorContains(t, err, "dynamodb: create table: the answer describes no table")
+	}
 }

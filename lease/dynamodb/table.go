@@ -31,6 +31,9 @@ func CreateTable(ctx context.Context, client TableAPI, name string) error {
 	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
 		found, err = create(ctx, client, name)
 	}
+	if err == nil && found.Table == nil { // a proxy's, which says 200 to all
+		err = errors.New("the answer describes no table")
+	}
 	if err == nil && found.Table.TableStatus != types.TableStatusActive {
 		wait := sdk.NewTableExistsWaiter(client, func(o *sdk.TableExistsWaiterOptions) {
 			o.MinDelay, o.MaxDelay = time.Second, 5*time.Second // the SDK's own are made for tables with data
