@@ -1,0 +1,110 @@
+//go:build unix
+
+// Package register is a register in an SQLite database that fences: it refuses a write whose token is older than one that
+// it has seen, as the other end of a lease's effects should.
+package register
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+
+	_ "modernc.org/sqlite" // in Go, so that the workers need no C compiler
+)
+
+// ErrStale is what errors.Is finds in the answer to a write whose token is older than one that the register has seen.
+var ErrStale = errors.New("register: stale token")
+
+// A Register is one process's connection to the database. It is not for concurrent use.
+type Register struct {
+	db *sql.DB
+}
+
+// Open opens the register in the file, and makes it if it is not there. A write waits a quarter of a second for one of
+// somebody else's, and then fails. What was written survives the end of every process, but not that of the machine:
+// that would take a disk's time for each write.
+func Open(path string) (*Register, error) {
+	settings := url.Values{
+		"_txlock": {"immediate"}, // the comparison and the write are one transaction
+		"_pragma": {"busy_timeout(250)", "journal_mode(wal)", "synchronous(off)"},
+	}
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: settings.Encode()}).String())
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	for _, statement := range []string{
+		`CREATE TABLE IF NOT EXISTS register (id INTEGER PRIMARY KEY CHECK (id = 1), token INTEGER NOT NULL, writes INTEGER NOT NULL)`,
+		`CREATE TABLE IF NOT EXISTS log (number INTEGER PRIMARY KEY AUTOINCREMENT, token INTEGER NOT NULL, process TEXT NOT NULL)`,
+		`INSERT OR IGNORE INTO register VALUES (1, 0, 0)`,
+	} {
+		if _, err := db.Exec(statement); err != nil {
+			return nil, errors.Join(fmt.Errorf("register %s: %w", path, err), db.Close())
+		}
+	}
+	return &Register{db}, nil
+}
+
+// Close gives the connection up.
+func (r *Register) Close() error { return r.db.Close() }
+
+// Write writes in the name of a term. It is an ErrStale if the register has seen a greater token. After any other error,
+// a busy database above all, nothing was written.
+func (r *Register) Write(token uint64, process string) error {
+	tx, err := r.db.Begin()
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // which is nothing after Commit
+	result, err := tx.Exec(`UPDATE register SET token = ?1, writes = writes + 1 WHERE token <= ?1`, int64(token))
+	if err != nil {
+		return err
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		return errors.Join(err, fmt.Errorf("%w %d", ErrStale, token))
+	}
+	// The log is what Verify looks at. It is written without any condition, in the order of the transactions.
+	if _, err := tx.Exec(`INSERT INTO log (token, process) VALUES (?, ?)`, int64(token), process); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// Verify reads the log of all writes that were accepted, in the order of their transactions. It returns how many there
+// were, and an error if a token is older than one before it, if two processes wrote with the same token, or if the
+// register has not as many writes as the log.
+func (r *Register) Verify() (writes int, err error) {
+	rows, err := r.db.Query(`SELECT token, process FROM log ORDER BY number`)
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	owners := map[int64]string{}
+	for last := int64(0); rows.Next(); writes++ {
+		var token int64
+		var process string
+		if err := rows.Scan(&token, &process); err != nil {
+			return writes, err
+		}
+		if token < last {
+			return writes, fmt.Errorf("register: a stale write was accepted: %s wrote with token %d after a write with token %d", process, token, last)
+		}
+		last = token
+		if owner, known := owners[token]; known && owner != process {
+			return writes, fmt.Errorf("register: S2: %s and %s both wrote with token %d", owner, process, token)
+		}
+		owners[token] = process
+	}
+	if err := rows.Err(); err != nil {
+		return writes, err
+	}
+	var counted int
+	if err := r.db.QueryRow(`SELECT writes FROM register`).Scan(&counted); err != nil {
+		return writes, err
+	}
+	if counted != writes {
+		return writes, fmt.Errorf("register: it has counted %d writes, and its log has %d", counted, writes)
+	}
+	return writes, nil
+}

@@ -1,0 +1,44 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/cloudlease/leader/internal/chaos"
+	"github.com/cloudlease/leader/internal/host"
+)
+
+// A machine is the real one, but for its wall clock: Go reads the system's by way of the vDSO, where no preloaded library
+// gets between, and nobody may step the clock of the machine that a test runs on.
+type machine struct {
+	host.Host
+	shift atomic.Int64
+}
+
+func (m *machine) Read() host.Reading {
+	r := m.Host.Read()
+	r.Wall += time.Duration(m.shift.Load())
+	return r
+}
+
+func (m *machine) Now() time.Time { return m.Host.Now().Add(time.Duration(m.shift.Load())) }
+
+// obey steps the wall clock by what each line says, "-3h" say, until there are no more.
+func obey(lines io.Reader, m *machine) {
+	for in := bufio.NewScanner(lines); in.Scan(); {
+		step, err := time.ParseDuration(strings.TrimSpace(in.Text()))
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "worker: standard input:", err)
+			os.Exit(4)
+		}
+		m.shift.Add(int64(step))
+		chaos.Message{Did: chaos.Shifted}.Tell()
+	}
+}

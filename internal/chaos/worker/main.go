@@ -1,0 +1,98 @@
+//go:build unix
+
+// Command worker is one process of the election that package chaos disturbs: a program as a user's would be, and the means
+// to hear of it (lines of JSON on its standard output) and to shift its wall clock (lines on its standard input). It ends
+// at once when its standard input does: then whoever started it is gone.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/internal/chaos"
+	"github.com/cloudlease/leader/internal/chaos/register"
+	"github.com/cloudlease/leader/internal/host"
+	"github.com/cloudlease/leader/lease"
+	_ "github.com/cloudlease/leader/lease/azblob"
+	_ "github.com/cloudlease/leader/lease/dynamodb"
+	_ "github.com/cloudlease/leader/lease/file"
+	_ "github.com/cloudlease/leader/lease/gcs"
+	_ "github.com/cloudlease/leader/lease/s3"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "worker:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	node := flag.String("node", "", "who this is")
+	process := flag.String("process", "", "which run of it")
+	store := flag.String("store", "", "URL of the lease store")
+	length := flag.Duration("lease", 15*time.Second, "lease length; renewed, and asked for, every third of it")
+	fenced := flag.String("register", "", "file of the register")
+	unfenced := flag.String("journal", "", "file of the journal")
+	every := flag.Duration("every", time.Second, "how often the leader writes")
+	careless := flag.Bool("careless", false, "write whatever Check says, and look at the context once in a batch of writes only")
+	flag.Parse()
+
+	machine := &machine{Host: host.System}
+	ctx, stop := signal.NotifyContext(host.With(context.Background(), machine), syscall.SIGTERM)
+	defer stop()
+	go func() { // it ends with the process
+		obey(os.Stdin, machine)
+		os.Exit(3)
+	}()
+	manager, err := lease.Open(ctx, *store)
+	if err != nil {
+		return err
+	}
+	reg, err := register.Open(*fenced)
+	if err != nil {
+		return err
+	}
+	journal, err := os.OpenFile(*unfenced, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	w := &work{register: reg, journal: journal, process: *process, every: *every, careless: *careless}
+	err = leader.New(
+		leader.WithLeaseManager(manager),
+		leader.WithLeaseName("chaos"),
+		leader.WithNodeID(*node),
+		leader.WithLeaseLength(*length),
+		leader.WithLogger(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("process", *process)),
+		leader.WithObserver(tellEvent),
+		leader.WhenStarted(w.lead),
+	).Run(ctx)
+	return errors.Join(err, journal.Close(), reg.Close())
+}
+
+// tellEvent is called in a goroutine of its own, so what it tells is late by as much as that waits for a processor.
+func tellEvent(e leader.Event) {
+	switch e := e.(type) {
+	case leader.StateEvent:
+		if e.To == leader.Stopping {
+			chaos.Message{Did: chaos.Stops, Token: e.Token, Lost: errors.Is(e.Cause, lease.ErrLost)}.Tell()
+		}
+	case leader.RequestEvent:
+		switch {
+		case errors.Is(e.Err, lease.ErrHeld):
+			chaos.Message{Did: chaos.StandsBy}.Tell()
+		case e.Err == nil && e.Op == leader.OpRenew:
+			chaos.Message{Did: chaos.Renews}.Tell()
+		case e.Err == nil && e.Op == leader.OpRelease:
+			chaos.Message{Did: chaos.Releases}.Tell()
+		}
+	}
+}

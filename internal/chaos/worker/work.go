@@ -1,0 +1,70 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/internal/chaos"
+	"github.com/cloudlease/leader/internal/chaos/register"
+	"github.com/cloudlease/leader/lease"
+)
+
+type work struct {
+	register *register.Register
+	journal  *os.File
+	process  string
+	every    time.Duration
+	careless bool
+}
+
+// batch is how many effects a careless worker does before it looks whether it is to stop.
+const batch = 32
+
+// lead is the work of a term.
+func (w *work) lead(ctx context.Context) error {
+	term, _ := leader.TermFrom(ctx)
+	chaos.Message{Did: chaos.Leads, Token: term.Token()}.Tell()
+	tick := time.NewTicker(w.every)
+	defer tick.Stop()
+	for n := 1; ; n++ {
+		if err := w.effect(term); err != nil {
+			return err
+		}
+		if w.careless && n%batch != 0 {
+			<-tick.C
+			continue
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// effect is one write to the register, and then one to the journal. Whether the register refuses it does not matter here:
+// the next Check tells as much.
+func (w *work) effect(term lease.Term) error {
+	e := chaos.Effect{Token: term.Token(), Process: w.process, Asked: chaos.Now()}
+	lost := term.Check() // right before the effect
+	e.Held = lost == nil
+	if lost != nil && !w.careless {
+		return lost
+	}
+	e.Begun = chaos.Now()
+	switch err := w.register.Write(term.Token(), w.process); {
+	case err == nil:
+		e.Verdict = chaos.Accepted
+	case errors.Is(err, register.ErrStale):
+		e.Verdict = chaos.Refused
+	default:
+		e.Verdict = chaos.Failed
+	}
+	e.Ended = chaos.Now()
+	return e.Append(w.journal)
+}
