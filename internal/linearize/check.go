@@ -107,20 +107,15 @@ func (h *History[S]) operations(calls []call[S], until time.Duration) []porcupin
 // Check returns nil if there is an order of the calls that explains every answer. If there is none, the error is an
 // ErrWrong, with the calls until the first answer that cannot be explained; if none was found within the limit, which is
 // not to be taken for there being one, an ErrUndecided. Either names a file with Porcupine's picture of the whole, which
-// is kept below dir; empty: the system's directory for temporary files.
-//
-// No call may be under way. saw, unless it is nil, is told every change of a name's state in the order that was found.
-func (h *History[S]) Check(limit time.Duration, dir string, saw func(name string, before, after S)) error {
+// is kept below dir; empty: the system's directory for temporary files. No call may be under way.
+func (h *History[S]) Check(limit time.Duration, dir string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.wrong) > 0 {
-		return fmt.Errorf("%w:\n%s", ErrWrong, strings.Join(h.wrong, "\n"))
+		return fmt.Errorf("%w:\n%s", ErrWrong, strings.Join(h.wrong[:min(len(h.wrong), 10)], "\n"))
 	}
 	result, info := porcupine.CheckOperationsVerbose(model[S](), h.operations(h.calls, never), limit)
 	if result == porcupine.Ok {
-		if saw != nil {
-			replay(info, saw)
-		}
 		return nil
 	}
 	picture, err := draw[S](info, dir)
@@ -184,19 +179,4 @@ func (c call[S]) line(until time.Duration) string {
 		mark = "  <--"
 	}
 	return fmt.Sprintf("%10.3f %s  client %-3d %s%s\n", c.start.Seconds(), end, c.client, text, mark)
-}
-
-// replay goes through the order that was found.
-func replay[S comparable](info porcupine.LinearizationInfo, saw func(name string, before, after S)) {
-	for _, orders := range info.PartialLinearizationsOperations() {
-		var at state[S]
-		for _, operation := range orders[0] { // of a linearizable history there is one only, of all operations
-			o := operation.Input.(op[S])
-			_, next := o.step(at)
-			if next.is != at.is {
-				saw(o.name, at.is, next.is)
-			}
-			at = next
-		}
-	}
 }

@@ -19,11 +19,12 @@ type History[S comparable] struct {
 	names  map[string]string // what is to belong together, both ways
 	wrong  []string          // what no order can explain
 	counts map[string]int
+	kept   map[string]uint64 // the latest token of each lease, until somebody asks to release it
 }
 
 // NewHistory returns a History that begins now.
 func NewHistory[S comparable]() *History[S] {
-	return &History[S]{begun: time.Now(), names: map[string]string{}, counts: map[string]int{}}
+	return &History[S]{begun: time.Now(), names: map[string]string{}, counts: map[string]int{}, kept: map[string]uint64{}}
 }
 
 // never is when a call returns whose outcome is unknown.
@@ -100,6 +101,26 @@ func (h *History[S]) count(what string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.counts[what]++
+}
+
+// acquired counts an acquisition, and whether it is a takeover: the one before succeeded, and nobody has asked to release it.
+func (h *History[S]) acquired(name string, token uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.counts["acquisitions"]++
+	if token > 1 && h.kept[name] == token-1 {
+		h.counts["takeovers"]++
+	}
+	h.kept[name] = token
+}
+
+// releases notes that somebody asks to release what was acquired.
+func (h *History[S]) releases(name string, token uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.kept[name] == token {
+		delete(h.kept, name)
+	}
 }
 
 // Counts is how often what has happened.

@@ -63,12 +63,12 @@ func (c *Leases) Acquire(ctx context.Context, name, holder string) (lease.Lease,
 		answer = fmt.Sprintf("token %d", got.Token)
 		sent.answered = c.acquisition(holder, got.Token, start, end)
 		c.saw(name, got.Holder, got.ID)
-		c.History.count("acquisitions")
+		c.History.acquired(name, got.Token)
 		if got.Holder != holder || got.Name != name || got.Length != c.Length || got.Token == 0 {
 			c.History.refute("Acquire of %q by %q = %+v", name, holder, got)
 		}
 	case held != nil:
-		answer = "held: " + c.told(name, held.Info)
+		answer = "refused: " + c.told(name, held.Info)
 		sent.answered = []effect[Term]{{apply: func(t Term) (Term, bool) {
 			return t, held.Info.State == lease.Held && c.shows(t, held.Info, end)
 		}}}
@@ -96,7 +96,7 @@ func (c *Leases) acquisition(holder string, token uint64, start, end time.Durati
 		return t, true
 	}
 	write := func(t Term) (Term, bool) {
-		if t.Holder != holder || t.Record == holder || !failed && token != t.Token+1 {
+		if t.Holder != holder || !failed && token != t.Token+1 {
 			return t, false
 		}
 		t.Record, t.Token, t.Since = holder, t.Token+1, start
@@ -153,8 +153,7 @@ func (c *Leases) Renew(ctx context.Context, held lease.Lease) (lease.Lease, erro
 		answer, sent.answered = c.lost(held, lost)
 	default:
 		c.explain(err)
-		c.History.count("renewals with an unknown outcome")
-		return got, err
+		sent.unanswered = []effect[Term]{} // see the package comment
 	}
 	c.record(held.Name, fmt.Sprintf("Renew as %s = %s", held.Holder, answer), sent)
 	return got, err
@@ -164,6 +163,7 @@ func (c *Leases) Renew(ctx context.Context, held lease.Lease) (lease.Lease, erro
 func (c *Leases) Release(ctx context.Context, held lease.Lease) error {
 	free := giveBack(held.Holder)
 	sent := call[Term]{start: c.History.now(), unanswered: []effect[Term]{{apply: free}}}
+	c.History.releases(held.Name, held.Token)
 	err := c.Manager.Release(ctx, held)
 	answer := "unknown"
 	switch lost, _ := errors.AsType[*lease.LostError](err); {
