@@ -1,7 +1,6 @@
 package simulate
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -40,13 +39,13 @@ func (w *world) acted(p *process, term lease.Term) {
 	others := append([]*process(nil), w.processes...)
 	w.mu.Unlock()
 	for _, q := range others {
-		if q != p && q.alive() && q.term.Check() == nil {
+		if q != p && !w.deleted && q.alive() && q.term.Check() == nil {
 			w.mu.Lock()
 			w.breaks("S1: %s acts with token %d while Check holds on %s, with token %d", p.name, term.Token(), q.name, q.term.Token())
 			w.mu.Unlock()
 		}
 	}
-	w.after(w.delay(p), func() { w.write(term.Token()) })
+	w.after(w.delay(p), func() { w.fence(p, term.Token()) })
 }
 
 // delay is how long an effect is under way, to something that does not know of leases.
@@ -56,15 +55,18 @@ func (w *world) delay(p *process) time.Duration {
 	return time.Duration(p.dice.Int64N(int64(w.plan.Length) / 2))
 }
 
-// write is an effect that reaches the fenced register.
-func (w *world) write(token uint64) {
+// fence is an effect that reaches the fenced register, which refuses tokens older than the newest that it has seen.
+func (w *world) fence(p *process, token uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if token < w.register {
+	switch {
+	case token < w.register:
 		w.counts["stale writes that the register refused"]++
 		return
+	case token == w.register && w.writer != p && !w.deleted:
+		w.breaks("fencing: the register takes token %d from %s and from %s", token, w.writer.name, p.name)
 	}
-	w.register = token
+	w.register, w.writer = token, p
 }
 
 // judgeAll: S1, whoever acts or not.
@@ -75,7 +77,7 @@ func (w *world) judgeAll() {
 			continue
 		}
 		w.mu.Lock()
-		if holds != nil {
+		if holds != nil && !w.deleted {
 			w.breaks("S1: Check holds on %s with token %d and on %s with token %d", holds.name, holds.term.Token(), p.name, p.term.Token())
 		}
 		w.mu.Unlock()
@@ -83,114 +85,83 @@ func (w *world) judgeAll() {
 	}
 }
 
-// fastest is the rate of a clock that runs faster than any.
-const fastest = 1.051
+// judgeSwap looks at a write that a process is about to send: R1 and R4 as the process may know them. It returns the
+// reason for which it may replace the record of another acquisition; "" if there is none.
+func (w *world) judgeSwap(p *process, c *call, s write) (reason string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c.op == leader.OpAcquire {
+		c.ids[s.record.ID] = true
+	}
+	if s.old == "" {
+		if c.op != leader.OpAcquire {
+			w.breaks("R4: %s creates a record in order to %s", p.name, c.op)
+		}
+		return "nothing there"
+	}
+	seen, known := p.seen[s.old]
+	if !known {
+		w.breaks("R4: %s replaces version %s, which it has never seen", p.name, s.old)
+	}
+	switch {
+	case seen.Released:
+		return "released (R1a)"
+	case p.dead[seen.ID]:
+		return "own failed acquisition (R6)"
+	case p.host.read().Mono-seen.at >= seen.length():
+		return "watched (R1b)"
+	case w.plan.Ages && float64(w.time()-w.store.written)*fastest >= float64(seen.length()):
+		return "by age (R1c)"
+	}
+	return ""
+}
 
-// judgeWrite looks at a write that the store is about to take: R1 and S3 as the store sees them.
-func (w *world) judgeWrite(p *process, before record, existed bool, data string) {
-	var r record
-	if err := json.Unmarshal([]byte(data), &r); err != nil {
-		w.fail("%s writes what is no record: %v", p.name, err)
+// judgeAnswer looks at an answer as the process knows it: if it is unclear, an acquisition has failed and is dead, also
+// before its call has returned (R6).
+func (w *world) judgeAnswer(p *process, c *call, err error, strange bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if errors.Is(err, lease.ErrConflict) {
+		c.conflicts++
 		return
 	}
+	c.troubled = c.troubled || strange || err != nil
+	if c.op == leader.OpAcquire && err != nil {
+		for id := range c.ids {
+			p.dead[id] = true
+		}
+	}
+}
+
+// judgeWrite looks at a write that the store is about to take: R1, R5 and S3 as the store sees them.
+func (w *world) judgeWrite(s write) {
+	before, existed := w.store.record, w.store.exists()
+	r, p := s.record, s.p
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if existed && r.Token < before.Token || existed && r.ID != before.ID && r.Token <= before.Token {
-		w.breaks("S2: %s replaces token %d with %d", p.name, before.Token, r.Token)
+		w.breaks("R5: %s replaces token %d with %d", p.name, before.Token, r.Token)
+	}
+	if existed && before.ID == r.ID && before.Released && !r.Released {
+		w.breaks("R4: %s revives token %d, which was released", p.name, r.Token)
 	}
 	if r.Released {
 		w.counts["releases"]++
 		if q := w.running[r.Token]; q == p {
 			w.breaks("S3: %s releases token %d while its work runs", p.name, r.Token)
 		}
-		return
 	}
 	if !existed || before.ID == r.ID {
 		return
 	}
-	length, _ := time.ParseDuration(before.Length)
-	idle := w.time() - w.store.written
-	since, watched := p.seen[w.store.lease()]
-	watched = watched && p.host.read().Mono-since >= length
-	switch {
-	case before.Released:
-		w.counts["takeovers: released (R1a)"]++
-	case p.wrote[before.ID]:
-		w.counts["takeovers: own failed acquisition (R6)"]++
-	case watched:
-		w.counts["takeovers: watched (R1b)"]++
-	case w.plan.Ages && float64(idle)*fastest >= float64(length):
-		w.counts["takeovers: by age (R1c)"]++
-	default:
-		w.breaks("R1: %s takes the lease of %v over after %v, for no reason", p.name, length, idle)
+	if s.reason == "" {
+		w.breaks("R1: %s takes the lease of %v over after %v, for no reason", p.name, before.length(), w.time()-w.store.written)
 	}
+	w.counts["takeovers: "+s.reason]++
 }
 
 func (w *world) fail(format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.breaks(format, args...)
-}
-
-// aftermath is the time after all is well again: L1, and R7 if all has always been.
-func (w *world) aftermath() (steps int) {
-	const slowest = 0.95 // rate of a clock
-	request := 50 * time.Millisecond
-	length, every := w.plan.Length, w.plan.Length/3
-	stretch := func(d time.Duration) time.Duration { return time.Duration(float64(d) / slowest) }
-
-	steps += w.live(w.time() + 12*length)
-	leading := w.leading()
-	if w.broken == nil && leading == nil {
-		w.fail("L1: nobody leads %v after all is well", 12*length)
-	}
-	if w.broken != nil {
-		return steps
-	}
-	// It crashes, at any moment of its renew interval.
-	steps += w.live(w.time() + time.Duration(w.plan.Seed%97)*every/97)
-	if leading = w.leading(); leading == nil {
-		return steps
-	}
-	w.log("%s: crashes", leading.name)
-	w.crash(leading)
-	leading.m.process = nil
-	steps += w.live(w.time() + request) // what it has sent arrives
-	steps += w.expect("L1 after a crash", w.store.written+stretch(length+every)+4*request)
-	if leading = w.leading(); leading == nil || len(w.machines) < 3 {
-		return steps
-	}
-	w.log("%s: is shut down", leading.name)
-	leading.m.process = nil
-	w.do(func() { leading.cancel(errors.New("shutdown")) })
-	for w.broken == nil && !w.store.released() {
-		steps += w.live(w.time() + time.Millisecond)
-	}
-	steps += w.expect("L1 after a release", w.store.written+stretch(every)+4*request)
-	return steps
-}
-
-func (s *store) released() bool {
-	r, ok := s.record()
-	return ok && r.Released
-}
-
-// expect lets things happen until the next term begins, at the time at the latest.
-func (w *world) expect(what string, by time.Duration) (steps int) {
-	newest := w.newest
-	steps = w.live(by)
-	if w.broken == nil && w.newest == newest {
-		w.fail("%s: no term has begun by %v", what, by)
-	}
-	return steps
-}
-
-// leading is the process whose term holds and whose work goes on.
-func (w *world) leading() *process {
-	for _, p := range w.processes {
-		if p.alive() && p.m.process == p && p.leader.Status().State == leader.Leading {
-			return p
-		}
-	}
-	return nil
 }

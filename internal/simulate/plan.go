@@ -6,19 +6,33 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cloudlease/leader"
 )
 
 // A Plan is all that makes a world: what there is, and what befalls it. It follows from the seed alone; shrinking takes
 // parts out of it.
 type Plan struct {
 	Seed     uint64
-	Length   time.Duration // of the lease
 	Duration time.Duration // of the time in which things go wrong
-	Ages     bool          // the store tells Age
+	Settings
 	Machines []Machine
 	Faults   Faults
 	Works    Works
 	Events   []Event
+}
+
+// Settings are of the fleet and its store.
+type Settings struct {
+	Length       time.Duration // of the lease
+	RenewEvery   time.Duration
+	AcquireEvery time.Duration
+	StopMargin   time.Duration
+	StopTimeout  time.Duration
+	HoldAtLeast  time.Duration
+	Ages         bool // the store tells Age
+	Once         bool // each process tries once, and another starts when it has ended
+	OneName      bool // all nodes have the same node ID
 }
 
 // A Machine has clocks.
@@ -36,6 +50,9 @@ type Faults struct {
 	Repeated   float64 // the client's library sends it again, and passes on the answer to the second
 	Throttled  float64 // the store refuses it for now
 	Slow       float64 // it takes seconds
+	Deaf       float64 // its sender does not notice that its context has ended, until long after
+
+	Latency time.Duration // the most that a request is under way, and again its answer
 }
 
 // Works are how likely a term's work does something else than to go on until its context ends.
@@ -57,17 +74,34 @@ const (
 	Rewind    Kind = "rewind"    // the wall clock is stepped back by For, and then the machine sleeps for as long
 )
 
+// Moment is when exactly an event happens: the worst ones are not met by chance.
+type Moment string
+
+const (
+	AtOnce Moment = ""
+	Taken  Moment = "once the store has taken its next write"
+	Heard  Moment = "once it has heard the next answer"
+)
+
+// leading stands for the machine that leads when the event's time has come.
+const leading = -1
+
 // An Event befalls one machine.
 type Event struct {
 	At      time.Duration
-	Machine int
+	Machine int // or leading
+	Moment  Moment
 	Kind    Kind
 	For     time.Duration
 	By      time.Duration
 }
 
 func (e Event) String() string {
-	s := fmt.Sprintf("%v %v m%d", e.At.Round(time.Millisecond), e.Kind, e.Machine)
+	whom := fmt.Sprintf("m%d", e.Machine)
+	if e.Machine == leading {
+		whom = "the leader's machine"
+	}
+	s := fmt.Sprintf("%v %v of %s %s", e.At.Round(time.Millisecond), e.Kind, whom, e.Moment)
 	if e.For != 0 {
 		s += fmt.Sprintf(" for %v", e.For.Round(time.Millisecond))
 	}
@@ -80,12 +114,7 @@ func (e Event) String() string {
 // NewPlan returns the plan of the seed's world.
 func NewPlan(seed uint64) Plan {
 	r := rand.New(rand.NewPCG(seed, 1))
-	p := Plan{
-		Seed:     seed,
-		Length:   3*time.Second + time.Duration(r.Int64N(13e9)),
-		Ages:     r.IntN(2) == 0,
-		Duration: time.Duration(40+r.IntN(120)) * time.Second,
-	}
+	p := Plan{Seed: seed, Settings: settings(r), Duration: time.Duration(40+r.IntN(120)) * time.Second}
 	for range 2 + min(r.IntN(6), r.IntN(6)) {
 		p.Machines = append(p.Machines, Machine{
 			Rate: 0.95 + 0.1*r.Float64(), // two of them differ by less than the margin
@@ -97,7 +126,8 @@ func NewPlan(seed uint64) Plan {
 	if r.IntN(8) > 0 { // else nothing goes wrong with requests
 		p.Faults = Faults{
 			Lost: sometimes(0.2), AnswerLost: sometimes(0.3), Late: sometimes(0.2), Repeated: sometimes(0.3),
-			Throttled: sometimes(0.2), Slow: sometimes(0.2),
+			Throttled: sometimes(0.2), Slow: sometimes(0.2), Deaf: sometimes(0.2),
+			Latency: time.Duration(sometimes(0.12) * float64(p.Length)),
 		}
 	}
 	p.Works = Works{sometimes(0.2), sometimes(0.2), sometimes(0.1), sometimes(0.2), sometimes(0.3)}
@@ -105,13 +135,55 @@ func NewPlan(seed uint64) Plan {
 	return p
 }
 
+func settings(r *rand.Rand) Settings {
+	s := Settings{
+		Length: 3*time.Second + time.Duration(r.Int64N(13e9)),
+		Ages:   r.IntN(2) == 0, OneName: r.IntN(4) == 0,
+	}
+	s.RenewEvery, s.AcquireEvery = s.Length/3, s.Length/3
+	if r.IntN(2) == 0 {
+		s.RenewEvery = s.Length / time.Duration(3+r.IntN(5))
+		s.AcquireEvery = s.Length / time.Duration(1+r.IntN(12))
+	}
+	if r.IntN(4) == 0 {
+		s.StopMargin = time.Duration(r.Int64N(int64(s.Length / 8)))
+	}
+	if r.IntN(4) == 0 {
+		s.StopTimeout = time.Duration(1 + r.Int64N(int64(s.Length)))
+	}
+	if s.Ages && r.IntN(6) == 0 { // without Age, a process that tries once never takes over from one that crashed
+		s.Once, s.HoldAtLeast = true, time.Duration(r.Int64N(int64(s.Length)))
+	}
+	return s
+}
+
+func (s Settings) options() []leader.Option {
+	options := []leader.Option{
+		leader.WithLeaseLength(s.Length), leader.WithRenewEvery(s.RenewEvery), leader.WithAcquireEvery(s.AcquireEvery),
+	}
+	if s.StopMargin > 0 {
+		options = append(options, leader.WithStopMargin(s.StopMargin))
+	}
+	if s.StopTimeout > 0 {
+		options = append(options, leader.WithStopTimeout(s.StopTimeout))
+	}
+	if s.HoldAtLeast > 0 {
+		options = append(options, leader.WithHoldAtLeast(s.HoldAtLeast))
+	}
+	return options
+}
+
 func events(r *rand.Rand, p Plan) []Event {
-	kinds := []Kind{Crash, Shutdown, Suspend, Step, Cut, StepDown, Unhealthy, Rewind, Suspend, Crash}
+	kinds := []Kind{Crash, Shutdown, Suspend, Step, Cut, StepDown, Unhealthy, Rewind, Suspend, Crash, Cut}
+	moments := []Moment{AtOnce, Taken, Heard}
 	var all []Event
-	for range r.IntN(10) {
+	for range r.IntN(12) {
 		e := Event{
 			At: time.Duration(r.Int64N(int64(p.Duration))), Machine: r.IntN(len(p.Machines)),
 			Kind: kinds[r.IntN(len(kinds))], For: time.Duration(r.Int64N(int64(3 * p.Length))),
+		}
+		if r.IntN(2) == 0 {
+			e.Machine, e.Moment = leading, moments[r.IntN(len(moments))]
 		}
 		switch e.Kind {
 		case Step:
@@ -127,7 +199,7 @@ func events(r *rand.Rand, p Plan) []Event {
 
 func (p Plan) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d: lease of %v, %v long, ages told: %v\n", p.Seed, p.Length, p.Duration.Round(time.Second), p.Ages)
+	fmt.Fprintf(&b, "seed %d: %v long\n  %+v\n", p.Seed, p.Duration.Round(time.Second), p.Settings)
 	for i, m := range p.Machines {
 		fmt.Fprintf(&b, "  m%d: rate %.3f, wall clock off by %v, boot clock: %v\n", i, m.Rate, m.Skew.Round(time.Second), m.Boot)
 	}

@@ -25,19 +25,26 @@ type process struct {
 	cancel context.CancelCauseFunc
 	ended  chan struct{}
 
-	dead      atomic.Bool // crashed: nothing reaches it any more
+	crashed   atomic.Bool // nothing reaches it any more
 	unhealthy atomic.Bool
 
 	diceMu sync.Mutex
 	dice   *rand.Rand // for what befalls its requests
 
 	// For the observer.
-	limbo                   []func() // what would have reached it, had it not crashed
-	loads, swaps, conflicts int
-	wrote                   map[string]bool                 // IDs of its acquisitions
-	seen                    map[lease.Version]time.Duration // since when, by its monotonic clock
-	asked                   map[leader.Op]int               // requests that its leader tells of
-	term                    lease.Term                      // its latest
+	limbo   []func() // what would have reached it, had it not crashed
+	loads   int
+	dead    map[string]bool            // IDs of its acquisitions: whether they failed
+	seen    map[lease.Version]sighting // by answers
+	term    lease.Term                 // its latest
+	onTaken func()                     // is called once, when the store takes its next write
+	onHeard func()                     // is called once, when it hears the next answer
+}
+
+// sighting is when a process first saw a version, by its monotonic clock, and what was there.
+type sighting struct {
+	at time.Duration
+	record
 }
 
 func (w *world) start(m *machine) {
@@ -45,16 +52,18 @@ func (w *world) start(m *machine) {
 	seed := w.plan.Seed ^ uint64(w.started)<<32
 	p := &process{
 		w: w, m: m, name: fmt.Sprintf("m%d.%d", m.id, w.started), ended: make(chan struct{}),
-		dice: rand.New(rand.NewPCG(seed, 2)), wrote: map[string]bool{}, seen: map[lease.Version]time.Duration{},
-		asked: map[leader.Op]int{},
+		dice: rand.New(rand.NewPCG(seed, 2)), dead: map[string]bool{}, seen: map[lease.Version]sighting{},
 	}
 	p.host = &hostOf{machine: m, p: p, random: rand.New(rand.NewPCG(seed, 3))}
 	m.process = p
 	w.processes = append(w.processes, p)
-	p.leader = leader.New(
-		leader.WithLeaseManager(lease.NewManager(link{p})),
-		leader.WithNodeID(p.name),
-		leader.WithLeaseLength(w.plan.Length),
+	id := p.name
+	if w.plan.OneName {
+		id = "anybody"
+	}
+	p.leader = leader.New(append(w.plan.options(),
+		leader.WithLeaseManager(watched{lease.NewManager(link{p}), p}),
+		leader.WithNodeID(id),
 		leader.WithLogger(slog.New(slog.DiscardHandler)),
 		leader.WithObserver(p.observe),
 		leader.WithHealth(func(context.Context) error {
@@ -64,7 +73,7 @@ func (w *world) start(m *machine) {
 			return nil
 		}),
 		leader.WhenStarted(p.work),
-	)
+	)...)
 	ctx, cancel := context.WithCancelCause(host.With(context.Background(), p.host))
 	p.cancel = cancel
 	w.log("%s: starts", p.name)
@@ -81,7 +90,11 @@ func (p *process) run(ctx context.Context) {
 		p.w.log("%s: ends: %v", p.name, how)
 		p.w.after(p.restartAfter(), func() { p.w.replace(p) })
 	}()
-	if err := p.leader.Run(ctx); err != nil {
+	run := p.leader.Run
+	if p.w.plan.Once {
+		run = p.leader.RunOnce
+	}
+	if err := run(ctx); err != nil {
 		panic(err) // as a program does that has nothing else to do
 	}
 }
@@ -95,7 +108,7 @@ func (p *process) restartAfter() time.Duration {
 // reach does something to the process: when its machine wakes, or never.
 func (p *process) reach(f func()) {
 	p.m.reach(func() {
-		if p.dead.Load() {
+		if p.crashed.Load() {
 			p.limbo = append(p.limbo, f)
 			return
 		}
@@ -109,18 +122,27 @@ func (p *process) answer(to chan answer, a answer) {
 		if p.m.cut {
 			return
 		}
-		now := p.host.read().Mono
-		for _, v := range []lease.Version{a.version, a.snapshot.Version} {
-			if _, known := p.seen[v]; v != "" && !known {
-				p.seen[v] = now
-			}
+		if _, known := p.seen[a.version]; a.version != "" && !known {
+			p.seen[a.version] = sighting{p.host.read().Mono, a.record}
 		}
-		to <- a
+		send(to, a)
+		if f := p.onHeard; f != nil {
+			p.onHeard = nil
+			p.w.after(1, f)
+		}
 	})
 }
 
+// send gives an answer to whoever asked, unless there has been one.
+func send(to chan answer, a answer) {
+	select {
+	case to <- a:
+	default:
+	}
+}
+
 // alive says that the process can do something at this moment.
-func (p *process) alive() bool { return !p.dead.Load() && !p.m.sleeps() }
+func (p *process) alive() bool { return !p.crashed.Load() && !p.m.sleeps() }
 
 func (p *process) observe(e leader.Event) {
 	p.w.mu.Lock()
@@ -133,11 +155,6 @@ func (p *process) observe(e leader.Event) {
 		}
 		if e.To == leader.Stopping && e.Cause != nil {
 			p.w.judgeStop(e.Cause)
-		}
-	case leader.RequestEvent:
-		p.asked[e.Op]++
-		if e.Err == nil {
-			p.asked["succeeded "+e.Op]++
 		}
 	case leader.OverrunEvent:
 		p.w.counts["overruns"]++

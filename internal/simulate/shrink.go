@@ -51,6 +51,7 @@ func smaller(p Plan) (plans []Plan) {
 		func(q *Plan) *float64 { return &q.Faults.Lost }, func(q *Plan) *float64 { return &q.Faults.AnswerLost },
 		func(q *Plan) *float64 { return &q.Faults.Late }, func(q *Plan) *float64 { return &q.Faults.Repeated },
 		func(q *Plan) *float64 { return &q.Faults.Throttled }, func(q *Plan) *float64 { return &q.Faults.Slow },
+		func(q *Plan) *float64 { return &q.Faults.Deaf },
 		func(q *Plan) *float64 { return &q.Works.Ends }, func(q *Plan) *float64 { return &q.Works.Fails },
 		func(q *Plan) *float64 { return &q.Works.Panics }, func(q *Plan) *float64 { return &q.Works.StepsDown },
 		func(q *Plan) *float64 { return &q.Works.Ignores },
@@ -58,6 +59,12 @@ func smaller(p Plan) (plans []Plan) {
 		if *odds(&p) != 0 {
 			with(func(q *Plan) { *odds(q) = 0 })
 		}
+	}
+	if p.Faults.Latency != 0 {
+		with(func(q *Plan) { q.Faults.Latency = 0 })
+	}
+	if s := p.Settings; s.StopMargin+s.StopTimeout+s.HoldAtLeast != 0 {
+		with(func(q *Plan) { q.StopMargin, q.StopTimeout, q.HoldAtLeast = 0, 0, 0 })
 	}
 	for i := range p.Events {
 		with(func(q *Plan) { q.Events = slices.Delete(q.Events, i, i+1) })

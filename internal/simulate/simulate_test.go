@@ -79,25 +79,32 @@ func TestWorlds(t *testing.T) {
 
 // floors is how often, per world, a thing has to come about at least: about half of what was seen.
 var floors = map[string]float64{
-	"terms":                      2,
-	"effects":                    50,
-	"effects that Check forbade": 1,
-	"crashes of a leader":        0.5,
-	"sleeps of a leader, longer than its lease": 0.05,
-	"takeovers: released (R1a)":                 0.8,
-	"takeovers: watched (R1b)":                  0.7,
-	"takeovers: by age (R1c)":                   0.1,
-	"takeovers: own failed acquisition (R6)":    0.1,
-	"terms lost: expired":                       0.4,
-	"conflicts":                                 5,
-	"request (lost)":                            1,
-	"request (answer lost)":                     2,
-	"request (late)":                            1,
-	"request (repeated)":                        2,
-	"request (throttled)":                       1,
-	"stale writes that the register refused":    0.05,
-	"overruns":                                  0.1,
-	"work panics":                               0.01,
+	"terms":                      3,
+	"effects":                    75,
+	"effects that Check forbade": 2.5,
+	"crashes of a leader":        0.6,
+	"sleeps of a leader, longer than its lease": 0.15,
+	"takeovers: released (R1a)":                 1.2,
+	"takeovers: watched (R1b)":                  1,
+	"takeovers: by age (R1c)":                   0.25,
+	"takeovers: own failed acquisition (R6)":    0.2,
+	"adoptions (R4)":                            1.2,
+	"terms lost: expired":                       0.8,
+	"terms lost: taken":                         0.1,
+	"terms lost: gone":                          0.08,
+	"records deleted":                           0.18,
+	"conflicts":                                 10,
+	"request (lost)":                            3,
+	"request (answer lost)":                     5,
+	"request (late)":                            4,
+	"request (repeated)":                        6,
+	"request (throttled)":                       4,
+	"stale writes that the register refused":    0.5,
+	"overruns":                                  0.25,
+	"work panics":                               0.02,
+	"event: rewind":                             0.15,
+
+	"request (does not return when its context ends)": 4,
 }
 
 func story(r Result) string {
@@ -120,4 +127,27 @@ func TestDeterministic(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A machine whose clock runs at twice the speed is more than is promised to be withstood. So its world breaks, and is
+// shrunk to one that has no more than that.
+func TestShrink(t *testing.T) {
+	for seed := *first; seed < *first+50; seed++ {
+		plan := NewPlan(seed)
+		plan.Machines[0].Rate = 2
+		broken := run(t, plan)
+		if broken.Broken == nil {
+			continue
+		}
+		small := Shrink(broken, func(p Plan) Result { return run(t, p) })
+		t.Logf("seed %d: from %d steps to %d", seed, broken.Steps, small.Steps)
+		require.Error(t, small.Broken)
+		require.LessOrEqual(t, len(small.History), len(broken.History))
+		require.LessOrEqual(t, len(small.Plan.Events), 2)
+		require.Equal(t, 2.0, small.Plan.Machines[0].Rate, "it is not for another reason that it breaks")
+		require.Equal(t, small.History, run(t, small.Plan).History)
+		require.Contains(t, story(small), fmt.Sprintf("-seed %d ", seed))
+		return
+	}
+	t.Fatal("no world broke")
 }

@@ -13,7 +13,8 @@ import (
 
 // store is the one store of a world. What is asked of it happens on the world's own goroutine, one thing at a time.
 type store struct {
-	data    string
+	data    string // "" if there is no record
+	record  record // the same, as the observer reads it
 	version int
 	written time.Duration // true time
 	clock   time.Duration // of the machine of the store that wrote it, against the true time
@@ -28,29 +29,45 @@ type record struct {
 	Released bool   `json:"released"`
 }
 
-func (s *store) record() (r record, ok bool) {
-	return r, s.version > 0 && json.Unmarshal([]byte(s.data), &r) == nil
+func (r record) length() time.Duration {
+	d, _ := time.ParseDuration(r.Length)
+	return d
 }
 
-func (s *store) lease() lease.Version { return lease.Version(strconv.Itoa(s.version)) }
+func read(data string) (r record, err error) {
+	err = json.Unmarshal([]byte(data), &r)
+	return r, err
+}
+
+func (s *store) exists() bool { return s.data != "" }
+
+// now is the version that stands; "" if there is no record.
+func (s *store) now() lease.Version {
+	if !s.exists() {
+		return ""
+	}
+	return lease.Version(strconv.Itoa(s.version))
+}
 
 var (
 	errThrottled = errors.New("slow down")
+	errDropped   = errors.New("connection reset by peer")
 	errOver      = errors.New("the world is over")
 )
 
 // answer is what comes back.
 type answer struct {
 	snapshot lease.Snapshot
-	version  lease.Version
+	version  lease.Version // that was read, or written
+	record   record        // the same
 	err      error
 }
 
 func (w *world) load(machineClock time.Duration) answer {
-	if w.store.version == 0 {
+	if !w.store.exists() {
 		return answer{}
 	}
-	s := lease.Snapshot{Data: []byte(w.store.data), Version: w.store.lease()}
+	s := lease.Snapshot{Data: []byte(w.store.data), Version: w.store.now()}
 	if w.plan.Ages {
 		// The formula of the design: the answer's Date less Last-Modified, both whole seconds by two machines of the
 		// store, less a second of grain and two of skew.
@@ -58,50 +75,65 @@ func (w *world) load(machineClock time.Duration) answer {
 		modified := (w.store.written + w.store.clock).Truncate(time.Second)
 		s.Age = max(date-modified-3*time.Second, 0)
 	}
-	return answer{snapshot: s}
+	return answer{snapshot: s, version: s.Version, record: w.store.record}
 }
 
-func (w *world) swap(p *process, old lease.Version, data string, machineClock time.Duration) answer {
-	before, existed := w.store.record()
-	now := lease.Version("")
-	if existed {
-		now = w.store.lease()
-	}
-	if now != old {
+// write is a swap on its way.
+type write struct {
+	p      *process
+	c      *call
+	old    lease.Version
+	data   string
+	record record
+	reason string        // why it may replace somebody else's record; "" if it may not
+	clock  time.Duration // of the machine of the store that it ends up at
+}
+
+func (w *world) swap(s write) answer {
+	if now := w.store.now(); now != s.old {
 		w.count("conflicts")
-		p.conflicts++
-		return answer{err: fmt.Errorf("%w: it is %q, not %q", lease.ErrConflict, now, old)}
+		return answer{err: fmt.Errorf("%w: it is %q, not %q", lease.ErrConflict, now, s.old)}
 	}
-	w.judgeWrite(p, before, existed, data)
+	w.judgeWrite(s)
 	w.store.version++
-	w.store.data, w.store.written, w.store.clock = data, w.time(), machineClock
-	return answer{version: w.store.lease()}
+	w.store.data, w.store.record, w.store.written, w.store.clock = s.data, s.record, w.time(), s.clock
+	s.c.taken = true
+	if f := s.p.onTaken; f != nil {
+		s.p.onTaken = nil
+		w.after(1, f)
+	}
+	return answer{version: w.store.now(), record: s.record}
 }
 
 // link is a process's way to the store. It implements lease.Store.
 type link struct{ p *process }
 
 func (l link) Load(ctx context.Context, _ string) (lease.Snapshot, error) {
-	clock := l.p.w.storeClock(l.p)
-	l.p.loads++
-	a := l.ask(ctx, "load", func() answer { return l.p.w.load(clock) })
+	w, clock := l.p.w, l.p.w.storeClock(l.p)
+	c, _ := ctx.Value(callKey{}).(*call)
+	c.loads, c.last = c.loads+1, "load"
+	a := l.ask(ctx, c, "load", func() answer { return w.load(clock) })
 	return a.snapshot, a.err
 }
 
 func (l link) Swap(ctx context.Context, _ string, old lease.Version, data []byte) (lease.Version, error) {
-	clock, text := l.p.w.storeClock(l.p), string(data)
-	l.p.swaps++
-	if r := (record{}); json.Unmarshal(data, &r) == nil {
-		l.p.wrote[r.ID] = true
+	w := l.p.w
+	c, _ := ctx.Value(callKey{}).(*call)
+	c.swaps, c.last = c.swaps+1, "swap"
+	s := write{p: l.p, c: c, old: old, data: string(data), clock: w.storeClock(l.p)}
+	var err error
+	if s.record, err = read(s.data); err != nil {
+		w.fail("%s writes what is no record: %v", l.p.name, err)
 	}
-	a := l.ask(ctx, "swap", func() answer { return l.p.w.swap(l.p, old, text, clock) })
+	s.reason = w.judgeSwap(l.p, c, s)
+	a := l.ask(ctx, c, "swap", func() answer { return w.swap(s) })
 	return a.version, a.err
 }
 
 func (l link) String() string { return "simulated" }
 
 // ask sends a request, and waits for its answer or the end of its context. What becomes of it is its fate.
-func (l link) ask(ctx context.Context, what string, do func() answer) answer {
+func (l link) ask(ctx context.Context, c *call, what string, do func() answer) (a answer) {
 	w, p := l.p.w, l.p
 	answers := make(chan answer, 1)
 	fate := p.fate()
@@ -117,45 +149,51 @@ func (l link) ask(ctx context.Context, what string, do func() answer) answer {
 			}
 		})
 	}
-	w.log("%s: sends %s%s", p.name, what, fate.kind)
+	w.log("%s: sends %s%s", p.name, what, fate)
 	switch fate.kind {
 	case "":
 		arrives(fate.there, true)
-	case " (answer lost)":
+	case "answer lost":
 		arrives(fate.there, false)
-	case " (late)":
+	case "late":
 		arrives(fate.late, false)
-	case " (repeated)":
+	case "repeated":
 		arrives(fate.there, false)
 		arrives(fate.there+fate.back, true)
-	case " (throttled)":
+	case "throttled":
 		w.after(fate.back, func() { p.answer(answers, answer{err: errThrottled}) })
 	}
 	if fate.kind != "" {
-		w.count("request" + fate.kind)
+		w.count("request (" + fate.kind + ")")
 	}
 	ended, stop := p.ends(ctx, fate.notices)
 	defer stop()
-	select {
-	case a := <-answers:
-		return a
-	case <-ended:
-		return answer{err: context.Cause(ctx)}
-	case <-w.over:
-		return answer{err: errOver}
+	if fate.deaf { // it returns in the end, as everything does
+		w.count("request (does not return when its context ends)")
+		ended = nil
+		w.after(fate.late, func() { p.reach(func() { send(answers, answer{err: errDropped}) }) })
 	}
+	select {
+	case a = <-answers:
+	case <-ended:
+		a.err = context.Cause(ctx)
+	case <-w.over:
+		a.err = errOver
+	}
+	w.judgeAnswer(p, c, a.err, fate.kind != "")
+	return a
 }
 
 func (a answer) String() string {
 	switch {
 	case a.err != nil:
 		return a.err.Error()
-	case a.version != "":
-		return "written as " + string(a.version)
-	case a.snapshot.Version == "":
+	case a.version == "":
 		return "nothing there"
+	case a.snapshot.Version == "":
+		return "written as " + string(a.version)
 	}
-	return fmt.Sprintf("version %s, age %v", a.snapshot.Version, a.snapshot.Age)
+	return fmt.Sprintf("version %s, age %v", a.version, a.snapshot.Age)
 }
 
 // fate is what becomes of a request.
@@ -163,26 +201,39 @@ type fate struct {
 	kind              string
 	there, back, late time.Duration
 	notices           time.Duration // how long after the end of its context its sender gives up
+	deaf              bool          // its sender does not notice that
+}
+
+func (f fate) String() string {
+	s := ""
+	if f.kind != "" {
+		s = " (" + f.kind + ")"
+	}
+	if f.deaf {
+		s += " (deaf)"
+	}
+	return s
 }
 
 func (p *process) fate() fate {
-	r := p.dice
+	r, faults, length := p.dice, p.w.faults(), int64(p.w.plan.Length)
 	p.diceMu.Lock()
 	defer p.diceMu.Unlock()
 	f := fate{
-		there: time.Duration(1e6 + r.Int64N(20e6)),
-		back:  time.Duration(1e6 + r.Int64N(20e6)),
-		late:  time.Duration(r.Int64N(int64(2 * p.w.plan.Length))),
+		there: time.Duration(1e6 + r.Int64N(20e6) + r.Int64N(1+int64(faults.Latency))),
+		back:  time.Duration(1e6 + r.Int64N(20e6) + r.Int64N(1+int64(faults.Latency))),
+		late:  time.Duration(r.Int64N(2 * length)),
 
 		notices: time.Duration(2 + 2*r.Int64N(1e6)),
 	}
-	roll, faults := r.Float64(), p.w.faults()
+	f.deaf = r.Float64() < faults.Deaf
+	roll := r.Float64()
 	for _, c := range []struct {
 		kind string
 		odds float64
 	}{
-		{" (lost)", faults.Lost}, {" (answer lost)", faults.AnswerLost}, {" (late)", faults.Late},
-		{" (repeated)", faults.Repeated}, {" (throttled)", faults.Throttled},
+		{"lost", faults.Lost}, {"answer lost", faults.AnswerLost}, {"late", faults.Late},
+		{"repeated", faults.Repeated}, {"throttled", faults.Throttled},
 	} {
 		if roll -= c.odds; roll < 0 {
 			f.kind = c.kind
@@ -190,8 +241,8 @@ func (p *process) fate() fate {
 		}
 	}
 	if roll -= faults.Slow; roll < 0 {
-		f.there += time.Duration(r.Int64N(int64(p.w.plan.Length) / 4))
-		f.back += time.Duration(r.Int64N(int64(p.w.plan.Length) / 4))
+		f.there += time.Duration(r.Int64N(length / 4))
+		f.back += time.Duration(r.Int64N(length / 4))
 	}
 	return f
 }

@@ -24,6 +24,8 @@ type world struct {
 	dice     *rand.Rand // for where in the store a request ends up
 	over     chan struct{}
 	healed   atomic.Bool // nothing goes wrong any more
+	steps    int
+	deleted  bool // the record, by somebody
 
 	mu        sync.Mutex // over all below, which goroutines of the processes write
 	processes []*process
@@ -36,6 +38,7 @@ type world struct {
 	led       time.Duration       // true time of the latest term's beginning
 	running   map[uint64]*process // works, by token
 	register  uint64              // the newest token that the fenced register has seen
+	writer    *process            // that it had it from
 }
 
 // A Result is what came of a world.
@@ -61,30 +64,34 @@ func Run(plan Plan) Result {
 	for _, e := range plan.Events {
 		w.after(e.At, func() { w.befall(e) })
 	}
-	steps := w.live(plan.Duration)
+	w.live(plan.Duration)
 	w.do(w.heal)
-	steps += w.aftermath()
+	w.aftermath()
 	sum := w.sum
 	w.end()
 	return Result{
-		Plan: plan, Broken: w.broken, History: strings.Join(w.past, "\n"), Counts: w.counts, Steps: steps, Sum: sum,
+		Plan: plan, Broken: w.broken, History: strings.Join(w.past, "\n"), Counts: w.counts, Steps: w.steps, Sum: sum,
 	}
 }
 
+// mostSteps is far more than happens in any world.
+const mostSteps = 100_000
+
 // live lets things happen until the time, or until a promise is broken.
-func (w *world) live(until time.Duration) (steps int) {
+func (w *world) live(until time.Duration) {
 	for w.broken == nil {
 		what, ok := w.next(until)
 		if !ok {
 			break
 		}
 		w.do(what)
-		steps++
-		if steps%16 == 0 {
+		if w.steps++; w.steps > mostSteps {
+			w.fail("C1: %d things have happened: somebody goes round in a circle", w.steps)
+		}
+		if w.steps%16 == 0 {
 			w.do(w.judgeAll)
 		}
 	}
-	return steps
 }
 
 // do lets something happen, and waits until everybody waits again. The lines of the instant are put in an order that
@@ -141,15 +148,34 @@ func (w *world) storeClock(p *process) time.Duration {
 	return time.Duration(p.dice.Int64N(2e9))
 }
 
-// befall is an event of the plan.
+// befall is an event of the plan, whose time has come.
 func (w *world) befall(e Event) {
-	m := w.machines[e.Machine]
-	p := m.process
-	if p == nil || w.healed.Load() {
+	p := w.leading()
+	if e.Machine != leading {
+		p = w.machines[e.Machine].process
+	}
+	if p == nil {
+		return
+	}
+	strike := func() { w.strike(p, e) }
+	switch e.Moment {
+	case AtOnce:
+		strike()
+	case Taken:
+		p.onTaken = strike
+	case Heard:
+		p.onHeard = strike
+	}
+}
+
+// strike lets an event happen to a process and its machine.
+func (w *world) strike(p *process, e Event) {
+	m := p.m
+	if m.process != p || w.healed.Load() {
 		return
 	}
 	w.log("%s: %v", p.name, e.Kind)
-	w.count(string(e.Kind))
+	w.count("event: " + string(e.Kind))
 	switch e.Kind {
 	case Crash:
 		w.crash(p)
@@ -194,7 +220,7 @@ func (w *world) suspend(m *machine, d time.Duration) {
 }
 
 func (w *world) crash(p *process) {
-	p.dead.Store(true)
+	p.crashed.Store(true)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for token, q := range w.running {
@@ -208,7 +234,7 @@ func (w *world) crash(p *process) {
 // replace starts the next process on the machine, unless that has happened.
 func (w *world) replace(p *process) {
 	p.m.reach(func() {
-		if p.m.process == p {
+		if p.m.process == p && !w.closed() {
 			w.start(p.m)
 		}
 	})
@@ -233,7 +259,7 @@ func (w *world) end() {
 		m.resume()
 	}
 	for _, p := range w.processes {
-		p.dead.Store(false)
+		p.crashed.Store(false)
 		p.cancel(errOver)
 		for _, f := range p.limbo {
 			w.after(0, f)

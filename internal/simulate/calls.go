@@ -1,0 +1,106 @@
+package simulate
+
+import (
+	"context"
+	"errors"
+
+	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/lease"
+)
+
+// watched is the real manager, with an observer who sees each call and what it sends.
+type watched struct {
+	lease.Manager
+	p *process
+}
+
+// call is one call of a manager.
+type call struct {
+	op           leader.Op
+	held         lease.Lease     // of a renewal, of a release
+	ids          map[string]bool // under which it has written
+	loads, swaps int
+	conflicts    int
+	last         string // request
+	taken        bool   // the store has taken a write of it
+	troubled     bool   // a request of it was lost, or answered with an error
+}
+
+type callKey struct{}
+
+func (m watched) begin(ctx context.Context, op leader.Op, held lease.Lease) (context.Context, *call) {
+	c := &call{op: op, held: held, ids: map[string]bool{}}
+	return context.WithValue(ctx, callKey{}, c), c
+}
+
+func (m watched) Acquire(ctx context.Context, req lease.Request) (lease.Lease, error) {
+	ctx, c := m.begin(ctx, leader.OpAcquire, lease.Lease{})
+	held, err := m.Manager.Acquire(ctx, req)
+	m.p.w.judgeCall(m.p, c, err)
+	return held, err
+}
+
+func (m watched) Renew(ctx context.Context, held lease.Lease) (lease.Lease, error) {
+	ctx, c := m.begin(ctx, leader.OpRenew, held)
+	now, err := m.Manager.Renew(ctx, held)
+	m.p.w.judgeCall(m.p, c, err)
+	return now, err
+}
+
+func (m watched) Release(ctx context.Context, held lease.Lease) error {
+	ctx, c := m.begin(ctx, leader.OpRelease, held)
+	err := m.Manager.Release(ctx, held)
+	m.p.w.judgeCall(m.p, c, err)
+	return err
+}
+
+// judgeCall looks at a call that has returned: what it sent (R7), and what its answer says of the record.
+func (w *world) judgeCall(p *process, c *call, err error) {
+	now := w.store.record
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed() {
+		return
+	}
+	if loads, swaps, ok := c.due(err); ok && !c.troubled && c.conflicts == 0 && (c.loads != loads || c.swaps != swaps) {
+		w.breaks("R7: %s: to %s took %d reads and %d writes instead of %d and %d (%v)", p.name, c.op, c.loads, c.swaps, loads, swaps, err)
+	}
+	if err == nil && !c.taken {
+		w.breaks("R2: %s: to %s has succeeded, and no write of this call stands", p.name, c.op)
+	}
+	if err == nil && c.conflicts > 0 && c.op != leader.OpRelease {
+		w.counts["adoptions (R4)"]++
+	}
+	if c.op != leader.OpAcquire && errors.Is(err, lease.ErrLost) && now.ID == c.held.ID && !now.Released {
+		w.breaks("R4, R6: to %s says that token %d of %s is lost (%v), and its record stands", c.op, c.held.Token, p.name, err)
+	}
+	switch c.op {
+	case leader.OpAcquire:
+		if by, ok := errors.AsType[*lease.HeldError](err); ok && c.ids[by.Info.ID] {
+			w.breaks("R4: %s finds the lease held by its own write", p.name)
+		}
+		if err != nil && !errors.Is(err, lease.ErrHeld) && c.troubled && c.swaps > 0 && c.last == "swap" && c.loads < 2 {
+			w.breaks("R6: %s leaves an acquisition that may have happened as it is", p.name)
+		}
+		for id := range c.ids {
+			p.dead[id] = err != nil
+		}
+	case leader.OpRelease:
+		if err == nil && now.ID == c.held.ID && !now.Released {
+			w.breaks("R6: %s has released token %d, and its record stands", p.name, c.held.Token)
+		}
+	}
+}
+
+// due is what a call sends absent conflicts and faults, by how it ended.
+func (c *call) due(err error) (loads, swaps int, ok bool) {
+	switch {
+	case c.op == leader.OpAcquire && errors.Is(err, lease.ErrHeld):
+		return 1, 0, true
+	case c.op == leader.OpAcquire && err == nil:
+		return 1, 1, true
+	case err == nil:
+		return 0, 1, true
+	}
+	return 0, 0, false
+}
