@@ -87,6 +87,8 @@ func tellEvent(e leader.Event) {
 		}
 	case leader.RequestEvent:
 		switch {
+		case e.Err != nil && !errors.Is(e.Err, lease.ErrHeld) && !errors.Is(e.Err, lease.ErrLost):
+			chaos.Message{Did: chaos.Fails}.Tell()
 		case errors.Is(e.Err, lease.ErrHeld):
 			chaos.Message{Did: chaos.StandsBy}.Tell()
 		case e.Err == nil && e.Op == leader.OpRenew:

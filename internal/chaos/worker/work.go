@@ -20,6 +20,7 @@ type work struct {
 	process  string
 	every    time.Duration
 	careless bool
+	refused  uint64 // the token of the latest term that the register has refused
 }
 
 // batch is how many effects a careless worker does before it looks whether it is to stop.
@@ -29,6 +30,7 @@ const batch = 32
 func (w *work) lead(ctx context.Context) error {
 	term, _ := leader.TermFrom(ctx)
 	chaos.Message{Did: chaos.Leads, Token: term.Token()}.Tell()
+	defer func() { chaos.Message{Did: chaos.Returns, Token: term.Token()}.Tell() }()
 	tick := time.NewTicker(w.every)
 	defer tick.Stop()
 	for n := 1; ; n++ {
@@ -57,11 +59,16 @@ func (w *work) effect(term lease.Term) error {
 		return lost
 	}
 	e.Begun = chaos.Now()
+	time.Sleep(w.every / 2) // most effects are a request to somebody and take their time, so suspensions fall into some
 	switch err := w.register.Write(term.Token(), w.process); {
 	case err == nil:
 		e.Verdict = chaos.Accepted
 	case errors.Is(err, register.ErrStale):
 		e.Verdict = chaos.Refused
+		if w.refused != e.Token {
+			w.refused = e.Token
+			chaos.Message{Did: chaos.Refusal, Token: e.Token}.Tell()
+		}
 	default:
 		e.Verdict = chaos.Failed
 	}

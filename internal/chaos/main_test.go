@@ -1,0 +1,70 @@
+//go:build unix
+
+package chaos
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+)
+
+var (
+	seed     = flag.Uint64("seed", 0, "of the schedule of faults in TestChaos; 0: another one each time")
+	duration = flag.Duration("duration", 40*time.Second, "how long TestChaos goes on, at least")
+	own      = flag.Bool("own", false, "have TestChaos start emulators of its own, and suspend them, too (Linux)")
+)
+
+// starts are processes to be started. On Linux they end with the thread that started them, so one thread starts them all.
+var starts = make(chan func())
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	go func() {
+		runtime.LockOSThread()
+		for start := range starts {
+			start()
+		}
+	}()
+	os.Exit(run(m))
+}
+
+// binaries is the directory of what build makes.
+var binaries string
+
+func run(m *testing.M) (status int) {
+	var err error
+	if binaries, err = os.MkdirTemp("", "leader-chaos-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(binaries)
+	return m.Run()
+}
+
+// startProcess starts a process that ends, on Linux, when this one does, however that comes about.
+func startProcess(cmd *exec.Cmd) error {
+	cmd.SysProcAttr = withParent()
+	failed := make(chan error)
+	starts <- func() { failed <- cmd.Start() }
+	return <-failed
+}
+
+// worker builds the workers' program once. They are not this test's own binary started again: there are dozens, and the
+// race detector, which is for one process, would make each several times as heavy.
+var worker = sync.OnceValues(func() (binary string, err error) { return build("./worker") })
+
+// build compiles a package of this module.
+func build(pkg string) (binary string, err error) {
+	binary = filepath.Join(binaries, filepath.Base(pkg))
+	out, err := exec.Command("go", "build", "-o", binary, pkg).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("go build %s: %w: %s", pkg, err, out)
+	}
+	return binary, nil
+}

@@ -1,0 +1,128 @@
+//go:build unix
+
+package chaos
+
+import (
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"cloud.google.com/go/storage"
+	"github.com/aws/aws-sdk-go-v2/config"
+	sdkdb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	sdks3 "github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/internal/emulator"
+	"github.com/cloudlease/leader/lease/dynamodb"
+)
+
+// A place is a kind of store, and how many elections there are in it at a time, each with workers of its own.
+type place struct {
+	name      string
+	elections int
+	workers   int           // of an election
+	length    time.Duration // of the lease
+	every     time.Duration // a leader writes
+	open      func(t *testing.T, dir string) site
+
+	// process is the emulator's, as its directory is named, and gate keeps rounds of one election apart from those that
+	// suspend the emulator under all of them.
+	process string
+	gate    *sync.RWMutex
+}
+
+// A site is what the workers of one election share.
+type site struct {
+	url      string                      // of the store
+	upstream string                      // URL of the service; empty: there is none
+	host     string                      // if the service is to be sent its own name, and not the proxy's
+	environ  func(proxy string) []string // that leads a worker's SDK to a proxy
+}
+
+// places are the stores. Leases are as short as a busy machine allows, but for the clouds' limits: GCS allows one write a
+// second to an object, so a lease of 3 s is renewed every second; Azure's leases last 15 s at least, so there are more
+// elections at a time.
+func places() []*place {
+	var localStack, gcs, azure, none sync.RWMutex
+	return []*place{
+		{"file", 1, 4, 1 * time.Second, 5 * time.Millisecond, openFile, "", &none},
+		{"dynamodb", 1, 4, 2 * time.Second, 10 * time.Millisecond, openDynamoDB, "localstack", &localStack},
+		{"s3", 1, 4, 2 * time.Second, 10 * time.Millisecond, openS3, "localstack", &localStack},
+		{"gcs", 1, 4, 3 * time.Second, 10 * time.Millisecond, openGCS, "fake-gcs-server", &gcs},
+		{"azure", 6, 3, 15 * time.Second, 30 * time.Millisecond, openAzure, "azurite", &azure},
+	}
+}
+
+func openFile(_ *testing.T, dir string) site {
+	return site{url: (&url.URL{Scheme: "file", Path: filepath.Join(dir, "leases")}).String()}
+}
+
+func openDynamoDB(t *testing.T, _ string) site {
+	emulator.Need(t, emulator.DynamoDB)
+	cfg, err := config.LoadDefaultConfig(t.Context())
+	require.NoError(t, err)
+	client := sdkdb.NewFromConfig(cfg)
+	upstream := needProxy(t, client.Options().BaseEndpoint)
+	table := emulator.Name(t) // emulators forget
+	require.NoError(t, dynamodb.CreateTable(t.Context(), client, table))
+	return site{url: "dynamodb://" + table, upstream: upstream, environ: awsAt}
+}
+
+func openS3(t *testing.T, _ string) site {
+	emulator.Need(t, emulator.S3)
+	cfg, err := config.LoadDefaultConfig(t.Context())
+	require.NoError(t, err)
+	client := sdks3.NewFromConfig(cfg)
+	upstream := needProxy(t, client.Options().BaseEndpoint)
+	bucket := emulator.Name(t)
+	_, err = client.CreateBucket(t.Context(), &sdks3.CreateBucketInput{Bucket: &bucket})
+	require.NoError(t, err)
+	return site{url: "s3://" + bucket, upstream: upstream, environ: awsAt}
+}
+
+func awsAt(proxy string) []string {
+	return []string{"AWS_ENDPOINT_URL=" + proxy, "AWS_ENDPOINT_URL_DYNAMODB=" + proxy, "AWS_ENDPOINT_URL_S3=" + proxy}
+}
+
+// needProxy skips the test on a real account: what is signed for a proxy is refused there.
+func needProxy(t *testing.T, endpoint *string) string {
+	if endpoint == nil || *endpoint == "" {
+		t.Skip("chaos goes through proxies, which needs an emulator")
+	}
+	return *endpoint
+}
+
+func openGCS(t *testing.T, _ string) site {
+	emulator.Need(t, emulator.GCS)
+	host := os.Getenv("STORAGE_EMULATOR_HOST")
+	needProxy(t, &host)
+	host = strings.TrimPrefix(host, "http://")
+	client, err := storage.NewClient(t.Context())
+	require.NoError(t, err)
+	defer client.Close()
+	bucket := emulator.Name(t)
+	require.NoError(t, client.Bucket(bucket).Create(t.Context(), "test", nil))
+	return site{url: "gs://" + bucket, upstream: "http://" + host, host: host, environ: func(proxy string) []string {
+		return []string{"STORAGE_EMULATOR_HOST=" + strings.TrimPrefix(proxy, "http://")}
+	}}
+}
+
+func openAzure(t *testing.T, _ string) site {
+	emulator.Need(t, emulator.Azure)
+	const variable = "AZURE_STORAGE_CONNECTION_STRING"
+	connection := os.Getenv(variable)
+	_, rest, _ := strings.Cut(connection, "BlobEndpoint=")
+	upstream, _, ok := strings.Cut(rest, "/devstoreaccount1")
+	if !ok {
+		upstream = ""
+	}
+	needProxy(t, &upstream)
+	return site{url: "azblob:///" + emulator.Name(t) + "?create=true", upstream: upstream, environ: func(proxy string) []string {
+		return []string{variable + "=" + strings.Replace(connection, upstream, proxy, 1)}
+	}}
+}
