@@ -23,9 +23,8 @@ var (
 // An op is an effect as the checker has it.
 type op[S comparable] struct {
 	effect[S]
-	name  string
-	maybe bool // it need not happen
-	over  bool // it is the end of the history
+	name string
+	over bool // it is the end of the history
 }
 
 // A state is a name's, and whether the history is over. What may have happened is passed over once it is, and not before: so
@@ -40,7 +39,7 @@ func (o op[S]) step(s state[S]) (bool, state[S]) {
 	case o.over:
 		return true, state[S]{s.is, true}
 	case s.over:
-		return o.maybe, s
+		return true, s // all else has returned before the end
 	}
 	next, ok := o.apply(s.is)
 	return ok, state[S]{next, false}
@@ -81,9 +80,9 @@ func (h *History[S]) operations(calls []call[S], until time.Duration) []porcupin
 			continue
 		}
 		names[c.name] = true
-		effects, end, maybe := c.answered, c.end, false
+		effects, end := c.answered, c.end
 		if effects == nil || end > until {
-			effects, end, maybe = c.unanswered, never, true
+			effects, end = c.unanswered, never
 		}
 		row := c.client
 		for i, e := range effects {
@@ -91,7 +90,7 @@ func (h *History[S]) operations(calls []call[S], until time.Duration) []porcupin
 				row, rows = rows, rows+1 // for nothing overlaps in a row
 			}
 			all = append(all, porcupine.Operation{
-				ClientId: row, Input: op[S]{effect: e, name: c.name, maybe: maybe}, Call: int64(c.start), Return: int64(end),
+				ClientId: row, Input: op[S]{effect: e, name: c.name}, Call: int64(c.start), Return: int64(end),
 			})
 		}
 	}

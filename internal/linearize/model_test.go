@@ -116,7 +116,7 @@ func TestLeaseModel(t *testing.T) {
 		"two hold it":               {steps: steps{acquires("a", 1), acquires("b", 2)}, wrong: true},
 
 		"a takeover when the lease is over":       {steps: steps{acquires("a", 1), after(scriptLength), acquires("b", 2)}},
-		"a takeover a nanosecond before":          {steps: steps{acquires("a", 1), after(scriptLength - 2*time.Nanosecond), acquires("b", 2)}, wrong: true},
+		"a takeover a nanosecond before":          {steps: steps{acquires("a", 1), after(scriptLength - 3*time.Nanosecond), acquires("b", 2)}, wrong: true},
 		"a takeover in spite of a renewal":        {steps: steps{acquires("a", 1), after(half), renew("a", 1, nil), after(half), acquires("b", 2)}, wrong: true},
 		"a takeover after a renewal":              {steps: steps{acquires("a", 1), after(half), renew("a", 1, nil), after(scriptLength), acquires("b", 2)}},
 		"a takeover, as a renewal did not happen": {steps: steps{acquires("a", 1), after(half), renew("a", 1, errUnclear), after(half), acquires("b", 2)}},
@@ -136,12 +136,15 @@ func TestLeaseModel(t *testing.T) {
 		"a renewal of what was released":       {steps: steps{acquires("a", 1), release("a", 1, nil), renew("a", 1, nil)}, wrong: true},
 		"a late renewal of what nobody took":   {steps: steps{acquires("a", 1), after(2 * scriptLength), renew("a", 1, nil)}},
 
-		"a token twice":             {steps: steps{acquires("a", 1), release("a", 1, nil), acquires("b", 1)}, wrong: true},
-		"a token less":              {steps: steps{acquires("a", 1), release("a", 1, nil), acquires("b", 2), release("b", 2, nil), acquires("c", 1)}, wrong: true},
-		"a token is left out":       {steps: steps{acquires("a", 1), release("a", 1, nil), acquires("b", 3)}, wrong: true},
-		"a failed one has a token":  {steps: steps{acquires("a", 1), release("a", 1, nil), fails("f"), acquires("b", 3)}},
-		"or has not":                {steps: steps{acquires("a", 1), release("a", 1, nil), fails("f"), acquires("b", 2)}},
-		"an answer of an old token": {steps: steps{acquires("a", 1), release("a", 1, nil), acquires("b", 2), refused("c", heldBy("a", 1))}, wrong: true},
+		"a token twice":                       {steps: steps{acquires("a", 1), release("a", 1, nil), acquires("b", 1)}, wrong: true},
+		"a token less":                        {steps: steps{acquires("a", 1), release("a", 1, nil), acquires("b", 2), release("b", 2, nil), acquires("c", 1)}, wrong: true},
+		"a token is left out":                 {steps: steps{acquires("a", 1), release("a", 1, nil), acquires("b", 3)}, wrong: true},
+		"a failed one has a token":            {steps: steps{acquires("a", 1), release("a", 1, nil), fails("f"), acquires("b", 3)}},
+		"or has not":                          {steps: steps{acquires("a", 1), release("a", 1, nil), fails("f"), acquires("b", 2)}},
+		"an answer of an old token":           {steps: steps{acquires("a", 1), release("a", 1, nil), acquires("b", 2), refused("c", heldBy("a", 1))}, wrong: true},
+		"a refusal that says that it is free": {steps: steps{acquires("a", 1), release("a", 1, nil), refused("b", freeOf("a", 1))}, wrong: true},
+		"an answer of another holder":         {steps: steps{acquires("a", 1), inspect(heldBy("b", 1))}, wrong: true},
+		"an answer of another token":          {steps: steps{acquires("a", 1), inspect(heldBy("a", 2))}, wrong: true},
 		"an ID of its own": {steps: steps{acquires("a", 1), func(s *script) {
 			s.info, s.err = heldBy("a", 1), nil
 			s.info.ID = "b's"
@@ -165,6 +168,10 @@ func TestLeaseModel(t *testing.T) {
 		"lost, as released, and it is not": {steps: steps{acquires("a", 1), release("a", 1, lost(1, lease.LostReleased, freeOf("a", 1)))}, wrong: true},
 		"lost, as released, and is taken":  {steps: steps{acquires("a", 1), release("a", 1, nil), acquires("b", 2), renew("a", 1, lost(1, lease.LostReleased, heldBy("b", 2)))}, wrong: true},
 		"lost, as its record is gone":      {steps: steps{acquires("a", 1), renew("a", 1, lost(1, lease.LostGone, freeOf("", 0)))}, wrong: true},
+		"lost, as released, but held":      {steps: steps{acquires("a", 1), release("a", 1, nil), renew("a", 1, lost(1, lease.LostReleased, heldBy("a", 1)))}, wrong: true},
+		"lost, as taken, but released":     {steps: steps{acquires("a", 1), release("a", 1, nil), renew("a", 1, lost(1, lease.LostTaken, freeOf("a", 1)))}, wrong: true},
+		"lost, as gone, but taken":         {steps: steps{acquires("a", 1), after(scriptLength), acquires("b", 2), renew("a", 1, lost(1, lease.LostGone, heldBy("b", 2)))}, wrong: true},
+		"native: lost, but free":           {native: true, steps: steps{acquires("a", 1), release("a", 1, nil), renew("a", 1, lost(1, lease.LostTaken, lease.Info{State: lease.Held}))}, wrong: true},
 		"lost, with another token":         {steps: steps{acquires("a", 1), release("a", 1, nil), renew("a", 1, lost(2, lease.LostReleased, freeOf("a", 1)))}, wrong: true},
 		"releasing what is lost changes nothing": {steps: steps{acquires("a", 1), after(scriptLength), acquires("b", 2),
 			release("a", 1, lost(1, lease.LostTaken, heldBy("b", 2))), inspect(freeOf("b", 2))}, wrong: true},
