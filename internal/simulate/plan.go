@@ -80,7 +80,7 @@ type Moment string
 const (
 	AtOnce Moment = ""
 	Taken  Moment = "once the store has taken its next write"
-	Heard  Moment = "once it has heard the next answer"
+	Heard  Moment = "once it has heard that its next write was taken"
 )
 
 // leading stands for the machine that leads when the event's time has come.
@@ -94,6 +94,7 @@ type Event struct {
 	Kind    Kind
 	For     time.Duration
 	By      time.Duration
+	Lag     time.Duration // for so much longer than others, the answer that is to be heard is under way
 }
 
 func (e Event) String() string {
@@ -107,6 +108,9 @@ func (e Event) String() string {
 	}
 	if e.By != 0 {
 		s += fmt.Sprintf(" by %v", e.By.Round(time.Second))
+	}
+	if e.Lag != 0 {
+		s += fmt.Sprintf(", %v late", e.Lag.Round(time.Millisecond))
 	}
 	return s
 }
@@ -184,6 +188,9 @@ func events(r *rand.Rand, p Plan) []Event {
 		}
 		if r.IntN(2) == 0 {
 			e.Machine, e.Moment = leading, moments[r.IntN(len(moments))]
+		}
+		if e.Moment == Heard && r.IntN(2) == 0 {
+			e.Lag = time.Duration(r.Int64N(int64(p.Length / 4)))
 		}
 		switch e.Kind {
 		case Step:

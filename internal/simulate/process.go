@@ -38,7 +38,8 @@ type process struct {
 	seen    map[lease.Version]sighting // by answers
 	term    lease.Term                 // its latest
 	onTaken func()                     // is called once, when the store takes its next write
-	onHeard func()                     // is called once, when it hears the next answer
+	onHeard func()                     // is called once, when it hears that its next write was taken
+	lag     time.Duration              // of that answer
 }
 
 // sighting is when a process first saw a version, by its monotonic clock, and what was there.
@@ -126,7 +127,7 @@ func (p *process) answer(to chan answer, a answer) {
 			p.seen[a.version] = sighting{p.host.read().Mono, a.record}
 		}
 		send(to, a)
-		if f := p.onHeard; f != nil {
+		if f := p.onHeard; f != nil && a.wrote() {
 			p.onHeard = nil
 			p.w.after(1, f)
 		}

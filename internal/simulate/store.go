@@ -63,6 +63,9 @@ type answer struct {
 	err      error
 }
 
+// wrote says that the answer is to a write that was taken.
+func (a answer) wrote() bool { return a.version != "" && a.snapshot.Version == "" }
+
 func (w *world) load(machineClock time.Duration) answer {
 	if !w.store.exists() {
 		return answer{}
@@ -145,6 +148,9 @@ func (l link) ask(ctx context.Context, c *call, what string, do func() answer) (
 			a := do()
 			w.log("%s: %s reaches the store: %s", p.name, what, a)
 			if answered {
+				if a.wrote() {
+					fate.back, p.lag = fate.back+p.lag, 0
+				}
 				w.after(fate.back, func() { p.answer(answers, a) })
 			}
 		})
@@ -190,7 +196,7 @@ func (a answer) String() string {
 		return a.err.Error()
 	case a.version == "":
 		return "nothing there"
-	case a.snapshot.Version == "":
+	case a.wrote():
 		return "written as " + string(a.version)
 	}
 	return fmt.Sprintf("version %s, age %v", a.version, a.snapshot.Age)

@@ -164,7 +164,7 @@ func (w *world) befall(e Event) {
 	case Taken:
 		p.onTaken = strike
 	case Heard:
-		p.onHeard = strike
+		p.onHeard, p.lag = strike, e.Lag
 	}
 }
 
@@ -243,6 +243,9 @@ func (w *world) replace(p *process) {
 // heal ends all that goes wrong.
 func (w *world) heal() {
 	w.healed.Store(true)
+	for _, p := range w.processes {
+		p.onTaken, p.onHeard, p.lag = nil, nil, 0
+	}
 	for _, m := range w.machines {
 		m.cut = false
 		m.resume()

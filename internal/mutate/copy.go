@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// copied is a copy of the module, to be damaged.
+type copied struct{ dir string }
+
+// copyModule copies the files of the module in the working directory that git knows, as they are now.
+func copyModule(ctx context.Context) (copied, error) {
+	out, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
+	if err != nil {
+		return copied{}, fmt.Errorf("go env GOMOD: %w", err)
+	}
+	root := filepath.Dir(strings.TrimSpace(string(out)))
+	list := exec.CommandContext(ctx, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	list.Dir = root
+	if out, err = list.Output(); err != nil {
+		return copied{}, fmt.Errorf("git ls-files in %s: %w", root, err)
+	}
+	c := copied{}
+	if c.dir, err = os.MkdirTemp("", "mutate"); err != nil {
+		return copied{}, err
+	}
+	for _, name := range strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00") {
+		data, err := os.ReadFile(filepath.Join(root, name))
+		if errors.Is(err, os.ErrNotExist) {
+			continue // deleted, and not committed yet
+		}
+		if err == nil {
+			err = c.write(name, data)
+		}
+		if err != nil {
+			c.remove()
+			return copied{}, err
+		}
+	}
+	return c, nil
+}
+
+func (c copied) remove() { _ = os.RemoveAll(c.dir) }
+
+func (c copied) write(name string, data []byte) error {
+	path := filepath.Join(c.dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(path, data, 0o644)
+}
+
+// finding is how a mutation was found; by is empty if it was not.
+type finding struct {
+	by     string
+	said   string
+	worlds int // that were run
+}
+
+// try applies a mutation, looks for it, and takes it back.
+func (c copied) try(ctx context.Context, m mutation, worlds int) (finding, error) {
+	restore, err := c.damage(append([]edit{m.edit}, m.also...))
+	defer restore()
+	if err != nil {
+		return finding{}, err
+	}
+	if out, err := c.run(ctx, "build", "./..."); err != nil {
+		return finding{}, fmt.Errorf("it does not compile: %w\n%s", err, out)
+	}
+	f := finding{worlds: worlds}
+	if !m.deaf {
+		out, err := c.run(ctx, "test", "./internal/simulate", "-run", "TestWorlds", "-timeout", "10m", "-worlds", strconv.Itoa(worlds))
+		if err != nil {
+			f.by, f.said, f.worlds = "simulation", saidBy(out), worldOf(out, worlds)
+			return f, ctx.Err()
+		}
+	}
+	for _, test := range append(m.tests, ".", "./lease", "./internal/explore") {
+		out, err := c.run(ctx, "test", "-timeout", "5m", test)
+		if err != nil {
+			f.by, f.said = failedIn(out, test), saidBy(out)
+			return f, ctx.Err()
+		}
+	}
+	return f, nil
+}
+
+// damage makes the edits; what it returns takes them back.
+func (c copied) damage(edits []edit) (restore func(), err error) {
+	originals := map[string][]byte{}
+	restore = func() {
+		for name, data := range originals {
+			_ = c.write(name, data)
+		}
+	}
+	for _, e := range edits {
+		whole, err := os.ReadFile(filepath.Join(c.dir, e.file))
+		if err != nil {
+			return restore, err
+		}
+		if originals[e.file] == nil {
+			originals[e.file] = whole
+		}
+		if whole, err = e.apply(whole); err != nil {
+			return restore, err
+		}
+		if err := c.write(e.file, whole); err != nil {
+			return restore, err
+		}
+	}
+	return restore, nil
+}
+
+func (c copied) run(ctx context.Context, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = c.dir
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	return out.Bytes(), err
+}
+
+var (
+	seed   = regexp.MustCompile(`(?m)^\s+seed (\d+): `)
+	said   = regexp.MustCompile(`(?m)^\s+\w+_test\.go:\d+: (\S.*)$`)
+	reason = regexp.MustCompile(`(?m)^\s+(?:Error:|panic:)\s+(.*)$|^(panic: .*)$`)
+	failed = regexp.MustCompile(`(?m)^--- FAIL: (\w+)`)
+)
+
+// worldOf is how many worlds were run until one broke: seeds count from one.
+func worldOf(out []byte, worlds int) int {
+	if m := seed.FindSubmatch(out); m != nil {
+		n, _ := strconv.Atoi(string(m[1]))
+		return n
+	}
+	return worlds // the counts of all of them are below a floor
+}
+
+// saidBy is the first thing that a failed test printed.
+func saidBy(out []byte) string {
+	for _, r := range []*regexp.Regexp{said, reason} {
+		if m := r.FindSubmatch(out); m != nil {
+			return shorten(string(bytes.Join(m[1:], nil)))
+		}
+	}
+	return ""
+}
+
+func shorten(s string) string {
+	if len(s) > 100 {
+		return s[:100] + "..."
+	}
+	return s
+}
+
+func failedIn(out []byte, test string) string {
+	if m := failed.FindSubmatch(out); m != nil {
+		return test + " " + string(m[1])
+	}
+	return test
+}

@@ -1,0 +1,72 @@
+// Command mutate takes the rules of the protocol out of the code, one at a time, and sees the tests find it: each mutation
+// is applied to a copy of the module, compiled, and put to the simulation, and to other tests if a bounded number of
+// worlds does not show it. It prints a table; a mutation that survives fails it.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"regexp"
+	"text/tabwriter"
+	"time"
+)
+
+func main() {
+	worlds := flag.Int("worlds", 1500, "how many simulated worlds a mutation may survive, before other tests are run")
+	only := flag.String("only", "", "a regular expression: only mutations whose name it matches")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	match, err := regexp.Compile(*only)
+	if err != nil {
+		fail(fmt.Errorf("-only: %w", err))
+	}
+	var chosen []mutation
+	for _, m := range mutations {
+		if match.MatchString(m.name) {
+			chosen = append(chosen, m)
+		}
+	}
+	survivors, err := run(ctx, os.Stdout, chosen, *worlds)
+	if err != nil {
+		fail(err)
+	}
+	if survivors > 0 {
+		fail(fmt.Errorf("%d of %d mutations survive: that rule can be taken out, and no test sees it", survivors, len(chosen)))
+	}
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "mutate:", err)
+	os.Exit(1)
+}
+
+// run tries the mutations, prints the table, and returns how many survive.
+func run(ctx context.Context, out io.Writer, chosen []mutation, worlds int) (survivors int, err error) {
+	c, err := copyModule(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer c.remove()
+	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "mutation\tfound by\tworlds\ttook\tit said")
+	for i, m := range chosen {
+		begun := time.Now()
+		f, err := c.try(ctx, m, worlds)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", m.name, err)
+		}
+		if f.by == "" {
+			survivors++
+			f.by = "SURVIVES"
+		}
+		took := time.Since(begun).Round(time.Second)
+		fmt.Fprintf(os.Stderr, "%d/%d %s: %s, %v\n", i+1, len(chosen), m.name, f.by, took)
+		fmt.Fprintf(t, "%s\t%s\t%d\t%v\t%s\n", m.name, f.by, f.worlds, took, f.said)
+	}
+	return survivors, t.Flush()
+}

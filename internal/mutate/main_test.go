@@ -1,0 +1,49 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Every mutation fits the code as it is.
+func TestMutationsApply(t *testing.T) {
+	names := map[string]bool{}
+	for _, m := range mutations {
+		require.False(t, names[m.name], m.name)
+		names[m.name] = true
+		for _, e := range append([]edit{m.edit}, m.also...) {
+			whole, err := os.ReadFile(filepath.Join("..", "..", e.file))
+			require.NoError(t, err)
+			mutated, err := e.apply(whole)
+			require.NoError(t, err, m.name)
+			require.NotEqual(t, string(whole), string(mutated))
+		}
+	}
+	require.GreaterOrEqual(t, len(mutations), 20)
+}
+
+// A rule that is taken out is found, a change of no consequence survives, and one that does not compile is neither.
+func TestRun(t *testing.T) {
+	var out bytes.Buffer
+	comment := edit{file: "lease/term.go", old: "// sampleEvery is how often a holder counts on (R3).", new: "// Every second."}
+	survivors, err := run(t.Context(), &out, []mutation{
+		{name: "no margin", edit: edit{file: "lease/term.go", old: "max(l.Length-Margin(l.Length), 0)", new: "2 * l.Length"}},
+		{name: "a comment", edit: comment},
+	}, 100)
+	require.NoError(t, err)
+	t.Log("\n" + out.String())
+	require.Regexp(t, `no margin +simulation +\d+ .*S1: `, out.String())
+	require.Regexp(t, `a comment +SURVIVES `, out.String())
+	require.Equal(t, 1, survivors)
+
+	_, err = run(t.Context(), &out, []mutation{
+		{name: "nonsense", edit: edit{file: "lease/term.go", old: comment.old, new: "nonsense"}},
+	}, 1)
+	require.ErrorContains(t, err, "nonsense: it does not compile")
+	_, err = run(t.Context(), &out, []mutation{{name: "elsewhere", edit: edit{file: "lease/term.go", old: "not there"}}}, 1)
+	require.ErrorContains(t, err, "and should have it once")
+}

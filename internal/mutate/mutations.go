@@ -1,0 +1,383 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+)
+
+// mutation is a rule taken out, mostly by one edit.
+type mutation struct {
+	name string
+	edit
+	also  []edit
+	deaf  bool     // the simulation has a store of its own, and cannot find it
+	tests []string // packages whose tests may find it, besides those of leader and lease
+}
+
+// edit is a change of one file.
+type edit struct {
+	file     string
+	old, new string // old is there exactly once
+}
+
+func (e edit) apply(whole []byte) ([]byte, error) {
+	if n := bytes.Count(whole, []byte(e.old)); n != 1 {
+		return nil, fmt.Errorf("%s has %d times what is to be changed, and should have it once: %q", e.file, n, e.old)
+	}
+	return bytes.Replace(whole, []byte(e.old), []byte(e.new), 1), nil
+}
+
+var mutations = []mutation{
+	// R1
+	{
+		name: "R1: the watch begins before the answer",
+		edit: edit{
+			file: "lease/manager.go",
+			old:  "	snapshot, err := m.store.Load(ctx, name)",
+			new:  "	before := host.From(ctx).Read().Mono\n	snapshot, err := m.store.Load(ctx, name)\n	defer func() { m.watch.saw(name, snapshot.Version, \"\", before, 0) }()",
+		},
+	},
+	{
+		name: "R1: own writes are watched from before the answer",
+		edit: edit{
+			file: "lease/manager.go",
+			old:  "	version, err := m.store.Swap(ctx, name, old, r.encode())",
+			new:  "	before := h.Read().Mono\n	version, err := m.store.Swap(ctx, name, old, r.encode())\n	defer func() {\n		if err == nil {\n			m.watch.wrote(name, version, before)\n		}\n	}()",
+		},
+	},
+	{
+		name: "R1: expiry by the wall clock",
+		edit: edit{
+			file: "lease/manager.go",
+			old:  "now := host.From(ctx).Read().Mono",
+			new:  "now := host.From(ctx).Read().Wall",
+		},
+	},
+	{
+		name: "R1: a new version does not begin the watch anew",
+		edit: edit{
+			file: "lease/watch.go",
+			old:  "	if s.version != version {\n		// A write",
+			new:  "	if s.version == \"\" {\n		// A write",
+		},
+	},
+	{
+		name: "R1: a fifth less than the length is watched",
+		edit: edit{
+			file: "lease/manager.go",
+			old:  "c.idle >= time.Duration(c.Length)",
+			new:  "c.idle >= time.Duration(c.Length)/5*4",
+		},
+	},
+	{
+		name: "R1c: Age of S3 without its skew", deaf: true, tests: []string{"./lease/s3"},
+		edit: edit{
+			file: "lease/s3/store.go",
+			old:  "out.LastModified.Add(grain+skew)",
+			new:  "out.LastModified.Add(grain)",
+		},
+	},
+	{
+		name: "R1c: Age of DynamoDB without its skew", deaf: true, tests: []string{"./lease/dynamodb"},
+		edit: edit{
+			file: "lease/dynamodb/clock.go",
+			old:  "bound.Add(grain+skew)",
+			new:  "bound.Add(grain)",
+		},
+	},
+	{
+		name: "R1c: Age counted by the monotonic clock over a sleep", deaf: true, tests: []string{"./lease/dynamodb"},
+		edit: edit{
+			file: "lease/dynamodb/clock.go",
+			old:  "	elapsed := c.sent.Elapsed()\n	if c.date",
+			new:  "	elapsed := host.From(ctx).Read().Mono - c.mono\n	if c.date",
+		},
+		also: []edit{
+			{
+				file: "lease/dynamodb/clock.go",
+				old:  "	sent lease.Instant // just before",
+				new:  "	mono time.Duration\n	sent lease.Instant // just before",
+			},
+			{
+				file: "lease/dynamodb/clock.go",
+				old:  "// heard takes",
+				new:  "func (c *clock) begins(ctx context.Context) { c.mono = host.From(ctx).Read().Mono }\n\n// heard takes",
+			},
+			{
+				file: "lease/dynamodb/store.go",
+				old:  "	sent := lease.NowIn(ctx)\n	out, err := s.client.GetItem",
+				new:  "	s.clock.begins(ctx)\n	sent := lease.NowIn(ctx)\n	out, err := s.client.GetItem",
+			},
+		},
+	},
+
+	// R2
+	{
+		name: "R2: no margin",
+		edit: edit{
+			file: "lease/term.go",
+			old:  "max(l.Length-Margin(l.Length), 0)",
+			new:  "l.Length",
+		},
+	},
+	{
+		name: "R2: the deadline counts from the answer to the renewal",
+		edit: edit{
+			file: "term.go",
+			old:  "t.keeper.Extend(a.held, q.sent)",
+			new:  "t.keeper.Extend(a.held, lease.NowIn(t.ctx))",
+		},
+	},
+	{
+		name: "R2: the deadline counts from the answer to the acquisition",
+		edit: edit{
+			file: "campaign.go",
+			old:  "	return a.held, q.sent, a.err",
+			new:  "	return a.held, lease.NowIn(r.ctx), a.err",
+		},
+	},
+	{
+		name: "R2: an adopted older renewal counts as a new one",
+		edit: edit{
+			file: "lease/protocol.go",
+			old:  "		from = now.version\n	}\n	return Lease{}, errRestless",
+			new:  "		return now.record.lease(held.Name, now.version), nil\n	}\n	return Lease{}, errRestless",
+		},
+	},
+
+	// R3
+	{
+		name: "R3: one difference, not a sum over samples",
+		edit: edit{
+			file: "lease/instant.go",
+			old:  "	i.counted += min(passed, math.MaxInt64-i.counted)\n	i.last = now",
+			new:  "	i.counted = min(passed, math.MaxInt64)",
+		},
+	},
+	{
+		name: "R3: the holder counts by the monotonic clock alone",
+		edit: edit{
+			file: "internal/host/host.go",
+			old:  "	return max(r.Mono-earlier.Mono, r.Wall-earlier.Wall, r.Boot-earlier.Boot, 0)",
+			new:  "	return max(r.Mono-earlier.Mono, 0)",
+		},
+	},
+	{
+		name: "R3: the holder counts by the wall clock alone",
+		edit: edit{
+			file: "internal/host/host.go",
+			old:  "	return max(r.Mono-earlier.Mono, r.Wall-earlier.Wall, r.Boot-earlier.Boot, 0)",
+			new:  "	return max(r.Wall-earlier.Wall, 0)",
+		},
+	},
+	{
+		name: "R3: no samples while an answer is awaited",
+		edit: edit{
+			file: "term.go",
+			old:  "		q.sent = q.sent.Sample()\n",
+			new:  "",
+		},
+	},
+	{
+		name: "R3: the holder does not sample every second",
+		edit: edit{
+			file: "lease/term.go",
+			old:  "k.host.AfterFunc(min(sampleEvery, k.remaining()), k.tick)",
+			new:  "k.host.AfterFunc(k.remaining(), k.tick)",
+		},
+	},
+
+	// R4
+	{
+		name: "R4: a conflict is a lost lease",
+		edit: edit{
+			file: "lease/protocol.go",
+			old:  "		if lost := now.lostBy(held); lost != nil {\n			return Lease{}, lost\n		}",
+			new:  "		return Lease{}, &LostError{Name: held.Name, Token: held.Token, Reason: LostTaken, Now: now.info(held.Name)}",
+		},
+	},
+	{
+		name: "R4: an unclear answer is a lost lease",
+		edit: edit{
+			file: "term.go",
+			old:  "	case errors.Is(a.err, lease.ErrLost):\n		t.gone = true",
+			new:  "	case a.err != nil:\n		t.gone = true",
+		},
+	},
+	{
+		name: "R4: a released record with our ID is renewed",
+		edit: edit{
+			file: "lease/protocol.go",
+			old:  "	case c.Released:\n		lost.Reason = LostReleased\n",
+			new:  "",
+		},
+	},
+	{
+		name: "R4: adoption by holder instead of ID, in a renewal",
+		edit: edit{
+			file: "lease/protocol.go",
+			old:  "case c.ID != held.ID:",
+			new:  "case c.Holder != held.Holder:",
+		},
+	},
+	{
+		name: "R4: adoption by holder instead of ID, in an acquisition",
+		edit: edit{
+			file: "lease/protocol.go",
+			old:  "case now.ID == ours.ID && !now.Released:",
+			new:  "case now.Holder == ours.Holder && !now.Released:",
+		},
+	},
+	{
+		name: "R4: the own write behind a conflict is taken for somebody else's",
+		edit: edit{
+			file: "lease/protocol.go",
+			old:  "		case now.ID == ours.ID && !now.Released:\n",
+			new:  "		case now.ID == ours.ID && !now.Released && now.missing():\n",
+		},
+	},
+	{
+		name: "R4: Renew creates a missing record anew",
+		edit: edit{
+			file: "lease/protocol.go",
+			old:  "		lost.Reason = LostGone // R4",
+			new:  "		return nil // R4",
+		},
+	},
+	{
+		name: "R4: the next renewal waits for one that hangs",
+		edit: edit{
+			file: "term.go",
+			old:  "		if now >= q.overdue { // R4",
+			new:  "		if false { // R4",
+		},
+	},
+
+	// R5
+	{
+		name: "R5: the token is not incremented",
+		edit: edit{
+			file: "lease/protocol.go",
+			old:  "Token: seen.Token + 1,",
+			new:  "Token: max(seen.Token, 1),",
+		},
+	},
+	{
+		name: "R5: a release forgets the token",
+		edit: edit{
+			file: "lease/protocol.go",
+			old:  "	free.Released, free.Renewed = true, stamp(host.From(ctx))",
+			new:  "	free.Released, free.Renewed, free.Token = true, stamp(host.From(ctx)), 1",
+		},
+	},
+
+	// R6
+	{
+		name: "R6: release from whatever version stands",
+		edit: edit{
+			file: "lease/protocol.go",
+			old:  "		if lost := now.lostBy(held); lost != nil {\n			return lost\n		}\n		from = now.version // R6",
+			new:  "		from = now.version // R6",
+		},
+	},
+	{
+		name: "R6: release gives up when its own late renewal beat it",
+		edit: edit{
+			file: "lease/protocol.go",
+			old:  "		from = now.version // R6",
+			new:  "		return &LostError{Name: held.Name, Token: held.Token, Reason: LostTaken} // R6",
+		},
+	},
+	{
+		name: "R6: an acquisition that failed is left as it is",
+		edit: edit{
+			file: "lease/protocol.go",
+			old:  "	ctx, cancel := host.WithTimeout(context.WithoutCancel(ctx), abandonFor(req.Length))",
+			new:  "	return\n	ctx, cancel := host.WithTimeout(context.WithoutCancel(ctx), abandonFor(req.Length))",
+		},
+	},
+	{
+		name: "R6: an acquisition that failed is waited for like anybody's",
+		edit: edit{
+			file: "lease/protocol.go",
+			old:  "	m.watch.bury(req.Name, replaced, id, host.From(ctx).Read().Mono)\n",
+			new:  "",
+		},
+	},
+	{
+		name: "R6: a term that was lost by its deadline is not released",
+		edit: edit{
+			file: "term.go",
+			old:  "	if t.gone {\n		return",
+			new:  "	if t.gone || t.stopped != nil {\n		return",
+		},
+	},
+	{
+		name: "R6: an acquisition that comes too late is kept",
+		edit: edit{
+			file: "campaign.go",
+			old:  "				_ = r.manager.Release(ctx, late.held)\n",
+			new:  "				_ = ctx\n",
+		},
+	},
+
+	// R7
+	{
+		name: "R7: a standby looks twice",
+		edit: edit{
+			file: "lease/protocol.go",
+			old:  "	if seen.state() == Held {",
+			new:  "	if seen.state() == Held {\n		if seen, err = m.load(ctx, req.Name); err != nil {\n			return Lease{}, err\n		}",
+		},
+	},
+	{
+		name: "R7: a renewal looks first",
+		edit: edit{
+			file: "lease/protocol.go",
+			old:  "	ours := held.record()\n	ours.Renewed",
+			new:  "	if _, err := m.load(ctx, held.Name); err != nil {\n		return Lease{}, err\n	}\n	ours := held.record()\n	ours.Renewed",
+		},
+	},
+
+	// R8 and the runner
+	{
+		name: "R8: Check still holds after the release",
+		edit: edit{
+			file: "term.go",
+			old:  "	t.keeper.End(nil) // R8",
+			new:  "	// R8",
+		},
+	},
+	{
+		name: "R8: a late answer revives a term",
+		edit: edit{
+			file: "lease/term.go",
+			old:  "		if k.count() != nil {\n			return\n		}\n		sent = sent.Sample()",
+			new:  "		if k.count() != nil {\n			k.ended, k.done = nil, make(chan struct{})\n		}\n		sent = sent.Sample()",
+		},
+	},
+	{
+		name: "R8: a term is begun whose deadline has passed",
+		edit: edit{
+			file: "term.go",
+			old:  "	if lost := t.term.Check(); lost != nil || r.ctx.Err() != nil { // R8",
+			new:  "	if lost := t.term.Check(); r.ctx.Err() != nil { // R8",
+		},
+	},
+	{
+		name: "S3: release before the work has returned",
+		edit: edit{
+			file: "term.go",
+			old:  "	t.cancelWork(cause)\n	t.enter(Stopping, t.held.Token, cause)",
+			new:  "	t.cancelWork(cause)\n	t.enter(Stopping, t.held.Token, cause)\n	t.release()",
+		},
+	},
+	{
+		name: "L1: a standby waits its interval, although it knows when the lease expires",
+		edit: edit{
+			file: "campaign.go",
+			old:  "			if by.Info.RetryAfter > 0 {",
+			new:  "			if by.Info.RetryAfter < 0 {",
+		},
+	},
+}
