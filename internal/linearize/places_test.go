@@ -47,11 +47,15 @@ type line struct {
 	struck   []<-chan struct{}
 }
 
-func newLine(t testing.TB, upstream string, patience time.Duration, opts ...wire.Option) *line {
+// needLine skips the test of a service that has no emulator's address.
+func needLine(t testing.TB, upstream string) {
 	t.Helper()
 	if upstream == "" {
 		t.Skip("a real service cannot be reached through a proxy: its requests are signed for its own name")
 	}
+}
+
+func newLine(t testing.TB, upstream string, patience time.Duration, opts ...wire.Option) *line {
 	return &line{Proxy: wire.NewProxy(t, upstream, opts...), patience: patience}
 }
 
@@ -125,6 +129,7 @@ func awsEndpoint(service string) string {
 
 func dynamodbService(t testing.TB) service {
 	emulator.Need(t, emulator.DynamoDB)
+	needLine(t, awsEndpoint("DYNAMODB"))
 	cfg, _ := awsConfig(t, 1)
 	owner, table := dynamodbsdk.NewFromConfig(cfg), emulator.Name(t)
 	require.NoError(t, dynamodb.CreateTable(t.Context(), owner, table))
@@ -144,6 +149,7 @@ func dynamodbService(t testing.TB) service {
 
 func s3Service(t testing.TB) service {
 	emulator.Need(t, emulator.S3)
+	needLine(t, awsEndpoint("S3"))
 	cfg, _ := awsConfig(t, 1)
 	cfg.Region = "us-east-1" // or a location has to be named
 	owner, bucket := s3sdk.NewFromConfig(cfg), emulator.Name(t)
@@ -183,7 +189,7 @@ func gcsService(t testing.TB) service {
 	if host != "" {
 		upstream = "http://" + host
 	}
-	newLine(t, upstream, shortPatience) // or there is nothing to make a bucket for
+	needLine(t, upstream)
 	require.NoError(t, client(t).Bucket(bucket).Create(t.Context(), "test", nil))
 	return service{length: shortLength, span: 4 * shortLength, disturbs: shortPatience, connect: func(t testing.TB, n int) connection {
 		l := newLine(t, upstream, shortPatience, wire.WithHost(host))
@@ -204,7 +210,8 @@ func azureService(t testing.TB) service {
 		return c
 	}
 	_, rest, _ := strings.Cut(";"+dsn, ";BlobEndpoint=")
-	endpoint, _, _ := strings.Cut(rest, "/devstoreaccount1")
+	endpoint, _, _ := strings.Cut(rest, "/devstoreaccount1") // Azurite's, which needs no TLS
+	needLine(t, strings.TrimSuffix(endpoint, rest))
 	owner := client(t, dsn)
 	_, err := owner.Create(t.Context(), nil)
 	require.NoError(t, err)
