@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/internal/chaos/register"
 )
 
 // S1, S2, S3, L1: whatever happens to the leader, the standbys, their network and the store, at most one term holds, no
@@ -120,6 +122,7 @@ func TestWorkerEndsWithItsParent(t *testing.T) {
 	require.NoError(t, err)
 	e := &election{T: t, place: places()[0], dir: t.TempDir(), binary: binary, arrives: make(chan struct{}, 1)}
 	e.site = openFile(t, e.dir)
+	require.NoError(t, register.Create(e.file("register")))
 	t.Cleanup(e.end)
 	n := &node{name: "a"}
 	e.nodes = append(e.nodes, n)

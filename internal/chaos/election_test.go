@@ -90,6 +90,7 @@ func newElection(t *testing.T, p *place, binary string, random *rand.Rand, tally
 			require.NoError(t, os.RemoveAll(dir))
 		}
 	})
+	require.NoError(t, register.Create(e.file("register")))
 	e.site = p.open(t, dir)
 	t.Cleanup(e.end)
 	for i := range p.workers {
@@ -219,7 +220,9 @@ func (e *election) see(ev event) {
 	case Refusal:
 		e.tally.refusal()
 	case Stops, Returns:
-		p.leads = 0
+		if p.leads == ev.Token { // what an observer tells may come after the next term has begun
+			p.leads = 0
+		}
 	case Exits:
 		p.leads, p.ended = 0, true
 		if !p.asked {
@@ -243,6 +246,7 @@ func (e *election) settle() {
 
 // judge ends all workers in an orderly way, and reads the evidence.
 func (e *election) judge() {
+	e.settle() // one that has only just started would not hear that it is to end
 	for _, n := range e.nodes {
 		n.asked = true
 		require.NoError(e, n.cmd.Process.Signal(syscall.SIGTERM))

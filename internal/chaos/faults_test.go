@@ -41,6 +41,7 @@ type fault struct {
 var faults = []fault{
 	{"killed", false, false, (*election).killed},
 	{"suspended", false, false, (*election).suspended},
+	{"dozes", false, false, (*election).dozes},
 	{"asked to end", false, false, (*election).askedToEnd},
 	{"clock ahead", false, false, (*election).clockAhead},
 	{"clock back", false, false, (*election).clockBack},
@@ -62,7 +63,7 @@ func (p *place) possible() []fault {
 	})
 }
 
-// round waits until all is well, and for a moment of a lease's life that the seed has chosen, and then does the fault to
+// round waits until all is well, and for a moment between two renewals that the seed has chosen, and then does the fault to
 // whoever leads. Meanwhile something may happen to a standby; of those that are left at least one is well.
 func (e *election) round(f fault) {
 	if f.own {
@@ -73,7 +74,7 @@ func (e *election) round(f fault) {
 		defer e.gate.RUnlock()
 	}
 	e.settle()
-	moment := time.Duration(e.random.Int64N(int64(e.length)))
+	moment := time.Duration(e.random.Int64N(int64(e.interval())))
 	also, which := e.random.IntN(3*len(mishaps)), e.random.IntN(len(e.nodes)-1)
 	e.rest(moment)
 	leader := e.leader.node
@@ -139,6 +140,16 @@ func (e *election) suspended(n *node) bool {
 		}
 		return resume
 	})
+}
+
+// dozes: it is suspended for less than a lease, and wakes about when its term ends. Whether it still leads then is not
+// said, but that nobody else did before it had ended (S1).
+func (e *election) dozes(n *node) bool {
+	d := e.length/2 + time.Duration(e.random.Int64N(int64(e.length/2)))
+	resume := e.suspend(n)
+	e.rest(d)
+	resume()
+	return true
 }
 
 // refused: its connections are closed, and new ones refused.

@@ -54,7 +54,7 @@ func places() []*place {
 		{"dynamodb", 1, 4, 2 * time.Second, 10 * time.Millisecond, openDynamoDB, "localstack", &localStack},
 		{"s3", 1, 4, 2 * time.Second, 10 * time.Millisecond, openS3, "localstack", &localStack},
 		{"gcs", 1, 4, 3 * time.Second, 10 * time.Millisecond, openGCS, "fake-gcs-server", &gcs},
-		{"azure", 6, 3, 15 * time.Second, 30 * time.Millisecond, openAzure, "azurite", &azure},
+		{"azure", 7, 3, 15 * time.Second, 30 * time.Millisecond, openAzure, "azurite", &azure},
 	}
 }
 

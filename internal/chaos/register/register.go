@@ -21,28 +21,38 @@ type Register struct {
 	db *sql.DB
 }
 
-// Open opens the register in the file, and makes it if it is not there. A write waits a quarter of a second for one of
-// somebody else's, and then fails. What was written survives the end of every process, but not that of the machine:
-// that would take a disk's time for each write.
+// Create makes a register. What it writes survives the end of every process, but not that of the machine: that would take
+// a disk's time for each write.
+func Create(path string) error {
+	r, err := Open(path)
+	if err != nil {
+		return err
+	}
+	for _, statement := range []string{
+		`PRAGMA journal_mode = wal`, // for good
+		`CREATE TABLE register (id INTEGER PRIMARY KEY CHECK (id = 1), token INTEGER NOT NULL, writes INTEGER NOT NULL)`,
+		`CREATE TABLE log (number INTEGER PRIMARY KEY AUTOINCREMENT, token INTEGER NOT NULL, process TEXT NOT NULL)`,
+		`INSERT INTO register VALUES (1, 0, 0)`,
+	} {
+		if _, err := r.db.Exec(statement); err != nil {
+			return errors.Join(fmt.Errorf("register %s: %w", path, err), r.Close())
+		}
+	}
+	return r.Close()
+}
+
+// Open opens the register in the file, when it is first used. A write waits a quarter of a second for one of somebody
+// else's, and then fails.
 func Open(path string) (*Register, error) {
 	settings := url.Values{
 		"_txlock": {"immediate"}, // the comparison and the write are one transaction
-		"_pragma": {"busy_timeout(250)", "journal_mode(wal)", "synchronous(off)"},
+		"_pragma": {"busy_timeout(250)", "synchronous(off)"},
 	}
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: settings.Encode()}).String())
 	if err != nil {
 		return nil, err
 	}
 	db.SetMaxOpenConns(1)
-	for _, statement := range []string{
-		`CREATE TABLE IF NOT EXISTS register (id INTEGER PRIMARY KEY CHECK (id = 1), token INTEGER NOT NULL, writes INTEGER NOT NULL)`,
-		`CREATE TABLE IF NOT EXISTS log (number INTEGER PRIMARY KEY AUTOINCREMENT, token INTEGER NOT NULL, process TEXT NOT NULL)`,
-		`INSERT OR IGNORE INTO register VALUES (1, 0, 0)`,
-	} {
-		if _, err := db.Exec(statement); err != nil {
-			return nil, errors.Join(fmt.Errorf("register %s: %w", path, err), db.Close())
-		}
-	}
 	return &Register{db}, nil
 }
 

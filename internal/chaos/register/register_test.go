@@ -18,9 +18,16 @@ func open(t *testing.T, path string) *Register {
 	return r
 }
 
+func create(t *testing.T) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "a register?#%20")
+	require.NoError(t, Create(path))
+	return path
+}
+
 func TestWrite(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "a register?#%20")
+	path := create(t)
 	a, b := open(t, path), open(t, path)
 	require.NoError(t, a.Write(1, "a"))
 	require.NoError(t, a.Write(1, "a"))
@@ -39,7 +46,7 @@ func TestWrite(t *testing.T) {
 // Whoever is in a transaction keeps others out, but not for long.
 func TestBusy(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "register")
+	path := create(t)
 	a, b := open(t, path), open(t, path)
 	tx, err := a.db.Begin()
 	require.NoError(t, err)
@@ -56,7 +63,7 @@ func TestBusy(t *testing.T) {
 // Of many writers at once, none gets an older token in.
 func TestWritersAtOnce(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "register")
+	path := create(t)
 	var all sync.WaitGroup
 	for i := range uint64(4) {
 		r := open(t, path)
@@ -85,7 +92,7 @@ func TestVerifyFindsWhatIsWrong(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := open(t, filepath.Join(t.TempDir(), "register"))
+			r := open(t, create(t))
 			require.NoError(t, r.Write(1, "a"))
 			require.NoError(t, r.Write(2, "b"))
 			_, err := r.db.Exec(test.damage)
@@ -98,6 +105,6 @@ func TestVerifyFindsWhatIsWrong(t *testing.T) {
 			}
 		})
 	}
-	_, err := Open(filepath.Join(t.TempDir(), "none", "register"))
-	require.ErrorContains(t, err, "register")
+	require.ErrorContains(t, Create(filepath.Join(t.TempDir(), "none", "register")), "register")
+	require.Error(t, Create(create(t)), "twice")
 }
