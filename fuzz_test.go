@@ -101,6 +101,16 @@ func fits(o options) bool {
 		o.acquireEvery > 0 && 0 <= o.holdAtLeast && o.holdAtLeast <= o.length
 }
 
+// isPlausible tells of limits that a manager may have.
+func isPlausible(l lease.Limits) bool {
+	shortest := defaultLength
+	if l.MaxLength > 0 {
+		shortest = min(shortest, l.MaxLength)
+	}
+	return 0 <= l.MinLength && l.MinLength < forever/2 && 0 <= l.LengthStep && l.LengthStep < forever/2 && l.WriteEvery <= shortest/3 &&
+		(l.MaxLength == 0 || l.MaxLength > 2 && l.MaxLength >= l.MinLength && (l.LengthStep == 0 || l.MaxLength%l.LengthStep == 0))
+}
+
 // FuzzOptions: whatever intervals are given, alone or together, and whatever the manager's limits are, Run refuses them
 // and says of each that is wrong that it is; or two attempts to renew fit in before the deadline, nothing is outside the
 // limits, what was given is as it was given, and no time to come overflows.
@@ -122,6 +132,10 @@ func FuzzOptions(f *testing.F) {
 	add(withRenew, 0, most/3+1, 0, 0, 0, 0, 0, lease.Limits{})
 	add(withRenew, 0, 1<<62, 0, 0, 0, 0, 0, azure)
 	add(withRenew, 0, 1500*time.Millisecond, 0, 0, 0, 0, 0, lease.Limits{LengthStep: time.Second, WriteEvery: time.Second})
+	add(withLength|withRenew, 10*time.Second, 4600*time.Millisecond, 0, 0, 0, 0, 0, lease.Limits{})
+	add(withRenew, 0, time.Second/2, 0, 0, 0, 0, 0, lease.Limits{WriteEvery: time.Second})
+	add(0, 0, 0, 0, 0, 0, 0, 0, lease.Limits{MinLength: time.Minute, MaxLength: time.Hour, LengthStep: time.Second, WriteEvery: time.Second})
+	add(0, 0, 0, 0, 0, 0, 0, 0, lease.Limits{MaxLength: 5 * time.Second, LengthStep: time.Second, WriteEvery: time.Second})
 	add(0, 0, 0, 0, 0, 0, 0, 0, lease.Limits{LengthStep: most})
 	add(0, 0, 0, 0, 0, 0, 0, 0, lease.Limits{MinLength: most, LengthStep: 10})
 	add(0, 0, 0, 0, 0, 0, 0, 0, lease.Limits{MinLength: -most, MaxLength: -most, LengthStep: -most, WriteEvery: -most})
@@ -145,6 +159,9 @@ func FuzzOptions(f *testing.F) {
 		}
 		o := newOptions(c.options())
 		err, wrong := o.validate(), c.wrong()
+		if given&127 == 0 && isPlausible(c.limits) {
+			require.NoError(t, err, "what is left out follows from the limits")
+		}
 		for _, part := range wrong {
 			require.ErrorContains(t, err, part)
 		}

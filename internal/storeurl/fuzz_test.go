@@ -26,6 +26,9 @@ func FuzzQuery(f *testing.F) {
 	f.Add("s3://bucket?region=eu-west-1&prefix=a%2Fb", "prefix,region")
 	f.Add("mem:?size=1", "")
 	f.Add("s3://user:secret@bucket?a=1&a=2", "a")
+	f.Add("s3://user:secret@bucket?x=1", "a")
+	f.Add("s3://user:secret@bucket?x=1", "")
+	f.Add("s3://user:secret@bucket?x=%zz", "x")
 	f.Add("s3://bucket?=1&%00=;&a=%zz", ",\x00")
 	f.Add("?region", "region")
 	f.Fuzz(func(t *testing.T, raw, known string) {
@@ -105,7 +108,7 @@ func FuzzOpen(f *testing.F) {
 			require.ErrorContains(t, err, "not a store URL")
 		case err != nil:
 			require.ErrorContains(t, err, "store URL")
-			require.ErrorContains(t, err, fmt.Sprintf("%.30q", u.Scheme)[1:][:len(u.Scheme)])
+			require.ErrorContains(t, err, u.Scheme)
 		default:
 			more := *u
 			more.RawQuery = strings.TrimPrefix(more.RawQuery+"&nosuchkey=1", "&")

@@ -40,6 +40,19 @@ func long(size int) string {
 	return strings.Replace(aHeader, "}", strings.Repeat(" ", size+len("\n")-len(aHeader))+"}", 1)
 }
 
+// isNewer tells of a file whose header is of a later format, by the one field that says so.
+func isNewer(content []byte) bool {
+	line, _, _ := bytes.Cut(content, []byte("\n"))
+	var fields map[string]json.RawMessage
+	_ = json.Unmarshal(line, &fields)
+	for field := range fields {
+		if field != "leaseFile" && strings.EqualFold(field, "leaseFile") {
+			return false // encoding/json takes one for the other; nobody writes both
+		}
+	}
+	return string(fields["leaseFile"]) != "1"
+}
+
 // FuzzCellFile: whatever somebody has written into a cell's file, all of it is read, and is the data behind a header, or
 // it is an ErrRecord; and no call replaces what it cannot read, or what is not what was read.
 func FuzzCellFile(f *testing.F) {
@@ -74,6 +87,7 @@ func FuzzCellFile(f *testing.F) {
 			require.ErrorIs(t, wrong, lease.ErrConflict)
 			require.True(t, bytes.Equal(data, found.Data), "%d bytes are read of %d", len(found.Data), len(data))
 			require.NoError(t, lease.CheckCell(found.Data))
+			require.False(t, isNewer(content), "it is of a later format")
 			require.True(t, found.Age == dead || 0 <= found.Age && found.Age < time.Hour, "%v", found.Age)
 			require.NoError(t, os.WriteFile(cell, append(bytes.Clone(content), ' '), 0o600))
 			if more, err := s.Load(t.Context(), "a"); err == nil {
@@ -112,6 +126,8 @@ func FuzzAge(f *testing.F) {
 		aHeader, `{"boot":"b1","nanosSinceBoot":-1}`, `{"boot":"b1","nanosSinceBoot":-9223372036854775808,"timeNamespace":"t1"}`,
 		`{"boot":"b0","nanosSinceBoot":1,"machine":"m1","timeNamespace":"t1"}`, `{"boot":"b1","machine":"m2","timeNamespace":"t1"}`,
 		`{"boot":"b1","nanosSinceBoot":9223372036854775807,"timeNamespace":"t1"}`, "{}",
+		`{"boot":"b1","nanosSinceBoot":1,"timeNamespace":"t2"}`, `{"boot":"b0","nanosSinceBoot":1,"machine":"m2","timeNamespace":"t1"}`,
+		`{"boot":"b0","nanosSinceBoot":1,"timeNamespace":"t1"}`, `{"boot":"b0","nanosSinceBoot":1,"machine":"m1","timeNamespace":"t2"}`,
 	} {
 		f.Add(header, int64(here.Clock))
 	}

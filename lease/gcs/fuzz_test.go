@@ -59,6 +59,7 @@ func FuzzObject(f *testing.F) {
 			require.ErrorIs(t, err, lease.ErrRecord)
 		} else {
 			require.True(t, bytes.Equal(content, found.Data), "%d bytes are read of %d", len(found.Data), len(content))
+			require.LessOrEqual(t, len(found.Data), lease.MaxCell)
 			require.Equal(t, lease.Version("7"), found.Version)
 		}
 		m := lease.NewManager(s)
