@@ -121,10 +121,9 @@ func TestWorkerEndsWithItsParent(t *testing.T) {
 	binary, err := worker()
 	require.NoError(t, err)
 	e := &election{T: t, place: places()[0], dir: t.TempDir(), binary: binary, arrives: make(chan struct{}, 1)}
-	e.site = openFile(t, e.dir)
 	require.NoError(t, register.Create(e.file("register")))
 	t.Cleanup(e.end)
-	n := &node{name: "a"}
+	n := e.newNode("a", false)
 	e.nodes = append(e.nodes, n)
 	e.start(n)
 	e.next(0)

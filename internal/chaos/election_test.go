@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -48,7 +49,9 @@ type node struct {
 	*process
 	name     string
 	careless bool
-	proxy    *wire.Proxy // that all its requests go through; nil: its store has no server
+	url      string
+	line     line
+	proxy    *wire.Proxy // the line, if its store has a server
 	runs     int
 }
 
@@ -94,18 +97,23 @@ func newElection(t *testing.T, p *place, binary string, random *rand.Rand, tally
 	e.site = p.open(t, dir)
 	t.Cleanup(e.end)
 	for i := range p.workers {
-		n := &node{name: string(rune('a' + i)), careless: i%2 == 1}
-		if e.upstream != "" {
-			var opts []wire.Option
-			if e.host != "" {
-				opts = append(opts, wire.WithHost(e.host))
-			}
-			n.proxy = wire.NewProxy(t, e.upstream, opts...)
-		}
-		e.nodes = append(e.nodes, n)
-		e.start(n)
+		e.nodes = append(e.nodes, e.newNode(string(rune('a'+i)), i%2 == 1))
+		e.start(e.nodes[i])
 	}
 	return e
+}
+
+func (e *election) newNode(name string, careless bool) *node {
+	if e.upstream == "" {
+		m := newMount(e.T, e.dir, name)
+		return &node{name: name, careless: careless, url: m.url(), line: m}
+	}
+	var opts []wire.Option
+	if e.host != "" {
+		opts = append(opts, wire.WithHost(e.host))
+	}
+	proxy := wire.NewProxy(e.T, e.upstream, opts...)
+	return &node{name: name, careless: careless, url: e.url, line: proxy, proxy: proxy}
 }
 
 func (e *election) file(name string) string { return filepath.Join(e.dir, name) }
@@ -117,7 +125,7 @@ func (e *election) start(n *node) {
 	defer log.Close()
 	n.runs++
 	p := &process{id: fmt.Sprintf("%s.%d", n.name, n.runs)}
-	p.cmd = exec.Command(e.binary, "-node", n.name, "-process", p.id, "-store", e.url, "-lease", e.length.String(),
+	p.cmd = exec.Command(e.binary, "-node", n.name, "-process", p.id, "-store", n.url, "-lease", e.length.String(),
 		"-register", e.file("register"), "-journal", e.file("journal"), "-every", e.every.String(),
 		fmt.Sprintf("-careless=%t", n.careless))
 	p.cmd.Stderr = log
@@ -208,6 +216,9 @@ func (e *election) see(ev event) {
 	switch ev.Did {
 	case Leads:
 		p.leads, p.answered = ev.Token, ev.At
+		if i := slices.IndexFunc(e.terms, func(b began) bool { return b.token == ev.Token }); i >= 0 {
+			e.Fatalf("S2: %s and then %s led with token %d", e.terms[i].node.name, p.id, ev.Token)
+		}
 		b := began{ev.node, ev.Token, ev.At}
 		e.terms = append(e.terms, b)
 		if ev.Token > e.leader.token {
@@ -261,13 +272,6 @@ func (e *election) judge() {
 	require.NoError(e, err)
 	journal, err := ReadJournal(e.file("journal"))
 	require.NoError(e, err)
-	owners := map[uint64]*node{}
-	for _, b := range e.terms {
-		if other := owners[b.token]; other != nil {
-			e.Errorf("S2: %s and %s both led with token %d", other.name, b.node.name, b.token)
-		}
-		owners[b.token] = b.node
-	}
 	e.tally.judged(writes, len(e.terms), journal)
 }
 

@@ -28,7 +28,7 @@ const (
 // Nothing here restarts an emulator: those of package localstack keep their data in memory, and would come back without
 // the record, which is somebody changing it. A lease that is held would be lost (Renew never creates a record), and the
 // tokens would begin anew at 1, so that the register refuses all writes for as long as they are below the old ones: S2
-// is promised on condition that nobody else changes the records. So a store that is stopped is a proxy that refuses, and
+// is promised on condition that nobody else changes the records. So a store that is stopped is a line to it that refuses, and
 // one that is suspended is a proxy that holds what it gets until it wakes, as a process does that was sent SIGSTOP; with
 // -own it is that process.
 type fault struct {
@@ -45,13 +45,13 @@ var faults = []fault{
 	{"asked to end", false, false, (*election).askedToEnd},
 	{"clock ahead", false, false, (*election).clockAhead},
 	{"clock back", false, false, (*election).clockBack},
-	{"refused", true, false, (*election).refused},
+	{"refused", false, false, (*election).refused},
 	{"reset", true, false, (*election).reset},
 	{"mute", true, false, (*election).mute},
 	{"deaf", true, false, (*election).deaf},
 	{"late", true, false, (*election).late},
 	{"slow store", true, false, (*election).slowStore},
-	{"store stopped", true, false, (*election).storeStopped},
+	{"store stopped", false, false, (*election).storeStopped},
 	{"store asleep", true, false, (*election).storeAsleep},
 	{"store SIGSTOP", true, true, (*election).storeSuspended},
 }
@@ -152,13 +152,14 @@ func (e *election) dozes(n *node) bool {
 	return true
 }
 
-// refused: its connections are closed, and new ones refused.
+// refused: its connections are closed, and new ones refused; or its directory is out of reach.
 func (e *election) refused(n *node) bool {
-	return e.succeeds(0, func() (over func()) { return e.broken((*wire.Proxy).Refuse, n) })
+	return e.succeeds(0, func() (over func()) { return e.broken(refuse, n) })
 }
 
 func (e *election) reset(n *node) bool {
-	return e.succeeds(0, func() (over func()) { return e.broken((*wire.Proxy).ResetConnections, n) })
+	reset := func(n *node) { n.proxy.ResetConnections() }
+	return e.succeeds(0, func() (over func()) { return e.broken(reset, n) })
 }
 
 // mute: nothing that it sends arrives.
@@ -187,7 +188,7 @@ func (e *election) slowStore(*node) bool {
 }
 
 func (e *election) storeStopped(*node) bool {
-	return e.returns(func() (over func()) { return e.broken((*wire.Proxy).Refuse, e.nodes...) })
+	return e.returns(func() (over func()) { return e.broken(refuse, e.nodes...) })
 }
 
 func (e *election) storeAsleep(*node) bool {
@@ -378,21 +379,23 @@ func (e *election) shift(n *node, by time.Duration) {
 	require.NoError(e, err)
 }
 
-// broken does something to the nodes' connections.
-func (e *election) broken(how func(*wire.Proxy), nodes ...*node) (over func()) {
+// broken does something to the nodes' lines.
+func (e *election) broken(how func(*node), nodes ...*node) (over func()) {
 	for _, n := range nodes {
-		how(n.proxy)
+		how(n)
 	}
 	return func() {
 		for _, n := range nodes {
-			n.proxy.Heal()
+			n.line.Heal()
 			n.healed = Now()
 		}
 	}
 }
 
-func every(f wire.Fault) func(*wire.Proxy) {
-	return func(p *wire.Proxy) { p.OnEvery(f) }
+func refuse(n *node) { n.line.Refuse() }
+
+func every(f wire.Fault) func(*node) {
+	return func(n *node) { n.proxy.OnEvery(f) }
 }
 
 // holding holds what the nodes send until it is over: then it arrives.

@@ -38,13 +38,13 @@ type place struct {
 
 // A site is what the workers of one election share.
 type site struct {
-	url      string                      // of the store
+	url      string                      // of the store; empty: each worker has one of its own
 	upstream string                      // URL of the service; empty: there is none
 	host     string                      // if the service is to be sent its own name, and not the proxy's
 	environ  func(proxy string) []string // that leads a worker's SDK to a proxy
 }
 
-// places are the stores. Leases are as short as a busy machine allows, but for the clouds' limits: GCS allows one write a
+// places are the stores, and only the first has no server. Leases are as short as a busy machine allows, but for the clouds' limits: GCS allows one write a
 // second to an object, so a lease of 3 s is renewed every second; Azure's leases last 15 s at least, so there are more
 // elections at a time.
 func places() []*place {
@@ -58,8 +58,36 @@ func places() []*place {
 	}
 }
 
-func openFile(_ *testing.T, dir string) site {
-	return site{url: (&url.URL{Scheme: "file", Path: filepath.Join(dir, "leases")}).String()}
+func openFile(_ *testing.T, _ string) site { return site{} }
+
+// A line is what connects a worker to its store.
+type line interface {
+	Refuse() // whatever the worker asks the store fails, at once
+	Heal()
+}
+
+// A mount is the line of a worker whose store is a directory: a link to it of the worker's own, which leads to itself
+// while the disk is out of reach. So it is the system that refuses (ELOOP). Not by ENOTDIR: that is an ErrMisconfigured,
+// with which a process that has just started rightly ends.
+type mount struct {
+	t         *testing.T
+	link, dir string
+}
+
+func newMount(t *testing.T, dir, name string) *mount {
+	m := &mount{t: t, link: filepath.Join(dir, name), dir: filepath.Join(dir, "leases")}
+	require.NoError(t, os.MkdirAll(m.dir, 0o700))
+	m.Heal()
+	return m
+}
+
+func (m *mount) url() string { return (&url.URL{Scheme: "file", Path: m.link}).String() }
+func (m *mount) Refuse()     { m.lead(m.link) }
+func (m *mount) Heal()       { m.lead(m.dir) }
+
+func (m *mount) lead(to string) {
+	require.NoError(m.t, os.Symlink(to, m.link+".new"))
+	require.NoError(m.t, os.Rename(m.link+".new", m.link)) // at once
 }
 
 func openDynamoDB(t *testing.T, _ string) site {
