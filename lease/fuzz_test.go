@@ -185,6 +185,8 @@ func FuzzRequest(f *testing.F) {
 	f.Add("orders", "worker", int64(length), "address\x0010.0.0.1:80\x00zone\x00é世")
 	f.Add("e\u0301\u2028\ufeff", "\u00a0", int64(1), "")
 	f.Add(strings.Repeat("世", 85), strings.Repeat("<", 255), int64(math.MaxInt64), "<\x00"+strings.Repeat("<", 1023))
+	f.Add("a\u0085", "w", int64(1), "")
+	f.Add("a", "\x7f", int64(1), "")
 	f.Add(strings.Repeat("a", 256), "w", int64(1), "")
 	f.Add(strings.Repeat("a", 255), strings.Repeat("b", 256), int64(1), "")
 	f.Add("a", "w", int64(1), strings.Repeat("k", 512)+"\x00"+strings.Repeat("v", 513))
@@ -343,12 +345,14 @@ func FuzzInstant(f *testing.F) {
 // before, and gives less, takes nothing away, unless the record now says a shorter length. Once the term has ended, it
 // never holds again (R8).
 func FuzzTerm(f *testing.F) {
-	const mono, boot, send, extend = 0, 64, 128 + 63, 192 + 63
+	const mono, boot, swap, send, extend = 0, 64, 64 + 63, 128 + 63, 192 + 63
 	f.Add(int64(10*time.Second), script(mono, 8*time.Second, send, time.Duration(0), mono, 500*time.Millisecond,
 		extend, 10*time.Second, boot, 8*time.Second, mono, 2*time.Second, extend, time.Hour))
 	f.Add(int64(10*time.Second), script(mono, 9*time.Second-1, mono, time.Duration(1), extend, time.Hour))
 	f.Add(int64(10*time.Second), script(mono, time.Second, extend, 5*time.Second, boot, 4*time.Second))
 	f.Add(int64(5*time.Second), script(send, time.Duration(0), mono, time.Second, extend, 10*time.Second, send, time.Duration(0), extend, 7*time.Second))
+	f.Add(int64(10*time.Second), script(mono, 2*time.Second, swap, time.Duration(0), send, time.Duration(0), extend, 10*time.Second,
+		swap, time.Duration(0), extend, 10*time.Second, mono, 8*time.Second, boot, time.Second))
 	f.Add(int64(math.MaxInt64), script(mono, time.Duration(math.MaxInt64), boot, time.Duration(math.MaxInt64)))
 	f.Add(int64(1), script(mono, time.Duration(1)))
 	f.Add(int64(-1), script(extend, time.Second))
@@ -357,7 +361,8 @@ func FuzzTerm(f *testing.F) {
 		clocks := &scripted{}
 		parent := host.With(t.Context(), clocks)
 		now := new(big.Int)                               // the sum of what passed, rounded up
-		sent, sentAt := lease.NowIn(parent), new(big.Int) // the request that is under way
+		sent, sentAt := lease.NowIn(parent), new(big.Int) // a request that is under way
+		other, otherAt := sent, sentAt                    // another
 		end := func(length int64) *big.Int {
 			usable := big.NewInt(max(length-length/10, 0))
 			return usable.Add(usable, sentAt)
@@ -387,6 +392,8 @@ func FuzzTerm(f *testing.F) {
 			switch step[0] {
 			case send:
 				sent, sentAt = lease.NowIn(parent), new(big.Int).Set(now)
+			case swap: // the one that was sent before may be answered later
+				sent, sentAt, other, otherAt = other, otherAt, sent, sentAt
 			case extend:
 				keeper.Extend(lease.Lease{Name: name, Token: 1, Length: time.Duration(value)}, sent)
 				if value < length || end(value).Cmp(deadline) >= 0 {
@@ -394,7 +401,7 @@ func FuzzTerm(f *testing.F) {
 				}
 			default:
 				now.Add(now, clocks.tick(step))
-				sent = sent.Sample()
+				sent, other = sent.Sample(), other.Sample()
 			}
 			look()
 		}
