@@ -321,6 +321,15 @@ var mutations = []mutation{
 		},
 	},
 
+	{
+		name: "R1: nobody waits for a lease that was broken",
+		edit: edit{
+			file: "lease/break.go",
+			old:  "Length: time.Duration(now.Length),",
+			new:  "Length: time.Duration(now.Length) / 4,",
+		},
+	},
+
 	// R7
 	{
 		name: "R7: a standby looks twice",

@@ -54,12 +54,28 @@ func (m watched) Release(ctx context.Context, held lease.Lease) error {
 	return err
 }
 
+const opBreak leader.Op = "break"
+
+// Break is what an operator does, not the leader.
+func (m watched) Break(ctx context.Context, seen lease.Info) error {
+	ctx, c := m.begin(ctx, opBreak, lease.Lease{})
+	err := lease.Break(ctx, m.Manager, seen)
+	m.p.w.judgeCall(m.p, c, err)
+	return err
+}
+
 // judgeCall looks at a call that has returned: what it sent (R7), and what its answer says of the record.
 func (w *world) judgeCall(p *process, c *call, err error) {
 	now := w.store.record
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed() {
+		return
+	}
+	if c.op == opBreak {
+		if err == nil && c.taken {
+			w.counts["leases broken"]++
+		}
 		return
 	}
 	if loads, swaps, ok := c.due(err); ok && !c.troubled && c.conflicts == 0 && (c.loads != loads || c.swaps != swaps) {

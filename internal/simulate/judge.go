@@ -104,6 +104,8 @@ func (w *world) judgeSwap(p *process, c *call, s write) (reason string) {
 		w.breaks("R4: %s replaces version %s, which it has never seen", p.name, s.old)
 	}
 	switch {
+	case c.op == opBreak:
+		return "broken by an operator"
 	case seen.Released:
 		return "released (R1a)"
 	case p.dead[seen.ID]:
@@ -157,7 +159,9 @@ func (w *world) judgeWrite(s write) {
 	if s.reason == "" {
 		w.breaks("R1: %s takes the lease of %v over after %v, for no reason", p.name, before.length(), w.time()-w.store.written)
 	}
-	w.counts["takeovers: "+s.reason]++
+	if s.c.op != opBreak {
+		w.counts["takeovers: "+s.reason]++
+	}
 }
 
 func (w *world) fail(format string, args ...any) {

@@ -71,6 +71,7 @@ const (
 	Cut       Kind = "cut"       // no request or answer passes for For
 	StepDown  Kind = "step down" // StepDown is called
 	Unhealthy Kind = "unhealthy" // the health check fails for For
+	Break     Kind = "break"     // somebody takes the lease away from whoever holds it, by way of this machine
 	Rewind    Kind = "rewind"    // the wall clock is stepped back by For, and then the machine sleeps for as long
 )
 
@@ -178,7 +179,7 @@ func (s Settings) options() []leader.Option {
 }
 
 func events(r *rand.Rand, p Plan) []Event {
-	kinds := []Kind{Crash, Shutdown, Suspend, Step, Cut, StepDown, Unhealthy, Rewind, Suspend, Crash, Cut}
+	kinds := []Kind{Crash, Shutdown, Suspend, Step, Cut, StepDown, Unhealthy, Rewind, Suspend, Crash, Cut, Break}
 	moments := []Moment{AtOnce, Taken, Heard}
 	var all []Event
 	for range r.IntN(12) {

@@ -22,6 +22,7 @@ type process struct {
 	name   string
 	host   *hostOf
 	leader *leader.Leader
+	leases watched
 	cancel context.CancelCauseFunc
 	ended  chan struct{}
 
@@ -58,12 +59,13 @@ func (w *world) start(m *machine) {
 	p.host = &hostOf{machine: m, p: p, random: rand.New(rand.NewPCG(seed, 3))}
 	m.process = p
 	w.processes = append(w.processes, p)
+	p.leases = watched{lease.NewManager(link{p}), p}
 	id := p.name
 	if w.plan.OneName {
 		id = "anybody"
 	}
 	p.leader = leader.New(append(w.plan.options(),
-		leader.WithLeaseManager(watched{lease.NewManager(link{p}), p}),
+		leader.WithLeaseManager(p.leases),
 		leader.WithNodeID(id),
 		leader.WithLogger(slog.New(slog.DiscardHandler)),
 		leader.WithObserver(p.observe),

@@ -94,6 +94,7 @@ var floors = map[string]float64{
 	"terms lost: gone":                          0.08,
 	"records deleted":                           0.18,
 	"conflicts":                                 10,
+	"leases broken":                             0.05,
 	"request (lost)":                            3,
 	"request (answer lost)":                     5,
 	"request (late)":                            4,

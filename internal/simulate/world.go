@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cloudlease/leader/internal/host"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -199,6 +200,9 @@ func (w *world) strike(p *process, e Event) {
 		w.after(e.For, func() { m.cut = false })
 	case StepDown:
 		p.reach(func() { go func() { _ = p.leader.StepDown(context.Background()) }() })
+	case Break:
+		seen := lease.Info{Name: "leader", ID: w.store.record.ID}
+		p.reach(func() { go func() { _ = p.leases.Break(host.With(context.Background(), p.host), seen) }() })
 	case Unhealthy:
 		p.unhealthy.Store(true)
 		w.after(e.For, func() { p.unhealthy.Store(false) })

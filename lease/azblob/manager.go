@@ -198,6 +198,43 @@ func (m *manager) lost(ctx context.Context, held lease.Lease, err error) error {
 	return lost
 }
 
+// Break is one look and one Break Lease, without a period: the holder cannot renew from then on, and Azure gives the lease
+// to nobody before what was left of it is over (https://learn.microsoft.com/rest/api/storageservices/lease-blob).
+func (m *manager) Break(ctx context.Context, seen lease.Info) error {
+	return m.explain("break", seen.Name, m.takeAway(ctx, seen))
+}
+
+func (m *manager) takeAway(ctx context.Context, seen lease.Info) error {
+	if err := lease.CheckName(seen.Name); err != nil {
+		return err
+	}
+	if err := m.begin(ctx); err != nil {
+		return err
+	}
+	now, err := m.look(ctx, seen.Name)
+	switch {
+	case err != nil:
+		return err
+	case now.state != lease.Held:
+		return nil
+	case now.token == 0:
+		return fmt.Errorf("%w: blob %s is leased by somebody else's program: it is left to them", lease.ErrRecord, m.blobName(seen.Name))
+	case now.id != seen.ID:
+		return &lease.HeldError{Info: now.info(seen.Name)}
+	}
+	leased, err := bloblease.NewBlobClient(m.container.NewBlobClient(m.blobName(seen.Name)), nil)
+	if err != nil {
+		return err
+	}
+	_, err = leased.BreakLease(once(ctx), &bloblease.BlobBreakOptions{
+		ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfMatch: &now.etag},
+	})
+	if bloberror.HasCode(err, bloberror.LeaseNotPresentWithLeaseOperation) { // it was given back meanwhile
+		return nil
+	}
+	return diagnose(err)
+}
+
 // Inspect is one look.
 func (m *manager) Inspect(ctx context.Context, name string) (lease.Info, error) {
 	err := lease.CheckName(name)

@@ -126,6 +126,7 @@ const (
 	limiting   feature = "Limits of the length"
 	inspection feature = "Inspect"
 	listing    feature = "List"
+	breaking   feature = "Break"
 )
 
 // features finds out what the harness and the manager have.
@@ -143,6 +144,7 @@ func (h Harness) features(t testing.TB) []feature {
 	for f, ok := range map[feature]bool{
 		records: s.Store != nil, deletion: s.Delete != nil, counting: s.Requests != nil, ageing: h.Age,
 		limiting: s.limits.MinLength > 0 || s.limits.MaxLength > 0 || s.limits.LengthStep > 0, inspection: inspects, listing: lists,
+		breaking: inspects && !errors.Is(lease.Break(t.Context(), m, lease.Info{Name: newName()}), errors.ErrUnsupported),
 	} {
 		if ok {
 			have = append(have, f)

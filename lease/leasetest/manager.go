@@ -21,6 +21,7 @@ var managerChecks = []check[*scene]{
 	{name: "one of many takes over", run: takeoverRace},
 	{name: "RetryAfter leads to the takeover", run: retryAfter},
 	{name: "the manager's own lease runs out, too", run: ownLeaseRunsOut},
+	{name: "a broken lease is lost, and nobody's until it is over", run: brokenLease, needs: []feature{breaking}},
 	{name: "a fresh manager takes over at once", run: freshManager, needs: []feature{ageing}},
 	{name: "a lease that ran out can be released", run: releaseLate},
 	{name: "a failed acquisition leaks nothing", run: failedAcquire},

@@ -67,6 +67,8 @@ func TestSoundManagerPassesTheSuiteInRealTime(t *testing.T) {
 	TestManager(t, h)
 }
 
+const brokenCheck = "a broken lease is lost, and nobody's until it is over"
+
 // flawedManagers are flaws of the naive manager, and the checks that find them.
 var flawedManagers = []struct {
 	flaw  string
@@ -156,6 +158,10 @@ var flawedManagers = []struct {
 	{"lower-cases names", []string{"every name is a lease of its own"}},
 	{"trims names", []string{"every name is a lease of its own"}},
 	{"ignores the context", []string{"ended context"}},
+	{"Break does nothing", []string{brokenCheck}},
+	{"Break takes from anybody", []string{brokenCheck}},
+	{"Break gives the lease away at once", []string{brokenCheck}},
+	{"Break leaves the lease to its holder", []string{brokenCheck}},
 	{"Inspect is blind", []string{"Inspect", "a wrapper hides nothing"}},
 	{"Inspect touches", []string{"Inspect does not touch"}},
 	{"List ignores the prefix", []string{"List"}},

@@ -215,3 +215,35 @@ func failedAcquire(t testing.TB, s *scene) {
 		}
 	})
 }
+
+// brokenLease takes a lease away from its holder, who has just renewed it.
+func brokenLease(t testing.TB, s *scene) {
+	holder, standby := s.Manager(), s.Manager()
+	name := newName()
+	held := acquire(t, holder, s.brief(name, "one"))
+	seen, err := lease.Inspect(t.Context(), s.Manager(), name)
+	if err != nil {
+		t.Fatalf("Inspect: %v", err)
+	}
+	sent := time.Now()
+	held = renew(t, holder, held)
+	for range 2 { // it is safe to do it again
+		if err := lease.Break(t.Context(), s.Manager(), seen); err != nil {
+			t.Fatalf("Break of a held lease: %v", err)
+		}
+	}
+	if _, err := holder.Renew(t.Context(), held); !errors.Is(err, lease.ErrLost) {
+		t.Errorf("Renew of a lease that was broken: %v; want ErrLost", err)
+	}
+	next := s.takeOver(t, standby, s.brief(name, "two"), sent)
+	if next.Token <= held.Token {
+		t.Errorf("the token after a lease that was broken is %d; want more than the %d before", next.Token, held.Token)
+	}
+	if err := lease.Break(t.Context(), s.Manager(), seen); !errors.Is(err, lease.ErrHeld) {
+		t.Errorf("Break of a lease that somebody else holds by now: %v; want ErrHeld", err)
+	}
+	release(t, standby, next)
+	if err := lease.Break(t.Context(), s.Manager(), seen); err != nil {
+		t.Errorf("Break of a lease that nobody holds: %v", err)
+	}
+}
