@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/cloudlease/leader/lease"
+
+	// The stores that a URL can name.
+	_ "github.com/cloudlease/leader/lease/azblob"
+	_ "github.com/cloudlease/leader/lease/dynamodb"
+	_ "github.com/cloudlease/leader/lease/file"
+	_ "github.com/cloudlease/leader/lease/gcs"
+	_ "github.com/cloudlease/leader/lease/s3"
+)
+
+// app is what all commands have in common.
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+
+	store string // its URL
+}
+
+func (a *app) command() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "leader",
+		Short: "One of many machines does the work",
+		Long: `leader elects one of many machines, by a lease on storage that they share: a DynamoDB table, an S3, Google
+Cloud Storage or Azure container, or a directory, for the processes of one machine.
+
+Every flag can be set in the environment as well: --store as LEADER_STORE, --renew-every as LEADER_RENEW_EVERY.`,
+		SilenceErrors:     true, // main says them
+		SilenceUsage:      true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return fromEnvironment(cmd.Flags()) },
+	}
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usage(fmt.Errorf("%w; see %s --help", err, cmd.CommandPath()))
+	})
+	root.PersistentFlags().StringVar(&a.store, "store", defaultStore(), "URL of the `store`: dynamodb://TABLE, s3://BUCKET, gs://BUCKET, azblob://ACCOUNT/CONTAINER, file:DIRECTORY")
+	root.AddCommand(a.commands()...)
+	return root
+}
+
+// usage is an error of who called the command.
+func usage(err error) error { return &exitError{code: exitUsage, err: err} }
+
+// fromEnvironment sets the flags that were not given from the environment.
+func fromEnvironment(flags *pflag.FlagSet) error {
+	var errs []error
+	flags.VisitAll(func(f *pflag.Flag) {
+		key := "LEADER_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		value, ok := os.LookupEnv(key)
+		if !ok || f.Changed || f.Name == "help" {
+			return
+		}
+		if err := flags.Set(f.Name, value); err != nil {
+			errs = append(errs, fmt.Errorf("%s=%q: %w", key, value, err))
+		}
+	})
+	if len(errs) > 0 {
+		return usage(errors.Join(errs...))
+	}
+	return nil
+}
+
+// defaultStore is a directory of this user's on this machine, so that everything works without any setup.
+func defaultStore() string {
+	state := os.Getenv("XDG_STATE_HOME") // https://specifications.freedesktop.org/basedir-spec/latest/
+	if state == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return ""
+		}
+		state = filepath.Join(home, ".local", "state")
+	}
+	path := filepath.ToSlash(filepath.Join(state, "leader"))
+	if !strings.HasPrefix(path, "/") { // C:/Users/...
+		path = "/" + path
+	}
+	return (&url.URL{Scheme: "file", Path: path}).String()
+}
+
+// open opens the store. close must be called.
+func (a *app) open(ctx context.Context) (m lease.Manager, close func(), err error) {
+	if a.store == "" {
+		return nil, nil, usage(errors.New("no --store is given, and this user has no home directory to keep one in"))
+	}
+	m, err = lease.Open(ctx, a.store)
+	if err != nil {
+		return nil, nil, usage(err)
+	}
+	return m, func() { _ = lease.Close(m) }, nil
+}
+
+func oneLine(err error) string { return strings.Join(strings.Split(err.Error(), "\n"), "; ") }
