@@ -1,0 +1,143 @@
+package leaderhttp
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cloudlease/leader"
+)
+
+// Handler returns a handler that tells what l is doing; the package's comment says how. It may be used before Run, while
+// it runs and after, and keeps nothing. Under a prefix, wrap it in http.StripPrefix.
+func Handler(l *leader.Leader) http.Handler { return handler{l} }
+
+type handler struct{ leader *leader.Leader }
+
+// answer is what one path says.
+type answer struct {
+	code  int
+	media string
+	body  []byte
+}
+
+const (
+	text    = "text/plain; charset=utf-8"
+	methods = "GET, HEAD, OPTIONS"
+)
+
+func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a := h.answer(strings.TrimPrefix(r.URL.Path, "/")) // StripPrefix may or may not have left the slash
+	body := a.body
+	switch r.Method {
+	case http.MethodGet:
+	case http.MethodHead:
+		body = nil
+	case http.MethodOptions:
+		a.body, body = nil, nil
+		w.Header().Set("Allow", methods)
+	default:
+		if a.code != http.StatusNotFound {
+			a = line(http.StatusMethodNotAllowed, "%s is not allowed: use %s", r.Method, methods)
+			body = a.body
+			w.Header().Set("Allow", methods)
+		}
+	}
+	header := w.Header()
+	header.Set("Cache-Control", "no-store")
+	header.Set("Content-Length", strconv.Itoa(len(a.body)))
+	header.Set("Content-Security-Policy", policy)
+	header.Set("Content-Type", a.media)
+	header.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(a.code)
+	_, _ = w.Write(body) // who asked has gone, if it fails
+}
+
+func (h handler) answer(path string) answer {
+	s := h.leader.Status()
+	switch path {
+	case "":
+		return page(newStatus(s))
+	case "leader":
+		return check(s.State == leader.Leading, describe(s)) // which Status says only while Check is nil
+	case "standby":
+		return check(s.State == leader.Standby, describe(s))
+	case "healthz":
+		why := unhealthy(s)
+		if why == "" {
+			return check(true, "healthy: "+describe(s))
+		}
+		return check(false, why)
+	case "status":
+		return newStatus(s).json()
+	}
+	return line(http.StatusNotFound, "there is nothing here: try leader, standby, healthz, status, or the page above them")
+}
+
+func check(ok bool, why string) answer {
+	if ok {
+		return line(http.StatusOK, "%s", why)
+	}
+	return line(http.StatusServiceUnavailable, "%s", why)
+}
+
+func line(code int, format string, args ...any) answer {
+	return answer{code, text, fmt.Appendf(nil, format+"\n", args...)}
+}
+
+// describe says what the node is doing, in a few words.
+func describe(s leader.Status) string {
+	switch s.State {
+	case leader.Leading:
+		return fmt.Sprintf("leading, with token %d", s.Term.Token())
+	case leader.Stopping:
+		return "stopping: the work is to return, and the lease is not given back yet"
+	case leader.Idle:
+		return "idle: Run is not running"
+	}
+	if s.Holder.Holder == "" {
+		return "standby"
+	}
+	return fmt.Sprintf("standby: the lease is %s, %q has token %d", s.Holder.State, s.Holder.Holder, s.Holder.Token)
+}
+
+// unhealthy says why the node is not healthy; empty if it is.
+func unhealthy(s leader.Status) string {
+	switch {
+	case s.State == leader.Idle:
+		return describe(s)
+	case s.Contact.IsZero():
+		return withError("the lease store has not answered yet", s.Err)
+	case overdue(s):
+		return withError(fmt.Sprintf("the lease store last answered %v ago", silence(s).Round(time.Millisecond)), s.Err)
+	}
+	return ""
+}
+
+func withError(what string, err error) string {
+	if err == nil {
+		return what
+	}
+	return fmt.Sprintf("%s: %v", what, err)
+}
+
+// silence is how long ago the store gave its last clear answer, by the monotonic clock: Contact has a reading of it.
+func silence(s leader.Status) time.Duration { return max(time.Since(s.Contact), 0) }
+
+// overdue is whether the store has been silent for too long. No request has failed in the second length: then this node
+// may not have asked.
+func overdue(s leader.Status) bool {
+	silent, length := silence(s), s.Holder.Length
+	if length <= 0 {
+		length = assumed
+	}
+	if s.Err == nil {
+		silent /= 2
+	}
+	return silent > length
+}
+
+// assumed is the length of a lease that nothing is known of, as leader has it by default.
+const assumed = 15 * time.Second

@@ -1,0 +1,59 @@
+package leaderhttp
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"html/template"
+	"net/http"
+	"strings"
+	"time"
+)
+
+var (
+	//go:embed page.html
+	pageHTML string
+	//go:embed page.css
+	pageCSS string
+
+	// The style stands in the page itself, where the policy knows it by its hash.
+	pageTemplate = template.Must(template.New("page").
+			Funcs(template.FuncMap{"duration": duration, "clock": clock}).
+			Parse(strings.Replace(pageHTML, "STYLE", pageCSS, 1)))
+	policy = "default-src 'none'; style-src 'sha256-" + hash(pageCSS) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+func hash(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// refresh is how often a browser asks for the page again, in seconds.
+const refresh = 2
+
+func page(s Status) answer {
+	var b bytes.Buffer
+	now := time.Now()
+	err := pageTemplate.Execute(&b, struct {
+		Status
+		Refresh int
+		Now     time.Time
+		For     float64 // seconds in this state
+	}{s, refresh, now, max(now.Sub(s.Since).Seconds(), 0)})
+	if err != nil {
+		return line(http.StatusInternalServerError, "the page cannot be shown: %v", err)
+	}
+	return answer{http.StatusOK, "text/html; charset=utf-8", b.Bytes()}
+}
+
+// duration is a number of seconds as people read it: tenths where they matter.
+func duration(seconds float64) string {
+	d := time.Duration(seconds * float64(time.Second))
+	if d < 10*time.Second {
+		return d.Round(100 * time.Millisecond).String()
+	}
+	return d.Round(time.Second).String()
+}
+
+func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
