@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
+	"fmt"
 	"html/template"
 	"net/http"
 	"strings"
@@ -47,13 +48,12 @@ func page(s Status) answer {
 	return answer{http.StatusOK, "text/html; charset=utf-8", b.Bytes()}
 }
 
-// duration is a number of seconds as people read it: tenths where they matter.
+// duration is a number of seconds as people read it: with tenths where they matter.
 func duration(seconds float64) string {
-	d := time.Duration(seconds * float64(time.Second))
-	if d < 10*time.Second {
-		return d.Round(100 * time.Millisecond).String()
+	if seconds < 10 {
+		return fmt.Sprintf("%.1fs", seconds)
 	}
-	return d.Round(time.Second).String()
+	return time.Duration(seconds * float64(time.Second)).Round(time.Second).String()
 }
 
 func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
