@@ -23,6 +23,12 @@ test: ## every test, on emulators of all services, with the race detector; the c
 simulate: ## N worlds (10,000 if not said), from SEED on, on all processors: the promises of the design, under every fault
 	go test ./internal/simulate -timeout 0 -v -run TestWorlds -worlds $(or $(N),10000) -seed $(or $(SEED),1)
 
+mutate: ## takes each rule out of a copy of the code, and sees the simulation or a test find it; a quarter of an hour
+	go run ./internal/mutate
+
+linearize: ## N histories of each service and kind (20 if not said): concurrent clients under faults, checked for linearizability
+	$(EMULATORS) go test -race ./internal/linearize -timeout 0 -v -run TestServices -histories $(or $(N),20)
+
 check: format vet static house modules ## what is not a matter of taste (make -k check: all that is wrong, not the first)
 	@echo 'make check: all good'
 
@@ -47,4 +53,4 @@ modules: ## go.mod is tidy, and the modules are what go.sum says
 	go mod tidy -diff
 	go mod verify
 
-.PHONY: help test simulate check quickstart format vet static house modules
+.PHONY: help test simulate mutate linearize check quickstart format vet static house modules

@@ -47,6 +47,8 @@ var rules = []rule{
 	{of: "internal/storeurl", may: []string{"lease"}, standard: true},
 	{of: "internal/scenario", may: []string{root, "lease", "internal/wire"}, standard: true},
 	{of: "internal/simulate", may: []string{root, "lease", "internal/host"}, standard: true},
+	{of: "internal/linearize", may: []string{"lease"}}, // with Porcupine
+	{of: "internal/mutate", standard: true},
 	{of: "internal/...", may: []string{"lease", "lease/...", "internal/..."}},
 	{of: "localstack", may: []string{"localstack/..."}},
 	{of: "localstack/...", may: []string{"localstack/..."}},

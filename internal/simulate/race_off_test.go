@@ -2,4 +2,4 @@
 
 package simulate
 
-const worldsByDefault = 2000
+const worldsByDefault = 10_000
