@@ -1,0 +1,37 @@
+package explore
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// What is broken is noticed, and the shortest way there is told.
+func TestFindsWhatIsBroken(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		what   string
+		flaws  flaws
+		faults int
+		breaks string
+		path   string // what is in it
+	}{
+		{"a store that writes whatever the cell holds", flaws{unconditional: true}, 0, "R5", ""},
+		{"a store that deletes what is released", flaws{forgetful: true}, 0, "S2", "begins Release"},
+		{"a sleep that shows on no clock", flaws{hiddenSleep: true}, 1, "S1", "is suspended"},
+		{"a standby that counts by the wall clock", flaws{wallForMono: true}, 1, "S1", "its wall clock steps forward"},
+		{"a holder that counts from the answer", flaws{countFromAnswer: true}, 0, "S1", ""},
+		{"a holder without a margin, whose clock is slow", flaws{noMargin: true}, 0, "S1", ""},
+		{"a store whose clock is ahead", flaws{ageingAges: true}, 0, "S1", ""},
+		{"a release before the work has returned", flaws{earlyRelease: true}, 0, "S1", "begins Release"},
+	} {
+		t.Run(test.what, func(t *testing.T) {
+			r := newExplorer(Bound{Nodes: 2, Acquisitions: 2, Faults: test.faults, Steps: 3, Ages: test.flaws.ageingAges}, test.flaws, nil).run()
+			require.Error(t, r.Broken)
+			t.Log("\n" + strings.Join(r.Path, "\n"))
+			require.Contains(t, r.Broken.Error(), test.breaks)
+			require.Contains(t, strings.Join(r.Path, "\n"), test.path)
+		})
+	}
+}

@@ -1,0 +1,102 @@
+package explore
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cloudlease/leader/internal/host"
+)
+
+// dumper writes down the memory of a process: of the real manager and keeper, all of their fields, whatever they may be,
+// since what is left out could decide the future. Times are relative to now, and any that are longer ago than a lease
+// lasts are alike.
+type dumper struct {
+	strings.Builder
+	now  host.Reading
+	long time.Duration
+}
+
+var (
+	readingType = reflect.TypeFor[host.Reading]()
+	errorType   = reflect.TypeFor[error]()
+	skipped     = []reflect.Type{reflect.TypeFor[sync.Mutex](), reflect.TypeFor[sync.RWMutex](), reflect.TypeFor[time.Time]()}
+)
+
+// ago writes a time that passed.
+func (d *dumper) ago(t time.Duration) {
+	fmt.Fprintf(d, "%d,", max(min(t, d.long), -d.long)/time.Millisecond)
+}
+
+func (d *dumper) value(v reflect.Value) {
+	if v.Type() == readingType {
+		d.ago(d.now.Mono - time.Duration(v.Field(0).Int()))
+		d.ago(d.now.Wall - time.Duration(v.Field(1).Int()))
+		d.ago(d.now.Boot - time.Duration(v.Field(2).Int()))
+		return
+	}
+	if slices.Contains(skipped, v.Type()) {
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		d.fields(v)
+	case reflect.Pointer:
+		if v.IsNil() {
+			d.WriteString("nil,")
+		} else {
+			d.value(v.Elem())
+		}
+	case reflect.Map:
+		d.entries(v)
+	case reflect.Slice, reflect.Array:
+		d.WriteByte('[')
+		for i := range v.Len() {
+			d.value(v.Index(i))
+		}
+		d.WriteString("],")
+	case reflect.Interface:
+		// What an error says is for people; a store, a host or a timer is dumped by whoever made it.
+		if v.Type() == errorType {
+			fmt.Fprintf(d, "%v,", v.IsNil())
+		}
+	case reflect.Func, reflect.Chan, reflect.UnsafePointer:
+	case reflect.Int64:
+		if v.Type() == reflect.TypeFor[time.Duration]() {
+			d.ago(time.Duration(v.Int()))
+		} else {
+			fmt.Fprintf(d, "%d,", v.Int())
+		}
+	default:
+		fmt.Fprintf(d, "%v,", v)
+	}
+}
+
+// fields writes a struct. A duration called since is a reading of the monotonic clock; one that is called otherwise is
+// taken for a duration, which at worst makes states differ that are the same.
+func (d *dumper) fields(v reflect.Value) {
+	d.WriteByte('{')
+	for i := range v.NumField() {
+		if f := v.Field(i); v.Type().Field(i).Name == "since" && f.Type() == reflect.TypeFor[time.Duration]() {
+			d.ago(d.now.Mono - time.Duration(f.Int()))
+		} else {
+			d.value(f)
+		}
+	}
+	d.WriteString("},")
+}
+
+func (d *dumper) entries(v reflect.Value) {
+	var all []string
+	for it := v.MapRange(); it.Next(); {
+		one := dumper{now: d.now, long: d.long}
+		one.value(it.Key())
+		one.value(it.Value())
+		all = append(all, one.String())
+	}
+	slices.Sort(all)
+	d.WriteString(strings.Join(all, ""))
+}

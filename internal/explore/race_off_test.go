@@ -1,0 +1,10 @@
+//go:build !race
+
+package explore
+
+const (
+	faultsByDefault = 1
+	depthOfTrees    = 7
+	depthOfWalks    = 12
+	walks           = 100
+)

@@ -1,0 +1,11 @@
+//go:build race
+
+package explore
+
+// The race detector makes an exploration ten times as slow, and looks for something else.
+const (
+	faultsByDefault = 0
+	depthOfTrees    = 5
+	depthOfWalks    = 8
+	walks           = 10
+)

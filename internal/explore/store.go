@@ -1,0 +1,47 @@
+package explore
+
+// The store: one cell with a compare-and-swap.
+
+// arrive lets a node's request reach the store. It says whether a write was taken.
+func (x *explorer) arrive(s *state, n *node) (took bool, err error) {
+	n.stage = back
+	if !n.request.swap {
+		n.reply = reply{record: s.cell, age: s.age}
+		n.age = 0
+		if x.ageingAges && !s.cell.missing() {
+			n.reply.age++
+		}
+		return false, nil
+	}
+	old, data := n.asked()
+	age := n.age
+	n.age = 0
+	if !x.accepts(s, old) {
+		n.reply = reply{conflict: true}
+		return false, nil
+	}
+	n.reply = reply{record: data}
+	return true, x.write(s, data, age)
+}
+
+func (x *explorer) accepts(s *state, old record) bool { return s.cell == old || x.unconditional }
+
+// write puts a record in the cell, and looks at what that does to the record before.
+func (x *explorer) write(s *state, data record, age uint8) error {
+	was := s.cell
+	s.cell, s.age = data, age
+	if data.released && x.forgetful {
+		s.cell = record{}
+	}
+	switch {
+	case was.missing() || was.id() == data.id() && was.token == data.token:
+		return nil
+	case data.released && was.id() != data.id():
+		return broken("R6: a release takes token %d from somebody else", was.token)
+	case data.token < was.token:
+		return broken("R5: token %d is replaced by token %d", was.token, data.token)
+	case data.token == was.token || was.id() == data.id():
+		return broken("R5: an acquisition with token %d is followed by one with token %d", was.token, data.token)
+	}
+	return nil
+}
