@@ -19,6 +19,7 @@ import (
 
 	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/leaderhttp"
+	"github.com/cloudlease/leader/lease"
 	"github.com/cloudlease/leader/lease/memory"
 )
 
@@ -140,6 +141,25 @@ func TestUnhealthyIfItDoesNotAsk(t *testing.T) {
 		require.Equal(t, "the lease store last answered 30.002s ago\n", a.get("/healthz").Body.String())
 		a.end()
 		gone.end()
+	})
+}
+
+// mute is a manager of somebody else's that tells nothing of the holder.
+type mute struct{ lease.Manager }
+
+func (mute) Acquire(context.Context, lease.Request) (lease.Lease, error) {
+	return lease.Lease{}, &lease.HeldError{}
+}
+
+func TestHealthWithoutAKnownLength(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		a := w.node("a", leader.WithLeaseManager(mute{}), leader.WithAcquireEvery(time.Minute)).run()
+		time.Sleep(30 * time.Second)
+		require.Equal(t, [3]int{503, 200, 200}, a.codes())
+		require.Nil(t, a.status().Holder)
+		time.Sleep(2 * time.Millisecond)
+		require.Equal(t, [3]int{503, 200, 503}, a.codes(), "two lengths, as leader has them by default")
+		a.end()
 	})
 }
 

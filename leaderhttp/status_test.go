@@ -26,6 +26,7 @@ func TestStatus(t *testing.T) {
 		require.Equal(t, leaderhttp.Status{Lease: name, Node: "a", State: "idle", Unhealthy: "idle: Run is not running"}, a.status())
 
 		began := time.Now().UTC()
+		time.Sleep(time.Microsecond) // which nobody wants to read
 		a.run()
 		b := w.node("b").run()
 		time.Sleep(2500 * time.Millisecond)
