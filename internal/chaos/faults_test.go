@@ -278,16 +278,19 @@ func (e *election) returns(strike func() (over func())) bool {
 // end.
 func (e *election) handsOver(p *process, token uint64) bool {
 	var released, returned time.Duration
+	through := false // p has done with the lease: a release that failed is tried for a while
 	look := func(last event) bool {
-		if last.process == p && released == 0 {
+		if last.process == p && !through {
 			switch last.Did {
 			case Returns:
 				returned = last.At
 			case Releases:
-				released = last.At
+				released, through = last.At, true
+			case StandsBy, Leads, Exits:
+				through = true
 			}
 		}
-		return e.leader.token > token && (released > 0 || p.ended || e.leader.node.process == p)
+		return e.leader.token > token && through
 	}
 	e.must("the lease is handed over", 2*e.length+patience, look)
 	next := e.next(token)
@@ -301,7 +304,11 @@ func (e *election) handsOver(p *process, token uint64) bool {
 	if !e.within(released, next, e.interval()+request) {
 		return false
 	}
-	e.tally.handedOver(max(next.at-released, 0)) // the answer to the release may come late
+	if next.node.process == p {
+		e.tally.tookOver(next.at-released, false) // it asks at once
+	} else {
+		e.tally.handedOver(max(next.at-released, 0)) // the answer to the release may come late
+	}
 	return true
 }
 

@@ -44,15 +44,15 @@ type site struct {
 	environ  func(proxy string) []string // that leads a worker's SDK to a proxy
 }
 
-// places are the stores, and only the first has no server. Leases are as short as a busy machine allows, but for the clouds' limits: GCS allows one write a
-// second to an object, so a lease of 3 s is renewed every second; Azure's leases last 15 s at least, so there are more
-// elections at a time.
+// places are the stores, and only the first has no server. Leases are as short as a busy machine allows: LocalStack takes
+// up to half a second for a request when all processors are busy, and GCS allows one write a second to an object. Azure's
+// last 15 s at least, so there are more elections at a time.
 func places() []*place {
 	var localStack, gcs, azure, none sync.RWMutex
 	return []*place{
 		{"file", 1, 4, 1 * time.Second, 5 * time.Millisecond, openFile, "", &none},
-		{"dynamodb", 1, 4, 2 * time.Second, 10 * time.Millisecond, openDynamoDB, "localstack", &localStack},
-		{"s3", 1, 4, 2 * time.Second, 10 * time.Millisecond, openS3, "localstack", &localStack},
+		{"dynamodb", 1, 4, 3 * time.Second, 10 * time.Millisecond, openDynamoDB, "localstack", &localStack},
+		{"s3", 1, 4, 3 * time.Second, 10 * time.Millisecond, openS3, "localstack", &localStack},
 		{"gcs", 1, 4, 3 * time.Second, 10 * time.Millisecond, openGCS, "fake-gcs-server", &gcs},
 		{"azure", 7, 3, 15 * time.Second, 30 * time.Millisecond, openAzure, "azurite", &azure},
 	}
