@@ -1,0 +1,41 @@
+package leaderotel
+
+import (
+	"errors"
+
+	"go.opentelemetry.io/otel/metric"
+)
+
+// instruments are what the package's comment has in its table.
+type instruments struct {
+	active    metric.Int64ObservableGauge
+	remaining metric.Float64ObservableGauge
+	age       metric.Float64ObservableGauge
+	terms     metric.Int64Counter
+	losses    metric.Int64Counter
+	duration  metric.Float64Histogram
+	failures  metric.Int64Counter
+}
+
+// buckets, in seconds, go from a file or a table nearby to a bucket far away, and on to requests that hang: a renewal
+// may take a renew interval, which is 5 s by default and at most some 20 s on Azure.
+var buckets = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20}
+
+func newInstruments(meter metric.Meter) (i instruments, err error) {
+	var errs [7]error
+	i.active, errs[0] = meter.Int64ObservableGauge("leader.term.active", metric.WithUnit("{term}"),
+		metric.WithDescription("1 while this node's term holds, else 0."))
+	i.remaining, errs[1] = meter.Float64ObservableGauge("leader.term.remaining", metric.WithUnit("s"),
+		metric.WithDescription("Time until this node's term ends, if it is not renewed."))
+	i.age, errs[2] = meter.Float64ObservableGauge("leader.renewal.age", metric.WithUnit("s"),
+		metric.WithDescription("Time since the latest renewal that succeeded was sent, while this node's term holds."))
+	i.terms, errs[3] = meter.Int64Counter("leader.terms", metric.WithUnit("{term}"),
+		metric.WithDescription("Terms that this node began."))
+	i.losses, errs[4] = meter.Int64Counter("leader.term.losses", metric.WithUnit("{term}"),
+		metric.WithDescription("Terms that this node lost, by reason."))
+	i.duration, errs[5] = meter.Float64Histogram("leader.request.duration", metric.WithUnit("s"),
+		metric.WithDescription("Duration of requests to the lease manager."), metric.WithExplicitBucketBoundaries(buckets...))
+	i.failures, errs[6] = meter.Int64Counter("leader.request.failures", metric.WithUnit("{request}"),
+		metric.WithDescription("Requests to the lease manager that got no clear answer, by the type of the error."))
+	return i, errors.Join(errs[:]...)
+}

@@ -1,0 +1,197 @@
+package leaderotel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/lease"
+)
+
+// The attributes' keys, and the value for what is none of those that are known.
+const (
+	keyLease     = attribute.Key("leader.lease.name")
+	keyNode      = attribute.Key("leader.node.id")
+	keyStore     = attribute.Key("leader.store.name")
+	keyReason    = attribute.Key("leader.loss.reason")
+	keyOperation = attribute.Key("leader.request.operation")
+	keyError     = attribute.Key("error.type")
+
+	other = "_OTHER"
+)
+
+// Metrics are the metrics of one Leader. Make them with New; several Leaders have one each, of the same provider. They
+// are safe for concurrent use.
+type Metrics struct {
+	instruments
+	store        string
+	registration metric.Registration
+
+	mu       sync.Mutex
+	leader   *leader.Leader // nil: none is watched
+	renewed  time.Time      // when the latest acquisition or renewal that succeeded was sent; zero: none was
+	losable  bool           // a term has begun that is not counted as lost yet
+	counting bool           // the counters show their zeros
+}
+
+// An Option sets up Metrics.
+type Option func(*Metrics)
+
+// WithStore names the place where the lease is, as the attribute leader.store.name: "dynamodb:leases", say. Without it,
+// there is no such attribute.
+func WithStore(name string) Option {
+	return func(m *Metrics) { m.store = name }
+}
+
+// New makes the metrics' instruments; nil is the global provider, otel.GetMeterProvider(). The error says which
+// instruments the provider refused, and then there are no Metrics. Close them when the Leader is not run any more.
+func New(provider metric.MeterProvider, opts ...Option) (*Metrics, error) {
+	if provider == nil {
+		provider = otel.GetMeterProvider()
+	}
+	meter := provider.Meter("github.com/cloudlease/leader/leaderotel")
+	made, err := newInstruments(meter)
+	if err != nil {
+		return nil, fmt.Errorf("leaderotel: making the instruments: %w", err)
+	}
+	m := &Metrics{instruments: made}
+	for _, set := range opts {
+		set(m)
+	}
+	m.registration, err = meter.RegisterCallback(m.collect, m.active, m.remaining, m.age)
+	if err != nil {
+		return nil, fmt.Errorf("leaderotel: registering the gauges: %w", err)
+	}
+	return m, nil
+}
+
+// Watch says whose metrics these are: those of the Leader that was made with leader.WithObserver(m.Observe). Without it
+// there are no gauges.
+func (m *Metrics) Watch(l *leader.Leader) {
+	m.mu.Lock()
+	m.leader = l
+	m.mu.Unlock()
+	s := l.Status()
+	m.begin(m.attributes(s.Lease, s.Node))
+}
+
+// Close ends the gauges, so that nothing stays of the Leader in the provider but what the counters have counted. It may
+// be called again.
+func (m *Metrics) Close() error {
+	m.mu.Lock()
+	m.leader = nil
+	m.mu.Unlock()
+	if err := m.registration.Unregister(); err != nil {
+		return fmt.Errorf("leaderotel: unregistering the gauges: %w", err)
+	}
+	return nil
+}
+
+// Observe takes an event of the Leader: pass it to leader.WithObserver.
+func (m *Metrics) Observe(event leader.Event) {
+	switch e := event.(type) {
+	case leader.StateEvent:
+		base := m.attributes(e.Lease, e.Node)
+		m.begin(base)
+		if e.To == leader.Leading {
+			m.terms.Add(context.Background(), 1, metric.WithAttributes(base...))
+			m.setLosable()
+		}
+		m.countLoss(e.Origin, e.Cause)
+	case leader.RequestEvent:
+		operation := append(m.attributes(e.Lease, e.Node), keyOperation.String(string(e.Op)))
+		m.duration.Record(context.Background(), e.Took.Seconds(), metric.WithAttributes(operation...))
+		switch {
+		case e.Err == nil && e.Op != leader.OpRelease:
+			m.setRenewed(e.At.Add(-e.Took)) // both keep the monotonic reading
+		case e.Err == nil, errors.Is(e.Err, lease.ErrHeld):
+		case errors.Is(e.Err, lease.ErrLost):
+			if e.Op == leader.OpRenew { // the one to tell of it, while the work stops
+				m.countLoss(e.Origin, e.Err)
+			}
+		default:
+			m.failures.Add(context.Background(), 1, metric.WithAttributes(append(operation, keyError.String(errorType(e.Err)))...))
+		}
+	}
+}
+
+// begin makes the counters show their zeros, so that whoever looks at their increase sees the first one, too.
+func (m *Metrics) begin(base []attribute.KeyValue) {
+	m.mu.Lock()
+	counting := m.counting
+	m.counting = true
+	m.mu.Unlock()
+	if counting {
+		return
+	}
+	m.terms.Add(context.Background(), 0, metric.WithAttributes(base...))
+	for _, reason := range reasons {
+		m.losses.Add(context.Background(), 0, metric.WithAttributes(append(base, keyReason.String(string(reason)))...))
+	}
+}
+
+func (m *Metrics) setLosable() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.losable = true
+}
+
+func (m *Metrics) setRenewed(sent time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.renewed = sent
+}
+
+// countLoss counts a term once, though several events may tell that it is lost.
+func (m *Metrics) countLoss(o leader.Origin, cause error) {
+	lost, ok := errors.AsType[*lease.LostError](cause)
+	if !ok || lost.Name != o.Lease { // the work may have said that it lost another
+		return
+	}
+	m.mu.Lock()
+	losable := m.losable
+	m.losable = false
+	m.mu.Unlock()
+	if losable {
+		m.losses.Add(context.Background(), 1, metric.WithAttributes(append(m.attributes(o.Lease, o.Node), keyReason.String(reasonOf(lost)))...))
+	}
+}
+
+// collect is what the gauges show.
+func (m *Metrics) collect(_ context.Context, to metric.Observer) error {
+	m.mu.Lock()
+	l, renewed := m.leader, m.renewed
+	m.mu.Unlock()
+	if l == nil {
+		return nil
+	}
+	s := l.Status()
+	attributes := metric.WithAttributes(m.attributes(s.Lease, s.Node)...)
+	remaining := s.Term.Remaining()
+	if remaining <= 0 {
+		to.ObserveInt64(m.active, 0, attributes)
+		return nil
+	}
+	to.ObserveInt64(m.active, 1, attributes)
+	to.ObserveFloat64(m.remaining, remaining.Seconds(), attributes)
+	if !renewed.IsZero() {
+		to.ObserveFloat64(m.age, time.Since(renewed).Seconds(), attributes)
+	}
+	return nil
+}
+
+// attributes are those that every metric has, with room for more.
+func (m *Metrics) attributes(lease, node string) []attribute.KeyValue {
+	all := append(make([]attribute.KeyValue, 0, 8), keyLease.String(lease), keyNode.String(node))
+	if m.store != "" {
+		all = append(all, keyStore.String(m.store))
+	}
+	return all
+}

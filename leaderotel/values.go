@@ -1,0 +1,46 @@
+package leaderotel
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// reasons are all that a lease is lost for.
+var reasons = []lease.LostReason{lease.LostExpired, lease.LostTaken, lease.LostReleased, lease.LostGone}
+
+func reasonOf(lost *lease.LostError) string {
+	if slices.Contains(reasons, lost.Reason) {
+		return string(lost.Reason)
+	}
+	return other
+}
+
+// errorType is one of few words, whatever the error says: each value of an attribute is a time series.
+func errorType(err error) string {
+	for _, known := range []struct {
+		err  error
+		name string
+	}{
+		{lease.ErrMisconfigured, "misconfigured"},
+		{lease.ErrRecord, "record"},
+		{lease.ErrInvalid, "invalid"},
+		{lease.ErrConflict, "conflict"},
+		{context.Canceled, "canceled"},
+	} {
+		if errors.Is(err, known.err) {
+			return known.name
+		}
+	}
+	// As context.DeadlineExceeded, os.ErrDeadlineExceeded and the net package's errors say it.
+	type timeout interface {
+		error
+		Timeout() bool
+	}
+	if t, ok := errors.AsType[timeout](err); ok && t.Timeout() {
+		return "timeout"
+	}
+	return other
+}
