@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/big"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -31,9 +32,8 @@ func FuzzCell(f *testing.F) {
 		strings.NewReplacer(`"x"`, `"MINE"`, "false", "true").Replace(aRecord),
 		strings.NewReplacer("7", "18446744073709551615", "false", "true").Replace(aRecord),
 		strings.NewReplacer("7", "18446744073709551614", "false", "true").Replace(aRecord),
-		strings.Replace(aRecord, "15s", "2562047h47m16.854775807s", 1),
-		strings.Replace(aRecord, `"format":1`, `"format":2`, 1),
-		strings.Replace(aRecord, `"format":1`, `"format":2e0`, 1), strings.Replace(aRecord, `"x"`, `""`, 1), strings.Replace(aRecord, "15s", "0s", 1),
+		strings.Replace(aRecord, "15s", "2562047h47m16.854775807s", 1), strings.Replace(aRecord, "15s", "0s", 1),
+		strings.Replace(aRecord, "1", "2", 1), strings.Replace(aRecord, "1", "2e0", 1), strings.Replace(aRecord, `"x"`, `""`, 1),
 		strings.Replace(aRecord, `{`, `{"attributes":{"\u0000":"\n"},"acquired":"0000-01-01T00:00:00+23:59",`, 1),
 		strings.Replace(aRecord, `{`, `{"later":{"deep":[1,null]},`, 1),
 		aRecord + strings.Repeat(" ", lease.MaxCell-len(aRecord)), aRecord + strings.Repeat(" ", lease.MaxCell-len(aRecord)+1),
@@ -130,15 +130,10 @@ func FuzzUnknownFields(f *testing.F) {
 	f.Fuzz(func(t *testing.T, field string, value []byte, last bool) {
 		key, err := json.Marshal(field)
 		require.NoError(t, err)
-		if !json.Valid(value) || !utf8.Valid(value) || len(key)+len(value) > lease.MaxCell/2 {
+		ours := strings.Fields("format token id holder length nonce released attributes acquired renewed")
+		known := slices.ContainsFunc(ours, func(of string) bool { return strings.EqualFold(field, of) })
+		if known || !json.Valid(value) || !utf8.Valid(value) || len(key)+len(value) > lease.MaxCell/2 {
 			return
-		}
-		for _, ours := range []string{
-			"format", "token", "id", "holder", "length", "nonce", "released", "attributes", "acquired", "renewed",
-		} {
-			if strings.EqualFold(field, ours) {
-				return
-			}
 		}
 		with := "{" + string(key) + ":" + string(value) + "," + aRecord[1:]
 		if last {
@@ -244,12 +239,10 @@ func FuzzRequest(f *testing.F) {
 }
 
 func wantSame(t *testing.T, req lease.Request, got lease.Info) {
-	t.Helper()
 	require.Equal(t, req, lease.Request{Name: got.Name, Holder: got.Holder, Length: got.Length, Attributes: got.Attributes})
 }
 
 func names(t *testing.T, m lease.Manager, prefix string) (names []string) {
-	t.Helper()
 	for info, err := range lease.List(t.Context(), m, prefix) {
 		require.NoError(t, err)
 		require.NoError(t, info.Err)
@@ -271,7 +264,7 @@ func (s *scripted) Stop() bool                                 { return true }
 
 // tick moves the clocks: the monotonic one and that of the boot only forward, the wall clock anywhere after 1970, as what
 // it counts in has no room for more.
-func (s *scripted) tick(step []byte) (largest *big.Int) {
+func (s *scripted) tick(step []byte) *big.Int {
 	before := s.now
 	forward := func(at time.Duration, by uint64) time.Duration {
 		return at + time.Duration(by%uint64(math.MaxInt64-at+1))
@@ -287,13 +280,7 @@ func (s *scripted) tick(step []byte) (largest *big.Int) {
 	default:
 		s.now.Wall = time.Duration(by >> 1)
 	}
-	largest = new(big.Int)
-	for _, passed := range []time.Duration{s.now.Mono - before.Mono, s.now.Boot - before.Boot, s.now.Wall - before.Wall} {
-		if d := big.NewInt(int64(passed)); d.Cmp(largest) > 0 {
-			largest = d
-		}
-	}
-	return largest
+	return big.NewInt(int64(max(s.now.Mono-before.Mono, s.now.Boot-before.Boot, s.now.Wall-before.Wall, 0)))
 }
 
 // steps cuts a script into pieces of one byte for what happens and eight for how much.
@@ -408,21 +395,4 @@ func FuzzTerm(f *testing.F) {
 		keeper.End(nil)
 		require.Error(t, term.Check())
 	})
-}
-
-// What FuzzPassword of internal/storeurl found: url.URL.Redacted sees a password only where the syntax of URLs has it.
-func TestOpenRepeatsNoPasswordFromTheWrongPlace(t *testing.T) {
-	t.Parallel()
-	for _, url := range []string{
-		"mem:user:p4ssw0rd@place", "mem:/user:p4ssw0rd@place", "mem://user:12345/p4ssw0rd@place", "mem://user:?p4ssw0rd@place",
-		"mem://user:#p4ssw0rd@place", "mem://user:a@b/p4ssw0rd@place", "user:p4ssw0rd@place", "dynamodb:user:p4ssw0rd@leases",
-		"mem://place?endpoint=http://user:p4ssw0rd@host",
-	} {
-		_, err := lease.Open(t.Context(), url)
-		require.ErrorIs(t, err, lease.ErrMisconfigured, url)
-		require.NotContains(t, err.Error(), "p4ssw0rd")
-		require.ErrorContains(t, err, "write it as scheme://place/folder, and an @ as %40")
-	}
-	_, err := lease.Open(t.Context(), "mem:///user@example.com/leases")
-	require.ErrorContains(t, err, "memory has no places to name", "an @ alone hides nothing")
 }

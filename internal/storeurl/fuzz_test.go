@@ -159,3 +159,20 @@ func FuzzPassword(f *testing.F) {
 		}
 	})
 }
+
+// What FuzzPassword found: url.URL.Redacted sees a password only where the syntax of URLs has it.
+func TestOpenRepeatsNoPasswordFromTheWrongPlace(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{
+		"mem:user:p4ssw0rd@place", "mem:/user:p4ssw0rd@place", "mem://user:12345/p4ssw0rd@place", "mem://user:?p4ssw0rd@place",
+		"mem://user:#p4ssw0rd@place", "mem://user:a@b/p4ssw0rd@place", "user:p4ssw0rd@place", "dynamodb:user:p4ssw0rd@leases",
+		"mem://place?endpoint=http://user:p4ssw0rd@host",
+	} {
+		_, err := lease.Open(t.Context(), url)
+		require.ErrorIs(t, err, lease.ErrMisconfigured, url)
+		require.NotContains(t, err.Error(), "p4ssw0rd")
+		require.ErrorContains(t, err, "write it as scheme://place/folder, and an @ as %40")
+	}
+	_, err := lease.Open(t.Context(), "mem:///user@example.com/leases")
+	require.ErrorContains(t, err, "memory has no places to name", "an @ alone hides nothing")
+}

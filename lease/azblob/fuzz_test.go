@@ -66,7 +66,7 @@ func metadataOf(text string) metadata {
 	parts := strings.Split(text, "\x00")
 	for i := 1; i < len(parts); i += 2 {
 		for key := range all {
-			if strings.ToLower(key) == strings.ToLower(parts[i-1]) { // not EqualFold: decode has this, too
+			if strings.EqualFold(key, parts[i-1]) {
 				delete(all, key)
 			}
 		}
