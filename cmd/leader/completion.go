@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// refine sees to what a person types that is not quite a command: suggestions, and what can be completed. It is the
+// last thing that is done to the root command.
+func (a *app) refine(root *cobra.Command) {
+	root.Version = version()
+	root.SetVersionTemplate("leader {{.Version}}\n")
+	root.Args = cobra.ArbitraryArgs // else cobra itself refuses, in several lines
+	root.RunE = func(cmd *cobra.Command, given []string) error {
+		if len(given) == 0 {
+			return cmd.Help()
+		}
+		return usage(fmt.Errorf("there is no command %q%s; see leader --help", given[0], didYouMean("", root.SuggestionsFor(given[0]))))
+	}
+	root.SuggestionsMinimumDistance = 2
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --")
+		if unknown {
+			err = fmt.Errorf("%w%s", err, didYouMean("--", similarFlags(cmd, name)))
+		}
+		return usage(fmt.Errorf("%w; see %s --help", err, cmd.CommandPath()))
+	})
+}
+
+func didYouMean(prefix string, names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return ": did you mean " + prefix + strings.Join(names, " or "+prefix) + "?"
+}
+
+// similarFlags has cobra find flags as it finds commands.
+func similarFlags(cmd *cobra.Command, typed string) []string {
+	flags := &cobra.Command{SuggestionsMinimumDistance: 2}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		flags.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
+	})
+	return flags.SuggestionsFor(typed)
+}
+
+// completeFor is how long a person waits for a completion.
+const completeFor = 3 * time.Second
+
+// completeNames completes the name of a lease with those of the store.
+func (a *app) completeNames(cmd *cobra.Command, given []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if len(given) > 0 || fromEnvironment(cmd.Flags()) != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), completeFor)
+	defer cancel()
+	m, done, err := a.open(ctx)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	defer done()
+	var names []cobra.Completion
+	for info, err := range lease.List(ctx, m, begun) {
+		if err != nil {
+			break // what was found so far is better than nothing
+		}
+		what := entryOf(info).State
+		if info.State == lease.Held {
+			what += " by " + printable(info.Holder)
+		}
+		names = append(names, cobra.CompletionWithDesc(info.Name, what))
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}

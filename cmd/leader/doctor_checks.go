@@ -1,0 +1,275 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// unfit is what to do about a store that does not do as it is told.
+const unfit = "do not elect leaders here, several would lead at once: the store, or a proxy or cache before it, passes over the " +
+	"conditions of writes; update the server, go round the proxy, or use another store"
+
+func (d *doctor) checkOpen(ctx context.Context) finding {
+	for i := range d.managers {
+		m, _, err := d.open(ctx)
+		if err != nil {
+			return finding{Result: failed, Detail: oneLine(err), Advice: "correct --store or LEADER_STORE as it says"}
+		}
+		d.managers[i] = m
+	}
+	d.limits = lease.LimitsOf(d.managers[0])
+	d.tried = fit(max(d.length, defaultLength), d.limits)
+	d.report.Limits = limits{
+		d.limits.MinLength.Seconds(), d.limits.MaxLength.Seconds(), d.limits.LengthStep.Seconds(), d.limits.WriteEvery.Seconds(),
+	}
+	if u, err := url.Parse(d.store); err == nil {
+		d.report.Store = u.Redacted()
+	}
+	return fine("%s", d.report.Store)
+}
+
+func (d *doctor) checkLength(context.Context) finding {
+	l := d.limits
+	err := lease.Request{Name: d.name, Holder: holder(0), Length: d.length}.Validate(l)
+	if err != nil {
+		return wrong(fmt.Sprintf("use a lease length of %v", fit(d.length, l)), "%s", oneLine(err))
+	}
+	var has []string
+	for _, limit := range []struct {
+		what  string
+		value fmt.Stringer
+		isSet bool
+	}{
+		{"at least", l.MinLength, l.MinLength > 0},
+		{"at most", l.MaxLength, l.MaxLength > 0},
+		{"in steps of", l.LengthStep, l.LengthStep > 0},
+		{"written at most once in", l.WriteEvery, l.WriteEvery > 0},
+	} {
+		if limit.isSet {
+			has = append(has, fmt.Sprintf("%s %v", limit.what, limit.value))
+		}
+	}
+	if len(has) == 0 {
+		has = []string{"no limits"}
+	}
+	return fine("%v; the store's leases: %s", d.length, strings.Join(has, ", "))
+}
+
+func (d *doctor) checkRead(ctx context.Context) finding {
+	info, err := d.inspect(ctx, 0)
+	switch {
+	case err != nil:
+		return refused(err)
+	case info.State != lease.Free || info.Token != 0:
+		return wrong("use the store itself, without a cache before it", "a lease of a random name is there: %q, %v", d.name, info.State)
+	}
+	return fine("reached; a lease may be read")
+}
+
+func (d *doctor) checkList(ctx context.Context) finding {
+	err := ask(ctx, callPatience, func(ctx context.Context) error {
+		for _, err := range lease.List(ctx, d.managers[0], d.name) {
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		f := refused(err)
+		f.Result, f.Advice = warning, "only leader list needs it: allow it, as the error says, or leave it"
+		return f
+	}
+	return fine("leases may be listed")
+}
+
+// checkCreate is a race for a lease that was never taken: only the condition that there is no record keeps several from
+// getting it.
+func (d *doctor) checkCreate(ctx context.Context) finding {
+	won, errs := d.race(ctx)
+	if len(won) == 0 {
+		if len(errs) == 0 {
+			return wrong(unfit, "of %d that tried to take a lease that was never taken, nobody got it", racers)
+		}
+		return refused(errs[0])
+	}
+	if err := d.releaseAll(ctx); err != nil {
+		return refused(err)
+	}
+	if len(won) > 1 {
+		return wrong(unfit, "of %d that tried at once to take a lease that was never taken, %d got it", racers, len(won))
+	}
+	return fine("of %d that tried at once, one got it", racers)
+}
+
+const races = 5
+
+// checkRace is a race for a free lease: only the condition that the record is still the one that was read keeps several
+// from getting it.
+func (d *doctor) checkRace(ctx context.Context) finding {
+	for i := range races {
+		won, errs := d.race(ctx)
+		err := d.releaseAll(ctx)
+		switch {
+		case len(won) > 1:
+			return wrong(unfit, "of %d that tried at once to take a free lease, %d got it, in race %d", racers, len(won), i+1)
+		case len(won) == 0 && len(errs) > 0:
+			return refused(errs[0])
+		case len(won) == 0:
+			return wrong(unfit, "of %d that tried to take a free lease, nobody got it, in race %d", racers, i+1)
+		case err != nil:
+			return refused(err)
+		}
+	}
+	return fine("in each of %d races of %d, one got it", races, racers)
+}
+
+// while runs the check while the first node has the lease.
+func (d *doctor) while(ctx context.Context, check func(h *holding) finding) finding {
+	h, err := d.acquire(ctx, 0)
+	if err != nil {
+		return refused(err)
+	}
+	f := check(h)
+	if err := d.releaseAll(ctx); err != nil && f.Result == well {
+		return refused(err)
+	}
+	return f
+}
+
+func (d *doctor) checkHeld(ctx context.Context) finding {
+	return d.while(ctx, func(h *holding) finding {
+		second, err := d.acquire(ctx, 1)
+		if err == nil {
+			return wrong("do not elect leaders here, two would lead at once: reads may come from a cache or a replica, or the store's "+
+				"clock may be wrong (see clock); use the store itself", "a second node got a lease that the first held: tokens %d and %d", h.Token, second.Token)
+		}
+		told, ok := errors.AsType[*lease.HeldError](err)
+		switch {
+		case !ok:
+			return refused(err)
+		case told.Info.ID != h.ID || told.Info.Token != h.Token:
+			return wrong("use a store, or an endpoint, whose reads show the latest write", "a second node is told that %q holds it with token %d, and it is %q with token %d",
+				told.Info.Holder, told.Info.Token, h.Holder, h.Token)
+		}
+		return fine("a second node is refused, and told who holds it")
+	})
+}
+
+func (d *doctor) checkRenew(ctx context.Context) finding {
+	return d.while(ctx, func(h *holding) finding {
+		old := *h
+		for range 2 { // the second time from an answer that is no longer the latest (R4)
+			l, err := d.renew(ctx, old)
+			switch {
+			case err != nil:
+				return refused(err)
+			case l.ID != old.ID || l.Token != old.Token:
+				return wrong(unfit, "a renewal made another lease of it: token %d was %d", l.Token, old.Token)
+			}
+		}
+		return fine("also from an older answer")
+	})
+}
+
+// checkStale has the second node take the lease after the first gave it back. What the first does with its lease then
+// starts from versions that are no longer there, and is refused if the store compares them.
+func (d *doctor) checkStale(ctx context.Context) finding {
+	var old holding
+	f := d.while(ctx, func(h *holding) finding {
+		old = *h
+		if _, err := d.renew(ctx, old); err != nil {
+			return refused(err)
+		}
+		return finding{Result: well}
+	})
+	if f.Result != well {
+		return f
+	}
+	h, err := d.acquire(ctx, 1)
+	if err != nil {
+		return refused(err)
+	}
+	f = d.stale(ctx, old, *h)
+	if err := d.releaseAll(ctx); err != nil && f.Result == well {
+		return refused(err)
+	}
+	return f
+}
+
+func (d *doctor) stale(ctx context.Context, old, now holding) finding {
+	for _, attempt := range []struct {
+		what string
+		do   func() error
+	}{
+		{"renewal", func() error { _, err := d.renew(ctx, old); return err }},
+		{"release", func() error { return d.release(ctx, old) }},
+	} {
+		switch err := attempt.do(); {
+		case err == nil:
+			return wrong(unfit, "a %s from an old version was granted, of a lease that somebody else has taken since", attempt.what)
+		case !errors.Is(err, lease.ErrLost):
+			return refused(err)
+		}
+	}
+	info, err := d.inspect(ctx, 0)
+	switch {
+	case err != nil:
+		return refused(err)
+	case info.State != lease.Held || info.ID != now.ID:
+		return wrong(unfit, "a renewal and a release from an old version were refused, and have changed the record: it is %v, token %d", info.State, info.Token)
+	}
+	if _, err := d.renew(ctx, now); err != nil {
+		return refused(err)
+	}
+	return fine("a renewal and a release of a lease that was lost are refused")
+}
+
+// checkFresh renews with one node and reads with the other; that is what is timed.
+func (d *doctor) checkFresh(ctx context.Context) finding {
+	return d.while(ctx, func(h *holding) finding {
+		d.reads, d.renewals = nil, nil
+		for i := range d.samples {
+			d.progress("fresh, and latency: %d of %d ...", i+1, d.samples)
+			l, err := d.renew(ctx, *h)
+			if err != nil {
+				return refused(err)
+			}
+			info, err := d.inspect(ctx, 1)
+			switch {
+			case err != nil:
+				return refused(err)
+			case info.ID != l.ID || info.Version != l.Version:
+				return wrong("use the store itself, without a cache before it, and in one region: a replica elects a leader of its own",
+					"a read did not show the renewal before it, after %d that did", i)
+			}
+		}
+		return fine("%d reads each showed the write before", d.samples)
+	})
+}
+
+func (d *doctor) checkTokens(context.Context) finding {
+	for i := 1; i < len(d.tokens); i++ {
+		if d.tokens[i] <= d.tokens[i-1] {
+			return wrong(unfit, "token %d was given after token %d", d.tokens[i], d.tokens[i-1])
+		}
+	}
+	return fine("%d acquisitions, each with a greater token than all before", len(d.tokens))
+}
+
+// clean gives back what is still held.
+func (d *doctor) clean(ctx context.Context) finding {
+	left := fmt.Sprintf("the record of %q stays: nothing in leader deletes records; remove it by hand if you like", d.name)
+	if d.report.results["create"] != well {
+		left = fmt.Sprintf("if there is a record of %q, it stays: remove it by hand if you like", d.name)
+	}
+	if err := d.releaseAll(ctx); err != nil {
+		return wrong("wait: it runs out by itself", "the lease was not given back: %s; %s", oneLine(err), left)
+	}
+	return fine("%s", left)
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// callPatience is how long doctor waits for one answer. A leader gives up sooner.
+const callPatience = 10 * time.Second
+
+// A holding is a lease and whose it is.
+type holding struct {
+	lease.Lease
+	node int // whose manager
+}
+
+// holder is what the node calls itself.
+func holder(node int) string { return fmt.Sprintf("leader doctor, node %d", node+1) }
+
+// pace waits until the store lets the lease be written again.
+func (d *doctor) pace(ctx context.Context) {
+	wait(ctx, time.Until(d.written.Add(d.limits.WriteEvery)))
+	d.sent = time.Now()
+}
+
+// acquire has a node take the lease, for once alone.
+func (d *doctor) acquire(ctx context.Context, node int) (*holding, error) {
+	d.pace(ctx)
+	h, err := d.try(ctx, node)
+	d.written = time.Now()
+	if err != nil {
+		return nil, err
+	}
+	d.took(h)
+	return h, nil
+}
+
+// try is safe for concurrent use, and its result is to be passed to took.
+func (d *doctor) try(ctx context.Context, node int) (h *holding, err error) {
+	err = ask(ctx, callPatience, func(ctx context.Context) error {
+		l, err := d.managers[node].Acquire(ctx, lease.Request{Name: d.name, Holder: holder(node), Length: d.tried})
+		h = &holding{l, node}
+		return err
+	})
+	return h, err
+}
+
+func (d *doctor) took(h *holding) {
+	d.holdings[h.ID] = h
+	d.tokens = append(d.tokens, h.Token)
+}
+
+// renew renews the lease from what h is, which may be an old answer, and keeps what it is now.
+func (d *doctor) renew(ctx context.Context, h holding) (lease.Lease, error) {
+	d.pace(ctx)
+	var l lease.Lease
+	err := ask(ctx, callPatience, func(ctx context.Context) (err error) {
+		l, err = d.managers[h.node].Renew(ctx, h.Lease)
+		return err
+	})
+	d.written = time.Now()
+	if err == nil {
+		d.renewals = append(d.renewals, d.written.Sub(d.sent))
+		if known := d.holdings[h.ID]; known != nil {
+			known.Lease = l
+		}
+	}
+	return l, err
+}
+
+func (d *doctor) release(ctx context.Context, h holding) error {
+	d.pace(ctx)
+	err := ask(ctx, callPatience, func(ctx context.Context) error { return d.managers[h.node].Release(ctx, h.Lease) })
+	d.written = time.Now()
+	if err == nil || errors.Is(err, lease.ErrLost) {
+		delete(d.holdings, h.ID)
+	}
+	return err
+}
+
+// releaseAll gives back whatever may be held.
+func (d *doctor) releaseAll(ctx context.Context) error {
+	var errs []error
+	for _, h := range d.holdings {
+		if err := d.release(ctx, *h); err != nil && !errors.Is(err, lease.ErrLost) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (d *doctor) inspect(ctx context.Context, node int) (info lease.Info, err error) {
+	began := time.Now()
+	err = ask(ctx, callPatience, func(ctx context.Context) error {
+		info, err = lease.Inspect(ctx, d.managers[node], d.name)
+		return err
+	})
+	if err == nil {
+		d.reads = append(d.reads, time.Since(began))
+	}
+	return info, err
+}
+
+const racers = 8
+
+// race has all at once try to take the lease, and returns what they got, and the errors of those that failed for another
+// reason than that somebody else has it. Each has read the lease before the fastest of them has written it, so that only
+// the conditions of the writes tell them apart: for that, their connections are made before.
+func (d *doctor) race(ctx context.Context) (won []*holding, errs []error) {
+	d.pace(ctx)
+	var got [racers]*holding
+	var failures [racers]error
+	var warm, all sync.WaitGroup
+	start := make(chan struct{})
+	warm.Add(racers)
+	for i := range racers {
+		all.Go(func() {
+			_ = ask(ctx, callPatience, func(ctx context.Context) error {
+				_, err := lease.Inspect(ctx, d.managers[i%2], d.name)
+				return err
+			})
+			warm.Done()
+			<-start
+			got[i], failures[i] = d.try(ctx, i%2)
+		})
+	}
+	warm.Wait()
+	close(start)
+	all.Wait()
+	d.written = time.Now()
+	for i, err := range failures {
+		switch {
+		case err == nil:
+			won = append(won, got[i])
+		case !errors.Is(err, lease.ErrHeld):
+			errs = append(errs, err)
+		}
+	}
+	if len(won) == 1 {
+		d.took(won[0])
+	}
+	for _, h := range won {
+		d.holdings[h.ID] = h // also of one that was not alone
+	}
+	return won, errs
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+func (a *app) listCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list [PREFIX]",
+		Short: "All leases of the store",
+		Long: `list reads the leases whose names begin with the prefix, all of them if there is none, without
+touching them. What is stored there and is not a lease is shown as unreadable, and the list goes
+on; holders are shown of leases that are held.
+
+To list takes a permission of its own (dynamodb:Scan, s3:ListBucket, storage.objects.list), and a
+DynamoDB table is read as a whole, and billed so.
+
+` + statesHelp + `
+
+Exit codes:
+  0  the list is complete, with or without unreadable leases in it
+  1  the store could not be listed, or not to the end
+  2  a flag, an argument or the store's URL makes no sense
+
+With --json it prints one object a line for each lease, as the store lists them:
+` + fieldsHelp + `
+
+Environment: LEADER_STORE, LEADER_JSON; NO_COLOR.`,
+		Example: `  leader list
+  leader list team-a/ --store s3://my-leases/prod
+  leader list --json | jq -r 'select(.state == "held") | .lease'`,
+		Args:              args(cobra.MaximumNArgs(1)),
+		ValidArgsFunction: a.completeNames,
+		RunE: func(cmd *cobra.Command, given []string) error {
+			return a.list(cmd.Context(), nameOf(given, ""), asJSON)
+		},
+	}
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+func (a *app) list(ctx context.Context, prefix string, asJSON bool) error {
+	m, done, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	var found []entry
+	for info, err := range lease.List(ctx, m, prefix) {
+		a.progress("")
+		if err != nil {
+			a.printList(found)
+			return fmt.Errorf("the list is not complete: %w", err)
+		}
+		if asJSON {
+			if err := printJSON(a.out, entryOf(info)); err != nil {
+				return err
+			}
+			continue
+		}
+		found = append(found, entryOf(info))
+		a.progress("%d leases ...", len(found))
+	}
+	a.progress("")
+	if !asJSON && len(found) == 0 {
+		fmt.Fprintln(a.err, "There are no leases.")
+	}
+	a.printList(found)
+	return nil
+}
+
+func (a *app) printList(found []entry) {
+	if len(found) == 0 {
+		return
+	}
+	slices.SortFunc(found, func(x, y entry) int { return cmp.Compare(x.Lease, y.Lease) })
+	t := newTable(a.out, "LEASE", "STATE", "HOLDER", "TOKEN", "SINCE", "TIME LEFT", "ATTRIBUTES")
+	for _, e := range found {
+		holder, since, rest := "-", "-", ""
+		switch {
+		case e.State == unreadable:
+			rest = printable(e.Error)
+		case e.holds() && e.Token > 0:
+			holder, since, rest = printable(e.Holder), ago(e.Acquired), e.attributes()
+		}
+		t.AppendRow([]any{printable(e.Lease), e.coloured(), holder, e.Token, since, e.upTo(), rest})
+	}
+	t.Render()
+}

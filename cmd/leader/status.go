@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+const exitNobody = 4 // status: nobody leads
+
+// defaultName is package leader's.
+const defaultName = "leader"
+
+func (a *app) statusCommand() *cobra.Command {
+	var name string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status [NAME]",
+		Short: "Who leads, and until when",
+		Long: `status reads one lease, without touching it, and shows who holds it.
+
+` + statesHelp + `
+
+Exit codes:
+  0  somebody leads
+  1  the lease could not be read
+  2  a flag, an argument or the store's URL makes no sense
+  4  nobody leads
+
+With --json it prints an object in one line:
+` + fieldsHelp + `
+
+Environment: LEADER_STORE, LEADER_NAME, LEADER_JSON; NO_COLOR.`,
+		Example: `  leader status
+  leader status orders --store 'dynamodb://leases?region=eu-west-1'
+  leader status orders --json | jq -r .holder
+  leader status orders >/dev/null || echo nobody leads`,
+		Args:              args(cobra.MaximumNArgs(1)),
+		ValidArgsFunction: a.completeNames,
+		RunE: func(cmd *cobra.Command, given []string) error {
+			return a.status(cmd.Context(), nameOf(given, name), asJSON)
+		},
+	}
+	nameFlag(cmd, &name)
+	jsonFlag(cmd, &asJSON)
+	return cmd
+}
+
+func nameFlag(cmd *cobra.Command, name *string) {
+	cmd.Flags().StringVar(name, "name", defaultName, "`name` of the lease, if there is no argument")
+}
+
+func jsonFlag(cmd *cobra.Command, asJSON *bool) {
+	cmd.Flags().BoolVar(asJSON, "json", false, "print JSON, for programs")
+}
+
+func nameOf(given []string, name string) string {
+	if len(given) > 0 {
+		return given[0]
+	}
+	return name
+}
+
+func (a *app) status(ctx context.Context, name string, asJSON bool) error {
+	m, done, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	info, err := inspect(ctx, m, name)
+	if errors.Is(err, lease.ErrRecord) {
+		info = lease.Info{Name: name, Err: err}
+	} else if err != nil {
+		return err
+	}
+	e := entryOf(info)
+	if asJSON {
+		if err := printJSON(a.out, e); err != nil {
+			return err
+		}
+	} else {
+		e.details(a.out)
+	}
+	switch e.State {
+	case held:
+		return nil
+	case unreadable:
+		return &exitError{code: exitFailed, err: info.Err}
+	}
+	return &exitError{code: exitNobody}
+}
+
+// inspect is lease.Inspect in time. A name that cannot be one is an error of usage.
+func inspect(ctx context.Context, m lease.Manager, name string) (info lease.Info, err error) {
+	err = ask(ctx, patience, func(ctx context.Context) error {
+		info, err = lease.Inspect(ctx, m, name)
+		return err
+	})
+	if errors.Is(err, lease.ErrInvalid) {
+		return info, usage(err)
+	}
+	return info, err
+}
+
+// untilFree is when to look next at a lease that may run out by itself: soon, or when it may be over if that is sooner.
+func untilFree(i lease.Info, soon time.Duration) time.Duration {
+	if i.State == lease.Held && i.RetryAfter > 0 {
+		return min(soon, i.RetryAfter)
+	}
+	return soon
+}

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// An entry is what is told of one lease. Its JSON is for programs: fields may be added to it, and keep their meaning.
+type entry struct {
+	Lease         string            `json:"lease"`
+	State         string            `json:"state"` // one of the states below
+	Holder        string            `json:"holder,omitempty"`
+	ID            string            `json:"id,omitempty"`
+	Token         uint64            `json:"token,omitzero"`
+	LengthSeconds float64           `json:"length_seconds,omitzero"`
+	Attributes    map[string]string `json:"attributes,omitempty"`
+	Acquired      time.Time         `json:"acquired,omitzero"`
+	Renewed       time.Time         `json:"renewed,omitzero"`
+	AgeSeconds    float64           `json:"age_seconds,omitzero"`
+	LeftSeconds   float64           `json:"left_seconds,omitzero"`
+	Error         string            `json:"error,omitempty"`
+}
+
+const (
+	free       = "free"
+	held       = "held"
+	expired    = "expired"
+	broken     = "broken"
+	unreadable = "unreadable"
+)
+
+// fieldsHelp describes an entry to whoever writes a program.
+const fieldsHelp = `  lease           its name
+  state           free, held, expired, broken or unreadable
+  holder, id      who holds it, and which acquisition of theirs it is; of a lease that is
+                  not held: who did last (and so for the following four)
+  token           the latest fencing token; absent if the lease was never taken
+  length_seconds  how long it holds from each renewal
+  attributes      what the holder publishes with it, an object of strings
+  acquired, renewed
+                  by the holder's clock (RFC 3339); absent where the store does not tell
+  age_seconds     at least this long ago it was written; absent if not known
+  left_seconds    of a held or broken lease: the most that can be left of it if it is not
+                  renewed; absent if not known
+  error           why it could not be read
+Fields that do not apply are absent. Fields may be added; those there keep their meaning.`
+
+// statesHelp says what the states mean.
+const statesHelp = `States:
+  held        somebody leads
+  free        nobody does: it was given back, or never taken
+  expired     its holder has left it behind, and anybody may take it
+  broken      it was taken from its holder with "leader break"; nobody leads, and anybody
+              may take it once it has run out
+  unreadable  what is stored there is not a lease; it is left as it is
+
+Time left: a lease that its holder does not renew is over some time after the last renewal. An
+observer that has just come does not see when that was, unless the store tells how old the
+record is (S3, Google Cloud Storage, DynamoDB: to some seconds; a directory on Linux: exactly).
+So "up to 12s" is the most that can be left, and the whole length where nothing better is known.
+Azure does not tell, but knows: there, a lease is over when it says so.
+Times of day are by the holder's clock, which may be wrong.`
+
+func entryOf(i lease.Info) entry {
+	e := entry{
+		Lease: i.Name, State: i.State.String(), Holder: i.Holder, ID: i.ID, Token: i.Token,
+		LengthSeconds: i.Length.Seconds(), Attributes: i.Attributes, Acquired: i.Acquired, Renewed: i.Renewed,
+		AgeSeconds: i.Age.Seconds(), LeftSeconds: left(i).Seconds(),
+	}
+	switch {
+	case i.Err != nil:
+		e.State, e.Error = unreadable, i.Err.Error()
+	case isBroken(i):
+		e.State = broken
+	}
+	return e
+}
+
+// isBroken tells of a lease that lease.Break has taken from its holder, and that has not run out yet.
+func isBroken(i lease.Info) bool {
+	_, from := i.Attributes["broken"]
+	return i.State == lease.Held && i.Holder == "nobody" && from
+}
+
+// left is the most that can be left of a lease; 0: unknown, or it is over.
+func left(i lease.Info) time.Duration {
+	switch {
+	case i.State != lease.Held:
+		return 0
+	case i.RetryAfter > 0:
+		return i.RetryAfter
+	}
+	return i.Length
+}
+
+func (e entry) coloured() string {
+	switch e.State {
+	case held:
+		return good(e.State)
+	case broken, unreadable:
+		return bad(e.State)
+	}
+	return doubt(e.State)
+}
+
+// upTo is the time left, for people.
+func (e entry) upTo() string {
+	switch {
+	case e.LeftSeconds > 0:
+		return "up to " + ceil(seconds(e.LeftSeconds)).String()
+	case e.State == held:
+		return "not known"
+	}
+	return "-"
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+func ceil(d time.Duration) time.Duration { return (d + time.Second - 1).Truncate(time.Second) }
+
+// holds tells whether holder and so on are of somebody who may lead now.
+func (e entry) holds() bool { return e.State == held || e.State == broken }
+
+func (e entry) attributes() string {
+	var all []string
+	for _, key := range slices.Sorted(maps.Keys(e.Attributes)) {
+		all = append(all, printable(key)+"="+printable(e.Attributes[key]))
+	}
+	return strings.Join(all, " ")
+}
+
+// ago is a time of day by somebody's clock, and how long ago that is by this one.
+func ago(t time.Time) string {
+	if t.IsZero() {
+		return "not known"
+	}
+	past := time.Since(t)
+	text := t.Local().Format("2006-01-02 15:04:05 MST")
+	if past < -time.Second {
+		return text + " (by a clock that is ahead of this machine's)"
+	}
+	return fmt.Sprintf("%s (%v ago)", text, max(past, 0).Truncate(time.Second))
+}
+
+// details shows one lease to people.
+func (e entry) details(w io.Writer) {
+	fmt.Fprintf(w, "%s  %s\n", printable(e.Lease), e.coloured())
+	t := newTable(w)
+	switch {
+	case e.State == unreadable:
+		t.AppendRow(table.Row{"  error", printable(e.Error)})
+	case e.Token == 0 && e.State == held: // by another program than this library: its blob is leased
+		t.AppendRow(table.Row{"  holder", "somebody else's program, which tells nothing"})
+	case e.Token != 0:
+		who, since := "  last holder", "  was taken"
+		if e.holds() {
+			who, since = "  holder", "  since"
+		}
+		t.AppendRow(table.Row{who, printable(e.Holder)})
+		t.AppendRow(table.Row{"  token", e.Token})
+		t.AppendRow(table.Row{since, ago(e.Acquired)})
+		if !e.Renewed.IsZero() {
+			t.AppendRow(table.Row{"  last written", ago(e.Renewed)})
+		}
+		t.AppendRow(table.Row{"  length", seconds(e.LengthSeconds)})
+		if e.holds() {
+			t.AppendRow(table.Row{"  time left", e.upTo() + ", unless it is renewed"})
+		}
+		if len(e.Attributes) > 0 {
+			t.AppendRow(table.Row{"  attributes", e.attributes()})
+		}
+	}
+	t.Render()
+}
+
+// newTable is one of columns with nothing drawn around them.
+func newTable(w io.Writer, header ...any) table.Writer {
+	t := table.NewWriter()
+	t.SetOutputMirror(w)
+	style := table.StyleDefault
+	style.Options = table.OptionsNoBordersAndSeparators
+	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
+	style.Format.Header = text.FormatDefault
+	t.SetStyle(style)
+	t.SuppressTrailingSpaces()
+	if len(header) > 0 {
+		t.AppendHeader(header)
+	}
+	return t
+}
+
+// printJSON prints a value in a line.
+func printJSON(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(v)
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+func (a *app) watchCommand() *cobra.Command {
+	w := watcher{app: a}
+	var name string
+	cmd := &cobra.Command{
+		Use:   "watch [NAME]",
+		Short: "Each change of a lease, as it happens",
+		Long: `watch reads one lease again and again, without touching it, and prints a line for each change,
+until it is interrupted. It sees what is there when it looks: of a term that comes and goes between
+two looks it tells only what is left of it. A lease that runs out is told of as soon as that is
+sure, which takes a whole length of watching where the store does not tell how old a record is.
+
+Changes:
+  found       how things are at the beginning, or once the lease can be read again
+  taken       somebody leads, after it was free
+  taken over  somebody leads after somebody else, who was not seen to give it back
+  renewed     the holder has renewed it (with --verbose; Azure does not show it)
+  updated     the holder publishes other attributes
+  released    its holder gave it back
+  expired     its holder has left it behind
+  broken      it was taken from its holder with "leader break"
+  gone        somebody removed the record, which nothing in leader does
+  unreadable  it could not be read, for the reason given; watch goes on
+
+Exit codes:
+  1  the store could not be read even once
+  2  a flag, an argument or the store's URL makes no sense
+
+With --json it prints an object a line:
+  at, change      when it was seen, by this machine's clock (RFC 3339), and one of the above
+` + fieldsHelp + `
+
+Environment: LEADER_STORE, LEADER_NAME, LEADER_EVERY, LEADER_VERBOSE, LEADER_JSON; NO_COLOR.`,
+		Example: `  leader watch orders
+  leader watch orders --json | while read -r change; do notify "$change"; done`,
+		Args:              args(cobra.MaximumNArgs(1)),
+		ValidArgsFunction: a.completeNames,
+		RunE: func(cmd *cobra.Command, given []string) error {
+			if w.every <= 0 {
+				return usage(fmt.Errorf("--every %v is not positive: give an interval such as 1s", w.every))
+			}
+			return w.run(cmd.Context(), nameOf(given, name))
+		},
+	}
+	nameFlag(cmd, &name)
+	jsonFlag(cmd, &w.json)
+	cmd.Flags().DurationVar(&w.every, "every", time.Second, "`interval` between two looks, each of which is a request")
+	cmd.Flags().BoolVarP(&w.verbose, "verbose", "v", false, "tell of renewals, too")
+	return cmd
+}
+
+type watcher struct {
+	*app
+	every         time.Duration
+	json, verbose bool
+}
+
+// run ends with an error of the first look, of the output, or with ctx.
+func (w watcher) run(ctx context.Context, name string) error {
+	m, done, err := w.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	var before *lease.Info // nil: not known
+	for failing := false; ; {
+		now, err := inspect(ctx, m, name)
+		switch {
+		case err == nil:
+			if change := changeOf(before, now); change != "" && (change != "renewed" || w.verbose) {
+				if err := w.tell(change, entryOf(now)); err != nil {
+					return err
+				}
+			}
+			before, failing = &now, false
+		case before == nil && !failing && !errors.Is(err, lease.ErrRecord):
+			return err
+		case !failing:
+			if err := w.tell(unreadable, entryOf(lease.Info{Name: name, Err: err})); err != nil {
+				return err
+			}
+			before, failing = nil, true
+		}
+		if !wait(ctx, untilFree(now, w.every)) {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// changeOf is what has happened between two looks; empty: nothing.
+func changeOf(before *lease.Info, now lease.Info) string {
+	switch {
+	case before == nil:
+		return "found"
+	case before.Token > 0 && now.Token == 0 && now.State == lease.Free:
+		return "gone"
+	case before.ID != now.ID && now.State == lease.Held && isBroken(now):
+		return broken
+	case before.ID != now.ID && now.State == lease.Held && before.State == lease.Free:
+		return "taken"
+	case before.ID != now.ID && now.State == lease.Held:
+		return "taken over"
+	case before.State == now.State && before.ID == now.ID:
+		return changeWithin(*before, now)
+	case now.State == lease.Free:
+		return "released"
+	case now.State == lease.Expired:
+		return expired
+	}
+	return "renewed" // one that had run out, and that nobody else had taken
+}
+
+// changeWithin is what has happened within a term.
+func changeWithin(before, now lease.Info) string {
+	switch {
+	case before.Version == now.Version:
+		return ""
+	case !maps.Equal(before.Attributes, now.Attributes):
+		return "updated"
+	}
+	return "renewed"
+}
+
+func (w watcher) tell(change string, e entry) error {
+	at := time.Now()
+	if w.json {
+		return printJSON(w.out, struct {
+			At     time.Time `json:"at"`
+			Change string    `json:"change"`
+			entry
+		}{at, change, e})
+	}
+	paint := good
+	switch e.State {
+	case broken, unreadable:
+		paint = bad
+	case free, expired:
+		paint = doubt
+	}
+	if change == "renewed" {
+		paint = faint
+	}
+	_, err := fmt.Fprintf(w.out, "%s  %s  %s\n", at.Format("2006-01-02 15:04:05"), paint(fmt.Sprintf("%-10s", change)), e.line())
+	return err
+}
+
+// line says the most important in one.
+func (e entry) line() string {
+	switch {
+	case e.State == unreadable:
+		return printable(e.Error)
+	case e.Token == 0 && e.State == held:
+		return "by somebody else's program"
+	case e.Token == 0:
+		return "never taken"
+	}
+	text := fmt.Sprintf("%s  holder %s  token %d", e.State, printable(e.Holder), e.Token)
+	if e.holds() {
+		text += "  " + e.upTo()
+	}
+	if len(e.Attributes) > 0 && e.holds() {
+		text += "  " + e.attributes()
+	}
+	return text
+}
