@@ -207,13 +207,15 @@ func (x *explorer) happens(s *state, of uint8, w what, r reply) error {
 // pass lets a step of time pass on all machines.
 func (x *explorer) pass(s *state) error {
 	if x.Ages {
-		older := func(age *uint8) { *age = min(*age+1, uint8(x.Steps)+1) }
-		older(&s.age)
+		older := func(age *uint8) { *age = min(*age+1, uint8(x.Steps)) } // a lease's length is as old as any age
+		if !s.cell.missing() {
+			older(&s.age)
+		}
 		for i := range s.letters[:s.posted] {
 			older(&s.letters[i].age)
 		}
 		for i := range x.Nodes {
-			if s.nodes[i].stage == underWay {
+			if n := &s.nodes[i]; n.stage == underWay && n.request.swap {
 				older(&s.nodes[i].age)
 			}
 		}

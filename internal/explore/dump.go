@@ -26,10 +26,8 @@ var (
 	skipped     = []reflect.Type{reflect.TypeFor[sync.Mutex](), reflect.TypeFor[sync.RWMutex](), reflect.TypeFor[time.Time]()}
 )
 
-// ago writes a time that passed.
-func (d *dumper) ago(t time.Duration) {
-	fmt.Fprintf(d, "%d,", max(min(t, d.long), -d.long)/time.Millisecond)
-}
+// ago writes a time that passed, or one that is to come.
+func (d *dumper) ago(t time.Duration) { fmt.Fprintf(d, "%d,", min(t, d.long)/time.Millisecond) }
 
 func (d *dumper) value(v reflect.Value) {
 	if v.Type() == readingType {
@@ -38,7 +36,7 @@ func (d *dumper) value(v reflect.Value) {
 		d.ago(d.now.Boot - time.Duration(v.Field(2).Int()))
 		return
 	}
-	if slices.Contains(skipped, v.Type()) {
+	if slices.Contains(skipped, v.Type()) || slices.Contains(hints, v.Type().Name()) {
 		return
 	}
 	switch v.Kind() {
@@ -74,6 +72,10 @@ func (d *dumper) value(v reflect.Value) {
 		fmt.Fprintf(d, "%v,", v)
 	}
 }
+
+// hints are types of what a manager remembers for its advice to its callers alone. The nodes here do not take it: they do
+// what they do at any time.
+var hints = []string{"rhythm"}
 
 // fields writes a struct. A duration called since is a reading of the monotonic clock; one that is called otherwise is
 // taken for a duration, which at worst makes states differ that are the same.

@@ -202,7 +202,7 @@ func (p *process) returned() {
 		}
 	}
 	known := err == nil || lost || errors.Is(err, lease.ErrHeld) || errors.Is(err, context.Canceled) ||
-		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errCut)
+		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, lease.ErrConflict) || errors.Is(err, errCut)
 	if !known {
 		p.strange = err
 	}
@@ -339,12 +339,18 @@ func (p *process) may() []what {
 // holds says that an effect of the work would be allowed now.
 func (p *process) holds() bool { return !p.asleep && p.valid }
 
+// remembered is how many of a call's exchanges decide what it does next. Those before only count.
+const remembered = 4
+
 // memory is all that decides what the process does from now on, with the random texts in it.
 func (p *process) memory() string {
 	d := dumper{now: p.Read(), long: p.length + time.Millisecond}
 	fmt.Fprintf(&d, "%d %v %v", p.point, p.asleep, p.napped)
-	for _, e := range p.said {
-		fmt.Fprintf(&d, "\n%v %q %q ", e.swap, e.old.version(), e.data.version())
+	for i, e := range p.said {
+		if fmt.Fprint(&d, "\n"); i < len(p.said)-remembered {
+			continue
+		}
+		fmt.Fprintf(&d, "%v %q %q ", e.swap, e.old.version(), e.data.version())
 		fmt.Fprintf(&d, "%v %v %q %d", e.err, e.reply.conflict, e.reply.record.version(), e.reply.age)
 	}
 	d.WriteString("\n")

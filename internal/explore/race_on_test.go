@@ -7,5 +7,6 @@ const (
 	faultsByDefault = 0
 	depthOfTrees    = 5
 	depthOfWalks    = 8
+	depthOfOthers   = 10
 	walks           = 10
 )

@@ -62,7 +62,6 @@ type record struct {
 
 func (r record) missing() bool { return r.shape == 0 }
 func (r record) id() name      { return r.names[0] }
-func (r record) nonce() name   { return r.names[1] }
 
 // named returns the record with other names.
 func (r record) named(rename func(name) name) record {

@@ -3,7 +3,7 @@ package explore
 // Bounds of what a state can hold; more is a panic that says so.
 const (
 	maxNodes   = 3
-	maxNames   = 16 // of random texts that one process remembers
+	maxNames   = 20 // of random texts that one process remembers
 	maxLetters = 4  // of requests under way that nobody waits for
 )
 
