@@ -1,0 +1,101 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// program is what leader run runs while this node leads, once for each term.
+//
+// # What ends it, and when
+//
+// A program that runs on after its lease could be anybody else's is what this command must never leave behind, so it does
+// not rely on leader itself being alive and awake. On Unix there are three processes:
+//
+//	leader run            campaigns and renews
+//	  leader guard        starts the program, and ends it in time
+//	    the program       in a process group of its own, with all that it starts
+//
+// The guard asks leader how long the term lasts, over a pipe, and counts that from just before it asked (R2), on all clocks
+// (R3): an answer that comes late, because either of them was suspended, never gives more time than there is. When what is
+// left falls below what timing says, it sends SIGTERM and then SIGKILL by itself, whether leader is stopped, hangs or is
+// dead. It also does when the pipe ends, which is how it learns that leader is gone. It reports the program's end only when
+// nothing that the program started is left, so the lease is released after that.
+//
+// All that the program started is its process group, and on Linux also what left that group, a daemon with its own session
+// say: the guard is the subreaper of everything below it, and ends whatever falls to it. It kills only its own children,
+// whose process ids stay theirs until it reaps them, so it never meets somebody else.
+//
+// # Where that ends
+//
+//   - If the whole machine or container is frozen, the guard is, too. When it wakes, the program may run before the guard
+//     does: usually for microseconds, at most for a second after a suspension of the machine.
+//   - A process in an uninterruptible sleep (a dead NFS server) dies only when that ends. The lease is not released, but
+//     runs out.
+//   - A process that the guard may not signal, after sudo say, is not ended. Give leader the rights that it needs.
+//   - If the guard itself is killed with SIGKILL, the kernel kills the program (Linux), and leader its process group. What
+//     has left the group stays. If it is stopped with SIGSTOP, leader kills the process group at the term's end.
+//   - On other Unix systems there is no subreaper: what leaves the process group stays.
+//   - On Windows there is no guard. A job object ends all processes when leader ends, however it does; but if leader itself
+//     is suspended, the program runs on.
+//
+// For what is left of it there is the fencing token, LEADER_TOKEN.
+type program struct {
+	path   string // of its file
+	argv   []string
+	env    []string // beside that of this process
+	timing timing
+	log    *slog.Logger
+
+	in       io.Reader
+	out, err io.Writer
+
+	running running
+}
+
+// timing is how a program is stopped before its lease can be anybody else's.
+type timing struct {
+	Stop time.Duration // it gets SIGKILL this long after SIGTERM, at the latest
+	Kill time.Duration // it gets SIGKILL when this much is left of the term, at the latest
+}
+
+// margin is what is left of the term when the program gets SIGTERM.
+func (t timing) margin() time.Duration { return t.Stop + t.Kill }
+
+// ending is how a program ended.
+type ending struct {
+	Code   int            // its exit status, or 128 and the number of the signal that ended it
+	Signal syscall.Signal // that ended it; 0: none did
+	Early  bool           // the guard stopped it by itself: leader did not tell in time that the term lasts
+}
+
+// attr is what the log says of it.
+func (e ending) attr() slog.Attr {
+	if e.Signal != 0 {
+		return slog.String("signal", e.Signal.String())
+	}
+	return slog.Int("status", e.Code)
+}
+
+// guardName is the command that leader run starts itself with, to be the program's guard.
+const guardName = "guard"
+
+func (a *app) guardCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:                guardName,
+		Short:              "What leader run starts a program with; not for people",
+		Hidden:             true,
+		DisableFlagParsing: true,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return usage(errors.New("the guard is started by leader run alone"))
+			}
+			return runGuard(args[0], args[1:])
+		},
+	}
+}

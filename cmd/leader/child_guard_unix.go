@@ -1,0 +1,220 @@
+//go:build unix
+
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// runGuard is what the guard's process does.
+func runGuard(path string, argv []string) error {
+	if _, err := unix.FcntlInt(reportsFile, unix.F_GETFD, 0); err != nil {
+		return usage(errors.New("the guard is started by leader run alone"))
+	}
+	newGuard(path, argv).run()
+	return nil // what is to be told of the program has been told to leader
+}
+
+// The files that the guard finds open: exec.Cmd's ExtraFiles.
+const (
+	ordersFile  = 3
+	reportsFile = 4
+)
+
+// guard is the process that ends the program in time; program's comment says how. One goroutine has it.
+type guard struct {
+	path    string
+	argv    []string
+	timing  timing
+	orders  <-chan guardOrder // closed when leader is gone; nil then
+	reports *json.Encoder
+
+	asked *lease.Instant // just before the question that waits for its answer; nil: there is none
+	since lease.Instant  // just before the question that was answered last
+	left  time.Duration  // of the term, from there
+
+	tree
+	told    bool           // leader has ordered the end
+	stopped *lease.Instant // when the end began; nil before
+	killing bool
+}
+
+func newGuard(path string, argv []string) *guard {
+	syscall.CloseOnExec(ordersFile)
+	syscall.CloseOnExec(reportsFile)
+	orders, decoder := make(chan guardOrder), json.NewDecoder(os.NewFile(ordersFile, "orders"))
+	go func() { // until leader's end of the pipe is closed, or this process ends
+		defer close(orders)
+		for {
+			var o guardOrder
+			if decoder.Decode(&o) != nil {
+				return
+			}
+			orders <- o
+		}
+	}()
+	return &guard{path: path, argv: argv, orders: orders, reports: json.NewEncoder(os.NewFile(reportsFile, "reports"))}
+}
+
+func (g *guard) run() {
+	runtime.LockOSThread() // the program dies with the thread that started it (PR_SET_PDEATHSIG): this goroutine's alone
+	becomeSubreaper()
+	children := make(chan os.Signal, 1)
+	signal.Notify(children, unix.SIGCHLD)
+	// What is sent to every process of a service is for leader to act on. If it were ignored here, so it would be in the
+	// program.
+	signal.Notify(make(chan os.Signal, 1), notIgnored(unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2)...)
+	for timer := time.NewTimer(time.Hour); !g.act(); {
+		timer.Reset(g.next())
+		select {
+		case o, ok := <-g.orders:
+			g.take(o, ok)
+		case <-children:
+		case <-timer.C:
+		}
+	}
+}
+
+func (g *guard) take(o guardOrder, ok bool) {
+	switch {
+	case !ok: // leader is gone, and what it knew of the term counts on
+		g.orders = nil
+		g.stop()
+	case o.Timing != nil:
+		g.timing = *o.Timing
+	case o.Answer && g.asked != nil:
+		g.since, g.left, g.asked = *g.asked, o.Remaining, nil
+	case o.Stop:
+		g.told = true
+		g.stop()
+	case o.Kill:
+		g.told = true
+		g.kill()
+	case o.Signal != 0:
+		g.signalGroup(o.Signal)
+	}
+}
+
+// act does what is due. It reports whether there is nothing more to do.
+func (g *guard) act() (over bool) {
+	g.sample()
+	if g.pid == 0 {
+		over = g.begin()
+	} else {
+		over = g.watch()
+	}
+	if !over && g.orders != nil && g.asked == nil && g.askIn() <= 0 {
+		now := lease.Now()
+		g.asked = &now
+		g.report(guardReport{Ask: true})
+	}
+	return over
+}
+
+// begin starts the program, once it is known that the term lasts.
+func (g *guard) begin() (over bool) {
+	if g.left > 0 && g.remaining() <= g.timing.margin() {
+		g.stop()
+	}
+	switch {
+	case g.stopped != nil:
+		g.report(guardReport{Ended: &ending{Code: exitFailed, Early: !g.told}})
+		return true
+	case g.left <= 0:
+		return false
+	}
+	if err := g.start(g.path, g.argv); err != nil {
+		g.report(guardReport{Failed: err.Error(), Code: startCode(err)})
+		return true
+	}
+	g.report(guardReport{Started: g.pid})
+	return false
+}
+
+// watch stops and kills the program in time, and waits for its end.
+func (g *guard) watch() (over bool) {
+	running := g.ending == nil
+	if g.reap() {
+		over = true
+	}
+	if running && g.ending != nil {
+		g.ending.Early = g.stopped != nil && !g.told
+	}
+	switch {
+	case over:
+		g.report(guardReport{Ended: g.ending})
+	case g.remaining() <= g.timing.Kill, g.stopped != nil && g.stopped.Elapsed() >= g.timing.Stop:
+		g.kill()
+	case g.remaining() <= g.timing.margin(), g.ending != nil: // what the program left behind does not outlive it for long
+		g.stop()
+	}
+	return over
+}
+
+// stop asks the program to end. One that is stopped cannot do so before it goes on.
+func (g *guard) stop() {
+	if g.stopped != nil {
+		return
+	}
+	now := lease.Now()
+	g.stopped = &now
+	g.terminate(unix.SIGTERM)
+	g.terminate(unix.SIGCONT)
+}
+
+func (g *guard) kill() {
+	g.stop()
+	g.killing = true
+	g.terminate(unix.SIGKILL)
+}
+
+// sample counts on (R3).
+func (g *guard) sample() {
+	g.since = g.since.Sample()
+	for _, i := range []*lease.Instant{g.asked, g.stopped} {
+		if i != nil {
+			*i = i.Sample()
+		}
+	}
+}
+
+// remaining is what is left of the term at least, as far as is known.
+func (g *guard) remaining() time.Duration { return g.left - g.since.Elapsed() }
+
+// askIn is how long it is until the next question: twice before the margin, and at least every second.
+func (g *guard) askIn() time.Duration {
+	every := min(max((g.left-g.timing.margin())/2, g.timing.Kill/4), time.Second)
+	return every - g.since.Elapsed()
+}
+
+// next is how long there is nothing to do, if nothing happens.
+func (g *guard) next() time.Duration {
+	next := min(time.Second, g.remaining()-g.timing.Kill) // R3: clocks are read every second
+	if g.stopped == nil {
+		next = min(next, g.remaining()-g.timing.margin())
+	} else {
+		next = min(next, g.timing.Stop-g.stopped.Elapsed())
+	}
+	if g.asked == nil && g.orders != nil {
+		next = min(next, g.askIn())
+	}
+	if g.killing || g.ending != nil || g.pid == 0 {
+		next = pollEvery // of what is no child of the guard's, or not yet, its end is not told
+	}
+	return max(next, time.Millisecond)
+}
+
+// pollEvery is how often the guard looks whether what the program has left behind is gone.
+const pollEvery = 10 * time.Millisecond
+
+func (g *guard) report(r guardReport) { _ = g.reports.Encode(r) } // leader is gone, if it fails

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os/exec"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/leaderhttp"
+	"github.com/cloudlease/leader/lease"
+)
+
+// runFlags are the flags of leader run.
+type runFlags struct {
+	name, node                                          string
+	length, renewEvery, acquireEvery, stop, holdAtLeast time.Duration
+	attributes                                          map[string]string
+	once                                                bool
+	heldCode                                            int
+	health                                              healthFlags
+	listen, logFormat                                   string
+	logLevel                                            slog.Level
+}
+
+func (a *app) runCommand() *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "run [flags] -- program [args...]",
+		Short: "Run a program while this node leads",
+		Long:  runHelp,
+		Example: `  leader run --store dynamodb://leases?region=eu-west-1 --name orders -- ./orders-projection
+  leader run --store s3://leases --name report --once --hold-at-least 1m --lease-length 1m -- ./nightly-report`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage(errors.New("which program? leader run [flags] -- program args..."))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := f.check(cmd.Flags().Changed); err != nil {
+				return usage(err)
+			}
+			return a.run(cmd.Context(), f, args)
+		},
+	}
+	flags := cmd.Flags()
+	flags.SetInterspersed(false) // what follows the program's name is the program's
+	flags.StringVar(&f.name, "name", defaultName, "`name` of the lease")
+	flags.StringVar(&f.node, "node", "", "`name` of this node, for people (default host name, process id and some random characters)")
+	flags.DurationVar(&f.length, "lease-length", 15*time.Second, "how long the lease holds from each renewal: as long a dead leader goes unreplaced")
+	flags.DurationVar(&f.renewEvery, "renew-every", 0, "how often the leader renews (default a third of --lease-length, or less for --stop-timeout)")
+	flags.DurationVar(&f.acquireEvery, "acquire-every", 0, "how often a standby asks for the lease (default a third of --lease-length)")
+	flags.DurationVar(&f.stop, "stop-timeout", 0, "how long the program may take to end after SIGTERM, before SIGKILL (default a sixth of --lease-length)")
+	flags.StringToStringVar(&f.attributes, "attribute", nil, "publish `key=value` with the lease; may be repeated")
+	flags.BoolVar(&f.once, "once", false, "for a job that is triggered on many machines: try once, run it to its end, do not wait for the lease")
+	flags.DurationVar(&f.holdAtLeast, "hold-at-least", 0, "with --once: leave the lease to run out if the job ends sooner, so that a late trigger does not run it again")
+	flags.IntVar(&f.heldCode, "held-exit-code", 0, "with --once: exit `code` if another node holds the lease")
+	flags.StringVar(&f.health.command, "health-cmd", "", "shell `command` that says whether this node may lead: it must exit with 0")
+	flags.StringVar(&f.health.url, "health-http", "", "`URL` that says whether this node may lead: it must answer with 2xx")
+	flags.DurationVar(&f.health.timeout, "health-timeout", 0, "how long a health check may take (default a little less than --renew-every)")
+	flags.StringVar(&f.listen, "listen", "", "`address` to serve /leader, /standby, /healthz, /status and a page on, such as :8080")
+	flags.StringVar(&f.logFormat, "log-format", "text", "text or json; the log goes to standard error")
+	flags.TextVar(&f.logLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
+	return cmd
+}
+
+// check reports all that is wrong with flags, whatever the store is.
+func (f *runFlags) check(given func(string) bool) error {
+	var problems []error
+	refuse := func(wrong bool, format string, args ...any) {
+		if wrong {
+			problems = append(problems, fmt.Errorf(format, args...))
+		}
+	}
+	refuse(f.logFormat != "text" && f.logFormat != "json", "--log-format %q: it is text or json", f.logFormat)
+	refuse(f.health.timeout < 0, "--health-timeout %v is negative", f.health.timeout)
+	refuse(f.heldCode < 0 || f.heldCode > 255, "--held-exit-code %d: it is 0 to 255", f.heldCode)
+	for _, name := range []string{"hold-at-least", "held-exit-code"} {
+		refuse(given(name) && !f.once, "--%s is for --once", name)
+	}
+	return errors.Join(problems...)
+}
+
+// run does what leader run is for.
+func (a *app) run(ctx context.Context, f runFlags, argv []string) error {
+	path, err := exec.LookPath(argv[0])
+	if err != nil {
+		return &exitError{code: startCode(err), err: err}
+	}
+	health, err := f.health.check()
+	if err != nil {
+		return usage(err)
+	}
+	manager, closeStore, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeStore()
+	timing, renewEvery, err := f.plan(lease.LimitsOf(manager))
+	if err != nil {
+		return usage(err)
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	log := newLog(a.err, f)
+	r := &runner{
+		stopping: ctx, cancel: cancel, once: f.once, log: log,
+		program: &program{path: path, argv: argv, timing: timing, log: log, in: a.in, out: a.out, err: a.err},
+	}
+	options := []leader.Option{
+		leader.WithLeaseManager(manager), leader.WithLeaseName(f.name), leader.WithLogger(log),
+		leader.WithLeaseLength(f.length), leader.WithRenewEvery(renewEvery),
+		leader.WithStopMargin(timing.margin()), leader.WithStopTimeout(timing.Stop + f.length),
+		leader.WithHoldAtLeast(f.holdAtLeast), leader.WithAttributes(f.attributes), leader.WhenStarted(r.work),
+	}
+	if f.node != "" {
+		options = append(options, leader.WithNodeID(f.node))
+	}
+	if f.acquireEvery != 0 {
+		options = append(options, leader.WithAcquireEvery(f.acquireEvery))
+	}
+	if health != nil {
+		options = append(options, leader.WithHealth(health))
+	}
+	l := leader.New(options...)
+	node := l.Status().Node
+	r.program.env = []string{"LEADER_NAME=" + f.name, "LEADER_NODE=" + node}
+	r.log = log.With("lease", f.name, "node", node)
+	r.program.log = r.log
+
+	if f.listen != "" {
+		stop, err := serve(l, f.listen, r.log)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
+	r.log.Info("leader run: the program gets SIGTERM, and SIGKILL, before the lease can be anybody else's",
+		"length", f.length, "renewed", renewEvery, "sigterm", timing.margin(), "sigkill", timing.Kill, "stop", timing.Stop)
+	return r.run(l, f.heldCode)
+}
+
+func newLog(w io.Writer, f runFlags) *slog.Logger {
+	options := &slog.HandlerOptions{Level: f.logLevel}
+	if f.logFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// serve answers load balancers and people until stop is called.
+func serve(l *leader.Leader, address string, log *slog.Logger) (stop func(), err error) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("--listen: %w", err)
+	}
+	server := &http.Server{Handler: leaderhttp.Handler(l), ReadHeaderTimeout: 10 * time.Second}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("--listen: nobody is answered any more", "err", err)
+		}
+	}()
+	log.Info("listening", "address", listener.Addr().String())
+	return func() {
+		_ = server.Close()
+		<-done
+	}, nil
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// healthFlags say whether this node may lead.
+type healthFlags struct {
+	command, url string
+	timeout      time.Duration // 0: what leader gives it
+}
+
+// check returns the health check; nil if there is none. Both must be good if both are given.
+func (h healthFlags) check() (func(context.Context) error, error) {
+	var checks []func(context.Context) error
+	if h.command != "" {
+		checks = append(checks, h.run)
+	}
+	if h.url != "" {
+		if u, err := url.Parse(h.url); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+			return nil, fmt.Errorf("--health-http %q: it is a URL like http://127.0.0.1:8080/healthz", h.url)
+		}
+		checks = append(checks, h.get)
+	}
+	if len(checks) == 0 {
+		return nil, nil
+	}
+	return func(ctx context.Context) error {
+		if h.timeout > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, h.timeout)
+			defer cancel()
+		}
+		for _, check := range checks {
+			if err := check(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil
+}
+
+// run asks the command. What it started is killed with it when the time is up.
+func (h healthFlags) run(ctx context.Context) error {
+	cmd := shell(ctx, h.command)
+	said := &limited{most: 200}
+	cmd.Stdout, cmd.Stderr = said, said
+	cmd.WaitDelay = 100 * time.Millisecond // what it has left running may have its output open
+	err := cmd.Run()
+	switch {
+	case err == nil, errors.Is(err, exec.ErrWaitDelay):
+		return nil
+	case ctx.Err() != nil:
+		err = ctx.Err()
+	}
+	if text := strings.TrimSpace(said.text.String()); text != "" {
+		return fmt.Errorf("--health-cmd: %w: %s", err, text)
+	}
+	return fmt.Errorf("--health-cmd: %w", err)
+}
+
+func (h healthFlags) get(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, h.url, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("--health-http: %w", err)
+	}
+	defer resp.Body.Close()
+	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // so that the connection can be used again
+	if resp.StatusCode/100 != 2 {
+		return fmt.Errorf("--health-http: %s answered %s", h.url, resp.Status)
+	}
+	return nil
+}
+
+// limited keeps the beginning of what is written to it.
+type limited struct {
+	text strings.Builder
+	most int
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	l.text.Write(p[:min(len(p), l.most-l.text.Len())])
+	return len(p), nil
+}

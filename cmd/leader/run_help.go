@@ -1,0 +1,36 @@
+package main
+
+// runHelp is what leader run --help says. program's comment has the reasons.
+const runHelp = `Run a program while this node leads, and on no other node meanwhile.
+
+The program finds in its environment, beside all that leader has:
+
+  LEADER_TOKEN   the fencing token: greater than that of every earlier run. Send it with every write, so that the other
+                 end can refuse a smaller one.
+  LEADER_NAME    the lease, as --name
+  LEADER_NODE    this node, as --node
+
+It is stopped with SIGTERM to its process group, and with SIGKILL after --stop-timeout, when
+  - the lease is lost or cannot be renewed: then this node waits for the lease again, and runs the program again. SIGKILL
+    comes before anybody else can have the lease; when exactly is printed at the start.
+  - leader gets SIGTERM or SIGINT: the lease is kept until the program has ended, then released. A second one kills it.
+  - a health check fails: this node steps down until it is good again. It is asked also while the program does not run.
+SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 and SIGWINCH are passed on. If leader is in the foreground of a terminal, so is the program
+while it runs: it reads what is typed, and gets ^C itself; ^Z does nothing. In the background it does not read from the
+terminal.
+
+When the program ends by itself, the lease is released, and leader exits with its status, or 128 and the number of the signal
+that ended it. Let the service manager start leader again (systemd: Restart=always): another node may lead first. What the
+program has started is stopped when it ends.
+
+Exit codes: the program's; 0 if leader was asked to stop, and the program ended by that SIGTERM or there was none; 1 if something
+failed; 2 for wrong flags; 126 or 127 if the program cannot be run. With --once: --held-exit-code (0) if another node holds the
+lease; 3 if the program was stopped before it had finished, since the lease was lost or this node became unhealthy; 128 and
+the signal's number if leader was asked to stop.
+
+No program is left behind. A guard, a process between leader and the program, stops the program in time also if leader is
+killed (SIGKILL), stopped (SIGSTOP) or hangs. On Linux that covers what the program has started, in whatever session; on other
+Unix systems its process group. On Windows all that was started ends with leader, but runs on if leader itself is suspended,
+and stopping is CTRL_BREAK. If the whole machine is frozen, so is the guard: the program may run for a moment when it wakes,
+before it is stopped. A process in an uninterruptible sleep, of a dead NFS server say, ends only with that; the lease is then
+not released, but runs out. LEADER_TOKEN is for these.`

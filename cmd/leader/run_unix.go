@@ -1,0 +1,37 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+)
+
+// watchSignals returns the signals that leader acts on or passes on, until stop is called, which closes the channel.
+func watchSignals() (signals chan os.Signal, stop func()) {
+	signals = make(chan os.Signal, 16)
+	signal.Notify(signals, notIgnored(syscall.SIGINT, syscall.SIGTERM,
+		syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH)...)
+	return signals, func() {
+		signal.Stop(signals)
+		close(signals)
+	}
+}
+
+// endsWithoutProgram tells of a signal that would be the program's whether it ends leader while there is no program.
+// SIGHUP makes a service read its configuration, but a terminal sends it when it is closed.
+func endsWithoutProgram(s os.Signal, in io.Reader) bool {
+	return s == syscall.SIGQUIT || s == syscall.SIGHUP && isTerminal(in)
+}
+
+// shell is a command that is killed with all of its process group when ctx ends.
+func shell(ctx context.Context, command string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "sh", "-c", command)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	return cmd
+}
