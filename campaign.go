@@ -38,9 +38,7 @@ func (r *run) campaign() (lease.Lease, lease.Instant, error) {
 		}
 		if by, ok := errors.AsType[*lease.HeldError](err); ok {
 			r.found(by.Info)
-			if by.Info.RetryAfter > 0 {
-				wait = min(wait, by.Info.RetryAfter)
-			}
+			wait = r.looks.wait(wait, r.acquireEvery, by.Info.LookAfter, by.Info.RetryAfter)
 		}
 		if !r.pause(wait) {
 			return lease.Lease{}, lease.Instant{}, errEnded

@@ -31,6 +31,7 @@ type run struct {
 	waiting  atomic.Int32   // requests to the manager in flight
 	probing  *request       // to the health check; nil while it is not being asked
 	tried    bool           // the manager has been asked for the lease
+	looks    looks          // that a standby may spend on being in time
 }
 
 // maxWaiting bounds the requests in flight. There is more than one only if the manager does not return when a request's

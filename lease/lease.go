@@ -102,5 +102,6 @@ type Info struct {
 	Renewed    time.Time
 	Age        time.Duration // at least this long ago the record was written; 0: unknown
 	RetryAfter time.Duration // when a held lease may be free for the taking, if it is not renewed until then; 0: unknown
+	LookAfter  time.Duration // a hint: a look after so long shows the holder's next renewal as soon as it lands; 0: none
 	Err        error         // from List: why this lease could not be read; only Name is set then
 }

@@ -45,6 +45,7 @@ type cell struct {
 	version Version
 	idle    time.Duration // the record has surely stood for so long
 	ghost   bool          // it is the late work of a failed acquisition of this manager's own
+	look    time.Duration // when the next look is best; 0: not known
 }
 
 func (c cell) missing() bool { return c.version == "" }
@@ -72,7 +73,7 @@ func (c cell) info(name string) Info {
 	info.Length, info.Attributes, info.Version = time.Duration(c.Length), maps.Clone(c.Attributes), c.version
 	info.Acquired, info.Renewed, info.Age = c.Acquired, c.Renewed, c.idle
 	if info.State == Held {
-		info.RetryAfter = info.Length - c.idle
+		info.RetryAfter, info.LookAfter = info.Length-c.idle, c.look
 	}
 	return info
 }
@@ -101,6 +102,7 @@ func (m *manager) read(ctx context.Context, name string, snapshot Snapshot) (cel
 		m.watch.free(name, c.version)
 	} else {
 		c.idle, c.ghost = m.watch.saw(name, c.version, r.ID, now, snapshot.Age)
+		c.look = m.watch.heed(name, now, host.From(ctx).Now(), r)
 	}
 	return c, nil
 }

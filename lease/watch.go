@@ -18,6 +18,7 @@ type sighting struct {
 	since   time.Duration // not later than this the version stood
 	dead    []string      // IDs of failed acquisitions whose writes may yet replace this version
 	ghost   bool          // the version itself is the work of such an acquisition
+	rhythm  rhythm        // of the versions
 }
 
 // maxDead bounds the memory of failed acquisitions. One that is forgotten is only waited for like anybody's lease.
@@ -31,11 +32,18 @@ func (w *watch) saw(name string, version Version, id string, now, age time.Durat
 	s := w.at(name)
 	if s.version != version {
 		// A write that was to replace an older version has either done so, as this one, or never will.
-		*s = sighting{version: version, since: now, ghost: slices.Contains(s.dead, id)}
+		*s = sighting{version: version, since: now, ghost: slices.Contains(s.dead, id), rhythm: s.rhythm}
 	}
 	s.ghost = s.ghost || slices.Contains(s.dead, id)
 	s.since = min(s.since, now-min(max(age, 0), forever))
 	return now - s.since, s.ghost
+}
+
+// heed notes a record that a look showed, and returns when the next look is best.
+func (w *watch) heed(name string, now time.Duration, wall time.Time, r record) time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.at(name).rhythm.look(now, wall, r)
 }
 
 // forever is as far back as is counted: Age may be anything, and times must not overflow.

@@ -1,0 +1,26 @@
+package leader
+
+import "time"
+
+// looks keeps a standby that looks just after each renewal (lease.Info.LookAfter) from asking more often than 1.05 times
+// in an acquire interval, on average.
+type looks struct {
+	spent time.Duration // of waiting that was left out, and not yet made up for
+}
+
+// mostSpent is how many acquire intervals of waiting may be left out at first, in order to fall into step.
+const mostSpent = 6
+
+// wait returns after how long to ask again: when the lease may be free; when it is best, if there is something left for
+// that; else after the usual time.
+func (l *looks) wait(usual, every, best, free time.Duration) time.Duration {
+	wait := usual
+	if best > 0 && best <= every && l.spent+every-best <= mostSpent*every {
+		wait = best
+	}
+	l.spent = max(l.spent+every-wait-wait/20, 0)
+	if free > 0 {
+		wait = min(wait, free)
+	}
+	return wait
+}
