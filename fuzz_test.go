@@ -60,17 +60,6 @@ func (c timing) options() []Option {
 	return opts
 }
 
-// forever is as far as is looked: beyond, times to come may overflow.
-const forever = 50 * 365 * 24 * time.Hour
-
-// isExtreme tells of intervals for which settings are not made to keep anything: those beyond forever, and a length of
-// which there is no third.
-func (c timing) isExtreme() bool {
-	return max(c.length, c.renew, c.acquire, c.margin, c.stop, c.hold, c.heartbeat,
-		c.limits.MinLength, c.limits.MaxLength, c.limits.LengthStep, c.limits.WriteEvery) > forever ||
-		0 < c.length && c.length < 3 || 0 < c.limits.MaxLength && c.limits.MaxLength < 3
-}
-
 // wrong says, of the options that were given and by themselves, which are wrong, by a part of what is to be said of each.
 func (c timing) wrong() (parts []string) {
 	for _, o := range []struct {
@@ -154,9 +143,6 @@ func FuzzOptions(f *testing.F) {
 				WriteEvery: time.Duration(writeEvery),
 			},
 		}
-		if c.isExtreme() {
-			return
-		}
 		o := newOptions(c.options())
 		err, wrong := o.validate(), c.wrong()
 		if given&127 == 0 && isPlausible(c.limits) {
@@ -218,9 +204,6 @@ func FuzzRun(f *testing.F) {
 			given, time.Duration(length), time.Duration(renew), time.Duration(acquire), time.Duration(margin), time.Duration(stop),
 			time.Duration(hold), time.Duration(heartbeat), lease.Limits{},
 		}
-		if c.isExtreme() {
-			return
-		}
 		if every := time.Duration(heartbeat); given&withHeartbeat != 0 && every < time.Second || given&withMargin != 0 && margin != 0 {
 			return // a beat in each nanosecond is what was asked for; a margin may end the work at once
 		}
@@ -248,4 +231,24 @@ func FuzzRun(f *testing.F) {
 			require.NoError(t, New(append(c.options(), quiet, work)...).Run(ctx))
 		})
 	})
+}
+
+// What FuzzOptions found.
+func TestIntervalsThatOverflow(t *testing.T) {
+	t.Parallel()
+	const most = time.Duration(math.MaxInt64)
+	for what, c := range map[string]struct {
+		opt  Option
+		says string
+	}{
+		"twice the renew interval":  {func(o *options) { WithLeaseLength(most)(o); WithRenewEvery(most/2 + 1)(o) }, "WithRenewEvery"},
+		"three renew intervals":     {WithRenewEvery(most/3 + 1), "WithRenewEvery"},
+		"no third of the length":    {WithLeaseLength(2), "no room for two attempts"},
+		"the time of the next beat": {WithHeartbeat(most, func(context.Context, bool) error { return nil }), "WithHeartbeat"},
+		"the time of the overrun":   {WithLeaseLength(most), "WithLeaseLength"},
+		"the end of the work":       {WithStopTimeout(most), "WithStopTimeout"},
+	} {
+		err := New(WhenStarted(func(context.Context) error { return nil }), c.opt).Run(t.Context())
+		require.ErrorContains(t, err, c.says, what)
+	}
 }

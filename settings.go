@@ -3,6 +3,7 @@ package leader
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"time"
@@ -15,6 +16,9 @@ import (
 const (
 	defaultLease  = "leader"
 	defaultLength = 15 * time.Second
+
+	// forever is the longest interval: longer than any process runs, and short enough that no sum of a few overflows.
+	forever = 50 * 365 * 24 * time.Hour
 )
 
 func newOptions(opts []Option) options {
@@ -43,21 +47,21 @@ func (o *options) derive() {
 	if !o.given["WithLeaseLength"] {
 		o.length = defaultLength
 		if o.given["WithRenewEvery"] {
-			o.length = 3 * o.renewEvery
+			o.length = 3 * min(max(o.renewEvery, 0), forever)
 		}
 		o.length = max(o.length, o.limits.MinLength)
-		if step := o.limits.LengthStep; step > 0 {
-			o.length = (o.length + step - 1) / step * step
+		if step := o.limits.LengthStep; step > 0 && o.length%step > 0 {
+			o.length += min(step-o.length%step, math.MaxInt64-o.length)
 		}
 		if o.limits.MaxLength > 0 {
 			o.length = min(o.length, o.limits.MaxLength)
 		}
 	}
 	if !o.given["WithRenewEvery"] {
-		o.renewEvery = max(o.length/3, o.limits.WriteEvery)
+		o.renewEvery = max(o.length/3, o.limits.WriteEvery, 1)
 	}
 	if !o.given["WithAcquireEvery"] {
-		o.acquireEvery = o.length / 3
+		o.acquireEvery = max(o.length/3, 1)
 	}
 }
 
@@ -84,6 +88,16 @@ func (o *options) validate() error {
 	refuse(o.stopMargin < 0, "WithStopMargin: %v is negative", o.stopMargin)
 	refuse(o.stopTimeout < 0, "WithStopTimeout: %v is negative", o.stopTimeout)
 	refuse(o.holdAtLeast < 0, "WithHoldAtLeast: %v is negative", o.holdAtLeast)
+	for _, i := range []struct {
+		option string
+		d      time.Duration
+	}{
+		{"WithHeartbeat", o.heartbeatEvery}, {"WithLeaseLength", o.length}, {"WithRenewEvery", o.renewEvery},
+		{"WithAcquireEvery", o.acquireEvery}, {"WithStopMargin", o.stopMargin}, {"WithStopTimeout", o.stopTimeout},
+		{"WithHoldAtLeast", o.holdAtLeast},
+	} {
+		refuse(i.d > forever, "%s: %v is more than fifty years, and times to come must not overflow: give less", i.option, i.d)
+	}
 	refuse(o.length > 0 && o.holdAtLeast > o.length,
 		"WithHoldAtLeast: %v is more than the lease length, %v: nothing holds a lease longer", o.holdAtLeast, o.length)
 
