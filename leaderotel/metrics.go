@@ -85,9 +85,6 @@ func (m *Metrics) Watch(l *leader.Leader) {
 // Close ends the gauges, so that nothing stays of the Leader in the provider but what the counters have counted. It may
 // be called again.
 func (m *Metrics) Close() error {
-	m.mu.Lock()
-	m.leader = nil
-	m.mu.Unlock()
 	if err := m.registration.Unregister(); err != nil {
 		return fmt.Errorf("leaderotel: unregistering the gauges: %w", err)
 	}

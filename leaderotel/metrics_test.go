@@ -2,7 +2,6 @@ package leaderotel_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -10,10 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/metric"
-	"go.opentelemetry.io/otel/metric/noop"
 	sdk "go.opentelemetry.io/otel/sdk/metric"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
@@ -175,7 +173,7 @@ func TestRequests(t *testing.T) {
 		require.Empty(t, r.points("leader.request.failures"), "a lease that is held is an answer")
 
 		m.set(errDown, 30*time.Millisecond)
-		time.Sleep(4 * time.Second)
+		time.Sleep(every + time.Second)
 		require.Positive(t, r.value("leader.request.failures", "leader.node.id", "a", "leader.request.operation", "renew", "error.type", "_OTHER"))
 		require.Positive(t, r.value("leader.request.failures", "leader.node.id", "b", "leader.request.operation", "acquire", "error.type", "_OTHER"))
 		m.set(nil, 30*time.Millisecond)
@@ -322,60 +320,21 @@ func TestUnwatched(t *testing.T) {
 	})
 }
 
-// refusing is a provider that refuses one kind of instrument, or callbacks. The SDK's refuses only names that are
-// invalid, which these are not.
-type refusing struct {
-	noop.MeterProvider
-	what string
-}
-
-func (r refusing) Meter(string, ...metric.MeterOption) metric.Meter {
-	return refusingMeter{what: r.what}
-}
-
-type refusingMeter struct {
-	noop.Meter
-	what string
-}
-
-var errRefused = errors.New("refused")
-
-func (r refusingMeter) Int64ObservableGauge(name string, opts ...metric.Int64ObservableGaugeOption) (metric.Int64ObservableGauge, error) {
-	return noop.Int64ObservableGauge{}, r.refuse(name)
-}
-
-func (r refusingMeter) Float64ObservableGauge(name string, opts ...metric.Float64ObservableGaugeOption) (metric.Float64ObservableGauge, error) {
-	return noop.Float64ObservableGauge{}, r.refuse(name)
-}
-
-func (r refusingMeter) Int64Counter(name string, opts ...metric.Int64CounterOption) (metric.Int64Counter, error) {
-	return noop.Int64Counter{}, r.refuse(name)
-}
-
-func (r refusingMeter) Float64Histogram(name string, opts ...metric.Float64HistogramOption) (metric.Float64Histogram, error) {
-	return noop.Float64Histogram{}, r.refuse(name)
-}
-
-func (r refusingMeter) RegisterCallback(metric.Callback, ...metric.Observable) (metric.Registration, error) {
-	return noop.Registration{}, r.refuse("callback")
-}
-
-func (r refusingMeter) refuse(what string) error {
-	if what == r.what {
-		return fmt.Errorf("%s: %w", what, errRefused)
-	}
-	return nil
-}
-
-func TestNewReportsWhatIsRefused(t *testing.T) {
-	for _, what := range []string{"leader.term.active", "leader.term.remaining", "leader.renewal.age", "leader.terms",
-		"leader.term.losses", "leader.request.duration", "leader.request.failures", "callback"} {
-		m, err := leaderotel.New(refusing{what: what})
-		require.ErrorIs(t, err, errRefused, what)
-		require.ErrorContains(t, err, what)
-		require.Nil(t, m)
-	}
-	m, err := leaderotel.New(refusing{})
-	require.NoError(t, err)
-	require.NoError(t, m.Close())
+// Whoever forgot Observe sees what the Leader itself knows, and no age of a renewal that nobody told of.
+func TestUnobserved(t *testing.T) {
+	inBubble(t, func(t *testing.T, provider *sdk.MeterProvider, r reader) {
+		m, err := leaderotel.New(provider)
+		require.NoError(t, err)
+		l := leader.New(
+			leader.WithLogger(slog.New(slog.DiscardHandler)), leader.WithLeaseManager(memory.New()),
+			leader.WhenStarted(func(context.Context) error {
+				assert.Len(t, r.points("leader.term.remaining"), 1)
+				assert.Empty(t, r.points("leader.renewal.age"))
+				return nil
+			}),
+		)
+		m.Watch(l)
+		require.NoError(t, l.Run(t.Context()))
+		require.NoError(t, m.Close())
+	})
 }
