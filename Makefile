@@ -29,6 +29,13 @@ mutate: ## takes each rule out of a copy of the code, and sees the simulation or
 linearize: ## N histories of each service and kind (20 if not said): concurrent clients under faults, checked for linearizability
 	$(EMULATORS) go test -race ./internal/linearize -timeout 0 -v -run TestServices -histories $(or $(N),20)
 
+fuzz: ## every fuzz target in turn, each for T (30s if not said)
+	@go test -list '^Fuzz' ./... | awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, names[i]; n = 0 }' | \
+	{ failed=; while read -r package name; do \
+		echo "$$package $$name"; \
+		go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(or $(T),30s) "$$package" </dev/null || failed="$$failed $$name"; \
+	done; test -z "$$failed" || { echo "failed:$$failed"; exit 1; }; }
+
 check: format vet static house modules ## what is not a matter of taste (make -k check: all that is wrong, not the first)
 	@echo 'make check: all good'
 
@@ -53,4 +60,4 @@ modules: ## go.mod is tidy, and the modules are what go.sum says
 	go mod tidy -diff
 	go mod verify
 
-.PHONY: help test simulate mutate linearize check quickstart format vet static house modules
+.PHONY: help test simulate mutate linearize fuzz check quickstart format vet static house modules

@@ -83,7 +83,7 @@ func (c copied) try(ctx context.Context, m mutation, worlds int) (finding, error
 			return f, ctx.Err()
 		}
 	}
-	for _, test := range append(m.tests, ".", "./lease", "./internal/explore") {
+	for _, test := range append(m.tests, "./lease", ".", "./internal/explore") {
 		out, err := c.run(ctx, "test", "-timeout", "5m", test)
 		if err != nil {
 			f.by, f.said = failedIn(out, test), saidBy(out)
