@@ -35,7 +35,7 @@ Exit codes:
   1  it could not be broken, the answer was not yes, or somebody else has taken the lease meanwhile
   2  a flag, an argument or the store's URL makes no sense, or there is nobody to ask
 
-Environment: LEADER_STORE, LEADER_WAIT; NO_COLOR.`,
+Environment: LEADER_STORE, LEADER_WAIT, LEADER_YES; NO_COLOR.`,
 		Example: `  leader break orders --store s3://my-leases
   leader break orders --yes --wait`,
 		Args:              args(cobra.ExactArgs(1)),

@@ -1,0 +1,46 @@
+//go:build unix
+
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestBreakAsks(t *testing.T) {
+	t.Parallel()
+	for answer, breaks := range map[string]bool{"yes": true, " yes ": true, "y": false, "no": false, "": false, "YES": false, "\x04": false} {
+		t.Run(answer, func(t *testing.T) {
+			t.Parallel()
+			s := newShelf(t)
+			s.acquire(t, "a", "one", time.Minute, nil)
+			before := s.inspect(t, "a")
+			c := onScreen(t, command(t, "break", "a", "--store", s.url))
+			c.see(t, "Take it away from one? Type yes: ")
+			require.Equal(t, before.Version, s.inspect(t, "a").Version)
+			c.enter(t, answer)
+			if breaks {
+				require.Zero(t, c.end(t))
+				require.Contains(t, c.text(), green+"Broken.")
+				require.Equal(t, "nobody", s.inspect(t, "a").Holder)
+				return
+			}
+			require.Equal(t, exitFailed, c.end(t))
+			require.Contains(t, c.text(), "leader: nothing was changed: the answer was not yes\n")
+			require.Equal(t, before.Version, s.inspect(t, "a").Version)
+		})
+	}
+}
+
+func TestBreakShowsThatItWaits(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	s.acquire(t, "a", "one", 2*time.Second, nil)
+	c := onScreen(t, command(t, "break", "a", "--yes", "--wait", "--store", s.url))
+	c.see(t, "waiting until it is free, up to 2s ...")
+	c.see(t, "waiting until it is free, up to 1s ...")
+	require.Zero(t, c.end(t))
+	require.Contains(t, c.text(), "\r\x1b[KIt is free.\n")
+}

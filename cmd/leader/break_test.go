@@ -1,0 +1,107 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+func (s shelf) inspect(t testing.TB, name string) lease.Info {
+	t.Helper()
+	info, err := lease.Inspect(t.Context(), s, name)
+	require.NoError(t, err)
+	return info
+}
+
+// Where nobody can be asked, nothing is done without --yes, whatever is piped in.
+func TestBreakNeedsAWord(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	s.acquire(t, "a", "one", time.Minute, nil)
+	before := s.inspect(t, "a")
+	cmd := command(t, "break", "a", "--store", s.url)
+	cmd.Stdin = strings.NewReader("yes\n")
+	o := end(t, cmd)
+	o.want(t, exitUsage, "say --yes")
+	require.Contains(t, o.out, "holder        one")
+	require.Equal(t, before.Version, s.inspect(t, "a").Version)
+}
+
+func TestBreak(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	l := s.acquire(t, "a", "one", time.Minute, nil)
+	o := end(t, command(t, "break", "a", "--yes", "--store", s.url))
+	o.want(t, 0, "")
+	require.Regexp(t, `Broken. Nobody can start before it has run out: by \d\d:\d\d:\d\d at the latest, 1m0s from now.\n$`, o.out)
+	_, err := s.Renew(t.Context(), l)
+	require.ErrorIs(t, err, lease.ErrLost)
+	_, err = s.Acquire(t.Context(), lease.Request{Name: "a", Holder: "two", Length: time.Minute})
+	require.ErrorIs(t, err, lease.ErrHeld)
+
+	broken := s.inspect(t, "a")
+	o = end(t, command(t, "break", "a", "--yes", "--store", s.url))
+	o.want(t, 0, "")
+	require.Contains(t, o.out, "It is broken already.")
+	require.Equal(t, broken.Version, s.inspect(t, "a").Version)
+}
+
+func TestBreakOfWhatNobodyHolds(t *testing.T) {
+	t.Parallel()
+	s := newFullShelf(t)
+	for _, name := range []string{"never", "free", "expired"} {
+		o := end(t, command(t, "break", name, "--wait", "--store", s.url))
+		o.want(t, 0, "")
+		require.Contains(t, o.out, "Nobody holds it: there is nothing to break.")
+	}
+	end(t, command(t, "break", "notes", "--yes", "--store", s.url)).want(t, exitFailed, "not a lease record")
+}
+
+func TestBreakWaits(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	const length = time.Second
+	s.acquire(t, "a", "one", length, nil)
+	began := time.Now()
+	o := end(t, command(t, "break", "a", "--yes", "--wait", "--store", s.url))
+	o.want(t, 0, "")
+	require.Contains(t, o.out, "\nIt is free.\n")
+	require.GreaterOrEqual(t, time.Since(began), length)
+	require.Equal(t, uint64(3), s.acquire(t, "a", "two", length, nil).Token)
+}
+
+// It is told also if somebody takes the lease as soon as it is free.
+func TestBreakWaitsForTheNext(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	s.acquire(t, "a", "one", time.Second, nil)
+	wait := start(t, command(t, "break", "a", "--yes", "--wait", "--store", s.url))
+	for !strings.HasPrefix(wait.next(t), "Broken.") {
+	}
+	require.Eventually(t, func() bool {
+		_, err := s.Acquire(t.Context(), lease.Request{Name: "a", Holder: "two", Length: time.Minute})
+		return err == nil
+	}, 20*time.Second, time.Millisecond)
+	require.Regexp(t, `^It is free.\n$|^It was free, and two has it now, with token 3.\n$`, wait.next(t))
+}
+
+// Somebody else may take the lease while the command asks.
+func TestBreakOfAnother(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	l := s.acquire(t, "a", "one", time.Minute, nil)
+	seen := s.inspect(t, "a")
+	require.NoError(t, s.Release(t.Context(), l))
+	s.acquire(t, "a", "two", time.Minute, nil)
+	err := breakSeen(t.Context(), s, seen)
+	require.ErrorIs(t, err, lease.ErrHeld)
+	require.ErrorContains(t, err, "nothing was broken")
+	require.Equal(t, "two", s.inspect(t, "a").Holder)
+
+	err = breakSeen(t.Context(), struct{ lease.Manager }{s}, seen)
+	require.ErrorContains(t, err, "this store cannot; end the holder, or wait")
+}

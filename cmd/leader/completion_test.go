@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+	"github.com/stretchr/testify/require"
+)
+
+func TestCompletion(t *testing.T) {
+	t.Parallel()
+	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
+		o := end(t, command(t, "completion", shell))
+		o.want(t, 0, "")
+		require.Greater(t, len(o.out), 1000)
+		if path, err := exec.LookPath(shell); err == nil && shell == "bash" {
+			check := exec.Command(path, "-n")
+			check.Stdin = strings.NewReader(o.out)
+			out, err := check.CombinedOutput()
+			require.NoError(t, err, "%s", out)
+		}
+	}
+}
+
+// In a real shell: what a person gets for a tab.
+func TestCompletionInBash(t *testing.T) {
+	t.Parallel()
+	bash, err := exec.LookPath("bash")
+	if err != nil || runtime.GOOS == "windows" {
+		t.Skip("there is no bash here")
+	}
+	s := newFullShelf(t)
+	cmd := exec.Command(bash, "--norc", "-c", `
+		_get_comp_words_by_ref() { cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} words=("${COMP_WORDS[@]}") cword=$COMP_CWORD; }
+		__ltrim_colon_completions() { :; }
+		compopt() { :; }
+		source <("$1" completion bash)
+		COMP_WORDS=("$1" status h) COMP_CWORD=2 COMP_LINE="$1 status h" COMP_POINT=${#COMP_LINE} COMP_TYPE=9
+		__start_leader
+		echo "${COMPREPLY[*]}"`, "bash", binary) // what is defined first comes with bash-completion
+	cmd.Env = append(command(t).Env, "LEADER_STORE="+s.url)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	require.NoError(t, err, "%s", stderr.String())
+	require.Equal(t, "held", strings.TrimSpace(string(out)), "%s", stderr.String())
+}
+
+func TestCompletionOfNames(t *testing.T) {
+	t.Parallel()
+	s := newFullShelf(t)
+	complete := func(args ...string) string {
+		cmd := command(t, append([]string{"__complete"}, args...)...)
+		cmd.Env = append(cmd.Env, "LEADER_STORE="+s.url)
+		return end(t, cmd).out
+	}
+	for _, command := range []string{"status", "list", "watch", "break"} {
+		require.Equal(t, "held\theld by node-1\n:4\n", complete(command, "h"))
+	}
+	require.Contains(t, complete("status", ""), "broken\tbroken by nobody\n")
+	require.Equal(t, ":4\n", complete("status", "held", ""), "there is one name")
+	require.Equal(t, ":4\n", complete("status", "--store", "ftp://x", ""))
+	require.Contains(t, complete("status", "--"), "--json\tprint JSON")
+}
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"status", "list", "watch", "break", "doctor"} {
+		o := end(t, command(t, name, "--help"))
+		o.want(t, 0, "")
+		for _, part := range []string{"\nUsage:\n", "\nExamples:\n", "\nExit codes:\n", "\nEnvironment: LEADER_STORE", "NO_COLOR", "--store store"} {
+			require.Contains(t, o.out, part, name)
+		}
+		require.NotContains(t, o.out, "\x1b")
+		if name != "break" {
+			require.Contains(t, o.out, "--json")
+			require.Contains(t, o.out, "LEADER_JSON")
+		}
+	}
+}
+
+// The help of each command names the variables of all its flags.
+func TestHelpNamesTheVariables(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"status", "list", "watch", "break", "doctor"} {
+		cmd, _, err := (&app{}).command().Find([]string{name})
+		require.NoError(t, err)
+		cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+			require.Contains(t, cmd.Long, "LEADER_"+strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_")), name)
+		})
+	}
+}
+
+// refined is the root command as main is to run it, and what it prints.
+func refined(args ...string) (text string, err error) {
+	var out bytes.Buffer
+	a := &app{out: &out, err: &out}
+	root := a.command()
+	a.refine(root)
+	root.SetArgs(args)
+	err = root.Execute()
+	return out.String(), err
+}
+
+func TestSuggestions(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"stauts"}, `there is no command "stauts": did you mean status?; see leader --help`},
+		{[]string{"xyz", "a"}, `there is no command "xyz"; see leader --help`},
+		{[]string{"list", "--jsn"}, "unknown flag: --jsn: did you mean --json?; see leader list --help"},
+		{[]string{"watch", "--evry", "1s"}, "unknown flag: --evry: did you mean --every?; see leader watch --help"},
+		{[]string{"list", "--stroe=x"}, "unknown flag: --stroe: did you mean --store?; see leader list --help"},
+		{[]string{"list", "--xyz"}, "unknown flag: --xyz; see leader list --help"},
+		{[]string{"list", "-x"}, "unknown shorthand flag: 'x' in -x; see leader list --help"},
+	} {
+		_, err := refined(test.args...)
+		require.EqualError(t, err, test.want)
+		coded, ok := errors.AsType[*exitError](err)
+		require.True(t, ok)
+		require.Equal(t, exitUsage, coded.code)
+	}
+}
+
+func TestRootSaysWhatThereIs(t *testing.T) {
+	t.Parallel()
+	text, err := refined()
+	require.NoError(t, err)
+	for _, name := range []string{"status", "list", "watch", "break", "doctor", "version", "completion"} {
+		require.Contains(t, text, "\n  "+name+" ")
+	}
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	o := end(t, command(t, "version"))
+	o.want(t, 0, "")
+	require.Regexp(t, `^leader \S+ go1\.\S+ .*`+runtime.GOOS+"/"+runtime.GOARCH+"\n$", o.out)
+	text, err := refined("--version")
+	require.NoError(t, err)
+	require.Equal(t, "leader "+version()+"\n", text)
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/lease"
+	"github.com/cloudlease/leader/lease/file"
+)
+
+// An outcome is what a person sees of a command that has ended.
+type outcome struct {
+	out, err string
+	code     int
+}
+
+func end(t testing.TB, cmd *exec.Cmd) outcome {
+	t.Helper()
+	var out, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &stderr
+	err := cmd.Run()
+	if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended {
+		require.NoError(t, err)
+	}
+	return outcome{out.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+}
+
+// want is how the command ended, and what it said of it: one line or nothing.
+func (o outcome) want(t testing.TB, code int, err string) {
+	t.Helper()
+	require.Equal(t, code, o.code, "%s%s", o.out, o.err)
+	if err == "" {
+		require.Empty(t, o.err)
+		return
+	}
+	require.Contains(t, o.err, err)
+	require.True(t, strings.HasPrefix(o.err, "leader: ") && strings.Count(o.err, "\n") == 1, "%q is not one line", o.err)
+}
+
+// A shelf is a directory of leases, as the command and this test's own nodes have it.
+type shelf struct {
+	dir, url string
+	lease.Manager
+}
+
+func newShelf(t testing.TB) shelf {
+	dir := t.TempDir()
+	return shelf{dir, (&url.URL{Scheme: "file", Path: filepath.ToSlash(dir)}).String(), file.New(dir)}
+}
+
+// Unwrap makes Inspect and Break look through.
+func (s shelf) Unwrap() lease.Manager { return s.Manager }
+
+func (s shelf) acquire(t testing.TB, name, holder string, length time.Duration, attributes map[string]string) lease.Lease {
+	t.Helper()
+	l, err := s.Acquire(t.Context(), lease.Request{Name: name, Holder: holder, Length: length, Attributes: attributes})
+	require.NoError(t, err)
+	return l
+}
+
+// steady replaces what differs from run to run.
+func steady(text string) string {
+	for _, r := range []struct{ pattern, by string }{
+		{`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d( \S+ \(\d+s ago\))?`, "TIME"},
+		{`\d{4}-\d\d-\d\dT[0-9:.]+(Z|[+-]\d\d:\d\d)`, "TIME"},
+		{`"id":"[^"]+"`, `"id":"ID"`},
+		{`"(age|left)_seconds":[0-9.e-]+`, `"${1}_seconds":N`},
+		{`up to \d+m?\d*s`, "up to TIME"},
+	} {
+		text = regexp.MustCompile(r.pattern).ReplaceAllString(text, r.by)
+	}
+	return text
+}
+
+func decodeJSON[T any](t testing.TB, text string) (v T) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal([]byte(text), &v), "%q", text)
+	return v
+}
+
+func TestPrintable(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"orders": "orders", "": `""`, "é 世=x": "é 世=x", "a\x1b[2Jb": `"a\x1b[2Jb"`, "a\nb": `"a\nb"`, "\u009b": `"\u009b"`, "\u202e": `"\u202e"`,
+	} {
+		require.Equal(t, want, printable(text))
+	}
+}
+
+func TestAgo(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "not known", ago(time.Time{}))
+	require.Contains(t, ago(time.Now().Add(-90*time.Second)), "(1m30s ago)")
+	require.Contains(t, ago(time.Now().Add(100*time.Millisecond)), "(0s ago)")
+	require.Contains(t, ago(time.Now().Add(time.Hour)), "ahead of this machine's")
+}
+
+// What is left of a lease is never said to be less than it may be.
+func TestTimeLeft(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		info lease.Info
+		want string
+	}{
+		{lease.Info{State: lease.Held, Length: 15 * time.Second, RetryAfter: 11200 * time.Millisecond}, "up to 12s"},
+		{lease.Info{State: lease.Held, Length: 15 * time.Second}, "up to 15s"},
+		{lease.Info{State: lease.Held}, "not known"}, // another program's blob lease
+		{lease.Info{State: lease.Free, Length: 15 * time.Second}, "-"},
+		{lease.Info{State: lease.Expired, Length: 15 * time.Second}, "-"},
+		{lease.Info{Err: lease.ErrRecord}, "-"},
+	} {
+		require.Equal(t, test.want, entryOf(test.info).upTo(), "%+v", test.info)
+	}
+}

@@ -1,0 +1,127 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A screen is a pseudo-terminal with a command on it, and all that it has shown.
+type screen struct {
+	file *os.File // this end of it
+	cmd  *exec.Cmd
+
+	mu    sync.Mutex
+	shown bytes.Buffer
+	read  chan struct{} // closed once the command has closed its end
+}
+
+// onScreen starts the command with all three streams on a terminal.
+func onScreen(t testing.TB, cmd *exec.Cmd, env ...string) *screen {
+	t.Helper()
+	cmd.Env = append(append(cmd.Env, "TERM=xterm", "NO_COLOR="), env...)
+	file, err := pty.Start(cmd)
+	require.NoError(t, err)
+	s := &screen{file: file, cmd: cmd, read: make(chan struct{})}
+	go func() {
+		defer close(s.read)
+		_, _ = io.Copy(s, file) // it ends in an error, EIO, on Linux
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		_ = file.Close()
+		<-s.read
+	})
+	return s
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.shown.Write(p)
+}
+
+func (s *screen) text() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return strings.ReplaceAll(s.shown.String(), "\r\n", "\n")
+}
+
+// see waits until the text is shown.
+func (s *screen) see(t testing.TB, text string) {
+	t.Helper()
+	if !assert.Eventually(t, func() bool { return strings.Contains(s.text(), text) }, 20*time.Second, 5*time.Millisecond) {
+		require.FailNow(t, "not shown", "%q, but:\n%s", text, s.text())
+	}
+}
+
+func (s *screen) enter(t testing.TB, line string) {
+	t.Helper()
+	_, err := s.file.WriteString(line + "\n")
+	require.NoError(t, err)
+}
+
+// end waits for the command, and returns its exit code.
+func (s *screen) end(t testing.TB) int {
+	t.Helper()
+	err := s.cmd.Wait()
+	if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended {
+		require.NoError(t, err)
+	}
+	select {
+	case <-s.read:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the terminal stays open")
+	}
+	return s.cmd.ProcessState.ExitCode()
+}
+
+const (
+	green = "\x1b[32m"
+	red   = "\x1b[31;1m"
+)
+
+// Colours are for a terminal, and for whoever wants them.
+func TestColours(t *testing.T) {
+	t.Parallel()
+	s := newFullShelf(t)
+	shown := func(env ...string) string {
+		c := onScreen(t, command(t, "list", "--store", s.url), env...)
+		require.Zero(t, c.end(t))
+		return c.text()
+	}
+	text := shown()
+	require.Contains(t, text, green+"held")
+	require.Contains(t, text, red+"unreadable")
+	require.NotContains(t, shown("NO_COLOR=1"), "\x1b[3")
+	require.NotContains(t, shown("TERM=dumb"), "\x1b")
+	require.NotContains(t, end(t, command(t, "list", "--store", s.url)).out, "\x1b")
+}
+
+func TestAskGivesUp(t *testing.T) {
+	t.Parallel()
+	err := ask(t.Context(), time.Millisecond, func(ctx context.Context) error {
+		<-ctx.Done()
+		return ctx.Err() // as some SDKs do, without the cause
+	})
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorContains(t, err, "the store has not answered within 1ms: check the URL")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.Equal(t, context.Canceled, ask(ctx, time.Hour, context.Context.Err))
+	require.NoError(t, ask(t.Context(), time.Hour, func(context.Context) error { return nil }))
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bufio"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// A stream is what a running command prints, line by line.
+type stream struct {
+	lines chan string
+}
+
+// start runs the command until the test ends.
+func start(t testing.TB, cmd *exec.Cmd) stream {
+	t.Helper()
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	s := stream{make(chan string, 1000)}
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		for r := bufio.NewReader(out); ; {
+			line, err := r.ReadString('\n')
+			if err != nil {
+				close(s.lines)
+				return
+			}
+			s.lines <- line
+		}
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		<-read
+		_ = cmd.Wait()
+	})
+	return s
+}
+
+func (s stream) next(t testing.TB) string {
+	t.Helper()
+	select {
+	case line, ok := <-s.lines:
+		require.True(t, ok, "%v", io.ErrUnexpectedEOF)
+		return line
+	case <-time.After(20 * time.Second):
+		t.Fatal("no line within 20 seconds")
+		return ""
+	}
+}
+
+// A sighting is a line of watch --json.
+type sighting struct {
+	Change string `json:"change"`
+	entry
+}
+
+func TestWatch(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	watch := start(t, command(t, "watch", "a", "--store", s.url, "--every", "5ms", "--json", "-v"))
+	next := func() []any {
+		seen := decodeJSON[sighting](t, watch.next(t))
+		require.Equal(t, "a", seen.Lease)
+		return []any{seen.Change, seen.State, seen.Holder, seen.Token}
+	}
+	require.Equal(t, []any{"found", free, "", uint64(0)}, next())
+
+	l := s.acquire(t, "a", "one", time.Minute, nil)
+	require.Equal(t, []any{"taken", held, "one", uint64(1)}, next())
+
+	l, err := s.Renew(t.Context(), l)
+	require.NoError(t, err)
+	require.Equal(t, []any{"renewed", held, "one", uint64(1)}, next())
+
+	l.Attributes = map[string]string{"k": "v"}
+	l, err = s.Renew(t.Context(), l)
+	require.NoError(t, err)
+	require.Equal(t, []any{"updated", held, "one", uint64(1)}, next())
+
+	require.NoError(t, s.Release(t.Context(), l))
+	require.Equal(t, []any{"released", free, "one", uint64(1)}, next())
+
+	s.acquire(t, "a", "two", 500*time.Millisecond, nil)
+	require.Equal(t, []any{"taken", held, "two", uint64(2)}, next())
+	require.Equal(t, []any{"expired", expired, "two", uint64(2)}, next())
+
+	s.acquire(t, "a", "three", time.Minute, nil)
+	require.Equal(t, []any{"taken over", held, "three", uint64(3)}, next())
+
+	seen, err := lease.Inspect(t.Context(), s, "a")
+	require.NoError(t, err)
+	require.NoError(t, lease.Break(t.Context(), s, seen))
+	require.Equal(t, []any{"broken", broken, "nobody", uint64(4)}, next())
+
+	path := filepath.Join(s.dir, "lease-a.json")
+	record, err := os.ReadFile(path)
+	require.NoError(t, err)
+	replace := func(content []byte) {
+		temp := filepath.Join(s.dir, "temp")
+		require.NoError(t, os.WriteFile(temp, content, 0o600))
+		require.NoError(t, os.Rename(temp, path))
+	}
+	replace([]byte("buy milk\n"))
+	require.Equal(t, []any{unreadable, unreadable, "", uint64(0)}, next())
+	replace(record)
+	require.Equal(t, []any{"found", broken, "nobody", uint64(4)}, next())
+
+	require.NoError(t, os.Remove(path))
+	require.Equal(t, []any{"gone", free, "", uint64(0)}, next())
+}
+
+// For people, a line each, and renewals only if asked for.
+func TestWatchForPeople(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	watch := start(t, command(t, "watch", "--name", "a", "--store", s.url, "--every", "5ms"))
+	require.Equal(t, "TIME  found       never taken\n", steady(watch.next(t)))
+	l := s.acquire(t, "a", "one", time.Minute, map[string]string{"k": "v"})
+	require.Equal(t, "TIME  taken       held  holder one  token 1  up to TIME  k=v\n", steady(watch.next(t)))
+	l, err := s.Renew(t.Context(), l)
+	require.NoError(t, err)
+	require.NoError(t, s.Release(t.Context(), l))
+	require.Equal(t, "TIME  released    free  holder one  token 1\n", steady(watch.next(t)))
+}
+
+// A lease that cannot be read at all is an error; one that is not a lease may come to be one.
+func TestWatchBegins(t *testing.T) {
+	t.Parallel()
+	s := newFullShelf(t)
+	watch := start(t, command(t, "watch", "notes", "--store", s.url, "--json"))
+	require.Equal(t, unreadable, decodeJSON[sighting](t, watch.next(t)).Change)
+
+	end(t, command(t, "watch", "--store", s.url+"/lease-held.json")).want(t, exitFailed, "misconfigured")
+	end(t, command(t, "watch", "a\nb", "--store", s.url)).want(t, exitUsage, "control character")
+}
+
+func TestChangeOf(t *testing.T) {
+	t.Parallel()
+	one := lease.Info{State: lease.Held, ID: "1", Token: 1, Version: "v1"}
+	of := func(i lease.Info, change func(*lease.Info)) lease.Info {
+		change(&i)
+		return i
+	}
+	over := of(one, func(i *lease.Info) { i.State = lease.Expired })
+	back := of(one, func(i *lease.Info) { i.State, i.Version = lease.Free, "v2" })
+	other := lease.Info{State: lease.Held, ID: "2", Token: 2, Version: "v3"}
+	never := lease.Info{}
+	for _, test := range []struct {
+		before, now lease.Info
+		want        string
+	}{
+		{one, one, ""}, {over, over, ""}, {back, back, ""}, {never, never, ""},
+		{one, other, "taken over"}, {over, other, "taken over"}, {back, other, "taken"}, {never, other, "taken"},
+		{one, over, "expired"}, {one, back, "released"}, {over, back, "released"},
+		{over, one, "renewed"}, // by a holder that came back late
+		{one, of(other, func(i *lease.Info) { i.State = lease.Free }), "released"},
+		{back, of(other, func(i *lease.Info) { i.State = lease.Free }), "released"}, // a whole term between two looks
+		{one, of(other, func(i *lease.Info) { i.State = lease.Expired }), "expired"},
+		{one, never, "gone"}, {back, never, "gone"},
+	} {
+		require.Equal(t, test.want, changeOf(&test.before, test.now), "%+v -> %+v", test.before, test.now)
+	}
+	require.Equal(t, "found", changeOf(nil, one))
+}
