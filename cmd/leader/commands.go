@@ -3,5 +3,8 @@ package main
 import "github.com/spf13/cobra"
 
 func (a *app) commands() []*cobra.Command {
-	return []*cobra.Command{}
+	return []*cobra.Command{
+		a.runCommand(), a.guardCommand(),
+		a.statusCommand(), a.listCommand(), a.watchCommand(), a.breakCommand(), a.doctorCommand(), a.versionCommand(),
+	}
 }
