@@ -18,8 +18,11 @@ import (
 
 // runGuard is what the guard's process does.
 func runGuard(path string, argv []string) error {
-	if _, err := unix.FcntlInt(reportsFile, unix.F_GETFD, 0); err != nil {
-		return usage(errors.New("the guard is started by leader run alone"))
+	for _, fd := range []int{ordersFile, reportsFile} {
+		var stat unix.Stat_t
+		if err := unix.Fstat(fd, &stat); err != nil || stat.Mode&unix.S_IFMT != unix.S_IFIFO {
+			return usage(errors.New("the guard is started by leader run alone"))
+		}
 	}
 	newGuard(path, argv).run()
 	return nil // what is to be told of the program has been told to leader

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/internal/host"
+)
+
+func bootClock() time.Duration { return host.SinceBoot() }
+
+// alive is whether there is such a process, and not only what is left of it until somebody waits for it.
+func alive(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	state := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))[0]
+	return state != "Z" && state != "X"
+}
+
+// as makes a command whose program is this test's binary.
+func (s site) as(program string, flags ...string) *node {
+	cmd := s.command(append(flags, "--", os.Args[0])...)
+	cmd.Env = append(cmd.Env, programVariable+"="+program, "DEPTH=2")
+	cmd.Stdout = os.Stderr // the processes of the tree are not waited for by way of their output
+	return s.launch(cmd)
+}
+
+// guardOf is the process between a node and its program.
+func guardOf(t *testing.T, program int) int {
+	guard, _ := familyOf(strconv.Itoa(program))
+	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", guard))
+	require.NoError(t, err)
+	require.Contains(t, string(line), "leader\x00guard")
+	return guard
+}
+
+func kill(t *testing.T, pid int, s syscall.Signal) {
+	t.Helper()
+	require.NoError(t, syscall.Kill(pid, s), "process %d", pid)
+}
+
+// Whoever is killed, nothing is left of the program: seven processes, in five sessions.
+func TestNoOrphanIsLeft(t *testing.T) {
+	const size = 7
+	for name, murder := range map[string]func(t *testing.T, n *node, program int){
+		"leader":                  func(t *testing.T, n *node, _ int) { n.signal(syscall.SIGKILL) },
+		"the program":             func(t *testing.T, _ *node, program int) { kill(t, program, syscall.SIGKILL) },
+		"leader and the program":  func(t *testing.T, n *node, program int) { n.signal(syscall.SIGKILL); kill(t, program, syscall.SIGKILL) },
+		"the program, and leader": func(t *testing.T, n *node, program int) { kill(t, program, syscall.SIGKILL); n.signal(syscall.SIGKILL) },
+		"nobody: leader stops":    func(t *testing.T, n *node, _ int) { n.signal(syscall.SIGTERM) },
+		"leader, while it stops":  func(t *testing.T, n *node, _ int) { n.signal(syscall.SIGTERM); n.signal(syscall.SIGKILL) },
+		"everybody in sight, with SIGTERM": func(t *testing.T, n *node, program int) {
+			kill(t, guardOf(t, program), syscall.SIGTERM)
+			kill(t, program, syscall.SIGTERM)
+			n.signal(syscall.SIGTERM)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			n := s.as("tree", quick()...)
+			pids := s.awaitPids(size)
+			program := programOf(t, n)
+			require.Contains(t, pids, program)
+			guard := guardOf(t, program)
+			murder(t, n, program)
+			n.wait()
+			for _, pid := range append(pids, guard) {
+				eventually(t, fmt.Sprintf("process %d is gone", pid), func() bool { return !alive(pid) })
+			}
+		})
+	}
+}
+
+// programOf is the program's process id, as leader logs it.
+func programOf(t *testing.T, n *node) (pid int) {
+	eventually(t, "it runs", func() bool {
+		_, rest, ok := strings.Cut(n.output.String(), `msg="the program runs"`)
+		_, rest, found := strings.Cut(rest, " pid=")
+		pid, _ = strconv.Atoi(strings.Fields(rest + " x")[0])
+		return ok && found && pid != 0
+	})
+	return pid
+}
+
+// When the guard is killed, the kernel kills the program, and leader what is left of its process group.
+func TestGuardIsKilled(t *testing.T) {
+	s := newSite(t)
+	n := s.start("--", "sh", "-c", `sh -c 'trap "" TERM; echo $$ >>$FILE; while :; do sleep 0.01; done' & echo $$ >>$FILE; wait`)
+	pids := s.awaitPids(2)
+	kill(t, guardOf(t, programOf(t, n)), syscall.SIGKILL)
+	require.Equal(t, exitFailed, n.wait())
+	require.Contains(t, n.output.String(), "the guard of sh was killed")
+	for _, pid := range pids {
+		require.False(t, alive(pid))
+	}
+}
+
+// S1 for who cannot check a term: the program of a leader that is suspended or dead has written its last line before the next
+// leader's writes its first.
+func TestSuspendedPastTheLease(t *testing.T) {
+	for _, signal := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGKILL} {
+		t.Run(signal.String(), func(t *testing.T) {
+			s := newSite(t)
+			a := s.as("beat", quick()...)
+			s.awaitLines(10)
+			program := programOf(t, a)
+			b := s.as("beat", quick("--acquire-every", "10ms")...)
+			eventually(t, "it waits", func() bool { return strings.Contains(b.output.String(), "the lease is held") })
+			a.signal(signal)
+			var last, first time.Duration
+			eventually(t, "the next leader's program runs", func() bool {
+				last, first = s.lastAndFirst()
+				return first != 0
+			})
+			assert.Less(t, last, first)
+			assert.False(t, alive(program))
+			t.Logf("the last line of the first came %v before the first line of the second", first-last)
+			if signal == syscall.SIGSTOP {
+				a.signal(syscall.SIGCONT)
+				eventually(t, "it stands by", func() bool {
+					_, after, ok := strings.Cut(a.output.String(), "msg=stopping")
+					return ok && strings.Contains(after, "the lease is held")
+				})
+			}
+		})
+	}
+}
+
+// Then leader does the guard's work, and keeps the lease from others for as long as it may.
+func TestGuardIsSuspended(t *testing.T) {
+	s := newSite(t)
+	n := s.start(append(quick(), "--", "sh", "-c", `trap '' TERM; echo $$ >>$FILE; while :; do sleep 0.01; done`)...)
+	program := s.awaitPids(1)[0]
+	guard := guardOf(t, program)
+	kill(t, guard, syscall.SIGSTOP)
+	t.Cleanup(func() { _ = syscall.Kill(guard, syscall.SIGCONT) })
+	require.NoError(t, os.Remove(s.store+"/lease-leader.json"))
+	eventually(t, "it is killed", func() bool { return !alive(program) })
+	kill(t, guard, syscall.SIGCONT)
+	require.NotEqual(t, program, s.awaitPids(2)[1], "and started again")
+	n.signal(syscall.SIGKILL)
+}
+
+// lastAndFirst is when token 1 was written last, and 2 first; 0: not at all.
+func (s site) lastAndFirst() (last, first time.Duration) {
+	for _, line := range s.lines() {
+		token, at, ok := strings.Cut(line, ":")
+		n, err := strconv.ParseInt(at, 10, 64)
+		if !ok || err != nil {
+			continue // it is being written
+		}
+		switch when := time.Duration(n); {
+		case token == "1":
+			last = max(last, when)
+		case first == 0:
+			first = when
+		}
+	}
+	return last, first
+}

@@ -1,0 +1,109 @@
+//go:build unix
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+func TestOnceHeld(t *testing.T) {
+	s := newSite(t)
+	holder := s.start("--node", "n1", "--", "sh", "-c", `echo up >>$FILE; exec sleep 1000`)
+	s.awaitLines(1)
+	n := s.start("--once", "--log-level", "error", "--", "sh", "-c", "echo never >>$FILE")
+	require.Equal(t, 0, n.wait())
+	require.Equal(t, "leader: lease \"leader\" is held by \"n1\" with token 1: there is nothing to do here\n", n.output.String())
+	require.Equal(t, 9, s.start("--once", "--held-exit-code", "9", "--", "true").wait())
+	require.Equal(t, []string{"up"}, s.lines())
+	holder.signal(syscall.SIGTERM)
+	require.Equal(t, 0, holder.wait())
+}
+
+func TestOnceHoldsAtLeast(t *testing.T) {
+	s := newSite(t)
+	job := func(flags ...string) int {
+		return s.start(append(quick("--once", "--held-exit-code", "9"), append(flags, "--", "sh", "-c", "echo done >>$FILE")...)...).wait()
+	}
+	require.Equal(t, 0, job("--hold-at-least", "1500ms"))
+	require.Equal(t, 9, job())
+	require.Equal(t, []string{"done"}, s.lines())
+	eventually(t, "it runs out", func() bool { return job() == 0 })
+}
+
+// The record is deleted: the program is ended at the next renewal.
+func TestRunLost(t *testing.T) {
+	record := func(s site) string { return filepath.Join(s.store, "lease-leader.json") }
+	t.Run("once", func(t *testing.T) {
+		s := newSite(t)
+		n := s.start(append(quick("--once", "--log-level", "error"), "--", "sh", "-c", `echo up >>$FILE; exec sleep 1000`)...)
+		s.awaitLines(1)
+		require.NoError(t, os.Remove(record(s)))
+		require.Equal(t, exitLost, n.wait())
+		require.Equal(t, 1, strings.Count(n.output.String(), "\n"), n.output)
+		require.Contains(t, n.output.String(), "before it had finished")
+	})
+	t.Run("again", func(t *testing.T) {
+		s := newSite(t)
+		n := s.start(append(quick(), "--", "sh", "-c", `echo $$ >>$FILE; trap 'exit 5' TERM; sleep 1000 & wait`)...)
+		first := s.awaitPids(1)
+		require.NoError(t, os.Remove(record(s)))
+		both := s.awaitPids(2)
+		require.NotEqual(t, both[0], both[1])
+		require.False(t, alive(first[0]))
+		n.signal(syscall.SIGTERM)
+		require.Equal(t, 5, n.wait())
+	})
+	t.Run("the store is out of reach", func(t *testing.T) {
+		s := newSite(t)
+		n := s.start(append(quick("--once"), "--", "sh", "-c", `trap 'echo asked >>$FILE; exit 0' TERM; echo up >>$FILE; sleep 1000 & wait`)...)
+		s.awaitLines(1)
+		require.NoError(t, os.Rename(s.store, s.store+".gone"))
+		require.NoError(t, os.Symlink(s.store, s.store)) // ELOOP
+		require.Equal(t, exitLost, n.wait())
+		require.Equal(t, []string{"up", "asked"}, s.lines(), "SIGTERM came first")
+	})
+}
+
+func TestHealthCommand(t *testing.T) {
+	s := newSite(t)
+	sick := filepath.Join(t.TempDir(), "sick")
+	n := s.start(append(quick("--acquire-every", "20ms", "--health-cmd", "test ! -e "+sick+" || { echo it is sick; false; }"), "--",
+		"sh", "-c", `echo $LEADER_TOKEN >>$FILE; exec sleep 1000`)...)
+	s.awaitLines(1)
+	require.NoError(t, os.WriteFile(sick, nil, 0o600))
+	eventually(t, "it steps down", func() bool { return s.lease(defaultName).State == lease.Free })
+	eventually(t, "it does not campaign", func() bool { return strings.Contains(n.output.String(), "not campaigning") })
+	require.Contains(t, n.output.String(), "it is sick")
+	require.NoError(t, os.Remove(sick))
+	require.Equal(t, []string{"1", "2"}, s.awaitLines(2))
+	n.signal(syscall.SIGTERM)
+	require.Equal(t, 0, n.wait())
+}
+
+// One that hangs is unhealthy, and does not stay.
+func TestHealthCommandHangs(t *testing.T) {
+	s := newSite(t)
+	n := s.start(append(quick("--once", "--health-timeout", "50ms", "--health-cmd", `sh -c 'echo $$ >>$FILE; sleep 1000; :'`), "--", "true")...)
+	require.Equal(t, exitFailed, n.wait())
+	require.Contains(t, n.output.String(), "deadline exceeded")
+	for _, pid := range s.awaitPids(1) {
+		eventually(t, "it is killed", func() bool { return !alive(pid) })
+	}
+}
+
+// The guard, leader and the health check are looked at every second or so; the test is over before a lease is.
+func TestHealthTakesNoLongerThanItMay(t *testing.T) {
+	t.Parallel()
+	check, err := healthFlags{command: "sleep 1000", timeout: time.Millisecond}.check()
+	require.NoError(t, err)
+	require.ErrorContains(t, check(t.Context()), "deadline exceeded")
+}
