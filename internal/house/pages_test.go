@@ -19,6 +19,7 @@ var pages = []string{"README.md", "CONTRIBUTING.md"}
 var examples = []string{
 	"example_test.go", "leadertest/example_test.go", "lease/file/conformance_test.go", "lease/dynamodb/example_test.go",
 	"lease/s3/example_test.go", "lease/gcs/example_test.go", "lease/azblob/example_test.go",
+	"leaderhttp/example_test.go", "leaderotel/example_test.go",
 }
 
 var goBlock = regexp.MustCompile("(?ms)^ *```go\n(.*?)^ *```$")
