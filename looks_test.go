@@ -14,6 +14,8 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/internal/host"
+	"github.com/cloudlease/leader/internal/hosttest"
 	"github.com/cloudlease/leader/lease"
 	"github.com/cloudlease/leader/lease/memory"
 )
@@ -74,6 +76,7 @@ func TestStandbysLookInStep(t *testing.T) {
 		median, p95 float64 // of takeovers, in lease lengths
 	}{
 		"steady":                     {none, every, 1.02, 1.05},
+		"clocks disagree":            {none, every, 1.05, 1.34},
 		"jittered":                   {func() time.Duration { return rand.N(100 * time.Millisecond) }, every, 1.04, 1.34},
 		"now and then much later":    {func() time.Duration { return time.Duration(3000/(100*rand.Float64()+1)) * time.Millisecond }, every, 1.2, 1.34},
 		"asked for a little more":    {none, every * 9 / 10, 1.3, 1.34},
@@ -85,7 +88,7 @@ func TestStandbysLookInStep(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				late, reads := takeovers(t, r.extra, r.acquire)
+				late, reads := takeovers(t, r.extra, r.acquire, name == "clocks disagree")
 				slices.Sort(late)
 				median, p95, p99 := late[len(late)/2], late[len(late)*95/100], late[len(late)*99/100]
 				t.Logf("takeovers after %.3f lease lengths, p95 %.3f, p99 %.3f, %d of them; %.3f reads an acquire interval",
@@ -101,7 +104,7 @@ func TestStandbysLookInStep(t *testing.T) {
 
 // takeovers has a leader die 300 times, and returns after how many lease lengths since its latest renewal the next began, and
 // how many reads a standby needed in an acquire interval.
-func takeovers(t *testing.T, extra func() time.Duration, acquire time.Duration) (late []float64, reads float64) {
+func takeovers(t *testing.T, extra func() time.Duration, acquire time.Duration, disagree bool) (late []float64, reads float64) {
 	ctx, cancel := context.WithCancel(t.Context())
 	store, wrote, origin := memory.NewStore(), &atomic.Int64{}, time.Now()
 	var links []*distant
@@ -118,7 +121,11 @@ func takeovers(t *testing.T, extra func() time.Duration, acquire time.Duration) 
 				return ctx.Err()
 			}),
 		)
-		go func() { ended <- l.Run(ctx) }()
+		m := hosttest.New(false)
+		if disagree {
+			m.StepWall(rand.N(10*time.Hour) - 5*time.Hour)
+		}
+		go func() { ended <- l.Run(host.With(ctx, m)) }()
 	}
 	leading := <-led
 	var asked time.Duration
