@@ -8,11 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/cloudlease/leader/lease"
 )
 
 func TestOnceHeld(t *testing.T) {
@@ -71,39 +68,4 @@ func TestRunLost(t *testing.T) {
 		require.Equal(t, exitLost, n.wait())
 		require.Equal(t, []string{"up", "asked"}, s.lines(), "SIGTERM came first")
 	})
-}
-
-func TestHealthCommand(t *testing.T) {
-	s := newSite(t)
-	sick := filepath.Join(t.TempDir(), "sick")
-	n := s.start(append(quick("--acquire-every", "20ms", "--health-cmd", "test ! -e "+sick+" || { echo it is sick; false; }"), "--",
-		"sh", "-c", `echo $LEADER_TOKEN >>$FILE; exec sleep 1000`)...)
-	s.awaitLines(1)
-	require.NoError(t, os.WriteFile(sick, nil, 0o600))
-	eventually(t, "it steps down", func() bool { return s.lease(defaultName).State == lease.Free })
-	eventually(t, "it does not campaign", func() bool { return strings.Contains(n.output.String(), "not campaigning") })
-	require.Contains(t, n.output.String(), "it is sick")
-	require.NoError(t, os.Remove(sick))
-	require.Equal(t, []string{"1", "2"}, s.awaitLines(2))
-	n.signal(syscall.SIGTERM)
-	require.Equal(t, 0, n.wait())
-}
-
-// One that hangs is unhealthy, and does not stay.
-func TestHealthCommandHangs(t *testing.T) {
-	s := newSite(t)
-	n := s.start(append(quick("--once", "--health-timeout", "50ms", "--health-cmd", `sh -c 'echo $$ >>$FILE; sleep 1000; :'`), "--", "true")...)
-	require.Equal(t, exitFailed, n.wait())
-	require.Contains(t, n.output.String(), "deadline exceeded")
-	for _, pid := range s.awaitPids(1) {
-		eventually(t, "it is killed", func() bool { return !alive(pid) })
-	}
-}
-
-// The guard, leader and the health check are looked at every second or so; the test is over before a lease is.
-func TestHealthTakesNoLongerThanItMay(t *testing.T) {
-	t.Parallel()
-	check, err := healthFlags{command: "sleep 1000", timeout: time.Millisecond}.check()
-	require.NoError(t, err)
-	require.ErrorContains(t, check(t.Context()), "deadline exceeded")
 }

@@ -1,0 +1,123 @@
+//go:build unix
+
+package main
+
+import (
+	"io"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/creack/pty"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// A typist sits at the terminal of a shell that runs leader in its foreground.
+type typist struct {
+	*node
+	keys *os.File
+}
+
+// press types, and see waits until something is to be seen.
+func (y *typist) press(keys string) {
+	_, err := y.keys.WriteString(keys)
+	require.NoError(y.t, err)
+}
+
+func (y *typist) see(text string) {
+	y.t.Helper()
+	eventually(y.t, "to see "+text, func() bool { return strings.Contains(y.output.String(), text) })
+}
+
+// sit starts a shell with the script in a terminal; in it, run is leader run.
+func (s site) sit(script string) *typist {
+	cmd := s.command()
+	cmd.Env = append(cmd.Env, "BINARY="+binary, "STORE=file://"+s.store, "PS1=", "LEADER_LOG_LEVEL=error")
+	cmd.Path, cmd.Args = "/bin/sh", []string{"sh", "-c", `run() { "$BINARY" run --store "$STORE" "$@"; }; ` + script}
+	n := &node{t: s.t, cmd: cmd, output: &output{}, done: make(chan struct{})}
+	terminal, err := pty.Start(cmd)
+	require.NoError(s.t, err)
+	go func() {
+		defer close(n.done)
+		_, _ = io.Copy(n.output, terminal) // until nobody has the other end
+		_ = cmd.Wait()
+	}()
+	s.t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = terminal.Close() // SIGHUP
+		n.wait()
+		if s.t.Failed() {
+			s.t.Logf("the terminal:\n%s", n.output)
+		}
+	})
+	return &typist{n, terminal}
+}
+
+func TestTerminal(t *testing.T) {
+	t.Run("the program reads what is typed", func(t *testing.T) {
+		s := newSite(t)
+		y := s.sit(`run -- sh -c 'echo ready; read line; echo "got $line"'; echo "status $?"; read line; echo "after: $line"`)
+		y.see("ready")
+		y.press("hello\n")
+		y.see("got hello")
+		y.see("status 0")
+		y.press("world\n")
+		y.see("after: world")
+		require.Equal(t, 0, y.wait())
+	})
+	t.Run("^C", func(t *testing.T) {
+		s := newSite(t)
+		y := s.sit(`trap : INT; run -- sh -c 'echo ready; exec sleep 1000'; echo "status $?"`)
+		y.see("ready")
+		y.press("\x03")
+		y.see("status 130")
+		require.Equal(t, 0, y.wait())
+		require.Equal(t, lease.Free, s.lease(defaultName).State)
+	})
+	t.Run("^C while the program runs is the program's", func(t *testing.T) {
+		s := newSite(t)
+		y := s.sit(`trap : INT; run -- sh -c 'trap "echo caught; exit 3" INT; echo ready; while :; do sleep 0.01; done'; echo "status $?"`)
+		y.see("ready")
+		y.press("\x03")
+		y.see("caught")
+		y.see("status 3")
+	})
+	t.Run("^C to a standby", func(t *testing.T) {
+		s := newSite(t)
+		s.start("--", "sh", "-c", "echo up >>$FILE; exec sleep 1000")
+		s.awaitLines(1)
+		y := s.sit(`trap : INT; run --log-level info -- true; echo "status $?"`)
+		y.see("the lease is held")
+		y.press("\x03")
+		y.see("status 0")
+	})
+	t.Run("^Z does nothing", func(t *testing.T) {
+		s := newSite(t)
+		y := s.sit(`run -- sh -c 'echo ready; while read line; do echo "got $line"; done'; echo "status $?"`)
+		y.see("ready")
+		y.press("\x1a")
+		y.press("hello\n")
+		y.see("got hello")
+		y.press("\x04")
+		y.see("status 0")
+	})
+	t.Run("what the program changed is changed back", func(t *testing.T) {
+		s := newSite(t)
+		y := s.sit(`run -- sh -c 'stty raw -echo; kill -KILL $$'; echo "status $?"; stty -a`)
+		y.see("status 137")
+		y.see(" echo ")
+		y.see(" icanon ")
+	})
+	t.Run("it is closed", func(t *testing.T) {
+		s := newSite(t)
+		y := s.sit(`exec "$BINARY" run --store "$STORE" -- sh -c 'echo $$ >>$FILE; echo ready; exec sleep 1000'`)
+		y.see("ready")
+		pid := s.awaitPids(1)[0]
+		require.NoError(t, y.keys.Close())
+		eventually(t, "the program has ended", func() bool { return syscall.Kill(pid, 0) != nil })
+		eventually(t, "the lease is free", func() bool { return s.lease(defaultName).State == lease.Free })
+	})
+}

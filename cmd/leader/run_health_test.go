@@ -1,0 +1,84 @@
+//go:build unix
+
+package main
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+func TestHealthCommand(t *testing.T) {
+	s := newSite(t)
+	sick := filepath.Join(t.TempDir(), "sick")
+	n := s.start(append(quick("--acquire-every", "20ms", "--health-cmd", "test ! -e "+sick+" || { echo it is sick; false; }"), "--",
+		"sh", "-c", `echo $LEADER_TOKEN >>$FILE; exec sleep 1000`)...)
+	s.awaitLines(1)
+	require.NoError(t, os.WriteFile(sick, nil, 0o600))
+	eventually(t, "it steps down", func() bool { return s.lease(defaultName).State == lease.Free })
+	eventually(t, "it does not campaign", func() bool { return strings.Contains(n.output.String(), "not campaigning") })
+	require.Contains(t, n.output.String(), "it is sick")
+	require.NoError(t, os.Remove(sick))
+	require.Equal(t, []string{"1", "2"}, s.awaitLines(2))
+	n.signal(syscall.SIGTERM)
+	require.Equal(t, 0, n.wait())
+}
+
+// One that hangs is unhealthy, and does not stay.
+func TestHealthCommandHangs(t *testing.T) {
+	s := newSite(t)
+	n := s.start(append(quick("--once", "--health-timeout", "50ms", "--health-cmd", `sh -c 'echo $$ >>$FILE; sleep 1000; :'`), "--", "true")...)
+	require.Equal(t, exitFailed, n.wait())
+	require.Contains(t, n.output.String(), "deadline exceeded")
+	for _, pid := range s.awaitPids(1) {
+		eventually(t, "it is killed", func() bool { return !alive(pid) })
+	}
+}
+
+func TestHealthHTTP(t *testing.T) {
+	s := newSite(t)
+	var sick atomic.Bool
+	sick.Store(true)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if sick.Load() {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}))
+	defer server.Close()
+	n := s.start(append(quick("--acquire-every", "20ms", "--health-http", server.URL+"/healthz"), "--",
+		"sh", "-c", `echo $LEADER_TOKEN >>$FILE; exec sleep 1000`)...)
+	eventually(t, "it does not campaign", func() bool { return strings.Contains(n.output.String(), "/healthz answered 500") })
+	require.Zero(t, s.lease(defaultName).Token)
+	sick.Store(false)
+	s.awaitLines(1)
+	n.signal(syscall.SIGTERM)
+	require.Equal(t, 0, n.wait())
+}
+
+func TestListen(t *testing.T) {
+	s := newSite(t)
+	n := s.start("--listen", "127.0.0.1:0", "--log-format", "json", "--", "sh", "-c", `echo up >>$FILE; exec sleep 1000`)
+	s.awaitLines(1)
+	address := regexp.MustCompile(`"address":"([^"]+)"`).FindStringSubmatch(n.output.String())
+	require.NotNil(t, address, n.output)
+	response, err := http.Get("http://" + address[1] + "/leader")
+	require.NoError(t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.Equal(t, "leading, with token 1\n", string(body))
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	n.signal(syscall.SIGTERM)
+	require.Equal(t, 0, n.wait())
+}
