@@ -189,7 +189,7 @@ func (x *explorer) happens(s *state, of uint8, w what, r reply) error {
 	}
 	*n = next
 	if m.strange != nil {
-		return broken("node %d is told what it should not be: %v", of, m.strange)
+		return broken("node %d: %v", of, m.strange)
 	}
 	if m.acquired {
 		s.acquired++

@@ -162,6 +162,16 @@ func (l *local) feed(p *process, e event) (fresh []name) {
 	return fresh
 }
 
+// try feeds an event to a process of which nothing is known yet.
+func (l *local) try(p *process, e event) (fresh []name, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v", v)
+		}
+	}()
+	return l.feed(p, e), nil
+}
+
 // after returns what an event does.
 func (l *local) after(e event) *move {
 	l.mu.Lock()
@@ -170,9 +180,15 @@ func (l *local) after(e event) *move {
 		return m
 	}
 	p := l.play()
-	defer p.end()
 	waited := p.asks
-	before := append(l.names[:len(l.names):len(l.names)], l.feed(p, e)...)
+	fresh, err := l.try(p, e)
+	if err != nil {
+		m := &move{to: l, from: origins(l.names, l.names), strange: err}
+		l.leads[e] = m
+		return m
+	}
+	defer p.end()
+	before := append(l.names[:len(l.names):len(l.names)], fresh...)
 	m := &move{gaveUp: waited != nil && p.asks != waited && e.what != answered, acquired: p.acquired, began: p.began, lost: p.lost, strange: p.strange}
 	to, names := l.state(p, l, e)
 	m.to, m.from = to, origins(before, names)

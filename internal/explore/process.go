@@ -182,16 +182,14 @@ func (p *process) end() {
 
 // returned is what follows a call.
 func (p *process) returned() {
-	err, lost := p.err, errors.Is(p.err, lease.ErrLost)
+	in, err, lost := p.point, p.err, errors.Is(p.err, lease.ErrLost)
 	if p.countFromAnswer {
 		p.sent = lease.NowIn(host.With(context.Background(), p))
 	}
-	switch p.point {
+	switch in {
 	case acquiring:
 		if p.point = idle; err == nil {
 			p.start()
-		} else if lost {
-			p.strange = err
 		}
 	case renewing, settling:
 		p.renewed(err, lost)
@@ -201,10 +199,10 @@ func (p *process) returned() {
 			p.forget()
 		}
 	}
-	known := err == nil || lost || errors.Is(err, lease.ErrHeld) || errors.Is(err, context.Canceled) ||
+	known := err == nil || lost && in != acquiring || errors.Is(err, lease.ErrHeld) || errors.Is(err, context.Canceled) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, lease.ErrConflict) || errors.Is(err, errCut)
 	if !known {
-		p.strange = err
+		p.strange = fmt.Errorf("what a call must not return: %w", err)
 	}
 	p.sent = lease.Instant{}
 }
