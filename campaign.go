@@ -19,14 +19,13 @@ func (r *run) campaign() (lease.Lease, lease.Instant, error) {
 		if err == nil {
 			var held lease.Lease
 			var sent lease.Instant
-			if held, sent, err = r.acquire(); err == nil {
-				return held, sent, nil
-			}
+			first := !r.tried
+			held, sent, err = r.acquire()
+			r.tried = true
 			refused := errors.Is(err, lease.ErrMisconfigured) || errors.Is(err, lease.ErrInvalid)
-			if refused && !r.tried {
+			if err == nil || refused && first {
 				return held, sent, err
 			}
-			r.tried = true
 		} else if errors.Is(err, ErrUnhealthy) {
 			r.remark(slog.LevelWarn, "not campaigning", slog.Any("err", err))
 		}

@@ -69,6 +69,18 @@ func TestRun1_MisconfiguredOnTheFirstTryOnly(t *testing.T) {
 			assert.Equal(t, leader.Idle, a.Status().State)
 		})
 	})
+	t.Run("after a term", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			a := w.node("a").run()
+			a.leads()
+			a.link.set(refuse)
+			<-a.stopped
+			time.Sleep(time.Hour)
+			assert.ErrorIs(t, a.Status().Err, lease.ErrMisconfigured)
+			a.link.set(nil)
+			a.leads()
+		})
+	})
 	t.Run("later", func(t *testing.T) {
 		inWorld(t, func(w *world) {
 			a := w.node("a")
