@@ -29,6 +29,9 @@ mutate: ## takes each rule out of a copy of the code, and sees the simulation or
 linearize: ## N histories of each service and kind (20 if not said): concurrent clients under faults, checked for linearizability
 	$(EMULATORS) go test -race ./internal/linearize -timeout 0 -v -run TestServices -histories $(or $(N),20)
 
+chaos: ## D (10m if not said) of real processes, killed, suspended and cut off on every store, and their emulators, too (SEED=7 repeats)
+	go test ./internal/chaos -run TestChaos -v -timeout 0 -duration $(or $(D),10m) -seed $(or $(SEED),0) -own
+
 fuzz: ## every fuzz target in turn, each for T (30s if not said)
 	@go test -list '^Fuzz' ./... | awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, names[i]; n = 0 }' | \
 	{ failed=; while read -r package name; do \
@@ -60,4 +63,4 @@ modules: ## go.mod is tidy, and the modules are what go.sum says
 	go mod tidy -diff
 	go mod verify
 
-.PHONY: help test simulate mutate linearize fuzz check quickstart format vet static house modules
+.PHONY: help test simulate mutate linearize chaos fuzz check quickstart format vet static house modules

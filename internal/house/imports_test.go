@@ -48,7 +48,7 @@ var rules = []rule{
 	{of: "internal/scenario", may: []string{root, "lease", "internal/wire"}, standard: true},
 	{of: "internal/simulate", may: []string{root, "lease", "internal/host"}, standard: true},
 	{of: "internal/linearize", may: []string{"lease"}}, // with Porcupine
-	{of: "internal/chaos/worker", may: []string{root, "lease", "lease/...", "internal/..."}},
+	{of: "internal/chaos/...", may: []string{root, "lease", "lease/...", "internal/..."}},
 	{of: "internal/mutate", standard: true},
 	{of: "internal/...", may: []string{"lease", "lease/...", "internal/..."}},
 	{of: "localstack", may: []string{"localstack/..."}},
