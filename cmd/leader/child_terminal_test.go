@@ -40,6 +40,10 @@ func (s site) sit(script string) *typist {
 	n := &node{t: s.t, cmd: cmd, output: &output{}, done: make(chan struct{})}
 	terminal, err := pty.Start(cmd)
 	require.NoError(s.t, err)
+	raw, err := terminal.SyscallConn()
+	require.NoError(s.t, err)
+	require.NoError(s.t, raw.Control(func(fd uintptr) { err = syscall.SetNonblock(int(fd), true) })) // so that Close ends Read
+	require.NoError(s.t, err)
 	go func() {
 		defer close(n.done)
 		_, _ = io.Copy(n.output, terminal) // until nobody has the other end
@@ -119,5 +123,14 @@ func TestTerminal(t *testing.T) {
 		require.NoError(t, y.keys.Close())
 		eventually(t, "the program has ended", func() bool { return syscall.Kill(pid, 0) != nil })
 		eventually(t, "the lease is free", func() bool { return s.lease(defaultName).State == lease.Free })
+	})
+	t.Run("it is closed, to a standby", func(t *testing.T) {
+		s := newSite(t)
+		s.start("--", "sh", "-c", "echo up >>$FILE; exec sleep 1000")
+		s.awaitLines(1)
+		y := s.sit(`exec "$BINARY" run --store "$STORE" --log-level info -- true`)
+		y.see("the lease is held")
+		require.NoError(t, y.keys.Close())
+		require.Equal(t, 0, y.wait())
 	})
 }

@@ -112,7 +112,7 @@ func (a *app) run(ctx context.Context, f runFlags, argv []string) error {
 	defer cancel(nil)
 	log := newLog(a.err, f)
 	r := &runner{
-		stopping: ctx, cancel: cancel, once: f.once, log: log,
+		stopping: ctx, cancel: cancel, once: f.once, onTerminal: isTerminal(a.in),
 		program: &program{path: path, argv: argv, timing: timing, log: log, in: a.in, out: a.out, err: a.err},
 	}
 	options := []leader.Option{

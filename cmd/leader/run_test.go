@@ -280,10 +280,10 @@ func TestRunStopsAStandby(t *testing.T) {
 // The lease is kept until the last process has ended, and renewed meanwhile.
 func TestRunReleasesWhenAllHaveEnded(t *testing.T) {
 	s := newSite(t)
-	const length = time.Second
-	n := s.start("--lease-length", length.String(), "--stop-timeout", "200ms", "--", "sh", "-c",
-		`sh -c 'trap "echo asked >>$FILE" TERM; echo up >>$FILE; while :; do sleep 0.01; done' & echo up >>$FILE; read line <$FILE; exit 4`)
-	s.awaitLines(3) // asked to stop as the program has ended
+	n := s.start("--lease-length", "9s", "--stop-timeout", "1500ms", "--", "sh", "-c",
+		`sh -c 'trap "echo asked >>$FILE" TERM; echo up >>$FILE; while :; do sleep 0.01; done' &
+		while ! test -s $FILE; do sleep 0.01; done; exit 4`)
+	require.Equal(t, []string{"up", "asked"}, s.awaitLines(2), "the program has ended, and what it has left behind is to")
 	require.Equal(t, lease.Held, s.lease(defaultName).State)
 	require.Equal(t, 4, n.wait())
 	require.Equal(t, lease.Free, s.lease(defaultName).State)

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -24,8 +23,8 @@ func watchSignals() (signals chan os.Signal, stop func()) {
 
 // endsWithoutProgram tells of a signal that would be the program's whether it ends leader while there is no program.
 // SIGHUP makes a service read its configuration, but a terminal sends it when it is closed.
-func endsWithoutProgram(s os.Signal, in io.Reader) bool {
-	return s == syscall.SIGQUIT || s == syscall.SIGHUP && isTerminal(in)
+func endsWithoutProgram(s os.Signal, onTerminal bool) bool {
+	return s == syscall.SIGQUIT || s == syscall.SIGHUP && onTerminal
 }
 
 // shell is a command that is killed with all of its process group when ctx ends.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -20,7 +19,7 @@ func watchSignals() (signals chan os.Signal, stop func()) {
 	}
 }
 
-func endsWithoutProgram(os.Signal, io.Reader) bool { return false }
+func endsWithoutProgram(os.Signal, bool) bool { return false }
 
 func shell(ctx context.Context, command string) *exec.Cmd {
 	return exec.CommandContext(ctx, "cmd", "/C", command)

@@ -15,9 +15,10 @@ import (
 
 // runner runs the program for each term.
 type runner struct {
-	program *program
-	log     *slog.Logger
-	once    bool
+	program    *program
+	log        *slog.Logger
+	once       bool
+	onTerminal bool // when it began: one that has been closed is none any more
 
 	stopping context.Context // ends when leader is asked to stop, with an *askedToStop as its cause
 	cancel   context.CancelCauseFunc
@@ -105,7 +106,7 @@ func (r *runner) work(ctx context.Context) error {
 // handleSignals stops leader at SIGINT and SIGTERM, and kills the program at the second of them; others are the program's.
 func (r *runner) handleSignals() (stop func()) {
 	signals, done := watchSignals()
-	var over = make(chan struct{})
+	over := make(chan struct{})
 	go func() {
 		defer close(over)
 		for s := range signals {
@@ -124,7 +125,7 @@ func (r *runner) handle(s os.Signal) {
 	case asked && r.stopping.Err() != nil:
 		r.log.Warn("killing the program", "signal", s.String())
 		r.program.kill()
-	case asked, !r.program.signal(s) && endsWithoutProgram(s, r.program.in):
+	case asked, !r.program.signal(s) && endsWithoutProgram(s, r.onTerminal):
 		r.log.Info("stopping", "signal", s.String())
 		r.cancel(&askedToStop{s})
 	}
