@@ -17,11 +17,15 @@ help: ## this list
 
 test: ## every test, on emulators of all services, with the race detector; the coverage of leader and lease (V=1 names each test)
 	$(EMULATORS) go test -race -shuffle=on -timeout 15m $(if $(V),-v) -coverpkg=$(call list,$(COVERED)) -coverprofile=$(PROFILE) ./...
-	go test ./internal/simulate
+	go test ./internal/simulate ./internal/explore
 	@go run ./internal/coverage -min $(MINIMUM) $(PROFILE) $(COVERED)
 
 simulate: ## N worlds (10,000 if not said), from SEED on, on all processors: the promises of the design, under every fault
 	go test ./internal/simulate -timeout 0 -v -run TestWorlds -worlds $(or $(N),10000) -seed $(or $(SEED),1)
+
+explore: ## everything that can happen in a small world (NODES, ACQUISITIONS, FAULTS, STEPS; cut at STATES): minutes, gigabytes
+	go test ./internal/explore -timeout 0 -v -run 'TestExplore$$' -nodes $(or $(NODES),2) -acquisitions $(or $(ACQUISITIONS),2) \
+		-faults $(or $(FAULTS),2) -steps $(or $(STEPS),3) -states $(or $(STATES),60000000)
 
 mutate: ## takes each rule out of a copy of the code, and sees the simulation or a test find it; a quarter of an hour
 	go run ./internal/mutate
@@ -63,4 +67,4 @@ modules: ## go.mod is tidy, and the modules are what go.sum says
 	go mod tidy -diff
 	go mod verify
 
-.PHONY: help test simulate mutate linearize chaos fuzz check quickstart format vet static house modules
+.PHONY: help test simulate explore mutate linearize chaos fuzz check quickstart format vet static house modules

@@ -70,10 +70,10 @@ func (w *watch) free(name string, version Version) {
 func (w *watch) bury(name string, version Version, id string, now time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s := w.at(name)
-	if s.version != version {
-		*s = sighting{version: version, since: now}
+	if s := w.cells[name]; s == nil || s.version != version {
+		*w.at(name) = sighting{version: version, since: now}
 	}
+	s := w.at(name)
 	s.dead = append(s.dead, id)
 	if len(s.dead) > maxDead {
 		s.dead = slices.Delete(s.dead, 0, 1)

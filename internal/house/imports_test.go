@@ -47,6 +47,7 @@ var rules = []rule{
 	{of: "internal/storeurl", may: []string{"lease"}, standard: true},
 	{of: "internal/scenario", may: []string{root, "lease", "internal/wire"}, standard: true},
 	{of: "internal/simulate", may: []string{root, "lease", "internal/host"}, standard: true},
+	{of: "internal/explore", may: []string{"lease", "internal/host"}, standard: true},
 	{of: "internal/linearize", may: []string{"lease"}}, // with Porcupine
 	{of: "internal/chaos/...", may: []string{root, "lease", "lease/...", "internal/..."}},
 	{of: "internal/mutate", standard: true},

@@ -84,7 +84,7 @@ func (c copied) try(ctx context.Context, m mutation, worlds int) (finding, error
 		}
 	}
 	for _, test := range append(m.tests, "./lease", ".", "./internal/explore") {
-		out, err := c.run(ctx, "test", "-timeout", "5m", test)
+		out, err := c.run(ctx, "test", "-timeout", "3m", test)
 		if err != nil {
 			f.by, f.said = failedIn(out, test), saidBy(out)
 			return f, ctx.Err()
