@@ -1,0 +1,121 @@
+// Command service is an active/passive HTTP service: it runs on two or more VMs, one of them does the work, and another
+// takes over when that one stops, dies or cannot reach the lease's store.
+//
+// It hands out numbers, each one once, whichever VM is asked:
+//
+//	go run ./examples/service -store file:/tmp/numbers/lease -ledger /tmp/numbers/ledger -listen 127.0.0.1:8081 &
+//	go run ./examples/service -store file:/tmp/numbers/lease -ledger /tmp/numbers/ledger -listen 127.0.0.1:8082 &
+//	curl -X POST http://127.0.0.1:8081/numbers http://127.0.0.1:8082/numbers
+//
+// One answers with a number, the other with 503. On VMs, the store is a table or bucket of the cloud account, such as
+// -store dynamodb://leases?region=eu-west-1, and what is a file here is a database.
+//
+// # What is where
+//
+//   - main.go: the leader, the HTTP server, and how both stop.
+//   - numbers.go: the work. It asks its term right before each effect, and the effect carries the term's token.
+//   - numbers.service: the systemd unit that runs it on each VM.
+//   - haproxy.cfg: the load balancer in front of the VMs, which sends everything to the leader. It finds it by GET /leader,
+//     as the health checks of AWS, Google Cloud and Azure load balancers do: port 8080, path /leader, healthy on 200, an
+//     interval of a few seconds. The VMs that do not lead are unhealthy to it, which is as it should be; replace VMs by
+//     /healthz.
+//
+// # Stopping
+//
+// On SIGTERM, new requests get 503 at once, those that are being answered are finished, and only then is the lease
+// released: the next leader starts within a second or so (-acquire-every). A leader that dies is replaced when its lease has
+// run out.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/leaderhttp"
+	"github.com/cloudlease/leader/lease"
+
+	_ "github.com/cloudlease/leader/lease/azblob" // whichever you use
+	_ "github.com/cloudlease/leader/lease/dynamodb"
+	_ "github.com/cloudlease/leader/lease/file"
+	_ "github.com/cloudlease/leader/lease/gcs"
+	_ "github.com/cloudlease/leader/lease/s3"
+)
+
+type config struct {
+	store, listen, ledger string
+	length, acquireEvery  time.Duration
+}
+
+func parse(args []string) (c config, err error) {
+	flags := flag.NewFlagSet("service", flag.ContinueOnError)
+	flags.StringVar(&c.store, "store", "", "URL of the lease store")
+	flags.StringVar(&c.listen, "listen", ":8080", "address to serve on")
+	flags.StringVar(&c.ledger, "ledger", "ledger", "file that has the numbers")
+	flags.DurationVar(&c.length, "lease-length", 15*time.Second, "how long a leader that dies goes unreplaced")
+	flags.DurationVar(&c.acquireEvery, "acquire-every", time.Second, "how often the others ask for the lease")
+	return c, flags.Parse(args)
+}
+
+func main() {
+	c, err := parse(os.Args[1:])
+	if err == nil {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		err = run(ctx, c)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "service:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until ctx ends.
+func run(ctx context.Context, c config) error {
+	manager, err := lease.Open(ctx, c.store)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = lease.Close(manager) }()
+	listener, err := net.Listen("tcp", c.listen)
+	if err != nil {
+		return err
+	}
+	n := &numbers{path: c.ledger}
+	l := leader.New(
+		leader.WithLeaseManager(manager),
+		leader.WithLeaseName("numbers"),
+		leader.WithLeaseLength(c.length),
+		leader.WithAcquireEvery(c.acquireEvery),
+		leader.WithAttributes(map[string]string{"address": listener.Addr().String()}),
+		leader.WithStopMargin(c.length/6), // to finish requests while the term still holds
+		leader.WhenStarted(n.work),
+	)
+	mux := http.NewServeMux()
+	mux.Handle("POST /numbers", n)
+	mux.Handle("/", leaderhttp.Handler(l)) // do not let the world see this part: haproxy.cfg
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	fmt.Println("listening on", listener.Addr())
+
+	served := make(chan error, 1)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		defer cancel() // without its server, this node does not lead
+		served <- server.Serve(listener)
+	}()
+	err = l.Run(ctx) // the load balancer is answered until the lease is released
+	_ = server.Close()
+	if serving := <-served; !errors.Is(serving, http.ErrServerClosed) {
+		err = errors.Join(err, serving)
+	}
+	return err
+}
