@@ -67,7 +67,7 @@ func TestNoOrphanIsLeft(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
-			n := s.as("tree", quick()...)
+			n := s.as("tree", "--lease-length", "5m", "--stop-timeout", "250ms") // no deadline will do it
 			pids := s.awaitPids(size)
 			program := programOf(t, n)
 			require.Contains(t, pids, program)
@@ -103,6 +103,19 @@ func TestGuardIsKilled(t *testing.T) {
 	for _, pid := range pids {
 		require.False(t, alive(pid))
 	}
+}
+
+// Then nobody but the kernel can.
+func TestGuardAndLeaderAreKilled(t *testing.T) {
+	s := newSite(t)
+	n := s.start("--", "sh", "-c", `echo $$ >>$FILE; exec sleep 1000`)
+	program := s.awaitPids(1)[0]
+	guard := guardOf(t, program)
+	n.signal(syscall.SIGSTOP)
+	kill(t, guard, syscall.SIGKILL)
+	eventually(t, "it is killed", func() bool { return !alive(program) })
+	n.signal(syscall.SIGKILL)
+	n.wait()
 }
 
 // S1 for who cannot check a term: the program of a leader that is suspended or dead has written its last line before the next
