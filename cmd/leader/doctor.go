@@ -38,21 +38,22 @@ Checks, in their order (a check that needs one that failed is skipped):
   open        the URL of the store makes sense
   length      --lease-length is one that this store can have
   read        the store can be reached, the credentials are accepted, and a lease may be read
+  create      leases may be taken and released
   list        leases may be listed; a warning if not, as only "leader list" needs it
-  create      a lease that was never taken can be: eight at once try to, and exactly one may get it
+  first       eight at once try to take a lease that was never taken, and exactly one may get it
   race        eight at once try to take a free lease, five times, and exactly one may get it each time
   held        a lease that one has is refused to another, who sees who has it
   renew       a lease can be renewed, also from an older answer, as after one that was lost
   stale       a renewal and a release of a lease that somebody else has taken since are refused, and
               change nothing
   fresh       each read shows the latest write, whoever wrote it
-  tokens      each acquisition had a greater fencing token than all before it
   clock       the age of a record, where the store tells, is not more than what has really passed; how
               far the store's clock is from this machine's is not known, and nothing depends on it
+  tokens      each acquisition had a greater fencing token than all before it
   latency     renewals are fast enough for the lease length: how long each took, and which length suits
   clean       the lease of doctor's own is given back
 
-held, race and stale are what a store fails that passes over the conditions of writes, or that has
+first, race and stale are what a store fails that passes over the conditions of writes, or that has
 something before it that does: on such a store, several lead at once.
 
 Exit codes:
@@ -110,6 +111,7 @@ type doctor struct {
 	sent     time.Time // when the latest write was, and when it had been answered
 	written  time.Time
 	holdings map[string]*holding // what may have to be given back, by ID
+	firsts   int                 // how many got the lease that was never taken
 	tokens   []uint64            // of all acquisitions that were alone, in their order
 	reads    []time.Duration
 	renewals []time.Duration
@@ -125,15 +127,16 @@ var steps = []step{
 	{"open", "", (*doctor).checkOpen},
 	{"length", "open", (*doctor).checkLength},
 	{"read", "open", (*doctor).checkRead},
-	{"list", "open", (*doctor).checkList},
 	{"create", "read", (*doctor).checkCreate},
+	{"list", "open", (*doctor).checkList},
+	{"first", "create", (*doctor).checkFirst},
 	{"race", "create", (*doctor).checkRace},
 	{"held", "create", (*doctor).checkHeld},
 	{"renew", "create", (*doctor).checkRenew},
 	{"stale", "renew", (*doctor).checkStale},
 	{"fresh", "renew", (*doctor).checkFresh},
-	{"tokens", "create", (*doctor).checkTokens},
 	{"clock", "create", (*doctor).checkClock},
+	{"tokens", "create", (*doctor).checkTokens},
 	{"latency", "renew", (*doctor).checkLatency},
 }
 

@@ -65,7 +65,7 @@ func wrong(advice, format string, args ...any) finding {
 
 // refused is the finding of a call that failed, and was not to.
 func refused(err error) finding {
-	advice := "what is said at the end of that; then run leader doctor again"
+	advice := "do what that says, then run leader doctor again"
 	switch {
 	case errors.Is(err, lease.ErrMisconfigured), errors.Is(err, lease.ErrInvalid):
 	case errors.Is(err, context.Canceled):
@@ -145,7 +145,7 @@ func (r *examination) conclude(w io.Writer) {
 	if !r.OK {
 		text = bad("Not fit, or not known to be.")
 	}
-	fmt.Fprintf(w, "%s %d ok, %d warnings, %d failed, %d skipped.\n", text, count[well], count[warning], count[failed], count[skipped])
+	fmt.Fprintf(w, "%s ok: %d, warnings: %d, failed: %d, skipped: %d.\n", text, count[well], count[warning], count[failed], count[skipped])
 }
 
 // A latency is what a number of requests took.

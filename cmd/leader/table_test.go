@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,13 +27,24 @@ type outcome struct {
 
 func end(t testing.TB, cmd *exec.Cmd) outcome {
 	t.Helper()
+	return begin(t, cmd)()
+}
+
+// begin starts the command; what it returns waits for its end.
+func begin(t testing.TB, cmd *exec.Cmd) (end func() outcome) {
+	t.Helper()
 	var out, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &stderr
-	err := cmd.Run()
-	if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended {
-		require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	wait := sync.OnceValue(cmd.Wait)
+	t.Cleanup(func() { _ = wait() }) // the test's context has ended, and the process with it
+	return func() outcome {
+		err := wait()
+		if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended {
+			require.NoError(t, err)
+		}
+		return outcome{out.String(), stderr.String(), cmd.ProcessState.ExitCode()}
 	}
-	return outcome{out.String(), stderr.String(), cmd.ProcessState.ExitCode()}
 }
 
 // want is how the command ended, and what it said of it: one line or nothing.

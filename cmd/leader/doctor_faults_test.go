@@ -1,0 +1,245 @@
+package main
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/internal/emulator"
+	"github.com/cloudlease/leader/internal/wire"
+)
+
+const deniedXML = `<?xml version="1.0" encoding="UTF-8"?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>`
+
+// Each permission on its own.
+func TestDoctorIsDenied(t *testing.T) {
+	t.Parallel()
+	isList := func(r *http.Request) bool { return r.URL.Query().Has("list-type") }
+	target := func(op string) func(*http.Request) bool {
+		return func(r *http.Request) bool { return strings.HasSuffix(r.Header.Get("X-Amz-Target"), "."+op) }
+	}
+	const deniedJSON = `{"__type":"com.amazonaws.dynamodb.v20120810#AccessDeniedException","message":"not authorized"}`
+	tests := []struct {
+		name    string
+		service emulator.Service
+		which   func(*http.Request) bool
+		answer  string
+		check   string // list: a warning
+		says    string
+		also    []string
+	}{
+		{"S3 read", emulator.S3, func(r *http.Request) bool { return r.Method == http.MethodGet && !isList(r) }, deniedXML, "read", "allow s3:GetObject", nil},
+		{"S3 create", emulator.S3, func(r *http.Request) bool { return r.Method == http.MethodPut }, deniedXML, "create", "allow s3:GetObject and s3:PutObject", nil},
+		{"S3 overwrite", emulator.S3, func(r *http.Request) bool { return r.Header.Get("If-Match") != "" }, deniedXML, "create", "allow s3:GetObject and s3:PutObject", []string{"clean"}},
+		{"S3 list", emulator.S3, isList, deniedXML, "list", "s3:ListBucket", nil},
+		{"DynamoDB read", emulator.DynamoDB, target("GetItem"), deniedJSON, "read", "allow dynamodb:GetItem", nil},
+		{"DynamoDB write", emulator.DynamoDB, target("PutItem"), deniedJSON, "create", "allow dynamodb:PutItem", nil},
+		{"DynamoDB list", emulator.DynamoDB, target("Scan"), deniedJSON, "list", "allow dynamodb:Scan", nil},
+		{"GCS write", emulator.GCS, func(r *http.Request) bool { return r.Method == http.MethodPost }, `{"error":{"code":403,"message":"denied"}}`, "create", "roles/storage.objectUser", nil},
+		{"Azure lease", emulator.Azure, func(r *http.Request) bool { return r.URL.Query().Get("comp") == "lease" }, "", "create", "Storage Blob Data Contributor", nil},
+		{"Azure renewal", emulator.Azure, func(r *http.Request) bool { return r.Header.Get("X-Ms-Lease-Action") == "renew" }, "", "renew", "Storage Blob Data Contributor", nil},
+	}
+	var examined []func(testing.TB) (examination, outcome)
+	for _, test := range tests {
+		examined = append(examined, newPlace(t, test.service).through(t, refusing(test.which, test.answer)).begin(t))
+	}
+	for i, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			r, o := examined[i](t)
+			require.Contains(t, r.of(test.check).Detail, test.says)
+			if test.check == "list" {
+				o.want(t, 0, "")
+				require.True(t, r.OK)
+				require.Equal(t, []string{"list"}, r.all(warning))
+				require.Contains(t, r.of("list").Advice, "only leader list needs it")
+				return
+			}
+			wantFailed(t, r, o, append([]string{test.check}, test.also...)...)
+		})
+	}
+}
+
+// What doctor is for: a store, or something before it, that passes over conditions.
+func TestDoctorFindsThatConditionsArePassedOver(t *testing.T) {
+	t.Parallel()
+	dynamodbWithout := func(w http.ResponseWriter, r *http.Request, pass http.Handler) {
+		rewritten(r, func(body []byte) []byte {
+			var in map[string]any
+			if json.Unmarshal(body, &in) != nil || in["Item"] == nil {
+				return body
+			}
+			delete(in, "ConditionExpression")
+			delete(in, "ExpressionAttributeNames")
+			delete(in, "ExpressionAttributeValues")
+			body, _ = json.Marshal(in)
+			return body
+		})
+		pass.ServeHTTP(w, r)
+	}
+	tests := []struct {
+		name      string
+		service   emulator.Service
+		something func(http.ResponseWriter, *http.Request, http.Handler)
+		checks    []string
+	}{
+		{"S3", emulator.S3, without("If-Match", "If-None-Match"), []string{"first", "race", "stale"}},
+		{"S3, If-Match", emulator.S3, without("If-Match"), []string{"race", "stale"}},
+		{"S3, If-None-Match", emulator.S3, without("If-None-Match"), []string{"first"}},
+		{"DynamoDB", emulator.DynamoDB, dynamodbWithout, []string{"first", "race", "stale"}},
+		{"GCS", emulator.GCS, without("ifGenerationMatch"), []string{"first", "race", "stale"}},
+	}
+	var examined []func(testing.TB) (examination, outcome)
+	for _, test := range tests {
+		examined = append(examined, newPlace(t, test.service).through(t, test.something).begin(t))
+	}
+	for i, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			r, o := examined[i](t)
+			wantFailed(t, r, o, test.checks...)
+			for _, check := range test.checks {
+				require.Equal(t, unfit, r.of(check).Advice)
+			}
+		})
+	}
+}
+
+// Something before the store, once a lease has been written five times, answers reads with what it has in its cache.
+func TestDoctorFindsThatReadsAreOld(t *testing.T) {
+	t.Parallel()
+	const most = 5
+	var mu sync.Mutex
+	cached := map[string]*httptest.ResponseRecorder{}
+	id, writes := "", 0
+	r, o := newPlace(t, emulator.S3).through(t, func(w http.ResponseWriter, r *http.Request, pass http.Handler) {
+		mu.Lock()
+		defer mu.Unlock()
+		if r.Method == http.MethodPut {
+			rewritten(r, func(body []byte) []byte {
+				of := regexp.MustCompile(`"id":"\w+"`).FindString(string(body))
+				if writes++; of != id {
+					id, writes = of, 1
+				}
+				return body
+			})
+			pass.ServeHTTP(w, r)
+			return
+		}
+		answer := cached[r.URL.Path]
+		if answer == nil || writes <= most {
+			answer = httptest.NewRecorder()
+			pass.ServeHTTP(answer, r)
+			cached[r.URL.Path] = answer
+		}
+		maps.Copy(w.Header(), answer.Header())
+		w.WriteHeader(answer.Code)
+		_, _ = w.Write(answer.Body.Bytes())
+	}).examine(t, "--samples", "10")
+	wantFailed(t, r, o, "fresh", "clock") // that needs the lease, which the cache says is held
+	require.Contains(t, r.of("fresh").Detail, "a read did not show the renewal before it, after 4 that did")
+	require.Contains(t, r.of("fresh").Advice, "without a cache before it")
+}
+
+// A store whose machines disagree on the time says that what was just written is old.
+func TestDoctorFindsThatTheStoresClockIsWrong(t *testing.T) {
+	t.Parallel()
+	const ahead = 10 * time.Second // less than the lease's length, so that nothing else shows
+	r, o := newPlace(t, emulator.S3).through(t, func(w http.ResponseWriter, r *http.Request, pass http.Handler) {
+		pass.ServeHTTP(dateChanger{w, ahead}, r)
+	}).examine(t)
+	wantFailed(t, r, o, "clock")
+	require.Contains(t, r.of("clock").Advice, "clocks of the store's machines")
+	require.Nil(t, r.TellsAge)
+
+	r, o = newPlace(t, emulator.S3).through(t, func(w http.ResponseWriter, r *http.Request, pass http.Handler) {
+		pass.ServeHTTP(dateChanger{w, time.Hour}, r)
+	}).examine(t)
+	require.Equal(t, exitFailed, o.code)
+	require.Equal(t, failed, r.of("held").Result, "%s", o.out)
+	require.Contains(t, r.of("held").Detail, "a second node got a lease that the first held")
+	require.Equal(t, failed, r.of("clock").Result)
+}
+
+// dateChanger has each answer come later than it does.
+type dateChanger struct {
+	http.ResponseWriter
+	ahead time.Duration
+}
+
+func (w dateChanger) WriteHeader(code int) {
+	w.Header().Set("Date", time.Now().Add(w.ahead).UTC().Format(http.TimeFormat))
+	w.ResponseWriter.WriteHeader(code)
+}
+
+func TestDoctorCannotReachTheStore(t *testing.T) {
+	t.Parallel()
+	examined := map[emulator.Service]func(testing.TB) (examination, outcome){}
+	for service := range services {
+		p := nowhere(t, service)
+		proxy := wire.NewProxy(t, p.upstream)
+		proxy.Refuse()
+		p.upstream = proxy.URL()
+		examined[service] = p.begin(t)
+	}
+	for service, examined := range examined {
+		t.Run(string(service), func(t *testing.T) {
+			r, o := examined(t)
+			wantFailed(t, r, o, "read")
+			require.Contains(t, r.of("read").Detail, "connection refused")
+			require.Contains(t, r.of("read").Advice, "check the store's URL, its service, the network")
+		})
+	}
+}
+
+func TestDoctorHasWrongCredentials(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, emulator.Azure)
+	cmd := p.doctor(t, "--json")
+	connection := os.Getenv(azureVariable)
+	_, key, _ := strings.Cut(connection, "AccountKey=")
+	key, _, _ = strings.Cut(key, ";")
+	cmd.Env = append(cmd.Env, azureVariable+"="+strings.Replace(connection, key, "d3Jvbmcga2V5", 1))
+	o := end(t, cmd)
+	r := decodeJSON[examination](t, o.out)
+	wantFailed(t, r, o, "read")
+	require.Regexp(t, "answered 403 (AuthorizationFailure|AuthenticationFailed)", r.of("read").Detail) // Azurite's code, and Azure's
+}
+
+// Slow renewals are a warning if they leave little room, and a failure if there is no time for them.
+func TestDoctorOnLatency(t *testing.T) {
+	t.Parallel()
+	const took = 100 * time.Millisecond
+	slow := newPlace(t, emulator.S3).through(t, func(w http.ResponseWriter, r *http.Request, pass http.Handler) {
+		if r.Method == http.MethodPut {
+			time.Sleep(took) // that is how slow it is: nothing is waited for
+		}
+		pass.ServeHTTP(w, r)
+	})
+	results := map[string]result{"250ms": failed, "1500ms": warning, "1m": well}
+	examined := map[string]func(testing.TB) (examination, outcome){}
+	for length := range results {
+		examined[length] = slow.begin(t, "--lease-length", length)
+	}
+	for length, want := range results {
+		t.Run(length, func(t *testing.T) {
+			r, o := examined[length](t)
+			require.Equal(t, want, r.of("latency").Result, "%s", o.out)
+			require.GreaterOrEqual(t, r.Renewals.P50, took.Seconds())
+			require.InDelta(t, 15, r.Suggested, 0)
+			if want == failed {
+				wantFailed(t, r, o, "latency")
+			} else {
+				o.want(t, 0, "")
+			}
+			require.Equal(t, want != well, strings.Contains(r.of("latency").Advice, "use a lease length of 15s"))
+		})
+	}
+}
