@@ -21,7 +21,7 @@ func (s shelf) inspect(t testing.TB, name string) lease.Info {
 func TestBreakNeedsAWord(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
-	s.acquire(t, "a", "one", time.Minute, nil)
+	s.acquire(t, "a", "one", time.Hour, nil)
 	before := s.inspect(t, "a")
 	cmd := command(t, "break", "a", "--store", s.url)
 	cmd.Stdin = strings.NewReader("yes\n")
@@ -34,13 +34,13 @@ func TestBreakNeedsAWord(t *testing.T) {
 func TestBreak(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
-	l := s.acquire(t, "a", "one", time.Minute, nil)
+	l := s.acquire(t, "a", "one", time.Hour, nil)
 	o := end(t, command(t, "break", "a", "--yes", "--store", s.url))
 	o.want(t, 0, "")
-	require.Regexp(t, `Broken. Nobody can start before it has run out: by \d\d:\d\d:\d\d at the latest, 1m0s from now.\n$`, o.out)
+	require.Regexp(t, `Broken. Nobody can start before it has run out: by \d\d:\d\d:\d\d at the latest, 1h0m0s from now.\n$`, o.out)
 	_, err := s.Renew(t.Context(), l)
 	require.ErrorIs(t, err, lease.ErrLost)
-	_, err = s.Acquire(t.Context(), lease.Request{Name: "a", Holder: "two", Length: time.Minute})
+	_, err = s.Acquire(t.Context(), lease.Request{Name: "a", Holder: "two", Length: time.Hour})
 	require.ErrorIs(t, err, lease.ErrHeld)
 
 	broken := s.inspect(t, "a")
@@ -83,7 +83,7 @@ func TestBreakWaitsForTheNext(t *testing.T) {
 	for !strings.HasPrefix(wait.next(t), "Broken.") {
 	}
 	require.Eventually(t, func() bool {
-		_, err := s.Acquire(t.Context(), lease.Request{Name: "a", Holder: "two", Length: time.Minute})
+		_, err := s.Acquire(t.Context(), lease.Request{Name: "a", Holder: "two", Length: time.Hour})
 		return err == nil
 	}, 20*time.Second, time.Millisecond)
 	require.Regexp(t, `^It is free.\n$|^It was free, and two has it now, with token 3.\n$`, wait.next(t))
@@ -93,10 +93,10 @@ func TestBreakWaitsForTheNext(t *testing.T) {
 func TestBreakOfAnother(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
-	l := s.acquire(t, "a", "one", time.Minute, nil)
+	l := s.acquire(t, "a", "one", time.Hour, nil)
 	seen := s.inspect(t, "a")
 	require.NoError(t, s.Release(t.Context(), l))
-	s.acquire(t, "a", "two", time.Minute, nil)
+	s.acquire(t, "a", "two", time.Hour, nil)
 	err := breakSeen(t.Context(), s, seen)
 	require.ErrorIs(t, err, lease.ErrHeld)
 	require.ErrorContains(t, err, "nothing was broken")

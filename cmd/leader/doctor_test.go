@@ -133,6 +133,11 @@ func TestDoctorOnServices(t *testing.T) {
 			require.InDelta(t, map[emulator.Service]float64{emulator.GCS: 1}[service], r.Limits.WriteEvery, 0)
 			require.InDelta(t, map[emulator.Service]float64{emulator.Azure: 15}[service], r.Limits.MinLength, 0)
 
+			if service == emulator.GCS { // where it waits between its writes
+				require.GreaterOrEqual(t, r.of("held").Seconds, 1.0)
+				require.GreaterOrEqual(t, r.of("stale").Seconds, 4.0)
+				require.GreaterOrEqual(t, r.of("fresh").Seconds, 4.0)
+			}
 			e := decodeJSON[entry](t, end(t, command(t, "status", r.Scratch, "--store", p.store, "--json")).out)
 			require.Equal(t, free, e.State)
 		})
@@ -207,6 +212,30 @@ func TestDoctorOnTheLength(t *testing.T) {
 	require.Contains(t, r.of("length").Detail, "below this store's minimum of 15s")
 	require.Equal(t, "use a lease length of 15s", r.of("length").Advice)
 	require.InDelta(t, 15, r.Suggested, 0)
+}
+
+// Slow renewals are a warning if they leave little room for others, and a failure if there is no time for them.
+func TestLatency(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		length, slowest time.Duration
+		want            result
+		advice          string
+	}{
+		{15 * time.Second, time.Second, well, ""},
+		{15 * time.Second, 1666 * time.Millisecond, well, ""},
+		{15 * time.Second, 1700 * time.Millisecond, warning, "use a lease length of 16s, or a store that is nearer"},
+		{15 * time.Second, 4999 * time.Millisecond, warning, "use a lease length of 45s, or a store that is nearer"},
+		{15 * time.Second, 5 * time.Second, failed, "use a lease length of 45s, or a store that is nearer"},
+		{2 * time.Second, time.Millisecond, warning, "use a lease length of 15s, or a store that is nearer"},
+		{time.Minute, 5 * time.Second, well, ""},
+	} {
+		d := doctor{length: test.length, renewals: []time.Duration{time.Millisecond, test.slowest}}
+		f := d.checkLatency(t.Context())
+		require.Equal(t, test.want, f.Result, "%+v: %+v", test, f)
+		require.Equal(t, test.advice, f.Advice)
+	}
+	require.Equal(t, failed, (&doctor{}).checkLatency(t.Context()).Result)
 }
 
 func TestNeeded(t *testing.T) {

@@ -15,10 +15,10 @@ import (
 // newFullShelf has a lease in every state there is.
 func newFullShelf(t testing.TB) shelf {
 	s := newShelf(t)
-	s.acquire(t, "held", "node-1", time.Minute, map[string]string{"zone": "b", "address": "10.0.0.1:80"})
+	s.acquire(t, "held", "node-1", time.Hour, map[string]string{"zone": "b", "address": "10.0.0.1:80"})
 	require.NoError(t, s.Release(t.Context(), s.acquire(t, "free", "node-1", 15*time.Second, nil)))
 	s.acquire(t, "expired", "node-1", time.Nanosecond, nil)
-	s.acquire(t, "broken", "node-1", time.Minute, nil)
+	s.acquire(t, "broken", "node-1", time.Hour, nil)
 	seen, err := lease.Inspect(t.Context(), s, "broken")
 	require.NoError(t, err)
 	require.NoError(t, lease.Break(t.Context(), s, seen))
@@ -49,10 +49,10 @@ func TestStatus(t *testing.T) {
   token         1
   since         TIME
   last written  TIME
-  length        1m0s
+  length        1h0m0s
   time left     up to TIME, unless it is renewed
   attributes    address=10.0.0.1:80 zone=b
-`, `{"lease":"held","state":"held","holder":"node-1","id":"ID","token":1,"length_seconds":60,"attributes":{"address":"10.0.0.1:80","zone":"b"},"acquired":"TIME","renewed":"TIME","age_seconds":N,"left_seconds":N}
+`, `{"lease":"held","state":"held","holder":"node-1","id":"ID","token":1,"length_seconds":3600,"attributes":{"address":"10.0.0.1:80","zone":"b"},"acquired":"TIME","renewed":"TIME","age_seconds":N,"left_seconds":N}
 `, 0, ""},
 		{"free", `free  free
   last holder   node-1
@@ -75,10 +75,10 @@ func TestStatus(t *testing.T) {
   token         2
   since         TIME
   last written  TIME
-  length        1m0s
+  length        1h0m0s
   time left     up to TIME, unless it is renewed
   attributes    broken=node-1
-`, `{"lease":"broken","state":"broken","holder":"nobody","id":"ID","token":2,"length_seconds":60,"attributes":{"broken":"node-1"},"acquired":"TIME","renewed":"TIME","age_seconds":N,"left_seconds":N}
+`, `{"lease":"broken","state":"broken","holder":"nobody","id":"ID","token":2,"length_seconds":3600,"attributes":{"broken":"node-1"},"acquired":"TIME","renewed":"TIME","age_seconds":N,"left_seconds":N}
 `, exitNobody, ""},
 		{"never", "never  free\n", `{"lease":"never","state":"free"}` + "\n", exitNobody, ""},
 		{"notes", "", "", exitFailed, "not a lease record"},
@@ -132,7 +132,7 @@ func TestStatusFindsTheName(t *testing.T) {
 func TestStatusIsHarmless(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
-	s.acquire(t, "a", "node-1", time.Minute, map[string]string{"k": "v"})
+	s.acquire(t, "a", "node-1", time.Hour, map[string]string{"k": "v"})
 	s.rewrite(t, "a", `"holder":"node-1"`, `"holder":"x\u001b[2Jy"`)
 	s.rewrite(t, "a", `"k":"v"`, `"k":"\u009b2J\n"`)
 	for _, args := range [][]string{{"status", "a"}, {"list"}} {

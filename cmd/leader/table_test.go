@@ -83,11 +83,11 @@ func (s shelf) acquire(t testing.TB, name, holder string, length time.Duration, 
 // steady replaces what differs from run to run.
 func steady(text string) string {
 	for _, r := range []struct{ pattern, by string }{
-		{`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d( \S+ \(\d+s ago\))?`, "TIME"},
+		{`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d( \S+ \(\S+ ago\))?`, "TIME"},
 		{`\d{4}-\d\d-\d\dT[0-9:.]+(Z|[+-]\d\d:\d\d)`, "TIME"},
 		{`"id":"[^"]+"`, `"id":"ID"`},
 		{`"(age|left)_seconds":[0-9.e-]+`, `"${1}_seconds":N`},
-		{`up to \d+m?\d*s`, "up to TIME"},
+		{`up to [0-9hms]+`, "up to TIME"},
 	} {
 		text = regexp.MustCompile(r.pattern).ReplaceAllString(text, r.by)
 	}

@@ -75,7 +75,7 @@ func TestWatch(t *testing.T) {
 	}
 	require.Equal(t, []any{"found", free, "", uint64(0)}, next())
 
-	l := s.acquire(t, "a", "one", time.Minute, nil)
+	l := s.acquire(t, "a", "one", time.Hour, nil)
 	require.Equal(t, []any{"taken", held, "one", uint64(1)}, next())
 
 	l, err := s.Renew(t.Context(), l)
@@ -90,11 +90,11 @@ func TestWatch(t *testing.T) {
 	require.NoError(t, s.Release(t.Context(), l))
 	require.Equal(t, []any{"released", free, "one", uint64(1)}, next())
 
-	s.acquire(t, "a", "two", 500*time.Millisecond, nil)
+	s.acquire(t, "a", "two", 3*time.Second, nil)
 	require.Equal(t, []any{"taken", held, "two", uint64(2)}, next())
 	require.Equal(t, []any{"expired", expired, "two", uint64(2)}, next())
 
-	s.acquire(t, "a", "three", time.Minute, nil)
+	s.acquire(t, "a", "three", time.Hour, nil)
 	require.Equal(t, []any{"taken over", held, "three", uint64(3)}, next())
 
 	seen, err := lease.Inspect(t.Context(), s, "a")
@@ -125,7 +125,7 @@ func TestWatchForPeople(t *testing.T) {
 	s := newShelf(t)
 	watch := start(t, command(t, "watch", "--name", "a", "--store", s.url, "--every", "5ms"))
 	require.Equal(t, "TIME  found       never taken\n", steady(watch.next(t)))
-	l := s.acquire(t, "a", "one", time.Minute, map[string]string{"k": "v"})
+	l := s.acquire(t, "a", "one", time.Hour, map[string]string{"k": "v"})
 	require.Equal(t, "TIME  taken       held  holder one  token 1  up to TIME  k=v\n", steady(watch.next(t)))
 	l, err := s.Renew(t.Context(), l)
 	require.NoError(t, err)

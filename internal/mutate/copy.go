@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -66,7 +67,7 @@ type finding struct {
 }
 
 // try applies a mutation, looks for it, and takes it back.
-func (c copied) try(ctx context.Context, m mutation, worlds int) (finding, error) {
+func (c copied) try(ctx context.Context, m mutation, worlds int, packages []string) (finding, error) {
 	restore, err := c.damage(append([]edit{m.edit}, m.also...))
 	defer restore()
 	if err != nil {
@@ -83,7 +84,7 @@ func (c copied) try(ctx context.Context, m mutation, worlds int) (finding, error
 			return f, ctx.Err()
 		}
 	}
-	for _, test := range append(m.tests, "./lease", ".", "./internal/explore") {
+	for _, test := range slices.Concat(m.tests, packages) {
 		out, err := c.run(ctx, "test", "-timeout", "3m", test)
 		if err != nil {
 			f.by, f.said = failedIn(out, test), saidBy(out)
@@ -122,6 +123,7 @@ func (c copied) damage(edits []edit) (restore func(), err error) {
 func (c copied) run(ctx context.Context, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = c.dir
+	cmd.Env = append(os.Environ(), "GOFLAGS=-trimpath") // else nothing that was compiled in another directory is used again
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Run()

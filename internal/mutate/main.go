@@ -31,7 +31,7 @@ func main() {
 			chosen = append(chosen, m)
 		}
 	}
-	survivors, err := run(ctx, os.Stdout, chosen, *worlds)
+	survivors, err := run(ctx, os.Stdout, chosen, *worlds, "./lease", ".", "./internal/explore")
 	if err != nil {
 		fail(err)
 	}
@@ -45,8 +45,8 @@ func fail(err error) {
 	os.Exit(1)
 }
 
-// run tries the mutations, prints the table, and returns how many survive.
-func run(ctx context.Context, out io.Writer, chosen []mutation, worlds int) (survivors int, err error) {
+// run tries the mutations, prints the table, and returns how many survive so many worlds, and the tests of the packages.
+func run(ctx context.Context, out io.Writer, chosen []mutation, worlds int, packages ...string) (survivors int, err error) {
 	c, err := copyModule(ctx)
 	if err != nil {
 		return 0, err
@@ -56,7 +56,7 @@ func run(ctx context.Context, out io.Writer, chosen []mutation, worlds int) (sur
 	fmt.Fprintln(t, "mutation\tfound by\tworlds\ttook\tit said")
 	for i, m := range chosen {
 		begun := time.Now()
-		f, err := c.try(ctx, m, worlds)
+		f, err := c.try(ctx, m, worlds, packages)
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", m.name, err)
 		}

@@ -33,7 +33,7 @@ func TestRun(t *testing.T) {
 	survivors, err := run(t.Context(), &out, []mutation{
 		{name: "no margin", edit: edit{file: "lease/term.go", old: "max(l.Length-Margin(l.Length), 0)", new: "2 * l.Length"}},
 		{name: "a comment", edit: comment},
-	}, 100)
+	}, 60, "./internal/coverage")
 	require.NoError(t, err)
 	t.Log("\n" + out.String())
 	require.Regexp(t, `no margin +simulation +\d+ .*S1: `, out.String())

@@ -384,9 +384,9 @@ var mutations = []mutation{
 	{
 		name: "L1: a standby waits its interval, although it knows when the lease expires",
 		edit: edit{
-			file: "campaign.go",
-			old:  "			if by.Info.RetryAfter > 0 {",
-			new:  "			if by.Info.RetryAfter < 0 {",
+			file: "looks.go",
+			old:  "	if free > 0 {",
+			new:  "	if free < 0 {",
 		},
 	},
 }

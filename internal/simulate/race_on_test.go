@@ -3,4 +3,4 @@
 package simulate
 
 // The race detector makes a world ten times as slow, and looks for something else.
-const worldsByDefault = 100
+const worldsByDefault = 40
