@@ -68,12 +68,17 @@ type finding struct {
 
 // try applies a mutation, looks for it, and takes it back.
 func (c copied) try(ctx context.Context, m mutation, worlds int, packages []string) (finding, error) {
-	restore, err := c.damage(append([]edit{m.edit}, m.also...))
+	edits := append([]edit{m.edit}, m.also...)
+	restore, err := c.damage(edits)
 	defer restore()
 	if err != nil {
 		return finding{}, err
 	}
-	if out, err := c.run(ctx, "build", "./..."); err != nil {
+	build := []string{"build"}
+	for _, e := range edits {
+		build = append(build, "./"+filepath.Dir(e.file))
+	}
+	if out, err := c.run(ctx, build...); err != nil {
 		return finding{}, fmt.Errorf("it does not compile: %w\n%s", err, out)
 	}
 	f := finding{worlds: worlds}
@@ -123,7 +128,6 @@ func (c copied) damage(edits []edit) (restore func(), err error) {
 func (c copied) run(ctx context.Context, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = c.dir
-	cmd.Env = append(os.Environ(), "GOFLAGS=-trimpath") // else nothing that was compiled in another directory is used again
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Run()
