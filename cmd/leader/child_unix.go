@@ -92,21 +92,29 @@ func (p *program) run(ctx context.Context, term lease.Term) (ending, error) {
 	p.running.set(json.NewEncoder(orders), 0)
 	p.running.order(guardOrder{Timing: &p.timing})
 
-	defer context.AfterFunc(ctx, func() { p.running.order(guardOrder{Stop: true}) })()
 	over := make(chan struct{})
 	var watch sync.WaitGroup
-	watch.Go(func() {
-		select {
-		case <-term.Done():
-			p.running.order(guardOrder{Kill: true})
-			p.running.killGroup()
-		case <-over:
-		}
-	})
+	watch.Go(func() { p.end(ctx, term, over) })
 	defer watch.Wait()
 	defer close(over)
 	defer tty.takeBack()
 	return p.follow(json.NewDecoder(reports), term, tty)
+}
+
+// end has the program ended when it is time, until it is over.
+func (p *program) end(ctx context.Context, term lease.Term, over <-chan struct{}) {
+	select {
+	case <-ctx.Done():
+		p.running.order(guardOrder{Stop: true})
+	case <-over:
+		return
+	}
+	select {
+	case <-term.Done(): // which ends ctx as well
+		p.running.order(guardOrder{Kill: true})
+		p.running.killGroup()
+	case <-over:
+	}
 }
 
 // follow listens to the guard until the program has ended.

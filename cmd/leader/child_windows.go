@@ -115,6 +115,9 @@ func (p *program) run(ctx context.Context, term lease.Term) (ending, error) {
 		return ending{}, err
 	}
 	end := ending{Code: cmd.ProcessState.ExitCode()}
+	if windows.NTStatus(uint32(end.Code)) == windows.STATUS_CONTROL_C_EXIT {
+		end.Signal = syscall.SIGTERM // what it does on CTRL_BREAK if it does not handle it
+	}
 	p.log.Info("the program has ended", end.attr())
 	return end, nil
 }

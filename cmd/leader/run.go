@@ -40,7 +40,7 @@ func (a *app) runCommand() *cobra.Command {
   leader run --store s3://leases --name report --once --hold-at-least 1m --lease-length 1m -- ./nightly-report`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return usage(errors.New("which program? leader run [flags] -- program args..."))
+				return usage(errors.New("there is no program to run: leader run [flags] -- program [args...]"))
 			}
 			return nil
 		},
@@ -81,8 +81,11 @@ func (f *runFlags) check(given func(string) bool) error {
 		}
 	}
 	refuse(f.logFormat != "text" && f.logFormat != "json", "--log-format %q: it is text or json", f.logFormat)
-	refuse(f.health.timeout < 0, "--health-timeout %v is negative", f.health.timeout)
+	refuse(f.holdAtLeast > f.length, "--hold-at-least %v is more than --lease-length %v: nothing holds a lease longer", f.holdAtLeast, f.length)
 	refuse(f.heldCode < 0 || f.heldCode > 255, "--held-exit-code %d: it is 0 to 255", f.heldCode)
+	if err := f.health.validate(); err != nil {
+		problems = append(problems, err)
+	}
 	for _, name := range []string{"hold-at-least", "held-exit-code"} {
 		refuse(given(name) && !f.once, "--%s is for --once", name)
 	}
@@ -94,10 +97,6 @@ func (a *app) run(ctx context.Context, f runFlags, argv []string) error {
 	path, err := exec.LookPath(argv[0])
 	if err != nil {
 		return &exitError{code: startCode(err), err: err}
-	}
-	health, err := f.health.check()
-	if err != nil {
-		return usage(err)
 	}
 	manager, closeStore, err := a.open(ctx)
 	if err != nil {
@@ -115,22 +114,7 @@ func (a *app) run(ctx context.Context, f runFlags, argv []string) error {
 		stopping: ctx, cancel: cancel, once: f.once, onTerminal: isTerminal(a.in),
 		program: &program{path: path, argv: argv, timing: timing, log: log, in: a.in, out: a.out, err: a.err},
 	}
-	options := []leader.Option{
-		leader.WithLeaseManager(manager), leader.WithLeaseName(f.name), leader.WithLogger(log),
-		leader.WithLeaseLength(f.length), leader.WithRenewEvery(renewEvery),
-		leader.WithStopMargin(timing.margin()), leader.WithStopTimeout(timing.Stop + f.length),
-		leader.WithHoldAtLeast(f.holdAtLeast), leader.WithAttributes(f.attributes), leader.WhenStarted(r.work),
-	}
-	if f.node != "" {
-		options = append(options, leader.WithNodeID(f.node))
-	}
-	if f.acquireEvery != 0 {
-		options = append(options, leader.WithAcquireEvery(f.acquireEvery))
-	}
-	if health != nil {
-		options = append(options, leader.WithHealth(health))
-	}
-	l := leader.New(options...)
+	l := leader.New(append(f.options(manager, log, renewEvery, timing), leader.WhenStarted(r.work))...)
 	node := l.Status().Node
 	r.program.env = []string{"LEADER_NAME=" + f.name, "LEADER_NODE=" + node}
 	r.log = log.With("lease", f.name, "node", node)
@@ -146,6 +130,26 @@ func (a *app) run(ctx context.Context, f runFlags, argv []string) error {
 	r.log.Info("leader run: the program gets SIGTERM, and SIGKILL, before the lease can be anybody else's",
 		"length", f.length, "renewed", renewEvery, "sigterm", timing.margin(), "sigkill", timing.Kill, "stop", timing.Stop)
 	return r.run(l, f.heldCode)
+}
+
+// options are the leader's.
+func (f *runFlags) options(m lease.Manager, log *slog.Logger, renewEvery time.Duration, t timing) []leader.Option {
+	options := []leader.Option{
+		leader.WithLeaseManager(m), leader.WithLeaseName(f.name), leader.WithLogger(log),
+		leader.WithLeaseLength(f.length), leader.WithRenewEvery(renewEvery),
+		leader.WithStopMargin(t.margin()), leader.WithStopTimeout(t.Stop + f.length), // of what SIGKILL does not end
+		leader.WithHoldAtLeast(f.holdAtLeast), leader.WithAttributes(f.attributes),
+	}
+	if f.node != "" {
+		options = append(options, leader.WithNodeID(f.node))
+	}
+	if f.acquireEvery != 0 {
+		options = append(options, leader.WithAcquireEvery(f.acquireEvery))
+	}
+	if check := f.health.check(); check != nil {
+		options = append(options, leader.WithHealth(check))
+	}
+	return options
 }
 
 func newLog(w io.Writer, f runFlags) *slog.Logger {

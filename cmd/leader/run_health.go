@@ -18,20 +18,28 @@ type healthFlags struct {
 	timeout      time.Duration // 0: what leader gives it
 }
 
+func (h healthFlags) validate() error {
+	u, err := url.Parse(h.url)
+	if h.url != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		return fmt.Errorf("--health-http %q: it is a URL like http://127.0.0.1:8080/healthz", h.url)
+	}
+	if h.timeout < 0 {
+		return fmt.Errorf("--health-timeout %v is negative", h.timeout)
+	}
+	return nil
+}
+
 // check returns the health check; nil if there is none. Both must be good if both are given.
-func (h healthFlags) check() (func(context.Context) error, error) {
+func (h healthFlags) check() func(context.Context) error {
 	var checks []func(context.Context) error
 	if h.command != "" {
 		checks = append(checks, h.run)
 	}
 	if h.url != "" {
-		if u, err := url.Parse(h.url); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			return nil, fmt.Errorf("--health-http %q: it is a URL like http://127.0.0.1:8080/healthz", h.url)
-		}
 		checks = append(checks, h.get)
 	}
 	if len(checks) == 0 {
-		return nil, nil
+		return nil
 	}
 	return func(ctx context.Context) error {
 		if h.timeout > 0 {
@@ -45,7 +53,7 @@ func (h healthFlags) check() (func(context.Context) error, error) {
 			}
 		}
 		return nil
-	}, nil
+	}
 }
 
 // run asks the command. What it started is killed with it when the time is up.

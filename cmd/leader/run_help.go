@@ -20,7 +20,7 @@ while it runs: it reads what is typed, and gets ^C itself; ^Z does nothing. In t
 terminal.
 
 When the program ends by itself, the lease is released, and leader exits with its status, or 128 and the number of the signal
-that ended it. Let the service manager start leader again (systemd: Restart=always): another node may lead first. What the
+that ended it. Let the service manager start leader again (systemd: Restart=always, KillMode=mixed): another node may lead first. What the
 program has started is stopped when it ends.
 
 Exit codes: the program's; 0 if leader was asked to stop, and the program ended by that SIGTERM or there was none; 1 if something

@@ -45,7 +45,9 @@ func (r *runner) run(l *leader.Leader, heldCode int) error {
 	if r.once {
 		return r.judgeOnce(l.RunOnce(r.stopping), heldCode)
 	}
-	if err := l.Run(r.stopping); err != nil {
+	if err := l.Run(r.stopping); errors.Is(err, lease.ErrInvalid) {
+		return usage(err)
+	} else if err != nil {
 		return err
 	}
 	if code := r.stoppedCode(); code != 0 {
@@ -60,6 +62,8 @@ func (r *runner) judgeOnce(err error, heldCode int) error {
 	asked, stopped := errors.AsType[*askedToStop](err)
 	ended := errors.Is(err, lease.ErrLost) || errors.Is(err, leader.ErrStepDown) || errors.Is(err, leader.ErrUnhealthy)
 	switch {
+	case errors.Is(err, lease.ErrInvalid):
+		return usage(err)
 	case errors.Is(err, lease.ErrHeld):
 		return &exitError{code: heldCode, err: fmt.Errorf("%w: there is nothing to do here", err)}
 	case ended && r.ran.Load():
