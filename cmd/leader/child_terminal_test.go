@@ -35,7 +35,7 @@ func (y *typist) see(text string) {
 // sit starts a shell with the script in a terminal; in it, run is leader run.
 func (s site) sit(script string) *typist {
 	cmd := s.command()
-	cmd.Env = append(cmd.Env, "BINARY="+binary, "STORE=file://"+s.store, "PS1=", "LEADER_LOG_LEVEL=error")
+	cmd.Env = append(cmd.Env, "BINARY="+binary, "STORE=file://"+s.store, "PS1=", "LEADER_LOG_LEVEL=info")
 	cmd.Path, cmd.Args = "/bin/sh", []string{"sh", "-c", `run() { "$BINARY" run --store "$STORE" "$@"; }; ` + script}
 	n := &node{t: s.t, cmd: cmd, output: &output{}, done: make(chan struct{})}
 	terminal, err := pty.Start(cmd)
@@ -76,6 +76,7 @@ func TestTerminal(t *testing.T) {
 		s := newSite(t)
 		y := s.sit(`trap : INT; run -- sh -c 'echo ready; exec sleep 1000'; echo "status $?"`)
 		y.see("ready")
+		y.see("the program runs") // and has the terminal
 		y.press("\x03")
 		y.see("status 130")
 		require.Equal(t, 0, y.wait())
@@ -85,6 +86,7 @@ func TestTerminal(t *testing.T) {
 		s := newSite(t)
 		y := s.sit(`trap : INT; run -- sh -c 'trap "echo caught; exit 3" INT; echo ready; while :; do sleep 0.01; done'; echo "status $?"`)
 		y.see("ready")
+		y.see("the program runs") // and has the terminal
 		y.press("\x03")
 		y.see("caught")
 		y.see("status 3")
@@ -93,7 +95,7 @@ func TestTerminal(t *testing.T) {
 		s := newSite(t)
 		s.start("--", "sh", "-c", "echo up >>$FILE; exec sleep 1000")
 		s.awaitLines(1)
-		y := s.sit(`trap : INT; run --log-level info -- true; echo "status $?"`)
+		y := s.sit(`trap : INT; run -- true; echo "status $?"`)
 		y.see("the lease is held")
 		y.press("\x03")
 		y.see("status 0")
@@ -102,6 +104,7 @@ func TestTerminal(t *testing.T) {
 		s := newSite(t)
 		y := s.sit(`run -- sh -c 'echo ready; while read line; do echo "got $line"; done'; echo "status $?"`)
 		y.see("ready")
+		y.see("the program runs")
 		y.press("\x1a")
 		y.press("hello\n")
 		y.see("got hello")
@@ -114,6 +117,12 @@ func TestTerminal(t *testing.T) {
 		y.see("status 137")
 		y.see(" echo ")
 		y.see(" icanon ")
+	})
+	t.Run("in the background there is nothing to read", func(t *testing.T) {
+		s := newSite(t)
+		y := s.sit(`set -m; run -- sh -c 'read line || echo "it is empty"' & wait $!; echo "status $?"`)
+		y.see("it is empty")
+		y.see("status 0")
 	})
 	t.Run("it is closed", func(t *testing.T) {
 		s := newSite(t)
@@ -128,7 +137,7 @@ func TestTerminal(t *testing.T) {
 		s := newSite(t)
 		s.start("--", "sh", "-c", "echo up >>$FILE; exec sleep 1000")
 		s.awaitLines(1)
-		y := s.sit(`exec "$BINARY" run --store "$STORE" --log-level info -- true`)
+		y := s.sit(`exec "$BINARY" run --store "$STORE" -- true`)
 		y.see("the lease is held")
 		require.NoError(t, y.keys.Close())
 		require.Equal(t, 0, y.wait())

@@ -134,10 +134,10 @@ func (p *program) follow(reports *json.Decoder, term lease.Term, tty *terminal) 
 			p.running.mu.Lock()
 			p.running.group = group
 			p.running.mu.Unlock()
-			p.log.Info("the program runs", slog.Int("pid", group), slog.Uint64("token", term.Token()))
 			if tty.give(group) {
 				p.signal(syscall.SIGCONT) // it may have read from the terminal too early
 			}
+			p.log.Info("the program runs", slog.Int("pid", group), slog.Uint64("token", term.Token()))
 		case r.Failed != "":
 			return ending{}, &exitError{code: r.Code, err: errors.New(r.Failed)}
 		case r.Ended != nil:
