@@ -108,10 +108,9 @@ func (d *doctor) inspect(ctx context.Context, node int) (info lease.Info, err er
 
 const racers = 8
 
-// race has all at once try to take the lease, and returns what they got, and the errors of those that failed for another
-// reason than that somebody else has it. Each has read the lease before the fastest of them has written it, so that only
+// race has all at once try to take the lease, and returns what they got, or why nobody did. Each has read the lease before the fastest of them has written it, so that only
 // the conditions of the writes tell them apart: for that, their connections are made before.
-func (d *doctor) race(ctx context.Context) (won []*holding, errs []error) {
+func (d *doctor) race(ctx context.Context) (won []*holding, err error) {
 	d.pace(ctx)
 	var got [racers]*holding
 	var failures [racers]error
@@ -134,18 +133,18 @@ func (d *doctor) race(ctx context.Context) (won []*holding, errs []error) {
 	all.Wait()
 	d.written = time.Now()
 	for i, err := range failures {
-		switch {
-		case err == nil:
+		if err == nil {
 			won = append(won, got[i])
-		case !errors.Is(err, lease.ErrHeld):
-			errs = append(errs, err)
 		}
 	}
-	if len(won) == 1 {
+	switch len(won) {
+	case 0:
+		return nil, failures[0]
+	case 1:
 		d.took(won[0])
 	}
 	for _, h := range won {
 		d.holdings[h.ID] = h // also of one that was not alone
 	}
-	return won, errs
+	return won, nil
 }

@@ -119,16 +119,23 @@ func TestWatch(t *testing.T) {
 	require.Equal(t, []any{"gone", free, "", uint64(0)}, next())
 }
 
-// For people, a line each, and renewals only if asked for.
+// For people, a line each, and renewals only if asked for: of ten, whoever looks as often sees some.
 func TestWatchForPeople(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
+	all := start(t, command(t, "watch", "a", "-v", "--store", s.url, "--every", "5ms"))
+	all.next(t)
 	watch := start(t, command(t, "watch", "--name", "a", "--store", s.url, "--every", "5ms"))
 	require.Equal(t, "TIME  found       never taken\n", steady(watch.next(t)))
 	l := s.acquire(t, "a", "one", time.Hour, map[string]string{"k": "v"})
 	require.Equal(t, "TIME  taken       held  holder one  token 1  up to TIME  k=v\n", steady(watch.next(t)))
-	l, err := s.Renew(t.Context(), l)
-	require.NoError(t, err)
+	all.next(t)
+	for range 10 {
+		var err error
+		l, err = s.Renew(t.Context(), l)
+		require.NoError(t, err)
+		require.Equal(t, "TIME  renewed     held  holder one  token 1  up to TIME  k=v\n", steady(all.next(t)))
+	}
 	require.NoError(t, s.Release(t.Context(), l))
 	require.Equal(t, "TIME  released    free  holder one  token 1\n", steady(watch.next(t)))
 }
