@@ -18,7 +18,7 @@ func (l *looks) wait(usual, every, best, free time.Duration) time.Duration {
 	if best > 0 && best <= every && l.spent+every-best <= mostSpent*every {
 		wait = best
 	}
-	l.spent = max(l.spent+every-wait-wait/20, 0)
+	l.spent = max(l.spent+every-wait-wait/25, 0)
 	if free > 0 {
 		wait = min(wait, free)
 	}

@@ -102,7 +102,7 @@ func TestStandbysLookInStep(t *testing.T) {
 	}
 }
 
-// takeovers has a leader die 300 times, and returns after how many lease lengths since its latest renewal the next began, and
+// takeovers has a leader die 100 times, and returns after how many lease lengths since its latest renewal the next began, and
 // how many reads a standby needed in an acquire interval.
 func takeovers(t *testing.T, extra func() time.Duration, acquire time.Duration, disagree bool) (late []float64, reads float64) {
 	ctx, cancel := context.WithCancel(t.Context())
@@ -129,7 +129,7 @@ func takeovers(t *testing.T, extra func() time.Duration, acquire time.Duration, 
 	}
 	leading := <-led
 	var asked time.Duration
-	for range 300 {
+	for range 100 {
 		time.Sleep(every) // who has lost the race has looked, too
 		before := links[(leading+1)%3].loads.Load()
 		term := 10*length + rand.N(20*every)

@@ -102,7 +102,7 @@ func (m *manager) read(ctx context.Context, name string, snapshot Snapshot) (cel
 		m.watch.free(name, c.version)
 	} else {
 		c.idle, c.ghost = m.watch.saw(name, c.version, r.ID, now, snapshot.Age)
-		c.look = m.watch.heed(name, now, host.From(ctx).Now(), r)
+		c.look = m.watch.heed(host.From(ctx), name, now, r)
 	}
 	return c, nil
 }

@@ -1,6 +1,10 @@
 package lease
 
-import "time"
+import (
+	"time"
+
+	"github.com/cloudlease/leader/internal/host"
+)
 
 // rhythm is what a standby has found out about when the holder renews. It leads to a look just after each renewal, so that
 // the last one before a crash is seen at once, and not up to a poll later: from then on the lease's length is watched
@@ -20,9 +24,9 @@ type rhythm struct {
 	looked  time.Duration // when the latest look was
 }
 
-// look notes what a look showed, at a time of the monotonic and the wall clock, and returns in how long the next is best;
-// 0 if nothing is known.
-func (r *rhythm) look(now time.Duration, wall time.Time, seen record) time.Duration {
+// look notes what a look showed, at a time of the monotonic clock, and returns in how long the next is best; 0 if nothing is
+// known.
+func (r *rhythm) look(h host.Host, now time.Duration, seen record) time.Duration {
 	renewed, gap := time.Duration(seen.Renewed.UnixNano()), now-r.looked
 	r.looked = now
 	if seen.ID != r.id {
@@ -35,7 +39,7 @@ func (r *rhythm) look(now time.Duration, wall time.Time, seen record) time.Durat
 		if r.period = r.passed; last > 0 {
 			r.period = min(last, r.passed) // one that was late, or missed, is no rhythm
 		}
-		r.hit(now-renewed, gap, now-time.Duration(wall.UnixNano()))
+		r.hit(h, now-renewed, gap, now-time.Duration(h.Now().UnixNano()))
 	}
 	// Nor is what is longer than the lease: a clock was stepped. And who looks seldom gains nothing by looking in time.
 	if r.width == 0 || r.period <= 0 || r.period > time.Duration(seen.Length) || gap > r.period*3/2 {
@@ -52,12 +56,13 @@ func (r *rhythm) look(now time.Duration, wall time.Time, seen record) time.Durat
 }
 
 // hit notes that a renewal was seen: after the lag, at the earliest the gap to the look before sooner.
-func (r *rhythm) hit(lag, gap, agreed time.Duration) {
+func (r *rhythm) hit(h host.Host, lag, gap, agreed time.Duration) {
 	fine := r.period / 32
 	switch {
 	case r.width == 0 || lag < r.lag-fine || lag-gap > r.lag+r.width: // it is the first, or a clock was stepped
 		r.lag, r.width = lag, gap
-		if guess := agreed + fine; guess > lag-gap && guess < lag {
+		// A little more than agreed, and not all standbys the same, or they would all ask for a free lease at once.
+		if guess := agreed + fine + time.Duration(h.Uint64()%uint64(max(fine, 1))); guess > lag-gap && guess < lag {
 			r.lag, r.width = guess, fine
 		}
 	case r.width > fine:

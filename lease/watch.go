@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/cloudlease/leader/internal/host"
 )
 
 // watch is what a manager has seen of its store: since when each cell has had its version (R1), and which of its own
@@ -40,10 +42,10 @@ func (w *watch) saw(name string, version Version, id string, now, age time.Durat
 }
 
 // heed notes a record that a look showed, and returns when the next look is best.
-func (w *watch) heed(name string, now time.Duration, wall time.Time, r record) time.Duration {
+func (w *watch) heed(h host.Host, name string, now time.Duration, r record) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.at(name).rhythm.look(now, wall, r)
+	return w.at(name).rhythm.look(h, now, r)
 }
 
 // forever is as far back as is counted: Age may be anything, and times must not overflow.
