@@ -57,8 +57,8 @@ func (d *doctor) checkLatency(context.Context) finding {
 }
 
 const (
-	ageWithin  = 6 * time.Second // S3 and Google Cloud Storage leave three seconds out, and tell whole ones
-	ageEvery   = 1500 * time.Millisecond
+	ageWithin  = 8 * time.Second // stores leave out three seconds, and up to three more that their clocks do not tell
+	ageEvery   = time.Second
 	ageAllowed = 100 * time.Millisecond // clocks that run at slightly different rates
 )
 
