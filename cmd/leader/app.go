@@ -46,11 +46,9 @@ Every flag can be set in the environment as well: --store as LEADER_STORE, --ren
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usage(fmt.Errorf("%w; see %s --help", err, cmd.CommandPath()))
-	})
 	root.PersistentFlags().StringVar(&a.store, "store", defaultStore(), "URL of the `store`: dynamodb://TABLE, s3://BUCKET, gs://BUCKET, azblob://ACCOUNT/CONTAINER, file:DIRECTORY")
 	root.AddCommand(a.commands()...)
+	a.refine(root)
 	return root
 }
 

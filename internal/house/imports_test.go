@@ -59,7 +59,7 @@ var rules = []rule{
 }
 
 // onlyTests are packages that no code but tests may import.
-var onlyTests = []string{"github.com/stretchr/testify", module + "/leadertest"}
+var onlyTests = []string{"github.com/stretchr/testify", "github.com/creack/pty", module + "/leadertest"}
 
 // A pkg is what go list tells of a package.
 type pkg struct {

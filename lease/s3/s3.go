@@ -28,7 +28,7 @@
 //     (https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-express-differences.html). This package is not tested on
 //     them.
 //   - A server that speaks S3's protocol but passes over the preconditions elects everybody. It does not tell, so it is
-//     not found out here: test it first, with package leasetest.
+//     not found out here: test it first, with package leasetest, or with leader doctor.
 //
 // # Permissions
 //
