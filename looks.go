@@ -11,6 +11,10 @@ type looks struct {
 // mostSpent is how many acquire intervals of waiting may be left out at first, in order to fall into step.
 const mostSpent = 6
 
+// madeUp is the part of each wait that makes up for what was left out: less than the twentieth that is allowed, as
+// mostSpent comes on top.
+const madeUp = 25
+
 // wait returns after how long to ask again: when the lease may be free; when it is best, if there is something left for
 // that; else after the usual time.
 func (l *looks) wait(usual, every, best, free time.Duration) time.Duration {
@@ -18,7 +22,7 @@ func (l *looks) wait(usual, every, best, free time.Duration) time.Duration {
 	if best > 0 && best <= every && l.spent+every-best <= mostSpent*every {
 		wait = best
 	}
-	l.spent = max(l.spent+every-wait-wait/25, 0)
+	l.spent = max(l.spent+every-wait-wait/madeUp, 0)
 	if free > 0 {
 		wait = min(wait, free)
 	}

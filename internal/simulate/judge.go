@@ -3,6 +3,7 @@ package simulate
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cloudlease/leader"
@@ -23,7 +24,7 @@ func (w *world) judgeTerm(p *process, token uint64) {
 	if token <= w.newest {
 		w.breaks("S2: %s leads with token %d, and there was a term with token %d", p.name, token, w.newest)
 	}
-	w.newest, w.led = token, w.time()
+	w.newest = token
 }
 
 func (w *world) judgeStop(cause error) {
@@ -36,7 +37,7 @@ func (w *world) judgeStop(cause error) {
 func (w *world) acted(p *process, term lease.Term) {
 	w.mu.Lock()
 	w.counts["effects"]++
-	others := append([]*process(nil), w.processes...)
+	others := slices.Clone(w.processes)
 	w.mu.Unlock()
 	for _, q := range others {
 		if q != p && !w.deleted && q.alive() && q.term.Check() == nil {

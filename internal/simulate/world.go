@@ -36,7 +36,6 @@ type world struct {
 	counts    map[string]int
 	broken    error // the first promise that was
 	newest    uint64
-	led       time.Duration       // true time of the latest term's beginning
 	running   map[uint64]*process // works, by token
 	register  uint64              // the newest token that the fenced register has seen
 	writer    *process            // that it had it from
