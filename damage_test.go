@@ -4,9 +4,11 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -50,7 +52,7 @@ func TestDamage_RecordOfARunningLeader(t *testing.T) {
 			first := <-started
 			good, err := os.ReadFile(path)
 			require.NoError(t, err)
-			damage(t, path)
+			locked(t, path, func() { damage(t, path) })
 			damaged := shape(t, path)
 			cause := <-lost
 			assert.ErrorIs(t, cause, lease.ErrLost)
@@ -64,13 +66,25 @@ func TestDamage_RecordOfARunningLeader(t *testing.T) {
 			assert.ErrorIs(t, a.Status().Err, lease.ErrRecord)
 			assert.Equal(t, damaged, shape(t, path), "left as it was")
 
-			require.NoError(t, os.RemoveAll(path))
-			require.NoError(t, os.WriteFile(path, good, 0o600))
+			locked(t, path, func() {
+				require.NoError(t, os.RemoveAll(path))
+				require.NoError(t, os.WriteFile(path, good, 0o600))
+			})
 			assert.Greater(t, (<-started).Token(), first.Token())
 			stop()
 			assert.NoError(t, <-ended)
 		})
 	}
+}
+
+// locked does what takes more than one step while nobody else writes the record: between the steps there is none, and a
+// node that found none would begin at token 1 again.
+func locked(t *testing.T, path string, do func()) {
+	t.Helper()
+	lock := flock.New(strings.TrimSuffix(path, ".json") + ".lock")
+	require.NoError(t, lock.Lock())
+	defer func() { require.NoError(t, lock.Unlock()) }()
+	do()
 }
 
 // shape is what there is at the path.
