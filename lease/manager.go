@@ -2,6 +2,8 @@ package lease
 
 import (
 	"context"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"iter"
@@ -186,7 +188,10 @@ func (m *manager) explain(op, name string, err error) error {
 	return fmt.Errorf("%s: %s lease %q: %w", m.place, op, name, err)
 }
 
-// randomText returns 128 random bits.
+// randomText returns 128 random bits, in hexadecimal digits.
 func randomText(h host.Host) string {
-	return fmt.Sprintf("%016x%016x", h.Uint64(), h.Uint64())
+	var bits [16]byte
+	binary.BigEndian.PutUint64(bits[:8], h.Uint64())
+	binary.BigEndian.PutUint64(bits[8:], h.Uint64())
+	return hex.EncodeToString(bits[:])
 }

@@ -3,8 +3,8 @@ package lease
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -24,7 +24,10 @@ func CheckName(name string) error {
 	case len(name) > maxName:
 		return fmt.Errorf("%w: the name %.40q... has %d bytes, more than %d", ErrInvalid, name, len(name), maxName)
 	}
-	return checkText("the name", name)
+	if wrong := textProblem(name); wrong != "" {
+		return fmt.Errorf("%w: the name %q %s", ErrInvalid, name, wrong)
+	}
+	return nil
 }
 
 // MaxCell is how much a Store's cell holds, in bytes.
@@ -50,7 +53,9 @@ func (r Request) Validate(limits Limits) error {
 		problems = append(problems, fmt.Errorf("holder: %w", err))
 	}
 	problems = append(problems, checkAttributes(r.Attributes)...)
-	problems = append(problems, limits.check(r.Length))
+	if err := limits.check(r.Length); err != nil {
+		problems = append(problems, err)
+	}
 	return errors.Join(problems...)
 }
 
@@ -80,32 +85,34 @@ func (l Limits) check(length time.Duration) error {
 
 func checkAttributes(attributes map[string]string) (problems []error) {
 	size := 0
-	for _, key := range slices.Sorted(maps.Keys(attributes)) {
-		value := attributes[key]
+	for key, value := range attributes {
 		size += len(key) + len(value)
 		if key == "" {
 			problems = append(problems, fmt.Errorf("%w: an attribute has an empty key", ErrInvalid))
 		}
-		for _, err := range []error{checkText("the attribute key", key), checkText("the value of attribute "+key, value)} {
-			if err != nil {
-				problems = append(problems, err)
-			}
+		if wrong := textProblem(key); wrong != "" {
+			problems = append(problems, fmt.Errorf("%w: the attribute key %q %s", ErrInvalid, key, wrong))
+		}
+		if wrong := textProblem(value); wrong != "" {
+			problems = append(problems, fmt.Errorf("%w: the value %q of attribute %q %s", ErrInvalid, value, key, wrong))
 		}
 	}
+	slices.SortFunc(problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) }) // as a map has no order
 	if size > maxAttributes {
 		problems = append(problems, fmt.Errorf("%w: the attributes have %d bytes, more than %d", ErrInvalid, size, maxAttributes))
 	}
 	return problems
 }
 
-func checkText(what, s string) error {
+// textProblem is why s cannot be a name or an attribute; empty if it can.
+func textProblem(s string) string {
 	if !utf8.ValidString(s) {
-		return fmt.Errorf("%w: %s %q is not UTF-8", ErrInvalid, what, s)
+		return "is not UTF-8"
 	}
 	for _, c := range s {
 		if unicode.IsControl(c) {
-			return fmt.Errorf("%w: %s %q has the control character %U", ErrInvalid, what, s, c)
+			return fmt.Sprintf("has the control character %U", c)
 		}
 	}
-	return nil
+	return ""
 }

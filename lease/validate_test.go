@@ -62,7 +62,7 @@ func TestAttributes(t *testing.T) {
 		{"all count", map[string]string{"k": strings.Repeat("v", 600), "l": strings.Repeat("v", 600)}, "have 1202 bytes"},
 		{"an empty key", map[string]string{"": "v"}, "an empty key"},
 		{"a key that is not UTF-8", map[string]string{"\xff": "v"}, `the attribute key "\xff" is not UTF-8`},
-		{"a value that is not UTF-8", map[string]string{"k": "\xff"}, `the value of attribute k "\xff" is not UTF-8`},
+		{"a value that is not UTF-8", map[string]string{"k": "\xff"}, `the value "\xff" of attribute "k" is not UTF-8`},
 		{"a control character in a key", map[string]string{"\n": "v"}, "control character U+000A"},
 		{"a control character in a value", map[string]string{"k": "\t"}, "control character U+0009"},
 	}
@@ -115,8 +115,8 @@ func TestAllProblemsAtOnce(t *testing.T) {
 		`invalid lease request: the name is empty`,
 		`holder: invalid lease request: the name is empty`,
 		`invalid lease request: an attribute has an empty key`,
-		`invalid lease request: the value of attribute  "\n" has the control character U+000A`,
 		`invalid lease request: the attribute key "\xff" is not UTF-8`,
+		`invalid lease request: the value "\n" of attribute "" has the control character U+000A`,
 		`invalid lease request: the attributes have 2002 bytes, more than 1024`,
 		`invalid lease request: the lease length 0s is not positive`,
 	}, strings.Split(err.Error(), "\n"))
