@@ -5,6 +5,7 @@ package report
 type Section struct {
 	Title   string
 	Command string // that measures it again, from the top of the repository
+	Key     string // Markdown, one sentence: its most important figure, for the top of the page; "": none
 	Text    string // Markdown: what was measured, a table (Table), what it means, and the limits of the measurement
 	Plots   []Plot
 }
@@ -13,5 +14,5 @@ type Section struct {
 type Plot struct {
 	File    string // its name: failover.svg
 	Caption string // what is to be seen in it, also for those who do not see it
-	SVG     []byte
+	SVG     []byte // made by ECDF, Bars or Lines
 }
