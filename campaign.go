@@ -10,37 +10,35 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// campaign asks for the lease until it gets it. The Instant is the time just before the request that got it (R2). The
-// error says why the run is over.
-func (r *run) campaign() (lease.Lease, lease.Instant, error) {
+// campaign asks for the lease until it gets it. The error says why the run is over.
+func (r *run) campaign() (*term, error) {
 	for {
 		wait := host.Jitter(r.host, r.acquireEvery)
 		err := r.healthy()
 		if err == nil {
-			var held lease.Lease
-			var sent lease.Instant
+			var t *term
 			first := !r.tried
-			held, sent, err = r.acquire()
+			t, err = r.acquire()
 			r.tried = true
 			refused := errors.Is(err, lease.ErrMisconfigured) || errors.Is(err, lease.ErrInvalid)
 			if err == nil || refused && first {
-				return held, sent, err
+				return t, err
 			}
 		} else if errors.Is(err, ErrUnhealthy) {
 			r.remark(slog.LevelWarn, "not campaigning", slog.Any("err", err))
 		}
 		switch {
 		case r.ctx.Err() != nil:
-			return lease.Lease{}, lease.Instant{}, errEnded
+			return nil, errEnded
 		case r.once:
-			return lease.Lease{}, lease.Instant{}, err
+			return nil, err
 		}
 		if by, ok := errors.AsType[*lease.HeldError](err); ok {
 			r.found(by.Info)
 			wait = r.looks.wait(wait, r.acquireEvery, by.Info.LookAfter, by.Info.RetryAfter)
 		}
 		if !r.pause(wait) {
-			return lease.Lease{}, lease.Instant{}, errEnded
+			return nil, errEnded
 		}
 	}
 }
@@ -49,7 +47,7 @@ func (r *run) campaign() (lease.Lease, lease.Instant, error) {
 var errEnded = errors.New("ended")
 
 // acquire is one try.
-func (r *run) acquire() (lease.Lease, lease.Instant, error) {
+func (r *run) acquire() (*term, error) {
 	q := r.ask(r.ctx, OpAcquire, r.timeout(), r.timeout()+undoing, func(ctx context.Context) (lease.Lease, error) {
 		return r.manager.Acquire(ctx, r.request())
 	})
@@ -63,7 +61,10 @@ func (r *run) acquire() (lease.Lease, lease.Instant, error) {
 			}
 		})
 	}
-	return a.held, q.sent, a.err
+	if a.err != nil {
+		return nil, a.err
+	}
+	return r.newTerm(a.held, q.sent), nil
 }
 
 // healthy asks the health check. One that hangs is unhealthy, and is not asked again before it has returned.
@@ -96,7 +97,7 @@ func (r *run) probe() {
 }
 
 // probed takes the health check's answer.
-func (r *run) probed(a answer) error {
+func (r *run) probed(a *answer) error {
 	r.probing = nil
 	if a.err != nil {
 		return unhealthy(a.err)

@@ -33,13 +33,13 @@ type options struct {
 	holdAtLeast    time.Duration
 	limits         lease.Limits // the manager's
 
-	given map[string]bool // options that were used, by name
+	given []string // the names of the options that were used
 }
 
 func option(name string, set func(*options)) Option {
 	return func(o *options) {
 		set(o)
-		o.given[name] = true
+		o.given = append(o.given, name)
 	}
 }
 

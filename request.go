@@ -17,7 +17,7 @@ type request struct {
 	sent    lease.Instant // just before it was asked (R2); whoever waits for the answer counts on (R3)
 	began   time.Duration
 	overdue time.Duration // when nobody waits any longer
-	answers chan answer
+	answers chan *answer
 }
 
 type answer struct {
@@ -61,18 +61,18 @@ func (r *run) ask(ctx context.Context, op Op, timeout, overdue time.Duration, ca
 // begin calls in a goroutine, with a context that ends after the timeout.
 func (r *run) begin(ctx context.Context, op Op, timeout, overdue time.Duration, call func(context.Context) (lease.Lease, error)) *request {
 	now := r.mono()
-	q := &request{op: op, sent: lease.NowIn(ctx), began: now, overdue: now + overdue, answers: make(chan answer, 1)}
+	q := &request{op: op, sent: lease.NowIn(ctx), began: now, overdue: now + overdue, answers: make(chan *answer, 1)}
 	r.requests.Go(func() {
 		ctx, cancel := host.WithTimeout(ctx, timeout)
 		defer cancel()
 		held, err := call(ctx)
-		q.answers <- answer{held, err}
+		q.answers <- &answer{held, err}
 	})
 	return q
 }
 
 // await waits for the answer.
-func (r *run) await(q *request) answer {
+func (r *run) await(q *request) *answer {
 	alarm := host.NewAlarm(r.host)
 	defer alarm.Stop()
 	for {
@@ -83,14 +83,14 @@ func (r *run) await(q *request) answer {
 		case <-alarm.C:
 			q.sent = q.sent.Sample()
 			if r.mono() >= q.overdue {
-				return r.answered(q, answer{err: errOverdue})
+				return r.answered(q, &answer{err: errOverdue})
 			}
 		}
 	}
 }
 
 // answered tells of the answer.
-func (r *run) answered(q *request, a answer) answer {
+func (r *run) answered(q *request, a *answer) *answer {
 	clear := a.err == nil || errors.Is(a.err, lease.ErrHeld) || errors.Is(a.err, lease.ErrLost)
 	r.leader.board.change(func(s *Status) {
 		if s.Err = a.err; clear {

@@ -20,8 +20,7 @@ type run struct {
 	host   host.Host
 	log    *slog.Logger
 
-	ctx    context.Context // the caller's; a heartbeat's error ends it as well
-	cancel context.CancelCauseFunc
+	ctx context.Context // the caller's; a heartbeat's error ends it as well
 
 	logbook  mailbox[Event]
 	watchers mailbox[Event]
@@ -39,8 +38,7 @@ type run struct {
 const maxWaiting = 4
 
 func newRun(ctx context.Context, l *Leader, once bool) *run {
-	r := &run{options: &l.options, leader: l, once: once, host: host.From(ctx)}
-	r.ctx, r.cancel = context.WithCancelCause(ctx)
+	r := &run{options: &l.options, leader: l, once: once, host: host.From(ctx), ctx: ctx}
 	if r.log = r.logger; r.log == nil {
 		r.log = slog.Default()
 	}
@@ -56,26 +54,25 @@ func newRun(ctx context.Context, l *Leader, once bool) *run {
 }
 
 func (r *run) run() (err error) {
-	if !r.given["WithLeaseManager"] {
+	if !r.has("WithLeaseManager") {
 		r.remark(slog.LevelWarn, "no lease manager is set: the lease is in this process's own memory, where nobody else asks for it; not for production")
 	}
 	r.enter(Standby, 0, nil)
 	beats := r.startHeartbeat()
 	defer func() {
 		r.enter(Idle, 0, err)
-		r.cancel(context.Canceled)
 		beats.stop()
 		r.settle(beats)
 	}()
 	for {
-		held, sent, err := r.campaign()
+		t, err := r.campaign()
 		if err == errEnded {
 			return r.ended(nil)
 		}
 		if err != nil {
 			return err
 		}
-		out := r.lead(held, sent)
+		out := t.lead()
 		switch {
 		case out.panicked:
 			panic(out.value)
@@ -118,7 +115,7 @@ func (r *run) settle(beats *heartbeat) {
 		wait func() bool
 	}{
 		{"a request to the lease manager", func() bool { return within(r.host, patience, answered) }},
-		{"the heartbeat", func() bool { return within(r.host, patience, beats.done) }},
+		{"the heartbeat", func() bool { return beats.wait(r.host, patience) }},
 		{"WhenElected", func() bool { return r.electees.wait(r.host, patience) }},
 		{"an observer", func() bool { return r.watchers.wait(r.host, patience) }},
 		{"the logger", func() bool { return r.logbook.wait(r.host, patience) }},

@@ -22,31 +22,34 @@ const (
 )
 
 func newOptions(opts []Option) options {
-	o := options{lease: defaultLease, given: map[string]bool{}}
+	o := options{lease: defaultLease}
 	for _, set := range opts {
 		if set == nil {
 			set = option("nil", func(*options) {})
 		}
 		set(&o)
 	}
-	if o.manager == nil && !o.given["WithLeaseManager"] {
+	if o.manager == nil && !o.has("WithLeaseManager") {
 		o.manager = memory.New()
 	}
-	if !o.given["WithNodeID"] {
+	if !o.has("WithNodeID") {
 		o.node = nodeID()
 	}
 	o.derive()
 	return o
 }
 
+// has reports whether the option was used.
+func (o *options) has(name string) bool { return slices.Contains(o.given, name) }
+
 // derive fills in the intervals that were left out from those that were given, within what the manager allows.
 func (o *options) derive() {
 	if o.manager != nil {
 		o.limits = lease.LimitsOf(o.manager)
 	}
-	if !o.given["WithLeaseLength"] {
+	if !o.has("WithLeaseLength") {
 		o.length = defaultLength
-		if o.given["WithRenewEvery"] {
+		if o.has("WithRenewEvery") {
 			o.length = 3 * min(max(o.renewEvery, 0), forever)
 		}
 		o.length = max(o.length, o.limits.MinLength)
@@ -57,10 +60,10 @@ func (o *options) derive() {
 			o.length = min(o.length, o.limits.MaxLength)
 		}
 	}
-	if !o.given["WithRenewEvery"] {
+	if !o.has("WithRenewEvery") {
 		o.renewEvery = max(o.length/3, o.limits.WriteEvery, 1)
 	}
-	if !o.given["WithAcquireEvery"] {
+	if !o.has("WithAcquireEvery") {
 		o.acquireEvery = max(o.length/3, 1)
 	}
 }
@@ -73,18 +76,18 @@ func (o *options) validate() error {
 			problems = append(problems, fmt.Errorf("leader: "+format, args...))
 		}
 	}
-	refuse(o.given["nil"], "New: an option is nil")
+	refuse(o.has("nil"), "New: an option is nil")
 	refuse(o.work == nil, "WhenStarted: there is no work: give a function to run while this node leads")
-	refuse(o.elected == nil && o.given["WhenElected"], "WhenElected: the function is nil")
-	refuse(o.heartbeat == nil && o.given["WithHeartbeat"], "WithHeartbeat: the function is nil")
-	refuse(o.health == nil && o.given["WithHealth"], "WithHealth: the function is nil")
+	refuse(o.elected == nil && o.has("WhenElected"), "WhenElected: the function is nil")
+	refuse(o.heartbeat == nil && o.has("WithHeartbeat"), "WithHeartbeat: the function is nil")
+	refuse(o.health == nil && o.has("WithHealth"), "WithHealth: the function is nil")
 	refuse(o.manager == nil, "WithLeaseManager: the manager is nil")
-	refuse(o.logger == nil && o.given["WithLogger"], "WithLogger: the logger is nil")
+	refuse(o.logger == nil && o.has("WithLogger"), "WithLogger: the logger is nil")
 	refuse(slices.ContainsFunc(o.observers, func(f func(Event)) bool { return f == nil }), "WithObserver: the function is nil")
 
-	refuse(o.heartbeatEvery <= 0 && o.given["WithHeartbeat"], "WithHeartbeat: the interval %v is not positive", o.heartbeatEvery)
-	refuse(o.renewEvery <= 0 && o.given["WithRenewEvery"], "WithRenewEvery: the interval %v is not positive", o.renewEvery)
-	refuse(o.acquireEvery <= 0 && o.given["WithAcquireEvery"], "WithAcquireEvery: the interval %v is not positive", o.acquireEvery)
+	refuse(o.heartbeatEvery <= 0 && o.has("WithHeartbeat"), "WithHeartbeat: the interval %v is not positive", o.heartbeatEvery)
+	refuse(o.renewEvery <= 0 && o.has("WithRenewEvery"), "WithRenewEvery: the interval %v is not positive", o.renewEvery)
+	refuse(o.acquireEvery <= 0 && o.has("WithAcquireEvery"), "WithAcquireEvery: the interval %v is not positive", o.acquireEvery)
 	refuse(o.stopMargin < 0, "WithStopMargin: %v is negative", o.stopMargin)
 	refuse(o.stopTimeout < 0, "WithStopTimeout: %v is negative", o.stopTimeout)
 	refuse(o.holdAtLeast < 0, "WithHoldAtLeast: %v is negative", o.holdAtLeast)

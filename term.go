@@ -19,10 +19,10 @@ type term struct {
 	term   lease.Term
 	keeper *lease.Keeper
 
-	began      time.Duration
-	cancelWork context.CancelCauseFunc
-	stepDown   chan struct{} // from StepDown
-	over       chan struct{} // closed when the lease is given back, or given up
+	workCtx  context.Context
+	began    time.Duration
+	stepDown chan struct{} // from StepDown
+	over     chan struct{} // closed when the lease is given back, or given up
 
 	renewal  *request // in flight; nil if none is
 	renewAt  time.Duration
@@ -44,36 +44,43 @@ type outcome struct {
 	value    any
 }
 
-// lead does the work until it returns, and gives the lease back.
-func (r *run) lead(held lease.Lease, sent lease.Instant) outcome {
+// newTerm is the term of a lease that was acquired; sent is the time just before it was asked for (R2).
+func (r *run) newTerm(held lease.Lease, sent lease.Instant) *term {
 	ctx, keeper := lease.StartTerm(r.ctx, held, sent)
 	t := &term{
-		run: r, held: held, keeper: keeper, began: r.mono(),
+		run: r, held: held, keeper: keeper, workCtx: ctx, began: r.mono(),
 		stepDown: make(chan struct{}, 1), over: make(chan struct{}),
 	}
 	t.term, _ = lease.TermFrom(ctx)
-	if lost := t.term.Check(); lost != nil || r.ctx.Err() != nil { // R8: too late to begin
-		keeper.End(nil)
+	t.renewAt = t.began + r.renewEvery - sent.Elapsed()
+	return t
+}
+
+// lead does the work until it returns, and gives the lease back.
+func (t *term) lead() outcome {
+	if lost := t.term.Check(); lost != nil || t.ctx.Err() != nil { // R8: too late to begin
+		t.keeper.End(nil)
 		t.release()
-		if r.ctx.Err() != nil {
-			return outcome{final: true, err: r.ended(nil)}
+		if t.ctx.Err() != nil {
+			return outcome{final: true, err: t.ended(nil)}
 		}
-		return outcome{final: r.once, err: lost}
+		return outcome{final: t.once, err: lost}
 	}
-	r.leader.setTerm(t)
+	t.leader.setTerm(t)
 	defer func() {
-		r.leader.setTerm(nil)
+		t.leader.setTerm(nil)
 		close(t.over)
 	}()
-	t.renewAt = t.began + r.renewEvery - sent.Elapsed()
-	r.found(info(held, lease.Held))
-	r.leader.board.change(func(s *Status) { s.Term = t.term })
-	r.enter(Leading, held.Token, nil)
-	t.tellLeading(true)
+	t.announce()
+	return t.finish(t.watch(t.startWork(t.workCtx, t.term)))
+}
 
-	ctx, t.cancelWork = context.WithCancelCause(ctx)
-	defer t.cancelWork(nil)
-	return t.finish(ctx, t.watch(r.startWork(ctx, t.term)))
+// announce tells that this node leads.
+func (t *term) announce() {
+	t.found(info(t.held, lease.Held))
+	t.leader.board.change(func(s *Status) { s.Term = t.term })
+	t.enter(Leading, t.held.Token, nil)
+	t.tellLeading(true)
 }
 
 // info is the lease as its holder knows it.
@@ -85,7 +92,7 @@ func info(l lease.Lease, state lease.State) lease.Info {
 }
 
 // watch renews the lease until the work has returned. The result is nil if the work was given up.
-func (t *term) watch(work <-chan result) *result {
+func (t *term) watch(work <-chan *result) *result {
 	alarm := host.NewAlarm(t.host)
 	defer alarm.Stop()
 	ended, lost := t.ctx.Done(), t.term.Done()
@@ -98,7 +105,7 @@ func (t *term) watch(work <-chan result) *result {
 		alarm.Set(t.due(now) - now)
 		select {
 		case res := <-work:
-			return &res
+			return res
 		case a := <-t.renewal.arrives():
 			t.renewed(t.answered(t.renewal, a))
 		case a := <-t.probing.arrives():
@@ -118,7 +125,7 @@ func (t *term) watch(work <-chan result) *result {
 }
 
 // arrives is where the answer does; never, if nothing was asked.
-func (q *request) arrives() <-chan answer {
+func (q *request) arrives() <-chan *answer {
 	if q == nil {
 		return nil
 	}
@@ -130,17 +137,14 @@ func (t *term) act(now time.Duration) {
 	if q := t.renewal; q != nil {
 		q.sent = q.sent.Sample()
 		if now >= q.overdue { // R4: the next one begins, whatever has become of this one
-			t.renewed(t.answered(q, answer{err: errOverdue}))
+			t.renewed(t.answered(q, &answer{err: errOverdue}))
 		}
 	}
 	if lost := t.term.Check(); lost != nil {
 		t.tellLeading(false)
 		t.stop(lost)
 	} else if t.renewal == nil && now >= t.renewAt {
-		held := t.held
-		t.renewal = t.ask(context.WithoutCancel(t.ctx), OpRenew, t.renewTimeout(t.term.Remaining()), t.renewEvery, func(ctx context.Context) (lease.Lease, error) {
-			return t.manager.Renew(ctx, held)
-		})
+		t.renew()
 		t.probe()
 	}
 	if t.probing != nil && now >= t.probing.overdue {
@@ -153,6 +157,14 @@ func (t *term) act(now time.Duration) {
 		t.emit(OverrunEvent{Origin: t.origin(), Token: t.held.Token, After: now - t.stoppedAt})
 		t.overrunAt += t.length
 	}
+}
+
+// renew asks for a renewal.
+func (t *term) renew() {
+	held := t.held
+	t.renewal = t.ask(context.WithoutCancel(t.ctx), OpRenew, t.renewTimeout(t.term.Remaining()), t.renewEvery, func(ctx context.Context) (lease.Lease, error) {
+		return t.manager.Renew(ctx, held)
+	})
 }
 
 // due is when there is something to do next.
@@ -182,7 +194,7 @@ func (t *term) due(now time.Duration) time.Duration {
 }
 
 // renewed takes the answer to a renewal.
-func (t *term) renewed(a answer) {
+func (t *term) renewed(a *answer) {
 	q := t.renewal
 	t.renewal = nil
 	switch {
@@ -211,7 +223,7 @@ func (t *term) stop(cause error) {
 	}
 	t.stopped, t.stoppedAt = cause, t.mono()
 	t.overrunAt = t.stoppedAt + t.length
-	t.cancelWork(cause)
+	t.keeper.Cancel(cause)
 	t.enter(Stopping, t.held.Token, cause)
 }
 
@@ -223,7 +235,7 @@ func (t *term) tellLeading(isLeader bool) {
 }
 
 // finish ends the term, gives the lease back and says what comes next.
-func (t *term) finish(ctx context.Context, res *result) outcome {
+func (t *term) finish(res *result) outcome {
 	if res == nil { // the work still runs: the lease stays its own until it runs out, whatever that work does
 		t.tellLeading(false)
 		return outcome{final: true, err: fmt.Errorf("%w: it has not returned %v after its context was cancelled (%w); the lease is left to run out",
@@ -236,17 +248,17 @@ func (t *term) finish(ctx context.Context, res *result) outcome {
 	if !keep {
 		t.release()
 	}
-	return t.judge(ctx, *res)
+	return t.judge(res)
 }
 
 // judge says what the work's return means.
-func (t *term) judge(ctx context.Context, res result) outcome {
+func (t *term) judge(res *result) outcome {
 	lost := res.lost
 	if errors.Is(t.stopped, lease.ErrLost) {
 		lost = t.stopped // also if WithStopMargin came before
 	}
 	failed := res.err
-	if excused(res.err, ctx.Err(), context.Cause(ctx), t.stopped, lost) {
+	if excused(res.err, t.workCtx.Err(), context.Cause(t.workCtx), t.stopped, lost) {
 		failed = nil
 	}
 	switch {

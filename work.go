@@ -23,10 +23,10 @@ type result struct {
 var errGoexit = errors.New("leader: the work called runtime.Goexit")
 
 // work runs the user's function in a goroutine of its own, and sends its result once.
-func (r *run) startWork(ctx context.Context, term lease.Term) <-chan result {
-	results := make(chan result, 1)
+func (r *run) startWork(ctx context.Context, term lease.Term) <-chan *result {
+	results := make(chan *result, 1)
 	go func() {
-		res := result{panicked: true, value: errGoexit}
+		res := &result{panicked: true, value: errGoexit}
 		defer func() {
 			if v := recover(); v != nil { // also of panic(nil), since Go 1.21; else it is Goexit
 				res.value = v

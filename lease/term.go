@@ -96,8 +96,9 @@ type Keeper struct {
 	host  host.Host
 	done  chan struct{}
 
+	cancel context.CancelCauseFunc // the context
+
 	mu      sync.Mutex
-	cancel  context.CancelCauseFunc
 	since   Instant       // from when the term counts: just before the latest successful request (R2)
 	length  time.Duration // of the lease, as the record has it
 	usable  time.Duration // how long it holds from there
@@ -144,6 +145,10 @@ func (k *Keeper) Extend(l Lease, sent Instant) {
 func (k *Keeper) Failed(err error) {
 	k.do(func() { k.failure = err })
 }
+
+// Cancel cancels the context with the cause, unless it is cancelled already, and leaves the term as it is: for a work
+// that is to return while the lease is still held.
+func (k *Keeper) Cancel(cause error) { k.cancel(cause) }
 
 // End ends the term, unless it has ended: Check fails from now on, and the context is cancelled. Do not release the
 // lease before (R8). The cause, a *LostError, is what Check and the context say; nil means that the lease is being

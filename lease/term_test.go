@@ -177,6 +177,23 @@ func TestR8_TheParentsEndIsNotTheTerms(t *testing.T) {
 	})
 }
 
+func TestCancelIsNotTheTermsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, keeper := lease.StartTerm(t.Context(), held(), lease.Now())
+		term, _ := lease.TermFrom(ctx)
+		first := errors.New("first")
+		keeper.Cancel(first)
+		require.Equal(t, first, context.Cause(ctx))
+		require.NoError(t, term.Check())
+		keeper.Cancel(errors.New("second"))
+		keeper.End(nil)
+		over(t, term, lease.LostReleased)
+		require.Equal(t, first, context.Cause(ctx))
+		keeper.Cancel(nil) // after the end, it changes nothing
+		over(t, term, lease.LostReleased)
+	})
+}
+
 func TestR8_TheZeroTermHasEnded(t *testing.T) {
 	over(t, lease.Term{}, lease.LostGone)
 	require.Empty(t, lease.Term{}.Name())

@@ -132,8 +132,8 @@ var mutations = []mutation{
 		name: "R2: the deadline counts from the answer to the acquisition",
 		edit: edit{
 			file: "campaign.go",
-			old:  "	return a.held, q.sent, a.err",
-			new:  "	return a.held, lease.NowIn(r.ctx), a.err",
+			old:  "r.newTerm(a.held, q.sent)",
+			new:  "r.newTerm(a.held, lease.NowIn(r.ctx))",
 		},
 	},
 	{
@@ -369,16 +369,16 @@ var mutations = []mutation{
 		name: "R8: a term is begun whose deadline has passed",
 		edit: edit{
 			file: "term.go",
-			old:  "	if lost := t.term.Check(); lost != nil || r.ctx.Err() != nil { // R8",
-			new:  "	if lost := t.term.Check(); r.ctx.Err() != nil { // R8",
+			old:  "	if lost := t.term.Check(); lost != nil || t.ctx.Err() != nil { // R8",
+			new:  "	if lost := t.term.Check(); t.ctx.Err() != nil { // R8",
 		},
 	},
 	{
 		name: "S3: release before the work has returned",
 		edit: edit{
 			file: "term.go",
-			old:  "	t.cancelWork(cause)\n	t.enter(Stopping, t.held.Token, cause)",
-			new:  "	t.cancelWork(cause)\n	t.enter(Stopping, t.held.Token, cause)\n	t.release()",
+			old:  "	t.keeper.Cancel(cause)\n	t.enter(Stopping, t.held.Token, cause)",
+			new:  "	t.keeper.Cancel(cause)\n	t.enter(Stopping, t.held.Token, cause)\n	t.release()",
 		},
 	},
 	{
