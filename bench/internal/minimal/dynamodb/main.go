@@ -1,0 +1,35 @@
+// Command dynamodb leads once, by a lease in DynamoDB, as its user would write it: the arguments are the table and the
+// lease's name. It writes a line when it leads.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/cloudlease/leader"
+	leasedb "github.com/cloudlease/leader/lease/dynamodb"
+)
+
+func main() {
+	ctx := context.Background()
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = leader.New(
+		leader.WithLeaseManager(leasedb.New(dynamodb.NewFromConfig(cfg), os.Args[1])),
+		leader.WithLeaseName(os.Args[2]),
+		leader.WhenStarted(func(context.Context) error {
+			fmt.Println("leading")
+			return nil
+		}),
+	).Run(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+}
