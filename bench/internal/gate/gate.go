@@ -9,9 +9,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"go/version"
 	"os"
 	"runtime"
-	"strings"
 )
 
 // Figures are what is counted, by kind and by name.
@@ -41,7 +41,7 @@ var kinds = []kind{
 
 // Measure counts everything on this machine.
 func Measure(ctx context.Context) (Figures, error) {
-	f := Figures{Go: minor(runtime.Version()), System: runtime.GOOS + "/" + runtime.GOARCH, Kinds: map[string]map[string]int64{}}
+	f := Figures{Go: version.Lang(runtime.Version()), System: runtime.GOOS + "/" + runtime.GOARCH, Kinds: map[string]map[string]int64{}}
 	for _, k := range kinds {
 		counted, err := k.measure(ctx)
 		if err != nil {
@@ -50,12 +50,6 @@ func Measure(ctx context.Context) (Figures, error) {
 		f.Kinds[k.name] = counted
 	}
 	return f, nil
-}
-
-// minor is the version without its patch, and without what a vendor adds: go1.26 of go1.26.8 X:something.
-func minor(version string) string {
-	parts := strings.SplitN(strings.Fields(version + " ")[0], ".", 3)
-	return strings.Join(parts[:min(2, len(parts))], ".")
 }
 
 // Read reads figures that were committed.

@@ -74,15 +74,6 @@ func TestCompareChangesNothing(t *testing.T) {
 	require.Len(t, now.Kinds["calls"], 3)
 }
 
-func TestMinor(t *testing.T) {
-	for version, want := range map[string]string{
-		"go1.26": "go1.26", "go1.26.8": "go1.26", "go1.27rc1": "go1.27rc1", "go1.26.8 X:greenteagc": "go1.26",
-		"devel go1.27-abc": "devel", "": "",
-	} {
-		require.Equal(t, want, minor(version), version)
-	}
-}
-
 func TestFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "gate.json")
 	_, err := Read(file)
