@@ -25,8 +25,9 @@ func Compare(committed, now Figures) (differences string, left []string) {
 			continue
 		}
 		was, is := committed.Kinds[k.name], now.Kinds[k.name]
-		all := maps.Clone(is)
+		all := map[string]int64{}
 		maps.Copy(all, was)
+		maps.Copy(all, is)
 		for _, name := range slices.Sorted(maps.Keys(all)) {
 			old, known := was[name]
 			new, there := is[name]
