@@ -35,8 +35,8 @@ var kinds = []kind{
 	{name: "calls", about: "calls of the store", measure: storeCalls},
 	{name: "allocations", about: "allocations of the protocol in a call", sameGo: true, measure: allocations},
 	{name: "goroutines", about: "goroutines of 100 leases", measure: goroutines},
-	{name: "packages", about: "packages compiled for a small program on the store, but for the standard library's", sameGo: true, measure: packages},
-	{name: "bytes", about: "size of that program, linked with -s -w", sameGo: true, sameOS: true, within: 0.02, measure: sizes},
+	{name: "packages", about: "packages of a small program, but for the standard library's", sameGo: true, measure: packages},
+	{name: "bytes", about: "bytes of a small program, linked with -s -w", sameGo: true, sameOS: true, within: 0.02, measure: sizes},
 }
 
 // Measure counts everything on this machine.

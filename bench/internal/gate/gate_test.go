@@ -45,10 +45,10 @@ func TestCompare(t *testing.T) {
 		{"a kind that is not counted any more", figures(func(f *Figures) { delete(f.Kinds, "goroutines") }),
 			[]string{"leading", "not in both"}, nil},
 		{"another Go", figures(func(f *Figures) { f.Go = "go1.27" }, set("allocations", "renew", 7), set("packages", "s3", 1), set("bytes", "s3", 1)),
-			nil, []string{"allocations", "packages", "size"}},
+			nil, []string{"allocations", "packages", "bytes"}},
 		{"another Go does not excuse the rest", figures(func(f *Figures) { f.Go = "go1.27" }, set("goroutines", "leading", 300)),
-			[]string{"leading", "worse"}, []string{"allocations", "packages", "size"}},
-		{"another system", figures(func(f *Figures) { f.System = "darwin/arm64" }, set("bytes", "s3", 1)), nil, []string{"size"}},
+			[]string{"leading", "worse"}, []string{"allocations", "packages", "bytes"}},
+		{"another system", figures(func(f *Figures) { f.System = "darwin/arm64" }, set("bytes", "s3", 1)), nil, []string{"bytes"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			differences, left := Compare(figures(), test.now)

@@ -148,6 +148,6 @@ func (r Result) plot() ([]report.Plot, error) {
 	svg, err := report.Bars("The same requests, by hand and by the library", report.Axis{Label: "milliseconds, median"}, names, bare, ours)
 	return []report.Plot{{
 		File: "overhead.svg", SVG: svg,
-		Caption: "How long each call takes with the SDK alone and with the library, in pairs of bars: those of a pair are about as long.",
+		Caption: "How long each call takes with the SDK alone and with the library, a pair of bars for each.",
 	}}, err
 }
