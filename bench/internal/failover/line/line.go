@@ -1,0 +1,32 @@
+// Package line is what a candidate tells whoever has started it: moments, and when they were, a line each.
+package line
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cloudlease/leader/bench/internal/peer"
+)
+
+// A Line is a moment and when it was, by Now.
+type Line struct {
+	At     time.Duration
+	Moment peer.Moment
+}
+
+// String is the line without its end: nanoseconds, and the moment.
+func (l Line) String() string {
+	return strconv.FormatInt(int64(l.At), 10) + " " + string(l.Moment)
+}
+
+// Parse reads what String wrote.
+func Parse(text string) (Line, error) {
+	at, moment, ok := strings.Cut(text, " ")
+	ns, err := strconv.ParseInt(at, 10, 64)
+	if !ok || moment == "" || err != nil {
+		return Line{}, fmt.Errorf("%q is not a line of a candidate's: nanoseconds and a moment", text)
+	}
+	return Line{At: time.Duration(ns), Moment: peer.Moment(moment)}, nil
+}

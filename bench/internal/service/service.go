@@ -1,0 +1,190 @@
+// Package service starts the services that peers keep their leases in, and counts the requests that arrive there.
+//
+//	services, err := service.Start(ctx, "dynamodb", "redis")
+//	defer services.Close()
+//	c := peer.Config{Endpoint: services.Endpoint("redis"), ...}
+//	n := services.Counts("redis").Writes
+//
+// Everything listens on 127.0.0.1, on ports that were free. The cloud services are the emulators that the environment
+// says are there; each gets a proxy of its own, which counts.
+package service
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cloudlease/leader/internal/wire"
+)
+
+// ready is how long a service may take to answer.
+const ready = 30 * time.Second
+
+// starters has what starts each service.
+var starters = map[string]func(ctx context.Context, p *part) error{
+	"dynamodb":   startDynamoDB,
+	"s3":         startS3,
+	"gcs":        startGCS,
+	"azure":      startAzure,
+	"file":       startFile,
+	"kubernetes": startKubernetes,
+	"etcd":       startEtcd,
+	"redis":      startRedis,
+	"postgres":   startPostgres,
+}
+
+// Names are the services that there are.
+func Names() []string { return slices.Sorted(maps.Keys(starters)) }
+
+// Services are some that run. They are safe for concurrent use.
+type Services struct {
+	dir   string
+	parts map[string]*part
+}
+
+// A part is one service that runs.
+type part struct {
+	tally
+	dir      string // where it may keep things; it is there
+	endpoint string
+	version  string
+	stops    []func() // in the order in which they came; called in reverse
+}
+
+// Start starts the named services, without repetition, as peer.Peer.Service names them. The tables, buckets and containers
+// that the peers use are there when it returns. Whoever called it closes the Services; the end of ctx does not.
+func Start(ctx context.Context, names ...string) (*Services, error) {
+	dir, err := os.MkdirTemp("", "leader-bench-*")
+	if err == nil {
+		err = os.Chmod(dir, 0o711) // PostgreSQL may have to run as another user, whose folder is in there
+	}
+	if err != nil {
+		return nil, fmt.Errorf("services: make a folder for what they keep: %w", err)
+	}
+	s := &Services{dir: dir, parts: map[string]*part{}}
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
+		if err := s.start(ctx, name); err != nil {
+			s.Close()
+			return nil, err
+		}
+	}
+	for _, p := range s.parts {
+		p.reset()
+	}
+	return s, nil
+}
+
+func (s *Services) start(ctx context.Context, name string) error {
+	start, known := starters[name]
+	if !known {
+		return fmt.Errorf("service %q is unknown: there are %v", name, Names())
+	}
+	p := &part{dir: filepath.Join(s.dir, name)}
+	if err := os.Mkdir(p.dir, 0o700); err != nil {
+		return fmt.Errorf("service %s: %w", name, err)
+	}
+	s.parts[name] = p
+	ctx, cancel := context.WithTimeout(ctx, ready)
+	defer cancel()
+	if err := start(ctx, p); err != nil {
+		return fmt.Errorf("service %s: %w", name, err)
+	}
+	return nil
+}
+
+// Close stops the services, waits until they have ended, and removes what they kept.
+func (s *Services) Close() {
+	for _, p := range s.parts {
+		for _, stop := range slices.Backward(p.stops) {
+			stop()
+		}
+	}
+	_ = os.RemoveAll(s.dir)
+}
+
+// Endpoint is what peer.Config.Endpoint is to be for the peers of a service that runs; "" for one that does not.
+func (s *Services) Endpoint(name string) string {
+	if p := s.parts[name]; p != nil {
+		return p.endpoint
+	}
+	return ""
+}
+
+// Version is what a service that runs says of its version; "" if it does not say.
+func (s *Services) Version(name string) string {
+	if p := s.parts[name]; p != nil {
+		return p.version
+	}
+	return ""
+}
+
+// Counts are the requests that have arrived at a service since Start returned. Each attempt of a client that retries by itself
+// is one, whatever came of it.
+//
+// A request is an HTTP request (dynamodb, s3, gcs, azure, kubernetes), a command, where a script is one (redis), a statement
+// (postgres), or a message that a client sends, also within a stream (etcd). The counts of redis and postgres are those of
+// the servers' own logs, and come a moment after the answer. A file has none.
+//
+// Nothing is said here of whether a write changed anything: taking a lock that somebody else has is one, too. Ask ByName.
+type Counts struct {
+	Reads, Writes, Others int
+	ByName                map[string]int // as the service names its requests: "GetItem", "evalsha", "pg_advisory_lock", "LeaseKeepAlive"
+}
+
+// Counts returns the counts of a service that runs; none for one that does not.
+func (s *Services) Counts(name string) Counts {
+	if p := s.parts[name]; p != nil {
+		return p.counts()
+	}
+	return Counts{ByName: map[string]int{}}
+}
+
+// A tally counts. The zero tally is ready.
+type tally struct {
+	mu sync.Mutex
+	c  Counts
+}
+
+func (t *tally) note(kind wire.Kind, name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch kind {
+	case wire.Read:
+		t.c.Reads++
+	case wire.Write:
+		t.c.Writes++
+	default:
+		t.c.Others++
+	}
+	if t.c.ByName == nil {
+		t.c.ByName = map[string]int{}
+	}
+	t.c.ByName[name]++
+}
+
+func (t *tally) reset() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.c = Counts{}
+}
+
+func (t *tally) counts() Counts {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	c := t.c
+	if c.ByName = maps.Clone(c.ByName); c.ByName == nil {
+		c.ByName = map[string]int{}
+	}
+	return c
+}
+
+// startFile has nothing to start: the folder is the service.
+func startFile(_ context.Context, p *part) error {
+	p.endpoint = p.dir
+	return nil
+}
