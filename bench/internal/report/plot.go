@@ -100,6 +100,9 @@ func Bars(title string, value Axis, names []string, series ...Samples) ([]byte, 
 			return nil, fmt.Errorf("draw %q: %s: %d values for %d names", title, s.Name, len(s.Values), len(names))
 		}
 	}
+	if len(names) == 0 {
+		return nil, nothing(title)
+	}
 	f := newFrame(title, value, Axis{})
 	b := &bars{names: names, series: series, log: value.Log}
 	f.plot.Add(b)
@@ -114,6 +117,8 @@ func Bars(title string, value Axis, names []string, series ...Samples) ([]byte, 
 	}
 	return f.svg(90 + vg.Length(len(names)*max(1, len(series)))*14 + vg.Length(len(names))*6)
 }
+
+func nothing(title string) error { return fmt.Errorf("draw %q: there is nothing to show", title) }
 
 const (
 	plotWidth  = 620
@@ -178,6 +183,9 @@ func (f *frame) line(n int, name string, points plotter.XYs, marked bool) error 
 
 // svg draws all, on white: it is readable on a dark page, too.
 func (f *frame) svg(height vg.Length) ([]byte, error) {
+	if math.IsInf(f.plot.X.Min, 0) || math.IsInf(f.plot.Y.Min, 0) {
+		return nil, nothing(f.title)
+	}
 	f.across()
 	for _, a := range []*plot.Axis{&f.plot.X, &f.plot.Y} {
 		if _, log := a.Scale.(plot.LogScale); log && !decades(a) {
