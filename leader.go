@@ -23,7 +23,8 @@ type Leader struct {
 
 	mu      sync.Mutex
 	running bool
-	term    *term // that is being led; nil if none is
+	term    *term         // that is being led; nil if none is
+	over    chan struct{} // closed when its lease is given back, or given up; nil if nobody waits for that
 }
 
 // New returns a Leader with the options. It never fails: Run reports what is wrong with them.
@@ -82,32 +83,42 @@ func (l *Leader) run(ctx context.Context, once bool) error {
 // campaigns again. StepDown returns when the lease is released, or when ctx ends, with its cause. Called with the
 // context of the work itself, it does not wait. If this node does not lead, there is nothing to do.
 func (l *Leader) StepDown(ctx context.Context) error {
-	l.mu.Lock()
-	t := l.term
-	l.mu.Unlock()
+	t, over := l.leading()
 	if t == nil {
 		return nil
 	}
-	select {
-	case t.stepDown <- struct{}{}:
-	default: // it has been told already
-	}
+	t.keeper.Cancel(ErrStepDown)
 	if own, ok := lease.TermFrom(ctx); ok && own == t.term {
 		return nil
 	}
 	select {
-	case <-t.over:
+	case <-over:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
+// leading returns the term that is being led, nil if none is, and what is closed when it is over.
+func (l *Leader) leading() (*term, <-chan struct{}) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.term != nil && l.over == nil {
+		l.over = make(chan struct{})
+	}
+	return l.term, l.over
+}
+
 // Status tells what this node is doing, at any time.
 func (l *Leader) Status() Status { return l.board.read() }
 
+// setTerm notes the term that is being led from now on; nil: none is.
 func (l *Leader) setTerm(t *term) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.term = t
+	if t == nil && l.over != nil {
+		close(l.over)
+		l.over = nil
+	}
 }

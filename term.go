@@ -19,10 +19,8 @@ type term struct {
 	term   lease.Term
 	keeper *lease.Keeper
 
-	workCtx  context.Context
-	began    time.Duration
-	stepDown chan struct{} // from StepDown
-	over     chan struct{} // closed when the lease is given back, or given up
+	began   time.Duration
+	workCtx context.Context // its cause, once it is cancelled, is why the work is to return
 
 	renewal  *request // in flight; nil if none is
 	renewAt  time.Duration
@@ -47,10 +45,7 @@ type outcome struct {
 // newTerm is the term of a lease that was acquired; sent is the time just before it was asked for (R2).
 func (r *run) newTerm(held lease.Lease, sent lease.Instant) *term {
 	ctx, keeper := lease.StartTerm(r.ctx, held, sent)
-	t := &term{
-		run: r, held: held, keeper: keeper, workCtx: ctx, began: r.mono(),
-		stepDown: make(chan struct{}, 1), over: make(chan struct{}),
-	}
+	t := &term{run: r, held: held, keeper: keeper, workCtx: ctx, began: r.mono()}
 	t.term, _ = lease.TermFrom(ctx)
 	t.renewAt = t.began + r.renewEvery - sent.Elapsed()
 	return t
@@ -67,10 +62,7 @@ func (t *term) lead() outcome {
 		return outcome{final: t.once, err: lost}
 	}
 	t.leader.setTerm(t)
-	defer func() {
-		t.leader.setTerm(nil)
-		close(t.over)
-	}()
+	defer t.leader.setTerm(nil)
 	t.announce()
 	return t.finish(t.watch(t.startWork(t.workCtx, t.term)))
 }
@@ -95,7 +87,6 @@ func info(l lease.Lease, state lease.State) lease.Info {
 func (t *term) watch(work <-chan *result) *result {
 	alarm := host.NewAlarm(t.host)
 	defer alarm.Stop()
-	ended, lost := t.ctx.Done(), t.term.Done()
 	for {
 		now := t.mono()
 		if t.stopped != nil && t.stopTimeout > 0 && now-t.stoppedAt >= t.stopTimeout {
@@ -112,13 +103,8 @@ func (t *term) watch(work <-chan *result) *result {
 			if err := t.probed(a); err != nil {
 				t.stop(err)
 			}
-		case <-t.stepDown:
-			t.stop(ErrStepDown)
-		case <-ended:
-			ended = nil
-			t.stop(context.Cause(t.ctx))
-		case <-lost:
-			lost = nil
+		case <-t.ends():
+			t.stop(context.Cause(t.workCtx))
 		case <-alarm.C:
 		}
 	}
@@ -130,6 +116,18 @@ func (q *request) arrives() <-chan *answer {
 		return nil
 	}
 	return q.answers
+}
+
+// ends is what is closed when the work is to return: the term is over, this node is to step down, or ctx has ended. While
+// the work returns, it is what is closed when the term is over.
+func (t *term) ends() <-chan struct{} {
+	switch {
+	case t.stopped == nil:
+		return t.workCtx.Done()
+	case t.told:
+		return t.term.Done()
+	}
+	return nil
 }
 
 // act does what is due.
@@ -243,8 +241,8 @@ func (t *term) finish(res *result) outcome {
 	}
 	t.keeper.End(nil) // R8: before the release
 	t.tellLeading(false)
-	t.enter(Stopping, t.held.Token, nil)
-	keep := t.once && !res.panicked && res.lost == nil && t.stopped == nil && t.mono()-t.began < t.holdAtLeast
+	t.enter(Stopping, t.held.Token, res.stopped)
+	keep := t.once && !res.panicked && res.lost == nil && res.stopped == nil && t.mono()-t.began < t.holdAtLeast
 	if !keep {
 		t.release()
 	}
@@ -254,11 +252,11 @@ func (t *term) finish(res *result) outcome {
 // judge says what the work's return means.
 func (t *term) judge(res *result) outcome {
 	lost := res.lost
-	if errors.Is(t.stopped, lease.ErrLost) {
-		lost = t.stopped // also if WithStopMargin came before
+	if errors.Is(res.stopped, lease.ErrLost) {
+		lost = res.stopped // also if WithStopMargin came before
 	}
 	failed := res.err
-	if excused(res.err, t.workCtx.Err(), context.Cause(t.workCtx), t.stopped, lost) {
+	if excused(res.err, t.workCtx.Err(), res.stopped, lost) {
 		failed = nil
 	}
 	switch {
@@ -275,11 +273,11 @@ func (t *term) judge(res *result) outcome {
 			t.remark(slog.LevelWarn, "the work failed after the lease was lost", slog.Uint64("token", t.held.Token), slog.Any("err", failed))
 		}
 		return outcome{err: lost}
-	case t.stopped != nil && t.once:
-		return outcome{final: true, err: joined(t.stopped, failed)}
-	case t.stopped != nil && failed == nil:
-		return outcome{err: t.stopped}
-	case t.stopped != nil:
+	case res.stopped != nil && t.once:
+		return outcome{final: true, err: joined(res.stopped, failed)}
+	case res.stopped != nil && failed == nil:
+		return outcome{err: res.stopped}
+	case res.stopped != nil:
 		return outcome{final: true, err: failed}
 	case errors.Is(res.err, ErrStepDown):
 		return outcome{final: t.once, err: res.err}

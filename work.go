@@ -14,7 +14,8 @@ import (
 // result is how a work ended.
 type result struct {
 	err      error
-	lost     error // what Check said when it returned
+	stopped  error // why its context had been cancelled when it returned; nil if it had not
+	lost     error // what Check said then
 	ended    bool  // the run's context had ended by then
 	panicked bool
 	value    any // of the panic
@@ -33,7 +34,7 @@ func (r *run) startWork(ctx context.Context, term lease.Term) <-chan *result {
 				r.remark(slog.LevelError, "the work panicked",
 					slog.Uint64("token", term.Token()), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
 			}
-			res.lost, res.ended = term.Check(), r.ctx.Err() != nil
+			res.stopped, res.lost, res.ended = context.Cause(ctx), term.Check(), r.ctx.Err() != nil
 			results <- res
 		}()
 		res.err = r.work(ctx)

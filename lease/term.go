@@ -72,7 +72,7 @@ func (t Term) Done() <-chan struct{} {
 	if t.keeper == nil {
 		return closed
 	}
-	return t.keeper.done
+	return t.keeper.whenDone()
 }
 
 var closed = func() chan struct{} {
@@ -94,7 +94,6 @@ type Keeper struct {
 	name  string
 	token uint64
 	host  host.Host
-	done  chan struct{}
 
 	cancel context.CancelCauseFunc // the context
 
@@ -105,6 +104,7 @@ type Keeper struct {
 	failure error         // of the latest renewal
 	ended   error         // why the term is over; nil while it is not
 	timer   host.Timer
+	done    chan struct{} // closed when the term is over; nil while nobody has asked for it
 }
 
 // StartTerm begins the term of a lease that Acquire returned; sent is the time just before Acquire was called. The
@@ -114,7 +114,7 @@ type Keeper struct {
 // The Keeper's End must be called, or the term goes on until its deadline.
 func StartTerm(ctx context.Context, l Lease, sent Instant) (context.Context, *Keeper) {
 	k := &Keeper{
-		name: l.Name, token: l.Token, host: host.From(ctx), done: make(chan struct{}),
+		name: l.Name, token: l.Token, host: host.From(ctx),
 		since: sent.Sample(), usable: usable(l), length: l.Length,
 	}
 	ctx, k.cancel = context.WithCancelCause(context.WithValue(ctx, termKey{}, Term{k}))
@@ -173,6 +173,19 @@ func (k *Keeper) look() (remaining time.Duration, err error) {
 	return remaining, err
 }
 
+func (k *Keeper) whenDone() <-chan struct{} {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case k.done != nil:
+		return k.done
+	case k.ended != nil:
+		return closed
+	}
+	k.done = make(chan struct{})
+	return k.done
+}
+
 // tick samples, and sees to the next sample.
 func (k *Keeper) tick() {
 	k.do(func() {
@@ -213,7 +226,9 @@ func (k *Keeper) end(cause error) {
 	if k.timer != nil {
 		k.timer.Stop()
 	}
-	close(k.done)
+	if k.done != nil {
+		close(k.done)
+	}
 }
 
 func (k *Keeper) arm() {
