@@ -1,0 +1,122 @@
+package scale
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/cloudlease/leader/bench/internal/report"
+)
+
+// What a leading lease may take besides its work.
+const (
+	mostBytes      = 8 << 10
+	mostGoroutines = 3 // its work's included
+)
+
+// linear is how much more a lease of the largest process may take than one of a hundred, for the growth to be called so.
+const linear = 1.25
+
+// Section tells what a lease takes.
+func (r Result) Section() (report.Section, error) {
+	var rows [][]string
+	var lines []report.Line
+	for _, role := range []Role{Leading, Standby} {
+		line := report.Line{Name: string(role)}
+		for _, c := range r.Costs {
+			if c.Role != role {
+				continue
+			}
+			p := c.perLease()
+			if work, ok := r.of(Work, c.Leases); ok && role == Leading {
+				p = p.besides(work.perLease())
+				p.Goroutines = c.perLease().Goroutines
+			}
+			rows = append(rows, []string{
+				report.Figure(float64(c.Leases)), string(role), report.Figure(float64(c.Goroutines) / float64(c.Leases)),
+				bytes(p.Heap), bytes(p.Stack), bytes(p.bytes()), micros(p.CPU), report.Figure(p.Requests),
+				report.Figure(c.CPU * 100), report.Figure(c.Requests),
+			})
+			line.X, line.Y = append(line.X, float64(c.Leases)), append(line.Y, (p.Heap+p.Stack)*float64(c.Leases)/1024)
+		}
+		lines = append(lines, line)
+	}
+	if len(rows) == 0 {
+		return report.Section{}, errors.New("no process was measured")
+	}
+	var b strings.Builder
+	b.WriteString(about)
+	b.WriteString(report.Table([]string{
+		"leases", "role", "goroutines a lease", "heap a lease, B", "stack a lease, B", "both, B", "CPU a lease, µs/s", "requests a lease, 1/s",
+		"CPU of all, %", "requests of all, 1/s",
+	}, rows...))
+	b.WriteString("\n" + r.verdict() + "\n" + limits)
+	svg, err := report.Lines("Memory of many leases in one process", report.Axis{Label: "leases", Log: true}, report.Axis{Label: "KiB besides the work", Log: true}, lines...)
+	if err != nil {
+		return report.Section{}, err
+	}
+	return report.Section{
+		Title: "Many leases in one process", Command: "make bench PART=scale", Text: b.String(),
+		Plots: []report.Plot{{File: "scale.svg", SVG: svg, Caption: "Memory grows with the number of leases, leading and standing by; a straight line here is linear growth."}},
+	}, nil
+}
+
+// verdict compares with the goals.
+func (r Result) verdict() string {
+	most, some := 0, 0
+	for _, c := range r.Costs {
+		if most = max(most, c.Leases); c.Leases < most || some == 0 {
+			some = max(some, min(c.Leases, most))
+		}
+	}
+	for _, c := range r.Costs {
+		if c.Leases < most {
+			some = max(some, c.Leases)
+		}
+	}
+	work, _ := r.of(Work, most)
+	large, _ := r.of(Leading, most)
+	own := large.perLease().besides(work.perLease())
+	goroutines := large.perLease().Goroutines
+	text := fmt.Sprintf("Of %s leases, one that leads takes %s bytes besides its work (goal: at most %s, %s) and %s goroutines with it (goal: at most %d, %s).",
+		report.Figure(float64(most)), bytes(own.bytes()), report.Figure(mostBytes), met(own.bytes() <= mostBytes),
+		report.Figure(goroutines), mostGoroutines, met(goroutines <= mostGoroutines))
+	small, ok := r.of(Leading, some)
+	smallWork, ok2 := r.of(Work, some)
+	if ok && ok2 && some < most {
+		ratio := own.bytes() / small.perLease().besides(smallWork.perLease()).bytes()
+		text += fmt.Sprintf(" It is %s of what one of %s takes (linear growth: %s).", report.Figure(ratio), report.Figure(float64(some)), met(ratio <= linear))
+	}
+	return text + "\n"
+}
+
+func met(reached bool) string {
+	if reached {
+		return "met"
+	}
+	return "**missed**"
+}
+
+func bytes(b float64) string { return report.Figure(float64(int64(b + 0.5))) }
+
+func micros(d time.Duration) string { return report.Figure(float64(d.Nanoseconds()) / 1000) }
+
+const about = `One process takes part in the election for many leases at once, at the default intervals (15 s leases, renewed or looked at
+every 5 s), on a store that answers at once. What a lease takes is the difference to the same process before. The records
+themselves are not counted: a service keeps them. Nor is, of a leading lease, what its work takes: a goroutine that waits for
+its context to end, measured in a process of nothing else. The work's goroutine is counted as a goroutine.
+
+`
+
+const limits = `The process of one lease shows what a process takes to begin with: it is not divided by anything.
+
+What stands in the way of one goroutine and 2 KiB a lease:
+
+- **Goroutines.** Run blocks the caller's goroutine, and the work has one of its own, so that a deadline is seen while the work
+  sleeps: two that stay. A request has a third while it is under way, so that a store's client that hangs keeps nobody from
+  seeing the deadline. One would mean a scheduler of this library's own for all leases of a process, and Run without a caller.
+- **Stack.** Go's smallest stack is 2 KiB, of which 0.9 are the runtime's reserve. Waiting in Run takes some 1.4 KiB of frames and
+  handling an answer 1 KiB more, so the stack has 4.
+- **Heap.** Half of the rest are the runtime's: the goroutine itself, timers, channels and who waits at them, contexts.
+`
