@@ -19,6 +19,8 @@ import (
 	"github.com/cloudlease/leader/bench/internal/overhead"
 	"github.com/cloudlease/leader/bench/internal/report"
 	"github.com/cloudlease/leader/bench/internal/requests"
+	"github.com/cloudlease/leader/bench/internal/scale"
+	"github.com/cloudlease/leader/bench/internal/size"
 )
 
 // A part is one that can be measured.
@@ -33,6 +35,8 @@ func parts() []part {
 	return []part{
 		{"requests", requestsCommand, section[requests.Result]},
 		{"overhead", overheadCommand, section[overhead.Result]},
+		{"scale", scaleCommand, section[scale.Result]},
+		{"size", sizeCommand, section[size.Result]},
 	}
 }
 
@@ -145,6 +149,9 @@ func render(folder string) error {
 			}
 		}
 		entries = append(entries, report.Entry{About: kept.About, Section: s})
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return fmt.Errorf("make the page: %w", err)
 	}
 	if err := os.WriteFile(filepath.Join(folder, "benchmarks.md"), []byte(report.Page(entries)), 0o644); err != nil {
 		return fmt.Errorf("make the page: %w", err)

@@ -9,6 +9,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -84,6 +86,25 @@ func TestPlots(t *testing.T) {
 		Line{"ours", []float64{1, 10, 100}, []float64{2, 20, 200}})
 	require.NoError(t, err)
 	assert.Subset(t, texts(t, lines), []string{"scale", "leases", "renewals", "ours", "1,000"})
+}
+
+// TestBarsStandBesideTheirNames is for the order: bars and names are drawn by different hands, from below and from above.
+func TestBarsStandBesideTheirNames(t *testing.T) {
+	t.Parallel()
+	svg, err := Bars("x", Axis{}, []string{"a", "b", "c"}, Samples{"s", []float64{11, 22, 33}})
+	require.NoError(t, err)
+	height := func(text string) float64 {
+		found := regexp.MustCompile(`<text x="[^"]*" y="([^"]*)"[^>]*>`+text+`</text>`).FindSubmatch(svg)
+		require.NotNil(t, found, text)
+		y, err := strconv.ParseFloat(string(found[1]), 64)
+		require.NoError(t, err)
+		return -y
+	}
+	assert.Greater(t, height("a"), height("b"), "the first is at the top")
+	assert.Greater(t, height("b"), height("c"))
+	for name, value := range map[string]string{"a": "11", "b": "22", "c": "33"} {
+		assert.InDelta(t, height(name), height(value), 3, name)
+	}
 }
 
 func TestPlotsRefuseWhatCannotBeShown(t *testing.T) {
