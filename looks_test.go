@@ -73,12 +73,12 @@ func TestStandbysLookInStep(t *testing.T) {
 	rhythms := map[string]struct {
 		extra       func() time.Duration
 		acquire     time.Duration
-		median, p95 float64 // of takeovers, in lease lengths
+		median, p99 float64 // of takeovers, in lease lengths
 	}{
 		"steady":                     {none, every, 1.02, 1.05},
 		"clocks disagree":            {none, every, 1.05, 1.34},
-		"jittered":                   {func() time.Duration { return rand.N(100 * time.Millisecond) }, every, 1.04, 1.34},
-		"now and then much later":    {func() time.Duration { return time.Duration(3000/(100*rand.Float64()+1)) * time.Millisecond }, every, 1.2, 1.34},
+		"jittered":                   {func() time.Duration { return rand.N(100 * time.Millisecond) }, every, 1.02, 1.05},
+		"now and then much later":    {func() time.Duration { return time.Duration(3000/(100*rand.Float64()+1)) * time.Millisecond }, every, 1.2, 1.39},
 		"asked for a little more":    {none, every * 9 / 10, 1.3, 1.34},
 		"asked for twice as often":   {none, every / 2, 1.17, 1.2},
 		"asked for every second one": {none, 2 * every, 1.1, 1.7},
@@ -94,7 +94,7 @@ func TestStandbysLookInStep(t *testing.T) {
 				t.Logf("takeovers after %.3f lease lengths, p95 %.3f, p99 %.3f, %d of them; %.3f reads an acquire interval",
 					median, p95, p99, len(late), reads)
 				assert.LessOrEqual(t, median, r.median)
-				assert.LessOrEqual(t, p95, r.p95)
+				assert.LessOrEqual(t, p99, r.p99)
 				assert.LessOrEqual(t, reads, 1.05)
 				assert.GreaterOrEqual(t, late[0], 0.9)
 			})

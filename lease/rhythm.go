@@ -61,9 +61,9 @@ func (r *rhythm) hit(h host.Host, lag, gap, agreed time.Duration) {
 	switch {
 	case r.width == 0 || lag < r.lag-fine || lag-gap > r.lag+r.width: // it is the first, or a clock was stepped
 		r.lag, r.width = lag, gap
-		// A little more than agreed, and not all standbys the same, or they would all ask for a free lease at once.
-		if guess := agreed + fine + time.Duration(h.Uint64()%uint64(max(fine, 1))); guess > lag-gap && guess < lag {
-			r.lag, r.width = guess, fine
+		if lag-gap < agreed && agreed <= lag {
+			// A little more than agreed, and not all standbys the same, or they would all ask for a free lease at once.
+			r.lag, r.width = min(lag, agreed+fine+time.Duration(h.Uint64()%uint64(max(fine, 1)))), fine
 		}
 	case r.width > fine:
 		r.width /= 2
