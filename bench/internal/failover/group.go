@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/cloudlease/leader/bench/internal/failover/line"
+	"github.com/cloudlease/leader/bench/internal/failover/candidate"
 	"github.com/cloudlease/leader/bench/internal/peer"
 )
 
@@ -63,7 +63,7 @@ func (g *group) end() {
 
 // kill sends SIGKILL, and returns when.
 func (g *group) kill(p *process) time.Duration {
-	at := line.Now()
+	at := candidate.Now()
 	_ = p.cmd.Process.Kill()
 	g.endTerm(p, at)
 	p.ending, p.leads = true, false
@@ -115,13 +115,13 @@ var (
 
 // until takes events until the condition holds, or the time has come: then it returns false.
 func (g *group) until(ctx context.Context, at time.Duration, met func() bool) (bool, error) {
-	alarm := time.NewTimer(max(0, at-line.Now()))
+	alarm := time.NewTimer(max(0, at-candidate.Now()))
 	defer alarm.Stop()
 	for !met() {
 		select {
 		case e := <-g.events:
 			g.take(e)
-			if p := e.of; e.ended && !p.ending && p.status != refused {
+			if p := e.of; e.ended && !p.ending && p.status != candidate.Refused {
 				g.problems = append(g.problems, p.problem())
 				if len(g.problems) > mostProblems {
 					return false, fmt.Errorf("%s: %s", g.peer.Key, p.problem())
@@ -142,16 +142,14 @@ func (g *group) until(ctx context.Context, at time.Duration, met func() bool) (b
 	return true, nil
 }
 
-const (
-	mostProblems = 5 // of a group, before it is given up
-	refused      = 3 // the status of a candidate whose single try was refused
-)
+// mostProblems is how many a group may have before it is given up.
+const mostProblems = 5
 
 // settled waits until somebody has led for a random number of renew intervals, and no renewal of it is in flight. If it loses
 // the lease meanwhile, it is the next one's turn.
 func (g *group) settled(ctx context.Context) (*process, error) {
 	for {
-		ok, err := g.until(ctx, line.Now()+4*g.length+time.Minute, func() bool { return g.leader() != nil })
+		ok, err := g.until(ctx, candidate.Now()+4*g.length+time.Minute, func() bool { return g.leader() != nil })
 		if err != nil {
 			return nil, err
 		}
@@ -181,17 +179,17 @@ func (g *group) restOf(ctx context.Context, p *process) error {
 		if !p.renewal {
 			return nil
 		}
-		if _, err := g.until(ctx, line.Now()+g.length, func() bool { return !p.renewal || !p.leads }); err != nil {
+		if _, err := g.until(ctx, candidate.Now()+g.length, func() bool { return !p.renewal || !p.leads }); err != nil {
 			return err
 		}
-		at = line.Now() + time.Duration(renew*rand.Float64())
+		at = candidate.Now() + time.Duration(renew*rand.Float64())
 	}
 }
 
 // next waits for the next to lead, and only then starts a candidate in the place of the one that is gone: before, it might lead
 // itself, and it is the standbys who are measured.
 func (g *group) next(ctx context.Context, gone *process) (*process, error) {
-	ok, err := g.until(ctx, line.Now()+4*g.length+time.Minute, func() bool { return g.leader() != nil })
+	ok, err := g.until(ctx, candidate.Now()+4*g.length+time.Minute, func() bool { return g.leader() != nil })
 	switch {
 	case err != nil:
 		return nil, err
@@ -252,8 +250,8 @@ func (g *group) fresh(ctx context.Context) (after time.Duration, ok bool, err er
 	if _, err := g.until(ctx, never, func() bool { return p.ended }); err != nil {
 		return 0, false, err
 	}
-	for from := line.Now(); line.Now() < from+4*g.length+time.Minute; {
-		at := line.Now()
+	for from := candidate.Now(); candidate.Now() < from+4*g.length+time.Minute; {
+		at := candidate.Now()
 		next, err := g.start("-once")
 		if err != nil {
 			return 0, false, err
@@ -282,7 +280,7 @@ func (g *group) handOver(ctx context.Context) (time.Duration, error) {
 		return 0, fmt.Errorf("end %s: %w", p.node, err)
 	}
 	// It may be told of the release after the next one has begun: the answer comes later than what it says.
-	if _, err := g.until(ctx, line.Now()+4*g.length, func() bool { return p.released > 0 || p.ended }); err != nil {
+	if _, err := g.until(ctx, candidate.Now()+4*g.length, func() bool { return p.released > 0 || p.ended }); err != nil {
 		return 0, err
 	}
 	next, err := g.next(ctx, p)

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cloudlease/leader/bench/internal/failover/line"
+	"github.com/cloudlease/leader/bench/internal/failover/candidate"
 	"github.com/cloudlease/leader/bench/internal/peer"
 )
 
@@ -35,7 +35,7 @@ type process struct {
 // An event is a line of a process's, or its end.
 type event struct {
 	of *process
-	line.Line
+	candidate.Line
 	ended bool
 }
 
@@ -57,14 +57,14 @@ func launch(program, node string, events chan<- event, args ...string) (*process
 	}
 	go func() { // it ends with the process, and whoever has launched it takes the events until then
 		for lines := bufio.NewScanner(out); lines.Scan(); {
-			l, err := line.Parse(lines.Text())
+			l, err := candidate.Parse(lines.Text())
 			if err != nil {
 				continue // what was being written when it was killed
 			}
 			events <- event{of: p, Line: l}
 		}
 		_ = p.cmd.Wait()
-		events <- event{of: p, Line: line.Line{At: line.Now()}, ended: true}
+		events <- event{of: p, Line: candidate.Line{At: candidate.Now()}, ended: true}
 	}()
 	return p, nil
 }

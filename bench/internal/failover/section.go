@@ -2,6 +2,7 @@ package failover
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/cloudlease/leader/bench/internal/report"
@@ -30,31 +31,33 @@ func (r Result) Section() (report.Section, error) {
 }
 
 func (r Result) key() string {
-	var ours, others []string
+	low, high := math.Inf(1), math.Inf(-1)
+	var others []string
 	for _, of := range r.Peers {
 		if len(of.AfterRenewal) == 0 {
 			continue
 		}
-		text := fmt.Sprintf("%s %s", of.Name, lengths(quantile(of.lengths(of.AfterRenewal), 0.5)))
+		median := quantile(of.lengths(of.AfterRenewal), 0.5)
 		if of.Ours {
-			ours = append(ours, text)
+			low, high = min(low, median), max(high, median)
 		} else {
-			others = append(others, text)
+			others = append(others, of.Name+" "+lengths(median))
 		}
 	}
-	if len(ours) == 0 {
+	if low > high {
 		return ""
 	}
-	text := "from the last renewal of a leader that is killed to the start of the next, in lease lengths, median: " + strings.Join(ours, ", ")
+	text := fmt.Sprintf("after a leader is killed, the next one starts %s to %s lease lengths after the last renewal, as the median of each store",
+		lengths(low), lengths(high))
 	if len(others) > 0 {
-		text += "; " + strings.Join(others, ", ")
+		text += "; others: " + strings.Join(others, ", ")
 	}
 	return text + "."
 }
 
 // lengths writes a number of lease lengths, or of intervals: two digits after the point, so that columns can be compared.
 func lengths(v float64) string {
-	if v != v {
+	if math.IsNaN(v) {
 		return "-"
 	}
 	return fmt.Sprintf("%.2f", v)
@@ -159,7 +162,7 @@ func (r Result) writeFresh(b *strings.Builder) {
 	b.WriteString(report.Table([]string{"", "kills", "median, lease lengths", "longest, lease lengths", "median, s after the lease's end", "longest, s after the lease's end"}, rows...))
 	b.WriteString("\nA process that was just started cannot have watched the lease run out. It takes the store's word for how old the last renewal\n" +
 		"is, and to be safe takes off a second, as these times are in whole seconds, and two more, by which the store's machines may\n" +
-		"disagree. DynamoDB has no time of its own in its records: there, the writer's bound on it costs up to two seconds more. Azure\n" +
+		"disagree. DynamoDB has no time of its own in its records: there, the writer's bound on it costs some two seconds more. Azure\n" +
 		"ends its leases itself, and on files the machine's own clock tells. Up to a second is that between two tries. The others are not\n" +
 		"asked here: they have no such single try, or always wait a whole lease length.\n")
 }

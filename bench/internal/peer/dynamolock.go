@@ -18,7 +18,7 @@ const refreshPeriod = time.Second
 var dynamolockPeer = Peer{
 	Key: "dynamolock", Name: "dynamolock on DynamoDB", Service: "dynamodb",
 	Notes: "Heartbeats every third of the lease's length; a standby asks every second, which is its default whatever the length. " +
-		"It has no election, so the loop around it is ours. No fencing token.",
+		"It has no election, so the loop around it is ours. It hands out no fencing token.",
 	RenewEvery:   third,
 	AcquireEvery: func(time.Duration) time.Duration { return refreshPeriod },
 	Run:          runDynamolock,

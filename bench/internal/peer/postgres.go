@@ -12,7 +12,7 @@ import (
 var postgres = Peer{
 	Key: "postgres", Name: "PostgreSQL advisory lock", Service: "postgres",
 	Notes: "A session's lock, by pgx: there is no lease, the lock is held while the connection is. Standbys wait in pg_advisory_lock and do not ask. " +
-		"The holder pings every third of the lease's length, to find out that its connection is gone. No fencing token.",
+		"The holder pings every third of the lease's length, to find out that its connection is gone. It hands out no fencing token.",
 	RenewEvery: third,
 	Run:        runPostgres,
 }

@@ -13,7 +13,7 @@ import (
 var redsyncPeer = Peer{
 	Key: "redsync", Name: "redsync on Redis", Service: "redis",
 	Notes: "A key that expires, on one Redis. It has no election, so what is around it is ours: the holder extends it, and a standby tries to take it, every third of the lease's length. " +
-		"No fencing token. What Redis has not yet written or copied when it dies is forgotten, the lease too.",
+		"It hands out no fencing token. What Redis has not yet written or copied when it dies is forgotten, the lease too.",
 	RenewEvery: third, AcquireEvery: third,
 	Run: runRedsync,
 }

@@ -1,5 +1,4 @@
-// Package line is what a candidate tells whoever has started it: moments, and when they were, a line each.
-package line
+package candidate
 
 import (
 	"fmt"
@@ -10,7 +9,7 @@ import (
 	"github.com/cloudlease/leader/bench/internal/peer"
 )
 
-// A Line is a moment and when it was, by Now.
+// A Line is what a candidate writes of a moment: when it was, by Now, and which.
 type Line struct {
 	At     time.Duration
 	Moment peer.Moment
