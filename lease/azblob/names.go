@@ -20,6 +20,7 @@ const maxPrefix = 1024 - 3*255
 // prefix of a name becomes a prefix of the blob's, so that List can ask for it.
 func (m *manager) blobName(name string) string {
 	var b strings.Builder
+	b.Grow(len(m.prefix) + len(name))
 	b.WriteString(m.prefix)
 	for _, c := range []byte(name) {
 		switch {

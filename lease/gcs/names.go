@@ -25,6 +25,7 @@ const (
 
 func escape(name string) string {
 	var b strings.Builder
+	b.Grow(len(name))
 	for i, c := range []byte(name) {
 		switch {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.' && i > 0:

@@ -29,6 +29,7 @@ const (
 type Store struct {
 	client *storage.Client
 	bucket string
+	handle *storage.BucketHandle // each of its calls is one attempt; nil without a client
 	prefix string
 	close  func() error // nil: the client is the caller's
 	page   int          // objects to a page of a list; 0: as many as the service likes
@@ -37,6 +38,9 @@ type Store struct {
 // NewStore returns the Store in the bucket. What New says of it holds here, too.
 func NewStore(client *storage.Client, bucket string, opts ...Option) *Store {
 	s := &Store{client: client, bucket: bucket}
+	if client != nil {
+		s.handle = client.Bucket(bucket).Retryer(storage.WithPolicy(storage.RetryNever))
+	}
 	for _, opt := range opts {
 		opt(s)
 	}
@@ -60,11 +64,6 @@ func (s *Store) Close() error {
 	return s.close()
 }
 
-// handle returns the bucket, each of whose calls is one attempt.
-func (s *Store) handle() *storage.BucketHandle {
-	return s.client.Bucket(s.bucket).Retryer(storage.WithPolicy(storage.RetryNever))
-}
-
 // check begins every call: it says what is wrong with the store itself.
 func (s *Store) check() error {
 	problem := checkPrefix(s.prefix)
@@ -85,7 +84,7 @@ func (s *Store) Load(ctx context.Context, name string) (lease.Snapshot, error) {
 	}
 	object := s.objectOf(name)
 	dated, date := withDate(ctx)
-	r, err := s.handle().Object(object).NewReader(dated)
+	r, err := s.handle.Object(object).NewReader(dated)
 	if errors.Is(err, storage.ErrObjectNotExist) {
 		return lease.Snapshot{}, nil
 	}
@@ -117,7 +116,7 @@ func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data [
 	if !ok {
 		return "", fmt.Errorf("%w: %q was never a version of %s", lease.ErrConflict, old, s.url(object))
 	}
-	w := s.handle().Object(object).If(expected).NewWriter(ctx)
+	w := s.handle.Object(object).If(expected).NewWriter(ctx)
 	w.ChunkSize, w.ContentType, w.CacheControl = chunk, "text/plain; charset=utf-8", "no-store"
 	_, err := w.Write(data)
 	if closed := w.Close(); err == nil {
@@ -158,7 +157,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, e
 		}
 		query := &storage.Query{Prefix: s.objectOf(prefix)}
 		_ = query.SetAttrSelection([]string{"Name"}) // there is such an attribute
-		objects := s.handle().Objects(ctx, query)
+		objects := s.handle.Objects(ctx, query)
 		objects.PageInfo().MaxSize = s.page
 		for {
 			attrs, err := objects.Next()

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/cloudlease/leader/lease"
@@ -25,9 +26,14 @@ type header struct {
 	Nonce string `json:"nonce"`
 }
 
+// encode writes the header as json.Marshal does, with less to allocate for each renewal. The nonce is of letters and digits.
 func encode(data []byte) []byte {
-	line, _ := json.Marshal(header{Format: cellFormat, Nonce: rand.Text()}) // a number and a string: no error
-	return append(append(line, '\n'), data...)
+	content := append(make([]byte, 0, 64+len(data)), `{"leaseObject":`...)
+	content = strconv.AppendInt(content, cellFormat, 10)
+	content = append(content, `,"nonce":"`...)
+	content = append(content, rand.Text()...)
+	content = append(content, "\"}\n"...)
+	return append(content, data...)
 }
 
 // decode is the way back. Its errors say what is wrong, and are to be wrapped in ErrRecord.

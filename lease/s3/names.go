@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/cloudlease/leader/lease"
 )
@@ -76,10 +77,14 @@ func (s *Store) keyPrefix(prefix string) string {
 // punctuation of its own. A slash stays one only between letters or digits: so there are no segments that are empty or
 // have only dots, which clients and proxies resolve.
 func escape(name string) string {
+	if !strings.ContainsFunc(name, func(c rune) bool { return c >= utf8.RuneSelf || !isPlainByte(byte(c)) }) {
+		return name // as most are
+	}
 	var b strings.Builder
+	b.Grow(len(name))
 	for i, c := range []byte(name) {
 		switch {
-		case isAlnum(c), c == '-', c == '_':
+		case isPlainByte(c):
 			b.WriteByte(c)
 		case c == '.' && i > 0:
 			b.WriteByte(c)
@@ -91,6 +96,8 @@ func escape(name string) string {
 	}
 	return b.String()
 }
+
+func isPlainByte(c byte) bool { return isAlnum(c) || c == '-' || c == '_' }
 
 func isAlnum(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
