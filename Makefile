@@ -18,6 +18,7 @@ help: ## this list
 test: ## every test, on emulators of all services, with the race detector; the coverage of leader and lease (V=1 names each test)
 	$(EMULATORS) go test -race -shuffle=on -timeout 15m $(if $(V),-v) -coverpkg=$(call list,$(COVERED)) -coverprofile=$(PROFILE) ./...
 	go test ./internal/simulate ./internal/explore
+	go -C bench test ./...
 	@go run ./internal/coverage -min $(MINIMUM) $(PROFILE) $(COVERED)
 
 simulate: ## N worlds (10,000 if not said), from SEED on, on all processors: the promises of the design, under every fault
@@ -43,7 +44,10 @@ fuzz: ## every fuzz target in turn, each for T (30s if not said)
 		go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(or $(T),30s) "$$package" </dev/null || failed="$$failed $$name"; \
 	done; test -z "$$failed" || { echo "failed:$$failed"; exit 1; }; }
 
-check: format vet static house modules ## what is not a matter of taste (make -k check: all that is wrong, not the first)
+bench: ## measures everything beside what is used instead, and makes docs/benchmarks.md (PART=requests for one part): alone on the machine
+	$(EMULATORS) go -C bench run . $(or $(PART),all)
+
+check: format vet static house modules gate ## what is not a matter of taste (make -k check: all that is wrong, not the first)
 	@echo 'make check: all good'
 
 quickstart: ## three processes, one lease, and what goes wrong; 20 seconds
@@ -56,15 +60,21 @@ vet: ## go vet, for three systems
 	GOOS=linux go vet ./...
 	GOOS=windows go vet ./...
 	GOOS=darwin go vet ./...
+	go -C bench vet ./...
 
 static: ## staticcheck
 	go run $(STATICCHECK) ./...
+	go -C bench run $(STATICCHECK) ./...
 
 house: ## who may import whom; the README's programs
 	go test -count=1 ./internal/house
 
 modules: ## go.mod is tidy, and the modules are what go.sum says
 	go mod tidy -diff
+	go -C bench mod tidy -diff
 	go mod verify
 
-.PHONY: help test simulate explore mutate linearize chaos fuzz check quickstart format vet static house modules
+gate: ## what the library takes, counted: calls, allocations, goroutines, packages, bytes; against bench/gate.json (UPDATE=1 accepts)
+	go -C bench run ./gate $(if $(UPDATE),-update)
+
+.PHONY: help test simulate explore mutate linearize chaos fuzz bench check quickstart format vet static house modules gate
