@@ -205,7 +205,7 @@ func gcsRequest(r *http.Request) (wire.Kind, string) {
 	case api && r.Method == http.MethodDelete && strings.HasPrefix(name, "o/"):
 		return wire.Write, "objects.delete"
 	}
-	return wire.Other, r.Method + " " + cmp.Or(strings.Split(name, "/")[0], "bucket")
+	return wire.Other, r.Method + " bucket"
 }
 
 // azureRequest goes by https://learn.microsoft.com/rest/api/storageservices/operations-on-blobs; the path is
