@@ -3,6 +3,7 @@ package scale
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,7 +43,7 @@ func (r Result) Section() (report.Section, error) {
 		}
 		lines = append(lines, line)
 	}
-	if len(rows) == 0 {
+	if len(r.sizes()) == 0 {
 		return report.Section{}, errors.New("no process was measured")
 	}
 	var b strings.Builder
@@ -51,44 +52,53 @@ func (r Result) Section() (report.Section, error) {
 		"leases", "role", "goroutines a lease", "heap a lease, B", "stack a lease, B", "both, B", "CPU a lease, µs/s", "requests a lease, 1/s",
 		"CPU of all, %", "requests of all, 1/s",
 	}, rows...))
-	b.WriteString("\n" + r.verdict() + "\n" + limits)
+	text, key := r.verdict()
+	b.WriteString("\n" + text + "\n" + limits)
 	svg, err := report.Lines("Memory of many leases in one process", report.Axis{Label: "leases", Log: true}, report.Axis{Label: "KiB besides the work", Log: true}, lines...)
 	if err != nil {
 		return report.Section{}, err
 	}
 	return report.Section{
-		Title: "Many leases in one process", Command: "make bench PART=scale", Text: b.String(),
+		Title: "Many leases in one process", Command: "make bench PART=scale", Key: key, Text: b.String(),
 		Plots: []report.Plot{{File: "scale.svg", SVG: svg, Caption: "Memory grows with the number of leases, leading and standing by; a straight line here is linear growth."}},
 	}, nil
 }
 
-// verdict compares with the goals.
-func (r Result) verdict() string {
-	most, some := 0, 0
-	for _, c := range r.Costs {
-		if most = max(most, c.Leases); c.Leases < most || some == 0 {
-			some = max(some, min(c.Leases, most))
-		}
-	}
-	for _, c := range r.Costs {
-		if c.Leases < most {
-			some = max(some, c.Leases)
-		}
-	}
-	work, _ := r.of(Work, most)
-	large, _ := r.of(Leading, most)
-	own := large.perLease().besides(work.perLease())
-	goroutines := large.perLease().Goroutines
-	text := fmt.Sprintf("Of %s leases, one that leads takes %s bytes besides its work (goal: at most %s, %s) and %s goroutines with it (goal: at most %d, %s).",
-		report.Figure(float64(most)), bytes(own.bytes()), report.Figure(mostBytes), met(own.bytes() <= mostBytes),
+// verdict compares with the goals, in full and in a sentence. The largest process is the one that counts; that growth is
+// linear shows beside the one before.
+func (r Result) verdict() (text, key string) {
+	sizes := r.sizes()
+	most := sizes[len(sizes)-1]
+	own, goroutines := r.leading(most)
+	text = fmt.Sprintf("Of %s leases, one that leads takes %s bytes besides its work (goal: at most %s, %s) and %s goroutines with it (goal: at most %d, %s).",
+		report.Figure(float64(most)), bytes(own), report.Figure(mostBytes), met(own <= mostBytes),
 		report.Figure(goroutines), mostGoroutines, met(goroutines <= mostGoroutines))
-	small, ok := r.of(Leading, some)
-	smallWork, ok2 := r.of(Work, some)
-	if ok && ok2 && some < most {
-		ratio := own.bytes() / small.perLease().besides(smallWork.perLease()).bytes()
-		text += fmt.Sprintf(" It is %s of what one of %s takes (linear growth: %s).", report.Figure(ratio), report.Figure(float64(some)), met(ratio <= linear))
+	if len(sizes) > 1 && sizes[len(sizes)-2] > 1 {
+		before := sizes[len(sizes)-2]
+		few, _ := r.leading(before)
+		text += fmt.Sprintf(" It is %s of what one of %s takes (linear growth: %s).", report.Figure(own/few), report.Figure(float64(before)), met(own/few <= linear))
 	}
-	return text + "\n"
+	key = fmt.Sprintf("One process leads %s leases with %s goroutines and %s bytes for each, besides its work.",
+		report.Figure(float64(most)), report.Figure(goroutines), bytes(own))
+	return text + "\n", key
+}
+
+// sizes are the numbers of leases that there was a leading process of, the least first.
+func (r Result) sizes() (sizes []int) {
+	for _, c := range r.Costs {
+		if c.Role == Leading {
+			sizes = append(sizes, c.Leases)
+		}
+	}
+	slices.Sort(sizes)
+	return sizes
+}
+
+// leading is what a leading lease takes besides its work, in bytes, and with it, in goroutines.
+func (r Result) leading(leases int) (own, goroutines float64) {
+	c, _ := r.of(Leading, leases)
+	work, _ := r.of(Work, leases)
+	return c.perLease().besides(work.perLease()).bytes(), c.perLease().Goroutines
 }
 
 func met(reached bool) string {
