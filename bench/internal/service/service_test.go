@@ -232,3 +232,55 @@ func TestTally(t *testing.T) {
 	c.reset()
 	assert.Zero(t, c.counts().Reads)
 }
+
+// What Start itself sends, to make a bucket say, is not counted.
+func TestStartIsNotCounted(t *testing.T) {
+	made := 0
+	emulator := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { made++ }))
+	defer emulator.Close()
+	for key, value := range map[string]string{
+		"AWS_ENDPOINT_URL_S3": emulator.URL, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1",
+	} {
+		t.Setenv(key, value)
+	}
+	s := start(t, "s3")
+	assert.Equal(t, 1, made)
+	assert.Equal(t, Counts{ByName: map[string]int{}}, s.Counts("s3"))
+	resp, err := http.Get(s.Endpoint("s3") + "/bucket/key")
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	assert.Equal(t, map[string]int{"GetObject": 1}, s.Counts("s3").ByName)
+}
+
+// client-go's lease is not given back while the work still runs.
+func TestClientGoWaitsForTheWork(t *testing.T) {
+	t.Parallel()
+	s := start(t, "kubernetes")
+	p, err := peer.Find("client-go")
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	released := make(chan struct{})
+	require.NoError(t, p.Run(ctx, peer.Config{
+		Endpoint: s.Endpoint("kubernetes"), Lease: "it", Node: "me", Length: 3 * time.Second,
+		Tell: func(m peer.Moment) {
+			switch m {
+			case peer.Started:
+				cancel()
+			case peer.Stopped: // it is the work that tells, so it has not ended yet
+				select {
+				case <-released:
+					t.Error("the lease was released before the work had ended")
+				case <-time.After(300 * time.Millisecond):
+				}
+			case peer.Released:
+				close(released)
+			}
+		},
+	}))
+	select {
+	case <-released:
+	default:
+		t.Error("the lease was not released")
+	}
+}
