@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cloudlease/leader/bench/internal/failover"
 	"github.com/cloudlease/leader/bench/internal/overhead"
 	"github.com/cloudlease/leader/bench/internal/report"
 	"github.com/cloudlease/leader/bench/internal/requests"
@@ -34,6 +35,7 @@ type part struct {
 func parts() []part {
 	return []part{
 		{"requests", requestsCommand, section[requests.Result]},
+		{"failover", failoverCommand, section[failover.Result]},
 		{"overhead", overheadCommand, section[overhead.Result]},
 		{"scale", scaleCommand, section[scale.Result]},
 		{"size", sizeCommand, section[size.Result]},
