@@ -244,7 +244,7 @@ func (m *measurement) all(ctx context.Context, peers []peer.Peer, groups int, me
 // standbys measures a group's part of the kills and hand-overs.
 func (m *measurement) standbys(ctx context.Context, g *group, groups int) error {
 	for range candidates {
-		if _, err := g.start(); err != nil {
+		if err := g.join(ctx); err != nil {
 			return err
 		}
 	}

@@ -197,8 +197,18 @@ func (g *group) next(ctx context.Context, gone *process) (*process, error) {
 		return nil, fmt.Errorf("%s, after %s was gone: %w: %v", g.peer.Key, gone.node, errPatience, g.problems)
 	}
 	p := g.leader()
+	return p, g.join(ctx)
+}
+
+// join starts a candidate after a random part of a renew interval. One that asks at fixed intervals would otherwise always ask at
+// the same time after a renewal, since both count from the moment at which the leader began.
+func (g *group) join(ctx context.Context) error {
+	_, err := g.until(ctx, candidate.Now()+time.Duration(rand.Float64()*float64(g.peer.RenewEvery(g.length))), func() bool { return false })
+	if err != nil {
+		return err
+	}
 	_, err = g.start()
-	return p, err
+	return err
 }
 
 // crash kills the leader. Not ok: nothing can be said of it.

@@ -196,7 +196,7 @@ func (r Result) writeNotes(b *strings.Builder) {
 	}
 	b.WriteString("\nLimits: one machine has all processes and services, so requests take a millisecond or a few, and all wall clocks agree. Standbys\n" +
 		"of this library look for the leader's rhythm by these clocks first; where they differ, it takes them some renewals more.\n" +
-		"A new process is started in the place of one that is gone once the next one leads.\n")
+		"A new process is started in the place of one that is gone a random part of a renew interval after the next one leads.\n")
 	for _, of := range r.Peers {
 		var odd []string
 		for _, o := range []struct {

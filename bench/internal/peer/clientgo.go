@@ -18,7 +18,7 @@ import (
 // the lease's length.
 var clientGo = Peer{
 	Key: "client-go", Name: "client-go leaderelection", Service: "kubernetes",
-	Notes: "Its documented defaults, to scale: renew deadline two thirds, retry period 2/15 of the lease's length; a standby waits up to 1.2 times as long between tries. " +
+	Notes: "Its documented defaults, to scale: renew deadline two thirds, retry period 2/15 of the lease's length; a standby waits one to 2.2 of these between tries. " +
 		"ReleaseOnCancel is on, and the work has ended before the lease is released. The API server is a fake of ours, in memory. It hands out no fencing token.",
 	RenewEvery: retryPeriod, AcquireEvery: retryPeriod,
 	Run: runClientGo,
