@@ -73,6 +73,10 @@ type Result struct {
 	LeadTo   float64 `json:"lead_to"`
 	Groups   int     `json:"groups"`
 	Peers    []Of    `json:"peers"`
+
+	// Pauses are the times that the machine stood still, or its wall clock was stepped: by how many seconds. What was being
+	// measured then is left out.
+	Pauses []float64 `json:"pauses,omitempty"`
 }
 
 // Of is what was measured of a peer. Samples are in milliseconds, to a tenth, in no order that means anything.
@@ -96,6 +100,7 @@ type Of struct {
 	Overlaps  int      `json:"overlaps"`  // terms that began while another process's was not over
 	Lost      int      `json:"lost"`      // terms that ended before anybody meant them to
 	Discarded int      `json:"discarded"` // kills in the middle of a renewal, of which nothing can be said
+	Disturbed int      `json:"disturbed"` // kills and hand-overs during one of the Pauses, which are left out
 	Problems  []string `json:"problems,omitempty"`
 }
 
@@ -144,6 +149,11 @@ func Measure(ctx context.Context, o Options) (Result, error) {
 		m.of[p.Key] = about(p, lengthFor(p, o.Length), services.Version(p.Service))
 	}
 	o.Log("failover: %d peers, %d groups of %d each: %d kills and %d hand-overs of each peer", len(peers), o.Groups, candidates, o.Kills, o.Handovers)
+	watching, stop := context.WithCancel(ctx)
+	var watcher sync.WaitGroup
+	watcher.Go(func() { m.pulse.watch(watching) })
+	defer watcher.Wait()
+	defer stop()
 	errStandbys := m.all(ctx, peers, o.Groups, m.standbys)
 	freshPeers := slices.DeleteFunc(slices.Clone(peers), func(p peer.Peer) bool { return p.Once == nil })
 	var errFresh error
@@ -154,6 +164,7 @@ func Measure(ctx context.Context, o Options) (Result, error) {
 	for _, p := range peers {
 		r.Peers = append(r.Peers, *m.of[p.Key])
 	}
+	r.Pauses = m.pulse.all()
 	return r, errors.Join(errStandbys, errFresh)
 }
 
@@ -203,6 +214,7 @@ func about(p peer.Peer, length time.Duration, version string) *Of {
 type measurement struct {
 	o        *Options
 	services *service.Services
+	pulse    pulse
 	run      int64 // makes the leases' names differ from those of other runs
 
 	mu sync.Mutex
@@ -217,7 +229,7 @@ func (m *measurement) all(ctx context.Context, peers []peer.Peer, groups int, me
 	for i, p := range peers {
 		for n := range groups {
 			running.Go(func() {
-				g := newGroup(m.o, p, m.services.Endpoint(p.Service), fmt.Sprintf("failover-%d-%s-%d", m.run, p.Key, n))
+				g := newGroup(m.o, &m.pulse, p, m.services.Endpoint(p.Service), fmt.Sprintf("failover-%d-%s-%d", m.run, p.Key, n))
 				errs[i*groups+n] = measure(ctx, g, groups)
 				g.end()
 				m.ended(g)
@@ -262,12 +274,15 @@ func (m *measurement) standbys(ctx context.Context, g *group, groups int) error 
 			m.mu.Unlock()
 		}
 	}
-	for range share(m.o.Handovers, groups) {
-		took, err := g.handOver(ctx)
+	for n := 0; n < share(m.o.Handovers, groups); {
+		took, ok, err := g.handOver(ctx)
 		if err != nil {
 			return err
 		}
-		m.add(&of.Handovers, took)
+		if ok {
+			n++
+			m.add(&of.Handovers, took)
+		}
 	}
 	return nil
 }
@@ -311,6 +326,7 @@ func (m *measurement) ended(g *group) {
 	of.Overlaps += overlaps(g.terms)
 	of.Lost += g.lost
 	of.Discarded += g.discarded
+	of.Disturbed += g.disturbed
 	of.Problems = append(of.Problems, g.problems...)
 }
 

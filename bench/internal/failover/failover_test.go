@@ -131,11 +131,35 @@ func TestProcessTakesLines(t *testing.T) {
 
 func TestWhatDoesNotCount(t *testing.T) {
 	t.Parallel()
-	g := &group{}
+	g := &group{pulse: &pulse{}}
 	assert.True(t, g.counts(&process{began: 5, stopped: 4}))
 	assert.False(t, g.counts(&process{began: 5, stopped: 6}))
 	assert.False(t, g.counts(&process{began: 5, renewal: true}))
-	assert.Equal(t, []int{1, 1}, []int{g.lost, g.discarded})
+	g.pulse.note(7, 5*time.Second, 5*time.Second)
+	assert.True(t, g.counts(&process{began: 5, renewed: 8}), "it paused before")
+	assert.False(t, g.counts(&process{began: 5, renewed: 6}))
+	assert.Equal(t, []int{1, 1, 1}, []int{g.lost, g.discarded, g.disturbed})
+}
+
+func TestPulse(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name       string
+		mono, wall time.Duration
+		want       []float64
+	}{
+		{"as it should be", beat, beat, nil},
+		{"busy", beat + 900*time.Millisecond, beat + 900*time.Millisecond, nil},
+		{"it stood still, and all clocks know", beat + 3*time.Second, beat + 3*time.Second, []float64{3}},
+		{"it stood still, and one clock knows", beat, beat + 3*time.Second, []float64{3}},
+		{"a clock was put back", beat, beat - 2*time.Second, []float64{2}},
+	} {
+		var p pulse
+		p.note(10, tt.mono, tt.wall)
+		assert.Equal(t, tt.want, p.all(), tt.name)
+		assert.Equal(t, tt.want != nil, p.missed(9), tt.name)
+		assert.False(t, p.missed(11), tt.name)
+	}
 }
 
 func TestAnEndingLeaderIsNobodysNext(t *testing.T) {
@@ -200,7 +224,7 @@ func TestMeasure(t *testing.T) {
 
 func TestSection(t *testing.T) {
 	t.Parallel()
-	r := Result{LeadFrom: 3, LeadTo: 7, Groups: 2, Peers: []Of{
+	r := Result{LeadFrom: 3, LeadTo: 7, Groups: 2, Pauses: []float64{2, 4}, Peers: []Of{
 		{
 			Key: "a", Name: "Ours", Service: "s3", Ours: true, Length: 10, RenewEvery: 3, AcquireEvery: 3, Notes: "As it is.",
 			AfterRenewal: []float64{10000, 12000, 14000}, AfterKill: []float64{9000, 9500, 9900},
@@ -219,7 +243,8 @@ func TestSection(t *testing.T) {
 		"Ours: met (at most 0.50 of 1.00)",
 		"| Ours | 1 | 1.30 | 1.30 | 3 | 3 |",
 		"- Theirs (etcd 3.7), lease of 10 s.",
-		"Of Ours, 2 kills are left out, as they met a renewal.",
+		"clock was stepped, 2 times meanwhile, by up to 4 s",
+		"Of Ours: 2 kills are left out, as they met a renewal.",
 	} {
 		assert.Contains(t, s.Text, want)
 	}

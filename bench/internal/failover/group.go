@@ -16,6 +16,7 @@ import (
 // A group is some candidates for one lease. One goroutine has it.
 type group struct {
 	o        *Options
+	pulse    *pulse
 	peer     peer.Peer
 	length   time.Duration
 	lease    string
@@ -29,13 +30,14 @@ type group struct {
 	terms   []term
 
 	discarded int // attempts of which nothing can be said: a renewal was in flight when its process was killed
+	disturbed int // attempts during which the machine stood still
 	lost      int // terms that ended before anybody meant them to
 	problems  []string
 }
 
-func newGroup(o *Options, p peer.Peer, endpoint, lease string) *group {
+func newGroup(o *Options, pulse *pulse, p peer.Peer, endpoint, lease string) *group {
 	return &group{
-		o: o, peer: p, length: lengthFor(p, o.Length), lease: lease, endpoint: endpoint,
+		o: o, pulse: pulse, peer: p, length: lengthFor(p, o.Length), lease: lease, endpoint: endpoint,
 		events: make(chan event, 256), running: map[*process]bool{},
 	}
 }
@@ -237,6 +239,9 @@ func (g *group) counts(p *process) bool {
 	case p.renewal: // whether that one counts, nobody knows
 		g.discarded++
 		return false
+	case g.pulse.missed(p.renewed):
+		g.disturbed++
+		return false
 	}
 	return true
 }
@@ -279,27 +284,31 @@ func (g *group) fresh(ctx context.Context) (after time.Duration, ok bool, err er
 	return 0, false, fmt.Errorf("%s: fresh processes: %w: %v", g.peer.Key, errPatience, g.problems)
 }
 
-// handOver has the leader end in an orderly way.
-func (g *group) handOver(ctx context.Context) (time.Duration, error) {
+// handOver has the leader end in an orderly way. Not ok: nothing can be said of it.
+func (g *group) handOver(ctx context.Context) (took time.Duration, ok bool, err error) {
 	p, err := g.settled(ctx)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	p.ending = true
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		return 0, fmt.Errorf("end %s: %w", p.node, err)
+		return 0, false, fmt.Errorf("end %s: %w", p.node, err)
 	}
 	// It may be told of the release after the next one has begun: the answer comes later than what it says.
 	if _, err := g.until(ctx, candidate.Now()+4*g.length, func() bool { return p.released > 0 || p.ended }); err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	next, err := g.next(ctx, p)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	from := p.released
 	if from == 0 {
 		from = p.stopped
 	}
-	return max(0, next.began-from), nil
+	if g.pulse.missed(from) {
+		g.disturbed++
+		return 0, false, nil
+	}
+	return max(0, next.began-from), true, nil
 }

@@ -197,6 +197,10 @@ func (r Result) writeNotes(b *strings.Builder) {
 	b.WriteString("\nLimits: one machine has all processes and services, so requests take a millisecond or a few, and all wall clocks agree. Standbys\n" +
 		"of this library look for the leader's rhythm by these clocks first; where they differ, it takes them some renewals more.\n" +
 		"A new process is started in the place of one that is gone a random part of a renew interval after the next one leads.\n")
+	if len(r.Pauses) > 0 {
+		fmt.Fprintf(b, "The machine stood still, or its clock was stepped, %d times meanwhile, by up to %s s: leases then run out by some clocks and not by\n"+
+			"others, and terms end or overlap that would not.\n", len(r.Pauses), report.Figure(quantile(r.Pauses, 1)))
+	}
 	for _, of := range r.Peers {
 		var odd []string
 		for _, o := range []struct {
@@ -205,6 +209,7 @@ func (r Result) writeNotes(b *strings.Builder) {
 		}{
 			{of.Lost, "terms ended before anybody meant them to"},
 			{of.Discarded, "kills are left out, as they met a renewal"},
+			{of.Disturbed, "kills and hand-overs are left out, as the machine paused"},
 			{len(of.Problems), "processes ended by themselves"},
 		} {
 			if o.n > 0 {
@@ -212,7 +217,7 @@ func (r Result) writeNotes(b *strings.Builder) {
 			}
 		}
 		if len(odd) > 0 {
-			fmt.Fprintf(b, "Of %s, %s.\n", of.Name, strings.Join(odd, ", "))
+			fmt.Fprintf(b, "\nOf %s: %s.\n", of.Name, strings.Join(odd, ", "))
 		}
 	}
 }
