@@ -57,6 +57,46 @@ func TestR7_RequestsOfAnHour(t *testing.T) {
 	})
 }
 
+// Renewals come at whole intervals after the lease was asked for, and come back to that after a failure: a standby can know when
+// the next one is due. None is later than an interval, and none sooner than half of one.
+func TestRenewalsKeepTheirRhythm(t *testing.T) {
+	for outage := every / 2; outage < 5*time.Second; outage += every / 10 {
+		inWorld(t, func(w *world) {
+			node := w.node("leader")
+			var renewals []time.Duration
+			down := w.start.Add(20*time.Second - 1)
+			node.link.set(func(q request) {
+				if now := time.Now(); !now.Before(down) && now.Before(down.Add(outage)) {
+					cut(q)
+					return
+				}
+				if q.op == "swap" {
+					renewals = append(renewals, time.Since(w.start))
+				}
+				time.Sleep(2 * time.Second) // as long as the acquisition takes; the rhythm does not depend on it
+				q.send()
+			})
+			node.run().leads()
+			time.Sleep(5 * time.Minute)
+			synctest.Wait()
+			require.NoError(t, node.stop())
+			renewals = renewals[1:] // the acquisition
+			require.Greater(t, len(renewals), 50)
+			off := 0
+			for i, at := range renewals[:len(renewals)-1] { // the last is the release
+				if at%every != 0 {
+					off++
+				}
+				if i > 0 && at > 20*time.Second+outage+every {
+					assert.LessOrEqual(t, at-renewals[i-1], every, "after %v", renewals[i-1])
+					assert.GreaterOrEqual(t, at-renewals[i-1], every/2, "after %v", renewals[i-1])
+				}
+			}
+			assert.LessOrEqual(t, off, 2, "after %v: %v", outage, renewals)
+		})
+	}
+}
+
 func countRequests(n *node, op leader.Op) int {
 	return countEvents(n, func(e leader.Event) bool {
 		r, ok := e.(leader.RequestEvent)

@@ -22,7 +22,8 @@ type term struct {
 	began   time.Duration
 	workCtx context.Context // its cause, once it is cancelled, is why the work is to return
 
-	renewal  *request // in flight; nil if none is
+	asked    time.Duration // when the lease was asked for, by the monotonic clock
+	renewal  *request      // in flight; nil if none is
 	renewAt  time.Duration
 	failures int   // renewals in a row
 	failure  error // of the latest
@@ -47,7 +48,8 @@ func (r *run) newTerm(held lease.Lease, sent lease.Instant) *term {
 	ctx, keeper := lease.StartTerm(r.ctx, held, sent)
 	t := &term{run: r, held: held, keeper: keeper, workCtx: ctx, began: r.mono()}
 	t.term, _ = lease.TermFrom(ctx)
-	t.renewAt = t.began + r.renewEvery - sent.Elapsed()
+	t.asked = t.began - sent.Elapsed()
+	t.renewAt = t.nextRenewal(t.asked)
 	return t
 }
 
@@ -165,6 +167,17 @@ func (t *term) renew() {
 	})
 }
 
+// nextRenewal is when the renewal after one that began at the time is to begin: a whole number of intervals after the lease was
+// asked for, so that standbys can tell when that is, also of a store that does not show renewals. It is never later than an
+// interval. If it would be sooner than half of one, as after a renewal that took several attempts, there is one in between.
+func (t *term) nextRenewal(began time.Duration) time.Duration {
+	wait := t.renewEvery - (began-t.asked)%t.renewEvery
+	if wait < t.renewEvery/2 {
+		wait = (wait + t.renewEvery) / 2
+	}
+	return began + max(wait, t.limits.WriteEvery)
+}
+
 // due is when there is something to do next.
 func (t *term) due(now time.Duration) time.Duration {
 	due := time.Duration(math.MaxInt64)
@@ -199,7 +212,7 @@ func (t *term) renewed(a *answer) {
 	case a.err == nil:
 		t.held, t.failures, t.failure = a.held, 0, nil
 		t.keeper.Extend(a.held, q.sent)
-		t.renewAt = q.began + t.renewEvery
+		t.renewAt = t.nextRenewal(q.began)
 	case errors.Is(a.err, lease.ErrLost):
 		t.gone = true
 		if lost, ok := errors.AsType[*lease.LostError](a.err); ok && lost.Now.Name != "" {

@@ -2,8 +2,9 @@
 //
 // Azure itself sees to it that a blob has one lease at a time, and that it runs out: no client's clock decides (R1), and
 // a standby that has just started takes a lease over as soon as it is over. Azure does not show when that is, so a
-// standby polls. A blob lease lasts 15 to 60 seconds, in whole seconds
-// (https://learn.microsoft.com/rest/api/storageservices/lease-blob); it can be renewed, but not made longer or shorter.
+// standby polls: just after the moments at which a leader renews by default, if the clocks agree. A blob lease lasts 15 to
+// 60 seconds, in whole seconds (https://learn.microsoft.com/rest/api/storageservices/lease-blob); it can be renewed, but
+// not made longer or shorter.
 //
 // # What is in the container
 //
@@ -68,6 +69,7 @@ package azblob
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
@@ -93,7 +95,7 @@ func WithCreateContainer() Option { return func(m *manager) { m.create = true } 
 // returns a *lease.LostError with LostReleased. Between two requests of somebody's acquisition, a HeldError and Inspect
 // show a lease that is held with the holder and the token before.
 func New(client *container.Client, opts ...Option) lease.Manager {
-	m := &manager{container: client}
+	m := &manager{container: client, late: rand.Float64()}
 	for _, opt := range opts {
 		opt(m)
 	}
@@ -105,8 +107,9 @@ type manager struct {
 	container *container.Client
 	prefix    string
 	create    bool
-	page      int32 // blobs that one answer lists; 0: as many as the service likes
-	problem   error // why no call can work
+	page      int32   // blobs that one answer lists; 0: as many as the service likes
+	problem   error   // why no call can work
+	late      float64 // of this manager's looks among those of others: 0 to 1
 }
 
 func (m *manager) check() error {

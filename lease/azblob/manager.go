@@ -47,7 +47,9 @@ func (m *manager) acquire(ctx context.Context, req lease.Request) (lease.Lease, 
 		var l lease.Lease
 		switch {
 		case err == nil && seen.state == lease.Held:
-			return lease.Lease{}, &lease.HeldError{Info: seen.info(req.Name)}
+			info := seen.info(req.Name)
+			info.LookAfter = m.lookAfter(seen.record, time.Now())
+			return lease.Lease{}, &lease.HeldError{Info: info}
 		case err == nil:
 			l, err = m.take(ctx, req, seen)
 		}
@@ -83,7 +85,7 @@ func (m *manager) take(ctx context.Context, req lease.Request, seen sight) (leas
 		return lease.Lease{}, fmt.Errorf("%w: %w", lease.ErrConflict, diagnose(err))
 	}
 	ours := record{
-		token: seen.token + 1, id: *id, holder: req.Holder, length: req.Length, acquired: time.Now().Truncate(time.Second),
+		token: seen.token + 1, id: *id, holder: req.Holder, length: req.Length, acquired: time.Now().Truncate(time.Millisecond),
 		attributes: maps.Clone(req.Attributes),
 	}
 	var set blob.SetMetadataResponse

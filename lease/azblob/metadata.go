@@ -25,9 +25,11 @@ const (
 	keyID         = "leader_id"
 	keyHolder     = "leader_holder"
 	keyLength     = "leader_length"
-	keyAcquired   = "leader_acquired" // the holder's wall clock, for people
+	keyAcquired   = "leader_acquired" // the holder's wall clock: for people, and for a guess at when it renews
 	keyAttributes = "leader_attributes"
 )
+
+const rfc3339Milli = "2006-01-02T15:04:05.000Z07:00"
 
 // A record is what a blob's metadata say of its lease. They are written by each acquisition, and stay as they are when
 // the lease is renewed, released or runs out: that is what Azure's own lease state tells.
@@ -61,7 +63,7 @@ func (r record) encode(others metadata) metadata {
 	set(keyID, url.QueryEscape(r.id))
 	set(keyHolder, url.QueryEscape(r.holder))
 	set(keyLength, r.length.String())
-	set(keyAcquired, r.acquired.UTC().Format(time.RFC3339))
+	set(keyAcquired, r.acquired.UTC().Format(rfc3339Milli))
 	if len(r.attributes) > 0 { // an empty header is not for certain kept
 		attributes := url.Values{}
 		for key, value := range r.attributes {
