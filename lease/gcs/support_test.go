@@ -71,6 +71,7 @@ func remove(t testing.TB, b *storage.BucketHandle) {
 // newProxy returns a proxy of the service, and a client whose requests go through it.
 func newProxy(t testing.TB) (*wire.Proxy, *storage.Client) {
 	t.Helper()
+	emulator.Need(t, emulator.GCS)
 	host := os.Getenv("STORAGE_EMULATOR_HOST")
 	switch {
 	case host == "":
