@@ -12,7 +12,7 @@ func failoverCommand() *cobra.Command {
 	o := failover.Options{Log: log}
 	cmd := &cobra.Command{
 		Use:   "failover",
-		Short: "Kill leaders, have them hand over, and see how soon the next one starts; three quarters of an hour",
+		Short: "Kill leaders, have them hand over, and see how soon the next one starts; half an hour",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r, err := failover.Measure(cmd.Context(), o)
@@ -23,12 +23,12 @@ func failoverCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringSliceVar(&o.Peers, "peer", nil, "only these, by key (default: all)")
-	cmd.Flags().IntVar(&o.Groups, "groups", 10, "of each peer, at once: three processes of some 12 MiB each")
+	cmd.Flags().IntVar(&o.Groups, "groups", 20, "of each peer, at once: three processes of some 12 MiB each")
 	cmd.Flags().IntVar(&o.Kills, "kills", 300, "kills of each peer; -1: none")
 	cmd.Flags().IntVar(&o.Handovers, "handovers", 50, "hand-overs of each peer; -1: none")
 	cmd.Flags().IntVar(&o.Fresh, "fresh", 40, "kills without a standby, of each store of this library; -1: none")
 	cmd.Flags().DurationVar(&o.Length, "length", 15*time.Second, "of the leases")
-	cmd.Flags().Float64Var(&o.LeadFrom, "lead-from", 3, "how long a leader leads before it goes: at least so many renew intervals")
-	cmd.Flags().Float64Var(&o.LeadTo, "lead-to", 7, "and at most so many")
+	cmd.Flags().Float64Var(&o.LeadFrom, "lead-from", 6, "how long a leader leads before it goes: at least so many renew intervals")
+	cmd.Flags().Float64Var(&o.LeadTo, "lead-to", 12, "and at most so many")
 	return cmd
 }

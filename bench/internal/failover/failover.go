@@ -22,13 +22,13 @@ import (
 // Options say what to measure. Zero values have defaults.
 type Options struct {
 	Peers     []string      // keys; none: all
-	Groups    int           // of each peer, at once; each has a lease of its own; 0: 10
+	Groups    int           // of each peer, at once; each has a lease of its own; 0: 20
 	Kills     int           // of leaders, of each peer, at least; 0: 300; less than 0: none
 	Handovers int           // of each peer, at least; 0: 50; less than 0: none
 	Fresh     int           // kills where there is no standby, of each store of this library, at least; 0: 40; less than 0: none
 	Length    time.Duration // of the leases; 0: 15 s. Azure's are never less than 15 s, and etcd's are whole seconds.
-	LeadFrom  float64       // a leader leads for a random time before it is killed, between so many renew intervals; 0: 3
-	LeadTo    float64       // and so many; 0: 7
+	LeadFrom  float64       // a leader leads for a random time before it is killed, between so many renew intervals; 0: 6
+	LeadTo    float64       // and so many; 0: 12
 
 	Candidate string                           // the program bench/candidate; "": it is built
 	Log       func(format string, args ...any) // nil: silent
@@ -47,7 +47,7 @@ func (o *Options) defaults() {
 		}
 		*n = max(*n, 0)
 	}
-	set(&o.Groups, 10)
+	set(&o.Groups, 20)
 	set(&o.Kills, 300)
 	set(&o.Handovers, 50)
 	set(&o.Fresh, 40)
@@ -56,10 +56,10 @@ func (o *Options) defaults() {
 		o.Length = 15 * time.Second
 	}
 	if o.LeadFrom <= 0 {
-		o.LeadFrom = 3
+		o.LeadFrom = 6
 	}
 	if o.LeadTo <= 0 {
-		o.LeadTo = 7
+		o.LeadTo = 12
 	}
 	o.LeadTo = max(o.LeadTo, o.LeadFrom)
 	if o.Log == nil {
