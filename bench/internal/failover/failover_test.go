@@ -102,7 +102,7 @@ func TestDefaults(t *testing.T) {
 	assert.Zero(t, o.Kills, "below 0 is none")
 	assert.Equal(t, 50, o.Handovers)
 	assert.Equal(t, 15*time.Second, o.Length)
-	assert.InDelta(t, 3.0, o.LeadTo, 0, "not before it may begin")
+	assert.InDelta(t, o.LeadFrom, o.LeadTo, 0, "not before it may begin")
 }
 
 func TestProcessTakesLines(t *testing.T) {
@@ -236,6 +236,7 @@ func TestSection(t *testing.T) {
 	for _, want := range []string{
 		"| Ours | 3 | 1.20 | 1.40 | 1.40 | 1.40 | 9.5 | 5 | 0 |",
 		"| Theirs | 1 | 1.10 | 1.10 | 1.10 | 1.10 | 8 | 0 | 1 |",
+		"99 % of the kills take at most 1.05 lease lengths: Ours: **missed** (1.400).",
 		"Ours: **missed** in 1 of 3 (at most 1.40, not 1.30 lease lengths)",
 		"| Ours | 1 | 1.5 | 1.5 | 0.50 | 0.50 | 0.15 | 0.15 |",
 		"| Theirs | 1 | 0 | 0 | - | - | 0.00 | 0.00 |",
@@ -247,7 +248,7 @@ func TestSection(t *testing.T) {
 	} {
 		assert.Contains(t, s.Text, want)
 	}
-	assert.Contains(t, s.Key, "starts 1.20 to 1.20 lease lengths after the last renewal, as the median of each store; others: Theirs 1.10.")
+	assert.Contains(t, s.Key, "99 % of the next ones start within 1.40 to 1.40 lease lengths of the last renewal, by store; others: Theirs 1.10.")
 	var files []string
 	for _, p := range s.Plots {
 		files = append(files, p.File)

@@ -31,23 +31,23 @@ func (r Result) Section() (report.Section, error) {
 }
 
 func (r Result) key() string {
-	low, high := math.Inf(1), math.Inf(-1)
+	low, high := math.Inf(1), math.Inf(-1) // 99 % of the kills
 	var others []string
 	for _, of := range r.Peers {
 		if len(of.AfterRenewal) == 0 {
 			continue
 		}
-		median := quantile(of.lengths(of.AfterRenewal), 0.5)
+		p99 := quantile(of.lengths(of.AfterRenewal), 0.99)
 		if of.Ours {
-			low, high = min(low, median), max(high, median)
-		} else {
-			others = append(others, of.Name+" "+lengths(median))
+			low, high = min(low, p99), max(high, p99)
+		} else if len(of.waited()) > 0 {
+			others = append(others, of.Name+" "+lengths(p99))
 		}
 	}
 	if low > high {
 		return ""
 	}
-	text := fmt.Sprintf("after a leader is killed, the next one starts %s to %s lease lengths after the last renewal, as the median of each store",
+	text := fmt.Sprintf("After a leader is killed, 99 %% of the next ones start within %s to %s lease lengths of the last renewal, by store",
 		lengths(low), lengths(high))
 	if len(others) > 0 {
 		text += "; others: " + strings.Join(others, ", ")
@@ -75,12 +75,15 @@ func (of Of) waited() []float64 {
 	return nil
 }
 
+// goal is how many lease lengths 99 % of this library's takeovers are to take at most.
+const goal = 1.05
+
 // allowed is what this library promises (L1 of its design), in lease lengths: a lease's length and an acquire interval. The
 // request that comes on top is not counted.
 func (of Of) allowed() float64 { return 1 + of.AcquireEvery/of.Length }
 
 func (r Result) writeKills(b *strings.Builder) {
-	rows, judged := [][]string{}, []string{}
+	rows, judged, aimed := [][]string{}, []string{}, []string{}
 	for _, of := range r.Peers {
 		if len(of.AfterRenewal) == 0 {
 			continue
@@ -93,6 +96,11 @@ func (r Result) writeKills(b *strings.Builder) {
 		rows = append(rows, append(row, report.Figure(quantile(of.AfterKill, 0.5)/1000), fmt.Sprint(of.Terms), fmt.Sprint(of.Overlaps)))
 		if of.Ours {
 			judged = append(judged, verdict(of.Name, after, of.allowed(), "lease lengths"))
+			p99, reached := quantile(after, 0.99), "met"
+			if p99 > goal {
+				reached = "**missed**"
+			}
+			aimed = append(aimed, fmt.Sprintf("%s: %s (%.3f)", of.Name, reached, p99))
 		}
 	}
 	if len(rows) == 0 {
@@ -104,6 +112,7 @@ func (r Result) writeKills(b *strings.Builder) {
 		"another's work has ended or its process was killed.\n\n")
 	b.WriteString(report.Table([]string{"", "kills", "median", "90 %", "99 %", "longest", "median after the kill, s", "terms", "overlaps"}, rows...))
 	if len(judged) > 0 {
+		fmt.Fprintf(b, "\nThe goal is that 99 %% of the kills take at most %s lease lengths: %s.\n", lengths(goal), strings.Join(aimed, "; "))
 		b.WriteString("\nThis library promises that the next leader starts within a lease length, an acquire interval and a request, which is left out\nhere: " +
 			strings.Join(judged, "; ") + ".\n")
 	}
@@ -195,7 +204,8 @@ func (r Result) writeNotes(b *strings.Builder) {
 		fmt.Fprintf(b, "- %s (%s), lease of %s s. %s\n", of.Name, service, report.Figure(of.Length), of.Notes)
 	}
 	b.WriteString("\nLimits: one machine has all processes and services, so requests take a millisecond or a few, and all wall clocks agree. Standbys\n" +
-		"of this library look for the leader's rhythm by these clocks first; where they differ, it takes them some renewals more.\n" +
+		"of this library look for the leader's rhythm by these clocks first; where they differ, it takes them some renewals more, and on\n" +
+		"Azure they are not in step at all.\n" +
 		"A new process is started in the place of one that is gone a random part of a renew interval after the next one leads.\n")
 	if len(r.Pauses) > 0 {
 		fmt.Fprintf(b, "The machine stood still, or its clock was stepped, %d times meanwhile, by up to %s s: leases then run out by some clocks and not by\n"+

@@ -25,7 +25,7 @@ import (
 
 const (
 	ourNotes   = "Its defaults: it renews, and standbys ask, every third of the lease's length; standbys fall into step with the renewals."
-	azureNotes = "Its defaults: it renews, and standbys ask, every third of the lease's length. Azure does not show when a lease was renewed, so standbys are not in step."
+	azureNotes = "Its defaults: it renews, and standbys ask, every third of the lease's length. Azure does not show when a lease was renewed: standbys guess it from when it was acquired."
 )
 
 var (

@@ -94,7 +94,7 @@ func TestBarsStandBesideTheirNames(t *testing.T) {
 	svg, err := Bars("x", Axis{}, []string{"a", "b", "c"}, Samples{"s", []float64{11, 22, 33}})
 	require.NoError(t, err)
 	height := func(text string) float64 {
-		found := regexp.MustCompile(`<text x="[^"]*" y="([^"]*)"[^>]*>`+text+`</text>`).FindSubmatch(svg)
+		found := regexp.MustCompile(`<text x="[^"]*" y="([^"]*)"[^>]*>` + text + `</text>`).FindSubmatch(svg)
 		require.NotNil(t, found, text)
 		y, err := strconv.ParseFloat(string(found[1]), 64)
 		require.NoError(t, err)
