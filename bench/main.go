@@ -1,7 +1,7 @@
 // Command bench measures this library beside what is used instead, and makes docs/benchmarks.md of the results. It is run
 // from the repository, on emulators:
 //
-//	go run ./localstack run -- go -C bench run . all
+//	make bench
 package main
 
 import (

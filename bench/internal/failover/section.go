@@ -12,7 +12,7 @@ import (
 func (r Result) Section() (report.Section, error) {
 	s := report.Section{
 		Title:   "Failover",
-		Command: "go run ./localstack run -- go -C bench run . failover",
+		Command: "make bench PART=failover",
 		Key:     r.key(),
 	}
 	var b strings.Builder

@@ -19,7 +19,7 @@ func (r Result) Section() (report.Section, error) {
 	}
 	s := report.Section{
 		Title:   "Overhead of the library",
-		Command: "go run ./localstack run -- go -C bench run . overhead",
+		Command: "make bench PART=overhead",
 		Key:     r.key(),
 		Plots:   plot,
 	}

@@ -16,7 +16,7 @@ const mostPolls = 1.05
 func (r Result) Section() (report.Section, error) {
 	s := report.Section{
 		Title:   "Requests, and what they cost",
-		Command: "go run ./localstack run -- go -C bench run . requests",
+		Command: "make bench PART=requests",
 		Key:     r.key(),
 	}
 	var b strings.Builder

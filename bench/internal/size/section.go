@@ -16,7 +16,7 @@ var titles = map[string]string{
 func (r Result) Section() (report.Section, error) {
 	s := report.Section{
 		Title:   "Size and start-up",
-		Command: "go run ./localstack run -- go -C bench run . size",
+		Command: "make bench PART=size",
 		Key:     r.key(),
 	}
 	var b strings.Builder
