@@ -40,7 +40,7 @@ var (
 func ours(key, name, service, notes string, open func(context.Context, Config) (lease.Manager, error)) Peer {
 	return Peer{
 		Key: key, Name: name, Service: service, Ours: true, Notes: notes,
-		RenewEvery: third, AcquireEvery: third,
+		RenewEvery: third, AcquireEvery: third, Open: open,
 		Run: func(ctx context.Context, c Config) error {
 			l, err := newLeader(ctx, c, open)
 			if err != nil {

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/cloudlease/leader/lease"
 )
 
 // A Peer is one way to elect a leader.
@@ -24,6 +26,9 @@ type Peer struct {
 	// Run campaigns for the lease, and leads when it has it, until ctx ends; then it gives the lease back and returns
 	// nil. It campaigns again when it has lost the lease. An error: it cannot go on.
 	Run func(ctx context.Context, c Config) error
+
+	// Open makes the manager of this library that Run uses, of a Config's Endpoint alone; nil of all others.
+	Open func(ctx context.Context, c Config) (lease.Manager, error)
 
 	// Once is a single try, as a job's that a timer starts: ErrRefused at once if somebody else leads; else as Run, until
 	// ctx ends. Nil for a peer that has no such thing.

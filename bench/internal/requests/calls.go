@@ -30,7 +30,7 @@ func goal(service, op string) Count {
 // countCalls counts the requests of single calls of the manager that a peer of ours runs on. All are on the same lease;
 // the first round, which makes its record, is counted by itself.
 func countCalls(ctx context.Context, o Options, here place, p peer.Peer, endpoint string) (calls []Call, err error) {
-	manager, err := open(ctx, p.Service, endpoint)
+	manager, err := p.Open(ctx, peer.Config{Endpoint: endpoint})
 	if err != nil {
 		return nil, err
 	}
