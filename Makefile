@@ -5,6 +5,8 @@ MODULE      = github.com/cloudlease/leader
 PROFILE     = coverage.out
 COVERED     = $(MODULE) $(MODULE)/lease
 MINIMUM     = 90
+# Tests of servers that are installed for make bench alone.
+SERVERS     = ^(TestRedis|TestPostgres)$$
 # Emulators of this shell's own (eval "$$(go run ./localstack env)") are used; else some are started for the test.
 EMULATORS   = $(if $(filter 1,$(LEADER_EMULATORS)),,go run ./localstack run --)
 
@@ -18,7 +20,7 @@ help: ## this list
 test: ## every test, on emulators of all services, with the race detector; the coverage of leader and lease (V=1 names each test)
 	$(EMULATORS) go test -race -shuffle=on -timeout 15m $(if $(V),-v) -coverpkg=$(call list,$(COVERED)) -coverprofile=$(PROFILE) ./...
 	go test ./internal/simulate ./internal/explore
-	go -C bench test ./...
+	go -C bench test -skip '$(SERVERS)' ./...
 	@go run ./internal/coverage -min $(MINIMUM) $(PROFILE) $(COVERED)
 
 simulate: ## N worlds (10,000 if not said), from SEED on, on all processors: the promises of the design, under every fault
@@ -45,6 +47,7 @@ fuzz: ## every fuzz target in turn, each for T (30s if not said)
 	done; test -z "$$failed" || { echo "failed:$$failed"; exit 1; }; }
 
 bench: ## measures everything beside what is used instead, and makes docs/benchmarks.md (PART=requests for one part): alone on the machine
+	go -C bench test -run '$(SERVERS)' ./internal/service
 	$(EMULATORS) go -C bench run . $(or $(PART),all)
 
 check: format vet static house modules gate ## what is not a matter of taste (make -k check: all that is wrong, not the first)
