@@ -1,10 +1,14 @@
 package azblob
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/lease"
 )
 
 func TestLookAfter(t *testing.T) {
@@ -29,4 +33,18 @@ func TestLookAfter(t *testing.T) {
 	assert.Zero(t, m.lookAfter(record{length: 15 * time.Second}, acquired), "nobody knows when it was acquired")
 	assert.Zero(t, m.lookAfter(record{acquired: acquired, length: 31}, acquired))
 	assert.Positive(t, m.lookAfter(seen, time.Time{}))
+}
+
+// A poll that is refused says when to look again.
+func TestAPollHints(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	m := New(p.client(t, connectionString(), nil))
+	acquire(t, m, "orders", "one")
+	_, err := m.Acquire(t.Context(), request("orders", "two"))
+	by, ok := errors.AsType[*lease.HeldError](err)
+	require.True(t, ok, "%v", err)
+	assert.Positive(t, by.Info.LookAfter)
+	assert.LessOrEqual(t, by.Info.LookAfter, by.Info.Length/3)
+	assert.Zero(t, by.Info.RetryAfter, "Azure does not show when the lease runs out")
 }
