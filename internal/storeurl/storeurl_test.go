@@ -22,13 +22,14 @@ func TestQuery(t *testing.T) {
 		{"s3://bucket?region=", []string{"region"}, ""},
 		{"s3://bucket?regoin=eu-west-1", []string{"prefix", "region"}, `the key "regoin" is unknown; s3: knows prefix, region`},
 		{"s3://bucket?Region=eu-west-1", []string{"region"}, `the key "Region" is unknown; s3: knows region`},
-		{"mem:?size=1", nil, `store URL "mem:?size=1": the key "size" is unknown; mem: has none`},
+		{"mem:?size=1", nil, `store URL "mem:": the key "size" is unknown; mem: has none`},
 		{"s3://bucket?region=a&region=a", []string{"region"}, `the key "region" is there 2 times`},
-		{"s3://bucket?region=%zz", []string{"region"}, `its query cannot be read: invalid URL escape "%zz"`},
+		{"s3://bucket?region=%zz", []string{"region"}, `store URL "s3://bucket": its query cannot be read: write it as`},
 		{"s3://bucket?region=a;prefix=b", []string{"prefix", "region"}, "its query cannot be read"},
-		{"s3://user:secret@bucket?x=1", []string{"region"}, `"s3://user:xxxxx@bucket?x=1"`},
-		{"s3://user:secret@bucket?x=%zz", []string{"region"}, `"s3://user:xxxxx@bucket?x=%zz"`},
-		{"s3://user:secret@bucket?region=a&region=b", []string{"region"}, `"s3://user:xxxxx@bucket?region=a&region=b"`},
+		{"s3://user:secret@bucket?x=1", []string{"region"}, `"s3://user:xxxxx@bucket": the key "x" is unknown`},
+		{"s3://user:secret@bucket?x=%zz", []string{"region"}, `"s3://user:xxxxx@bucket": its query`},
+		{"s3://user:secret@bucket?region=a&region=b", []string{"region"}, `"s3://user:xxxxx@bucket": the key "region" is there 2 times`},
+		{"azblob://account/container?sp=r&sig=secret", []string{"create"}, `"azblob://account/container": the key "sig" is unknown`},
 	}
 	for _, test := range tests {
 		t.Run(test.url, func(t *testing.T) {
