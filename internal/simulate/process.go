@@ -49,7 +49,11 @@ type sighting struct {
 	record
 }
 
+// start starts a process on the machine, unless the world is over: nobody would end it.
 func (w *world) start(m *machine) {
+	if w.closed() {
+		return
+	}
 	w.started++
 	seed := w.plan.Seed ^ uint64(w.started)<<32
 	p := &process{

@@ -237,7 +237,7 @@ func (w *world) crash(p *process) {
 // replace starts the next process on the machine, unless that has happened.
 func (w *world) replace(p *process) {
 	p.m.reach(func() {
-		if p.m.process == p && !w.closed() {
+		if p.m.process == p {
 			w.start(p.m)
 		}
 	})
