@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/cloudlease/leader/bench/internal/report"
 )
@@ -36,8 +35,8 @@ func (r Result) Section() (report.Section, error) {
 			}
 			rows = append(rows, []string{
 				report.Figure(float64(c.Leases)), string(role), report.Figure(float64(c.Goroutines) / float64(c.Leases)),
-				bytes(p.Heap), bytes(p.Stack), bytes(p.bytes()), micros(p.CPU), report.Figure(p.Requests),
-				report.Figure(c.CPU * 100), report.Figure(c.Requests),
+				bytes(p.Heap), bytes(p.Stack), bytes(p.bytes()), positive(float64(p.CPU.Nanoseconds()) / 1000), report.Figure(p.Requests),
+				positive(c.CPU * 100), report.Figure(c.Requests),
 			})
 			line.X, line.Y = append(line.X, float64(c.Leases)), append(line.Y, (p.Heap+p.Stack)*float64(c.Leases)/1024)
 		}
@@ -110,7 +109,13 @@ func met(reached bool) string {
 
 func bytes(b float64) string { return report.Figure(float64(int64(b + 0.5))) }
 
-func micros(d time.Duration) string { return report.Figure(float64(d.Nanoseconds()) / 1000) }
+// positive leaves out what is less than the measurement can tell: a difference of two processes.
+func positive(v float64) string {
+	if v <= 0 {
+		return "-"
+	}
+	return report.Figure(v)
+}
 
 const about = `One process takes part in the election for many leases at once, at the default intervals (15 s leases, renewed or looked at
 every 5 s), on a store that answers at once. What a lease takes is the difference to the same process before. The records
