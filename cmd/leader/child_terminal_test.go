@@ -12,6 +12,7 @@ import (
 	"github.com/creack/pty"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/internal/transcript"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -37,7 +38,7 @@ func (s site) sit(script string) *typist {
 	cmd := s.command()
 	cmd.Env = append(cmd.Env, "BINARY="+binary, "STORE=file://"+s.store, "PS1=", "LEADER_LOG_LEVEL=info")
 	cmd.Path, cmd.Args = "/bin/sh", []string{"sh", "-c", `run() { "$BINARY" run --store "$STORE" "$@"; }; ` + script}
-	n := &node{t: s.t, cmd: cmd, output: &output{}, done: make(chan struct{})}
+	n := &node{t: s.t, cmd: cmd, output: &transcript.Transcript{}, done: make(chan struct{})}
 	terminal, err := pty.Start(cmd)
 	require.NoError(s.t, err)
 	raw, err := terminal.SyscallConn()

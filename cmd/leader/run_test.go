@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -11,13 +10,13 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/internal/transcript"
 	"github.com/cloudlease/leader/lease"
 	"github.com/cloudlease/leader/lease/file"
 )
@@ -44,26 +43,8 @@ func newSite(t *testing.T) site {
 type node struct {
 	t      *testing.T
 	cmd    *exec.Cmd
-	output *output
+	output *transcript.Transcript
 	done   chan struct{}
-}
-
-// output is what a process writes, and may be read meanwhile.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
 }
 
 // command is leader run with the arguments. The program finds the site's file as $FILE.
@@ -80,7 +61,7 @@ func (s site) start(args ...string) *node { return s.launch(s.command(args...)) 
 
 func (s site) launch(cmd *exec.Cmd) *node {
 	s.t.Helper()
-	n := &node{t: s.t, cmd: cmd, output: &output{}, done: make(chan struct{})}
+	n := &node{t: s.t, cmd: cmd, output: &transcript.Transcript{}, done: make(chan struct{})}
 	cmd.Stderr = n.output
 	if cmd.Stdout == nil {
 		cmd.Stdout = n.output

@@ -3,20 +3,20 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/creack/pty"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/internal/transcript"
 )
 
 // A screen is a pseudo-terminal with a command on it, and all that it has shown.
@@ -24,8 +24,7 @@ type screen struct {
 	file *os.File // this end of it
 	cmd  *exec.Cmd
 
-	mu    sync.Mutex
-	shown bytes.Buffer
+	shown transcript.Transcript
 	read  chan struct{} // closed once the command has closed its end
 }
 
@@ -38,7 +37,7 @@ func onScreen(t testing.TB, cmd *exec.Cmd, env ...string) *screen {
 	s := &screen{file: file, cmd: cmd, read: make(chan struct{})}
 	go func() {
 		defer close(s.read)
-		_, _ = io.Copy(s, file) // it ends in an error, EIO, on Linux
+		_, _ = io.Copy(&s.shown, file) // it ends in an error, EIO, on Linux
 	}()
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
@@ -49,17 +48,7 @@ func onScreen(t testing.TB, cmd *exec.Cmd, env ...string) *screen {
 	return s
 }
 
-func (s *screen) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.shown.Write(p)
-}
-
-func (s *screen) text() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return strings.ReplaceAll(s.shown.String(), "\r\n", "\n")
-}
+func (s *screen) text() string { return strings.ReplaceAll(s.shown.String(), "\r\n", "\n") }
 
 // see waits until the text is shown.
 func (s *screen) see(t testing.TB, text string) {

@@ -1,7 +1,6 @@
 package script
 
 import (
-	"bytes"
 	"database/sql"
 	"fmt"
 	"os"
@@ -9,7 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -17,27 +15,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	_ "modernc.org/sqlite"
+
+	"github.com/cloudlease/leader/internal/transcript"
 )
 
 const stuckAfter = 30 * time.Second
-
-// output is what a process writes, and may be read meanwhile.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
-}
 
 // A stale worker's write is refused: one that was suspended between two of them, with all that would have stopped it.
 func TestStaleTokenIsRefused(t *testing.T) {
@@ -51,10 +33,10 @@ func TestStaleTokenIsRefused(t *testing.T) {
 	out, err := exec.Command("go", "build", "-buildvcs=false", "-o", leader, "../../cmd/leader").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	database := filepath.Join(dir, "effects.db")
-	start := func() (*exec.Cmd, *output) {
+	start := func() (*exec.Cmd, *transcript.Transcript) {
 		cmd := exec.CommandContext(t.Context(), leader, "run", "--store", "file://"+dir+"/lease", "--lease-length", "1500ms", "--",
 			python, "worker.py", database)
-		text := &output{}
+		text := &transcript.Transcript{}
 		cmd.Stdout, cmd.Stderr = text, text
 		require.NoError(t, cmd.Start())
 		t.Cleanup(func() {

@@ -31,6 +31,14 @@ func Table(header []string, rows ...[]string) string {
 	return b.String()
 }
 
+// Met says whether a goal was reached, so that a miss is seen.
+func Met(reached bool) string {
+	if reached {
+		return "met"
+	}
+	return "**missed**"
+}
+
 // figures reports whether a column has figures, and nothing else.
 func figures(rows [][]string, column int) bool {
 	found := false

@@ -49,13 +49,13 @@ func (r Result) writeCalls(b *strings.Builder) {
 		if !ok {
 			i = len(rows)
 			at[c.Peer], rows = i, append(rows, append([]string{c.Peer}, make([]string, len(Ops)+1)...))
-			rows[i][len(Ops)+1] = "met"
+			rows[i][len(Ops)+1] = report.Met(true)
 		}
 		if j := slices.Index(Ops, c.Op); j >= 0 {
 			rows[i][j+1] = c.String()
 		}
 		if !c.met() {
-			rows[i][len(Ops)+1] = "**missed**"
+			rows[i][len(Ops)+1] = report.Met(false)
 			missed = append(missed, c.Op+" on "+c.Peer)
 		}
 	}
@@ -126,7 +126,7 @@ func (r Result) writePeers(b *strings.Builder) {
 		polls := "-"
 		if w.Ours && w.Poll > 0 {
 			if polls = report.Figure(w.polls()); w.polls() > mostPolls {
-				polls += " (**missed**)"
+				polls += " (" + report.Met(false) + ")"
 			}
 		}
 		rows = append(rows, []string{

@@ -70,12 +70,12 @@ func (r Result) verdict() (text, key string) {
 	most := sizes[len(sizes)-1]
 	own, goroutines := r.leading(most)
 	text = fmt.Sprintf("Of %s leases, one that leads takes %s bytes besides its work (goal: at most %s, %s) and %s goroutines with it (goal: at most %d, %s).",
-		report.Figure(float64(most)), bytes(own), report.Figure(mostBytes), met(own <= mostBytes),
-		report.Figure(goroutines), mostGoroutines, met(goroutines <= mostGoroutines))
+		report.Figure(float64(most)), bytes(own), report.Figure(mostBytes), report.Met(own <= mostBytes),
+		report.Figure(goroutines), mostGoroutines, report.Met(goroutines <= mostGoroutines))
 	if len(sizes) > 1 && sizes[len(sizes)-2] > 1 {
 		before := sizes[len(sizes)-2]
 		few, _ := r.leading(before)
-		text += fmt.Sprintf(" It is %s of what one of %s takes (linear growth: %s).", report.Figure(own/few), report.Figure(float64(before)), met(own/few <= linear))
+		text += fmt.Sprintf(" It is %s of what one of %s takes (linear growth: %s).", report.Figure(own/few), report.Figure(float64(before)), report.Met(own/few <= linear))
 	}
 	key = fmt.Sprintf("One process leads %s leases with %s goroutines and %s bytes for each, besides its work.",
 		report.Figure(float64(most)), report.Figure(goroutines), bytes(own))
@@ -98,13 +98,6 @@ func (r Result) leading(leases int) (own, goroutines float64) {
 	c, _ := r.of(Leading, leases)
 	work, _ := r.of(Work, leases)
 	return c.perLease().besides(work.perLease()).bytes(), c.perLease().Goroutines
-}
-
-func met(reached bool) string {
-	if reached {
-		return "met"
-	}
-	return "**missed**"
 }
 
 func bytes(b float64) string { return report.Figure(float64(int64(b + 0.5))) }
