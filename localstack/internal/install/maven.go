@@ -12,6 +12,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path"
@@ -24,7 +25,7 @@ import (
 // mavenVariable is the base URL of a Maven repository to download from. Where it is set, mvn is not used.
 const mavenVariable = "LEADER_MAVEN_URL"
 
-const mavenCentral = "https://repo1.maven.org/maven2"
+var mavenCentral = "https://repo1.maven.org/maven2" // tests have one of their own
 
 // A jar is a file of a Maven repository.
 type jar struct {
@@ -88,38 +89,89 @@ func installDynamoDB(ctx context.Context, dir string, out io.Writer) error {
 	)
 }
 
-// fetchJars brings the files of the list to a directory in the layout of a repository, and verifies all of them. It
-// leaves them to mvn, which knows the user's mirrors, where it is there.
+// fetchJars brings the files of the list to a directory in the layout of a repository, and verifies all of them. What fails
+// in one way is tried in the next: each knows mirrors, proxies and certificates that the others may not. Where the user names
+// a repository, that is the only way.
 func fetchJars(ctx context.Context, list []jar, repository string, out io.Writer) error {
-	_, err := exec.LookPath("mvn")
-	if base := os.Getenv(mavenVariable); base != "" || err != nil {
-		from := download{base: strings.TrimSuffix(cmp.Or(base, mavenCentral), "/"), pause: 2 * time.Second}
-		err := inParallel(list, func(j jar) error { return from.fetch(ctx, j, repository) })
-		if err != nil {
-			err = fmt.Errorf("%w: if it cannot be reached, tell this program your proxy (HTTPS_PROXY) or the URL of a "+
-				"mirror (%s), or install mvn", err, mavenVariable)
+	var tried []error
+	for _, w := range waysToMaven(list, repository, out) {
+		err := w.bring(ctx)
+		if err == nil {
+			err = verifyAll(list, repository)
 		}
-		return err
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		err = fmt.Errorf("%s: %w", w.name, err)
+		fmt.Fprintln(out, err)
+		tried = append(tried, err)
+		if err := os.RemoveAll(repository); err != nil { // half of it may be there
+			return err
+		}
 	}
-	pom := filepath.Join(filepath.Dir(repository), "pom.xml")
+	return fmt.Errorf("no way to the files of Maven Central worked: tell mvn (settings.xml) or this program (HTTPS_PROXY, SSL_CERT_FILE) "+
+		"your proxy and its certificate, or name a mirror: %s=%s: %w", mavenVariable, mavenCentral, errors.Join(tried...))
+}
+
+// A way brings all files.
+type way struct {
+	name  string
+	bring func(ctx context.Context) error
+}
+
+func waysToMaven(list []jar, repository string, out io.Writer) []way {
+	https := func(base string) way {
+		from := download{base: strings.TrimSuffix(base, "/"), pause: 2 * time.Second}
+		return way{"HTTPS from " + redactUser(base), func(ctx context.Context) error {
+			return inParallel(list, func(j jar) error { return from.fetch(ctx, j, repository) })
+		}}
+	}
+	if base := os.Getenv(mavenVariable); base != "" {
+		return []way{https(base)}
+	}
+	mvn := func(name string, env ...string) way {
+		return way{name, func(ctx context.Context) error { return runMaven(ctx, repository, out, env) }}
+	}
+	var ways []way
+	if _, err := exec.LookPath("mvn"); err == nil {
+		ways = append(ways, mvn("mvn as it is set up"))
+		if os.Getenv("JAVA_HOME") != "" { // of another program's Java, perhaps
+			ways = append(ways, mvn("mvn without JAVA_HOME", "JAVA_HOME="))
+		}
+		// The wheel's Java is for machines with mvn and no Java. It does not know certificates that were added to the machine's own.
+		ways = append(ways, mvn("mvn with the Java of PyPI", "JAVA_HOME="+Installation(filepath.Dir(repository)).Java()))
+	}
+	return append(ways, https(mavenCentral))
+}
+
+// redactUser shows a URL without what may be a password.
+func redactUser(base string) string {
+	u, err := url.Parse(base)
+	if err != nil {
+		return mavenVariable
+	}
+	return u.Scheme + "://" + u.Host + u.Path
+}
+
+func runMaven(ctx context.Context, repository string, out io.Writer, env []string) error {
+	dir := filepath.Dir(repository)
+	pom := filepath.Join(dir, "pom.xml")
 	if err := os.WriteFile(pom, pin("pom.xml"), 0o600); err != nil {
 		return err
 	}
-	cmd := command(ctx, filepath.Dir(repository), out, "mvn", "-B", "-q", "-f", pom, mavenPlugin,
+	cmd := command(ctx, dir, out, "mvn", "-B", "-q", "-f", pom, mavenPlugin,
 		"-DincludeScope=runtime", "-Dmdep.useRepositoryLayout=true", "-DoutputDirectory="+repository)
-	if os.Getenv("JAVA_HOME") == "" {
-		cmd.Env = append(cmd.Env, "JAVA_HOME="+Installation(filepath.Dir(repository)).Java())
-	}
-	if err := run(cmd); err != nil {
-		return fmt.Errorf("%w: set mvn right (settings.xml), or have the files downloaded without it: %s=%s",
-			err, mavenVariable, mavenCentral)
-	}
+	cmd.Env = append(cmd.Env, env...)
+	return run(cmd)
+}
+
+func verifyAll(list []jar, repository string) error {
 	return inParallel(list, func(j jar) error {
 		content, err := os.ReadFile(filepath.Join(repository, filepath.FromSlash(j.path)))
 		if err != nil {
 			return err
 		}
-		return verify(content, j.sum, "what mvn brought as "+j.path)
+		return verify(content, j.sum, j.path)
 	})
 }
 

@@ -116,8 +116,50 @@ func TestWhereTheJarsComeFrom(t *testing.T) { // not parallel: it sets the envir
 
 	j.path = "org/a/2/a-2.jar"
 	err := fetchJars(t.Context(), []jar{j}, t.TempDir(), t.Output())
-	require.ErrorContains(t, err, "404 Not Found: if it cannot be reached, tell this program your proxy (HTTPS_PROXY)")
+	require.ErrorContains(t, err, "404 Not Found")
 	require.ErrorContains(t, err, mavenVariable)
+}
+
+// An mvn that fails in one way is not the end: the next way brings the files, and if none does, the error names all that was tried.
+func TestEachWayToMaven(t *testing.T) { // not parallel: it sets the environment
+	const brings = `for a in "$@"; do case $a in -DoutputDirectory=*) d="${a#*=}"; esac; done; mkdir -p "$d/org/a/1" && printf 'the content' >"$d/org/a/1/a-1.jar"` + "\n"
+	for name, c := range map[string]struct {
+		mvn, javaHome string
+		requests      int
+	}{
+		"mvn as it is set up":                {brings, "", 0},
+		"it needs JAVA_HOME as it is":        {`test "$JAVA_HOME" = /opt/java || exit 1` + "\n" + brings, "/opt/java", 0},
+		"JAVA_HOME is another program's":     {`test -z "$JAVA_HOME" || exit 1` + "\n" + brings, "/opt/java", 0},
+		"there is no Java but PyPI's":        {`case "$JAVA_HOME" in */java) ;; *) echo no Java; exit 1;; esac` + "\n" + brings, "", 0},
+		"its certificates are wrong":         {"echo PKIX path building failed; exit 1\n", "", 1},
+		"it says that all is well, and lies": {"exit 0\n", "", 1},
+		"it brings something else":           {strings.ReplaceAll(brings, "the content", "a page"), "", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bin, dir := t.TempDir(), t.TempDir()
+			require.NoError(t, os.WriteFile(filepath.Join(bin, "mvn"), []byte("#!/bin/sh\n"+c.mvn), 0o700))
+			t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
+			t.Setenv("JAVA_HOME", c.javaHome)
+			t.Setenv(mavenVariable, "")
+			j, from, requests := repository(t, "the content", func(http.ResponseWriter, int) bool { return false })
+			central(t, from.base)
+			require.NoError(t, fetchJars(t.Context(), []jar{j}, filepath.Join(dir, "maven"), t.Output()))
+			assert.Equal(t, c.requests, requests())
+
+			central(t, from.base+"/nothing")
+			j.path = "org/a/2/a-2.jar"
+			err := fetchJars(t.Context(), []jar{j}, filepath.Join(dir, "maven"), t.Output())
+			for _, said := range []string{"mvn as it is set up", "mvn with the Java of PyPI", "HTTPS from " + from.base, "404 Not Found", mavenVariable} {
+				require.ErrorContains(t, err, said)
+			}
+		})
+	}
+}
+
+func central(t *testing.T, base string) {
+	before := mavenCentral
+	mavenCentral = base
+	t.Cleanup(func() { mavenCentral = before })
 }
 
 func TestInParallelReturnsAnError(t *testing.T) {
