@@ -36,12 +36,15 @@ func (s State) String() string {
 type Status struct {
 	Lease   string
 	Node    string
+	Store   string        // the lease manager's name of itself; empty if it has none
+	Length  time.Duration // of the lease
 	State   State
 	Since   time.Time  // when the state began, by this node's wall clock
 	Term    lease.Term // the latest term; its Check says whether it still holds
 	Holder  lease.Info // who holds the lease, as this node last heard
 	Contact time.Time  // when the lease manager last gave a clear answer; zero: never
 	Err     error      // of the latest request; nil if it got a clear answer
+	Health  error      // what the health check said last, wrapped in ErrUnhealthy; nil if it is well, or there is none
 }
 
 // board keeps a leader's Status.

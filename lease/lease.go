@@ -36,6 +36,7 @@ type Request struct {
 	Holder     string            // who asks: a label for people, written like a name
 	Length     time.Duration     // how long the lease holds from each renewal, within the manager's Limits
 	Attributes map[string]string // published with the lease: at most 1 KiB of UTF-8, keys included; nil: none
+	RenewEvery time.Duration     // how often the holder is going to renew: a hint for standbys, published with the lease; 0: not said
 }
 
 // A Lease is what one acquisition got. It says nothing about whether it still holds: that is what a [Term] is for.
@@ -46,8 +47,9 @@ type Lease struct {
 	Token      uint64 // the fencing token: greater than that of every earlier acquisition of this name
 	Length     time.Duration
 	Attributes map[string]string
-	Acquired   time.Time // by the holder's wall clock, for people only; zero if the manager does not tell
-	Version    Version   // belongs to the manager that made it
+	RenewEvery time.Duration // as requested
+	Acquired   time.Time     // by the holder's wall clock, for people only; zero if the manager does not tell
+	Version    Version       // belongs to the manager that made it
 }
 
 // A Version names one state of a cell or lease. Only its maker can read it. The empty Version is that of a cell that
@@ -103,5 +105,8 @@ type Info struct {
 	Age        time.Duration // at least this long ago the record was written; 0: unknown
 	RetryAfter time.Duration // when a held lease may be free for the taking, if it is not renewed until then; 0: unknown
 	LookAfter  time.Duration // a hint: a look after so long shows the holder's next renewal as soon as it lands; 0: none
+	RenewEvery time.Duration // how often the holder says that it renews: a hint; 0: not said
+	Timed      bool          // the store itself tells how long the record has stood, or ends leases itself: who has just started knows as much as who has watched
+	Broken     bool          // the record is that of a Break: nobody's acquisition, left to run out
 	Err        error         // from List: why this lease could not be read; only Name is set then
 }

@@ -31,7 +31,8 @@ type Snapshot struct {
 	Data    []byte
 	Version Version // differs from that of every other write to the cell; empty: there is no cell
 	// Age is a lower bound on how long ago, at this moment and by the store's own clock, the write behind the
-	// snapshot was sent; 0 where the store cannot tell.
+	// snapshot was sent; 0 where the store cannot tell. One that can tell returns more than 0: if it knows no better
+	// bound, a nanosecond.
 	Age time.Duration
 }
 
