@@ -23,14 +23,16 @@ func stretch(d time.Duration) time.Duration { return time.Duration(float64(d) / 
 // record.
 func (w *world) aftermath() {
 	p := w.plan
-	w.live(w.time() + 12*p.Length)
-	if w.broken == nil && w.leading() == nil {
-		w.fail("L1: nobody leads %v after all is well", 12*p.Length)
+	w.live(w.time() + 3*p.Length) // what was under way arrives
+	for most := w.time() + 3*p.Length; w.broken == nil && w.leading() == nil; w.live(w.time() + p.RenewEvery) {
+		if w.time() > most {
+			w.fail("L1: nobody leads %v after all is well", 6*p.Length)
+		}
 	}
 	if w.broken != nil || p.Once {
 		return
 	}
-	w.calm(4 * p.Length)
+	w.calm(3 * p.Length)
 	w.live(w.time() + time.Duration(p.Seed%97)*p.RenewEvery/97) // it is struck at any moment of its renew interval
 	if !w.afterCrash() || len(w.machines) < 3 || !w.afterRelease() || len(w.machines) < 4 {
 		return

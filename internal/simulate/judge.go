@@ -3,7 +3,6 @@ package simulate
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/cloudlease/leader"
@@ -35,15 +34,10 @@ func (w *world) judgeStop(cause error) {
 
 // acted: S1, at no time two terms hold, seen when one of them has an effect; and the register refuses what is older.
 func (w *world) acted(p *process, term lease.Term) {
-	w.mu.Lock()
-	w.counts["effects"]++
-	others := slices.Clone(w.processes)
-	w.mu.Unlock()
-	for _, q := range others {
-		if q != p && !w.deleted && q.alive() && q.term.Check() == nil {
-			w.mu.Lock()
-			w.breaks("S1: %s acts with token %d while Check holds on %s, with token %d", p.name, term.Token(), q.name, q.term.Token())
-			w.mu.Unlock()
+	w.count("effects")
+	for _, q := range w.others(p) {
+		if q.holds() {
+			w.fail("S1: %s acts with token %d while Check holds on %s, with token %d", p.name, term.Token(), q.name, q.term.Token())
 		}
 	}
 	w.after(w.delay(p), func() { w.fence(p, term.Token()) })
@@ -70,25 +64,42 @@ func (w *world) fence(p *process, token uint64) {
 	w.register, w.writer = token, p
 }
 
+// others are those whose terms may hold, besides that of a process, or of none.
+func (w *world) others(p *process) (all []*process) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.deleted {
+		return nil
+	}
+	for _, q := range w.processes {
+		if q != p && q.mayHold() {
+			all = append(all, q)
+		}
+	}
+	return all
+}
+
 // judgeAll: S1, whoever acts or not.
 func (w *world) judgeAll() {
+	all := w.others(nil)
+	if len(all) < 2 {
+		return
+	}
 	var holds *process
-	for _, p := range w.processes {
-		if !p.alive() || p.term.Check() != nil {
+	for _, p := range all {
+		if !p.holds() {
 			continue
 		}
-		w.mu.Lock()
-		if holds != nil && !w.deleted {
-			w.breaks("S1: Check holds on %s with token %d and on %s with token %d", holds.name, holds.term.Token(), p.name, p.term.Token())
+		if holds != nil {
+			w.fail("S1: Check holds on %s with token %d and on %s with token %d", holds.name, holds.term.Token(), p.name, p.term.Token())
 		}
-		w.mu.Unlock()
 		holds = p
 	}
 }
 
 // judgeSwap looks at a write that a process is about to send: R1 and R4 as the process may know them. It returns the
 // reason for which it may replace the record of another acquisition; "" if there is none.
-func (w *world) judgeSwap(p *process, c *call, s write) (reason string) {
+func (w *world) judgeSwap(p *process, c *call, s *write) (reason string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if c.op == leader.OpAcquire {
@@ -137,7 +148,7 @@ func (w *world) judgeAnswer(p *process, c *call, err error, strange bool) {
 }
 
 // judgeWrite looks at a write that the store is about to take: R1, R5 and S3 as the store sees them.
-func (w *world) judgeWrite(s write) {
+func (w *world) judgeWrite(s *write) {
 	before, existed := w.store.record, w.store.exists()
 	r, p := s.record, s.p
 	w.mu.Lock()

@@ -38,6 +38,7 @@ type process struct {
 	dead    map[string]bool            // IDs of its acquisitions: whether they failed
 	seen    map[lease.Version]sighting // by answers
 	term    lease.Term                 // its latest
+	over    lease.Term                 // the latest that was seen to hold no longer
 	onTaken func()                     // is called once, when the store takes its next write
 	onHeard func()                     // is called once, when it hears that its next write was taken
 	lag     time.Duration              // of that answer
@@ -124,7 +125,7 @@ func (p *process) reach(f func()) {
 }
 
 // answer passes on an answer from the store.
-func (p *process) answer(to chan answer, a answer) {
+func (p *process) answer(to chan *answer, a *answer) {
 	p.reach(func() {
 		if p.m.cut {
 			return
@@ -141,7 +142,7 @@ func (p *process) answer(to chan answer, a answer) {
 }
 
 // send gives an answer to whoever asked, unless there has been one.
-func send(to chan answer, a answer) {
+func send(to chan *answer, a *answer) {
 	select {
 	case to <- a:
 	default:
@@ -150,6 +151,9 @@ func send(to chan answer, a answer) {
 
 // alive says that the process can do something at this moment.
 func (p *process) alive() bool { return !p.crashed.Load() && !p.m.sleeps() }
+
+// mayHold says that the process's term may hold, and matters.
+func (p *process) mayHold() bool { return p.term != p.over && p.alive() }
 
 func (p *process) observe(e leader.Event) {
 	p.w.mu.Lock()
@@ -222,35 +226,50 @@ func (p *process) sleep(ctx context.Context, notices, d time.Duration) bool {
 	rang := make(chan struct{})
 	t := p.host.AfterFunc(d, func() { close(rang) })
 	defer t.Stop()
-	ended, stop := p.ends(ctx, notices)
-	defer stop()
 	select {
 	case <-rang:
 		return true
-	case <-ended:
-		return false
+	case <-ctx.Done():
 	case <-p.w.over:
 		return false
 	}
+	select {
+	case <-rang:
+		return true
+	case <-p.notices(notices):
+	case <-p.w.over:
+	}
+	return false
 }
 
-// ends is closed some time after the context has ended: not at once, when others of the process notice it, too, for
-// which of them is the first would be the scheduler's choice.
-func (p *process) ends(ctx context.Context, notices time.Duration) (ended chan struct{}, stop func() bool) {
-	ended = make(chan struct{})
-	return ended, context.AfterFunc(ctx, func() {
-		p.w.after(notices, func() { p.reach(func() { close(ended) }) })
-	})
+// notices is closed after the delay: whoever waits for a context's end notices it then. It is not at once, when others of the
+// process notice it, too, for which of them is the first would be the scheduler's choice.
+func (p *process) notices(delay time.Duration) <-chan struct{} {
+	noticed := make(chan struct{})
+	p.w.after(delay, func() { p.reach(func() { close(noticed) }) })
+	return noticed
 }
 
 // act has an effect on the world, if the term holds.
 func (p *process) act(term lease.Term) {
-	if p.w.closed() {
-		return
-	}
-	if term.Check() == nil {
+	switch {
+	case p.w.closed():
+	case p.holds():
 		p.w.acted(p, term)
-	} else {
+	default:
 		p.w.count("effects that Check forbade")
 	}
+}
+
+// holds says that the process's term holds, R8: once it does not, it never does again. To ask samples the clocks (R3), so the
+// observer asks no more than he has to: else a holder that did not sample by itself would not be noticed.
+func (p *process) holds() bool {
+	if p.term.Check() != nil {
+		p.over = p.term
+		return false
+	}
+	if p.over == p.term {
+		p.w.fail("R8: Check holds again on %s, with token %d", p.name, p.term.Token())
+	}
+	return true
 }

@@ -2,7 +2,7 @@ package simulate
 
 import "slices"
 
-// Shrink takes as much out of a plan as it can, as long as its world still breaks the promise. run runs a plan; it is
+// Shrink takes as much out of a plan as it can, as long as its world still breaks a promise, and is no longer. run runs a plan; it is
 // called some hundred times at most.
 func Shrink(broken Result, run func(Plan) Result) Result {
 	for tries := 300; ; {
@@ -20,7 +20,7 @@ func shrinkOnce(broken Result, run func(Plan) Result, tries *int) (Result, bool)
 		if *tries--; *tries < 0 {
 			return broken, false
 		}
-		if r := run(plan); r.Broken != nil && len(r.History) <= len(broken.History) {
+		if r := run(plan); r.Broken != nil && r.Steps <= broken.Steps {
 			return r, true
 		}
 	}

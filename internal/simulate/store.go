@@ -64,11 +64,11 @@ type answer struct {
 }
 
 // wrote says that the answer is to a write that was taken.
-func (a answer) wrote() bool { return a.version != "" && a.snapshot.Version == "" }
+func (a *answer) wrote() bool { return a.version != "" && a.snapshot.Version == "" }
 
-func (w *world) load(machineClock time.Duration) answer {
+func (w *world) load(machineClock time.Duration) *answer {
 	if !w.store.exists() {
-		return answer{}
+		return &answer{}
 	}
 	s := lease.Snapshot{Data: []byte(w.store.data), Version: w.store.now()}
 	if w.plan.Ages {
@@ -78,7 +78,7 @@ func (w *world) load(machineClock time.Duration) answer {
 		modified := (w.store.written + w.store.clock).Truncate(time.Second)
 		s.Age = max(date-modified-3*time.Second, 0)
 	}
-	return answer{snapshot: s, version: s.Version, record: w.store.record}
+	return &answer{snapshot: s, version: s.Version, record: w.store.record}
 }
 
 // write is a swap on its way.
@@ -92,10 +92,10 @@ type write struct {
 	clock  time.Duration // of the machine of the store that it ends up at
 }
 
-func (w *world) swap(s write) answer {
+func (w *world) swap(s *write) *answer {
 	if now := w.store.now(); now != s.old {
 		w.count("conflicts")
-		return answer{err: fmt.Errorf("%w: it is %q, not %q", lease.ErrConflict, now, s.old)}
+		return &answer{err: fmt.Errorf("%w: it is %q, not %q", lease.ErrConflict, now, s.old)}
 	}
 	w.judgeWrite(s)
 	w.store.version++
@@ -105,7 +105,7 @@ func (w *world) swap(s write) answer {
 		s.p.onTaken = nil
 		w.after(1, f)
 	}
-	return answer{version: w.store.now(), record: s.record}
+	return &answer{version: w.store.now(), record: s.record}
 }
 
 // link is a process's way to the store. It implements lease.Store.
@@ -115,7 +115,7 @@ func (l link) Load(ctx context.Context, _ string) (lease.Snapshot, error) {
 	w, clock := l.p.w, l.p.w.storeClock(l.p)
 	c, _ := ctx.Value(callKey{}).(*call)
 	c.loads, c.last = c.loads+1, "load"
-	a := l.ask(ctx, c, "load", func() answer { return w.load(clock) })
+	a := l.ask(ctx, c, "load", func() *answer { return w.load(clock) })
 	return a.snapshot, a.err
 }
 
@@ -123,22 +123,22 @@ func (l link) Swap(ctx context.Context, _ string, old lease.Version, data []byte
 	w := l.p.w
 	c, _ := ctx.Value(callKey{}).(*call)
 	c.swaps, c.last = c.swaps+1, "swap"
-	s := write{p: l.p, c: c, old: old, data: string(data), clock: w.storeClock(l.p)}
+	s := &write{p: l.p, c: c, old: old, data: string(data), clock: w.storeClock(l.p)}
 	var err error
 	if s.record, err = read(s.data); err != nil {
 		w.fail("%s writes what is no record: %v", l.p.name, err)
 	}
 	s.reason = w.judgeSwap(l.p, c, s)
-	a := l.ask(ctx, c, "swap", func() answer { return w.swap(s) })
+	a := l.ask(ctx, c, "swap", func() *answer { return w.swap(s) })
 	return a.version, a.err
 }
 
 func (l link) String() string { return "simulated" }
 
 // ask sends a request, and waits for its answer or the end of its context. What becomes of it is its fate.
-func (l link) ask(ctx context.Context, c *call, what string, do func() answer) (a answer) {
+func (l link) ask(ctx context.Context, c *call, what string, do func() *answer) (a *answer) {
 	w, p := l.p.w, l.p
-	answers := make(chan answer, 1)
+	answers := make(chan *answer, 1)
 	fate := p.fate()
 	arrives := func(d time.Duration, answered bool) {
 		w.after(d, func() {
@@ -146,7 +146,9 @@ func (l link) ask(ctx context.Context, c *call, what string, do func() answer) (
 				return
 			}
 			a := do()
-			w.log("%s: %s reaches the store: %s", p.name, what, a)
+			if w.history.told {
+				w.log("%s: %s reaches the store: %s", p.name, what, a)
+			}
 			if answered {
 				if a.wrote() {
 					fate.back, p.lag = fate.back+p.lag, 0
@@ -155,7 +157,9 @@ func (l link) ask(ctx context.Context, c *call, what string, do func() answer) (
 			}
 		})
 	}
-	w.log("%s: sends %s%s", p.name, what, fate)
+	if w.history.told {
+		w.log("%s: sends %s%s", p.name, what, fate)
+	}
 	switch fate.kind {
 	case "":
 		arrives(fate.there, true)
@@ -167,30 +171,43 @@ func (l link) ask(ctx context.Context, c *call, what string, do func() answer) (
 		arrives(fate.there, false)
 		arrives(fate.there+fate.back, true)
 	case "throttled":
-		w.after(fate.back, func() { p.answer(answers, answer{err: errThrottled}) })
+		w.after(fate.back, func() { p.answer(answers, &answer{err: errThrottled}) })
 	}
 	if fate.kind != "" {
 		w.count("request (" + fate.kind + ")")
 	}
-	ended, stop := p.ends(ctx, fate.notices)
-	defer stop()
-	if fate.deaf { // it returns in the end, as everything does
-		w.count("request (does not return when its context ends)")
-		ended = nil
-		w.after(fate.late, func() { p.reach(func() { send(answers, answer{err: errDropped}) }) })
-	}
-	select {
-	case a = <-answers:
-	case <-ended:
-		a.err = context.Cause(ctx)
-	case <-w.over:
-		a.err = errOver
-	}
+	a = l.await(ctx, fate, answers)
 	w.judgeAnswer(p, c, a.err, fate.kind != "")
 	return a
 }
 
-func (a answer) String() string {
+// await waits for the answer, or until the sender gives up.
+func (l link) await(ctx context.Context, fate fate, answers chan *answer) *answer {
+	w, p := l.p.w, l.p
+	ended := ctx.Done()
+	if fate.deaf { // it returns in the end, as everything does
+		w.count("request (does not return when its context ends)")
+		ended = nil
+		w.after(fate.late, func() { p.reach(func() { send(answers, &answer{err: errDropped}) }) })
+	}
+	select {
+	case a := <-answers:
+		return a
+	case <-ended:
+	case <-w.over:
+		return &answer{err: errOver}
+	}
+	select {
+	case a := <-answers:
+		return a
+	case <-p.notices(fate.notices):
+		return &answer{err: context.Cause(ctx)}
+	case <-w.over:
+		return &answer{err: errOver}
+	}
+}
+
+func (a *answer) String() string {
 	switch {
 	case a.err != nil:
 		return a.err.Error()

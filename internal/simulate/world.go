@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing/synctest"
@@ -31,8 +29,7 @@ type world struct {
 	mu        sync.Mutex // over all below, which goroutines of the processes write
 	processes []*process
 	started   int
-	past      []string
-	present   []string // lines of this instant, not yet in order
+	history   history
 	counts    map[string]int
 	broken    error // the first promise that was
 	newest    uint64
@@ -44,18 +41,19 @@ type world struct {
 // A Result is what came of a world.
 type Result struct {
 	Plan    Plan
-	Broken  error // the promise that was; nil if none was
-	History string
+	Broken  error          // the promise that was; nil if none was
+	History string         // if it was to be told
 	Counts  map[string]int // what was exercised
 	Steps   int
 	Sum     uint64 // of the times of all steps
 }
 
-// Run runs a plan. It must be called in a testing/synctest bubble of its own.
-func Run(plan Plan) Result {
+// Run runs a plan. It must be called in a testing/synctest bubble of its own. The history is seldom read, and to tell it takes
+// longer than to live it: so ask for it of a world that turned out to be worth it. It is the same when it is run again.
+func Run(plan Plan, tell bool) Result {
 	w := &world{
 		plan: plan, dice: rand.New(rand.NewPCG(plan.Seed, 5)), over: make(chan struct{}),
-		counts: map[string]int{}, running: map[uint64]*process{},
+		counts: map[string]int{}, running: map[uint64]*process{}, history: history{told: tell},
 	}
 	for i, m := range plan.Machines {
 		w.machines = append(w.machines, &machine{Machine: m, w: w, id: i})
@@ -70,7 +68,7 @@ func Run(plan Plan) Result {
 	sum := w.sum
 	w.end()
 	return Result{
-		Plan: plan, Broken: w.broken, History: strings.Join(w.past, "\n"), Counts: w.counts, Steps: w.steps, Sum: sum,
+		Plan: plan, Broken: w.broken, History: w.history.String(), Counts: w.counts, Steps: w.steps, Sum: sum,
 	}
 }
 
@@ -94,27 +92,27 @@ func (w *world) live(until time.Duration) {
 	}
 }
 
-// do lets something happen, and waits until everybody waits again. The lines of the instant are put in an order that
-// does not depend on the scheduler.
+// do lets something happen, and waits until everybody waits again.
 func (w *world) do(what func()) {
 	what()
 	synctest.Wait()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	slices.Sort(w.present)
-	w.past = append(w.past, w.present...)
-	w.present = w.present[:0]
+	w.history.settle()
 }
 
 func (w *world) log(format string, args ...any) {
+	if !w.history.told {
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.logLocked(format, args...)
 }
 
 func (w *world) logLocked(format string, args ...any) {
-	if !w.closed() {
-		w.present = append(w.present, fmt.Sprintf("%10.3fs  ", w.time().Seconds())+fmt.Sprintf(format, args...))
+	if w.history.told && !w.closed() {
+		w.history.add(w.time(), fmt.Sprintf(format, args...))
 	}
 }
 

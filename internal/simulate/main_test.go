@@ -1,0 +1,12 @@
+package simulate
+
+import (
+	"os"
+	"runtime/debug"
+	"testing"
+)
+
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(800) // worlds are small, and leave much behind
+	os.Exit(m.Run())
+}
