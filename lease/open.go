@@ -8,9 +8,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/cloudlease/leader/internal/redact"
 )
 
-// An Opener makes the Manager for a URL. It refuses query keys that it does not know, and names those it does.
+// An Opener makes the Manager for a URL. It refuses query keys that it does not know, and names those it does. Its errors
+// repeat nothing of the URL that could be a secret: no user part, and no value of its query.
 type Opener func(ctx context.Context, u *url.URL) (Manager, error)
 
 var (
@@ -41,40 +44,27 @@ func Register(scheme string, open Opener) {
 
 // Open returns the Manager for a URL such as dynamodb://leases?region=eu-west-1 or file:///var/lib/leader. The package
 // of the scheme must be imported, if only for that: import _ "github.com/cloudlease/leader/lease/dynamodb". Use Close
-// when the manager is no longer needed. A URL that cannot be used is an ErrMisconfigured.
+// when the manager is no longer needed. A URL that cannot be used is an ErrMisconfigured, which shows nothing of it that
+// could be a secret.
 func Open(ctx context.Context, rawURL string) (Manager, error) {
 	u, err := url.Parse(rawURL)
-	if err != nil { // whose text repeats parts of the URL, which may hold a password
-		return nil, fmt.Errorf("%w: this is not a store URL, as file:///var/lib/leader is one; what is no letter or digit may have to be written as %%XX", ErrMisconfigured)
+	if err != nil { // which repeats parts of the URL
+		return nil, fmt.Errorf("%w: this is not a store URL, as file:///var/lib/leader is one: write other signs than letters and digits as %%XX", ErrMisconfigured)
 	}
-	m, err := openURL(ctx, u)
-	if err != nil && mayShowPassword(u) {
-		return nil, fmt.Errorf("%w: store URL of the scheme %q: it cannot be used, and is not repeated here since what is before an @ in it may be a password: "+
-			"write it as scheme://place/folder, and an @ as %%40", ErrMisconfigured, u.Scheme)
-	}
-	return m, err
-}
-
-func openURL(ctx context.Context, u *url.URL) (Manager, error) {
 	openersMu.Lock()
 	open, known := openers[u.Scheme]
 	schemes := slices.Sorted(maps.Keys(openers))
 	openersMu.Unlock()
+	why := ""
 	switch {
 	case known:
 		return open(ctx, u)
 	case packages[u.Scheme] != "":
-		return nil, fmt.Errorf("%w: store URL %q: import _ %q to open it", ErrMisconfigured, u.Redacted(), packages[u.Scheme])
+		why = fmt.Sprintf("import _ %q to open it", packages[u.Scheme])
+	case redact.Advice(u.Hostname()) != "": // https://bucket.s3.eu-west-1.amazonaws.com, say
+		why = redact.Advice(u.Hostname())
+	default:
+		why = "its scheme is unknown; imported here are: " + strings.Join(schemes, ", ") + "; write it as one of these, or import the package of another"
 	}
-	return nil, fmt.Errorf("%w: store URL %q: the scheme %q is unknown; imported here are: %s; import the package of another",
-		ErrMisconfigured, u.Redacted(), u.Scheme, strings.Join(schemes, ", "))
-}
-
-// mayShowPassword tells of a URL that Redacted may leave a password in: one without its two slashes, s3:user:password@place,
-// or with a sign in the password that ends the place, gs://user:12/34@place. An @ alone may as well be part of a folder's name.
-func mayShowPassword(u *url.URL) bool {
-	shown := *u
-	shown.User = nil
-	before, _, found := strings.Cut(strings.TrimPrefix(shown.String(), u.Scheme+":"), "@")
-	return found && (u.User != nil || u.Opaque != "" || strings.Contains(before, ":"))
+	return nil, fmt.Errorf("%w: store URL %q: %s", ErrMisconfigured, redact.URL(u), why)
 }

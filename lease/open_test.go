@@ -35,18 +35,22 @@ func TestOpen(t *testing.T) {
 
 func TestOpenRefuses(t *testing.T) {
 	tests := []struct{ url, says string }{
-		{"nosuch://user:secret@place", `"nosuch://user:xxxxx@place": the scheme "nosuch" is unknown; imported here are: mem, opened;`},
-		{"", `the scheme "" is unknown`},
-		{"leases", `the scheme "" is unknown`},
+		{"nosuch://place?x=secret", `store URL "nosuch://place?x=...": its scheme is unknown; imported here are: mem, opened;`},
+		{"nosuch://user:secret@place", `"nosuch:...": its scheme is unknown`},
+		{"", "its scheme is unknown"},
+		{"leases", "its scheme is unknown"},
+		{"AccountName=x;AccountKey=secret", `store URL "...": its scheme is unknown`},
 		{"dynamodb://leases?region=eu-west-1", `import _ "github.com/cloudlease/leader/lease/dynamodb" to open it`},
-		{"gs://user:secret@bucket", `"gs://user:xxxxx@bucket": import _ "github.com/cloudlease/leader/lease/gcs"`},
+		{"gs://user:secret@bucket", `"gs:...": import _ "github.com/cloudlease/leader/lease/gcs"`},
 		{"azblob://container", `"github.com/cloudlease/leader/lease/azblob"`},
 		{"s3://bucket", `"github.com/cloudlease/leader/lease/s3"`},
 		{"file:///var/lib/leader", `"github.com/cloudlease/leader/lease/file"`},
 		{"opened://user:secret@place\x7f", "not a store URL"},
 		{"://user:secret@place", "not a store URL"},
-		{"mem://place", "memory has no places to name"},
+		{"mem://place", `store URL "mem://place": memory has no places to name: use mem: alone`},
 		{"mem:?size=1", `the key "size" is unknown`},
+		{"https://bucket.s3.eu-west-1.amazonaws.com/key?X-Amz-Signature=secret", "write the place as s3://bucket/folder?region=eu-west-1, and give the credentials"},
+		{"https://account.blob.core.windows.net/container?sig=secret", "write the place as azblob://account/container/folder"},
 	}
 	for _, test := range tests {
 		t.Run(test.url, func(t *testing.T) {

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 
+	"github.com/cloudlease/leader/internal/redact"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -27,9 +27,7 @@ func (d *doctor) checkOpen(ctx context.Context) finding {
 	d.report.Limits = limits{
 		d.limits.MinLength.Seconds(), d.limits.MaxLength.Seconds(), d.limits.LengthStep.Seconds(), d.limits.WriteEvery.Seconds(),
 	}
-	if u, err := url.Parse(d.store); err == nil {
-		d.report.Store = u.Redacted()
-	}
+	d.report.Store = redact.Text(d.store)
 	return fine("%s", d.report.Store)
 }
 

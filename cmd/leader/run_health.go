@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"github.com/cloudlease/leader/internal/redact"
 )
 
 // healthFlags say whether this node may lead.
@@ -21,7 +23,7 @@ type healthFlags struct {
 func (h healthFlags) validate() error {
 	u, err := url.Parse(h.url)
 	if h.url != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
-		return fmt.Errorf("--health-http %q: it is a URL like http://127.0.0.1:8080/healthz", h.url)
+		return fmt.Errorf("--health-http %q: it is a URL like http://127.0.0.1:8080/healthz", redact.Text(h.url))
 	}
 	if h.timeout < 0 {
 		return fmt.Errorf("--health-timeout %v is negative", h.timeout)
@@ -82,12 +84,15 @@ func (h healthFlags) get(ctx context.Context) error {
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return fmt.Errorf("--health-http: %w", err)
+		if failed, ok := errors.AsType[*url.Error](err); ok {
+			err = failed.Err // without the URL, whose query may have a secret
+		}
+		return fmt.Errorf("--health-http: %s: %w", redact.Text(h.url), err)
 	}
 	defer resp.Body.Close()
 	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // so that the connection can be used again
 	if resp.StatusCode/100 != 2 {
-		return fmt.Errorf("--health-http: %s answered %s", h.url, resp.Status)
+		return fmt.Errorf("--health-http: %s answered %s", redact.Text(h.url), resp.Status)
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ type rule struct {
 // first rule that fits a package is its own.
 var rules = []rule{
 	{of: root, may: []string{"lease", "lease/memory", "internal/host"}, standard: true},
-	{of: "lease", may: []string{"internal/host"}, standard: true},
+	{of: "lease", may: []string{"internal/host", "internal/redact"}, standard: true},
 	{of: "lease/memory", may: []string{"lease", "internal/storeurl"}, standard: true},
 	{of: "lease/leasetest", may: []string{"lease", "internal/host", "internal/hosttest"}, standard: true},
 	{of: "lease/...", may: []string{"lease", "internal/..."}}, // a store, with its own SDK
@@ -44,7 +44,8 @@ var rules = []rule{
 	{of: "leaderotel", may: []string{root, "lease"}},
 	{of: "internal/host", standard: true},
 	{of: "internal/hosttest", may: []string{"internal/host"}, standard: true},
-	{of: "internal/storeurl", may: []string{"lease"}, standard: true},
+	{of: "internal/redact", standard: true},
+	{of: "internal/storeurl", may: []string{"lease", "internal/redact"}, standard: true},
 	{of: "internal/scenario", may: []string{root, "lease", "internal/wire"}, standard: true},
 	{of: "internal/simulate", may: []string{root, "lease", "internal/host"}, standard: true},
 	{of: "internal/explore", may: []string{"lease", "internal/host"}, standard: true},

@@ -1,40 +1,44 @@
 // Package redact shows a store URL without anything in it that could be a secret.
+//
+// People paste what they have: a presigned URL, a shared access signature, a connection string, a user and a password. So
+// URL does not look for secrets; it shows what it knows to be harmless, and "..." for the rest.
 package redact
 
 import (
-	"fmt"
 	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 )
 
-// URL shows a URL for an error or a report: its scheme, place and folder, the keys of its query, and of their values only
-// those that cannot be secrets. A user part, an opaque part, a fragment and what may be a mistyped user part are left out: a
-// pasted URL may have a password, a presigned query or a shared access signature anywhere in it.
+// URL shows a URL for an error or a report: its scheme, its place (a bucket and a folder, say), the keys of its query, and
+// those values that cannot be secrets. Where it may have a user part, also a mistyped one, it shows the scheme alone.
 func URL(u *url.URL) string {
-	var b strings.Builder
-	if u.Scheme != "" {
-		b.WriteString(u.Scheme + ":")
+	switch {
+	case u == nil || u.Scheme == "": // a connection string or a token has none, and would be the path
+		return "..."
+	case u.Scheme == "file" && u.Opaque != "" && !mayHoldUser(u): // file:relative/directory
+		return u.Scheme + ":" + u.Opaque + query(u.RawQuery)
+	case u.Opaque != "" || mayHoldUser(u) || u.Host != "" && !plainHost.MatchString(u.Hostname()):
+		return u.Scheme + ":..."
+	case u.Host == "" && u.Path == "":
+		return u.Scheme + ":" + query(u.RawQuery)
 	}
-	if u.Opaque != "" || mayHoldUser(u) {
-		b.WriteString("...")
-		return b.String()
-	}
-	if u.Host != "" || u.Path != "" {
-		place := url.URL{Host: u.Host, Path: u.Path, RawPath: u.RawPath}
-		if u.Host == "" && u.Scheme != "" {
-			b.WriteString("//")
-		}
-		b.WriteString(place.String())
-	}
-	if u.RawQuery != "" {
-		b.WriteString("?" + query(u.RawQuery))
-	}
-	return b.String()
+	return u.Scheme + "://" + u.Hostname() + port(u) + u.EscapedPath() + query(u.RawQuery)
 }
 
-// Text is URL for one that is not parsed. What cannot be parsed is not shown at all.
+// port shows a port with its colon. No store has one, so there it may be a password whose @place is missing.
+func port(u *url.URL) string {
+	switch port := u.Port(); {
+	case port == "":
+		return ""
+	case (u.Scheme == "http" || u.Scheme == "https") && len(port) <= len("65535"):
+		return ":" + port
+	}
+	return ":..."
+}
+
+// Text is URL for one that is not parsed. Nothing is shown of what cannot be parsed.
 func Text(rawURL string) string {
 	u, err := url.Parse(rawURL)
 	if err != nil {
@@ -43,14 +47,19 @@ func Text(rawURL string) string {
 	return URL(u)
 }
 
-// mayHoldUser tells of a URL with a user part, also a mistyped one: with a sign in the password that ends the place, as in
-// gs://user:12/34@place. An @ alone may as well be part of a folder's name.
+// plainHost is what the names of tables, buckets and accounts are made of, and a connection string is not.
+var plainHost = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+
+// mayHoldUser tells of a URL with a user part, also one in which the password has a sign that ends the place, as in
+// gs://user:12/34@place and gs://user:?34@place. An @ in a directory's name is none, as in file:///home/me@example.com.
 func mayHoldUser(u *url.URL) bool {
-	if u.User != nil {
-		return true
+	path := u.Path
+	if opaque, err := url.PathUnescape(u.Opaque); err == nil {
+		path += opaque
 	}
-	before, _, found := strings.Cut(u.Host+u.Path, "@")
-	return found && strings.Contains(before, ":")
+	before, _, found := strings.Cut(path, "@")
+	return u.User != nil || found && (u.Host != "" || strings.Contains(before, ":")) ||
+		strings.Contains(u.RawQuery, "@") || strings.Contains(u.Fragment, "@")
 }
 
 // harmless has the values that are shown, by their keys.
@@ -61,65 +70,43 @@ var harmless = map[string]*regexp.Regexp{
 	"age":        truth,
 }
 
-var truth = regexp.MustCompile(`^(true|false|0|1)$`)
+var truth = regexp.MustCompile(`^(true|false)$`)
 
-// plainKey is what a key looks like that is shown: a word, followed by its value.
-var plainKey = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,31}$`)
-
-// query shows the keys of a query in their order.
+// query shows a query with its question mark, if there is one.
 func query(raw string) string {
+	if raw == "" {
+		return ""
+	}
 	var parts []string
 	for part := range strings.SplitSeq(raw, "&") {
-		key, value, ok := strings.Cut(part, "=")
+		key, value, _ := strings.Cut(part, "=")
+		shown := "..."
 		switch {
-		case !ok || !plainKey.MatchString(key): // which may itself be what nobody is to see
-			key = "..."
+		case !plainKey(part):
 		case harmless[key] != nil && harmless[key].MatchString(value):
-			key += "=" + value
+			shown = part
 		default:
-			key += "=..."
+			shown = key + "=..."
 		}
-		if !slices.Contains(parts, key) {
-			parts = append(parts, key)
+		if !slices.Contains(parts, shown) {
+			parts = append(parts, shown)
 		}
 	}
-	return strings.Join(parts, "&")
+	return "?" + strings.Join(parts, "&")
 }
 
-// Keys are those of a query that may be shown, each once, in their order; the others are "...".
-func Keys(rawQuery string) []string {
-	var keys []string
+// HasKey tells whether a query has the key, written so that it may be shown.
+func HasKey(rawQuery, key string) bool {
 	for part := range strings.SplitSeq(rawQuery, "&") {
-		key, _, ok := strings.Cut(part, "=")
-		if !ok || !plainKey.MatchString(key) {
-			key = "..."
-		}
-		if !slices.Contains(keys, key) {
-			keys = append(keys, key)
+		if name, _, _ := strings.Cut(part, "="); name == key && plainKey(part) {
+			return true
 		}
 	}
-	return keys
+	return false
 }
 
-// clouds are hosts of the clouds' own, with how a store URL names the same place.
-var clouds = []struct {
-	host *regexp.Regexp
-	form string
-}{
-	{regexp.MustCompile(`(^|\.)s3[.-]([a-z0-9-]+\.)*amazonaws\.com(\.cn)?$`), "s3://bucket/folder?region=eu-west-1"},
-	{regexp.MustCompile(`(^|\.)dynamodb\.([a-z0-9-]+\.)*amazonaws\.com(\.cn)?$`), "dynamodb://table?region=eu-west-1"},
-	{regexp.MustCompile(`(^|\.)storage\.(googleapis|cloud\.google)\.com$`), "gs://bucket/folder"},
-	{regexp.MustCompile(`\.(blob|dfs)\.([a-z0-9-]+\.)*(core\.(windows\.net|usgovcloudapi\.net|chinacloudapi\.cn)|storage\.azure\.net)$`), "azblob://account/container/folder"},
-}
+var keyAndValue = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,31}=[^=]`)
 
-// Advice says how to write the store URL of what a cloud's own host names, such as
-// https://bucket.s3.eu-west-1.amazonaws.com/key; empty if the host is none.
-func Advice(host string) string {
-	host = strings.ToLower(host)
-	for _, c := range clouds {
-		if c.host.MatchString(host) {
-			return fmt.Sprintf("this is the address of a cloud's service: name the place in it as %s, and give the credentials by the environment", c.form)
-		}
-	}
-	return ""
-}
+// plainKey tells of a part of a query whose key may be shown: a word with a value. A key without one may itself be what
+// nobody is to see, and so may one before an = and nothing else: that is how Base64 ends.
+func plainKey(part string) bool { return keyAndValue.MatchString(part) }

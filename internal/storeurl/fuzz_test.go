@@ -5,12 +5,14 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/internal/redact"
 	"github.com/cloudlease/leader/internal/storeurl"
 	"github.com/cloudlease/leader/lease"
 	_ "github.com/cloudlease/leader/lease/azblob"
@@ -20,6 +22,8 @@ import (
 	_ "github.com/cloudlease/leader/lease/memory"
 	_ "github.com/cloudlease/leader/lease/s3"
 )
+
+var plainRegion = regexp.MustCompile(`^([a-z][a-z0-9-]{0,24})?$`)
 
 // FuzzQuery: of a query that is accepted nothing is left out, and of one that is not, the error says what is wrong.
 func FuzzQuery(f *testing.F) {
@@ -45,16 +49,17 @@ func FuzzQuery(f *testing.F) {
 				wrong = key
 			}
 		}
-		if broken == nil && wrong == "" && len(all) == len(query) {
+		if all.Has("region") && !plainRegion.MatchString(all.Get("region")) {
+			wrong = "region"
+		}
+		if broken == nil && wrong == "" {
 			require.NoError(t, err)
 			require.Equal(t, all, query)
 			return
 		}
 		require.ErrorIs(t, err, lease.ErrMisconfigured)
 		require.Nil(t, query)
-		place := *u
-		place.RawQuery = ""
-		require.ErrorContains(t, err, fmt.Sprintf("store URL %q: ", place.Redacted()), "without the values")
+		require.ErrorContains(t, err, fmt.Sprintf("store URL %q: ", redact.URL(u)))
 	})
 }
 
@@ -73,7 +78,7 @@ func isolated(f *testing.F) {
 	}
 }
 
-var schemes = []string{"mem", "file", "dynamodb", "s3", "gs", "azblob", "nosuch"}
+var schemes = []string{"mem", "file", "nosuch"}
 
 // open opens a URL, and checks what is so of every error.
 func open(t *testing.T, raw string) error {
@@ -116,9 +121,7 @@ func FuzzOpen(f *testing.F) {
 			more.RawQuery = strings.TrimPrefix(more.RawQuery+"&nosuchkey=1", "&")
 			err := open(t, more.String())
 			require.Error(t, err)
-			if text := err.Error(); !strings.Contains(raw, "@") || !strings.Contains(text, "is not repeated here") {
-				require.Contains(t, text, `the key "nosuchkey" is unknown; `+u.Scheme+": ")
-			}
+			require.ErrorContains(t, err, `the key "nosuchkey" is unknown; `+u.Scheme+": ")
 		}
 	})
 }
@@ -167,14 +170,14 @@ func TestOpenRepeatsNoPasswordFromTheWrongPlace(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{
 		"mem:user:p4ssw0rd@place", "mem:/user:p4ssw0rd@place", "mem://user:12345/p4ssw0rd@place", "mem://user:?p4ssw0rd@place",
-		"mem://user:#p4ssw0rd@place", "mem://user:a@b/p4ssw0rd@place", "user:p4ssw0rd@place", "dynamodb:user:p4ssw0rd@leases",
+		"mem://user:#p4ssw0rd@place", "mem://user:a@b/p4ssw0rd@place", "user:p4ssw0rd@place",
 		"mem://place?endpoint=http://user:p4ssw0rd@host",
 	} {
 		_, err := lease.Open(t.Context(), url)
 		require.ErrorIs(t, err, lease.ErrMisconfigured, url)
 		require.NotContains(t, err.Error(), "p4ssw0rd")
-		require.ErrorContains(t, err, "write it as scheme://place/folder, and an @ as %40")
+		require.ErrorContains(t, err, `:...": `, url)
 	}
 	_, err := lease.Open(t.Context(), "mem:///user@example.com/leases")
-	require.ErrorContains(t, err, "memory has no places to name", "an @ alone hides nothing")
+	require.ErrorContains(t, err, `"mem:///user@example.com/leases": memory has no places to name`, "an @ alone hides nothing")
 }

@@ -10,6 +10,33 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
+func parse(t *testing.T, raw string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(raw)
+	require.NoError(t, err)
+	return u
+}
+
+// refused is how every error of the package is.
+func refused(t *testing.T, err error, says string) {
+	t.Helper()
+	require.ErrorIs(t, err, lease.ErrMisconfigured)
+	require.ErrorContains(t, err, "store URL ")
+	require.ErrorContains(t, err, says)
+	require.NotContains(t, err.Error(), "SECRET")
+}
+
+func TestRefuse(t *testing.T) {
+	for raw, says := range map[string]string{
+		"gs://bucket":        `store URL "gs://bucket": it is wrong: use gs://other`,
+		"gs://u:SECRET@b":    `store URL "gs:...": it is wrong: use gs://other`,
+		"gs://bucket#SECRET": `store URL "gs://bucket": it is wrong`,
+		"s3://b.s3.eu-west-1.amazonaws.com?X-Amz-Signature=SECRET": "this is the address of a cloud's service: write the place as s3://",
+	} {
+		refused(t, storeurl.Refuse(parse(t, raw), "it is wrong", "gs://other"), says)
+	}
+}
+
 func TestQuery(t *testing.T) {
 	tests := []struct {
 		url   string
@@ -20,31 +47,65 @@ func TestQuery(t *testing.T) {
 		{"s3://bucket?", []string{"region"}, ""},
 		{"s3://bucket?region=eu-west-1&prefix=a%2Fb", []string{"prefix", "region"}, ""},
 		{"s3://bucket?region=", []string{"region"}, ""},
+		{"s3://bucket?region=auto", []string{"region"}, ""},
+		{"s3://bucket?region=eu-central-003", []string{"region"}, ""},
 		{"s3://bucket?regoin=eu-west-1", []string{"prefix", "region"}, `the key "regoin" is unknown; s3: knows prefix, region`},
 		{"s3://bucket?Region=eu-west-1", []string{"region"}, `the key "Region" is unknown; s3: knows region`},
-		{"mem:?size=1", nil, `store URL "mem:": the key "size" is unknown; mem: has none`},
+		{"mem:?size=1", nil, `store URL "mem:?size=...": the key "size" is unknown; mem: has none`},
 		{"s3://bucket?region=a&region=a", []string{"region"}, `the key "region" is there 2 times`},
-		{"s3://bucket?region=%zz", []string{"region"}, `store URL "s3://bucket": its query cannot be read: write it as`},
+		{"s3://bucket?region=%zz", []string{"region"}, `store URL "s3://bucket?region=...": its query cannot be read: write it as`},
 		{"s3://bucket?region=a;prefix=b", []string{"prefix", "region"}, "its query cannot be read"},
-		{"s3://user:secret@bucket?x=1", []string{"region"}, `"s3://user:xxxxx@bucket": the key "x" is unknown`},
-		{"s3://user:secret@bucket?x=%zz", []string{"region"}, `"s3://user:xxxxx@bucket": its query`},
-		{"s3://user:secret@bucket?region=a&region=b", []string{"region"}, `"s3://user:xxxxx@bucket": the key "region" is there 2 times`},
-		{"azblob://account/container?sp=r&sig=secret", []string{"create"}, `"azblob://account/container": the key "sig" is unknown`},
+		{"s3://user:SECRET@bucket?x=1", []string{"region"}, `"s3:...": the key "x" is unknown`},
+		{"s3://user:SECRET@bucket?x=%zz", []string{"region"}, `"s3:...": its query`},
+		{"s3://bucket?region=SECRET", []string{"region"}, "region is the name of a region"},
+		{"s3://bucket?SECRET", []string{"region"}, `"s3://bucket?...": it has a key that is unknown; s3: knows region`},
+		{"s3://bucket?SECRET==", []string{"region"}, "it has a key that is unknown"},
+		{"s3://bucket?%53ECRET=1", []string{"region"}, "it has a key that is unknown"},
+		{"azblob://account/container?sp=r&sig=SECRET", []string{"create"}, `"azblob://account/container?sp=...&sig=...": the key "sig" is unknown`},
+		{"azblob://account.blob.core.windows.net/container?sig=SECRET", []string{"create"}, "write the place as azblob://account/container/folder"},
 	}
 	for _, test := range tests {
 		t.Run(test.url, func(t *testing.T) {
-			u, err := url.Parse(test.url)
-			require.NoError(t, err)
+			u := parse(t, test.url)
 			query, err := storeurl.Query(u, test.known...)
 			if test.says == "" {
 				require.NoError(t, err)
 				require.Equal(t, u.Query(), query)
 				return
 			}
-			require.ErrorIs(t, err, lease.ErrMisconfigured)
-			require.ErrorContains(t, err, test.says)
-			require.NotContains(t, err.Error(), "secret")
+			refused(t, err, test.says)
 			require.Nil(t, query)
 		})
+	}
+}
+
+func TestBool(t *testing.T) {
+	for raw, want := range map[string]struct{ value, given bool }{
+		"s3://b": {}, "s3://b?age=": {}, "s3://b?age=true": {true, true}, "s3://b?age=1": {true, true}, "s3://b?age=false": {false, true},
+	} {
+		u := parse(t, raw)
+		value, given, err := storeurl.Bool(u, u.Query(), "age")
+		require.NoError(t, err)
+		require.Equal(t, want, struct{ value, given bool }{value, given}, raw)
+	}
+	u := parse(t, "s3://b?age=SECRET")
+	_, _, err := storeurl.Bool(u, u.Query(), "age")
+	refused(t, err, `"s3://b?age=...": age is true or false, as age=true`)
+}
+
+func TestEndpoint(t *testing.T) {
+	for _, endpoint := range []string{"", "http://127.0.0.1:9000", "https://minio.example.com/", "https://gateway.example.com/storage/v1/s3", "http://[::1]:9000"} {
+		u := parse(t, "s3://b?endpoint="+url.QueryEscape(endpoint))
+		got, err := storeurl.Endpoint(u, u.Query())
+		require.NoError(t, err)
+		require.Equal(t, endpoint, got)
+	}
+	for _, endpoint := range []string{
+		"https://user:SECRET@host", "https://SECRET@host", "https://host?SECRET", "https://host?", "https://host#SECRET", "ftp://SECRET",
+		"SECRET", "127.0.0.1:9000", "http:SECRET", "http://", "http://:9000", "http:///SECRET", "http://user:12/SECRET@host", "http://%zzSECRET",
+	} {
+		u := parse(t, "s3://b?endpoint="+url.QueryEscape(endpoint))
+		_, err := storeurl.Endpoint(u, u.Query())
+		refused(t, err, `"s3://b?endpoint=...": endpoint is the address of a server`)
 	}
 }

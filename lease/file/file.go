@@ -43,7 +43,6 @@ package file
 
 import (
 	"context"
-	"fmt"
 	"net/url"
 	"path/filepath"
 	"runtime"
@@ -65,11 +64,10 @@ func init() {
 // directory returns the directory that a URL names.
 func directory(u *url.URL, windows bool) (string, error) {
 	refuse := func(why string) error {
-		return fmt.Errorf("%w: store URL %q: %s: use file:///absolute/directory or file:relative/directory",
-			lease.ErrMisconfigured, u.Redacted(), why)
+		return storeurl.Refuse(u, why, "file:///absolute/directory or file:relative/directory")
 	}
 	if u.User != nil || (u.Host != "" && u.Host != "localhost") {
-		return "", refuse(fmt.Sprintf("it names the host %q, and the directory is on this machine", u.Host))
+		return "", refuse("it names a host, and the directory is on this machine")
 	}
 	if u.Fragment != "" {
 		return "", refuse("a # in the directory's name is written %23")
@@ -81,7 +79,7 @@ func directory(u *url.URL, windows bool) (string, error) {
 	if u.Opaque != "" {
 		var err error
 		if dir, err = url.PathUnescape(u.Opaque); err != nil {
-			return "", refuse(err.Error())
+			return "", refuse("a % in the directory's name is written %25")
 		}
 	}
 	if dir == "" {

@@ -353,14 +353,14 @@ func TestDirectoryOfURL(t *testing.T) {
 		assert.Equal(t, filepath.FromSlash(c.want), dir)
 	}
 	for raw, says := range map[string]string{
-		"file://server/dir":  `"server"`,
+		"file://server/dir":  "file://server/dir",
 		"file://me@/dir":     "host",
 		"file:":              "no directory",
 		"file://":            "no directory",
 		"file://localhost":   "no directory",
 		"file:///dir?mode=7": `"mode"`,
 		"file:///dir#x":      "%23",
-		"file:a%zz":          "%zz",
+		"file:a%zz":          "%25",
 	} {
 		_, err := lease.Open(t.Context(), raw)
 		require.ErrorIs(t, err, lease.ErrMisconfigured, raw)

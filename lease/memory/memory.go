@@ -6,7 +6,6 @@ package memory
 
 import (
 	"context"
-	"fmt"
 	"net/url"
 	"sync"
 	"time"
@@ -18,7 +17,7 @@ import (
 func init() {
 	lease.Register("mem", func(_ context.Context, u *url.URL) (lease.Manager, error) {
 		if u.Host != "" || u.Path != "" || u.Opaque != "" {
-			return nil, fmt.Errorf("%w: store URL %q: memory has no places to name: its URL is mem: alone", lease.ErrMisconfigured, u.Redacted())
+			return nil, storeurl.Refuse(u, "memory has no places to name", "mem: alone")
 		}
 		if _, err := storeurl.Query(u); err != nil {
 			return nil, err

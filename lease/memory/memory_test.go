@@ -308,9 +308,9 @@ func TestOpen(t *testing.T) {
 		wantHeldBy(t, m, "x", "a")
 	}
 	for rawURL, says := range map[string]string{
-		"mem://place":   "its URL is mem: alone",
-		"mem:place":     "its URL is mem: alone",
-		"mem:///place":  "its URL is mem: alone",
+		"mem://place":   "use mem: alone",
+		"mem:place":     "use mem: alone",
+		"mem:///place":  "use mem: alone",
 		"mem:?size=7":   `"size"`,
 		"mem:?a=%zz":    "query",
 		"mem:?a=1&a=2":  `"a"`,
