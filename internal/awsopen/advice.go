@@ -1,0 +1,114 @@
+package awsopen
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"strings"
+
+	"github.com/aws/smithy-go"
+)
+
+// Advice says what to do about an error of the SDK that lies in the credentials, in the account or in a KMS key, and
+// whether it stays until somebody has done that. Empty: it is none of these, and the store's to judge, or the network's
+// trouble. The SDK's error may be wrapped in others, or in none.
+func Advice(err error) (do string, forGood bool) {
+	r := find(err)
+	return r.advice, r.lasting
+}
+
+// refused tells whether other credentials may help.
+func refused(err error) bool { return find(err).renew }
+
+// find returns the first row that fits; the zero row if none does.
+func find(err error) row {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return row{}
+	}
+	f := factsOf(err)
+	for _, r := range rows {
+		if r.fits(f) {
+			return r
+		}
+	}
+	return row{}
+}
+
+// Where an error may come from, beside the store's service and what the SDK calls the others.
+const (
+	store     = ""
+	container = "container" // the endpoint of ECS and EKS that gives credentials
+	kms       = "KMS"       // by way of the store's service
+)
+
+// facts is what there is to go by in an error.
+type facts struct {
+	from   string
+	code   string // of the answer; empty: there was none, or not of AWS's form
+	status int    // of the answer; 0: there was none
+	text   string
+}
+
+func factsOf(err error) facts {
+	f := facts{text: err.Error()}
+	cause := err
+	for {
+		operation, _ := errors.AsType[*smithy.OperationError](cause)
+		if operation == nil {
+			break
+		}
+		f.from, cause = operation.ServiceID, operation.Err // the innermost is the cause: a role is assumed for the store's sake
+	}
+	if f.from == "DynamoDB" || f.from == "S3" {
+		f.from = store
+	}
+	if answer, ok := errors.AsType[interface {
+		error
+		HTTPStatusCode() int
+	}](cause); ok {
+		f.status = answer.HTTPStatusCode()
+	}
+	api, ok := errors.AsType[smithy.APIError](cause)
+	if !ok {
+		return f
+	}
+	f.code = api.ErrorCode()
+	if _, ok := api.(interface{ HTTPStatusCode() int }); ok && f.from == store { // only the container's has both in one
+		f.from = container
+	}
+	if code := kmsCode(f.code, api.ErrorMessage()); code != "" && f.from == store {
+		f.from, f.code = kms, code
+	}
+	return f
+}
+
+// denied is the text of an answer that KMS gave for want of a permission.
+var denied = regexp.MustCompile(`not authorized to perform: kms:`)
+
+// fromKMS is how DynamoDB begins to repeat an answer of KMS's: "KMS key disabled error:
+// com.amazonaws.services.kms.model.DisabledException: arn:... is disabled."
+var fromKMS = regexp.MustCompile(`^KMS [a-z ]+ error.*?: com\.amazonaws\.services\.kms\.model\.([A-Za-z]+)`)
+
+// kmsCode is KMS's code in an answer of another service; empty if it is not KMS's. S3 answers KMS.DisabledException.
+func kmsCode(code, message string) string {
+	if inner, ok := strings.CutPrefix(code, "KMS."); ok {
+		return inner
+	}
+	if denied.MatchString(message) {
+		return "AccessDeniedException"
+	}
+	if m := fromKMS.FindStringSubmatch(message); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+func (r row) fits(f facts) bool {
+	switch {
+	case r.text != "":
+		return f.code == "" && strings.Contains(f.text, r.text)
+	case r.status != 0:
+		return r.from == f.from && r.status == f.status
+	}
+	return r.from == f.from && r.code == f.code
+}
