@@ -1,8 +1,10 @@
-//go:build !linux
+//go:build !linux && !windows && !darwin && !openbsd
 
 package host
 
 import "time"
 
-// SinceBoot is the time since this machine started, suspension included; 0 where there is no such clock.
+// SinceBoot is the time since this machine started, suspension included; 0 where there is no such clock. FreeBSD has
+// none: its CLOCK_BOOTTIME is another name of CLOCK_MONOTONIC, which stands still while the system is suspended
+// (https://reviews.freebsd.org/D39270). NetBSD, DragonFly BSD, illumos and AIX have no clock of the kind that Go reaches.
 func SinceBoot() time.Duration { return 0 }

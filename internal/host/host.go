@@ -30,11 +30,12 @@ type Timer interface {
 }
 
 // A Reading is what the clocks showed at one moment. Each counts from a zero of its own, so only differences between
-// readings of one Host mean something.
+// readings of one Host mean something. On a machine without a clock that counts suspension (Boot is 0), a step back of
+// the wall clock may hide that it slept.
 type Reading struct {
 	Mono time.Duration // never steps, but stands still while the machine is suspended
 	Wall time.Duration // goes on during suspension, but may step either way
-	Boot time.Duration // never steps and counts suspension; always 0 where there is no such clock
+	Boot time.Duration // never steps and counts suspension; always 0 where there is no such clock, and never where there is
 }
 
 // Since is the most that may have passed since an earlier reading, by whichever clock shows most; never negative.
@@ -89,12 +90,37 @@ type system struct{}
 
 var start = time.Now()
 
+// closely is how far apart clocks are read that count as read at one moment; attempts is how often that is tried.
+const (
+	closely  = 10 * time.Microsecond
+	attempts = 3
+)
+
 func (system) Read() Reading {
 	now := time.Now()
-	r := Reading{Mono: now.Sub(start), Wall: time.Duration(now.UnixNano())}
-	if now != now.Round(0) {
-		r.Boot = SinceBoot()
-	} // else there is no monotonic reading: a testing/synctest bubble, whose one clock is all the time there is
+	if now == now.Round(0) { // no monotonic reading: a testing/synctest bubble, whose one clock is all the time there is
+		return Reading{Mono: now.Sub(start), Wall: time.Duration(now.UnixNano())}
+	}
+	return together(monoAndWall, SinceBoot)
+}
+
+func monoAndWall() (mono, wall time.Duration) {
+	now := time.Now()
+	return now.Sub(start), time.Duration(now.UnixNano())
+}
+
+// together reads all clocks. If a thread had to wait for its processor in between, what it read is of two moments, and a
+// difference of two such readings is longer than the time that passed, so it reads again: the last attempt counts.
+func together(pair func() (mono, wall time.Duration), boot func() time.Duration) Reading {
+	var r Reading
+	mono, wall := pair()
+	for range attempts {
+		r = Reading{Mono: mono, Wall: wall, Boot: boot()}
+		mono, wall = pair()
+		if max(mono-r.Mono, wall-r.Wall) <= closely {
+			break
+		}
+	}
 	return r
 }
 

@@ -23,7 +23,10 @@ type Machine struct {
 	random    *rand.Rand
 }
 
-// New returns a machine whose clocks are right. bootClock says whether it has a clock that counts suspension, as Linux.
+// sinceBoot is how long ago a machine started when it is made: a boot clock never shows 0.
+const sinceBoot = time.Hour
+
+// New returns a machine whose clocks are right. bootClock says whether it has a clock that counts suspension.
 func New(bootClock bool) *Machine {
 	m := &Machine{
 		born: time.Now(), bootClock: bootClock, awake: make(chan struct{}), timers: map[*timer]struct{}{},
@@ -89,7 +92,7 @@ func (m *Machine) Read() host.Reading {
 	defer m.mu.Unlock()
 	r := host.Reading{Mono: m.mono(), Wall: time.Duration(time.Now().Add(m.step).UnixNano())}
 	if m.bootClock {
-		r.Boot = time.Since(m.born)
+		r.Boot = time.Since(m.born) + sinceBoot
 	}
 	return r
 }

@@ -1,0 +1,24 @@
+package host
+
+import (
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// QueryInterruptTime counts from the system's start, time in sleep and hibernation included; its sibling
+// QueryUnbiasedInterruptTime leaves that out. Nobody can set it, and it ticks together with Go's monotonic clock.
+// Windows 10 and Windows Server 2016 have it, the oldest that Go runs on.
+// https://learn.microsoft.com/en-us/windows/win32/sysinfo/interrupt-time
+// https://learn.microsoft.com/en-us/windows/win32/api/realtimeapiset/nf-realtimeapiset-queryinterrupttime
+var queryInterruptTime = syscall.NewLazyDLL("kernelbase.dll").NewProc("QueryInterruptTime")
+
+// SinceBoot is the time since this machine started, suspension included; 0 where there is no such clock.
+func SinceBoot() time.Duration {
+	if queryInterruptTime.Find() != nil {
+		return 0
+	}
+	var ticks uint64 // of 100 ns
+	_, _, _ = syscall.SyscallN(queryInterruptTime.Addr(), uintptr(unsafe.Pointer(&ticks)))
+	return time.Duration(ticks) * 100
+}
