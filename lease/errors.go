@@ -60,7 +60,11 @@ func (e *LostError) Error() string {
 	fmt.Fprintf(&b, "lease %q with token %d is lost: ", e.Name, e.Token)
 	switch e.Reason {
 	case LostExpired:
-		b.WriteString("it was not renewed before its deadline")
+		if errors.Is(e.Err, ErrClockStepped) {
+			b.WriteString("its holder cannot tell any more when it ends")
+		} else {
+			b.WriteString("it was not renewed before its deadline")
+		}
 	case LostTaken:
 		if e.Now.Holder == "" {
 			b.WriteString("somebody else has it")

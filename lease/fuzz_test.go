@@ -264,8 +264,7 @@ func (s *scripted) Stop() bool                                 { return true }
 
 // tick moves the clocks: the monotonic one and that of the boot only forward, the wall clock anywhere after 1970, as what
 // it counts in has no room for more.
-func (s *scripted) tick(step []byte) *big.Int {
-	before := s.now
+func (s *scripted) tick(step []byte) {
 	forward := func(at time.Duration, by uint64) time.Duration {
 		return at + time.Duration(by%uint64(math.MaxInt64-at+1))
 	}
@@ -280,7 +279,47 @@ func (s *scripted) tick(step []byte) *big.Int {
 	default:
 		s.now.Wall = time.Duration(by >> 1)
 	}
-	return big.NewInt(int64(max(s.now.Mono-before.Mono, s.now.Boot-before.Boot, s.now.Wall-before.Wall, 0)))
+}
+
+// running is a machine with a clock that counts suspension: without one, a step back is the end.
+func running() *scripted { return &scripted{now: host.Reading{Boot: 1}} }
+
+// sum is what R3 counts: the sum of the largest of what the clocks say between two samples that are ten milliseconds
+// apart, or whose clocks differ by as much, and what they say since the latest of these.
+type sum struct {
+	last          host.Reading
+	base, counted *big.Int
+}
+
+// differ is that what one clock says passed is ten milliseconds more than what another says.
+func (s sum) differ(now host.Reading) bool {
+	passed := [][2]time.Duration{{now.Mono, s.last.Mono}, {now.Boot, s.last.Boot}, {now.Wall, s.last.Wall}}
+	for _, a := range passed {
+		for _, b := range passed {
+			d := new(big.Int).Sub(big.NewInt(int64(a[0]-a[1])), big.NewInt(int64(b[0]-b[1])))
+			if d.Cmp(big.NewInt(1e7)) >= 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func sumFrom(now host.Reading) sum { return sum{now, new(big.Int), new(big.Int)} }
+
+func (s sum) sample(now host.Reading) sum {
+	passed := max(now.Mono-s.last.Mono, now.Boot-s.last.Boot, now.Wall-s.last.Wall, 0)
+	counted := new(big.Int).Add(s.base, big.NewInt(int64(passed)))
+	if most := big.NewInt(math.MaxInt64); counted.Cmp(most) > 0 {
+		counted = most
+	}
+	if s.counted.Cmp(counted) < 0 {
+		s.counted = counted
+	}
+	if passed >= 10*time.Millisecond || s.differ(now) {
+		s.last, s.base = now, s.counted
+	}
+	return s
 }
 
 // steps cuts a script into pieces of one byte for what happens and eight for how much.
@@ -305,23 +344,26 @@ func script(steps ...any) []byte {
 }
 
 // FuzzInstant: what is counted is the sum of the largest of what the clocks say between two samples (R3), however the
-// clocks are stepped, and if that is more than a duration can be, as long as there is.
+// clocks are stepped, and if that is more than a duration can be, as long as there is. It never becomes less, nor less
+// than what a clock shows that only goes forward.
 func FuzzInstant(f *testing.F) {
 	const mono, boot, wall, set = 0, 64, 128, 192
 	f.Add(script(mono, time.Second, boot, time.Minute, wall, time.Hour, set, time.Duration(0)))
 	f.Add(script(boot, time.Duration(math.MaxInt64), wall, time.Duration(math.MaxInt64), mono, time.Duration(math.MaxInt64)))
 	f.Add(script(set, time.Duration(-1), set, time.Duration(1), set, time.Duration(-1), set, time.Duration(1)))
+	f.Add(script(mono, time.Millisecond, boot, 9*time.Millisecond, wall, 5*time.Millisecond, boot, 2*time.Millisecond))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		clocks := &scripted{}
+		clocks := running()
 		start := lease.NowIn(host.With(t.Context(), clocks))
-		sum, most := new(big.Int), big.NewInt(math.MaxInt64)
+		want, before := sumFrom(clocks.now), time.Duration(0)
 		for _, step := range steps(data) {
-			sum.Add(sum, clocks.tick(step))
-			if sum.Cmp(most) > 0 {
-				sum.Set(most)
-			}
+			clocks.tick(step)
+			want = want.sample(clocks.now)
 			start = start.Sample()
-			require.Equal(t, sum.Int64(), int64(start.Elapsed()))
+			got := start.Elapsed()
+			require.Equal(t, want.counted.Int64(), int64(got))
+			require.GreaterOrEqual(t, got, max(before, clocks.now.Mono, clocks.now.Boot-1))
+			before = got
 		}
 		require.Equal(t, time.Duration(math.MaxInt64), lease.Instant{}.Elapsed(), "the zero Instant is infinitely long ago")
 	})
@@ -345,27 +387,26 @@ func FuzzTerm(f *testing.F) {
 	f.Add(int64(-1), script(extend, time.Second))
 	f.Add(int64(time.Minute), script(send, time.Duration(0), extend, time.Second, boot, time.Second, extend, time.Hour))
 	f.Fuzz(func(t *testing.T, length int64, data []byte) {
-		clocks := &scripted{}
+		clocks := running()
 		parent := host.With(t.Context(), clocks)
-		now := new(big.Int)                               // the sum of what passed, rounded up
-		sent, sentAt := lease.NowIn(parent), new(big.Int) // a request that is under way
-		other, otherAt := sent, sentAt                    // another
-		end := func(length int64) *big.Int {
-			usable := big.NewInt(max(length-length/10, 0))
-			return usable.Add(usable, sentAt)
-		}
-		alive, deadline := true, end(length)
+		sent := lease.NowIn(parent) // a request that is under way
+		sentSum := sumFrom(clocks.now)
+		other, otherSum := sent, sentSum // another
+		since, alive := sentSum, true    // from when the term counts
+		usable := func(length int64) *big.Int { return big.NewInt(max(length-length/10, 0)) }
+		left := func(length int64, since sum) *big.Int { return new(big.Int).Sub(usable(length), since.counted) }
 		ctx, keeper := lease.StartTerm(parent, lease.Lease{Name: name, Token: 1, Length: time.Duration(length)}, sent)
 		term, ok := lease.TermFrom(ctx)
 		require.True(t, ok)
 		look := func() {
 			t.Helper()
-			alive = alive && now.Cmp(deadline) < 0
+			since = since.sample(clocks.now)
+			alive = alive && left(length, since).Sign() > 0
 			err, remaining := term.Check(), term.Remaining()
-			require.Equal(t, alive, err == nil, "%v at %v, until %v", err, now, deadline)
+			require.Equal(t, alive, err == nil, "%v, %v left", err, left(length, since))
 			require.Equal(t, alive, !term.Deadline().IsZero())
 			if alive {
-				require.Equal(t, new(big.Int).Sub(deadline, now).Int64(), int64(remaining))
+				require.Equal(t, left(length, since).Int64(), int64(remaining))
 				require.NoError(t, ctx.Err())
 				return
 			}
@@ -378,17 +419,18 @@ func FuzzTerm(f *testing.F) {
 			value := int64(binary.LittleEndian.Uint64(step[1:]))
 			switch step[0] {
 			case send:
-				sent, sentAt = lease.NowIn(parent), new(big.Int).Set(now)
+				sent, sentSum = lease.NowIn(parent), sumFrom(clocks.now)
 			case swap: // the one that was sent before may be answered later
-				sent, sentAt, other, otherAt = other, otherAt, sent, sentAt
+				sent, sentSum, other, otherSum = other, otherSum, sent, sentSum
 			case extend:
 				keeper.Extend(lease.Lease{Name: name, Token: 1, Length: time.Duration(value)}, sent)
-				if value < length || end(value).Cmp(deadline) >= 0 {
-					length, deadline = value, end(value)
+				if value < length || left(value, sentSum).Cmp(left(length, since)) >= 0 {
+					length, since = value, sentSum
 				}
 			default:
-				now.Add(now, clocks.tick(step))
+				clocks.tick(step)
 				sent, other = sent.Sample(), other.Sample()
+				sentSum, otherSum = sentSum.sample(clocks.now), otherSum.sample(clocks.now)
 			}
 			look()
 		}

@@ -138,3 +138,6 @@ func TestSharedManagers(t *testing.T) {
 		})
 	}
 }
+
+// random is a duration below d, any with equal chance.
+func random(d time.Duration) time.Duration { return rand.N(d) }

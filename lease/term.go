@@ -45,13 +45,13 @@ func (t Term) Token() uint64 {
 
 // Check is nil only while the lease is certainly still held (R2, R3). Call it right before a side effect. A lease alone
 // cannot stop a process that sleeps between the check and the effect; that is what the token is for. The error is a
-// *LostError (errors.Is ErrLost).
+// *LostError (errors.Is ErrLost), and an ErrClockStepped if that is why the term is over.
 func (t Term) Check() error {
 	_, err := t.look()
 	return err
 }
 
-// Remaining is how long the term holds if it is not renewed; 0 after its end.
+// Remaining is how long the term holds if it is not renewed; 0 after its end. Without a renewal it never grows.
 func (t Term) Remaining() time.Duration {
 	remaining, _ := t.look()
 	return remaining
@@ -213,7 +213,11 @@ func (k *Keeper) count() error {
 	if k.ended == nil {
 		k.since = k.since.Sample()
 		if k.remaining() <= 0 {
-			k.end(&LostError{Name: k.name, Token: k.token, Reason: LostExpired, Err: k.failure})
+			why := k.since.err()
+			if why == nil {
+				why = k.failure
+			}
+			k.end(&LostError{Name: k.name, Token: k.token, Reason: LostExpired, Err: why})
 		}
 	}
 	return k.ended

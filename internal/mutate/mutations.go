@@ -150,8 +150,8 @@ var mutations = []mutation{
 		name: "R3: one difference, not a sum over samples",
 		edit: edit{
 			file: "lease/instant.go",
-			old:  "	i.counted += min(passed, math.MaxInt64-i.counted)\n	i.last = now",
-			new:  "	i.counted = min(passed, math.MaxInt64)",
+			old:  "		i.last, i.base = now, i.counted\n",
+			new:  "		i.base = 0\n",
 		},
 	},
 	{
