@@ -226,7 +226,7 @@ func TestVersionedBucket(t *testing.T) {
 func TestFreshManager(t *testing.T) {
 	t.Parallel()
 	client, bucket := newClient(t), newBucket(t)
-	s := NewStore(client, bucket)
+	s := NewStore(client, bucket, WithAge())
 	sent := time.Now()
 	_, err := New(client, bucket).Acquire(t.Context(), request("a", "gone", time.Second))
 	require.NoError(t, err)
@@ -237,7 +237,7 @@ func TestFreshManager(t *testing.T) {
 		return found.Age >= time.Second
 	}, 30*time.Second, 50*time.Millisecond)
 	assert.GreaterOrEqual(t, time.Since(sent), 3*time.Second, "the grain and the skew are taken off")
-	held, err := New(client, bucket).Acquire(t.Context(), request("a", "fresh", time.Second))
+	held, err := New(client, bucket, WithAge()).Acquire(t.Context(), request("a", "fresh", time.Second))
 	require.NoError(t, err)
 	assert.Equal(t, uint64(2), held.Token)
 }

@@ -6,60 +6,60 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/cloudlease/leader/internal/awsopen"
 	"github.com/cloudlease/leader/lease"
 )
 
-const noSuchKey = "NoSuchKey"
-
-// isConflict tells whether a Swap from the version was refused because the object is not of that version.
-func isConflict(err error, old lease.Version) bool {
-	switch statusOf(err) {
-	case http.StatusPreconditionFailed:
-		return true
-	case http.StatusConflict: // ConditionalRequestConflict: another write of the same moment won
-		return true
-	}
-	return old != "" && codeOf(err) == noSuchKey
-}
-
 const (
-	keys   = "check the credentials that the AWS SDK finds (aws sts get-caller-identity shows whose they are)"
-	region = "name the bucket's own region, in AWS_REGION or as ?region= in the URL (aws s3api head-bucket shows it)"
-	server = "the server, or what the endpoint names, does not do what S3 does: name another, or update it"
-	locked = "use a bucket, or a prefix, without Object Lock and lifecycle rules"
-	access = "allow s3:GetObject and s3:PutObject on the objects, and s3:ListBucket on the bucket: " +
+	another = "create the bucket, or name another"
+	account = "see AWS Support, or https://console.aws.amazon.com, about the account"
+	keys    = "check the credentials that the AWS SDK finds (aws sts get-caller-identity shows whose they are)"
+	region  = "name the bucket's own region, in AWS_REGION or as ?region= in the URL (aws s3api head-bucket shows it)"
+	server  = "the server, or what the endpoint names, does not do what S3 does: name another, or update it"
+	locked  = "use a bucket, or a prefix, without Object Lock and lifecycle rules, and objects without keys of the client (SSE-C)"
+	asked   = "correct what the options or the URL say of encryption, of the bucket's owner and of who pays"
+	access  = "allow s3:GetObject and s3:PutObject on the objects, and s3:ListBucket on the bucket: " +
 		"without that, S3 answers so for a lease that was never taken"
+	keyUse = "allow kms:GenerateDataKey and kms:Decrypt on the KMS key that encrypts the objects, in the key's own policy, too"
 )
 
-// advice has what to do about an answer that will not mend itself, by its code
-// (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList).
+// advice has what to do about an answer of S3 that will not mend itself, by its code
+// (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList). awsopen has those that are about
+// credentials and keys of KMS. What is in neither may pass: SlowDown, ServiceUnavailable, InternalError, RequestTimeout,
+// OperationAborted.
 var advice = map[string]string{
-	"NoSuchBucket":                 "create the bucket, or name another",
-	"InvalidBucketName":            "name a bucket that can exist",
-	"AccessDenied":                 access,
-	"Forbidden":                    access,
-	"AllAccessDisabled":            access,
-	"AccountProblem":               "see AWS Support about the account",
-	"InvalidAccessKeyId":           keys,
-	"SignatureDoesNotMatch":        keys,
-	"ExpiredToken":                 keys,
-	"InvalidToken":                 keys,
-	"TokenRefreshRequired":         keys,
-	"PermanentRedirect":            region,
-	"AuthorizationHeaderMalformed": region,
-	"MethodNotAllowed":             server,
-	"NotImplemented":               server,
-	"InvalidObjectState":           locked,
-	"InvalidRequest":               locked,
+	"NoSuchBucket":                       another,
+	"InvalidBucketName":                  another,
+	"InvalidAccessPoint":                 another,
+	"InvalidAccessPointAliasError":       another,
+	"AccountProblem":                     account,
+	"AllAccessDisabled":                  account,
+	"InvalidPayer":                       account,
+	"UnauthorizedAccess":                 account, // a region of China
+	"AccessDenied":                       access,
+	"Forbidden":                          access, // of other servers
+	"CredentialsNotSupported":            keys,
+	"InvalidSecurity":                    keys,
+	"MissingSecurityHeader":              keys,
+	"Unauthorized":                       keys, // of other servers
+	"AuthorizationHeaderMalformed":       region,
+	"EndpointNotFound":                   region,
+	"IllegalLocationConstraintException": region,
+	"PermanentRedirect":                  region,
+	"MethodNotAllowed":                   server,
+	"NotImplemented":                     server,
+	"InvalidObjectState":                 locked,
+	"InvalidRequest":                     locked,
+	"InvalidArgument":                    asked,
+	"InvalidEncryptionAlgorithmError":    asked,
 }
 
-// adviceFor is the same by the status, for answers whose code is another.
+// adviceFor is the same by the status, for answers of S3 whose code is another.
 var adviceFor = map[int]string{
 	http.StatusMovedPermanently: region,
 	http.StatusUnauthorized:     keys,
@@ -68,41 +68,55 @@ var adviceFor = map[int]string{
 }
 
 // diagnose marks what will not mend itself, and says what to do about it. What the network does, and the end of a
-// context, are not of the kind, nor is throttling.
+// context, are not of the kind, nor is throttling, nor what something on the way answers.
 func (s *Store) diagnose(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%w: %w", context.Cause(ctx), err)
 	}
-	do := cmp.Or(advice[codeOf(err)], adviceFor[statusOf(err)], adviceUnsent(err))
+	if status := statusOf(err); isOfS3(err) && 300 <= status && status < 500 && s.codeOf(err) == "" {
+		return fmt.Errorf("bucket %q: %w: %w", s.bucket, notS3s("it has no error code in XML, or no request ID"), err)
+	}
+	do, forGood := awsopen.Advice(err)
 	if do == "" {
-		return err
+		do = s.adviceOn(err)
+		forGood = do != ""
 	}
-	return fmt.Errorf("%w: bucket %q: %w: %s", lease.ErrMisconfigured, s.bucket, err, do)
+	switch {
+	case forGood:
+		return fmt.Errorf("%w: bucket %q: %w: %s", lease.ErrMisconfigured, s.bucket, err, do)
+	case do != "":
+		return fmt.Errorf("bucket %q: %w: %s", s.bucket, err, do)
+	}
+	return err
 }
 
-// adviceUnsent is what to do about a request that the SDK could not make. For most of these it has no types, but texts.
-func adviceUnsent(err error) string {
-	var empty *credentials.StaticCredentialsEmptyError
-	switch text := err.Error(); {
-	case errors.As(err, &empty), strings.Contains(text, "no EC2 IMDS role found"):
-		// The last place where the SDK looks: there are none in the environment, in files, or of a role.
-		return "give this process credentials: https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html"
-	case strings.Contains(text, "endpoint rule error"):
-		return "check the bucket's name, the region and the endpoint"
-	}
-	return ""
-}
+// aRegion is what a region's name looks like.
+var aRegion = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`)
 
-func codeOf(err error) string {
-	if api, ok := errors.AsType[smithy.APIError](err); ok {
-		return api.ErrorCode()
+// adviceOn is what to do about an error of S3 that will not mend itself.
+func (s *Store) adviceOn(err error) string {
+	code := s.codeOf(err)
+	if code == "" {
+		if strings.Contains(err.Error(), "endpoint rule error") { // the SDK has no type for it
+			return "check the bucket's name, the region and the endpoint"
+		}
+		return ""
 	}
-	return ""
-}
-
-func statusOf(err error) int {
-	if resp, ok := errors.AsType[*smithyhttp.ResponseError](err); ok {
-		return resp.HTTPStatusCode()
+	do := cmp.Or(advice[code], adviceFor[statusOf(err)])
+	switch do {
+	case region:
+		if resp, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && resp.Response != nil {
+			if own := resp.Response.Header.Get("X-Amz-Bucket-Region"); aRegion.MatchString(own) {
+				return "the bucket is in " + own + ": name that region, in AWS_REGION or as ?region= in the URL"
+			}
+		}
+	case access:
+		switch {
+		case strings.Contains(err.Error(), "ciphertext refers to"): // https://repost.aws/knowledge-center/s3-403-forbidden-error
+			return keyUse
+		case s.owner != nil:
+			return access + "; or the bucket is not of the account that is expected to own it"
+		}
 	}
-	return 0
+	return do
 }

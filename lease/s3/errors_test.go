@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
@@ -24,61 +25,130 @@ func refusal(status int, code string) wire.Fault {
 		fmt.Sprintf(`<?xml version="1.0"?><Error><Code>%s</Code><Message>the message</Message></Error>`, code))
 }
 
+// Each code of https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList that these calls may get, and
+// what it means. Those of keys and credentials are in awsopen's table.
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	const any, load, create, swap, list = "", "load", "create", "swap", "list"
+	const bad, conflict = "misconfigured", "conflict"
+	listed := map[string]bool{}
 	for _, c := range []struct {
 		status int
 		code   string
 		op     string // which call it is about; any: all of them
-		want   error  // nil: none of those that mean something
+		want   string // empty: it may pass
 		says   string
 	}{
-		{412, "PreconditionFailed", create, lease.ErrConflict, ""},
-		{412, "PreconditionFailed", swap, lease.ErrConflict, ""},
-		{409, "ConditionalRequestConflict", create, lease.ErrConflict, ""},
-		{409, "ConditionalRequestConflict", swap, lease.ErrConflict, ""},
-		{404, "NoSuchKey", swap, lease.ErrConflict, ""},
-		{404, "NoSuchKey", create, nil, ""},
-		{404, "NoSuchBucket", any, lease.ErrMisconfigured, "create the bucket"},
-		{403, "AccessDenied", any, lease.ErrMisconfigured, "s3:ListBucket"},
-		{403, "InvalidAccessKeyId", any, lease.ErrMisconfigured, "credentials"},
-		{403, "SignatureDoesNotMatch", any, lease.ErrMisconfigured, "credentials"},
-		{400, "ExpiredToken", any, lease.ErrMisconfigured, "credentials"},
-		{400, "InvalidToken", any, lease.ErrMisconfigured, "credentials"},
-		{301, "PermanentRedirect", any, lease.ErrMisconfigured, "region"},
-		{400, "AuthorizationHeaderMalformed", any, lease.ErrMisconfigured, "region"},
-		{405, "MethodNotAllowed", any, lease.ErrMisconfigured, "the server"},
-		{501, "NotImplemented", any, lease.ErrMisconfigured, "the server"},
-		{501, "SomethingElse", any, lease.ErrMisconfigured, "the server"},
-		{403, "InvalidObjectState", load, lease.ErrMisconfigured, "lifecycle"},
-		{400, "InvalidRequest", create, lease.ErrMisconfigured, "Object Lock"},
-		{503, "SlowDown", any, nil, ""},
-		{503, "ServiceUnavailable", any, nil, ""},
-		{500, "InternalError", any, nil, ""},
-		{400, "RequestTimeout", any, nil, ""},
-		{403, "RequestTimeTooSkewed", any, nil, ""}, // the SDK corrects it by the answer's Date
-		{404, "NotFound", any, nil, ""},             // of some other server: not to be taken for a missing object
+		{412, "PreconditionFailed", create, conflict, ""},
+		{412, "PreconditionFailed", swap, conflict, ""},
+		{412, "ByAnotherName", swap, conflict, ""}, // of some other server
+		{409, "ConditionalRequestConflict", create, conflict, ""},
+		{409, "ConditionalRequestConflict", swap, conflict, ""},
+		{409, "OperationAborted", swap, conflict, ""},
+		{409, "OperationAborted", load, "", ""},
+		{404, "NoSuchKey", swap, conflict, ""},
+		{404, "NoSuchKey", create, "", ""},
+		{404, "NoSuchBucket", any, bad, "create the bucket"},
+		{400, "InvalidBucketName", any, bad, "name another"},
+		{400, "InvalidAccessPoint", any, bad, "name another"},
+		{400, "InvalidAccessPointAliasError", any, bad, "name another"},
+		{403, "AccountProblem", any, bad, "AWS Support"},
+		{403, "AllAccessDisabled", any, bad, "AWS Support"},
+		{403, "InvalidPayer", any, bad, "AWS Support"},
+		{403, "UnauthorizedAccess", any, bad, "AWS Support"},
+		{403, "NotSignedUp", any, bad, "account"},
+		{403, "AccessDenied", any, bad, "s3:ListBucket"},
+		{403, "Forbidden", any, bad, "s3:ListBucket"},
+		{403, "InvalidAccessKeyId", any, bad, "credentials"},
+		{403, "SignatureDoesNotMatch", any, bad, "credentials"},
+		{400, "ExpiredToken", any, bad, "credentials"},
+		{400, "InvalidToken", any, bad, "credentials"},
+		{400, "TokenRefreshRequired", any, bad, "credentials"},
+		{400, "CredentialsNotSupported", any, bad, "credentials"},
+		{403, "InvalidSecurity", any, bad, "credentials"},
+		{400, "MissingSecurityHeader", any, bad, "credentials"},
+		{401, "Unauthorized", any, bad, "credentials"},
+		{401, "ByAnotherName", any, bad, "credentials"},
+		{301, "PermanentRedirect", any, bad, "region"},
+		{301, "ByAnotherName", any, bad, "region"},
+		{400, "AuthorizationHeaderMalformed", any, bad, "region"},
+		{400, "IllegalLocationConstraintException", any, bad, "region"},
+		{400, "EndpointNotFound", any, bad, "region"},
+		{405, "MethodNotAllowed", any, bad, "the server"},
+		{405, "ByAnotherName", any, bad, "the server"},
+		{501, "NotImplemented", any, bad, "the server"},
+		{501, "ByAnotherName", any, bad, "the server"},
+		{403, "InvalidObjectState", load, bad, "lifecycle"},
+		{400, "InvalidRequest", any, bad, "Object Lock"},
+		{400, "InvalidArgument", any, bad, "encryption"},
+		{400, "InvalidEncryptionAlgorithmError", any, bad, "encryption"},
+		{400, "KMS.DisabledException", any, bad, "KMS"},
+		{400, "KMS.NotFoundException", any, bad, "KMS"},
+		{400, "KMS.KMSInvalidStateException", any, bad, "KMS"},
+		{400, "KMS.InvalidKeyUsageException", any, bad, "KMS"},
+		{400, "KMS.KeyUnavailableException", any, "", ""},
+		{503, "SlowDown", any, "", ""},
+		{503, "ServiceUnavailable", any, "", ""},
+		{500, "InternalError", any, "", ""},
+		{400, "RequestTimeout", any, "", ""},
+		{403, "RequestTimeTooSkewed", any, "", "clock"}, // the SDK corrects it by the answer's Date
+		{307, "TemporaryRedirect", any, "", ""},
+		{404, "NotFound", any, "", ""}, // of some other server: not to be taken for a missing object
+		{404, "NoSuchVersion", any, "", ""},
+		{429, "NobodyKnows", any, "", ""},
 	} {
+		listed[c.code] = true
 		t.Run(fmt.Sprint(c.status, c.code, c.op), func(t *testing.T) {
 			t.Parallel()
-			s := NewStore(newAnswers(t, refusal(c.status, c.code)), "bucket")
-			for op, call := range map[string]func() error{
-				load:   func() error { _, err := s.Load(t.Context(), "a"); return err },
-				create: func() error { _, err := s.Swap(t.Context(), "a", "", []byte("x")); return err },
-				swap:   func() error { _, err := s.Swap(t.Context(), "a", `"1"`, []byte("x")); return err },
-				list: func() (last error) {
-					for _, last = range s.List(t.Context(), "") {
-						continue
-					}
-					return last
-				},
-			} {
+			for op, call := range calls(t, NewStore(newAnswers(t, refusal(c.status, c.code)), "bucket")) {
 				if c.op == any || c.op == op {
-					wantError(t, call(), c.want, c.says)
+					wantError(t, call(), map[string]error{bad: lease.ErrMisconfigured, conflict: lease.ErrConflict}[c.want], c.says)
 				}
 			}
 		})
+	}
+	for code := range advice {
+		assert.True(t, listed[code], "%s has no row", code)
+	}
+}
+
+// calls are all that a Store does, by name.
+func calls(t testing.TB, s *Store) map[string]func() error {
+	return map[string]func() error{
+		"load":   func() error { _, err := s.Load(t.Context(), "a"); return err },
+		"create": func() error { _, err := s.Swap(t.Context(), "a", "", []byte("x")); return err },
+		"swap":   func() error { _, err := s.Swap(t.Context(), "a", `"1"`, []byte("x")); return err },
+		"list": func() (last error) {
+			for _, last = range s.List(t.Context(), "") {
+				continue
+			}
+			return last
+		},
+	}
+}
+
+// The advice fits what the answer says.
+func TestAdvice(t *testing.T) {
+	t.Parallel()
+	answer := func(code, message string, header http.Header) wire.Fault {
+		return wire.Reply(http.StatusForbidden, header, fmt.Sprintf("<Error><Code>%s</Code><Message>%s</Message></Error>", code, message))
+	}
+	for _, c := range []struct {
+		answer wire.Fault
+		says   string
+		not    string
+		opts   []Option
+	}{
+		{answer("AccessDenied", "Access Denied", nil), "s3:ListBucket", "account", nil},
+		{answer("AccessDenied", "Access Denied", nil), "expected to own it", "kms:", []Option{WithExpectedBucketOwner("111122223333")}},
+		{answer("AccessDenied", "User: me is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:x", nil), "KMS key", "s3:GetObject", nil},
+		{answer("AccessDenied", "The ciphertext refers to a customer master key that does not exist", nil), "kms:Decrypt", "s3:GetObject", nil},
+		{answer("PermanentRedirect", "no", http.Header{"X-Amz-Bucket-Region": {"eu-west-1"}}), "the bucket is in eu-west-1", "head-bucket", nil},
+		{answer("PermanentRedirect", "no", http.Header{"X-Amz-Bucket-Region": {"else where"}}), "head-bucket", "else where", nil},
+	} {
+		_, err := NewStore(newAnswers(t, c.answer), "bucket", c.opts...).Load(t.Context(), "a")
+		wantError(t, err, lease.ErrMisconfigured, c.says)
+		assert.NotContains(t, err.Error(), c.not)
 	}
 }
 
@@ -120,7 +190,6 @@ func TestUnsentRequests(t *testing.T) {
 	t.Parallel()
 	for says, change := range map[string]func(*s3.Options){
 		"credentials":   func(o *s3.Options) { o.Credentials = credentials.NewStaticCredentialsProvider("", "", "") },
-		"role":          func(o *s3.Options) { o.Credentials = aws.CredentialsProviderFunc(noRole) },
 		"the region":    func(o *s3.Options) { o.Region, o.BaseEndpoint = "", nil },
 		"bucket's name": func(o *s3.Options) { o.BaseEndpoint = aws.String("not a URL") },
 	} {
@@ -129,8 +198,16 @@ func TestUnsentRequests(t *testing.T) {
 	}
 }
 
-func noRole(context.Context) (aws.Credentials, error) {
-	return aws.Credentials{}, errors.New("no EC2 IMDS role found, a role has to be there")
+// Whether this machine has a role is not known as long as nobody answers.
+func TestNoAnswerAboutARole(t *testing.T) {
+	t.Parallel()
+	client := newAnswers(t, wire.Cut(wire.Before), func(o *s3.Options) {
+		o.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{}, errors.New("no EC2 IMDS role found, nobody answers")
+		})
+	})
+	_, err := NewStore(client, "bucket").Load(t.Context(), "a")
+	wantError(t, err, nil, "role")
 }
 
 // What the network does is nobody's mistake in the configuration.
@@ -174,7 +251,7 @@ func TestRetriesEndWithTheContext(t *testing.T) {
 
 // object is the answer to a read.
 func object(content string, header http.Header) wire.Fault {
-	all := http.Header{"Etag": {`"1"`}, "Content-Type": {"text/plain"}}
+	all := http.Header{"Etag": {`"1"`}, "Content-Type": {"text/plain"}, "Content-Length": {strconv.Itoa(len(content))}}
 	for key, values := range header {
 		all[key] = values
 	}
@@ -189,12 +266,13 @@ func TestAge(t *testing.T) {
 		date, modified string
 		want           time.Duration
 	}{
-		{written, written, 0},
-		{"Tue, 14 Jul 2026 12:00:03 GMT", written, 0},
+		{written, written, time.Nanosecond},
+		{"Tue, 14 Jul 2026 12:00:03 GMT", written, time.Nanosecond},
 		{"Tue, 14 Jul 2026 12:00:04 GMT", written, time.Second},
 		{"Tue, 14 Jul 2026 12:01:00 GMT", written, 57 * time.Second},
 		{"Wed, 15 Jul 2026 12:00:00 GMT", written, 24*time.Hour - 3*time.Second},
-		{"Tue, 14 Jul 2026 11:59:00 GMT", written, 0},
+		{"Tue, 14 Jul 2026 11:59:57 GMT", written, time.Nanosecond},
+		{"Tue, 14 Jul 2026 11:59:56 GMT", written, 0}, // its machines disagree by more than they may
 		{"", written, 0},
 		{"Tue, 14 Jul 2026 12:01:00 GMT", "", 0},
 	} {
@@ -205,7 +283,7 @@ func TestAge(t *testing.T) {
 		if c.modified != "" {
 			header.Set("Last-Modified", c.modified)
 		}
-		s := NewStore(newAnswers(t, object(string(encode([]byte("x"))), header)), "bucket")
+		s := NewStore(newAnswers(t, object(string(encode([]byte("x"))), header)), "bucket", WithAge())
 		got, err := s.Load(t.Context(), "a")
 		require.NoError(t, err)
 		assert.Equal(t, c.want, got.Age, "%s, written %s", c.date, c.modified)
@@ -234,13 +312,6 @@ func TestObjectsThatAreNoCells(t *testing.T) {
 	got, err := NewStore(newAnswers(t, object("{\"leaseObject\":1,\"new\":2}\n{}", nil)), "bucket").Load(t.Context(), "a")
 	require.NoError(t, err, "fields that a reader does not know are ignored")
 	assert.Equal(t, "{}", string(got.Data))
-
-	noTag := http.Header{"Etag": nil}
-	s := NewStore(newAnswers(t, object(string(encode(nil)), noTag)), "bucket")
-	_, err = s.Load(t.Context(), "a")
-	wantError(t, err, lease.ErrMisconfigured, "no ETag")
-	_, err = s.Swap(t.Context(), "a", "", nil)
-	wantError(t, err, lease.ErrMisconfigured, "no ETag")
 }
 
 // An answer that breaks off in its middle is no record, and no verdict on it.

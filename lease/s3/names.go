@@ -7,20 +7,29 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
 	"github.com/cloudlease/leader/lease"
 )
 
 // ready says why nothing can be done here, whatever the name.
 func (s *Store) ready() error {
 	switch {
+	case isNil(s.client):
+		return fmt.Errorf("%w: there is no client: pass one to s3.New", lease.ErrMisconfigured)
 	case s.bucket == "":
 		return fmt.Errorf("%w: no bucket is named: pass one to s3.New, or write it into the URL", lease.ErrMisconfigured)
 	case s.prefix != "" && !isPlain(s.prefix):
 		return fmt.Errorf("%w: the prefix %q is not one that every client leaves as it is: use at most 255 bytes of text, "+
 			"without a slash at the beginning, and without nothing, . or .. between slashes", lease.ErrMisconfigured, s.prefix)
 	}
+	if wrong := s.wrongOption(); wrong != "" {
+		return fmt.Errorf("%w: bucket %q: %s", lease.ErrMisconfigured, s.bucket, wrong)
+	}
 	return nil
 }
+
+func isNil(client API) bool { return client == nil || client == (*s3.Client)(nil) }
 
 // isPlain also sees to the length: the prefix, of 255 bytes like a name, and a name all of whose bytes are escaped are
 // less than the 1,024 bytes of a key.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -63,7 +64,7 @@ func FuzzKeys(f *testing.F) {
 	f.Add("ap", 0, "so")
 	f.Add(strings.Repeat("%", 255), 255, strings.Repeat("p", 255))
 	f.Fuzz(func(t *testing.T, name string, cut int, prefix string) {
-		s := NewStore(nil, "b", WithPrefix(prefix))
+		s := NewStore(&s3.Client{}, "b", WithPrefix(prefix))
 		if lease.CheckName(name) != nil || s.ready() != nil {
 			t.Skip()
 		}
@@ -86,7 +87,13 @@ func TestRefusedPlaces(t *testing.T) {
 	t.Parallel()
 	client := newAnswers(t, wire.Cut(wire.Before))
 	for _, s := range []*Store{
+		NewStore(nil, "b"),
+		NewStore((*s3.Client)(nil), "b"),
 		NewStore(client, ""),
+		NewStore(client, "b", WithExpectedBucketOwner("12345678901")),
+		NewStore(client, "b", WithServerSideEncryption("aws:kmz", "")),
+		NewStore(client, "b", WithServerSideEncryption("AES256", "alias/key")),
+		NewStore(client, "b", WithServerSideEncryption("", "alias/key")),
 		NewStore(client, "b", WithPrefix("/")),
 		NewStore(client, "b", WithPrefix("/a")),
 		NewStore(client, "b", WithPrefix("a//")),

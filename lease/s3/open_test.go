@@ -1,9 +1,15 @@
 package s3
 
 import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -74,23 +80,128 @@ func TestOpen(t *testing.T) {
 func TestOpenRefuses(t *testing.T) {
 	pristine(t)
 	for text, says := range map[string]string{
-		"s3://?region=x":                   "s3://bucket/folder",
-		"s3:b?region=x":                    "s3://bucket/folder",
-		"s3:///b?region=x":                 "s3://bucket/folder",
-		"s3://me:secret@b?region=x":        "without user",
-		"s3://b:80?region=x":               "port",
-		"s3://b?region=x#f":                "fragment",
-		"s3://b?bucket=c":                  "s3: knows region, profile, endpoint, path_style",
-		"s3://b?region=x&region=y":         "2 times",
-		"s3://b?region=x&path_style=quite": "true or false",
-		"s3://b?region=x&profile=nobody":   "nobody",
-		"s3://b":                           "AWS_REGION",
+		"s3://?region=x":                                             "s3://bucket/folder",
+		"s3:b?region=x":                                              "s3://bucket/folder",
+		"s3:///b?region=x":                                           "s3://bucket/folder",
+		"s3://me:secret@b?region=x":                                  "names no bucket, or has a user",
+		"s3://b:80?region=x":                                         "port",
+		"s3://b?region=x#secret":                                     "fragment",
+		"s3://b?bucket=secret":                                       `the key "bucket" is unknown; s3: knows region, profile, `,
+		"s3://b?region=x&region=y":                                   "2 times",
+		"s3://b?region=x&path_style=secret":                          "true or false",
+		"s3://b?region=x&age=secret":                                 "true or false",
+		"s3://b?region=x&requester_pays=secret":                      "true or false",
+		"s3://b?region=x&profile=secret":                             "profile",
+		"s3://b/folder?region=x&prefix=secret":                       "both a folder and a prefix",
+		"s3://b?region=x&sse=secret":                                 "aws:kms",
+		"s3://b?region=x&sse_kms_key_id=secret":                      "aws:kms",
+		"s3://b?region=x&expected_bucket_owner=secret":               "twelve digits",
+		"s3://b?region=x&endpoint=http%3A%2F%2Fme%3Asecret%40host":   "endpoint",
+		"s3://b?region=x&endpoint=secret":                            "endpoint",
+		"s3://b.s3.eu-west-1.amazonaws.com/a?X-Amz-Signature=secret": "s3: knows",
+		"s3://me@b.s3.eu-west-1.amazonaws.com/a":                     "address of a cloud's service",
+		"s3://b":                                                     "AWS_REGION",
 	} {
 		_, err := lease.Open(t.Context(), text)
 		require.ErrorIs(t, err, lease.ErrMisconfigured, text)
 		require.ErrorContains(t, err, says)
 		assert.NotContains(t, err.Error(), "secret")
 	}
+}
+
+// A configuration that is broken stays so.
+func TestOpenWithABrokenConfiguration(t *testing.T) {
+	for name, value := range map[string]string{
+		"AWS_CA_BUNDLE": "/no/such/file", "AWS_MAX_ATTEMPTS": "many", "AWS_RETRY_MODE": "never", "AWS_PROFILE": "nobody",
+	} {
+		t.Run(name, func(t *testing.T) {
+			pristine(t)
+			t.Setenv(name, value)
+			_, err := lease.Open(t.Context(), "s3://b?region=eu-west-1")
+			require.ErrorIs(t, err, lease.ErrMisconfigured)
+			require.ErrorContains(t, err, `store URL "s3://b?region=eu-west-1"`)
+		})
+	}
+}
+
+// String is the URL that Open takes for the same place.
+func TestString(t *testing.T) {
+	pristine(t)
+	for _, c := range []struct{ prefix, text string }{
+		{"", "s3://b"},
+		{"leases/", "s3://b/leases"},
+		{"a/b c/", "s3://b/a/b%20c"},
+		{"my leases/of-", "s3://b?prefix=my+leases%2Fof-"},
+		{"?#/", "s3://b/%3F%23"},
+	} {
+		require.Equal(t, c.text, NewStore(nil, "b", WithPrefix(c.prefix)).String())
+		t.Setenv("AWS_REGION", "eu-west-1")
+		opened, _, err := openURL(t, c.text)
+		require.NoError(t, err)
+		require.Equal(t, c.prefix, opened.prefix)
+		require.Equal(t, "b", opened.bucket)
+	}
+}
+
+// Many managers have a connection each, and none once they are closed.
+func TestCloseClosesConnections(t *testing.T) {
+	pristine(t)
+	var open atomic.Int32
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			open.Add(1)
+		case http.StateClosed:
+			open.Add(-1)
+		}
+	}
+	server.Start()
+	defer server.Close()
+	var all []lease.Manager
+	for range 20 {
+		m, err := lease.Open(t.Context(), "s3://b?region=eu-west-1&path_style=true&endpoint="+url.QueryEscape(server.URL))
+		require.NoError(t, err)
+		_, err = lease.Inspect(t.Context(), m, "a")
+		require.Error(t, err)
+		all = append(all, m)
+	}
+	require.Equal(t, int32(20), open.Load())
+	for _, m := range all {
+		require.NoError(t, lease.Close(m))
+	}
+	require.Eventually(t, func() bool { return open.Load() == 0 }, 30*time.Second, time.Millisecond)
+
+	client := newAnswers(t, wire.Reply(http.StatusNotFound, nil, ""))
+	require.NoError(t, lease.Close(New(client, "b")), "a client of the user's is left alone")
+}
+
+// A manager that Open made takes up keys that were rotated in the shared file.
+func TestOpenReadsRotatedKeys(t *testing.T) {
+	pristine(t)
+	t.Setenv("AWS_ACCESS_KEY_ID", "")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
+	write := func(key string) {
+		content := "[default]\naws_access_key_id = " + key + "\naws_secret_access_key = x\n"
+		require.NoError(t, os.WriteFile(os.Getenv("AWS_SHARED_CREDENTIALS_FILE"), []byte(content), 0o600))
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		assert.Equal(t, "HTTP/1.1", r.Proto)
+		code, status := "NoSuchKey", http.StatusNotFound
+		if strings.Contains(r.Header.Get("Authorization"), "Credential=old/") {
+			code, status = "InvalidAccessKeyId", http.StatusForbidden
+		}
+		w.WriteHeader(status)
+		fmt.Fprintf(w, "<Error><Code>%s</Code><Message>the message</Message></Error>", code)
+	}))
+	defer server.Close()
+	write("old")
+	m, err := lease.Open(t.Context(), "s3://b?region=eu-west-1&path_style=true&endpoint="+url.QueryEscape(server.URL))
+	require.NoError(t, err)
+	defer lease.Close(m)
+	write("new")
+	_, err = lease.Inspect(t.Context(), m, "a")
+	require.NoError(t, err)
 }
 
 // An endpoint that is an IP address has no names of buckets before it: the SDK puts the bucket into the path by itself.
@@ -115,5 +226,5 @@ func TestOpenedManager(t *testing.T) {
 	m, err = lease.Open(t.Context(), "s3://no-such-bucket-of-leases/x")
 	require.NoError(t, err, "nothing is sent yet")
 	_, err = m.Acquire(t.Context(), request("a", "one", time.Minute))
-	assert.ErrorContains(t, err, `s3://no-such-bucket-of-leases/x/: acquire lease "a"`)
+	assert.ErrorContains(t, err, `s3://no-such-bucket-of-leases/x: acquire lease "a"`)
 }

@@ -30,6 +30,13 @@
 //   - A server that speaks S3's protocol but passes over the preconditions elects everybody. It does not tell, so it is
 //     not found out here: test it first, with package leasetest, or with leader doctor.
 //
+// # Whose answers count
+//
+// A filter, a captive portal or a proxy on the way may answer in S3's place. So a write has succeeded only if the answer
+// has a hash of what was written, its ETag or the checksum that S3 adds; where there is neither (a few servers other than
+// Amazon's, with encryption by KMS perhaps), a read follows each write. That a lease was never taken is known only by S3's
+// own error NoSuchKey, and all of Amazon's answers must have a request ID.
+//
 // # Permissions
 //
 //	{"Version": "2012-10-17", "Statement": [
@@ -42,11 +49,26 @@
 // a lease that was never taken cannot be. A fleet that may not have that permission runs once with it, for each lease:
 // the object stays from then on.
 //
+// With encryption by a key of KMS that the account manages, as the bucket's default or by [WithServerSideEncryption], allow
+// on the key as well, in its own policy too if it is another account's:
+//
+//	{"Effect": "Allow", "Action": ["kms:GenerateDataKey", "kms:Decrypt"], "Resource": "arn:aws:kms:REGION:ACCOUNT:key/ID"}
+//
+// (https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html). An S3 Bucket Key makes
+// KMS cost next to nothing (https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html).
+//
 // # Takeover
 //
 // A new process takes over a lease that was left behind without watching it first, some four seconds after it has run
-// out: S3 says when an object was written, and what time it is now, to the second; and two seconds are left for its
-// machines to disagree.
+// out: S3 says when an object was written (Last-Modified), and what time it is now (Date), to the second; and two seconds are
+// left for its machines to disagree.
+//
+// Both must be S3's own. nginx puts a Date of its own into what it passes on, unless told not to
+// (https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_pass_header), and if that is 20 seconds fast, a lease
+// that was just renewed looks 20 seconds old. MinIO lets its machines' clocks be minutes apart. So where the client's user
+// names the endpoint (BaseEndpoint, a resolver, AWS_ENDPOINT_URL, ?endpoint=), or turns TLS off, and where a wrapped client does not show its
+// Options, nothing tells how old a lease is, and a new process watches it for its length. [WithAge] or ?age=true trust the
+// clocks of such an endpoint (of a VPC endpoint of Amazon's, say); [WithoutAge] and ?age=false trust none.
 //
 // # Cost
 //
@@ -56,37 +78,29 @@
 //
 // # URL
 //
-// The URL is s3://bucket or s3://bucket/folder, the latter for the prefix "folder/". The query may have region, profile
-// (of the shared configuration), endpoint (of another server that speaks S3) and path_style=true, which such servers may
-// need if endpoint is a host's name. What is not there is taken from where the AWS SDK takes it: AWS_REGION,
-// AWS_ENDPOINT_URL, ~/.aws/config and so on.
+// The URL is s3://bucket or s3://bucket/folder, the latter for the prefix "folder/". The query may have
+//
+//   - region, profile (of the shared configuration), role_arn (a role to assume, with role_session_name and external_id),
+//   - endpoint (of another server that speaks S3) and path_style=true, which such servers may need if endpoint is a
+//     host's name,
+//   - prefix, in place of a folder, for one that is none,
+//   - age=true and age=false: [WithAge], [WithoutAge],
+//   - sse and sse_kms_key_id: [WithServerSideEncryption], as --sse and --sse-kms-key-id of the AWS CLI,
+//   - expected_bucket_owner: [WithExpectedBucketOwner],
+//   - requester_pays=true: [WithRequesterPays].
+//
+// What is not there is taken from where the AWS SDK takes it: AWS_REGION, AWS_ENDPOINT_URL, ~/.aws/config and so on. The
+// client that Open makes speaks HTTP/1.1, since over HTTP/2 all requests share one connection, and if that is dead, a lease
+// may be lost with it; and it reads credentials anew when they are refused. lease.Close closes its connections.
 package s3
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"net/url"
-	"strconv"
-	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"github.com/cloudlease/leader/internal/storeurl"
 	"github.com/cloudlease/leader/lease"
 )
-
-func init() {
-	lease.Register("s3", func(ctx context.Context, u *url.URL) (lease.Manager, error) {
-		store, err := open(ctx, u)
-		if err != nil {
-			return nil, err
-		}
-		return lease.NewManager(store), nil
-	})
-}
 
 // API is what the package needs of an S3 client. *s3.Client of the AWS SDK has it.
 type API interface {
@@ -95,55 +109,8 @@ type API interface {
 	ListObjectsV2(ctx context.Context, in *s3.ListObjectsV2Input, opts ...func(*s3.Options)) (*s3.ListObjectsV2Output, error)
 }
 
-// An Option changes a Store.
-type Option func(*Store)
-
-// WithPrefix puts all keys behind a prefix, "leases/" say: at most 255 bytes of UTF-8 without control characters. It is used as it is, so a folder's
-// name ends in a slash. The default is none.
-func WithPrefix(prefix string) Option { return func(s *Store) { s.prefix = prefix } }
-
 // New returns the Manager that keeps its leases in the bucket. It never fails, and sends nothing: what is wrong with the
 // bucket is an error of the calls. The client's own retries are welcome: they end with the context of a call.
 func New(client API, bucket string, opts ...Option) lease.Manager {
 	return lease.NewManager(NewStore(client, bucket, opts...))
-}
-
-// open makes the Store for a URL.
-func open(ctx context.Context, u *url.URL) (*Store, error) {
-	refuse := func(format string, args ...any) (*Store, error) {
-		return nil, fmt.Errorf("%w: store URL %q: %w", lease.ErrMisconfigured, u.Redacted(), fmt.Errorf(format, args...))
-	}
-	query, err := storeurl.Query(u, "region", "profile", "endpoint", "path_style")
-	if err != nil {
-		return nil, err
-	}
-	if u.Host == "" || u.User != nil || u.Port() != "" || u.Fragment != "" {
-		return refuse("write it as s3://bucket/folder?region=eu-west-1, without user, port or fragment")
-	}
-	pathStyle := false
-	if text := query.Get("path_style"); text != "" {
-		if pathStyle, err = strconv.ParseBool(text); err != nil {
-			return refuse("path_style is %q: say true or false", text)
-		}
-	}
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(query.Get("region")), config.WithSharedConfigProfile(query.Get("profile")))
-	switch {
-	case errors.As(err, new(config.SharedConfigProfileNotExistError)):
-		return refuse("%w: add the profile to ~/.aws/config, or name another", err)
-	case err != nil:
-		return nil, fmt.Errorf("store URL %q: load the AWS configuration: %w", u.Redacted(), err)
-	case cfg.Region == "":
-		return refuse("it has no region: add ?region=eu-west-1, or set AWS_REGION")
-	}
-	client := s3.NewFromConfig(cfg, func(o *s3.Options) {
-		o.UsePathStyle = pathStyle
-		if endpoint := query.Get("endpoint"); endpoint != "" {
-			o.BaseEndpoint = aws.String(endpoint)
-		}
-	})
-	folder := strings.Trim(u.Path, "/")
-	if folder != "" {
-		folder += "/"
-	}
-	return NewStore(client, u.Host, WithPrefix(folder)), nil
 }

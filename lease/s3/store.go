@@ -5,13 +5,14 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"iter"
+	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/cloudlease/leader/lease"
 )
@@ -23,19 +24,42 @@ type Store struct {
 	bucket   string
 	prefix   string
 	pageSize int32 // of a list; 0: S3's own, 1,000
+	amazon   bool  // the endpoint is Amazon's own, as far as the client shows
+	aged     bool  // an answer's clocks are trusted
+	close    func()
+
+	encryption    types.ServerSideEncryption // empty: as the bucket says; likewise the others
+	encryptionKey string
+	owner         *string
+	payer         types.RequestPayer
 }
 
 // NewStore returns the Store in the bucket. What New says of it holds here, too.
 func NewStore(client API, bucket string, opts ...Option) *Store {
-	s := &Store{client: client, bucket: bucket}
+	s := &Store{client: client, bucket: bucket, amazon: isAmazon(client), close: func() {}}
+	s.aged = s.amazon
 	for _, opt := range opts {
 		opt(s)
 	}
 	return s
 }
 
-// String names the store in errors, as aws s3 does: "s3://bucket/prefix".
-func (s *Store) String() string { return "s3://" + s.bucket + "/" + s.prefix }
+// String names the place as the URL that Open takes: "s3://bucket/folder".
+func (s *Store) String() string {
+	u := url.URL{Scheme: "s3", Host: s.bucket}
+	if folder, ok := strings.CutSuffix(s.prefix, "/"); ok {
+		u.Path = "/" + folder
+	} else if s.prefix != "" {
+		u.RawQuery = url.Values{"prefix": {s.prefix}}.Encode()
+	}
+	return u.String()
+}
+
+// Close implements lease.Closer. It closes the connections of a client that Open made, and leaves others alone.
+func (s *Store) Close() error {
+	s.close()
+	return nil
+}
 
 // plainly keeps the SDK from sending the body in chunks with a checksum behind it, which is its default and which many
 // other servers than Amazon's do not understand (https://github.com/aws/aws-sdk-go-v2/discussions/2960). So a write is one
@@ -53,35 +77,53 @@ func (s *Store) Load(ctx context.Context, name string) (lease.Snapshot, error) {
 	if err != nil {
 		return lease.Snapshot{}, err
 	}
-	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: &key}, plainly)
-	if codeOf(err) == noSuchKey {
-		return lease.Snapshot{}, nil
+	found, err := s.read(ctx, key)
+	if err != nil || found.version == "" {
+		return lease.Snapshot{}, err
 	}
-	if err != nil {
-		return lease.Snapshot{}, s.diagnose(ctx, err)
-	}
-	defer out.Body.Close()
-	content, err := io.ReadAll(io.LimitReader(out.Body, maxObject+1)) // the one byte more shows an object of which this is not all
-	if err != nil {
-		return lease.Snapshot{}, s.diagnose(ctx, fmt.Errorf("the answer broke off: %w", err))
-	}
-	data, err := decode(content)
+	data, err := decode(found.content)
 	if err != nil {
 		return lease.Snapshot{}, fmt.Errorf("%w: object %q: %w", lease.ErrRecord, key, err)
 	}
-	version, err := versionOf(out.ETag)
-	return lease.Snapshot{Data: data, Version: version, Age: age(out)}, err
+	return lease.Snapshot{Data: data, Version: found.version, Age: found.age}, nil
 }
 
-// age is a lower bound on how long ago the object was sent, by S3's own clocks: its machines may disagree by two seconds,
-// and they tell whole seconds. 0 if the answer lacks a time.
-func age(out *s3.GetObjectOutput) time.Duration {
-	const grain, skew = time.Second, 2 * time.Second
-	now, ok := middleware.GetServerTime(out.ResultMetadata)
-	if !ok || out.LastModified == nil {
-		return 0
+// A reading is what a read found. Of an object that is larger than a cell's it has a part.
+type reading struct {
+	content []byte
+	version lease.Version // empty: there is no object
+	age     time.Duration
+}
+
+func (s *Store) read(ctx context.Context, key string) (reading, error) {
+	out, err := s.client.GetObject(ctx, &s3.GetObjectInput{
+		Bucket: &s.bucket, Key: &key, ExpectedBucketOwner: s.owner, RequestPayer: s.payer,
+	}, plainly)
+	if s.codeOf(err) == noSuchKey {
+		return reading{}, nil
 	}
-	return max(now.Sub(out.LastModified.Add(grain+skew)), 0) // Sub stops at the ends of what there is, and does not wrap around
+	if err != nil {
+		return reading{}, s.diagnose(ctx, err)
+	}
+	defer out.Body.Close()
+	if err := s.answered(out.ResultMetadata); err != nil {
+		return reading{}, err
+	}
+	content, err := io.ReadAll(io.LimitReader(out.Body, maxObject+1)) // the one byte more shows an object of which this is not all
+	if err != nil {
+		return reading{}, s.diagnose(ctx, fmt.Errorf("the answer broke off: %w", err))
+	}
+	found := reading{content: content, version: versionOf(out.ETag)}
+	switch {
+	case found.version == "":
+		return reading{}, notS3s("it has no ETag")
+	case out.ContentLength == nil && len(content) <= maxObject && !isMD5(found.version, content):
+		return reading{}, notS3s("it does not say how long it is, so that it may have broken off")
+	}
+	if s.aged {
+		found.age = age(out)
+	}
+	return found, nil
 }
 
 // Swap implements lease.Store, with a conditional write
@@ -96,8 +138,13 @@ func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data [
 	if err := lease.CheckCell(data); err != nil {
 		return "", err
 	}
+	content := encode(data)
 	in := &s3.PutObjectInput{
-		Bucket: &s.bucket, Key: &key, Body: bytes.NewReader(encode(data)), ContentType: aws.String("text/plain; charset=utf-8"),
+		Bucket: &s.bucket, Key: &key, Body: bytes.NewReader(content), ContentType: aws.String("text/plain; charset=utf-8"),
+		ExpectedBucketOwner: s.owner, RequestPayer: s.payer, ServerSideEncryption: s.encryption,
+	}
+	if s.encryptionKey != "" {
+		in.SSEKMSKeyId = &s.encryptionKey
 	}
 	if old == "" {
 		in.IfNoneMatch = aws.String("*")
@@ -105,57 +152,27 @@ func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data [
 		in.IfMatch = aws.String(string(old))
 	}
 	out, err := s.client.PutObject(ctx, in, plainly)
-	if isConflict(err, old) {
+	if s.isConflict(err, old) {
 		return "", fmt.Errorf("%w: object %q: %w", lease.ErrConflict, key, err)
 	}
 	if err != nil {
 		return "", s.diagnose(ctx, err)
 	}
-	return versionOf(out.ETag)
+	return s.written(ctx, key, content, out)
 }
 
-// versionOf is the ETag, in its quotes. It is a hash of what was written or, if it is encrypted with keys of KMS or of the
-// client, some other text of that write's own
-// (https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html).
-func versionOf(etag *string) (lease.Version, error) {
-	if aws.ToString(etag) == "" {
-		return "", fmt.Errorf("%w: the answer has no ETag: the server, or a proxy before it, does not speak S3: name another endpoint",
-			lease.ErrMisconfigured)
-	}
-	return lease.Version(*etag), nil
-}
+const noSuchKey = "NoSuchKey"
 
-// List implements lease.Lister, in the order of the keys: one request for a thousand of them, and one for each cell.
-// Objects that are not this package's are passed over.
-func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, error] {
-	return func(yield func(lease.Cell, error) bool) {
-		if err := s.ready(); err != nil {
-			yield(lease.Cell{}, err)
-			return
-		}
-		in := &s3.ListObjectsV2Input{Bucket: &s.bucket, Prefix: aws.String(s.keyPrefix(prefix))}
-		if s.pageSize > 0 {
-			in.MaxKeys = &s.pageSize
-		}
-		for pages := s3.NewListObjectsV2Paginator(s.client, in); pages.HasMorePages(); {
-			page, err := pages.NextPage(ctx, plainly)
-			if err != nil {
-				yield(lease.Cell{}, s.diagnose(ctx, err))
-				return
-			}
-			for _, object := range page.Contents {
-				name, ours := s.nameOf(aws.ToString(object.Key))
-				if !ours || !strings.HasPrefix(name, prefix) {
-					continue
-				}
-				snapshot, err := s.Load(ctx, name)
-				if err == nil && snapshot.Version == "" {
-					continue // gone meanwhile
-				}
-				if !yield(lease.Cell{Name: name, Snapshot: snapshot, Err: err}, nil) {
-					return
-				}
-			}
-		}
+// isConflict tells whether a Swap from the version was refused because the object is not of that version.
+func (s *Store) isConflict(err error, old lease.Version) bool {
+	switch s.codeOf(err) {
+	case "":
+		return false
+	case "PreconditionFailed", "ConditionalRequestConflict": // the latter: another write of the same moment won
+		return true
+	case noSuchKey:
+		return old != ""
 	}
+	status := statusOf(err)
+	return status == http.StatusPreconditionFailed || status == http.StatusConflict // by other names, of servers that speak S3's protocol
 }

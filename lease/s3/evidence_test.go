@@ -1,0 +1,395 @@
+package s3
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/internal/wire"
+	"github.com/cloudlease/leader/lease"
+)
+
+const page = `<html><head><title>Sign in</title></head><body>Please sign in</body></html>`
+
+// strangers are answers of what stands in S3's place.
+var strangers = map[string]wire.Fault{
+	"an empty body":    wire.Reply(200, nil, ""),
+	"{}":               wire.Reply(200, nil, "{}"),
+	"[]":               wire.Reply(200, nil, "[]"),
+	"text":             wire.Reply(200, nil, "OK"),
+	"a page":           wire.Reply(200, http.Header{"Content-Type": {"text/html"}}, page),
+	"a page, no XML":   wire.Reply(200, nil, "<html><br></html>"),
+	"no page, no XML":  wire.Reply(404, nil, "<html><br></html>"),
+	"a page with tag":  wire.Reply(200, http.Header{"Etag": {`"65f1-264"`}, "Last-Modified": {"Tue, 14 Jul 2026 12:00:00 GMT"}}, page),
+	"no page":          wire.Reply(204, nil, ""),
+	"accepted":         wire.Reply(202, http.Header{"Etag": {`"1"`}}, "{}"),
+	"another's words":  wire.Reply(203, http.Header{"Etag": {`"1"`}}, aHeader+aRecord),
+	"a part":           wire.Reply(206, http.Header{"Etag": {`"1"`}, "Content-Range": {"bytes 0-40/1000"}}, aHeader+aRecord),
+	"not modified":     wire.Reply(304, http.Header{"Etag": {`"1"`}}, ""),
+	"breaks off":       wire.Reply(200, http.Header{"Etag": {`"1"`}, "Content-Length": {"1000"}}, aHeader+aRecord),
+	"moved":            wire.Reply(301, http.Header{"Location": {"/login"}}, page),
+	"found":            wire.Reply(302, http.Header{"Location": {"/login"}}, page),
+	"see other":        wire.Reply(303, http.Header{"Location": {"/login"}}, ""),
+	"no such page":     wire.Reply(404, http.Header{"Content-Type": {"text/html"}}, page),
+	"nothing there":    wire.Reply(404, nil, ""),
+	"not here":         wire.Reply(404, nil, `{"code":"NoSuchKey"}`),
+	"forbidden":        wire.Reply(403, nil, page),
+	"and no word":      wire.Reply(403, nil, ""),
+	"log in":           wire.Reply(401, nil, page),
+	"not so":           wire.Reply(405, nil, ""),
+	"no conflict":      wire.Reply(409, nil, page),
+	"no precondition":  wire.Reply(412, nil, page),
+	"not implemented":  wire.Reply(501, nil, ""),
+	"a gateway":        wire.Reply(502, nil, page),
+	"an error in 200":  wire.Reply(200, nil, "<Error><Code>InternalError</Code><Message>try again</Message></Error>"),
+	"a list of others": wire.Reply(200, nil, `<ListBucketResult><Name>other</Name><IsTruncated>false</IsTruncated></ListBucketResult>`),
+	"a list that ends": wire.Reply(200, http.Header{"Content-Length": {"1000"}}, `<ListBucketResult><Name>bucket</Name>`),
+	"a list without":   wire.Reply(200, nil, `<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>`),
+	"lists for ever":   wire.Reply(200, nil, `<ListBucketResult><Name>bucket</Name><IsTruncated>true</IsTruncated></ListBucketResult>`),
+}
+
+// What answers in S3's place has stored nothing, and says nothing of what is stored: no call succeeds, nor finds
+// anything missing, in conflict or misconfigured.
+func TestOnlyEvidenceCounts(t *testing.T) {
+	t.Parallel()
+	for name, answer := range strangers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := NewStore(newAnswers(t, answer), "bucket", WithAge())
+			for op, call := range calls(t, s) {
+				err := call()
+				require.Error(t, err, op)
+				for _, verdict := range []error{lease.ErrConflict, lease.ErrMisconfigured, lease.ErrInvalid} {
+					assert.NotErrorIs(t, err, verdict, op)
+				}
+			}
+		})
+	}
+}
+
+// A filter that begins to answer renews no lease, and takes none (S1).
+func TestFilterRenewsNothing(t *testing.T) {
+	t.Parallel()
+	bucket := newBucket(t)
+	for name, answer := range strangers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			proxy, _ := newProxy(t)
+			m := New(newClient(t, func(o *s3.Options) { o.BaseEndpoint, o.RetryMaxAttempts = aws.String(proxy.URL()), 1 }), bucket)
+			held, err := m.Acquire(t.Context(), request(name, "one", time.Minute))
+			require.NoError(t, err)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second) // what the SDK tries again
+			defer cancel()
+			proxy.OnEvery(answer)
+			_, err = m.Renew(ctx, held)
+			require.Error(t, err)
+			require.NotErrorIs(t, err, lease.ErrLost)
+			require.Error(t, m.Release(ctx, held))
+			_, err = m.Acquire(ctx, request(name+" as well", "one", time.Minute))
+			require.Error(t, err)
+			require.NotErrorIs(t, err, lease.ErrHeld)
+			_, err = lease.Inspect(ctx, m, name)
+			require.Error(t, err)
+			proxy.Heal()
+			held, err = m.Renew(t.Context(), held)
+			require.NoError(t, err)
+			require.NoError(t, m.Release(t.Context(), held))
+		})
+	}
+}
+
+// amazon is a client of Amazon's own endpoint, whose answers are the test's.
+func amazon(answer roundTrip) *s3.Client {
+	return s3.New(s3.Options{
+		Region: "eu-west-1", RetryMaxAttempts: 1, HTTPClient: answer, Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""),
+	})
+}
+
+func reply(status int, body string, header http.Header) *http.Response {
+	all := http.Header{"Content-Length": {strconv.Itoa(len(body))}}
+	for key, values := range header {
+		all[key] = values
+	}
+	return &http.Response{StatusCode: status, Header: all, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body))}
+}
+
+// From Amazon's own endpoint nothing counts without a request ID, however well it is formed.
+func TestAmazonsAnswersHaveRequestIDs(t *testing.T) {
+	t.Parallel()
+	const list = `<ListBucketResult><Name>bucket</Name><IsTruncated>false</IsTruncated></ListBucketResult>`
+	for name, c := range map[string]struct {
+		status       int
+		body         string
+		ops          []string // which calls it is the answer to
+		without, has error    // nil: none of those that mean something
+	}{
+		"an object":    {200, aHeader + aRecord, []string{"load"}, nil, nil},
+		"a list":       {200, list, []string{"list"}, nil, nil},
+		"nothing":      {404, "<Error><Code>NoSuchKey</Code><Message>none</Message></Error>", []string{"load"}, nil, nil},
+		"a conflict":   {412, "<Error><Code>PreconditionFailed</Code><Message>no</Message></Error>", []string{"create", "swap"}, nil, lease.ErrConflict},
+		"a refusal":    {403, "<Error><Code>AccessDenied</Code><Message>no</Message></Error>", []string{"load", "create", "swap", "list"}, nil, lease.ErrMisconfigured},
+		"another's ID": {403, "<Error><Code>ExpiredToken</Code><Message>no</Message></Error>", []string{"load", "create", "swap", "list"}, nil, lease.ErrMisconfigured},
+	} {
+		for _, id := range []string{"", "4442587FB7D0A2F9"} {
+			header := http.Header{"Etag": {`"1"`}}
+			want := c.without
+			if id != "" {
+				header.Set("X-Amz-Request-Id", id)
+				want = c.has
+			}
+			s := NewStore(amazon(func(*http.Request) (*http.Response, error) { return reply(c.status, c.body, header), nil }), "bucket")
+			all := calls(t, s)
+			for _, op := range c.ops {
+				if err := all[op](); id != "" && want == nil {
+					assert.NoError(t, err, "%s: %s", name, op)
+				} else {
+					wantError(t, err, want, "")
+				}
+			}
+		}
+	}
+	put := func(header http.Header) func(*http.Request) (*http.Response, error) {
+		return func(r *http.Request) (*http.Response, error) {
+			answer := written(r)
+			answer.Header.Del("X-Amz-Request-Id")
+			for key, values := range header {
+				answer.Header[key] = values
+			}
+			return answer, nil
+		}
+	}
+	_, err := NewStore(amazon(put(nil)), "bucket").Swap(t.Context(), "a", "", []byte("x"))
+	wantError(t, err, nil, "no request ID")
+	_, err = NewStore(amazon(put(http.Header{"X-Amz-Request-Id": {"1"}})), "bucket").Swap(t.Context(), "a", "", []byte("x"))
+	require.NoError(t, err)
+}
+
+// other is a server on which each answer is changed on its way to the client.
+func other(t *testing.T, change func(r *http.Request, answer *http.Response)) (*s3.Client, *wire.Counter) {
+	counter := &wire.Counter{}
+	sent := counter.Client()
+	return newClient(t, func(o *s3.Options) {
+		o.RetryMaxAttempts = 1
+		o.HTTPClient = roundTrip(func(r *http.Request) (*http.Response, error) {
+			answer, err := sent.Do(r)
+			if err == nil {
+				change(r, answer)
+			}
+			return answer, err
+		})
+	}), counter
+}
+
+// The answer to somebody else's write, or to a read, is none to ours, however well it is formed.
+func TestAnswerToAnotherRequest(t *testing.T) {
+	t.Parallel()
+	bucket := newBucket(t)
+	client := newClient(t)
+	healthy := NewStore(client, bucket)
+	version, err := healthy.Swap(t.Context(), "a", "", []byte("first"))
+	require.NoError(t, err)
+	_, err = healthy.Swap(t.Context(), "b", "", []byte("another"))
+	require.NoError(t, err)
+	anothers, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: aws.String("b")})
+	require.NoError(t, err)
+	require.NoError(t, anothers.Body.Close())
+	lost := roundTrip(func(r *http.Request) (*http.Response, error) { // every write is answered so, and none is made
+		if r.Method == http.MethodPut {
+			return reply(200, "", http.Header{"Etag": {*anothers.ETag}, "X-Amz-Request-Id": {"1"}, "X-Amz-Checksum-Crc64nvme": {"AAAAAAAAAAA="}}), nil
+		}
+		return http.DefaultClient.Do(r)
+	})
+	s := NewStore(newClient(t, func(o *s3.Options) { o.HTTPClient = lost }), bucket)
+	_, err = s.Swap(t.Context(), "a", version, []byte("second"))
+	wantError(t, err, nil, "neither it nor a read shows what was written")
+	_, err = s.Swap(t.Context(), "none", "", []byte("x"))
+	wantError(t, err, nil, "neither it nor a read shows what was written")
+
+	// Another object's record, or word that there is none, takes no lease: the write that follows has a condition.
+	for name, body := range map[string]string{
+		"released": aHeader + aRecord, "missing": "",
+	} {
+		confused, _ := other(t, func(r *http.Request, answer *http.Response) {
+			if r.Method == http.MethodGet && body == "" {
+				*answer = *reply(404, "<Error><Code>NoSuchKey</Code><Message>none</Message></Error>", nil)
+			} else if r.Method == http.MethodGet {
+				*answer = *reply(200, body, http.Header{"Etag": {*anothers.ETag}})
+			}
+		})
+		_, err = New(client, bucket).Acquire(t.Context(), request(name, "one", time.Minute))
+		require.NoError(t, err)
+		_, err = New(confused, bucket).Acquire(t.Context(), request(name, "two", time.Minute))
+		require.Error(t, err, name)
+	}
+}
+
+// A write is shown by the MD5 in its ETag or by the checksum that S3 adds; else by a read.
+func TestWhatShowsAWrite(t *testing.T) {
+	t.Parallel()
+	bucket := newBucket(t)
+	random := func(answer *http.Response) {
+		answer.Header.Set("Etag", fmt.Sprintf(`"%032x"`, time.Now().UnixNano())) // as with a key of KMS
+	}
+	for name, c := range map[string]struct {
+		change func(answer *http.Response)
+		sent   []string
+	}{
+		"MD5 alone":      {func(a *http.Response) { a.Header.Del("X-Amz-Checksum-Crc64nvme") }, []string{"PUT"}},
+		"in upper case":  {func(a *http.Response) { a.Header.Set("Etag", strings.ToUpper(a.Header.Get("Etag"))) }, []string{"PUT"}},
+		"weak":           {func(a *http.Response) { a.Header.Set("Etag", "W/"+a.Header.Get("Etag")) }, []string{"PUT"}},
+		"checksum alone": {random, []string{"PUT"}},
+		"neither":        {func(a *http.Response) { random(a); a.Header.Del("X-Amz-Checksum-Crc64nvme") }, []string{"PUT", "GET"}},
+		"not even a tag": {func(a *http.Response) { a.Header.Del("Etag"); a.Header.Del("X-Amz-Checksum-Crc64nvme") }, []string{"PUT", "GET"}},
+	} {
+		client, counter := other(t, func(r *http.Request, answer *http.Response) {
+			if r.Method == http.MethodPut {
+				c.change(answer)
+			}
+		})
+		s := NewStore(client, bucket)
+		version, err := s.Swap(t.Context(), name, "", []byte("x"))
+		require.NoError(t, err, name)
+		require.NotContains(t, string(version), "W/")
+		var sent []string
+		for _, r := range counter.Requests() {
+			sent = append(sent, r.Method)
+		}
+		require.Equal(t, c.sent, sent, name)
+		if len(c.sent) > 1 || name == "weak" || name == "MD5 alone" {
+			_, err = s.Swap(t.Context(), name, version, []byte("y"))
+			require.NoError(t, err, name)
+		}
+	}
+}
+
+// https://reveng.sourceforge.io/crc-catalogue/17plus.htm#crc.cat.crc-64-nvme: its check is ae8b14860a799888.
+func TestCRC64NVME(t *testing.T) {
+	t.Parallel()
+	assert.Equal(t, "rosUhgp5mIg=", crc64NVME([]byte("123456789")))
+}
+
+// What a wrapped client gives has no HTTP answer behind it: codes count by themselves.
+func TestBareErrors(t *testing.T) {
+	t.Parallel()
+	s := NewStore(bare{&types.NoSuchKey{}}, "bucket")
+	found, err := s.Load(t.Context(), "a")
+	require.NoError(t, err)
+	require.Zero(t, found)
+	_, err = s.Swap(t.Context(), "a", `"1"`, []byte("x"))
+	wantError(t, err, lease.ErrConflict, "")
+}
+
+type bare struct{ err error }
+
+func (b bare) GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error) {
+	return nil, b.err
+}
+
+func (b bare) PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
+	return nil, b.err
+}
+
+func (b bare) ListObjectsV2(context.Context, *s3.ListObjectsV2Input, ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
+	return nil, b.err
+}
+
+// Of an object as large as one can be, no more is read than a cell can have.
+func TestHugeObject(t *testing.T) {
+	t.Parallel()
+	body := &endless{}
+	s := NewStore(amazon(func(*http.Request) (*http.Response, error) {
+		answer := reply(200, "", http.Header{"Etag": {`"1"`}, "X-Amz-Request-Id": {"1"}, "Content-Length": {"5497558138880"}})
+		answer.Body, answer.ContentLength = body, 5497558138880
+		return answer, nil
+	}), "bucket")
+	_, err := s.Load(t.Context(), "a")
+	wantError(t, err, lease.ErrRecord, "")
+	assert.LessOrEqual(t, body.read, 2*maxObject)
+	assert.True(t, body.closed)
+}
+
+type endless struct {
+	read   int
+	closed bool
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	e.read += len(p)
+	return copy(p, bytes.Repeat([]byte("x"), len(p))), nil
+}
+
+func (e *endless) Close() error { e.closed = true; return nil }
+
+// A foreign key may hold what XML cannot, and a list goes on past it.
+func TestListWithForeignKeys(t *testing.T) {
+	t.Parallel()
+	client, bucket := newClient(t), newBucket(t)
+	s := NewStore(client, bucket, WithPrefix("my leases+/"))
+	foreign := []string{"\x01", "a\x02b", "a b", "a+b", "%zz", "a%", "é", "\uFFFE", "<&>", "a\nb"}
+	for _, key := range foreign {
+		put(t, client, bucket, "my leases+/"+key, "not ours")
+	}
+	for _, name := range []string{"a b", "a+b", "a\u00e9", "z/z"} {
+		_, err := s.Swap(t.Context(), name, "", []byte(name))
+		require.NoError(t, err)
+	}
+	var names []string
+	for c, err := range s.List(t.Context(), "") {
+		require.NoError(t, err)
+		require.NoError(t, c.Err)
+		assert.Equal(t, c.Name, string(c.Snapshot.Data))
+		names = append(names, c.Name)
+	}
+	slices.Sort(names)
+	assert.Equal(t, []string{"a b", "a+b", "a\u00e9", "z/z"}, names)
+	for _, key := range foreign { // which the SDK alone cannot list, to remove them
+		remove(t, client, bucket, "my leases+/"+key)
+	}
+}
+
+// A list whose context ends does, with that error, however many cells it has not come to.
+func TestListEndsWithTheContext(t *testing.T) {
+	t.Parallel()
+	client, bucket := newClient(t), newBucket(t)
+	s := NewStore(client, bucket)
+	for i := range 5 {
+		_, err := s.Swap(t.Context(), strconv.Itoa(i), "", []byte("x"))
+		require.NoError(t, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var errs []error
+	for c, err := range s.List(ctx, "") {
+		require.NoError(t, c.Err)
+		errs = append(errs, err)
+		cancel()
+	}
+	require.Len(t, errs, 2)
+	require.NoError(t, errs[0])
+	require.ErrorIs(t, errs[1], context.Canceled)
+}
+
+// An access point's list names the bucket behind it.
+func TestListOfAnAlias(t *testing.T) {
+	t.Parallel()
+	answer := wire.Reply(200, nil, `<ListBucketResult><Name>behind</Name><IsTruncated>false</IsTruncated></ListBucketResult>`)
+	for _, bucket := range []string{"behind", "ap-metadata1234-s3alias", "lambda-1234--ol-s3"} {
+		for _, err := range NewStore(newAnswers(t, answer, func(o *s3.Options) { o.UsePathStyle = true }), bucket).List(t.Context(), "") {
+			require.NoError(t, err)
+		}
+	}
+}

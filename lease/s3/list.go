@@ -1,0 +1,123 @@
+package s3
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// List implements lease.Lister, in the order of the keys: one request for a thousand of them, and one for each cell.
+// Objects that are not this package's are passed over, whatever their keys.
+func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, error] {
+	return func(yield func(lease.Cell, error) bool) {
+		for key, err := range s.keys(ctx, prefix) {
+			if err != nil {
+				yield(lease.Cell{}, err)
+				return
+			}
+			name, ours := s.nameOf(key)
+			if !ours || !strings.HasPrefix(name, prefix) {
+				continue
+			}
+			snapshot, err := s.Load(ctx, name)
+			if ctx.Err() != nil {
+				yield(lease.Cell{}, s.diagnose(ctx, err))
+				return
+			}
+			if err == nil && snapshot.Version == "" {
+				continue // gone meanwhile
+			}
+			if !yield(lease.Cell{Name: name, Snapshot: snapshot, Err: err}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// keys goes through the keys of all names that begin with the prefix, and of other objects; an error ends it.
+func (s *Store) keys(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		if err := s.ready(); err != nil {
+			yield("", err)
+			return
+		}
+		in := &s3.ListObjectsV2Input{
+			Bucket: &s.bucket, Prefix: aws.String(s.keyPrefix(prefix)), ExpectedBucketOwner: s.owner, RequestPayer: s.payer,
+		}
+		if s.pageSize > 0 {
+			in.MaxKeys = &s.pageSize
+		}
+		for {
+			page, err := s.page(ctx, in)
+			if err != nil {
+				yield("", err)
+				return
+			}
+			for _, object := range page.Contents {
+				if !yield(decodeKey(page.EncodingType, aws.ToString(object.Key)), nil) {
+					return
+				}
+			}
+			if !aws.ToBool(page.IsTruncated) {
+				return
+			}
+			in.ContinuationToken = page.NextContinuationToken
+		}
+	}
+}
+
+// page makes one request, and takes only what can be the answer to it. XML cannot hold all that a foreign key may
+// (https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html#API_ListObjectsV2_RequestSyntax): what cannot be read
+// is asked for again, encoded, as is all that follows. Not from the beginning, as not all servers that speak S3's protocol
+// find their way through more than one page then.
+func (s *Store) page(ctx context.Context, in *s3.ListObjectsV2Input) (*s3.ListObjectsV2Output, error) {
+	page, err := s.client.ListObjectsV2(ctx, in, plainly)
+	if unreadable, _ := errors.AsType[*smithy.DeserializationError](err); unreadable != nil && in.EncodingType == "" {
+		in.EncodingType = types.EncodingTypeUrl
+		page, err = s.client.ListObjectsV2(ctx, in, plainly)
+	}
+	if err != nil {
+		return nil, s.diagnose(ctx, err)
+	}
+	if err := s.answered(page.ResultMetadata); err != nil {
+		return nil, err
+	}
+	next := aws.ToString(page.NextContinuationToken)
+	switch name := aws.ToString(page.Name); {
+	case name == "":
+		return nil, notS3s("it is no list of a bucket")
+	case name != s.bucket && !s.isAlias():
+		return nil, notS3s("it lists the bucket %q", name)
+	case aws.ToBool(page.IsTruncated) && (next == "" || next == aws.ToString(in.ContinuationToken)):
+		return nil, fmt.Errorf("bucket %q: the server says that the list goes on, and not where: name a server that does what S3 does", s.bucket)
+	}
+	return page, nil
+}
+
+// isAlias tells whether what is called the bucket may be an access point, or another name of it, which a list does not
+// repeat (https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-points-naming.html): an ARN, or an alias.
+func (s *Store) isAlias() bool {
+	return strings.Contains(s.bucket, ":") ||
+		slices.ContainsFunc([]string{"-s3alias", "--ol-s3", "--xa-s3"}, func(end string) bool { return strings.HasSuffix(s.bucket, end) })
+}
+
+// decodeKey is the key, which the SDK leaves as the answer has it.
+func decodeKey(encoding types.EncodingType, key string) string {
+	if encoding == types.EncodingTypeUrl {
+		if decoded, err := url.QueryUnescape(key); err == nil { // a space is + there
+			return decoded
+		}
+	}
+	return key
+}
