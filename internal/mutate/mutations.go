@@ -72,9 +72,33 @@ var mutations = []mutation{
 	{
 		name: "R1c: Age of S3 without its skew", deaf: true, tests: []string{"./lease/s3"},
 		edit: edit{
-			file: "lease/s3/store.go",
+			file: "lease/s3/age.go",
 			old:  "out.LastModified.Add(grain+skew)",
 			new:  "out.LastModified.Add(grain)",
+		},
+	},
+	{
+		name: "R1c: Age of S3 by the clocks of whatever endpoint", deaf: true, tests: []string{"./lease/s3"},
+		edit: edit{
+			file: "lease/s3/store.go",
+			old:  "s.aged = s.amazon",
+			new:  "s.aged = true",
+		},
+	},
+	{
+		name: "Evidence: any ETag shows a write to S3", deaf: true, tests: []string{"./lease/s3"},
+		edit: edit{
+			file: "lease/s3/evidence.go",
+			old:  "isMD5(version, content) || aws",
+			new:  "true || aws",
+		},
+	},
+	{
+		name: "Evidence: what is no error of S3's says that there is no object", deaf: true, tests: []string{"./lease/s3"},
+		edit: edit{
+			file: "lease/s3/store.go",
+			old:  "s.codeOf(err) == noSuchKey",
+			new:  "statusOf(err) == http.StatusNotFound",
 		},
 	},
 	{

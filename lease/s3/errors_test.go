@@ -2,6 +2,7 @@ package s3
 
 import (
 	"context"
+	"crypto/md5"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -312,6 +314,45 @@ func TestObjectsThatAreNoCells(t *testing.T) {
 	got, err := NewStore(newAnswers(t, object("{\"leaseObject\":1,\"new\":2}\n{}", nil)), "bucket").Load(t.Context(), "a")
 	require.NoError(t, err, "fields that a reader does not know are ignored")
 	assert.Equal(t, "{}", string(got.Data))
+}
+
+// An answer that does not say how long it is may have broken off, unless its ETag shows that it has not.
+func TestUnknownLength(t *testing.T) {
+	t.Parallel()
+	content := encode([]byte("x"))
+	answer := func(etag string) *Store {
+		return NewStore(amazon(func(*http.Request) (*http.Response, error) {
+			return reply(200, string(content), http.Header{"Etag": {etag}, "X-Amz-Request-Id": {"1"}, "Content-Length": nil}), nil
+		}), "bucket")
+	}
+	_, err := answer(`"1"`).Load(t.Context(), "a")
+	wantError(t, err, nil, "how long it is")
+	_, err = answer(fmt.Sprintf(`"%x"`, md5.Sum(content))).Load(t.Context(), "a")
+	require.NoError(t, err)
+}
+
+// An answer in S3's place says so, and not that the configuration is wrong.
+func TestNotS3Says(t *testing.T) {
+	t.Parallel()
+	_, err := NewStore(newAnswers(t, wire.Reply(http.StatusForbidden, nil, page)), "bucket").Load(t.Context(), "a")
+	wantError(t, err, nil, `bucket "bucket": the answer is not S3's own`)
+}
+
+// What STS refuses is not what S3 refuses, also if the code is the same.
+func TestRefusalOfARole(t *testing.T) {
+	t.Parallel()
+	for code, says := range map[string]string{"AccessDenied": "sts:AssumeRole", "Forbidden": ""} {
+		client := newAnswers(t, wire.Cut(wire.Before), func(o *s3.Options) {
+			o.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+				return aws.Credentials{}, &smithy.OperationError{ServiceID: "STS", OperationName: "AssumeRole", Err: &smithy.GenericAPIError{Code: code, Message: "no"}}
+			})
+		})
+		_, err := NewStore(client, "bucket").Load(t.Context(), "a")
+		require.Error(t, err)
+		assert.Equal(t, says != "", errors.Is(err, lease.ErrMisconfigured))
+		assert.ErrorContains(t, err, says)
+		assert.NotContains(t, err.Error(), "s3:GetObject")
+	}
 }
 
 // An answer that breaks off in its middle is no record, and no verdict on it.

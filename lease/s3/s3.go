@@ -64,11 +64,17 @@
 // left for its machines to disagree.
 //
 // Both must be S3's own. nginx puts a Date of its own into what it passes on, unless told not to
-// (https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_pass_header), and if that is 20 seconds fast, a lease
-// that was just renewed looks 20 seconds old. MinIO lets its machines' clocks be minutes apart. So where the client's user
-// names the endpoint (BaseEndpoint, a resolver, AWS_ENDPOINT_URL, ?endpoint=), or turns TLS off, and where a wrapped client does not show its
-// Options, nothing tells how old a lease is, and a new process watches it for its length. [WithAge] or ?age=true trust the
-// clocks of such an endpoint (of a VPC endpoint of Amazon's, say); [WithoutAge] and ?age=false trust none.
+// (https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_hide_header), and if that is 20 seconds fast, a lease that
+// was just renewed looks 20 seconds old. MinIO takes its machines' clocks to agree as long as they are less than 15 minutes apart
+// (globalMaxSkewTime in https://github.com/minio/minio/blob/master/cmd/globals.go). So nothing tells how old a lease is,
+// and a new process watches it for its length,
+//
+//   - where the client's user names the endpoint: BaseEndpoint, a resolver, AWS_ENDPOINT_URL, ?endpoint=,
+//   - where TLS is turned off,
+//   - where a client of the user's own does not have the method Options of *s3.Client.
+//
+// [WithAge] or ?age=true trust the clocks there as well, those of a VPC endpoint of Amazon's, say; [WithoutAge] and ?age=false
+// trust none.
 //
 // # Cost
 //
