@@ -31,7 +31,7 @@ func TestRunOnServices(t *testing.T) {
 			bucket := emulator.Name(t)
 			_, err = sdks3.NewFromConfig(cfg).CreateBucket(t.Context(), &sdks3.CreateBucketInput{Bucket: &bucket})
 			require.NoError(t, err)
-			return "s3://" + bucket
+			return "s3://" + bucket + "?age=true"
 		},
 		emulator.GCS: func(t *testing.T) string {
 			client, err := storage.NewClient(t.Context())

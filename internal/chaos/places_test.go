@@ -110,7 +110,7 @@ func openS3(t *testing.T, _ string) site {
 	bucket := emulator.Name(t)
 	_, err = client.CreateBucket(t.Context(), &sdks3.CreateBucketInput{Bucket: &bucket})
 	require.NoError(t, err)
-	return site{url: "s3://" + bucket, upstream: upstream, environ: awsAt}
+	return site{url: "s3://" + bucket + "?age=true", upstream: upstream, environ: awsAt}
 }
 
 func awsAt(proxy string) []string {
