@@ -17,7 +17,9 @@ func isAmazon(client API) bool {
 		return false
 	}
 	o := c.Options()
-	return !o.EndpointOptions.DisableHTTPS && !awsopen.OwnEndpoint(o.BaseEndpoint, o.EndpointResolver, o.EndpointResolverV2, s3.NewDefaultEndpointResolverV2())
+	//lint:ignore SA1019 a resolver of the old kind is used as long as there is one
+	own := awsopen.OwnEndpoint(o.BaseEndpoint, o.EndpointResolver, o.EndpointResolverV2, s3.NewDefaultEndpointResolverV2())
+	return !own && !o.EndpointOptions.DisableHTTPS
 }
 
 // age is a lower bound on how long ago the object was sent, by S3's own clocks: its machines may disagree by two seconds,

@@ -98,7 +98,7 @@ func TestOpenRefuses(t *testing.T) {
 		"s3://b?region=x&expected_bucket_owner=secret":               "twelve digits",
 		"s3://b?region=x&endpoint=http%3A%2F%2Fme%3Asecret%40host":   "endpoint",
 		"s3://b?region=x&endpoint=secret":                            "endpoint",
-		"s3://b.s3.eu-west-1.amazonaws.com/a?X-Amz-Signature=secret": "s3: knows",
+		"s3://b.s3.eu-west-1.amazonaws.com/a?X-Amz-Signature=secret": "address of a cloud's service",
 		"s3://me@b.s3.eu-west-1.amazonaws.com/a":                     "address of a cloud's service",
 		"s3://b":                                                     "AWS_REGION",
 	} {

@@ -77,6 +77,8 @@ func TestWhoseClocksAreTrusted(t *testing.T) {
 	pristine(t)
 	client := func(change func(*s3.Options)) API { return s3.New(s3.Options{Region: "eu-west-1"}, change) }
 	own := client(func(*s3.Options) {})
+	//lint:ignore SA1019 a resolver of the old kind is used as long as there is one
+	old := s3.WithEndpointResolver(s3.EndpointResolverFromURL("https://minio.example"))
 	for name, c := range map[string]struct {
 		client API
 		want   bool
@@ -84,7 +86,7 @@ func TestWhoseClocksAreTrusted(t *testing.T) {
 		"Amazon's own":     {own, true},
 		"FIPS":             {client(func(o *s3.Options) { o.EndpointOptions.UseFIPSEndpoint = aws.FIPSEndpointStateEnabled }), true},
 		"base endpoint":    {client(func(o *s3.Options) { o.BaseEndpoint = aws.String("https://minio.example") }), false},
-		"resolver":         {client(s3.WithEndpointResolver(s3.EndpointResolverFromURL("https://minio.example"))), false},
+		"resolver":         {client(old), false},
 		"resolver v2":      {client(s3.WithEndpointResolverV2(elsewhere{})), false},
 		"no TLS":           {client(func(o *s3.Options) { o.EndpointOptions.DisableHTTPS = true }), false},
 		"does not show it": {wrapped{own}, false},
