@@ -3,7 +3,6 @@ package file
 import (
 	"context"
 	"os"
-	"runtime"
 	"testing"
 
 	"github.com/cloudlease/leader/lease"
@@ -26,7 +25,7 @@ func TestStoreWithLockedReads(t *testing.T) {
 func TestManager(t *testing.T) {
 	t.Parallel()
 	leasetest.TestManager(t, leasetest.Harness{
-		Age: runtime.GOOS == "linux",
+		Age: tellsAge,
 		Open: func(t testing.TB) leasetest.Place {
 			s := NewStore(t.TempDir())
 			return leasetest.Place{

@@ -13,93 +13,30 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"github.com/cloudlease/leader/lease"
 )
 
 // disk is what brings changes to the disk, in the order in which it is asked to.
 type disk struct {
 	sync   func(*os.File) error
+	link   func(from, to string) error
 	rename func(from, to string) error
 }
 
-var realDisk = disk{sync: (*os.File).Sync, rename: os.Rename}
-
-// lockEvery is how often a lock is tried that somebody else has: about as long as a disk takes to write.
-const lockEvery = 5 * time.Millisecond
-
-// lock waits for the cell's lock until ctx ends. It is an fs.ErrNotExist if the cell's directory does not exist.
-func (s *Store) lock(ctx context.Context, p place, shared bool) (unlock func(), err error) {
-	mode, err := s.mode()
-	if err != nil {
-		return nil, err
-	}
-	l := flock.New(p.lock(), flock.SetPermissions(fileMode(mode)))
-	try := l.TryLockContext
-	if shared {
-		try = l.TryRLockContext
-	}
-	_, err = try(ctx, lockEvery)
-	if err == nil {
-		return func() { _ = l.Unlock() }, nil
-	}
-	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-		return nil, fmt.Errorf("waited for the lock on %s, which another process had; if one is stuck or suspended, "+
-			"end it or let it go on (lsof or fuser names it): %w", p.lock(), context.Cause(ctx))
-	}
-	return nil, err
-}
-
-// mode is the directory's permissions. Whoever may use the directory is to use what is in it.
-func (s *Store) mode() (fs.FileMode, error) {
-	info, err := os.Stat(s.dir)
-	if err != nil {
-		return 0, err
-	}
-	return info.Mode() & (fs.ModePerm | fs.ModeSetgid), nil
-}
-
-func fileMode(dir fs.FileMode) fs.FileMode { return dir & 0o666 }
-
-// makeDirs makes the directories that the cell is to be in.
-func (s *Store) makeDirs(p place) error {
-	if err := os.MkdirAll(s.dir, 0o700); err != nil {
-		return err
-	}
-	return os.MkdirAll(p.dir(), 0o700) // settle opens it to others
-}
-
-// settle prepares for a new cell, so that where there is a cell, its directories survive a power failure and are open to
-// whoever may use them. It comes before the cell's first write, not after: whoever finds the cell need not wonder
-// whether the one who made it was killed in between.
-func (s *Store) settle(p place) error {
-	mode, err := s.mode()
-	if err != nil {
-		return err
-	}
-	// Errors do not matter: where these are not ours, or have no permissions, they are as open as they can be.
-	_ = os.Chmod(p.lock(), fileMode(mode))
-	for dir := p.dir(); dir != s.dir; dir = filepath.Dir(dir) {
-		_ = os.Chmod(dir, mode)
-	}
-	for dir := p.dir(); dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		err := s.syncDir(filepath.Dir(dir))
-		if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
-			continue // not for this process to change, so not changed by it
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
+var realDisk = disk{sync: (*os.File).Sync, link: os.Link, rename: os.Rename}
 
 // read reads the cell's file.
-func (s *Store) read(p place) (lease.Snapshot, error) {
-	content, err := readFile(p.cell())
-	if errors.Is(err, fs.ErrNotExist) {
-		return lease.Snapshot{}, nil
+func (s *Store) read(ctx context.Context, p place) (lease.Snapshot, error) {
+	var content []byte
+	err := patiently(ctx, s.busy, func() (err error) {
+		content, err = readFile(p.cell())
+		return err
+	})
+	if missing(err) {
+		err = noFileAbove(p.dir())
+		if err == nil {
+			return lease.Snapshot{}, nil
+		}
 	}
 	if err != nil {
 		return lease.Snapshot{}, diagnose(err)
@@ -109,7 +46,40 @@ func (s *Store) read(p place) (lease.Snapshot, error) {
 		return lease.Snapshot{}, fmt.Errorf("%w: %s: %w; it is left as it is: repair it, or move it away while nobody runs",
 			lease.ErrRecord, p.cell(), err)
 	}
-	return lease.Snapshot{Data: data, Version: versionOf(content), Age: h.age(s.here())}, nil
+	return lease.Snapshot{Data: data, Version: versionOf(content), Age: s.age(h.origin)}, nil
+}
+
+// age is that of a cell of this origin. On a network file system it is unknown: of machines that are copies of one
+// another, IDs included, each would take the others' for its own of before a restart.
+func (s *Store) age(of origin) time.Duration {
+	if s.ageless {
+		return 0
+	}
+	if network, err := s.network(s.dir); err != nil || network != "" {
+		return 0
+	}
+	return of.age(s.here())
+}
+
+// missing tells that something does not exist. A server that cannot be reached is no proof of that, though to errors.Is it
+// is: https://learn.microsoft.com/en-us/windows/win32/debug/system-error-codes--0-499- (ERROR_BAD_NETPATH).
+func missing(err error) bool {
+	const badNetPath = syscall.Errno(53)
+	return errors.Is(err, fs.ErrNotExist) && !errors.Is(err, badNetPath)
+}
+
+// noFileAbove is an error if the directory cannot be, as there is a file in its place or above it. Some systems say so
+// by themselves; to Windows, what is below a file does just not exist.
+func noFileAbove(dir string) error {
+	for at := dir; ; at = filepath.Dir(at) {
+		info, err := os.Stat(at)
+		switch {
+		case err == nil && !info.IsDir():
+			return &fs.PathError{Op: "open", Path: at, Err: syscall.ENOTDIR}
+		case err == nil, at == filepath.Dir(at):
+			return nil
+		}
+	}
 }
 
 func readFile(path string) ([]byte, error) {
@@ -129,30 +99,42 @@ func readFile(path string) ([]byte, error) {
 }
 
 // write replaces the cell's file, under its lock: at any instant the old content is there or the new, and the new is on
-// the disk when it returns.
-func (s *Store) write(p place, content []byte) error {
-	mode, err := s.mode()
+// the disk when it returns. The new file is whose the old one was, and open to whom it was.
+func (s *Store) write(ctx context.Context, p place, content []byte) error {
+	to, err := s.accessOf(p)
 	if err != nil {
 		return err
 	}
-	_ = os.Remove(p.temp()) // of a writer that was killed, perhaps another user's, whose file this user cannot open
-	if err := s.writeFile(p.temp(), fileMode(mode), content); err != nil {
+	inTheWay := func(err error) bool { return s.busy(err) || s.lockReads && errors.Is(err, fs.ErrPermission) }
+	err = patiently(ctx, inTheWay, func() error {
+		_ = os.Remove(p.temp()) // of a writer that was killed, perhaps another user's, whose file this user cannot open
+		return s.writeFile(p.temp(), to, content)
+	})
+	if err != nil {
 		_ = os.Remove(p.temp())
 		return err
 	}
-	if err := s.disk.rename(p.temp(), p.cell()); err != nil {
+	err = patiently(ctx, inTheWay, func() error { return s.disk.rename(p.temp(), p.cell()) })
+	if err != nil {
+		_ = os.Remove(p.temp())
+		if inTheWay(err) { // %v: nothing is wrong with permissions, which were enough for the file beside it
+			return fmt.Errorf("replace %s, which another program has open: close it there, or keep that program "+
+				"(a scanner, a backup) from the directory: %v", p.cell(), err)
+		}
 		return err
 	}
 	return s.syncDir(p.dir())
 }
 
-func (s *Store) writeFile(path string, mode fs.FileMode, content []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+func (s *Store) writeFile(path string, to access, content []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, to.mode.Perm())
 	if err != nil {
 		return err
 	}
-	_ = f.Chmod(mode) // the umask took from it; where there are no permissions, none are needed
-	_, err = f.Write(content)
+	err = to.give(f)
+	if err == nil {
+		_, err = f.Write(content)
+	}
 	if err == nil {
 		err = s.disk.sync(f)
 	}
@@ -173,22 +155,4 @@ func (s *Store) syncDir(dir string) error {
 		err = nil // a file system that writes directories at once, or never on request
 	}
 	return cmp.Or(err, d.Close())
-}
-
-// diagnose marks what will not mend itself, and says what to do about it. A full disk is not of the kind.
-func diagnose(err error) error {
-	advice := ""
-	switch {
-	case errors.Is(err, fs.ErrPermission):
-		advice = "let this process's user read and write the directory and all in it, or name another directory"
-	case errors.Is(err, syscall.ENOTDIR):
-		advice = "a file is where a directory has to be: name another directory, or move the file away"
-	case errors.Is(err, syscall.EROFS):
-		advice = "name a directory on a file system that can be written to"
-	case errors.Is(err, errors.ErrUnsupported):
-		advice = "name a directory on a local file system, with file locks"
-	default:
-		return err
-	}
-	return fmt.Errorf("%w: %w: %s", lease.ErrMisconfigured, err, advice)
 }

@@ -1,7 +1,9 @@
 // Package file keeps leases in a directory, for the processes of one machine.
 //
-// It is not for network file systems: their locks and their renames do not always do what the package relies on. Nor is
-// it for a directory that is swept of old files, as /tmp is on many systems.
+// It is for local file systems with file locks and atomic renames: ext4, XFS, Btrfs, ZFS, tmpfs, overlayfs, APFS, UFS, NTFS.
+// It is not for network file systems (NFS, SMB, 9p, sshfs and others, which NetworkFS tells, as "leader doctor" does): their
+// locks and their renames do not always do what the package relies on. Nor is it for a directory that is swept of old files,
+// as /tmp is on many systems.
 //
 // # What is in the directory
 //
@@ -25,20 +27,27 @@
 // # Who may use it
 //
 // A directory that the package makes is for its own user alone (0700). For several users' processes, make it yourself,
-// for a group that they are in (mkdir -m 2770, chgrp): the files get the permissions of the directory, whatever the
-// umask. Whoever can write to the directory can take every lease in it.
+// for a group that they are in (mkdir -m 2770, chgrp): the files appear with the permissions of the directory, whatever
+// the umask. A record that is replaced keeps its permissions and, if root replaces it, its owner; what root makes anew is
+// the directory's owner's. Whoever can write to the directory can take every lease in it.
+//
+// # Other programs
+//
+// On Windows, a record that another program has open cannot be replaced (a viewer, a virus scanner, a backup). The package
+// tries for as long as the call may take, two seconds at most; the error is then one that passes.
 //
 // # Takeover
 //
-// On Linux a record carries the time since the machine started, and which start that was. So a new process takes over
-// the lease of one that was left behind as soon as it has run out, and at once after a restart of the machine, without
-// watching it first. Elsewhere it watches for the length of the lease. A record of another time namespace, of another
-// machine or, after a restart, of one without an /etc/machine-id, as most containers are, is watched, too.
+// On Linux and macOS a record carries the time since the machine started, and which start that was. So a new process takes
+// over the lease of one that was left behind as soon as it has run out and, on Linux, at once after a restart of the
+// machine, without watching it first. Elsewhere it watches for the length of the lease: Windows and the BSDs do not say
+// which start this is. A record of another time namespace, of another machine or, after a restart, of one without an
+// /etc/machine-id, as most containers are, is watched, too, and so is each on a network file system.
 //
 // # URL
 //
 // The URL is file:///var/lib/leader, or file:state/leases, which is relative to the working directory. On Windows
-// it is file:///C:/ProgramData/leader. There are no query keys.
+// it is file:///C:/ProgramData/leader. The query age=false is WithoutAge.
 package file
 
 import (
@@ -57,7 +66,11 @@ func init() {
 		if err != nil {
 			return nil, err
 		}
-		return New(dir), nil
+		opts, err := options(u)
+		if err != nil {
+			return nil, err
+		}
+		return New(dir, opts...), nil
 	})
 }
 
@@ -71,9 +84,6 @@ func directory(u *url.URL, windows bool) (string, error) {
 	}
 	if u.Fragment != "" {
 		return "", refuse("a # in the directory's name is written %23")
-	}
-	if _, err := storeurl.Query(u); err != nil {
-		return "", err
 	}
 	dir := u.Path
 	if u.Opaque != "" {
@@ -91,8 +101,24 @@ func directory(u *url.URL, windows bool) (string, error) {
 	return filepath.FromSlash(dir), nil
 }
 
-// An Option changes a Store. There are none yet.
+// options returns what a URL's query says.
+func options(u *url.URL) ([]Option, error) {
+	query, err := storeurl.Query(u, "age")
+	if err != nil {
+		return nil, err
+	}
+	if age, given, err := storeurl.Bool(u, query, "age"); err != nil || !given || age {
+		return nil, err
+	}
+	return []Option{WithoutAge()}, nil
+}
+
+// An Option changes a Store.
 type Option func(*Store)
+
+// WithoutAge makes the store tell no ages, as on a system where it cannot: a new process watches a record that was left
+// behind for the length of the lease before it takes over.
+func WithoutAge() Option { return func(s *Store) { s.ageless = true } }
 
 // New returns the Manager that keeps its leases in the directory. It never fails: what is wrong with the directory is an
 // error of the calls. The directory is made, with those above it, when the first lease is acquired.

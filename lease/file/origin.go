@@ -4,8 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/cloudlease/leader/internal/host"
@@ -24,12 +22,11 @@ const dead = 10 * 365 * 24 * time.Hour
 
 // here is the origin of a write that is made now. It is read anew each time: a container can be moved.
 func here() origin {
-	o := origin{Boot: line("/proc/sys/kernel/random/boot_id"), Clock: host.SinceBoot()}
+	o := origin{Boot: bootID(), Clock: host.SinceBoot()}
 	if o.Boot == "" || o.Clock == 0 {
 		return origin{}
 	}
-	o.Machine = machineHash(line("/etc/machine-id"))
-	o.TimeNS, _ = os.Readlink("/proc/self/ns/time") // there are none before Linux 5.6
+	o.Machine, o.TimeNS = machineHash(machineID()), timeNamespace()
 	return o
 }
 
@@ -44,8 +41,10 @@ func (o origin) age(now origin) time.Duration {
 		return 0 // the directory is another machine's, which runs on
 	case o.TimeNS != now.TimeNS:
 		return 0 // the clocks count from different times
+	case o.Boot == now.Boot && o.Clock > now.Clock:
+		return 0 // nobody wrote that here
 	case o.Boot == now.Boot:
-		return max(now.Clock-o.Clock, 0)
+		return max(now.Clock-o.Clock, 1) // of one written just now it is known, too
 	case o.Machine == "" || now.Machine == "":
 		return 0 // it may be another machine's, too
 	}
@@ -60,9 +59,4 @@ func machineHash(id string) string {
 	h := hmac.New(sha256.New, []byte(id))
 	h.Write([]byte("github.com/cloudlease/leader/lease/file"))
 	return hex.EncodeToString(h.Sum(nil)[:16])
-}
-
-func line(file string) string {
-	text, _ := os.ReadFile(file)
-	return strings.TrimSpace(string(text))
 }

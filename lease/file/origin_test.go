@@ -1,6 +1,8 @@
 package file
 
 import (
+	"net/url"
+	"os"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -26,6 +28,7 @@ func TestAge(t *testing.T) {
 		want         time.Duration
 	}{
 		"same boot":              {written, later(func(*origin) {}), time.Minute},
+		"just now":               {written, written, 1},
 		"clock behind":           {written, later(func(o *origin) { o.Clock = time.Minute }), 0},
 		"another boot":           {written, later(func(o *origin) { o.Boot = "b2"; o.Clock = 1 }), dead},
 		"another machine":        {written, later(func(o *origin) { o.Machine = "m2" }), 0},
@@ -65,12 +68,54 @@ func TestAgeOnThisMachine(t *testing.T) {
 	require.NoError(t, err)
 	found, err := s.Load(t.Context(), "a")
 	require.NoError(t, err)
-	if runtime.GOOS != "linux" {
+	if !tellsAge {
 		assert.Zero(t, found.Age)
 		return
 	}
 	assert.Positive(t, found.Age)
 	assert.LessOrEqual(t, found.Age, time.Since(before))
+}
+
+// tellsAge is whether this system says which of its starts this is.
+const tellsAge = runtime.GOOS == "linux" || runtime.GOOS == "darwin"
+
+func TestWithoutAge(t *testing.T) {
+	t.Parallel()
+	known := func(s *Store) {
+		s.here = func() origin { return origin{Boot: "b1", Clock: time.Hour, Machine: "m1"} }
+	}
+	dir := t.TempDir()
+	swap(t, NewStore(dir, known), "a", "", "x")
+	age := func(opts ...Option) time.Duration {
+		return load(t, NewStore(dir, append([]Option{known}, opts...)...), "a").Age
+	}
+	on := func(name string, err error) Option {
+		return func(s *Store) {
+			s.network = func(at string) (string, error) {
+				assert.Equal(t, dir, at)
+				return name, err
+			}
+		}
+	}
+	assert.Positive(t, age())
+	assert.Positive(t, age(on("", nil)))
+	assert.Zero(t, age(WithoutAge()))
+	assert.Zero(t, age(on("nfs", nil)), "machines that are copies of one another are taken for one that was restarted")
+	assert.Zero(t, age(on("", os.ErrPermission)))
+}
+
+func TestAgeOfURL(t *testing.T) {
+	t.Parallel()
+	for query, want := range map[string]bool{"": false, "?age=true": false, "?age=false": true} {
+		u, err := url.Parse("file:///dir" + query)
+		require.NoError(t, err)
+		opts, err := options(u)
+		require.NoError(t, err)
+		assert.Equal(t, want, NewStore("x", opts...).ageless, query)
+	}
+	_, err := lease.Open(t.Context(), "file:///dir?age=perhaps")
+	require.ErrorIs(t, err, lease.ErrMisconfigured)
+	assert.NotContains(t, err.Error(), "perhaps")
 }
 
 // clocked is a store on a machine whose clock stands still but for what is added to it.
@@ -133,8 +178,8 @@ func TestTakeoverByFreshManager(t *testing.T) {
 	})
 	t.Run("by this machine's clock", func(t *testing.T) {
 		t.Parallel()
-		if runtime.GOOS != "linux" {
-			t.Skip("no clock that all processes share")
+		if !tellsAge {
+			t.Skip("this system does not say which of its starts this is")
 		}
 		const length = 300 * time.Millisecond
 		dir := t.TempDir()

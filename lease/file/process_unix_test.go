@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -27,6 +28,8 @@ func init() {
 	roles["full"] = fullRole
 	roles["denied"] = deniedRole
 	roles["member"] = memberRole
+	roles["alice"] = func(dir string) error { return teamRole(dir, 65001) }
+	roles["bob"] = func(dir string) error { return teamRole(dir, 65002) }
 }
 
 // holdRole takes the lock of a cell, and keeps it.
@@ -35,7 +38,8 @@ func holdRole(dir string) error {
 		return err
 	}
 	fmt.Println("locked")
-	select {}
+	_, err := io.Copy(io.Discard, os.Stdin) // until it is killed; to wait for nothing is a deadlock to the runtime
+	return err
 }
 
 func TestSuspendedWriter(t *testing.T) {

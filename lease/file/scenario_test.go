@@ -18,7 +18,7 @@ func TestScenario(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	scenario.Run(t, scenario.Place{
-		Age:     runtime.GOOS == "linux",
+		Age:     runtime.GOOS == "linux" || runtime.GOOS == "darwin",
 		Connect: func(testing.TB) (lease.Manager, func()) { return scenario.Cut(file.New(dir)) },
 		Token: func(t testing.TB, _ string) uint64 {
 			files, err := filepath.Glob(filepath.Join(dir, "*.json"))

@@ -20,14 +20,17 @@ import (
 type Store struct {
 	dir       string        // absolute; empty: none was named
 	here      func() origin // where and when a write is made
+	network   func(dir string) (string, error)
 	disk      disk
-	lockReads bool // a file that is being read cannot be renamed over
+	busy      func(error) bool // another program has the file open, and will close it
+	lockReads bool             // a file that is being read cannot be renamed over
+	ageless   bool
 }
 
 // NewStore returns the Store in the directory. What New says of it holds here, too. A relative path is taken from the
 // working directory as it is now.
 func NewStore(dir string, opts ...Option) *Store {
-	s := &Store{dir: dir, here: here, disk: realDisk, lockReads: runtime.GOOS == "windows"}
+	s := &Store{dir: dir, here: here, network: networkFS, disk: realDisk, busy: busy, lockReads: runtime.GOOS == "windows"}
 	if abs, err := filepath.Abs(dir); err == nil && dir != "" {
 		s.dir = abs
 	}
@@ -49,15 +52,14 @@ func (s *Store) Load(ctx context.Context, name string) (lease.Snapshot, error) {
 	}
 	if s.lockReads {
 		unlock, err := s.lock(ctx, p, true)
-		if errors.Is(err, fs.ErrNotExist) {
-			return lease.Snapshot{}, nil
-		}
-		if err != nil {
+		switch {
+		case err == nil:
+			defer unlock()
+		case !missing(err): // else nobody writes
 			return lease.Snapshot{}, diagnose(err)
 		}
-		defer unlock()
 	}
-	return s.read(p)
+	return s.read(ctx, p)
 }
 
 // Swap implements lease.Store. It waits, until ctx ends, while another process or goroutine writes the same cell. Data
@@ -77,19 +79,22 @@ func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data [
 		}
 	}
 	unlock, err := s.lock(ctx, p, false)
-	if errors.Is(err, fs.ErrNotExist) {
+	if missing(err) {
+		if err := noFileAbove(p.dir()); err != nil {
+			return "", diagnose(err)
+		}
 		return "", fmt.Errorf("%w: there is no %s any more", lease.ErrConflict, p.cell())
 	}
 	if err != nil {
 		return "", diagnose(err)
 	}
 	defer unlock()
-	return s.swap(p, old, data)
+	return s.swap(ctx, p, old, data)
 }
 
 // swap runs under the lock.
-func (s *Store) swap(p place, old lease.Version, data []byte) (lease.Version, error) {
-	found, err := s.read(p)
+func (s *Store) swap(ctx context.Context, p place, old lease.Version, data []byte) (lease.Version, error) {
+	found, err := s.read(ctx, p)
 	if err != nil {
 		return "", err
 	}
@@ -102,7 +107,7 @@ func (s *Store) swap(p place, old lease.Version, data []byte) (lease.Version, er
 		}
 	}
 	content := encode(s.here(), data)
-	if err := s.write(p, content); err != nil {
+	if err := s.write(ctx, p, content); err != nil {
 		return "", diagnose(err)
 	}
 	return versionOf(content), nil
@@ -136,6 +141,9 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, e
 				return err
 			}
 		})
+		if err == nil {
+			err = noFileAbove(s.dir)
+		}
 		if err != nil {
 			yield(lease.Cell{}, fmt.Errorf("%s: %w", s.dir, diagnose(err)))
 		}

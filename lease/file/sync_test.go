@@ -25,6 +25,7 @@ func TestWritesReachTheDisk(t *testing.T) {
 	}
 	s := NewStore(filepath.Join(base, "new", "leases"))
 	s.disk = disk{
+		link:   realDisk.link,
 		sync:   func(f *os.File) error { note("sync", f.Name()); return realDisk.sync(f) },
 		rename: func(from, to string) error { note("rename", from, to); return realDisk.rename(from, to) },
 	}

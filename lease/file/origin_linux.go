@@ -1,0 +1,23 @@
+package file
+
+import (
+	"os"
+	"strings"
+)
+
+// https://man7.org/linux/man-pages/man5/proc_sys_kernel.5.html
+func bootID() string { return line("/proc/sys/kernel/random/boot_id") }
+
+// https://www.freedesktop.org/software/systemd/man/latest/machine-id.html
+func machineID() string { return line("/etc/machine-id") }
+
+// https://man7.org/linux/man-pages/man7/time_namespaces.7.html
+func timeNamespace() string {
+	name, _ := os.Readlink("/proc/self/ns/time") // there are none before Linux 5.6
+	return name
+}
+
+func line(file string) string {
+	text, _ := os.ReadFile(file)
+	return strings.TrimSpace(string(text))
+}
