@@ -141,3 +141,20 @@ func TestLockWithoutLinks(t *testing.T) {
 	_, err := s.lock(context.Background(), place(filepath.Join(s.dir, "none", "lease-a")), false)
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 }
+
+// A lock's file is never there with fewer permissions than it is to have: another user would find it closed.
+func TestLockAppearsWithItsPermissions(t *testing.T) {
+	t.Parallel()
+	s := NewStore(outside(t, 0o777))
+	appeared := 0
+	s.disk.link = func(from, to string) error {
+		appeared++
+		info, err := os.Stat(from)
+		require.NoError(t, err)
+		assert.Equal(t, fs.FileMode(0o666), info.Mode(), "before it has its name")
+		assert.NoFileExists(t, to)
+		return os.Link(from, to)
+	}
+	swap(t, s, "a", swap(t, s, "a", "", "x"), "y")
+	assert.Equal(t, 1, appeared)
+}
