@@ -5,8 +5,8 @@ import (
 	"context"
 	"net/http"
 	"os"
-	"sync/atomic"
-	"time"
+	"strings"
+	"sync"
 
 	"cloud.google.com/go/storage"
 	"google.golang.org/api/option"
@@ -14,16 +14,19 @@ import (
 	htransport "google.golang.org/api/transport/http"
 )
 
-// NewClient is storage.NewClient, with the same options, but that
+// NewClient is storage.NewClient, with the same options, except that
 //
-//   - its answers tell a Store what time the service has, so that a fresh process need not watch a lease that has long run
-//     out;
+//   - a Store learns from its answers what the storage client hides: the service's time, so that a fresh process need not
+//     watch a lease that has long run out; and whether an answer is the service's own, without asking a second time;
 //   - it speaks HTTP/1.1. A connection that has died silently then costs one request. Over HTTP/2, the client would send all
 //     the next ones over it, too, for longer than most leases last: only pings, every half minute, find out;
+//   - it follows no redirects: the service makes none for its API, and a captive portal's page is no answer;
+//   - it reads the credentials anew when they are refused, so that a key file that was replaced counts at the next request;
 //   - it asks for the scope of reading and writing objects, not of full control;
 //   - it presents no client certificate (mTLS).
 //
-// An HTTP client of the caller's (option.WithHTTPClient) is used as it is.
+// An HTTP client of the caller's (option.WithHTTPClient) is used as it is, except for redirects, unless it has a rule for
+// them.
 func NewClient(ctx context.Context, opts ...option.ClientOption) (*storage.Client, error) {
 	// What storage.NewClient does to get its HTTP client, which it does not let anybody wrap.
 	given := []option.ClientOption{option.WithScopes(storage.ScopeReadWrite), internaloption.EnableNewAuthLibrary()}
@@ -33,16 +36,22 @@ func NewClient(ctx context.Context, opts ...option.ClientOption) (*storage.Clien
 	given = append(given, opts...)
 	base := newTransport()
 	client := new(http.Client)
-	transport, err := htransport.NewTransport(ctx, base, given...)
+	authorized, err := htransport.NewTransport(ctx, base, given...)
 	if err == nil {
-		client.Transport = dated{transport, base.CloseIdleConnections}
+		later := context.WithoutCancel(ctx)
+		client.Transport = &transport{inner: authorized, closeIdle: base.CloseIdleConnections, anew: func() (http.RoundTripper, error) {
+			return htransport.NewTransport(later, base, given...)
+		}}
 	} else { // which it is, too, if there is an HTTP client among the options
 		theirs, _, err := htransport.NewClient(ctx, given...)
 		if err != nil {
 			return nil, err
 		}
 		*client = *theirs
-		client.Transport = dated{cmp.Or(theirs.Transport, http.DefaultTransport), theirs.CloseIdleConnections}
+		client.Transport = &transport{inner: cmp.Or(theirs.Transport, http.DefaultTransport), closeIdle: theirs.CloseIdleConnections}
+	}
+	if client.CheckRedirect == nil {
+		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	}
 	return storage.NewClient(ctx, append(given, option.WithHTTPClient(client))...)
 }
@@ -59,48 +68,81 @@ func newTransport() *http.Transport {
 	return t
 }
 
-// dated is a transport that notes the Date of an answer for whoever asked for it by withDate. The storage client has no
-// way to ask for a header.
-type dated struct {
-	http.RoundTripper
+// transport sends the requests of a client that NewClient made, and notes in the context of a [call] what its answer says.
+type transport struct {
 	closeIdle func()
+	anew      func() (http.RoundTripper, error) // makes inner again, with credentials that are read anew; nil: it is the caller's
+
+	mu    sync.Mutex
+	inner http.RoundTripper
+	stale bool // its credentials were refused
 }
 
 // CloseIdleConnections is what Close of a storage client calls. Google's transports do not pass it on.
-func (t dated) CloseIdleConnections() { t.closeIdle() }
+func (t *transport) CloseIdleConnections() { t.closeIdle() }
 
-type dateKey struct{}
-
-// A date is the Date of the latest answer, in seconds since 1970; 0 if there was none. The client's
-// hedged reads may be at it from two goroutines.
-type date struct{ atomic.Int64 }
-
-func withDate(ctx context.Context) (context.Context, *date) {
-	d := new(date)
-	return context.WithValue(ctx, dateKey{}, d), d
+// RoundTrip implements http.RoundTripper.
+func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	c, _ := req.Context().Value(callKey{}).(*call)
+	if c != nil && !c.mayBeSent() {
+		if req.Body != nil {
+			_ = req.Body.Close()
+		}
+		return nil, errBrokeOff
+	}
+	resp, err := t.current().RoundTrip(req)
+	if err != nil {
+		if credentialsRefused(err) != "" {
+			t.renew()
+		}
+		return nil, err
+	}
+	if resp.StatusCode == http.StatusUnauthorized {
+		t.renew()
+	}
+	if c != nil {
+		err = c.hear(req, resp)
+	}
+	if err != nil {
+		_ = resp.Body.Close()
+		return nil, err
+	}
+	return resp, nil
 }
 
-func (t dated) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := t.RoundTripper.RoundTrip(req)
-	if d, ok := req.Context().Value(dateKey{}).(*date); ok && err == nil {
-		if told, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
-			d.Store(told.Unix())
+// renew has the next request read the credentials anew.
+func (t *transport) renew() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.stale = t.anew != nil
+}
+
+// current is what a request is sent through. Credentials that cannot be read are no worse than those that were refused.
+func (t *transport) current() http.RoundTripper {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.stale {
+		if inner, err := t.anew(); err == nil {
+			t.inner, t.stale = inner, false
 		}
 	}
-	return resp, err
+	return t.inner
 }
 
-const (
-	grain = time.Second     // that Last-Modified leaves out
-	skew  = 2 * time.Second // between the service's own machines
-)
-
-// age is a lower bound on how long ago the write was sent that an answer showed: by the service's clock, both ends. Date
-// leaves out up to a second as well, which only makes the age less.
-func (d *date) age(modified time.Time) time.Duration {
-	now := d.Load()
-	if now == 0 || modified.IsZero() {
-		return 0
+// checkClient says what is wrong with the client; empty: nothing. No request is sent.
+func checkClient(client *storage.Client) (problem string) {
+	defer func() {
+		if recover() != nil { // it has no insides
+			problem = "the client was not made by gcs.NewClient or storage.NewClient: pass one that was to gcs.New"
+		}
+	}()
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	// What there is for gRPC alone: a client of HTTP says that it has no such method, and one of gRPC that it needs an option,
+	// or, if it has it, that the context has ended (https://pkg.go.dev/cloud.google.com/go/storage#ObjectHandle.NewMultiRangeDownloader).
+	_, err := client.Bucket("b").Object("o").NewMultiRangeDownloader(ended)
+	if err == nil || strings.Contains(err.Error(), "GRPC") || strings.Contains(err.Error(), "context canceled") {
+		return "the client speaks gRPC, over which leases were never tried: pass one of gcs.NewClient or storage.NewClient to gcs.New"
 	}
-	return max(0, time.Unix(now, 0).Sub(modified.Add(grain+skew))) // Sub stops at the ends of what there is, and does not wrap around
+	return ""
 }

@@ -38,13 +38,16 @@ func TestAgeOfAnAnswer(t *testing.T) {
 		date, modified []string
 		want           time.Duration
 	}{
-		"at once":            {at(0), at(0), 0},
-		"grain and skew":     {at(3 * time.Second), at(0), 0},
+		"at once":            {at(0), at(0), 1},
+		"grain and skew":     {at(3 * time.Second), at(0), 1},
+		"skewed":             {at(0), at(3 * time.Second), 1},
+		"beyond all skew":    {at(0), at(4 * time.Second), 0},
 		"a second more":      {at(4 * time.Second), at(0), time.Second},
 		"long ago":           {at(48 * time.Hour), at(0), 48*time.Hour - 3*time.Second},
 		"from the future":    {at(0), at(time.Hour), 0},
 		"no Last-Modified":   {at(time.Hour), nil, 0},
 		"Date is no date":    {[]string{"soon"}, at(0), 0},
+		"two Dates":          {append(at(time.Hour), at(0)...), at(0), 0},
 		"Date is empty":      {[]string{""}, at(0), 0},
 		"Date of RFC 850":    {[]string{"Sunday, 02-Mar-25 00:00:58 GMT"}, at(0), 57 * time.Second},
 		"Date is before all": {[]string{"Thu, 01 Jan 1970 00:00:00 GMT"}, at(0), 0},
@@ -54,7 +57,7 @@ func TestAgeOfAnAnswer(t *testing.T) {
 			header["Last-Modified"] = c.modified
 		}
 		proxy.OnRequest(1, wire.Reply(200, header, "x"))
-		got := load(t, NewStore(client, "b"), "a")
+		got := load(t, NewStore(client, "b", WithAge()), "a")
 		assert.Equal(t, c.want, got.Age, what)
 		assert.Equal(t, lease.Version("7"), got.Version)
 	}
@@ -64,21 +67,21 @@ func TestAgeOfAnAnswer(t *testing.T) {
 func TestAge(t *testing.T) {
 	t.Parallel()
 	bucket := newBucket(t)
-	s := NewStore(connect(t), bucket)
-	plain := NewStore(sdk(t), bucket)
+	s := NewStore(connect(t), bucket, WithAge())
+	plain := NewStore(sdk(t), bucket, WithAge())
 	var version lease.Version
 	for range 2 {
 		sent := time.Now()
 		version = swap(t, s, "a", version, "x")
-		assert.Zero(t, load(t, s, "a").Age)
+		assert.Equal(t, time.Duration(1), load(t, s, "a").Age, "it can tell")
 		eventually(t, "Age is told", grain+skew+2*time.Second, func() bool {
 			age := load(t, s, "a").Age
 			assert.LessOrEqual(t, age, time.Since(sent))
-			assert.Zero(t, age%time.Second)
-			return age > 0
+			return age >= time.Second
 		})
 		assert.GreaterOrEqual(t, time.Since(sent), grain+skew)
 		assert.Zero(t, load(t, plain, "a").Age, "the SDK's own client does not tell")
+		assert.Zero(t, load(t, NewStore(connect(t), bucket), "a").Age, "the emulator is not Google's")
 	}
 }
 
@@ -87,10 +90,10 @@ func TestNewClientLeavesTheCallersClientAlone(t *testing.T) {
 	t.Parallel()
 	counter := new(wire.Counter)
 	given := counter.Client()
-	bucket := newBucket(t)
-	s := NewStore(connect(t, option.WithHTTPClient(given)), bucket)
-	load(t, s, "a")
+	s := NewStore(connect(t, option.WithHTTPClient(given)), newBucket(t))
+	swap(t, s, "a", "", "x")
 	assert.Len(t, counter.Requests(), 1)
+	assert.Nil(t, given.CheckRedirect)
 	assert.Same(t, counter, given.Transport)
 }
 
@@ -191,7 +194,7 @@ func TestOpen(t *testing.T) {
 	assert.Equal(t, time.Second, lease.LimitsOf(m).WriteEvery)
 	data, _ := get(t, sdk(t).Bucket(bucket).Object("team a/leases/orders"))
 	assert.Contains(t, data, `"holder":"me"`)
-	assert.Equal(t, "gs://"+bucket+"/team a/leases", m.(interface{ String() string }).String())
+	assert.Equal(t, "gs://"+bucket+"/team%20a/leases", m.(interface{ String() string }).String())
 	require.NoError(t, lease.Close(m))
 }
 

@@ -2,6 +2,7 @@ package gcs
 
 import (
 	"context"
+	"net/http"
 	"testing"
 
 	"google.golang.org/api/option"
@@ -24,10 +25,10 @@ func TestManager(t *testing.T) {
 	emulator.Need(t, emulator.GCS)
 	leasetest.TestManager(t, leasetest.Harness{Age: true, Open: func(t testing.TB) leasetest.Place {
 		counter := new(wire.Counter) // an upload is a POST, a read a GET
-		counted, plain, bucket := connect(t, option.WithHTTPClient(counter.Client())), sdk(t), newBucket(t)
+		counted, plain, bucket := connect(t, option.WithHTTPClient(&http.Client{Transport: service{counter}})), sdk(t), newBucket(t)
 		s := NewStore(plain, bucket)
 		return leasetest.Place{
-			Manager: func() lease.Manager { return New(counted, bucket) },
+			Manager: func() lease.Manager { return New(counted, bucket, WithAge()) },
 			Store:   s,
 			Delete: func(ctx context.Context, name string) error {
 				return plain.Bucket(bucket).Object(s.objectOf(name)).Delete(ctx)
@@ -43,7 +44,7 @@ func TestScenario(t *testing.T) {
 	scenario.Run(t, scenario.Place{
 		Connect: func(t testing.TB) (lease.Manager, func()) {
 			proxy, client := newProxy(t)
-			return New(client, bucket), func() {
+			return New(client, bucket, WithAge()), func() {
 				proxy.OnEvery(wire.Stall(wire.Before))
 			}
 		},

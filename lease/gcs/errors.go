@@ -2,17 +2,21 @@ package gcs
 
 import (
 	"context"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"os"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"cloud.google.com/go/auth"
 	"cloud.google.com/go/compute/metadata"
 	"cloud.google.com/go/storage"
-	"google.golang.org/api/googleapi"
+	"golang.org/x/oauth2"
 
+	"github.com/cloudlease/leader/internal/redact"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -20,116 +24,201 @@ import (
 const (
 	badCredentials = "the credentials are missing, expired or revoked: attach a service account to the machine, or renew " +
 		"them (your own: gcloud auth application-default login)"
+	wrongClock = "the machine's clock is wrong, so that what it signs is refused: set it"
+	noAccount  = "the machine has no service account: attach one (Compute Engine: gcloud compute instances set-service-account; " +
+		"GKE: let the Pod's Kubernetes service account use one)"
+	mayNotImpersonate = "the credentials may not act as the service account: grant them the role Service Account Token Creator on it, " +
+		"or, in GKE, Workload Identity User, and see that it is not disabled"
 	noScope       = "the machine's access scopes leave out writing to Cloud Storage: give it the scope cloud-platform"
-	noBilling     = "the bucket's project has no billing account that is open: link one"
+	noBilling     = "the project that is billed, the bucket's or the user project, has no billing account that is open: link one"
 	noAPI         = "enable the Cloud Storage API in the credentials' project: gcloud services enable storage.googleapis.com"
 	retained      = "a retention policy keeps the record from being overwritten: name a bucket without one"
 	onHold        = "a hold keeps the record from being overwritten: release it, and turn off the bucket's default event-based hold"
 	badBucket     = "that is no bucket's name: name it as the console shows it, without gs://"
-	requesterPays = "the bucket bills whoever asks (requester pays): name one that does not"
+	requesterPays = "the bucket bills whoever asks (requester pays): name the project to bill with gcs.WithUserProject or " +
+		"?user_project=, or name a bucket that does not"
+	badUserProject = "the user project cannot be billed: name another with gcs.WithUserProject or ?user_project=, and grant the " +
+		"credentials the role Service Usage Consumer on it"
 	againstPolicy = "an organization policy forbids it: name a bucket that complies, or have the policy changed"
-	badKey        = "the bucket's encryption key cannot be used: enable it, and let the project's Cloud Storage service agent use it"
+	perimeter     = "an organization's policy, such as a service perimeter, forbids it: run inside of it, or have it changed; the audit log names the rule"
+	badKey        = "the Cloud KMS key that encrypts the record cannot be used: enable or restore its version, or give the bucket " +
+		"another key of its own location (gcloud storage buckets update --default-encryption-key)"
+	mayNotUseKey = "the Cloud Storage service agent of the bucket's project may not use the Cloud KMS key: grant it, and not the program's own account, " +
+		"the role Cloud KMS CryptoKey Encrypter/Decrypter (gcloud storage service-agent --authorize-cmek=KEY)"
+	ownKey = "the record is encrypted with somebody's own key, which leases do not have: move it away while nobody runs"
 )
 
 // orgPolicy is a 412 that is no conflict.
-const orgPolicy = "orgPolicyConstraintFailed"
+const orgPolicy = "orgpolicyconstraintfailed"
 
-// advices has what to do, by the service's reason in lower case: its two interfaces differ in the first letter. Empty: it
-// may pass. A reason that is not here is judged by the status.
+// advices has what to do, by the service's reason in lower case, as these pages list them. Empty: it may pass. A reason that
+// is not here is judged by what the message says, and then by the status.
 //
 //   - https://cloud.google.com/storage/docs/json_api/v1/status-codes
 //   - https://cloud.google.com/storage/docs/xml-api/reference-status
+//   - https://cloud.google.com/storage/docs/gcs429: SlowDown
+//   - https://pkg.go.dev/google.golang.org/genproto/googleapis/rpc/code: those of what stands in front of the services
 var advices = map[string]string{
-	"expiredtoken":                      badCredentials,
-	"insufficientpermissions":           noScope,
-	"accountdisabled":                   noBilling,
-	"accountproblem":                    noBilling,
-	"userprojectaccountproblem":         noBilling,
-	"accessnotconfigured":               noAPI,
-	"usagelimits.accessnotconfigured":   noAPI,
-	"retentionpolicynotmet":             retained,
-	"objectunderactivehold":             onHold,
-	"invalidbucketname":                 badBucket,
-	"userprojectmissing":                requesterPays,
-	strings.ToLower(orgPolicy):          againstPolicy,
-	"cloudkmsbadkey":                    badKey,
-	"cloudkmsdisabledkey":               badKey,
-	"cloudkmsdecryptionkeynotfound":     badKey,
-	"cloudkmsencryptionkeynotfound":     badKey,
-	"cloudkmskeylocationnotallowed":     badKey,
-	"ratelimitexceeded":                 "",
-	"userratelimitexceeded":             "",
-	"usagelimits.ratelimitexceeded":     "",
-	"usagelimits.userratelimitexceeded": "",
-	"quotaexceeded":                     "",
+	"expiredtoken":                                 badCredentials,
+	"unauthenticated":                              badCredentials,
+	"insufficientpermissions":                      noScope,
+	"accountdisabled":                              noBilling,
+	"accountproblem":                               noBilling,
+	"userprojectaccountproblem":                    noBilling,
+	"accessnotconfigured":                          noAPI,
+	"usagelimits.accessnotconfigured":              noAPI,
+	"retentionpolicynotmet":                        retained,
+	"objectunderactivehold":                        onHold,
+	"invalidbucketname":                            badBucket,
+	"userprojectmissing":                           requesterPays,
+	"authenticationrequiredrequesterpays":          requesterPays,
+	"userprojectinvalid":                           badUserProject,
+	"userprojectinconsistent":                      badUserProject,
+	"userprojectaccessdenied":                      badUserProject,
+	orgPolicy:                                      againstPolicy,
+	"cloudkmsbadkey":                               badKey,
+	"cloudkmsdisabledkey":                          badKey, // "disabled, destroyed, or scheduled to be destroyed"
+	"cloudkmsdecryptionkeynotfound":                badKey,
+	"cloudkmsencryptionkeynotfound":                badKey,
+	"cloudkmskeylocationnotallowed":                badKey,
+	"resourceisencryptedwithcustomerencryptionkey": ownKey,
+	"ratelimitexceeded":                            "",
+	"userratelimitexceeded":                        "",
+	"usagelimits.ratelimitexceeded":                "",
+	"usagelimits.userratelimitexceeded":            "",
+	"quotaexceeded":                                "",
+	"slowdown":                                     "",
+	"resource_exhausted":                           "",
 }
 
-// explain says what was tried, marks what will not mend itself, and says what to do about it.
-func (s *Store) explain(ctx context.Context, tried string, err error) error {
-	code, reason := answer(err)
-	if advice := s.advice(code, reason, err); advice != "" {
-		return fmt.Errorf("%w: %s: %w: %s", lease.ErrMisconfigured, tried, err, advice)
-	}
-	if cause := context.Cause(ctx); cause != nil && code == 0 && !errors.Is(err, cause) {
-		return fmt.Errorf("%s: %w: %w", tried, cause, err)
-	}
-	return fmt.Errorf("%s: %w", tried, err)
-}
-
-// answer returns the status and the reason of the service's answer that is an error; 0: there was none. Objects are
-// written and listed by the JSON interface, and read by the XML one, which calls the reason a code.
-func answer(err error) (code int, reason string) {
-	var e *googleapi.Error
-	if !errors.As(err, &e) {
-		return 0, ""
-	}
-	if len(e.Errors) == 0 {
-		var body struct{ Code string }
-		_ = xml.Unmarshal([]byte(e.Body), &body)
-		return e.Code, body.Code
-	}
-	reason = e.Errors[0].Reason
-	switch { // which may be no more than "invalid" or "required"
-	case e.Code == http.StatusBadRequest && strings.HasPrefix(e.Message, "Invalid bucket name"):
-		reason = "invalidBucketName"
-	case e.Code == http.StatusBadRequest && strings.Contains(e.Message, "requester pays"):
-		reason = "userProjectMissing"
-	}
-	return e.Code, reason
+// saidOf has what to do by words of the message, where the reason is no more than "forbidden", "invalid" or "required".
+var saidOf = []struct {
+	status        int
+	words, advice string
+}{
+	{http.StatusBadRequest, "Invalid bucket name", badBucket},
+	// https://cloud.google.com/storage/docs/requester-pays#requirements
+	{http.StatusBadRequest, "requester pays", requesterPays},
+	{http.StatusForbidden, "serviceusage.services.use", badUserProject},
+	// https://github.com/googleapis/python-storage/issues/1456
+	{http.StatusForbidden, "billing account", noBilling},
+	// https://cloud.google.com/storage/docs/encryption/customer-managed-keys#service-agents
+	{http.StatusForbidden, "Cloud KMS key", mayNotUseKey},
+	{http.StatusForbidden, "cloudkms.cryptoKeyVersions", mayNotUseKey},
+	{http.StatusBadRequest, "Cloud KMS key", badKey},
+	// https://cloud.google.com/vpc-service-controls/docs/troubleshooting
+	{http.StatusForbidden, "prohibited by organization's policy", perimeter},
+	// https://cloud.google.com/resource-manager/docs/organization-restrictions/error-messages
+	{http.StatusForbidden, "organization restriction", perimeter},
+	{http.StatusForbidden, "has not been used in project", noAPI},
+	{http.StatusForbidden, "insufficient authentication scopes", noScope},
 }
 
 // advice says what to do about an error that will not mend itself; empty: it may. What failed on the way to the service
-// is not of the kind.
-func (s *Store) advice(code int, reason string, err error) string {
-	if advice, known := advices[strings.ToLower(reason)]; known {
+// is not of the kind, nor is what the service does not say itself.
+func (s *Store) advice(r refusal, err error) string {
+	if r.code == 0 {
+		return credentialsRefused(err)
+	}
+	if advice, known := advices[r.reason]; known {
 		return advice
 	}
+	for _, said := range saidOf {
+		if r.code == said.status && strings.Contains(r.message, said.words) {
+			return said.advice
+		}
+	}
 	switch {
-	case code == 0 && unauthenticated(err), code == http.StatusUnauthorized:
+	case r.code == http.StatusUnauthorized:
 		return badCredentials
-	case code == http.StatusForbidden:
+	case r.code == http.StatusForbidden:
 		return fmt.Sprintf("grant the credentials the role Storage Object User on the bucket: gcloud storage buckets "+
 			"add-iam-policy-binding gs://%s --member=... --role=roles/storage.objectUser", s.bucket)
-	case code == http.StatusNotFound && !errors.Is(err, storage.ErrObjectNotExist): // that is a generation that is gone
-		return fmt.Sprintf("there is no such bucket: create it with gcloud storage buckets create gs://%s, or name another", s.bucket)
+	case r.code == http.StatusNotFound && !errors.Is(err, storage.ErrObjectNotExist): // that is a generation that is gone
+		return s.noBucket()
 	}
 	return ""
 }
 
-// unauthenticated tells whether there were no credentials to send.
-func unauthenticated(err error) bool {
-	var none metadata.NotDefinedError // the machine has no service account
-	if errors.As(err, &none) {
-		return true
-	}
-	var refused *auth.Error // by whoever gives out tokens
-	return errors.As(err, &refused) && refused.Response != nil && refused.Response.StatusCode/100 == 4 && !refused.Temporary()
+func (s *Store) noBucket() string {
+	return fmt.Sprintf("there is no such bucket: create it with gcloud storage buckets create gs://%s, or name another", s.bucket)
 }
 
-// noClient explains why NewClient made no client: it reads files and variables, so it is the credentials.
+// statusIn finds the status of an answer where Google's library has it in the text alone: of a token that was to be
+// exchanged or to be another account's (cloud.google.com/go/auth, credentials).
+var statusIn = regexp.MustCompile(`\b(credentials|impersonate): status code ([0-9]{3}): (.*)`)
+
+// credentialsRefused says what to do if there was no access token to be had, and none will; empty: it may pass, or it was
+// something else.
+//
+//   - https://cloud.google.com/compute/docs/metadata/querying-metadata#statuscodes: 404, 403 and 400 stay; 429, 500 and 503 pass
+//   - https://datatracker.ietf.org/doc/html/rfc6749#section-5.2: a token endpoint refuses with 400 or 401 and JSON
+//   - https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token, and
+//     https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.serviceAccounts/generateAccessToken
+func credentialsRefused(err error) string {
+	var undefined metadata.NotDefinedError
+	if errors.As(err, &undefined) {
+		return noAccount
+	}
+	if e, ok := errors.AsType[*metadata.Error](err); ok {
+		switch {
+		case !stays(e.Code):
+			return ""
+		case e.Code == http.StatusForbidden: // GKE: "Unable to generate access token; IAM returned 403 Forbidden"
+			return mayNotImpersonate
+		}
+		return noAccount
+	}
+	if e, ok := errors.AsType[*auth.Error](err); ok && e.Response != nil {
+		return tokenRefused(e.Response.StatusCode, e.Body)
+	}
+	if e, ok := errors.AsType[*oauth2.RetrieveError](err); ok && e.Response != nil {
+		return tokenRefused(e.Response.StatusCode, e.Body)
+	}
+	if err != nil {
+		if said := statusIn.FindStringSubmatch(err.Error()); said != nil {
+			status, _ := strconv.Atoi(said[2])
+			return tokenRefused(status, []byte(said[3]))
+		}
+	}
+	return ""
+}
+
+// tokenRefused says what to do about an answer of whoever gives out tokens.
+func tokenRefused(status int, body []byte) string {
+	text := string(body)
+	switch {
+	case !stays(status), !strings.HasPrefix(strings.TrimSpace(text), "{"): // a page is somebody else's
+		return ""
+	case strings.Contains(text, "reasonable timeframe"): // "Token must be a short-lived token (60 minutes) and in a reasonable timeframe"
+		return wrongClock
+	case status == http.StatusForbidden, strings.Contains(text, "iam.serviceAccounts.getAccessToken"):
+		return mayNotImpersonate
+	}
+	return badCredentials
+}
+
+// stays tells of a status that will be the same next time.
+func stays(status int) bool {
+	return status/100 == 4 && status != http.StatusRequestTimeout && status != http.StatusTooManyRequests
+}
+
+// hideURL leaves out of an error of net/http what may be a secret in its URL: that of the emulator may have a password, and
+// a client with an API key adds it.
+func hideURL(err error) {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		e.URL = redact.Text(e.URL)
+	}
+}
+
+// noClient explains why NewClient made no client: it reads files and variables.
 func noClient(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+	}
+	hideURL(err)
+	if e, ok := errors.AsType[*url.Error](err); ok && e.Op == "parse" && os.Getenv("STORAGE_EMULATOR_HOST") != "" {
+		return fmt.Errorf("%w: STORAGE_EMULATOR_HOST is no host:port and no http://host:port", lease.ErrMisconfigured)
 	}
 	return fmt.Errorf("%w: %w: %s", lease.ErrMisconfigured, err, badCredentials)
 }

@@ -69,10 +69,12 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"cloud.google.com/go/storage"
 
+	"github.com/cloudlease/leader/internal/redact"
 	"github.com/cloudlease/leader/internal/storeurl"
 	"github.com/cloudlease/leader/lease"
 )
@@ -85,34 +87,63 @@ func open(ctx context.Context, u *url.URL) (lease.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
+	opts, err := options(u)
+	if err != nil {
+		return nil, err
+	}
 	client, err := NewClient(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("store URL %q: %w", u.Redacted(), noClient(ctx, err))
+		return nil, fmt.Errorf("store URL %q: %w", redact.URL(u), noClient(ctx, err))
 	}
-	return New(client, bucket, WithPrefix(prefix), func(s *Store) { s.close = client.Close }), nil
+	opts = append(opts, WithPrefix(prefix), func(s *Store) { s.close = client.Close })
+	return New(client, bucket, opts...), nil
 }
 
 // place returns the bucket and the prefix that a URL names.
 func place(u *url.URL) (bucket, prefix string, err error) {
-	refuse := func(why string) error {
-		return fmt.Errorf("%w: store URL %q: %s: use gs://bucket or gs://bucket/folder", lease.ErrMisconfigured, u.Redacted(), why)
-	}
+	refuse := func(why string) error { return storeurl.Refuse(u, why, "gs://bucket or gs://bucket/folder") }
 	switch {
 	case u.Opaque != "" || u.Host == "":
 		return "", "", refuse("it names no bucket")
 	case u.User != nil || u.Port() != "":
 		return "", "", refuse("a bucket has no user and no port")
+	case redact.Advice(u.Hostname()) != "":
+		return "", "", refuse("that is no bucket")
 	case u.Fragment != "":
 		return "", "", refuse("a # in the folder's name is written %23")
-	}
-	if _, err := storeurl.Query(u); err != nil {
-		return "", "", err
 	}
 	if folder := strings.Trim(u.Path, "/"); folder != "" {
 		prefix = folder + "/"
 	}
 	return u.Host, prefix, nil
 }
+
+// options are what the query of a URL says.
+func options(u *url.URL) (opts []Option, err error) {
+	query, err := storeurl.Query(u, "age", "user_project")
+	if err != nil {
+		return nil, err
+	}
+	switch age, given, err := storeurl.Bool(u, query, "age"); {
+	case err != nil:
+		return nil, err
+	case given && age:
+		opts = append(opts, WithAge())
+	case given:
+		opts = append(opts, WithoutAge())
+	}
+	if project := query.Get("user_project"); project != "" {
+		if !projectID.MatchString(project) {
+			return nil, fmt.Errorf("%w: store URL %q: user_project is the ID or the number of a project", lease.ErrMisconfigured, redact.URL(u))
+		}
+		opts = append(opts, WithUserProject(project))
+	}
+	return opts, nil
+}
+
+// projectID is what names a project: its ID, which may be of a domain, as example.com:my-project, or its number
+// (https://cloud.google.com/resource-manager/docs/creating-managing-projects).
+var projectID = regexp.MustCompile(`^[a-z0-9][a-z0-9.:-]{0,99}$`)
 
 // An Option changes a Store.
 type Option func(*Store)
@@ -121,9 +152,22 @@ type Option func(*Store)
 // without line breaks; a prefix that the service refuses is an ErrMisconfigured of the calls.
 func WithPrefix(prefix string) Option { return func(s *Store) { s.prefix = prefix } }
 
+// WithUserProject names the project that is billed for the requests, which a bucket needs that bills whoever asks
+// (https://cloud.google.com/storage/docs/requester-pays). The credentials need the role Service Usage Consumer on it.
+func WithUserProject(project string) Option { return func(s *Store) { s.project = project } }
+
+// WithAge trusts the Date of every answer, also of one that does not come from Google's own host, storage.googleapis.com or
+// another of googleapis.com over HTTPS. If a proxy or a gateway writes it, whose clock is more than two seconds ahead of the
+// service's, a standby takes a lease over while its holder still leads. The client is one of NewClient: any other hides the
+// Date.
+func WithAge() Option { return func(s *Store) { s.age = anybodys } }
+
+// WithoutAge trusts no Date: see Takeover, above.
+func WithoutAge() Option { return func(s *Store) { s.age = nobodys } }
+
 // New returns the Manager that keeps its leases in the bucket, which has to exist. It never fails, and sends nothing: what
-// is wrong with the bucket is an error of the calls. The client stays the caller's: lease.Close leaves it open. See
-// NewClient for one that tells the time.
+// is wrong with the bucket is an error of the calls, and so is a client that speaks gRPC (storage.NewGRPCClient). The client
+// stays the caller's: lease.Close leaves it open. See NewClient for one that tells the time.
 func New(client *storage.Client, bucket string, opts ...Option) lease.Manager {
 	return lease.NewManager(NewStore(client, bucket, opts...))
 }

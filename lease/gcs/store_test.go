@@ -94,13 +94,13 @@ func TestNoClientOrBucket(t *testing.T) {
 func TestReadsByJSON(t *testing.T) {
 	t.Parallel()
 	bucket := newBucket(t)
-	s := NewStore(connect(t, storage.WithJSONReads()), bucket)
+	s := NewStore(connect(t, storage.WithJSONReads()), bucket, WithAge())
 	assert.Zero(t, load(t, s, "orders"))
 	version := swap(t, s, "orders", "", "hello")
 	got := load(t, s, "orders")
 	assert.Equal(t, "hello", string(got.Data))
 	assert.Equal(t, version, got.Version)
-	eventually(t, "Age is told", grain+skew+2*time.Second, func() bool { return load(t, s, "orders").Age > 0 })
+	eventually(t, "Age is told", grain+skew+2*time.Second, func() bool { return load(t, s, "orders").Age > 1 })
 }
 
 func TestWhatIsNoCellIsLeftAlone(t *testing.T) {
@@ -281,7 +281,8 @@ func TestEndless(t *testing.T) {
 func TestListPassesOverWhatIsGone(t *testing.T) {
 	t.Parallel()
 	proxy, client := newCanned(t)
-	proxy.OnRequest(1, wire.Reply(200, http.Header{"Content-Type": {"application/json"}}, `{"items":[{"name":"a"},{"name":"b"}]}`))
+	proxy.OnRequest(1, wire.Reply(200, http.Header{"Content-Type": {"application/json"}}, `{"kind":"storage#objects","items":[`+
+		`{"name":"a","bucket":"b","generation":"6"},{"name":"b","bucket":"b","generation":"7"}]}`))
 	proxy.OnRequest(2, wire.Reply(404, nil, "<Error><Code>NoSuchKey</Code></Error>"))
 	proxy.OnRequest(3, wire.Reply(200, http.Header{"X-Goog-Generation": {"7"}}, "x"))
 	var found []string

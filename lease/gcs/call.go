@@ -1,0 +1,133 @@
+package gcs
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// A call is the context of one read, or of one list, in which a client of NewClient notes what the storage client keeps to
+// itself. With any other client nothing is noted.
+type call struct {
+	context.Context
+	lists bool // in as many requests as there are pages
+	sent  atomic.Bool
+
+	// What the answer said, once it was heard. It is read only after the storage client has returned the answer.
+	heard   bool
+	date    time.Time // zero: none, or more than one
+	google  bool      // it came from Google's own host
+	refusal refusal   // of a 404
+}
+
+type callKey struct{}
+
+// Value implements context.Context.
+func (c *call) Value(key any) any {
+	if key == (callKey{}) {
+		return c
+	}
+	return c.Context.Value(key)
+}
+
+// errBrokeOff ends a read whose answer did. The storage client would ask for the rest at once, and again without end: it
+// waits between attempts only if an answer does not begin.
+var errBrokeOff = errors.New("the answer broke off before its end")
+
+// mayBeSent allows a read one request.
+func (c *call) mayBeSent() bool { return c.lists || !c.sent.Swap(true) }
+
+// hear notes what an answer says. An error: it is no answer of the service's.
+func (c *call) hear(req *http.Request, resp *http.Response) error {
+	c.heard = true
+	switch {
+	case c.lists:
+		return checkList(resp)
+	case resp.StatusCode == http.StatusNotFound:
+		body, err := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
+		if err != nil {
+			return fmt.Errorf("%w: %w", errBrokeOff, err)
+		}
+		resp.Body = readAlready{bytes.NewReader(body), resp.Body}
+		c.refusal = refusalIn(resp.StatusCode, resp.Header, body)
+	}
+	if dates := resp.Header["Date"]; len(dates) == 1 {
+		c.date, _ = http.ParseTime(dates[0])
+	}
+	c.google = req.URL.Scheme == "https" && strings.HasSuffix(req.URL.Hostname(), ".googleapis.com")
+	return nil
+}
+
+// readAlready is the body of an answer that was looked into.
+type readAlready struct {
+	io.Reader
+	io.Closer
+}
+
+const maxPage = 64 << 20 // bytes of a list's page: a thousand objects with all that can be said of them are far less
+
+// checkList fails unless an answer that is no refusal is a page of a list. The storage client takes any JSON object for one
+// without objects.
+func checkList(resp *http.Response) error {
+	if resp.StatusCode/100 != 2 {
+		return nil
+	}
+	page, err := io.ReadAll(io.LimitReader(resp.Body, maxPage))
+	if err != nil {
+		return fmt.Errorf("%w: %w", errBrokeOff, err)
+	}
+	resp.Body = readAlready{bytes.NewReader(page), resp.Body}
+	var of struct{ Kind string }
+	if err := json.Unmarshal(page, &of); err != nil || of.Kind != "storage#objects" {
+		return errForeign
+	}
+	return nil
+}
+
+const (
+	grain = time.Second     // that Last-Modified leaves out
+	skew  = 2 * time.Second // between the service's own machines
+)
+
+// age is a lower bound on how long ago the write was sent that an answer showed: by the service's clock, both ends. Date
+// leaves out up to a second as well, which only makes the age less. 0: the answer does not tell, or its times contradict
+// each other.
+func (c *call) age(modified time.Time) time.Duration {
+	if c.date.IsZero() || c.date.Unix() <= 0 || modified.IsZero() {
+		return 0
+	}
+	since := c.date.Sub(modified) // which stops at the ends of what there is, and does not wrap around
+	switch {
+	case since < -(grain + skew):
+		return 0
+	case since <= grain+skew:
+		return 1
+	}
+	return since - (grain + skew)
+}
+
+// maxReads is how many requests one read may send with a client that was not made by NewClient, where it can only be seen
+// that a request was written: a kept connection that turns out to be closed counts, too.
+const maxReads = 3
+
+// bounded is the context of a read with such a client: it ends before the storage client asks for the rest of a broken
+// answer for the third time. The function tells whether it did.
+func bounded(ctx context.Context) (limited context.Context, brokeOff func() bool, cancel context.CancelFunc) {
+	limited, cancel = context.WithCancel(ctx)
+	var sent atomic.Int64
+	trace := &httptrace.ClientTrace{WroteHeaderField: func(key string, _ []string) {
+		// Requests for an access token have the same context, and no such header.
+		if strings.EqualFold(key, "X-Goog-Gcs-Idempotency-Token") && sent.Add(1) > maxReads {
+			cancel()
+		}
+	}}
+	return httptrace.WithClientTrace(limited, trace), func() bool { return sent.Load() > maxReads }, cancel
+}

@@ -1,0 +1,155 @@
+package gcs
+
+import (
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"net/http"
+	"strings"
+	"time"
+
+	"cloud.google.com/go/storage"
+	"google.golang.org/api/googleapi"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// What is taken for the service's own answer:
+//
+//   - a read: it has a generation, and what came fits the object's size and checksum;
+//   - a write: it names this bucket and this object, with a new generation, and the size and checksum of what was sent;
+//   - a list: its kind is storage#objects, and each object is of this bucket and begins with the prefix;
+//   - a refusal, "not found" included: an error document of one of the service's two interfaces, or the header that all of its
+//     answers have.
+
+var (
+	// errForeign is of an answer that something else may have given.
+	errForeign = errors.New("the answer does not prove to be Cloud Storage's own: a proxy, a filter or a captive portal on the way may have given it")
+	// errUnproven is of an object that is not found, by an answer that may be anybody's.
+	errUnproven = errors.New("not found, by an answer that does not say whose it is")
+)
+
+func (s *Store) foreign(tried, object string) error {
+	return fmt.Errorf("%s %s: %w", tried, s.url(object), errForeign)
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// fits tells whether what was read is all of the object and nothing else. The service tells its checksum
+// (https://cloud.google.com/storage/docs/xml-api/reference-headers#xgooghash); what it decompressed on the way, it cannot
+// tell of.
+func fits(data []byte, of storage.ReaderObjectAttrs) bool {
+	if sum := crc32.Checksum(data, castagnoli); sum == of.CRC32C || of.Decompressed {
+		return true
+	}
+	return of.CRC32C == 0 && of.Size == int64(len(data)) // some emulator tells none
+}
+
+// wrote tells whether an answer is that to the write of the data to the object.
+func (s *Store) wrote(data []byte, object string, expected storage.Conditions, got *storage.ObjectAttrs) bool {
+	return s.isOf(got, object) && got.Generation != expected.GenerationMatch &&
+		got.Size == int64(len(data)) && got.CRC32C == crc32.Checksum(data, castagnoli)
+}
+
+// isOf tells whether an answer is about an object of the bucket that is there.
+func (s *Store) isOf(got *storage.ObjectAttrs, object string) bool {
+	return got != nil && got.Bucket == s.bucket && got.Name == object && got.Generation > 0
+}
+
+// ageIn is the age of what an answer showed, if its Date is the service's.
+func (s *Store) ageIn(c *call, modified time.Time) time.Duration {
+	if s.age == nobodys || s.age == googles && !c.google {
+		return 0
+	}
+	return c.age(modified)
+}
+
+// A refusal is what an answer says that is an error.
+type refusal struct {
+	code    int    // HTTP status; 0: there was no answer
+	own     bool   // it is the service's
+	reason  string // in lower case: its two interfaces differ in the first letter; empty: none
+	message string // for people
+}
+
+const maxRefusal = 64 << 10 // bytes; an error document has far less
+
+// refusalOf returns what an error of the storage client says.
+func (s *Store) refusalOf(err error) refusal {
+	e, ok := errors.AsType[*googleapi.Error](err)
+	if !ok {
+		return refusal{}
+	}
+	return s.checked(refusalIn(e.Code, e.Header, []byte(e.Body)))
+}
+
+// checked takes what is said of another bucket for nobody's: "not found" names what is not, if not always.
+func (s *Store) checked(r refusal) refusal {
+	if _, named, ok := strings.Cut(r.message, "No such object: "); ok && !strings.HasPrefix(named, s.bucket+"/") {
+		r.own = false
+	}
+	return r
+}
+
+// refusalIn reads an answer. Objects are written and listed by the JSON interface
+// (https://cloud.google.com/storage/docs/json_api/v1/status-codes), and read by the XML one, which calls the reason a code
+// (https://cloud.google.com/storage/docs/xml-api/reference-status). What stands in front of all of Google's services gives
+// the reason as a status (https://cloud.google.com/apis/design/errors), and the JSON interface refuses a read of content in
+// plain text: then a header says that the answer is the service's
+// (https://cloud.google.com/storage/docs/xml-api/reference-headers#xguploaderuploadid).
+func refusalIn(code int, header http.Header, body []byte) refusal {
+	r := refusal{code: code, own: header.Get("X-Guploader-Uploadid") != ""}
+	var fromJSON struct {
+		Error struct {
+			Code            int
+			Message, Status string
+			Errors          []struct{ Reason string }
+		}
+	}
+	var fromXML struct {
+		XMLName                xml.Name `xml:"Error"`
+		Code, Message, Details string
+	}
+	switch e := &fromJSON.Error; {
+	case json.Unmarshal(body, &fromJSON) == nil:
+		r.message, r.reason = e.Message, e.Status
+		if len(e.Errors) > 0 {
+			r.reason = e.Errors[0].Reason
+		}
+		r.own = r.own || e.Code == code && r.reason != ""
+	case xml.Unmarshal(body, &fromXML) == nil:
+		r.message, r.reason = strings.TrimSpace(fromXML.Message+" "+fromXML.Details), fromXML.Code
+		r.own = r.own || r.reason != ""
+	case r.own:
+		r.message = string(body)
+	}
+	r.reason = strings.ToLower(r.reason)
+	return r
+}
+
+// none explains the service's own "not found" of an object. Nil: there is no such object.
+func (s *Store) none(object string, r refusal) error {
+	if r.reason == "nosuchbucket" || strings.Contains(r.message, "bucket does not exist") {
+		return fmt.Errorf("%w: read %s: %s: %s", lease.ErrMisconfigured, s.url(object), r.message, s.noBucket())
+	}
+	return nil
+}
+
+// explain says what was tried, marks what will not mend itself, and says what to do about it.
+func (s *Store) explain(ctx context.Context, tried string, err error) error {
+	r := s.refusalOf(err)
+	if r.code != 0 && !r.own {
+		return fmt.Errorf("%s: HTTP status %d: %w", tried, r.code, errForeign) // what else it says may be a whole page
+	}
+	hideURL(err)
+	if advice := s.advice(r, err); advice != "" {
+		return fmt.Errorf("%w: %s: %w: %s", lease.ErrMisconfigured, tried, err, advice)
+	}
+	if cause := context.Cause(ctx); cause != nil && r.code == 0 && !errors.Is(err, cause) {
+		return fmt.Errorf("%s: %w: %w", tried, cause, err)
+	}
+	return fmt.Errorf("%s: %w", tried, err)
+}
