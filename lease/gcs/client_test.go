@@ -137,6 +137,13 @@ func newTokens(t testing.TB) *tokens {
 	return s
 }
 
+// replace puts the account's file in the place of another's.
+func (s *tokens) replace(t testing.TB, other *tokens) {
+	account, err := os.ReadFile(s.file)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(other.file, account, 0o600))
+}
+
 // Without an emulator, the client has what application default credentials give it, whether they are good or not. The
 // service's answers are canned: the emulator takes everybody's word.
 func TestCredentials(t *testing.T) {
@@ -343,14 +350,20 @@ func TestURLs(t *testing.T) {
 		assert.Equal(t, want, [2]string{bucket, prefix}, raw)
 	}
 	for raw, says := range map[string]string{
-		"gs:":                 "no bucket",
-		"gs:b":                "no bucket",
-		"gs:///x":             "no bucket",
-		"gs://b:80/x":         "no port",
-		"gs://me:secret@b":    "no user",
-		"gs://b/x#y":          "%23",
-		"gs://b?region=x":     `"region"`,
-		"gs://b/x?prefix=x/y": `"prefix"`,
+		"gs:":                            "no bucket",
+		"gs:b":                           "no bucket",
+		"gs:///x":                        "no bucket",
+		"gs://b:80/x":                    "no port",
+		"gs://me:secret@b":               "no user",
+		"gs://b/x#y":                     "%23",
+		"gs://b?region=x":                `"region"`,
+		"gs://b/x?prefix=x/y":            `"prefix"`,
+		"gs://b?x=1":                     "knows age, user_project",
+		"gs://b?age=yes":                 "age is true or false",
+		"gs://b?age=1&age=0":             "2 times",
+		"gs://b?user_project=Who+pays":   "user_project is the ID",
+		"gs://storage.googleapis.com/b":  "gs://bucket/folder",
+		"gs://b.storage.googleapis.com/": "gs://bucket/folder",
 	} {
 		_, err := lease.Open(t.Context(), raw)
 		require.ErrorIs(t, err, lease.ErrMisconfigured, raw)

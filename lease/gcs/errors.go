@@ -28,7 +28,7 @@ const (
 	noAccount  = "the machine has no service account: attach one (Compute Engine: gcloud compute instances set-service-account; " +
 		"GKE: let the Pod's Kubernetes service account use one)"
 	mayNotImpersonate = "the credentials may not act as the service account: grant them the role Service Account Token Creator on it, " +
-		"or, in GKE, Workload Identity User, and see that it is not disabled"
+		"or, in GKE, Workload Identity User, and see that it exists and is not disabled"
 	noScope       = "the machine's access scopes leave out writing to Cloud Storage: give it the scope cloud-platform"
 	noBilling     = "the project that is billed, the bucket's or the user project, has no billing account that is open: link one"
 	noAPI         = "enable the Cloud Storage API in the credentials' project: gcloud services enable storage.googleapis.com"
@@ -192,7 +192,7 @@ func tokenRefused(status int, body []byte) string {
 		return ""
 	case strings.Contains(text, "reasonable timeframe"): // "Token must be a short-lived token (60 minutes) and in a reasonable timeframe"
 		return wrongClock
-	case status == http.StatusForbidden, strings.Contains(text, "iam.serviceAccounts.getAccessToken"):
+	case strings.Contains(text, "PERMISSION_DENIED"), strings.Contains(text, "Gaia id"): // "Gaia id not found for email": there is no such account
 		return mayNotImpersonate
 	}
 	return badCredentials
