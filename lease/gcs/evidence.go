@@ -75,6 +75,18 @@ type refusal struct {
 	message string // for people
 }
 
+// said is the error of a refusal, in one line: the library's own has several, or a whole document.
+type said struct {
+	refusal
+	error
+}
+
+func (e said) Error() string {
+	return strings.TrimRight(fmt.Sprintf("HTTP status %d: %s", e.code, strings.TrimSpace(e.message)), ": ")
+}
+
+func (e said) Unwrap() error { return e.error }
+
 const maxRefusal = 64 << 10 // bytes; an error document has far less
 
 // refusalOf returns what an error of the storage client says.
@@ -144,8 +156,12 @@ func (s *Store) explain(ctx context.Context, tried string, err error) error {
 	if r.code != 0 && !r.own {
 		return fmt.Errorf("%s: HTTP status %d: %w", tried, r.code, errForeign) // what else it says may be a whole page
 	}
+	advice := s.advice(r, err)
 	hideURL(err)
-	if advice := s.advice(r, err); advice != "" {
+	if r.own {
+		err = said{r, err}
+	}
+	if advice != "" {
 		return fmt.Errorf("%w: %s: %w: %s", lease.ErrMisconfigured, tried, err, advice)
 	}
 	if cause := context.Cause(ctx); cause != nil && r.code == 0 && !errors.Is(err, cause) {

@@ -20,6 +20,7 @@
 //   - Object versioning keeps them for good: turn it off, too (--no-versioning).
 //   - A retention policy, an object's own retention or a hold refuses every overwrite, so no lease can be renewed: that is
 //     a lease.ErrMisconfigured (https://cloud.google.com/storage/docs/bucket-lock).
+//   - With requester pays, each request has to name the project to bill: [WithUserProject].
 //   - A lifecycle rule that deletes records breaks the promises that one leads at most, and that tokens only grow. So does
 //     whoever deletes, restores or edits them by hand.
 //   - Classes with a minimum duration, Nearline and colder, bill the whole of it for each renewal.
@@ -34,6 +35,17 @@
 // never deletes (https://cloud.google.com/storage/docs/access-control/iam-json); and list, for lease.List, and because
 // whoever may not list is told 403 of a record that does not exist.
 //
+// If the bucket encrypts with a Cloud KMS key, the program needs no permission on it. The Cloud Storage service agent of the
+// bucket's project does: the role Cloud KMS CryptoKey Encrypter/Decrypter on the key
+// (https://cloud.google.com/storage/docs/encryption/customer-managed-keys#service-agents):
+//
+//	gcloud storage service-agent --project=the-buckets-project --authorize-cmek=projects/.../cryptoKeys/my-key
+//
+// Without it, or with a key version that is disabled or destroyed, leases can be neither read nor written: that is a
+// lease.ErrMisconfigured, and whoever leads stops at its deadline. For a user project, the program needs the permission
+// serviceusage.services.use on it, which the role Service Usage Consumer has
+// (https://cloud.google.com/storage/docs/requester-pays#requirements).
+//
 // # What it costs
 //
 // In a single region and class Standard, 10,000 writes are $0.05 and 10,000 reads $0.004
@@ -42,27 +54,35 @@
 // standby is as many reads, $0.21. To list costs as much as to write, per thousand leases, and a read for each.
 //
 // An object may be written once a second (https://cloud.google.com/storage/quotas#objects); that is
-// lease.Limits.WriteEvery. Beyond, the service answers 429, which is a failure like any that passes.
+// lease.Limits.WriteEvery. Beyond, the service answers 429, which is a failure like any that passes: also to those who lose
+// a race to write a record, instead of 412 (https://cloud.google.com/storage/docs/gcs429). Whether somebody holds the lease
+// by then, the next look tells.
 //
 // # Takeover
 //
 // A process that has just started takes over a lease that ran out before, without watching it first, if its client tells
-// the service's time. One that [NewClient] or lease.Open made does. One of storage.NewClient hides the Date of an answer,
-// so the process watches for the length of the lease; a job that is triggered in a fresh process each time would never
-// live to see its end.
+// the service's time. One that [NewClient] or lease.Open made does, as long as it speaks to Google's own host. One of
+// storage.NewClient hides the Date of an answer, and a gateway or an emulator (option.WithEndpoint, STORAGE_EMULATOR_HOST)
+// writes one of its own, which is trusted only [WithAge]: there the process watches for the length of the lease.
 //
 // # Requests
 //
 // Load and Swap are one request each, and nothing is sent after they have returned. The storage client's own retries are
 // off, whatever it was told: it would go on until the context ends, and whoever holds a lease knows better when the next
-// attempt is due. The client has to speak HTTP: the package cannot tell which of a gRPC client's errors is a conflict. Best
-// it is one of NewClient, whose connections cannot be dead for longer than a request.
+// attempt is due. It would also ask for the rest of an answer that broke off, again and again without a pause; so that is an
+// error. A client of storage.NewClient does not let the package see as much: a read may send up to four requests if
+// its answers break off, and one more if there is no record. Best the client is one of NewClient, whose connections cannot be
+// dead for longer than a request. It has to speak HTTP: one of storage.NewGRPCClient is a lease.ErrMisconfigured.
+//
+// Nothing but the service's own answer counts. A captive portal's page, a proxy's "not found" or an answer about another
+// object is an error that may pass: no lease is acquired, renewed, found free or found gone by it.
 //
 // # URL
 //
-// The URL is gs://bucket, or gs://bucket/folder. There are no query keys. The client is made as Google's own are, by
-// application default credentials (https://cloud.google.com/docs/authentication/application-default-credentials), or for
-// the emulator at STORAGE_EMULATOR_HOST.
+// The URL is gs://bucket, or gs://bucket/folder. The query may have user_project, the project to bill, and age, which is true
+// or false: see [WithUserProject], [WithAge] and [WithoutAge]. The client is made as Google's own are, by application default
+// credentials (https://cloud.google.com/docs/authentication/application-default-credentials), or for the emulator at
+// STORAGE_EMULATOR_HOST.
 package gcs
 
 import (

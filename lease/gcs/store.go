@@ -246,7 +246,7 @@ func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data [
 	r := s.refusalOf(err)
 	refused := r.code == http.StatusPreconditionFailed && r.reason != orgPolicy || r.code == http.StatusNotFound && old != ""
 	if r.own && refused {
-		return "", fmt.Errorf("%w: %s is not what was read: %w", lease.ErrConflict, s.url(object), err)
+		return "", fmt.Errorf("%w: %s is not what was read: %w", lease.ErrConflict, s.url(object), said{r, err})
 	}
 	return "", s.explain(ctx, "write "+s.url(object), err)
 }
