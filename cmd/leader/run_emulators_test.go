@@ -39,7 +39,7 @@ func TestRunOnServices(t *testing.T) {
 			defer client.Close()
 			bucket := emulator.Name(t)
 			require.NoError(t, client.Bucket(bucket).Create(t.Context(), "test", nil))
-			return "gs://" + bucket
+			return "gs://" + bucket + "?age=true"
 		},
 		emulator.Azure: func(t *testing.T) string { return "azblob:///" + emulator.Name(t) + "?create=true" },
 	} {

@@ -135,7 +135,7 @@ func openGCS(t *testing.T, _ string) site {
 	defer client.Close()
 	bucket := emulator.Name(t)
 	require.NoError(t, client.Bucket(bucket).Create(t.Context(), "test", nil))
-	return site{url: "gs://" + bucket, upstream: "http://" + host, host: host, environ: func(proxy string) []string {
+	return site{url: "gs://" + bucket + "?age=true", upstream: "http://" + host, host: host, environ: func(proxy string) []string {
 		return []string{"STORAGE_EMULATOR_HOST=" + strings.TrimPrefix(proxy, "http://")}
 	}}
 }
