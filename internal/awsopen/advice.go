@@ -10,28 +10,39 @@ import (
 )
 
 // Advice says what to do about an error of the SDK that lies in the credentials, in the account or in a KMS key, and
-// whether it stays until somebody has done that. Empty: it is none of these, and the store's to judge, or the network's
-// trouble. The SDK's error may be wrapped in others, or in none.
+// whether it stays until somebody has done that. Empty: it is none of these, but the answer of the store's own service, or the
+// network's trouble, and so the store's to judge. The SDK's error may be wrapped in others, or in none.
 func Advice(err error) (do string, forGood bool) {
-	r := find(err)
-	return r.advice, r.lasting
+	r, from := find(err)
+	switch {
+	case r.advice != "":
+		return r.advice, r.lasting
+	case from == kms:
+		return "AWS KMS cannot use the key that encrypts the data at the moment", false
+	case from != store:
+		return "the AWS credentials cannot be fetched at the moment", false
+	}
+	return "", false
 }
 
 // refused tells whether other credentials may help.
-func refused(err error) bool { return find(err).renew }
+func refused(err error) bool {
+	r, _ := find(err)
+	return r.renew
+}
 
-// find returns the first row that fits; the zero row if none does.
-func find(err error) row {
+// find returns the first row that fits, the zero row if none does, and where the error comes from.
+func find(err error) (row, string) {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return row{}
+		return row{}, store
 	}
 	f := factsOf(err)
 	for _, r := range rows {
 		if r.fits(f) {
-			return r
+			return r, f.from
 		}
 	}
-	return row{}
+	return row{}, f.from
 }
 
 // Where an error may come from, beside the store's service and what the SDK calls the others.

@@ -156,7 +156,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"half a login", "[profile hush]\nsso_session = no\n", "region=eu-west-1&profile=hush", "correct ~/.aws/config"},
 		{"a profile with MFA", "[profile a]\naws_access_key_id = A\naws_secret_access_key = B\n[profile hush]\nrole_arn = arn:aws:iam::1:role/x\n" +
 			"source_profile = a\nmfa_serial = arn:aws:iam::1:mfa/y\n", "region=eu-west-1&profile=hush", "MFA"},
-		{"an endpoint with a password", "", "region=eu-west-1&endpoint=http%3A%2F%2Fa%3Ahush%40host", "endpoint is http://host:port"},
+		{"an endpoint with a password", "", "region=eu-west-1&endpoint=http%3A%2F%2Fa%3Ahush%40host", "endpoint is the address of a server"},
 		{"a role that is none", "", "region=eu-west-1&role_arn=hush", "role_arn is not an ARN"},
 		{"an external ID for nothing", "", "region=eu-west-1&external_id=hush", "go with role_arn"},
 		{"a session name for nothing", "", "region=eu-west-1&role_session_name=hush", "go with role_arn"},

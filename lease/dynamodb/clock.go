@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"context"
+	"encoding/json"
 	"sync"
 	"time"
 
@@ -16,7 +17,7 @@ const (
 	grain         = time.Second      // of the Date of an answer: it has whole seconds, rounded down
 	skew          = 2 * time.Second  // that the clocks of the service's own machines may differ by
 	writtenFormat = time.RFC3339Nano // to be read by people, too
-	maxAnswerAge  = time.Minute      // see bound
+	maxLatency    = time.Minute      // of an answer, beyond which a bound is not believed: see age
 	maxUnsampled  = time.Second      // R3: how often a holder without a boot clock has to count
 )
 
@@ -43,23 +44,31 @@ func (c *clock) heard(sent lease.Instant, answer middleware.Metadata) time.Time 
 	return date
 }
 
+// heard is the clock's, where the service's Date is trusted.
+func (s *Store) heard(sent lease.Instant, answer middleware.Metadata) time.Time {
+	if !s.age {
+		return time.Time{}
+	}
+	return s.clock.heard(sent, answer)
+}
+
 // bound is at least what the table's clock shows now: the Date of the latest answer, its grain, and what has passed
 // since that answer's request was sent, by whichever clock says most (R3). Not ok: nothing is known well enough.
 //
-// How old may the answer be? With a clock that counts suspension (Linux), the count is right over any time, but for the
-// rates at which clocks differ; a minute of that is far below the grain. A runner renews at least once per lease, so
-// for a lease of up to a minute an answer older than its length only comes up once the lease is lost anyway.
+// How old may the answer be? With a clock that counts suspension, the count is right over any time, but for the rates at
+// which clocks differ: by the margin, which is a part of the lease's length, so an answer may be as old as that. A runner
+// renews at least once in it.
 //
 // Elsewhere a suspension can hide behind a step back of the wall clock, and the bound would be too low: a standby would
 // find the lease older than it is, and take it from a holder that is right to think it holds. R3 has such a machine
 // count every second. Nobody does that here between two requests, so there an answer is good for one second: a lease
 // that was just acquired has a bound, its renewals have none, and whoever has not watched it waits for its full length.
-func (c *clock) bound(ctx context.Context) (time.Time, bool) {
+func (c *clock) bound(ctx context.Context, length time.Duration) (time.Time, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	most := maxUnsampled
-	if host.From(ctx).Read().Boot != 0 {
-		most = maxAnswerAge
+	most := length
+	if host.From(ctx).Read().Boot == 0 {
+		most = min(length, maxUnsampled)
 	}
 	elapsed := c.sent.Elapsed()
 	if c.date.IsZero() || elapsed > most {
@@ -68,12 +77,25 @@ func (c *clock) bound(ctx context.Context) (time.Time, bool) {
 	return c.date.Add(grain + elapsed).UTC(), true
 }
 
-// age is how long, at least, before an answer of that date an item was sent whose bound is as written; 0 if that cannot
-// be known: there is no bound, or no date, which is then before any bound.
-func age(date time.Time, written string) time.Duration {
-	bound, err := time.Parse(writtenFormat, written)
-	if err != nil {
+// lengthOf is the length of the lease that a cell is the record of; 0 if it is of something else, which nobody asks the age of.
+func lengthOf(data []byte) time.Duration {
+	var record struct {
+		Length string `json:"length"`
+	}
+	if json.Unmarshal(data, &record) != nil {
 		return 0
 	}
-	return max(date.Sub(bound.Add(grain+skew)), 0)
+	length, _ := time.ParseDuration(record.Length)
+	return length
+}
+
+// age is how long, at least, before an answer of that date an item was sent whose bound is as written: at least a
+// nanosecond, but 0 if that cannot be known. There is no bound, or no date, or the bound is later than a writer makes one: a
+// slow answer, which counts from before its request, the grain and the skew are all that makes it later than the date.
+func age(date time.Time, written string) time.Duration {
+	bound, err := time.Parse(writtenFormat, written)
+	if err != nil || date.IsZero() || bound.Sub(date) > maxLatency+grain+skew {
+		return 0
+	}
+	return max(date.Sub(bound.Add(grain+skew)), 1)
 }

@@ -37,15 +37,22 @@ type fakeTable struct {
 func (f *fakeTable) Do(r *http.Request) (*http.Response, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	var in struct{ Item json.RawMessage }
+	var in struct {
+		Item                      json.RawMessage
+		ExpressionAttributeValues map[string]json.RawMessage
+	}
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
 		return nil, err
 	}
 	answer := noItem
+	switch old, ok := in.ExpressionAttributeValues[":old"]; {
+	case in.Item == nil && f.item != nil:
+		answer = anItem("Item", string(f.item))
+	case ok:
+		answer = anItem("Attributes", `{"lease":{"S":"a"},"version":`+string(old)+`}`)
+	}
 	if in.Item != nil {
 		f.item = in.Item
-	} else if f.item != nil {
-		answer = `{"Item":` + string(f.item) + `}`
 	}
 	header := headerOf(answer)
 	if !f.noDate {
@@ -55,28 +62,29 @@ func (f *fakeTable) Do(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Header: header, Body: io.NopCloser(strings.NewReader(answer))}, nil
 }
 
-func (f *fakeTable) store() *Store {
+func (f *fakeTable) store(opts ...Option) *Store {
 	return NewStore(sdk.New(sdk.Options{
 		Region: "eu-west-1", Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""), HTTPClient: f,
-	}), "leases")
+	}), "leases", opts...)
 }
 
 // node is a machine of the test's, and its store.
 type node struct {
 	*hosttest.Machine
 	*Store
+	length time.Duration // of its lease
 }
 
-func newNode(f *fakeTable, bootClock bool) node {
+func newNode(f *fakeTable, bootClock bool, opts ...Option) node {
 	m := hosttest.New(bootClock)
 	time.Sleep(time.Nanosecond) // its boot clock is not at 0
-	return node{m, f.store()}
+	return node{m, f.store(opts...), time.Minute}
 }
 
 func (n node) swap(t testing.TB, old lease.Version) (lease.Version, time.Time) {
 	t.Helper()
 	sent := time.Now()
-	version, err := n.Swap(host.With(t.Context(), n), "a", old, []byte("x"))
+	version, err := n.Swap(host.With(t.Context(), n), "a", old, fmt.Appendf(nil, `{"length":%q}`, n.length))
 	require.NoError(t, err)
 	return version, sent
 }
@@ -121,7 +129,8 @@ func TestAge(t *testing.T) {
 					time.Sleep(700 * time.Millisecond)
 					passed := time.Since(sent) // when the table answers
 					age := reader.load(t).Age
-					assert.LessOrEqual(t, age, max(passed-grain-skew, 0))
+					assert.LessOrEqual(t, age, max(passed-grain-skew, 1))
+					assert.GreaterOrEqual(t, age, time.Duration(1), "a nanosecond at least")
 					assert.GreaterOrEqual(t, age, passed-2*grain-skew-grain-test.took)
 				}
 			})
@@ -129,28 +138,35 @@ func TestAge(t *testing.T) {
 	}
 }
 
-// A renewal counts from the answer before it; each answer is good for a minute on a machine that counts its sleep, and
-// for a second elsewhere.
+// A renewal counts from the answer before it; each answer is good for the length of the lease on a machine that counts its
+// sleep, and for a second elsewhere.
 func TestAgeOfWhatIsWrittenLater(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		name      string
 		bootClock bool
+		length    time.Duration // of the lease
 		since     time.Duration // the answer
 		known     bool
 	}{
-		{"a renewal", true, 5 * time.Second, true},
-		{"at the end of a minute", true, time.Minute, true},
-		{"after a minute", true, time.Minute + 1, false},
-		{"at once, without a boot clock", false, 0, true},
-		{"within a second, without a boot clock", false, time.Second, true},
-		{"after a second, without a boot clock", false, time.Second + 1, false},
+		{"a renewal", true, time.Minute, 5 * time.Second, true},
+		{"at the end of a minute", true, time.Minute, time.Minute, true},
+		{"after a minute", true, time.Minute, time.Minute + 1, false},
+		{"a long lease", true, time.Hour, 20 * time.Minute, true},
+		{"a short lease", true, 5 * time.Second, 5 * time.Second, true},
+		{"a short lease that is over", true, 5 * time.Second, 5*time.Second + 1, false},
+		{"at once, without a boot clock", false, time.Minute, 0, true},
+		{"within a second, without a boot clock", false, time.Minute, time.Second, true},
+		{"after a second, without a boot clock", false, time.Minute, time.Second + 1, false},
+		{"after half a second, without a boot clock, of a lease of that", false, 500 * time.Millisecond, 500*time.Millisecond + 1, false},
+		{"no lease", true, 0, 1, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				table := &fakeTable{}
 				writer, reader := newNode(table, test.bootClock), newNode(table, true)
+				writer.length = test.length
 				first, _ := writer.swap(t, "") // no answer has come before
 				assert.NotContains(t, string(table.item), writtenAttribute)
 				time.Sleep(test.since)
@@ -196,7 +212,7 @@ func TestAgeAfterSuspension(t *testing.T) {
 				writer.Resume()
 				_, sent := writer.swap(t, "")
 				for range 10 {
-					assert.LessOrEqual(t, reader.load(t).Age, max(time.Since(sent)-grain-skew, 0))
+					assert.LessOrEqual(t, reader.load(t).Age, max(time.Since(sent)-grain-skew, 1))
 					time.Sleep(time.Second)
 				}
 			})
@@ -231,7 +247,7 @@ func TestAgeCountsFromTheLatestRequest(t *testing.T) {
 		writer.load(t)
 		writer.clock.heard(early, answerOf(t, table, ctx))
 		time.Sleep(20 * time.Second)
-		_, ok := writer.clock.bound(ctx)
+		_, ok := writer.clock.bound(ctx, time.Minute)
 		assert.True(t, ok)
 	})
 }
@@ -263,7 +279,64 @@ func TestAgeIsUnknown(t *testing.T) {
 	})
 }
 
-const noItem = "{}"
+// noItem is the answer about an item that is missing, and to the write of a new one.
+const noItem = `{"ConsumedCapacity":{"TableName":"leases","CapacityUnits":1}}`
+
+func anItem(field, item string) string {
+	return strings.TrimSuffix(noItem, "}") + `,"` + field + `":` + item + "}"
+}
+
+// No age is told, and none is left for others, by the Date of an endpoint of the user's own, unless that is asked for.
+func TestAgeOfAnOwnEndpoint(t *testing.T) {
+	t.Parallel()
+	at := "http://127.0.0.1:1"
+	service := func(*sdk.Options) {}
+	own := func(o *sdk.Options) { o.BaseEndpoint = &at }
+	for _, test := range []struct {
+		name    string
+		set     func(*sdk.Options)
+		opts    []Option
+		wrapped bool
+		known   bool
+	}{
+		{"the service's", service, nil, false, true},
+		{"the service's, and it is not wanted", service, []Option{WithoutAge()}, false, false},
+		{"one's own", own, nil, false, false},
+		{"one's own, and it is wanted", own, []Option{WithAge()}, false, true},
+		{"a resolver's", func(o *sdk.Options) { o.EndpointResolver = sdk.EndpointResolverFromURL(at) }, nil, false, false}, //lint:ignore SA1019 it counts
+		{"a wrapped client's", service, nil, true, false},
+		{"a wrapped client's, and it is wanted", service, []Option{WithAge()}, true, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				table := &fakeTable{}
+				var client API = sdk.New(sdk.Options{
+					Region: "eu-west-1", Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""), HTTPClient: table,
+				}, test.set)
+				if test.wrapped {
+					client = struct{ API }{client}
+				}
+				n := node{hosttest.New(true), NewStore(client, "leases", test.opts...), time.Minute}
+				time.Sleep(time.Second)
+				n.load(t)
+				n.swap(t, "")
+				assert.Equal(t, test.known, strings.Contains(string(table.item), writtenAttribute), "what is left for others")
+				time.Sleep(time.Minute)
+				if test.known {
+					assert.Greater(t, n.load(t).Age, 50*time.Second)
+				} else {
+					assert.Zero(t, n.load(t).Age)
+				}
+				writer := newNode(table, true, WithAge())
+				writer.load(t)
+				writer.swap(t, "")
+				time.Sleep(time.Minute)
+				assert.Equal(t, test.known, n.load(t).Age > 0, "what others have left")
+			})
+		})
+	}
+}
 
 // headerOf is what the SDK wants to see above an answer.
 func headerOf(answer string) http.Header {

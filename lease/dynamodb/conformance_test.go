@@ -37,8 +37,8 @@ func TestManager(t *testing.T) {
 			client, counter := newClient(t)
 			prefix := rand.Text() + "/"
 			return leasetest.Place{
-				Manager:  func() lease.Manager { return New(client, table, WithPrefix(prefix)) },
-				Store:    NewStore(owner, table, WithPrefix(prefix)),
+				Manager:  func() lease.Manager { return New(client, table, WithPrefix(prefix), WithAge()) },
+				Store:    NewStore(owner, table, WithPrefix(prefix), WithAge()),
 				Delete:   func(ctx context.Context, name string) error { return deleteItem(ctx, owner, table, prefix+name) },
 				Requests: counter.Counts,
 			}
@@ -143,7 +143,7 @@ func testScenario(t *testing.T) {
 		Connect: func(t testing.TB) (lease.Manager, func()) {
 			p, through := proxied(t, client)
 			own, _ := newClient(t, through)
-			return New(own, table), p.Refuse
+			return New(own, table, WithAge()), p.Refuse
 		},
 		Token: func(t testing.TB, name string) uint64 {
 			data, _ := textOf(getItem(t, client, table, name)[dataAttribute])

@@ -13,8 +13,6 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-type item = map[string]types.AttributeValue
-
 // Somebody changes the item by hand, with the plain SDK, while a leader has the lease.
 func testDamage(t *testing.T) {
 	client, _ := newClient(t)

@@ -10,10 +10,27 @@
 //	aws dynamodb create-table --table-name leases --billing-mode PAY_PER_REQUEST \
 //	    --attribute-definitions AttributeName=lease,AttributeType=S --key-schema AttributeName=lease,KeyType=HASH
 //
+// Other things may share the table, with other keys: see WithPrefix. A table that is there already may have another
+// partition key, and a sort key: see WithPartitionKey and WithSortKey.
+//
 // An item is less than a kilobyte, if its attributes are few: the lease's name, its record (data), a nonce (version), and an upper bound on the
 // table's clock when it was written (written), by which a process that has just started sees that a lease has run out.
-// Other things may share the table, with other keys: see WithPrefix. Whoever deletes, edits or restores an item by hand,
-// or has the table's time to live expire it, takes the lease from its holder, or its fencing token back.
+// Whoever deletes, edits or restores an item by hand, or has the table's time to live expire it, takes the lease from its
+// holder, or its fencing token back.
+//
+// # Takeover
+//
+// A new process takes over a lease that was left behind without watching it first, some four seconds after it has run out,
+// by the Date of the table's answers. That is off where the client's requests go to an endpoint of the user's own, since
+// anybody's clock may be behind that Date: see WithAge and WithoutAge.
+//
+// # What counts as an answer
+//
+// Something between, or in the table's place, may answer anything with 200: a filter, a captive portal, a server that passes
+// over conditions. So an answer has to name the table (ReturnConsumedCapacity), a read the item that was asked for, and a
+// write the version that it replaced (ReturnValues); that costs nothing. A client of another making than the SDK's has to
+// fill that in, too. What else answers is an error, which may pass, except for a write that was not checked: that is
+// an ErrMisconfigured, since such a server elects everybody.
 //
 // # One Region
 //
@@ -35,7 +52,18 @@
 //	  }]
 //	}
 //
-// CreateTable needs dynamodb:DescribeTable and dynamodb:CreateTable. A fleet that shares the table can be kept to its
+// CreateTable needs dynamodb:DescribeTable and dynamodb:CreateTable (and, for tags, dynamodb:TagResource). A table that is encrypted
+// with a KMS key of your own needs, in the key's policy or in this one, for the key
+//
+//	{
+//	  "Effect": "Allow",
+//	  "Action": ["kms:Decrypt", "kms:Encrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey", "kms:CreateGrant"],
+//	  "Resource": "arn:aws:kms:eu-west-1:111122223333:key/...",
+//	  "Condition": {"StringLike": {"kms:ViaService": "dynamodb.*.amazonaws.com"}}
+//	}
+//
+// (https://docs.aws.amazon.com/kms/latest/developerguide/services-dynamodb.html#dynamodb-customer-cmk-policy). A role
+// that is assumed by role_arn has these permissions; the program's own identity needs sts:AssumeRole on the role. A fleet that shares the table can be kept to its
 // prefix by the condition "ForAllValues:StringLike": {"dynamodb:LeadingKeys": "team-a/*"}. It does not restrain Scan,
 // which names no key: leave that out.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
@@ -56,21 +84,27 @@
 // # URL
 //
 // The URL is dynamodb://leases?region=eu-west-1, where leases is the table. Region and credentials are found as every
-// AWS program finds them: environment variables, ~/.aws, the role of the machine. Query keys, all optional: region;
-// prefix, see WithPrefix; profile, a section of ~/.aws/config; endpoint, the address of an emulator (AWS_ENDPOINT_URL
-// does the same).
+// AWS program finds them: environment variables, ~/.aws, the role of the machine. Query keys, all optional:
+//
+//   - region
+//   - profile, a section of ~/.aws/config
+//   - role_arn, a role to assume with the credentials that were found; external_id and role_session_name go with it
+//   - endpoint, the address of an emulator (AWS_ENDPOINT_URL does the same)
+//   - prefix, see WithPrefix; partition_key, see WithPartitionKey; sort_key and sort_value, see WithSortKey
+//   - age=true, see WithAge; age=false, see WithoutAge
+//
+// The client that Open makes speaks HTTP/1.1, so that one dead connection costs one request, and follows no redirect. It reads
+// credentials anew when they are refused: also such as were rotated in a file, which the SDK never reads again.
 package dynamodb
 
 import (
 	"context"
-	"fmt"
-	"net/http"
 	"net/url"
 
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/config"
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
+	"github.com/cloudlease/leader/internal/awsopen"
+	"github.com/cloudlease/leader/internal/redact"
 	"github.com/cloudlease/leader/internal/storeurl"
 	"github.com/cloudlease/leader/lease"
 )
@@ -85,6 +119,26 @@ type Option func(*Store)
 // ErrMisconfigured of the calls, if the name does not fit as well.
 func WithPrefix(prefix string) Option { return func(s *Store) { s.prefix = prefix } }
 
+// WithPartitionKey names the table's partition key, whose type is S, if it is not "lease": for a table that is there already. data,
+// version and written are the lease's own attributes and cannot be it.
+func WithPartitionKey(name string) Option { return func(s *Store) { s.keys.partition = name } }
+
+// WithSortKey names the sort key, whose type is S, of a table that has one, and its value, 1 to 1024 bytes, which is the
+// same for all leases. A key that is not the table's is an ErrMisconfigured of the calls.
+func WithSortKey(name, value string) Option {
+	return func(s *Store) { s.keys.sort, s.keys.value = name, value }
+}
+
+// WithAge takes the Date of the answers for the table's clock, and so shows a process that has just started how old a record is,
+// also where the client's requests go to an endpoint of the user's own: an emulator, a proxy, a VPC endpoint by its own
+// name. With the service's own endpoint that is the default. Whoever writes that Date must do so by the service's clock,
+// within two seconds: one that is ahead has leases taken from their holders.
+func WithAge() Option { return func(s *Store) { s.age = true } }
+
+// WithoutAge never trusts the Date: where something between, an intercepting proxy say, writes its own. A process that has
+// just started then watches a lease for its whole length before it takes it over.
+func WithoutAge() Option { return func(s *Store) { s.age = false } }
+
 // New returns the Manager that keeps its leases in the table. It sends nothing and never fails: what is wrong with the
 // table, the credentials or the region is an error of the calls. The client is its owner's to configure: the SDK's
 // retries go on within each call until they are used up or the call's context ends.
@@ -92,43 +146,45 @@ func New(client API, tableName string, opts ...Option) lease.Manager {
 	return lease.NewManager(NewStore(client, tableName, opts...))
 }
 
+// form is how a store URL is written.
+const form = "dynamodb://table?region=eu-west-1"
+
 // open makes the client as the package comment says of URLs.
 func open(ctx context.Context, u *url.URL) (lease.Manager, error) {
-	refuse := func(why string) error {
-		return fmt.Errorf("%w: store URL %q: %s: use dynamodb://table?region=eu-west-1", lease.ErrMisconfigured, u.Redacted(), why)
-	}
 	switch {
 	case u.Host == "" || u.Opaque != "":
-		return nil, refuse("it names no table")
-	case u.User != nil || u.Port() != "" || u.Path != "" && u.Path != "/" || u.Fragment != "":
-		return nil, refuse("there is more in it than a table and a query")
+		return nil, storeurl.Refuse(u, "it names no table", form)
+	case u.User != nil || u.Port() != "" || u.Path != "" && u.Path != "/" || u.Fragment != "" || redact.Advice(u.Hostname()) != "":
+		return nil, storeurl.Refuse(u, "there is more in it than a table and a query", form)
 	}
-	query, err := storeurl.Query(u, "endpoint", "prefix", "profile", "region")
+	query, err := storeurl.Query(u, awsopen.Keys("prefix", "partition_key", "sort_key", "sort_value", "age")...)
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := config.LoadDefaultConfig(ctx,
-		config.WithRegion(query.Get("region")), config.WithSharedConfigProfile(query.Get("profile")))
-	switch {
-	case ctx.Err() != nil:
-		return nil, context.Cause(ctx)
+	opts := []Option{WithPrefix(query.Get("prefix")), WithSortKey(query.Get("sort_key"), query.Get("sort_value"))}
+	if name := query.Get("partition_key"); name != "" {
+		opts = append(opts, WithPartitionKey(name))
+	}
+	switch age, given, err := storeurl.Bool(u, query, "age"); {
 	case err != nil:
-		return nil, fmt.Errorf("%w: store URL %q: the AWS configuration cannot be read: %w", lease.ErrMisconfigured, u.Redacted(), err)
-	case cfg.Region == "":
-		return nil, refuse("no AWS region is set there or in AWS_REGION")
+		return nil, err
+	case given && age:
+		opts = append(opts, WithAge())
+	case given:
+		opts = append(opts, WithoutAge())
 	}
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	transport, ok := cfg.HTTPClient.(*awshttp.BuildableClient) // with the certificates of AWS_CA_BUNDLE
-	if !ok {
-		transport = awshttp.NewBuildableClient()
+	client, err := awsopen.Load(ctx, u, query, form)
+	if err != nil {
+		return nil, err
 	}
-	client.Transport = transport.GetTransport() // a copy
-	cfg.HTTPClient = client
-	store := NewStore(sdk.NewFromConfig(cfg, func(o *sdk.Options) {
-		if endpoint := query.Get("endpoint"); endpoint != "" {
-			o.BaseEndpoint = &endpoint
+	store := NewStore(sdk.NewFromConfig(client.Config, func(o *sdk.Options) {
+		if client.Endpoint != nil {
+			o.BaseEndpoint = client.Endpoint
 		}
-	}), u.Host, WithPrefix(query.Get("prefix")))
-	store.close = client.CloseIdleConnections
+	}), u.Host, opts...)
+	store.close = client.Close
+	if why := store.keys.wrong(); why != "" {
+		return nil, storeurl.Refuse(u, why, "dynamodb://table?region=eu-west-1&partition_key=pk&sort_key=sk&sort_value=lease")
+	}
 	return lease.NewManager(store), nil
 }

@@ -4,16 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/cloudlease/leader/internal/awsopen"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -31,6 +27,17 @@ func tableOf(client any, name string) table {
 	return t
 }
 
+// isService tells whether the client's requests go to the service itself, as far as the client shows.
+func isService(client any) bool {
+	c, ok := client.(interface{ Options() sdk.Options })
+	if !ok {
+		return false
+	}
+	o := c.Options()
+	//lint:ignore SA1019 it still works, and so counts
+	return !awsopen.OwnEndpoint(o.BaseEndpoint, o.EndpointResolver, o.EndpointResolverV2, sdk.NewDefaultEndpointResolverV2())
+}
+
 func (t table) String() string {
 	if t.region == "" {
 		return fmt.Sprintf("table %q", t.name)
@@ -38,68 +45,67 @@ func (t table) String() string {
 	return fmt.Sprintf("table %q in %s", t.name, t.region)
 }
 
-// wanted is the table that leases need.
-const wanted = `a table with the partition key "` + keyAttribute + `" of type S and no sort key, as dynamodb.CreateTable makes one`
-
-// explain says whether the SDK's error will mend itself, and if it will not, what to do. The codes are those of
-// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html and
-// https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/CommonErrors.html. Whatever is not named here,
-// throttling, 5xx, networks and contexts that end, may mend itself.
-func (t table) explain(err error) error {
-	misconfigured := func(format string, args ...any) error {
-		return fmt.Errorf("%w: %s: %w", lease.ErrMisconfigured, fmt.Sprintf(format, args...), err)
-	}
-	operation, _ := errors.AsType[*smithy.OperationError](err)
-	switch {
-	case operation == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("%v: %w", t, err)
-	case noCredentials(operation):
-		return misconfigured("there are no AWS credentials for %v: set AWS_PROFILE, or give this machine a role", t)
-	case strings.Contains(err.Error(), "Missing Region"): // the SDK has no error of its own for this
-		return misconfigured("no AWS region is set for table %q: set AWS_REGION, or region in the URL", t.name)
-	}
-	api, _ := errors.AsType[smithy.APIError](err)
-	if api == nil {
-		return fmt.Errorf("%v: %w", t, err)
-	}
-	switch api.ErrorCode() {
-	case "ConditionalCheckFailedException", "TransactionConflictException", "ReplicatedWriteConflictException":
-		return fmt.Errorf("%v: %w: %w", t, lease.ErrConflict, err)
-	case "ResourceNotFoundException":
-		return misconfigured("%v not found: create it with dynamodb.CreateTable, or name another", t)
-	case "AccessDeniedException", "AccessDenied":
-		return misconfigured("%v refuses: allow dynamodb:%s on it to this program's identity", t, operation.Operation())
-	case "UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException", "SignatureDoesNotMatch",
-		"IncompleteSignatureException", "MissingAuthenticationTokenException", "ExpiredTokenException", "ExpiredToken",
-		"NotAuthorized", "OptInRequired":
-		return misconfigured("the AWS credentials are not accepted for %v: renew or replace them", t)
-	case "ValidationException":
-		return misconfigured("%v cannot be used: leases need %s", t, wanted)
-	}
-	return fmt.Errorf("%v: %w", t, err)
+// A meaning is what a code of DynamoDB's stands for.
+type meaning struct {
+	conflict bool
+	advice   string // what to do about what will not pass by itself; %[1]v is the table, %[2]s the operation. Empty: it passes
+	source   string
 }
 
-// noCredentials tells whether the operation was never sent because nobody has credentials to sign it with, or because
-// the service that gives them out refuses.
-func noCredentials(operation *smithy.OperationError) bool {
-	if _, ok := errors.AsType[*credentials.StaticCredentialsEmptyError](operation); ok {
-		return true
+const (
+	programming = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html"
+	common      = "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/CommonErrors.html"
+	permission  = "%[1]v refuses: allow dynamodb:%[2]s on it to this program's identity"
+)
+
+// meanings has the codes that are DynamoDB's own matter; what concerns credentials, accounts and KMS keys is awsopen's. What is
+// in neither, 5xx, networks and contexts that end, may pass.
+var meanings = map[string]meaning{
+	"ConditionalCheckFailedException":  {conflict: true, source: programming},
+	"TransactionConflictException":     {conflict: true, source: programming},
+	"ReplicatedWriteConflictException": {conflict: true, source: "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html#API_PutItem_Errors"},
+
+	"ResourceNotFoundException": {advice: "%[1]v not found: create it with dynamodb.CreateTable, or name another", source: programming},
+	"AccessDeniedException":     {advice: permission, source: programming},
+	"AccessDenied":              {advice: permission, source: common},
+	"NotAuthorized":             {advice: permission, source: common},
+	"ValidationException": {advice: "%[1]v refuses this %[2]s: if its key is another than the partition key \"" + keyAttribute + "\" of type S and no sort " +
+		"key, as dynamodb.CreateTable makes it, name it with WithPartitionKey and WithSortKey, or partition_key, sort_key and sort_value in the URL",
+		source: programming},
+
+	"ProvisionedThroughputExceededException":   {source: programming},
+	"RequestLimitExceeded":                     {source: programming},
+	"ThrottlingException":                      {source: programming},
+	"ItemCollectionSizeLimitExceededException": {source: programming},
+	"LimitExceededException":                   {source: programming},
+	"ResourceInUseException":                   {source: programming},
+	"InternalServerError":                      {source: programming},
+	"ServiceUnavailable":                       {source: common},
+	"InternalFailure":                          {source: common},
+}
+
+// explain says whether the error of an operation will pass by itself, and if it will not, what to do.
+func (t table) explain(operation string, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%v: %w", t, err)
 	}
-	if _, ok := errors.AsType[*ssocreds.InvalidTokenError](operation); ok {
-		return true
+	switch do, forGood := awsopen.Advice(err); {
+	case forGood:
+		return fmt.Errorf("%w: %v: %s: %w", lease.ErrMisconfigured, t, do, err)
+	case do != "":
+		return fmt.Errorf("%v: %s: %w", t, do, err)
+	case strings.Contains(err.Error(), "Missing Region"): // the SDK has no error of its own for this
+		return fmt.Errorf("%w: no AWS region is set for table %q: set AWS_REGION, or region in the URL: %w", lease.ErrMisconfigured, t.name, err)
 	}
-	source, _ := errors.AsType[*smithy.OperationError](operation.Err)
-	if source == nil {
-		return false
+	api, ok := errors.AsType[smithy.APIError](err)
+	if !ok {
+		return fmt.Errorf("%v: %w", t, err)
 	}
-	if source.ServiceID == "ec2imds" {
-		return true // the last in the SDK's chain: there is no other source, and no role of the machine
+	switch m := meanings[api.ErrorCode()]; {
+	case m.conflict:
+		return fmt.Errorf("%v: %w: %w", t, lease.ErrConflict, err)
+	case m.advice != "":
+		return fmt.Errorf("%w: %s: %w", lease.ErrMisconfigured, fmt.Sprintf(m.advice, t, operation), err)
 	}
-	api, _ := errors.AsType[smithy.APIError](source)
-	answer, _ := errors.AsType[*smithyhttp.ResponseError](source)
-	if api == nil || answer == nil || answer.HTTPStatusCode() >= http.StatusInternalServerError {
-		return false
-	}
-	_, throttled := retry.DefaultThrottleErrorCodes[api.ErrorCode()]
-	return !throttled
+	return fmt.Errorf("%v: %w", t, err)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -18,6 +20,14 @@ import (
 	"github.com/cloudlease/leader/internal/wire"
 	"github.com/cloudlease/leader/lease"
 )
+
+// bare is the service's error without what the SDK wraps it in.
+func bare(err error) error {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		return api
+	}
+	return err
+}
 
 // calls are the store's methods, for what all of them answer alike.
 func calls(t testing.TB, s *Store) map[string]error {
@@ -85,6 +95,7 @@ func TestTableWithAnotherKey(t *testing.T) {
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	const namespace = "com.amazonaws.dynamodb.v20120810#"
+	var tested sync.Map
 	for _, test := range []struct {
 		status int
 		code   string
@@ -92,14 +103,18 @@ func TestAnswers(t *testing.T) {
 		advice string // what to do
 	}{
 		{400, "AccessDeniedException", lease.ErrMisconfigured, "allow dynamodb:"},
-		{400, "UnrecognizedClientException", lease.ErrMisconfigured, "renew or replace them"},
-		{400, "InvalidSignatureException", lease.ErrMisconfigured, "renew or replace them"},
-		{400, "IncompleteSignatureException", lease.ErrMisconfigured, "renew or replace them"},
-		{400, "MissingAuthenticationTokenException", lease.ErrMisconfigured, "renew or replace them"},
-		{400, "ExpiredTokenException", lease.ErrMisconfigured, "renew or replace them"},
-		{403, "InvalidClientTokenId", lease.ErrMisconfigured, "renew or replace them"},
+		{400, "UnrecognizedClientException", lease.ErrMisconfigured, "renew or replace the AWS credentials"},
+		{400, "InvalidSignatureException", lease.ErrMisconfigured, "renew or replace the AWS credentials"},
+		{400, "IncompleteSignatureException", lease.ErrMisconfigured, "renew or replace the AWS credentials"},
+		{400, "MissingAuthenticationTokenException", lease.ErrMisconfigured, "renew or replace the AWS credentials"},
+		{400, "ExpiredTokenException", lease.ErrMisconfigured, "renew or replace the AWS credentials"},
+		{403, "InvalidClientTokenId", lease.ErrMisconfigured, "renew or replace the AWS credentials"},
 		{400, "ResourceNotFoundException", lease.ErrMisconfigured, "create it with dynamodb.CreateTable"},
-		{400, "ValidationException", lease.ErrMisconfigured, "leases need a table"},
+		{400, "ValidationException", lease.ErrMisconfigured, "name it with WithPartitionKey"},
+		{400, "AccessDenied", lease.ErrMisconfigured, "allow dynamodb:"},
+		{400, "NotAuthorized", lease.ErrMisconfigured, "allow dynamodb:"},
+		{403, "OptInRequired", lease.ErrMisconfigured, "activate the service"},
+		{403, "NotSignedUp", lease.ErrMisconfigured, "activate the service"},
 		{400, "ConditionalCheckFailedException", lease.ErrConflict, ""},
 		{400, "TransactionConflictException", lease.ErrConflict, ""},
 		{400, "ReplicatedWriteConflictException", lease.ErrConflict, ""},
@@ -107,7 +122,11 @@ func TestAnswers(t *testing.T) {
 		{400, "ThrottlingException", nil, ""},
 		{400, "RequestLimitExceeded", nil, ""},
 		{400, "ItemCollectionSizeLimitExceededException", nil, ""},
+		{400, "LimitExceededException", nil, ""},
+		{400, "ResourceInUseException", nil, ""},
+		{400, "RequestExpired", nil, "set this machine's clock"},
 		{400, "SomethingNewException", nil, ""},
+		{500, "InternalFailure", nil, ""},
 		{500, "InternalServerError", nil, ""},
 		{503, "ServiceUnavailable", nil, ""},
 	} {
@@ -123,18 +142,64 @@ func TestAnswers(t *testing.T) {
 			}), "leases")
 			for what, err := range calls(t, s) {
 				require.Error(t, err, what)
-				for _, kind := range []error{lease.ErrMisconfigured, lease.ErrConflict, lease.ErrRecord, lease.ErrInvalid} {
-					assert.Equal(t, kind == test.want, errors.Is(err, kind), "%s: %v: %v", what, err, kind)
+				for _, err := range []error{err, s.explain("Made", bare(err))} { // the latter is of a wrapped client
+					for _, kind := range []error{lease.ErrMisconfigured, lease.ErrConflict, lease.ErrRecord, lease.ErrInvalid} {
+						assert.Equal(t, kind == test.want, errors.Is(err, kind), "%s: %v: %v", what, err, kind)
+					}
+					assert.ErrorContains(t, err, `table "leases" in eu-west-1`)
+					assert.ErrorContains(t, err, test.advice)
+					assert.ErrorContains(t, err, "made up")
 				}
-				assert.ErrorContains(t, err, `table "leases" in eu-west-1`)
-				assert.ErrorContains(t, err, test.advice)
-				assert.ErrorContains(t, err, "made up")
 			}
 			if strings.HasPrefix(test.advice, "allow") {
-				_, err := s.Load(soon(t), "a")
-				assert.ErrorContains(t, err, "allow dynamodb:GetItem on it")
+				errs := calls(t, s)
+				assert.ErrorContains(t, errs["Load"], "allow dynamodb:GetItem on it")
+				assert.ErrorContains(t, errs["Swap"], "allow dynamodb:PutItem on it")
+				assert.ErrorContains(t, errs["List"], "allow dynamodb:Scan on it")
+				assert.ErrorContains(t, CreateTable(soon(t), s.client.(*sdk.Client), "leases"), "allow dynamodb:DescribeTable on it")
 			}
+			if m, ok := meanings[test.code]; ok {
+				assert.Contains(t, m.source, "https://docs.aws.amazon.com/amazondynamodb/")
+			}
+			tested.Store(test.code, true)
 		})
+	}
+	t.Cleanup(func() {
+		for code := range meanings {
+			_, ok := tested.Load(code)
+			assert.True(t, ok, "%s has a meaning that is not tested", code)
+		}
+	})
+}
+
+// What DynamoDB repeats of KMS's is about the key, not about the table or this program's permission to read it.
+func TestAnswersAboutTheKey(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ code, message, advice string }{
+		{"AccessDeniedException", "KMS key access denied error: com.amazonaws.services.kms.model.AWSKMSException: User: arn:aws:iam::1:user/x is not authorized to " +
+			"perform: kms:Decrypt on resource: y (Service: AWSKMS; Status Code: 400; Error Code: AccessDeniedException)", "check the KMS key"},
+		{"ValidationException", "KMS key disabled error: com.amazonaws.services.kms.model.DisabledException: arn:aws:kms:eu-west-1:1:key/x is disabled.", "aws kms enable-key"},
+		{"ResourceNotFoundException", "KMS validation error: com.amazonaws.services.kms.model.NotFoundException: Key 'x' does not exist", "does not exist in this Region"},
+		{"ValidationException", "KMS validation error: com.amazonaws.services.kms.model.KMSInvalidStateException: x is pending deletion.", "aws kms cancel-key-deletion"},
+		{"ValidationException", "KMS internal error: com.amazonaws.services.kms.model.KMSInternalException: made up", ""},
+	} {
+		p := wire.NewProxy(t, "http://127.0.0.1:1")
+		answer := fmt.Sprintf(`{"__type":"com.amazonaws.dynamodb.v20120810#%s","message":%q}`, test.code, test.message)
+		p.OnEvery(wire.Reply(400, headerOf(answer), answer))
+		url := p.URL()
+		s := NewStore(sdk.New(sdk.Options{
+			Region: "eu-west-1", BaseEndpoint: &url, RetryMaxAttempts: 1, Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""),
+		}), "leases")
+		for what, err := range calls(t, s) {
+			require.ErrorContains(t, err, "kms.model", what)
+			if test.advice == "" {
+				require.NotErrorIs(t, err, lease.ErrMisconfigured, what)
+				continue
+			}
+			require.ErrorIs(t, err, lease.ErrMisconfigured, what)
+			assert.ErrorContains(t, err, test.advice, what)
+			assert.NotContains(t, err.Error(), "allow dynamodb:", what)
+		}
 	}
 }
 

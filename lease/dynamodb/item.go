@@ -10,17 +10,24 @@ import (
 )
 
 // snapshot makes sense of an item that an answer of the date showed.
-func (s *Store) snapshot(key string, item map[string]types.AttributeValue, date time.Time) (lease.Snapshot, error) {
-	version, _ := textOf(item[versionAttribute])
-	data, isText := textOf(item[dataAttribute])
+func (s *Store) snapshot(key string, found item, date time.Time) (lease.Snapshot, error) {
+	version, _ := textOf(found[versionAttribute])
+	data, isText := textOf(found[dataAttribute])
 	if version == "" || !isText {
 		return lease.Snapshot{}, fmt.Errorf("%w: the item %q of table %q has no text in its attributes %q and %q: "+
 			"it is not this library's, so repair it, delete it, or use another prefix",
 			lease.ErrRecord, key, s.name, dataAttribute, versionAttribute)
 	}
-	written, _ := textOf(item[writtenAttribute])
-	return lease.Snapshot{Data: []byte(data), Version: lease.Version(version), Age: age(date, written)}, nil
+	snapshot := lease.Snapshot{Data: []byte(data), Version: lease.Version(version)}
+	if s.age {
+		written, _ := textOf(found[writtenAttribute])
+		snapshot.Age = age(date, written)
+	}
+	return snapshot, nil
 }
+
+// An item is one of a table, or a part of it.
+type item = map[string]types.AttributeValue
 
 func text(s string) *types.AttributeValueMemberS { return &types.AttributeValueMemberS{Value: s} }
 

@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net"
 	"net/http"
@@ -35,7 +36,7 @@ func TestOpen(t *testing.T) {
 	_, err = m.Acquire(soon(t), request("orders", "h", time.Minute))
 	require.NoError(t, err)
 	assert.NotEmpty(t, getItem(t, client, table, "a/orders"))
-	assert.Equal(t, "dynamodb:"+table+"/a/", m.(interface{ String() string }).String())
+	assert.Equal(t, "dynamodb://"+table+"?prefix=a%2F", m.(interface{ String() string }).String())
 
 	other, err := lease.Open(soon(t), "dynamodb://"+table+"/")
 	require.NoError(t, err)
@@ -104,7 +105,7 @@ func TestOpenWithoutCredentials(t *testing.T) {
 	require.NoError(t, err)
 	_, err = lease.Inspect(soon(t), m, "a")
 	require.ErrorIs(t, err, lease.ErrMisconfigured)
-	assert.ErrorContains(t, err, `there are no AWS credentials for table "leases" in eu-west-1: set AWS_PROFILE`)
+	assert.ErrorContains(t, err, `table "leases" in eu-west-1: there are no AWS credentials: set AWS_PROFILE`)
 }
 
 // A role that may not be taken on is as bad as no credentials; a service that is down gives them later. The token
@@ -120,7 +121,7 @@ func TestOpenWithRole(t *testing.T) {
 		status        int
 		code          string
 		misconfigured bool
-	}{{403, "AccessDenied", true}, {500, "InternalFailure", false}, {400, "Throttling", false}} {
+	}{{403, "AccessDenied", true}, {500, "InternalFailure", false}, {400, "Throttling", false}, {400, "IDPCommunicationError", false}} {
 		p.OnEvery(wire.Reply(test.status, http.Header{"Content-Type": {"text/xml"}},
 			"<ErrorResponse><Error><Type>Sender</Type><Code>"+test.code+"</Code><Message>made up</Message></Error></ErrorResponse>"))
 		m, err := lease.Open(soon(t), "dynamodb://leases?profile=role")
@@ -129,7 +130,7 @@ func TestOpenWithRole(t *testing.T) {
 		require.ErrorContains(t, err, "made up")
 		if test.misconfigured {
 			require.ErrorIs(t, err, lease.ErrMisconfigured)
-			assert.ErrorContains(t, err, "there are no AWS credentials")
+			assert.ErrorContains(t, err, "allow sts:AssumeRole on the role")
 		} else {
 			require.NotErrorIs(t, err, lease.ErrMisconfigured)
 		}
@@ -139,15 +140,23 @@ func TestOpenWithRole(t *testing.T) {
 func TestOpenRefuses(t *testing.T) {
 	isolated(t)
 	for _, test := range []struct{ url, want string }{
-		{"dynamodb://leases", "no AWS region is set there or in AWS_REGION"},
+		{"dynamodb://leases", "no AWS region is set there, in AWS_REGION or in ~/.aws/config"},
 		{"dynamodb://?region=eu-west-1", "names no table"},
 		{"dynamodb:leases?region=eu-west-1", "names no table"},
 		{"dynamodb://leases:80?region=eu-west-1", "more in it"},
 		{"dynamodb://leases/orders?region=eu-west-1", "more in it"},
 		{"dynamodb://me@leases?region=eu-west-1", "more in it"},
 		{"dynamodb://leases?region=eu-west-1#x", "more in it"},
-		{"dynamodb://leases?zone=eu-west-1", "knows endpoint, prefix, profile, region"},
-		{"dynamodb://leases?region=eu-west-1&profile=nobody", "nobody"},
+		{"dynamodb://leases?zone=eu-west-1", "knows region, profile, role_arn, role_session_name, external_id, endpoint, prefix, partition_key, sort_key, sort_value, age"},
+		{"dynamodb://leases?region=eu-west-1&profile=nobody", "failed to get shared config profile"},
+		{"dynamodb://leases?region=eu-west-1&age=old", "age is true or false"},
+		{"dynamodb://leases?region=eu-west-1&partition_key=data", "cannot be an attribute data"},
+		{"dynamodb://leases?region=eu-west-1&sort_key=lease&sort_value=x", "cannot be one attribute"},
+		{"dynamodb://leases?region=eu-west-1&sort_key=sk", "a sort key has a value"},
+		{"dynamodb://leases?region=eu-west-1&sort_value=x", "no name of one"},
+		{"dynamodb://leases?region=eu-west-1&role_arn=x", "role_arn is not an ARN"},
+		{"dynamodb://leases?region=eu-west-1&endpoint=leases", "endpoint is the address of a server"},
+		{"dynamodb://dynamodb.eu-west-1.amazonaws.com/leases", "write the place as dynamodb://table"},
 	} {
 		_, err := lease.Open(soon(t), test.url)
 		require.ErrorIs(t, err, lease.ErrMisconfigured, test.url)
@@ -207,7 +216,7 @@ func (s *slowTable) CreateTable(context.Context, *sdk.CreateTableInput, ...func(
 	return &sdk.CreateTableOutput{}, s.failed
 }
 
-func (s *slowTable) DescribeTable(context.Context, *sdk.DescribeTableInput, ...func(*sdk.Options)) (*sdk.DescribeTableOutput, error) {
+func (s *slowTable) DescribeTable(_ context.Context, in *sdk.DescribeTableInput, _ ...func(*sdk.Options)) (*sdk.DescribeTableOutput, error) {
 	if len(s.states) == 0 {
 		return nil, &types.ResourceNotFoundException{}
 	}
@@ -216,7 +225,7 @@ func (s *slowTable) DescribeTable(context.Context, *sdk.DescribeTableInput, ...f
 		s.states = s.states[1:]
 	}
 	return &sdk.DescribeTableOutput{Table: &types.TableDescription{
-		TableStatus:          state,
+		TableName: in.TableName, TableStatus: state,
 		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("lease"), KeyType: types.KeyTypeHash}},
 		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("lease"), AttributeType: "S"}},
 	}}, nil
@@ -235,6 +244,25 @@ func TestCreateTableWaits(t *testing.T) {
 			defer cancel()
 			require.ErrorIs(t, CreateTable(ctx, table, "leases"), context.DeadlineExceeded)
 		})
+	}
+	for _, test := range []struct {
+		status        types.TableStatus
+		says          string // empty: it can be used
+		misconfigured bool
+	}{
+		{types.TableStatusUpdating, "", false},
+		{types.TableStatusDeleting, "try again when it is gone", false},
+		{types.TableStatusInaccessibleEncryptionCredentials, "KMS key", true},
+		{types.TableStatusArchived, "KMS key", true},
+		{"PARKED", `"PARKED"`, false},
+	} {
+		err := CreateTable(t.Context(), &slowTable{states: []types.TableStatus{test.status}}, "leases")
+		if test.says == "" {
+			require.NoError(t, err, test.status)
+			continue
+		}
+		require.ErrorContains(t, err, test.says)
+		assert.Equal(t, test.misconfigured, errors.Is(err, lease.ErrMisconfigured), test.status)
 	}
 	table := &slowTable{failed: &types.LimitExceededException{Message: aws.String("too many tables")}}
 	require.ErrorContains(t, CreateTable(t.Context(), table, "leases"), "too many tables")

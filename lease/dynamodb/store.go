@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"iter"
+	"net/url"
 	"strings"
 	"unicode/utf8"
 
@@ -16,10 +17,11 @@ import (
 )
 
 const (
-	maxKey = 2048 // bytes: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+	maxKey     = 2048 // bytes: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+	maxSortKey = 1024 // likewise
 
 	// The attributes of an item. None is named ttl: many a table has its expiry set to that, and would delete leases.
-	keyAttribute     = "lease"   // the partition key: the prefix and the lease's name
+	keyAttribute     = "lease"   // the partition key, unless WithPartitionKey names another: the prefix and the lease's name
 	dataAttribute    = "data"    // the cell
 	versionAttribute = "version" // a nonce, new with each write
 	writtenAttribute = "written" // an upper bound on the table's clock when the write was sent; see clock
@@ -38,25 +40,35 @@ type Store struct {
 	table
 	client API
 	prefix string
+	keys   keys
+	age    bool // the service's Date is taken for a proof of a record's age
 	clock  clock
 	close  func() // nil: there is nothing to close
 }
 
 // NewStore returns the Store in the table. What New says of it holds here, too.
 func NewStore(client API, tableName string, opts ...Option) *Store {
-	s := &Store{client: client, table: tableOf(client, tableName)}
+	s := &Store{client: client, table: tableOf(client, tableName), keys: keys{partition: keyAttribute}, age: isService(client)}
 	for _, opt := range opts {
 		opt(s)
 	}
 	return s
 }
 
-// String names the store in errors: "dynamodb:" and the table, and the prefix if there is one.
+// String names the store as the URL that Open takes: "dynamodb://leases?prefix=team-a%2F".
 func (s *Store) String() string {
-	if s.prefix != "" {
-		return "dynamodb:" + s.name + "/" + s.prefix
+	query := url.Values{}
+	set := func(key, value, standard string) {
+		if value != standard {
+			query.Set(key, value)
+		}
 	}
-	return "dynamodb:" + s.name
+	set("prefix", s.prefix, "")
+	set("partition_key", s.keys.partition, keyAttribute)
+	set("sort_key", s.keys.sort, "")
+	set("sort_value", s.keys.value, "")
+	u := url.URL{Scheme: "dynamodb", Host: s.name, RawQuery: query.Encode()}
+	return u.String()
 }
 
 // Close implements lease.Closer: it closes the connections of the client that Open made. A client that was passed to
@@ -76,14 +88,18 @@ func (s *Store) Load(ctx context.Context, name string) (lease.Snapshot, error) {
 	}
 	sent := lease.NowIn(ctx)
 	out, err := s.client.GetItem(ctx, &sdk.GetItemInput{
-		TableName:      &s.name,
-		Key:            map[string]types.AttributeValue{keyAttribute: text(key)},
-		ConsistentRead: aws.Bool(true),
+		TableName: &s.name, Key: s.keys.item(key), ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
 	})
 	if err != nil {
-		return lease.Snapshot{}, s.explain(err)
+		return lease.Snapshot{}, s.explain("GetItem", err)
 	}
-	date := s.clock.heard(sent, out.ResultMetadata)
+	if out == nil || !s.named(out.ConsumedCapacity) {
+		return lease.Snapshot{}, s.foreign("GetItem", "it does not say that it read this table")
+	}
+	if out.Item != nil && !s.keys.match(out.Item, key) {
+		return lease.Snapshot{}, s.foreign("GetItem", "it has another item than was asked for")
+	}
+	date := s.heard(sent, out.ResultMetadata)
 	if out.Item == nil {
 		return lease.Snapshot{}, nil
 	}
@@ -104,67 +120,101 @@ func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data [
 		return "", err
 	}
 	version := rand.Text()
-	in := &sdk.PutItemInput{
-		TableName: &s.name,
-		Item: map[string]types.AttributeValue{
-			keyAttribute: text(key), dataAttribute: text(string(data)), versionAttribute: text(version),
-		},
-		ConditionExpression:      aws.String("attribute_not_exists(#is)"),
-		ExpressionAttributeNames: map[string]string{"#is": keyAttribute},
-	}
-	if old != "" {
-		in.ConditionExpression = aws.String("#is = :old")
-		in.ExpressionAttributeNames["#is"] = versionAttribute
-		in.ExpressionAttributeValues = map[string]types.AttributeValue{":old": text(string(old))}
-	}
+	in := s.put(key, old, version, data)
 	sent := lease.NowIn(ctx)
-	if bound, ok := s.clock.bound(ctx); ok {
+	if bound, ok := s.clock.bound(ctx, lengthOf(data)); ok {
 		in.Item[writtenAttribute] = text(bound.Format(writtenFormat))
 	}
 	out, err := s.client.PutItem(ctx, in)
 	if err != nil {
-		return "", s.explain(err)
+		return "", s.explain("PutItem", err)
 	}
-	s.clock.heard(sent, out.ResultMetadata)
+	if err := s.written(out, key, old); err != nil {
+		return "", err
+	}
+	s.heard(sent, out.ResultMetadata)
 	return lease.Version(version), nil
+}
+
+// put is the write of a new version over the old one. Its answer is to repeat the old item, which costs nothing
+// (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html, ReturnValues), and to name the table.
+func (s *Store) put(key string, old lease.Version, version string, data []byte) *sdk.PutItemInput {
+	in := &sdk.PutItemInput{
+		TableName: &s.name, Item: s.keys.item(key),
+		ReturnValues: types.ReturnValueAllOld, ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
+		ConditionExpression:      aws.String("attribute_not_exists(#is)"),
+		ExpressionAttributeNames: map[string]string{"#is": s.keys.partition},
+	}
+	in.Item[dataAttribute], in.Item[versionAttribute] = text(string(data)), text(version)
+	if old != "" {
+		in.ConditionExpression = aws.String("#is = :old")
+		in.ExpressionAttributeNames["#is"] = versionAttribute
+		in.ExpressionAttributeValues = item{":old": text(string(old))}
+	}
+	return in
 }
 
 // List implements lease.Lister with a consistent Scan, which reads the whole table, and is billed for it. Items that
 // cannot be a lease of this prefix are passed over.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, error] {
 	return func(yield func(lease.Cell, error) bool) {
-		in := &sdk.ScanInput{TableName: &s.name, ConsistentRead: aws.Bool(true)}
+		if err := s.ready(); err != nil {
+			yield(lease.Cell{}, err)
+			return
+		}
+		in := &sdk.ScanInput{TableName: &s.name, ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal}
 		if begin := s.prefix + prefix; begin != "" && utf8.ValidString(begin) { // half a character can be looked for only here
 			in.FilterExpression = aws.String("begins_with(#key, :begin)")
-			in.ExpressionAttributeNames = map[string]string{"#key": keyAttribute}
-			in.ExpressionAttributeValues = map[string]types.AttributeValue{":begin": text(begin)}
+			in.ExpressionAttributeNames = map[string]string{"#key": s.keys.partition}
+			in.ExpressionAttributeValues = item{":begin": text(begin)}
 		}
-		for pages := sdk.NewScanPaginator(s.client, in); pages.HasMorePages(); {
+		for {
 			sent := lease.NowIn(ctx)
-			out, err := pages.NextPage(ctx)
+			out, err := s.client.Scan(ctx, in)
+			switch {
+			case err != nil:
+				err = s.explain("Scan", err)
+			case out == nil || !s.named(out.ConsumedCapacity):
+				err = s.foreign("Scan", "it does not say that it read this table")
+			}
 			if err != nil {
-				yield(lease.Cell{}, s.explain(err))
+				yield(lease.Cell{}, err)
 				return
 			}
-			date := s.clock.heard(sent, out.ResultMetadata)
-			for _, item := range out.Items {
-				key, _ := textOf(item[keyAttribute])
+			date := s.heard(sent, out.ResultMetadata)
+			for _, found := range out.Items {
+				key, _ := textOf(found[s.keys.partition])
 				name, ours := strings.CutPrefix(key, s.prefix)
-				if !ours || !strings.HasPrefix(name, prefix) || lease.CheckName(name) != nil {
+				if !ours || !s.keys.match(found, key) || !strings.HasPrefix(name, prefix) || lease.CheckName(name) != nil {
 					continue
 				}
-				snapshot, err := s.snapshot(key, item, date)
+				snapshot, err := s.snapshot(key, found, date)
 				if !yield(lease.Cell{Name: name, Snapshot: snapshot, Err: err}, nil) {
 					return
 				}
 			}
+			if len(out.LastEvaluatedKey) == 0 {
+				return
+			}
+			in.ExclusiveStartKey = out.LastEvaluatedKey
 		}
 	}
+}
+
+// ready is the error of options that cannot be used, which New has no way to return.
+func (s *Store) ready() error {
+	if why := s.keys.wrong(); why != "" {
+		return fmt.Errorf("%w: %v: %s", lease.ErrMisconfigured, s.table, why)
+	}
+	return nil
 }
 
 // key is where the lease is kept.
 func (s *Store) key(name string) (string, error) {
 	if err := lease.CheckName(name); err != nil {
+		return "", err
+	}
+	if err := s.ready(); err != nil {
 		return "", err
 	}
 	key := s.prefix + name

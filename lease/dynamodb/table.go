@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -23,55 +24,112 @@ type TableAPI interface {
 const creating = 5 * time.Minute
 
 // CreateTable makes the table, billed by request, unless it exists, and waits until it can be used: until ctx ends, five
-// minutes at most. Of a table that exists it only looks at the key: one that does not fit is an ErrMisconfigured.
-func CreateTable(ctx context.Context, client TableAPI, name string) error {
-	t := tableOf(client, name)
-	describe := &sdk.DescribeTableInput{TableName: &name}
-	found, err := client.DescribeTable(ctx, describe)
-	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
-		found, err = create(ctx, client, name)
-	}
-	if err == nil && found.Table == nil { // a proxy's, which says 200 to all
-		err = errors.New("the answer describes no table")
-	}
-	if err == nil && found.Table.TableStatus != types.TableStatusActive {
-		wait := sdk.NewTableExistsWaiter(client, func(o *sdk.TableExistsWaiterOptions) {
-			o.MinDelay, o.MaxDelay = time.Second, 5*time.Second // the SDK's own are made for tables with data
-		})
-		found, err = wait.WaitForOutput(ctx, describe, creating)
-	}
-	if err != nil {
-		return fmt.Errorf("dynamodb: create table: %w", t.explain(err))
-	}
-	if !fits(found.Table) {
-		return fmt.Errorf("dynamodb: create table: %w: %v is there and cannot be used: leases need %s: name another",
-			lease.ErrMisconfigured, t, wanted)
-	}
-	return nil
-}
-
-// create begins to make the table. That somebody else has done so meanwhile is as good.
-func create(ctx context.Context, client TableAPI, name string) (*sdk.DescribeTableOutput, error) {
-	_, err := client.CreateTable(ctx, &sdk.CreateTableInput{
+// minutes at most. Of a table that exists it only looks at the key and the status: one that cannot be used is an
+// ErrMisconfigured.
+//
+// The changes are made to what is asked for, in their order: provisioned throughput, tags, a KMS key, deletion protection, a
+// table class; or another key, whose attributes must be of type S, and which the Store has to be told, too:
+//
+//	err := CreateTable(ctx, client, "leases", func(in *dynamodb.CreateTableInput) {
+//		in.DeletionProtectionEnabled = aws.Bool(true)
+//		in.SSESpecification = &types.SSESpecification{Enabled: aws.Bool(true), SSEType: types.SSETypeKms, KMSMasterKeyId: &key}
+//	})
+func CreateTable(ctx context.Context, client TableAPI, name string, changes ...func(*sdk.CreateTableInput)) error {
+	in := &sdk.CreateTableInput{
 		TableName:            &name,
 		BillingMode:          types.BillingModePayPerRequest,
 		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String(keyAttribute), KeyType: types.KeyTypeHash}},
 		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String(keyAttribute), AttributeType: types.ScalarAttributeTypeS}},
-	})
-	if _, exists := errors.AsType[*types.ResourceInUseException](err); err != nil && !exists {
-		return nil, err
 	}
-	return &sdk.DescribeTableOutput{Table: &types.TableDescription{TableStatus: types.TableStatusCreating}}, nil
+	for _, change := range changes {
+		change(in)
+	}
+	t := tableOf(client, aws.ToString(in.TableName))
+	found, err := t.ensure(ctx, client, in)
+	if err != nil {
+		return fmt.Errorf("dynamodb: create table: %w", err)
+	}
+	if !fits(found, in) {
+		return fmt.Errorf("dynamodb: create table: %w: %v is there and has another key than %s: name another table, or its key",
+			lease.ErrMisconfigured, t, keyText(in.KeySchema))
+	}
+	return nil
 }
 
-func fits(t *types.TableDescription) bool {
-	if len(t.KeySchema) != 1 || aws.ToString(t.KeySchema[0].AttributeName) != keyAttribute {
+// ensure returns the table as it is once it can be used.
+func (t table) ensure(ctx context.Context, client TableAPI, in *sdk.CreateTableInput) (*types.TableDescription, error) {
+	describe := &sdk.DescribeTableInput{TableName: in.TableName}
+	found, err := t.describe(client.DescribeTable(ctx, describe))
+	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
+		_, err = client.CreateTable(ctx, in)
+		if _, exists := errors.AsType[*types.ResourceInUseException](err); err != nil && !exists { // somebody else is as good
+			return nil, t.explain("CreateTable", err)
+		}
+		found, err = &types.TableDescription{TableStatus: types.TableStatusCreating}, nil
+	}
+	if err == nil && found.TableStatus == types.TableStatusCreating {
+		wait := sdk.NewTableExistsWaiter(client, func(o *sdk.TableExistsWaiterOptions) {
+			o.MinDelay, o.MaxDelay = time.Second, 5*time.Second // the SDK's own are made for tables with data
+		})
+		found, err = t.describe(wait.WaitForOutput(ctx, describe, creating))
+	}
+	if err != nil {
+		return nil, err
+	}
+	switch found.TableStatus {
+	case types.TableStatusActive, types.TableStatusUpdating: // it can be used meanwhile
+		return found, nil
+	case types.TableStatusDeleting:
+		return nil, fmt.Errorf("%v is being deleted: try again when it is gone", t)
+	case types.TableStatusInaccessibleEncryptionCredentials, types.TableStatusArchiving, types.TableStatusArchived:
+		return nil, fmt.Errorf("%w: %v is %s: give DynamoDB back its KMS key within seven days, or restore the table from its backup",
+			lease.ErrMisconfigured, t, found.TableStatus) // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_SSEDescription.html
+	}
+	return nil, fmt.Errorf("%v is in the state %.40q, in which it may not be used", t, found.TableStatus)
+}
+
+// describe is the answer to DescribeTable, if it is one.
+func (t table) describe(out *sdk.DescribeTableOutput, err error) (*types.TableDescription, error) {
+	switch {
+	case err != nil:
+		return nil, t.explain("DescribeTable", err)
+	case out == nil || !t.described(out.Table):
+		return nil, t.foreign("DescribeTable", "it does not describe this table")
+	}
+	return out.Table, nil
+}
+
+// fits tells whether the table has the key that was asked for, all of type S.
+func fits(found *types.TableDescription, in *sdk.CreateTableInput) bool {
+	if keyText(found.KeySchema) != keyText(in.KeySchema) {
 		return false
 	}
-	for _, a := range t.AttributeDefinitions { // those of indexes are among them
-		if aws.ToString(a.AttributeName) == keyAttribute {
-			return a.AttributeType == types.ScalarAttributeTypeS
+	for _, part := range found.KeySchema {
+		if !slices.ContainsFunc(found.AttributeDefinitions, func(a types.AttributeDefinition) bool { // those of indexes are among them
+			return aws.ToString(a.AttributeName) == aws.ToString(part.AttributeName) && a.AttributeType == types.ScalarAttributeTypeS
+		}) {
+			return false
 		}
 	}
-	return false
+	return true
+}
+
+// keyText shows a key as errors do.
+func keyText(schema []types.KeySchemaElement) string {
+	text := ""
+	for _, kind := range []types.KeyType{types.KeyTypeHash, types.KeyTypeRange} {
+		for _, part := range schema {
+			switch {
+			case part.KeyType != kind:
+			case kind == types.KeyTypeHash:
+				text += fmt.Sprintf("the partition key %.255q of type S", aws.ToString(part.AttributeName))
+			default:
+				text += fmt.Sprintf(" and the sort key %.255q of type S", aws.ToString(part.AttributeName))
+			}
+		}
+	}
+	if len(schema) == 1 {
+		text += " and no sort key"
+	}
+	return text
 }

@@ -1,0 +1,45 @@
+package dynamodb
+
+import "slices"
+
+// keys are how the table's key attributes are called, and what the sort key is, if there is one.
+type keys struct {
+	partition   string
+	sort, value string // sort is empty: there is no sort key
+}
+
+// item returns the key attributes of the item whose partition key is key.
+func (k keys) item(key string) item {
+	i := item{k.partition: text(key)}
+	if k.sort != "" {
+		i[k.sort] = text(k.value)
+	}
+	return i
+}
+
+// match tells whether an item is that of the key.
+func (k keys) match(found item, key string) bool {
+	for name, want := range k.item(key) {
+		is, isText := textOf(found[name])
+		if wanted, _ := textOf(want); !isText || is != wanted {
+			return false
+		}
+	}
+	return true
+}
+
+// wrong says why the keys cannot be used; empty if they can.
+func (k keys) wrong() string {
+	ours := []string{dataAttribute, versionAttribute, writtenAttribute}
+	switch {
+	case slices.Contains(ours, k.partition) || slices.Contains(ours, k.sort):
+		return `its key cannot be an attribute data, version or written, which are the lease's own: use a table with another key`
+	case k.partition == "" || k.partition == k.sort:
+		return "its partition key and its sort key cannot be one attribute: name the two that the table has"
+	case k.sort == "" && k.value != "":
+		return "there is a value for a sort key, and no name of one: name it"
+	case k.sort != "" && (k.value == "" || len(k.value) > maxSortKey):
+		return "a sort key has a value of 1 to 1024 bytes: give it one"
+	}
+	return ""
+}
