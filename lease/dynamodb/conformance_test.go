@@ -33,6 +33,8 @@ func TestManager(t *testing.T) {
 	table := newTable(t, owner)
 	leasetest.TestManager(t, leasetest.Harness{
 		Age: true,
+		// An answer that is older than the lease is long is too old to count from: on a busy machine, one of the emulator's takes seconds.
+		Length: 6 * time.Second,
 		Open: func(t testing.TB) leasetest.Place {
 			client, counter := newClient(t)
 			prefix := rand.Text() + "/"
