@@ -23,7 +23,7 @@ func TestRunOnServices(t *testing.T) {
 			require.NoError(t, err)
 			table := emulator.Name(t) // emulators forget
 			require.NoError(t, dynamodb.CreateTable(t.Context(), sdkdb.NewFromConfig(cfg), table))
-			return "dynamodb://" + table
+			return "dynamodb://" + table + "?age=true"
 		},
 		emulator.S3: func(t *testing.T) string {
 			cfg, err := config.LoadDefaultConfig(t.Context())

@@ -98,7 +98,7 @@ func openDynamoDB(t *testing.T, _ string) site {
 	upstream := needProxy(t, client.Options().BaseEndpoint)
 	table := emulator.Name(t) // emulators forget
 	require.NoError(t, dynamodb.CreateTable(t.Context(), client, table))
-	return site{url: "dynamodb://" + table, upstream: upstream, environ: awsAt}
+	return site{url: "dynamodb://" + table + "?age=true", upstream: upstream, environ: awsAt}
 }
 
 func openS3(t *testing.T, _ string) site {
