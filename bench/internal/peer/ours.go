@@ -119,7 +119,7 @@ func openDynamoDB(ctx context.Context, c Config) (lease.Manager, error) {
 func openS3(ctx context.Context, c Config) (lease.Manager, error) {
 	cfg, err := awsConfig(ctx, c)
 	client := sdks3.NewFromConfig(cfg, func(o *sdks3.Options) { o.UsePathStyle = true })
-	return s3.New(client, Place), err
+	return s3.New(client, Place, s3.WithAge()), err // as with Amazon's own endpoint
 }
 
 func awsConfig(ctx context.Context, c Config) (aws.Config, error) {
