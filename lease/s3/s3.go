@@ -54,8 +54,8 @@
 //
 //	{"Effect": "Allow", "Action": ["kms:GenerateDataKey", "kms:Decrypt"], "Resource": "arn:aws:kms:REGION:ACCOUNT:key/ID"}
 //
-// (https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html). An S3 Bucket Key makes
-// KMS cost next to nothing (https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html).
+// (https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html). An S3 Bucket Key
+// saves up to 99 % of what KMS costs (https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html).
 //
 // # Takeover
 //
@@ -65,9 +65,9 @@
 //
 // Both must be S3's own. nginx puts a Date of its own into what it passes on, unless told not to
 // (https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_hide_header), and if that is 20 seconds fast, a lease that
-// was just renewed looks 20 seconds old. MinIO takes its machines' clocks to agree as long as they are less than 15 minutes apart
-// (globalMaxSkewTime in https://github.com/minio/minio/blob/master/cmd/globals.go). So nothing tells how old a lease is,
-// and a new process watches it for its length,
+// was just renewed looks 20 seconds old. MinIO's machines may be minutes apart: it refuses a request only if its time is
+// 15 minutes off (globalMaxSkewTime in https://github.com/minio/minio/blob/master/cmd/globals.go). So nothing tells how old
+// a lease is, and a new process watches it for its length,
 //
 //   - where the client's user names the endpoint: BaseEndpoint, a resolver, AWS_ENDPOINT_URL, ?endpoint=,
 //   - where TLS is turned off,
