@@ -106,7 +106,7 @@ func TestStandbysLookInStep(t *testing.T) {
 // how many reads a standby needed in an acquire interval.
 func takeovers(t *testing.T, extra func() time.Duration, acquire time.Duration, disagree bool) (late []float64, reads float64) {
 	ctx, cancel := context.WithCancel(t.Context())
-	store, wrote, origin := memory.NewStore(), &atomic.Int64{}, time.Now()
+	store, wrote, origin := ageless{memory.NewStore()}, &atomic.Int64{}, time.Now()
 	var links []*distant
 	led := make(chan int, 100)
 	ended := make(chan error, 100)

@@ -35,7 +35,7 @@ const (
 func inWorld(t *testing.T, test func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{T: t, store: memory.NewStore(), start: time.Now()}
+		w := &world{T: t, store: ageless{memory.NewStore()}, start: time.Now()}
 		over := make(chan struct{})
 		defer close(over)
 		go w.watch(over)
@@ -46,7 +46,7 @@ func inWorld(t *testing.T, test func(w *world)) {
 
 type world struct {
 	*testing.T
-	store *memory.Store
+	store lease.Store
 	start time.Time
 
 	mu    sync.Mutex
@@ -85,6 +85,15 @@ func (w *world) all() []*node {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.nodes)
+}
+
+// ageless is a store that does not tell how old a record is: whoever has not watched it knows nothing.
+type ageless struct{ lease.Store }
+
+func (a ageless) Load(ctx context.Context, name string) (lease.Snapshot, error) {
+	s, err := a.Store.Load(ctx, name)
+	s.Age = 0
+	return s, err
 }
 
 // look shows the lease as it is in the store.

@@ -117,3 +117,62 @@ func TestBreak_UnclearAnswers(t *testing.T) {
 		require.ErrorIs(t, lease.Break(context.Background(), n.manager, lease.Info{Name: "any"}), errDown)
 	})
 }
+
+// A lease that was broken is nobody's: whatever is broken again, it is not, and whoever waits for it gets it.
+func TestBreak_NotTwice(t *testing.T) {
+	inBubble(t, func(t *testing.T, holder, standby *node, held lease.Lease) {
+		seen := standby.stored(t)
+		require.False(t, seen.Broken)
+		require.NoError(t, lease.Break(t.Context(), standby.manager, seen))
+		broken := standby.stored(t)
+		require.True(t, broken.Broken)
+		require.Len(t, broken.ID, 32, "an ID as any")
+		require.Equal(t, lease.Held, broken.State)
+		require.True(t, standby.refused(t).Broken)
+		for range 20 {
+			time.Sleep(length / 20)
+			for _, info := range []lease.Info{seen, broken, standby.stored(t), {Name: name, ID: "another"}} {
+				require.NoError(t, lease.Break(t.Context(), holder.manager, info))
+				require.NoError(t, lease.Break(t.Context(), standby.manager, info))
+			}
+		}
+		require.Equal(t, broken.Version, standby.stored(t).Version)
+		next := standby.mustAcquire(t)
+		require.Equal(t, broken.Token+1, next.Token)
+		require.False(t, standby.stored(t).Broken)
+		for _, info := range []lease.Info{seen, broken} {
+			require.Equal(t, next.ID, heldBy(t, lease.Break(t.Context(), holder.manager, info)).ID)
+		}
+	})
+}
+
+// Programs of before said it in the ID.
+func TestBreak_RecordsOfBefore(t *testing.T) {
+	inBubble(t, func(t *testing.T, _, standby *node, held lease.Lease) {
+		_, err := standby.store.Swap(t.Context(), name, held.Version,
+			[]byte(`{"format":1,"token":2,"id":"broken-x","holder":"nobody","length":"10s","nonce":"n","released":false}`))
+		require.NoError(t, err)
+		seen := standby.stored(t)
+		require.True(t, seen.Broken)
+		require.NoError(t, lease.Break(t.Context(), standby.manager, seen))
+		require.Equal(t, seen.Version, standby.stored(t).Version)
+	})
+}
+
+// Break says that nobody holds the lease only if that is proved: not by a slow answer, while the holder renews.
+func TestBreak_ASlowAnswer(t *testing.T) {
+	inBubble(t, func(t *testing.T, holder, standby *node, held lease.Lease) {
+		seen := standby.inspect(t)
+		time.Sleep(length - 2*time.Second)
+		standby.scriptLoads(slowly(3 * time.Second))
+		broken := make(chan error)
+		go func() { broken <- lease.Break(t.Context(), standby.manager, seen) }()
+		time.Sleep(time.Second / 2)
+		held, err := holder.renew(held)
+		require.NoError(t, err)
+		require.NoError(t, <-broken)
+		_, err = holder.renew(held)
+		lost(t, err, lease.LostTaken)
+		require.True(t, standby.stored(t).Broken)
+	})
+}

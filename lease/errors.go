@@ -16,9 +16,10 @@ var (
 	ErrConflict      = errors.New("cell was changed meanwhile")     // from Store.Swap: the cell is not what was read
 )
 
-// A HeldError says who holds the lease that was asked for. errors.Is finds ErrHeld in it.
+// A HeldError says who holds the lease that was asked for. errors.Is finds ErrHeld in it, and whatever Err wraps.
 type HeldError struct {
 	Info Info
+	Err  error // with what the attempt failed, if only a look after that showed who holds the lease; mostly nil
 }
 
 func (e *HeldError) Error() string {
@@ -30,11 +31,17 @@ func (e *HeldError) Error() string {
 	if e.Info.Token != 0 {
 		fmt.Fprintf(&b, " with token %d", e.Info.Token)
 	}
+	if e.Err != nil {
+		fmt.Fprintf(&b, ", and the attempt to get it failed: %v", e.Err)
+	}
 	return b.String()
 }
 
 // Is makes errors.Is find ErrHeld.
 func (e *HeldError) Is(target error) bool { return target == ErrHeld }
+
+// Unwrap returns with what the attempt failed.
+func (e *HeldError) Unwrap() error { return e.Err }
 
 // LostReason is how a lease came to be lost.
 type LostReason string

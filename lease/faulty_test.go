@@ -228,8 +228,28 @@ type node struct {
 }
 
 func newNode(ctx context.Context, cells lease.Store) *node {
-	f := &faulty{store: cells}
+	f := &faulty{store: ageless{cells}}
 	return &node{faulty: f, manager: lease.NewManager(f), ctx: ctx}
+}
+
+// ageless is a store that does not tell how old a cell is.
+type ageless struct{ lease.Store }
+
+func (a ageless) Load(ctx context.Context, name string) (lease.Snapshot, error) {
+	snapshot, err := a.Store.Load(ctx, name)
+	snapshot.Age = 0
+	return snapshot, err
+}
+
+func (a ageless) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, error] {
+	return func(yield func(lease.Cell, error) bool) {
+		for cell, err := range a.Store.(lease.Lister).List(ctx, prefix) {
+			cell.Snapshot.Age = 0
+			if !yield(cell, err) {
+				return
+			}
+		}
+	}
 }
 
 // restarted is the node's next process: it remembers nothing.

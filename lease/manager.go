@@ -45,66 +45,78 @@ func (m *manager) String() string { return m.place }
 type cell struct {
 	record
 	version Version
-	idle    time.Duration // the record has surely stood for so long
-	ghost   bool          // it is the late work of a failed acquisition of this manager's own
-	look    time.Duration // when the next look is best; 0: not known
+	sent    time.Duration // when the look was, by the monotonic clock
+	timed   bool          // the store tells how old it is
+	sight
 }
 
 func (c cell) missing() bool { return c.version == "" }
 
 // state is R1: no client's wall clock decides. A lease can be taken if (a) it is released, or was never taken; (b) this
 // manager has watched the version for the record's full length by its own monotonic clock; (c) the store's clock
-// proves the same. The idle time is the longer of what (b) and (c) say. And nobody holds what is a failed acquisition's
-// late work (R6).
-func (c cell) state() State {
+// proves the same. The idle time is the longer of what (b) and (c) say, to the answer: the write that follows is only
+// taken if the version still stands then. And nobody holds what is a failed acquisition's late work (R6).
+func (c cell) state() State { return c.stateAfter(c.idle) }
+
+// shown is the state that no write will prove. The answer may have been slow, and the holder have renewed meanwhile: only
+// a length that was over when the look was sent is over for certain.
+func (c cell) shown() State { return c.stateAfter(c.proven) }
+
+func (c cell) stateAfter(idle time.Duration) State {
 	switch {
 	case c.missing() || c.Released:
 		return Free
-	case c.ghost || c.idle >= time.Duration(c.Length):
+	case c.ghost || idle >= time.Duration(c.Length):
 		return Expired
 	}
 	return Held
 }
 
 func (c cell) info(name string) Info {
-	info := Info{Name: name, State: c.state()}
+	info := Info{Name: name, State: c.shown()}
 	if c.missing() {
 		return info
 	}
 	info.Holder, info.ID, info.Token = c.Holder, c.ID, c.Token
 	info.Length, info.Attributes, info.Version = time.Duration(c.Length), maps.Clone(c.Attributes), c.version
-	info.Acquired, info.Renewed, info.Age = c.Acquired, c.Renewed, c.idle
+	info.Acquired, info.Renewed, info.RenewEvery = c.Acquired, c.Renewed, time.Duration(c.RenewEvery)
+	info.Broken = c.broken()
+	if c.Released {
+		return info
+	}
+	info.Age, info.Timed = c.proven, c.timed
 	if info.State == Held {
-		info.RetryAfter, info.LookAfter = info.Length-c.idle, c.look
+		info.RetryAfter, info.LookAfter = max(info.Length-c.idle, 1), c.next // 1: at once
 	}
 	return info
 }
 
 func (m *manager) load(ctx context.Context, name string) (cell, error) {
+	sent := host.From(ctx).Read().Mono
 	snapshot, err := m.store.Load(ctx, name)
 	if err != nil {
 		return cell{}, err
 	}
-	return m.read(ctx, name, snapshot)
+	return m.read(ctx, name, snapshot, look{sent: sent, asked: true})
 }
 
 // read makes sense of a snapshot, and remembers when it was first seen: counted from after the answer (R1).
-func (m *manager) read(ctx context.Context, name string, snapshot Snapshot) (cell, error) {
+func (m *manager) read(ctx context.Context, name string, snapshot Snapshot, l look) (cell, error) {
 	now := host.From(ctx).Read().Mono
+	l.now = now
 	if snapshot.Version == "" {
-		m.watch.free(name, "")
-		return cell{}, nil
+		m.watch.free(name, "", "", l.sent)
+		return cell{sent: l.sent}, nil
 	}
 	r, err := decode(snapshot.Data)
 	if err != nil {
 		return cell{}, fmt.Errorf("%w; it is left as it is: repair or remove it by hand", err)
 	}
-	c := cell{record: r, version: snapshot.Version}
+	c := cell{record: r, version: snapshot.Version, sent: l.sent, timed: snapshot.Age > 0}
 	if r.Released {
-		m.watch.free(name, c.version)
+		m.watch.free(name, "", c.version, l.sent)
 	} else {
-		c.idle, c.ghost = m.watch.saw(name, c.version, r.ID, now, snapshot.Age)
-		c.look = m.watch.heed(host.From(ctx), name, now, r)
+		c.sight = m.watch.saw(host.From(ctx), name, c.version, r, l, snapshot.Age)
 	}
 	return c, nil
 }
@@ -113,14 +125,15 @@ func (m *manager) read(ctx context.Context, name string, snapshot Snapshot) (cel
 func (m *manager) swap(ctx context.Context, name string, old Version, r *record) (Version, error) {
 	h := host.From(ctx)
 	r.Format, r.Nonce = recordFormat, randomText(h)
+	sent := h.Read().Mono
 	version, err := m.store.Swap(ctx, name, old, r.encode())
 	switch {
 	case err != nil:
 		return "", err
 	case r.Released:
-		m.watch.free(name, version)
+		m.watch.free(name, old, version, sent)
 	default:
-		m.watch.wrote(name, version, h.Read().Mono)
+		m.watch.wrote(name, old, version, sent, h.Read().Mono)
 	}
 	return version, nil
 }
@@ -157,23 +170,24 @@ func (m *manager) List(ctx context.Context, prefix string) iter.Seq2[Info, error
 			yield(Info{}, fmt.Errorf("%s: list leases: %w", m.place, errors.ErrUnsupported))
 			return
 		}
+		sent := host.From(ctx).Read().Mono // not later than any of its requests
 		for c, err := range lister.List(ctx, prefix) {
 			if err != nil {
 				yield(Info{}, fmt.Errorf("%s: list leases %q: %w", m.place, prefix, err))
 				return
 			}
-			if !yield(m.listed(ctx, c), nil) {
+			if !yield(m.listed(ctx, c, sent), nil) {
 				return
 			}
 		}
 	}
 }
 
-func (m *manager) listed(ctx context.Context, c Cell) Info {
+func (m *manager) listed(ctx context.Context, c Cell, sent time.Duration) Info {
 	err := c.Err
 	if err == nil {
 		var seen cell
-		if seen, err = m.read(ctx, c.Name, c.Snapshot); err == nil {
+		if seen, err = m.read(ctx, c.Name, c.Snapshot, look{sent: sent}); err == nil {
 			return seen.info(c.Name)
 		}
 	}

@@ -22,7 +22,9 @@ var errRestless = fmt.Errorf("%w, %d times in one call", ErrConflict, maxSwaps)
 func abandonFor(length time.Duration) time.Duration { return min(length/3, 5*time.Second) }
 
 // Acquire is one Load and, if nobody holds the lease, one Swap. After a failure it tries for a third of the lease's
-// length, five seconds at most, to undo what the swap may have done, even if ctx has ended.
+// length, five seconds at most, to undo what the swap may have done, even if ctx has ended. If that shows that somebody
+// else holds the lease by now, as after a race whose losers the store answers with another error than a conflict, the
+// error is a *HeldError all the same.
 func (m *manager) Acquire(ctx context.Context, req Request) (Lease, error) {
 	l, err := m.acquire(ctx, req)
 	return l, m.explain("acquire", req.Name, err)
@@ -37,7 +39,7 @@ func (m *manager) acquire(ctx context.Context, req Request) (Lease, error) {
 		return Lease{}, err
 	}
 	if seen.state() == Held {
-		return Lease{}, &HeldError{seen.info(req.Name)}
+		return Lease{}, &HeldError{Info: seen.info(req.Name)}
 	}
 	ours, err := succeed(ctx, seen, req)
 	if err != nil {
@@ -49,13 +51,11 @@ func (m *manager) acquire(ctx context.Context, req Request) (Lease, error) {
 			return ours.lease(req.Name, version), nil
 		}
 		if !errors.Is(err, ErrConflict) {
-			m.abandon(ctx, req, ours.ID, seen.version)
-			return Lease{}, err
+			return Lease{}, m.failed(ctx, req, ours.ID, seen, err)
 		}
 		now, err := m.load(ctx, req.Name)
 		if err != nil {
-			m.abandon(ctx, req, ours.ID, seen.version)
-			return Lease{}, err
+			return Lease{}, m.failed(ctx, req, ours.ID, seen, err)
 		}
 		switch {
 		case now.ID == ours.ID && !now.Released:
@@ -64,7 +64,7 @@ func (m *manager) acquire(ctx context.Context, req Request) (Lease, error) {
 		case now.version == seen.version:
 			// Nothing has changed: the store could not decide between writes of the same moment.
 		case now.state() == Held:
-			return Lease{}, &HeldError{now.info(req.Name)} // what our write would replace is gone, so it never lands
+			return Lease{}, &HeldError{Info: now.info(req.Name)} // what our write would replace is gone, so it never lands
 		default:
 			if ours, err = succeed(ctx, now, req); err != nil { // somebody's whole term came and went
 				return Lease{}, err
@@ -72,8 +72,7 @@ func (m *manager) acquire(ctx context.Context, req Request) (Lease, error) {
 		}
 		seen = now
 	}
-	m.abandon(ctx, req, ours.ID, seen.version)
-	return Lease{}, errRestless
+	return Lease{}, m.failed(ctx, req, ours.ID, seen, errRestless)
 }
 
 // succeed is the record of a new acquisition after the one that was seen. A missing record counts as token 0 (R5).
@@ -84,23 +83,33 @@ func succeed(ctx context.Context, seen cell, req Request) (record, error) {
 	h := host.From(ctx)
 	return record{
 		Token: seen.Token + 1, ID: randomText(h), Holder: req.Holder,
-		Length: duration(req.Length), Attributes: maps.Clone(req.Attributes),
+		Length: duration(req.Length), Attributes: maps.Clone(req.Attributes), RenewEvery: duration(req.RenewEvery),
 		Acquired: stamp(h), Renewed: stamp(h),
 	}, nil
 }
 
+// failed is what an acquisition returns that ended in an error.
+func (m *manager) failed(ctx context.Context, req Request, id string, replaced cell, err error) error {
+	now, looked := m.abandon(ctx, req, id, replaced)
+	if !looked || now.ID == id || now.state() != Held || errors.Is(err, ErrMisconfigured) {
+		return err
+	}
+	return &HeldError{Info: now.info(req.Name), Err: err}
+}
+
 // abandon makes an acquisition dead that may have written, or may write yet (R6): one attempt to release it now, and if
-// its record shows up later, nobody holds it.
-func (m *manager) abandon(ctx context.Context, req Request, id string, replaced Version) {
-	m.watch.bury(req.Name, replaced, id, host.From(ctx).Read().Mono)
+// its record shows up later, nobody holds it. It returns what it found, if it could look.
+func (m *manager) abandon(ctx context.Context, req Request, id string, replaced cell) (cell, bool) {
+	m.watch.bury(req.Name, replaced.version, id, replaced.sent, host.From(ctx).Read().Mono)
 	ctx, cancel := host.WithTimeout(context.WithoutCancel(ctx), abandonFor(req.Length))
 	defer cancel()
 	seen, err := m.load(ctx, req.Name)
-	if err != nil || seen.ID != id || seen.Released {
-		return
+	if err == nil && seen.ID == id && !seen.Released {
+		ours := seen.record
+		ours.Released = true
+		_, _ = m.swap(ctx, req.Name, seen.version, &ours) // if this fails, it is waited for like anybody's lease
 	}
-	seen.Released = true
-	_, _ = m.swap(ctx, req.Name, seen.version, &seen.record) // if this fails, it is waited for like anybody's lease
+	return seen, err == nil
 }
 
 // Renew is one Swap. It writes the attributes that held has, so they may be changed.
@@ -195,14 +204,14 @@ func (c cell) lostBy(held Lease) error {
 func (r record) lease(name string, version Version) Lease {
 	return Lease{
 		Name: name, Holder: r.Holder, ID: r.ID, Token: r.Token, Length: time.Duration(r.Length),
-		Attributes: maps.Clone(r.Attributes), Acquired: r.Acquired, Version: version,
+		Attributes: maps.Clone(r.Attributes), RenewEvery: time.Duration(r.RenewEvery), Acquired: r.Acquired, Version: version,
 	}
 }
 
 func (l Lease) record() record {
 	return record{
 		Token: l.Token, ID: l.ID, Holder: l.Holder, Length: duration(l.Length), Attributes: l.Attributes,
-		Acquired: l.Acquired,
+		RenewEvery: duration(l.RenewEvery), Acquired: l.Acquired,
 	}
 }
 

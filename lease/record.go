@@ -3,6 +3,7 @@ package lease
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -10,7 +11,8 @@ import (
 // recordFormat rises only when a reader of the one before would act unsafely.
 const recordFormat = 1
 
-// record is what a cell holds: the state of one lease. Fields that a reader does not know are ignored.
+// record is what a cell holds: the state of one lease. Fields that a reader does not know are ignored. The names are
+// exact: "Token" is a field that nobody knows.
 type record struct {
 	Format     int               `json:"format"`
 	Token      uint64            `json:"token"`
@@ -19,9 +21,11 @@ type record struct {
 	Length     duration          `json:"length"`
 	Nonce      string            `json:"nonce"` // makes every write differ from every other
 	Released   bool              `json:"released"`
+	Broken     bool              `json:"broken,omitempty"` // it is a Break's: nobody's acquisition, left to run out
 	Attributes map[string]string `json:"attributes,omitempty"`
-	Acquired   time.Time         `json:"acquired,omitzero"` // the writer's wall clock: for people, never to decide by (R1)
-	Renewed    time.Time         `json:"renewed,omitzero"`  // likewise
+	RenewEvery duration          `json:"renew_every,omitzero"` // a hint at when the holder renews; 0: not said
+	Acquired   time.Time         `json:"acquired,omitzero"`    // the writer's wall clock: for people, never to decide by (R1)
+	Renewed    time.Time         `json:"renewed,omitzero"`     // likewise
 }
 
 // duration is written as Go writes durations: "15s".
@@ -35,6 +39,9 @@ func (d *duration) UnmarshalText(text []byte) error {
 	return err
 }
 
+// broken also knows the records of programs that said so in the ID alone.
+func (r record) broken() bool { return r.Broken || strings.HasPrefix(r.ID, "broken-") }
+
 func (r record) encode() []byte {
 	data, err := json.Marshal(r)
 	if err != nil { // a time outside the years 0 to 9999 is all that JSON cannot say, and it is for people only
@@ -44,6 +51,7 @@ func (r record) encode() []byte {
 	return data
 }
 
+// decode reads a record. What is not one is an ErrRecord that says why.
 func decode(data []byte) (record, error) {
 	if len(data) > MaxCell {
 		return record{}, fmt.Errorf("%w: it has %d bytes, more than %d", ErrRecord, len(data), MaxCell)
@@ -51,22 +59,25 @@ func decode(data []byte) (record, error) {
 	if !utf8.Valid(data) {
 		return record{}, fmt.Errorf("%w: it is not UTF-8 text", ErrRecord)
 	}
-	// The format first: what a newer one means by the other fields is not known here.
-	var head struct {
-		Format int `json:"format"`
+	values, err := split(data)
+	if err != nil {
+		return record{}, fmt.Errorf("%w: %w", ErrRecord, err)
 	}
-	if err := json.Unmarshal(data, &head); err != nil {
+	// The format first: what a newer one means by the other fields is not known here.
+	var r record
+	if err := values.read(&r, 0); err != nil {
 		return record{}, fmt.Errorf("%w: %w", ErrRecord, err)
 	}
 	switch {
-	case head.Format > recordFormat:
-		return record{}, fmt.Errorf("%w: its format is %d, and this program reads up to %d: update the program", ErrRecord, head.Format, recordFormat)
-	case head.Format < 1:
+	case r.Format > recordFormat:
+		return record{}, fmt.Errorf("%w: its format is %d, and this program reads up to %d: update the program", ErrRecord, r.Format, recordFormat)
+	case r.Format < 1:
 		return record{}, fmt.Errorf("%w: it has no format number", ErrRecord)
 	}
-	var r record
-	if err := json.Unmarshal(data, &r); err != nil {
-		return record{}, fmt.Errorf("%w: %w", ErrRecord, err)
+	for i := range recordFields {
+		if err := values.read(&r, i); err != nil {
+			return record{}, fmt.Errorf("%w: %w", ErrRecord, err)
+		}
 	}
 	switch {
 	case r.ID == "" || r.Token == 0:

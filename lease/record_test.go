@@ -1,11 +1,14 @@
 package lease
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 )
@@ -14,7 +17,7 @@ import (
 func full() record {
 	return record{
 		Format: recordFormat, Token: 7, ID: "an ID", Holder: "<worker> & \u2028 \"1\"", Length: duration(1500 * time.Millisecond),
-		Nonce: "a nonce", Released: true, Attributes: map[string]string{"address": "10.0.0.1:80", "zone": "é世"},
+		Nonce: "a nonce", Released: true, Broken: true, RenewEvery: duration(5 * time.Second), Attributes: map[string]string{"address": "10.0.0.1:80", "zone": "é世"},
 		Acquired: time.Date(2024, 2, 29, 23, 59, 59, 999e6, time.UTC), Renewed: time.Date(2024, 3, 1, 0, 0, 0, 1e6, time.UTC),
 	}
 }
@@ -46,7 +49,7 @@ func TestRecordFitsItsCell(t *testing.T) {
 func TestRecordAsStored(t *testing.T) {
 	require.JSONEq(t, `{
 		"format": 1, "token": 7, "id": "an ID", "holder": "<worker> & \u2028 \"1\"", "length": "1.5s", "nonce": "a nonce",
-		"released": true, "attributes": {"address": "10.0.0.1:80", "zone": "é世"},
+		"released": true, "broken": true, "attributes": {"address": "10.0.0.1:80", "zone": "é世"}, "renew_every": "5s",
 		"acquired": "2024-02-29T23:59:59.999Z", "renewed": "2024-03-01T00:00:00.001Z"
 	}`, string(full().encode()))
 }
@@ -83,32 +86,47 @@ func TestDecode(t *testing.T) {
 		{"cut", good[:len(good)-1], "unexpected end"},
 		{"trailing data", good + "{}", "after top-level value"},
 		{"twice", good + good, "after top-level value"},
-		{"a number", "1", "cannot unmarshal"},
-		{"a list", "[" + good + "]", "cannot unmarshal"},
-		{"null", "null", "no format number"},
+		{"a number", "1", "not an object"},
+		{"a list", "[" + good + "]", "not an object"},
+		{"null", "null", "not an object"},
 		{"an empty object", "{}", "no format number"},
 		{"format left out", change(`"format":1,`, ``), "no format number"},
 		{"format 0", change(`"format":1`, `"format":0`), "no format number"},
 		{"a negative format", change(`"format":1`, `"format":-1`), "no format number"},
-		{"a format that is text", change(`"format":1`, `"format":"1"`), "cannot unmarshal"},
+		{"a format that is text", change(`"format":1`, `"format":"1"`), "its format is"},
 		{"a newer format", change(`"format":1`, `"format":2`), "its format is 2, and this program reads up to 1: update the program"},
 		{"a newer format, all else different", `{"format":9,"token":"seven","length":{}}`, "its format is 9"},
 		{"no id", change(`"id":"x",`, ``), "no id"},
 		{"an empty id", change(`"x"`, `""`), "no id"},
 		{"no token", change(`"token":7,`, ``), "no token"},
 		{"token 0", change(`7`, `0`), "no token"},
-		{"a negative token", change(`7`, `-7`), "cannot unmarshal"},
-		{"a token with a fraction", change(`7`, `7.5`), "cannot unmarshal"},
+		{"a negative token", change(`7`, `-7`), "its token is"},
+		{"a token with a fraction", change(`7`, `7.5`), "its token is"},
 		{"the last token", change(`7`, `18446744073709551615`), ""},
-		{"a token beyond 64 bits", change(`7`, `18446744073709551616`), "cannot unmarshal"},
+		{"a token beyond 64 bits", change(`7`, `18446744073709551616`), "out of range"},
 		{"no length", change(`"length":"15s",`, ``), "length is 0s"},
 		{"length null", change(`"15s"`, `null`), "length is 0s"},
 		{"length 0", change(`"15s"`, `"0s"`), "length is 0s"},
 		{"a negative length", change(`"15s"`, `"-15s"`), "length is -15s"},
 		{"a length without a unit", change(`"15s"`, `"15"`), "missing unit"},
-		{"a length that is a number", change(`"15s"`, `15`), "cannot unmarshal"},
+		{"a length that is a number", change(`"15s"`, `15`), "not a text"},
 		{"a length beyond 64 bits", change(`"15s"`, `"9999999h"`), "invalid duration"},
-		{"attributes that are no text", change(`{`, `{"attributes":{"a":1},`), "cannot unmarshal"},
+		{"attributes that are no text", change(`{`, `{"attributes":{"a":1},`), "not a text"},
+		{"attributes that are a list", change(`{`, `{"attributes":[],`), "not an object"},
+		{"released that is a text", change(`false`, `"false"`), "neither true nor false"},
+		{"a holder that is a number", change(`"w"`, `1`), "not a text"},
+		{"no attributes at all", change(`{`, `{"attributes":{},`), ""},
+		{"a token that is called otherwise", change(`"token"`, `"Token"`), "no token"},
+		{"another field that is called alike", change(`{`, `{"Released":true,"LENGTH":1,`), ""},
+		{"a token twice", change(`{`, `{"token":7,`), "token stands in it twice"},
+		{"a token twice, once in other letters", change(`{`, `{"\u0074oken":7,`), "token stands in it twice"},
+		{"a token twice, once null", change(`{`, `{"token":null,`), "token stands in it twice"},
+		{"a format twice", change(`{`, `{"format":1,`), "format stands in it twice"},
+		{"an attribute twice", change(`{`, `{"attributes":{"a":"1","\u0061":"2"},`), "stands in it twice"},
+		{"an unknown field twice", change(`{`, `{"later":1,"later":2,`), ""},
+		{"brackets in texts", change(`{`, `{"later":"}]\"{[","attributes":{"}":"\\"},`), ""},
+		{"numbers at the ends", `{"token":7,"id":"x","length":"15s","format":1}`, ""},
+		{"a renew interval that is none", change(`{`, `{"renew_every":"soon",`), "invalid duration"},
 		{"a time that is none", change(`{`, `{"acquired":"yesterday",`), "parsing time"},
 		{"not UTF-8", change(`"w"`, "\"\xff\""), "not UTF-8"},
 		{"too large", good + strings.Repeat(" ", MaxCell), "more than 16384"},
@@ -128,6 +146,86 @@ func TestDecode(t *testing.T) {
 			require.Zero(t, r)
 		})
 	}
+}
+
+// reference reads a record by encoding/json alone: its fields one by one, those of our names into a record.
+func reference(data []byte) (r record, ok bool) {
+	if len(data) > MaxCell || !utf8.Valid(data) || !json.Valid(data) {
+		return r, false
+	}
+	known := map[string]json.RawMessage{}
+	if !walk(data, func(name string, value json.RawMessage) bool {
+		if !slices.Contains(strings.Fields("format token id holder length nonce released broken attributes renew_every acquired renewed"), name) {
+			return true
+		}
+		_, twice := known[name]
+		known[name] = value
+		return !twice
+	}) {
+		return r, false
+	}
+	var head struct{ Format int }
+	if value := known["format"]; value == nil || json.Unmarshal([]byte(`{"Format":`+string(value)+`}`), &head) != nil || head.Format != 1 {
+		return r, false
+	}
+	attributes := map[string]bool{}
+	if value := known["attributes"]; value != nil && string(value) != "null" && !walk(value, func(name string, _ json.RawMessage) bool {
+		twice := attributes[name]
+		attributes[name] = true
+		return !twice
+	}) {
+		return r, false
+	}
+	all, err := json.Marshal(known)
+	if err != nil || json.Unmarshal(all, &r) != nil {
+		return r, false
+	}
+	return r, r.ID != "" && r.Token != 0 && r.Length > 0
+}
+
+// walk goes through the members of an object, for as long as each says so.
+func walk(data []byte, each func(name string, value json.RawMessage) bool) bool {
+	d := json.NewDecoder(bytes.NewReader(data))
+	if begin, err := d.Token(); err != nil || begin != json.Delim('{') {
+		return false
+	}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return false
+		}
+		var value json.RawMessage
+		if d.Decode(&value) != nil || !each(name.(string), value) {
+			return false
+		}
+	}
+	return true
+}
+
+// FuzzDecodeAsJSON: whatever is in a cell, it is taken for the same record as encoding/json takes it for, but for the names
+// that it matches too kindly, and for what stands twice.
+func FuzzDecodeAsJSON(f *testing.F) {
+	f.Add(full().encode())
+	for _, data := range []string{
+		`{"format":1,"token":7,"id":"x","length":"15s"}`, ` { "format" : 1 , "token" : 7 , "id" : "x" , "length" : "15s" } `,
+		`{"format":1,"token":7,"id":"\ud800\"\\","length":"1\u0035s","attributes":{"}":"]","":null}}`,
+		`{"format":1,"Format":2,"token":7,"\u0069d":"x","length":"15s","later":[{"a":"]}"},[[]]]}`,
+		`{"format":1,"format":1,"token":7,"id":"x","length":"15s"}`, `{"format":-0}`, `{"format":1e0,"token":7,"id":"x","length":"15s"}`,
+		`{"format":1,"token":7,"id":"x","length":"15s","released":null,"broken":true,"renew_every":"5s","acquired":null}`,
+		`{"format":1,"token":7,"id":"x","length":"15s","acquired":"2024-02-29T23:59:59.1+14:00","renewed":"2024-02-30T00:00:00Z"}`, `{}`, `[]`, `"`,
+	} {
+		f.Add([]byte(data))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		want, ok := reference(data)
+		got, err := decode(data)
+		if !ok {
+			require.ErrorIs(t, err, ErrRecord)
+			return
+		}
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	})
 }
 
 // FuzzDecode: what is read is what was written, whoever wrote it, and nothing makes it panic.

@@ -18,7 +18,7 @@ import (
 
 // flaky is a store in trouble: one request in four goes wrong, in any way there is.
 func flaky(cells lease.Store, random *rand.Rand) *faulty {
-	f := &faulty{store: cells}
+	f := &faulty{store: ageless{cells}}
 	swaps := []swapFault{failed, lostAnswer, conflicted, undecided, hung, f.later, f.hungLater, f.sentTwice, slow(5 * time.Second)}
 	loads := []loadFault{unread, unanswered, slowly(5 * time.Second)}
 	for range 1000 {

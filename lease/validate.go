@@ -56,6 +56,9 @@ func (r Request) Validate(limits Limits) error {
 	if err := limits.check(r.Length); err != nil {
 		problems = append(problems, err)
 	}
+	if r.RenewEvery < 0 {
+		problems = append(problems, fmt.Errorf("%w: the renew interval %v is negative", ErrInvalid, r.RenewEvery))
+	}
 	return errors.Join(problems...)
 }
 
@@ -65,7 +68,7 @@ func (l Lease) Validate(limits Limits) error {
 	if l.ID == "" || l.Token == 0 || l.Version == "" {
 		unknown = fmt.Errorf("%w: a lease without ID, token or version was never acquired", ErrInvalid)
 	}
-	r := Request{Name: l.Name, Holder: l.Holder, Length: l.Length, Attributes: l.Attributes}
+	r := Request{Name: l.Name, Holder: l.Holder, Length: l.Length, Attributes: l.Attributes, RenewEvery: l.RenewEvery}
 	return errors.Join(r.Validate(limits), unknown)
 }
 

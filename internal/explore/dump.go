@@ -77,14 +77,18 @@ func (d *dumper) value(v reflect.Value) {
 // what they do at any time.
 var hints = []string{"rhythm"}
 
-// fields writes a struct. A duration called since is a reading of the monotonic clock; one that is called otherwise is
-// taken for a duration, which at worst makes states differ that are the same.
+// fields writes a struct. A duration called since is a reading of the monotonic clock, and so is one called sent, which only
+// tells answers from those that overtake them: here a process makes one call at a time, and none does. One that is called
+// otherwise is taken for a duration, which at worst makes states differ that are the same.
 func (d *dumper) fields(v reflect.Value) {
 	d.WriteByte('{')
 	for i := range v.NumField() {
-		if f := v.Field(i); v.Type().Field(i).Name == "since" && f.Type() == reflect.TypeFor[time.Duration]() {
+		f, name := v.Field(i), v.Type().Field(i).Name
+		switch isTime := f.Type() == reflect.TypeFor[time.Duration](); {
+		case isTime && name == "since":
 			d.ago(d.now.Mono - time.Duration(f.Int()))
-		} else {
+		case isTime && name == "sent":
+		default:
 			d.value(f)
 		}
 	}

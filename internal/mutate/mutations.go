@@ -33,16 +33,16 @@ var mutations = []mutation{
 		name: "R1: the watch begins before the answer",
 		edit: edit{
 			file: "lease/manager.go",
-			old:  "	snapshot, err := m.store.Load(ctx, name)",
-			new:  "	before := host.From(ctx).Read().Mono\n	snapshot, err := m.store.Load(ctx, name)\n	defer func() { m.watch.saw(name, snapshot.Version, \"\", before, 0) }()",
+			old:  "	l.now = now\n",
+			new:  "	l.now = min(now, l.sent)\n",
 		},
 	},
 	{
 		name: "R1: own writes are watched from before the answer",
 		edit: edit{
 			file: "lease/manager.go",
-			old:  "	version, err := m.store.Swap(ctx, name, old, r.encode())",
-			new:  "	before := h.Read().Mono\n	version, err := m.store.Swap(ctx, name, old, r.encode())\n	defer func() {\n		if err == nil {\n			m.watch.wrote(name, version, before)\n		}\n	}()",
+			old:  "m.watch.wrote(name, old, version, sent, h.Read().Mono)",
+			new:  "m.watch.wrote(name, old, version, sent, sent)",
 		},
 	},
 	{
@@ -57,16 +57,16 @@ var mutations = []mutation{
 		name: "R1: a new version does not begin the watch anew",
 		edit: edit{
 			file: "lease/watch.go",
-			old:  "	if s.version != version {\n		// A write",
-			new:  "	if s.version == \"\" {\n		// A write",
+			old:  "	if s.version != version {\n		if s.version != \"\" && l.sent",
+			new:  "	if s.version == \"\" {\n		if s.version != \"\" && l.sent",
 		},
 	},
 	{
 		name: "R1: a fifth less than the length is watched",
 		edit: edit{
 			file: "lease/manager.go",
-			old:  "c.idle >= time.Duration(c.Length)",
-			new:  "c.idle >= time.Duration(c.Length)/5*4",
+			old:  "c.ghost || idle >= time.Duration(c.Length)",
+			new:  "c.ghost || idle >= time.Duration(c.Length)/5*4",
 		},
 	},
 	{
@@ -203,6 +203,14 @@ var mutations = []mutation{
 		},
 	},
 	{
+		name: "R3: a step back counts for nothing where no clock counts suspension",
+		edit: edit{
+			file: "lease/instant.go",
+			old:  "	if last.Boot != 0 || now.Boot != 0 {",
+			new:  "	if last.Boot >= 0 || now.Boot != 0 {",
+		},
+	},
+	{
 		name: "R3: the holder does not sample every second",
 		edit: edit{
 			file: "lease/term.go",
@@ -317,14 +325,14 @@ var mutations = []mutation{
 		edit: edit{
 			file: "lease/protocol.go",
 			old:  "	ctx, cancel := host.WithTimeout(context.WithoutCancel(ctx), abandonFor(req.Length))",
-			new:  "	return\n	ctx, cancel := host.WithTimeout(context.WithoutCancel(ctx), abandonFor(req.Length))",
+			new:  "	return cell{}, false\n	ctx, cancel := host.WithTimeout(context.WithoutCancel(ctx), abandonFor(req.Length))",
 		},
 	},
 	{
 		name: "R6: an acquisition that failed is waited for like anybody's",
 		edit: edit{
 			file: "lease/protocol.go",
-			old:  "	m.watch.bury(req.Name, replaced, id, host.From(ctx).Read().Mono)\n",
+			old:  "	m.watch.bury(req.Name, replaced.version, id, replaced.sent, host.From(ctx).Read().Mono)\n",
 			new:  "",
 		},
 	},
@@ -351,6 +359,39 @@ var mutations = []mutation{
 			file: "lease/break.go",
 			old:  "Length: time.Duration(now.Length),",
 			new:  "Length: time.Duration(now.Length) / 4,",
+		},
+	},
+
+	{
+		name: "R1: what no write will prove counts to the answer",
+		edit: edit{
+			file: "lease/manager.go",
+			old:  "return c.stateAfter(c.proven)",
+			new:  "return c.stateAfter(c.idle)",
+		},
+	},
+	{
+		name: "R1: an older answer replaces a newer sighting",
+		edit: edit{
+			file: "lease/watch.go",
+			old:  "if s.version != \"\" && l.sent < s.sent {",
+			new:  "if false {",
+		},
+	},
+	{
+		name: "Break: what was broken is broken again",
+		edit: edit{
+			file: "lease/break.go",
+			old:  "case now.broken(), now.shown()",
+			new:  "case now.shown()",
+		},
+	},
+	{
+		name: "Acquire: who lost a race to an unclear answer does not say who won",
+		edit: edit{
+			file: "lease/protocol.go",
+			old:  "	if !looked || now.ID == id",
+			new:  "	if !looked || looked || now.ID == id",
 		},
 	},
 

@@ -10,19 +10,26 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/cloudlease/leader/lease"
 )
 
-// Store is a lease.Store in memory. Make one with NewStore.
+// Store is a lease.Store in memory. It tells exactly how old a cell is. Make one with NewStore.
 type Store struct {
 	mu     sync.Mutex
-	cells  map[string]lease.Snapshot
+	cells  map[string]cell
 	writes uint64
 }
 
+type cell struct {
+	data    []byte
+	version lease.Version
+	written time.Time
+}
+
 // NewStore returns a Store without cells.
-func NewStore() *Store { return &Store{cells: map[string]lease.Snapshot{}} }
+func NewStore() *Store { return &Store{cells: map[string]cell{}} }
 
 // String names the store in errors.
 func (s *Store) String() string { return "memory" }
@@ -34,7 +41,7 @@ func (s *Store) Load(ctx context.Context, name string) (lease.Snapshot, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return copied(s.cells[name]), nil
+	return s.cells[name].snapshot(time.Now()), nil
 }
 
 // Swap implements lease.Store.
@@ -44,12 +51,12 @@ func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data [
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if found := s.cells[name].Version; found != old {
+	if found := s.cells[name].version; found != old {
 		return "", fmt.Errorf("%w: its version is %q, not %q", lease.ErrConflict, found, old)
 	}
 	s.writes++
 	version := lease.Version(strconv.FormatUint(s.writes, 10))
-	s.cells[name] = lease.Snapshot{Data: bytes.Clone(data), Version: version}
+	s.cells[name] = cell{bytes.Clone(data), version, time.Now()}
 	return version, nil
 }
 
@@ -57,7 +64,7 @@ func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data [
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, error] {
 	return func(yield func(lease.Cell, error) bool) {
 		s.mu.Lock()
-		cells := maps.Clone(s.cells)
+		cells, now := maps.Clone(s.cells), time.Now()
 		s.mu.Unlock()
 		for _, name := range slices.Sorted(maps.Keys(cells)) {
 			if !strings.HasPrefix(name, prefix) {
@@ -67,14 +74,16 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, e
 				yield(lease.Cell{}, context.Cause(ctx))
 				return
 			}
-			if !yield(lease.Cell{Name: name, Snapshot: copied(cells[name])}, nil) {
+			if !yield(lease.Cell{Name: name, Snapshot: cells[name].snapshot(now)}, nil) {
 				return
 			}
 		}
 	}
 }
 
-func copied(s lease.Snapshot) lease.Snapshot {
-	s.Data = bytes.Clone(s.Data)
-	return s
+func (c cell) snapshot(now time.Time) lease.Snapshot {
+	if c.version == "" {
+		return lease.Snapshot{}
+	}
+	return lease.Snapshot{Data: bytes.Clone(c.data), Version: c.version, Age: max(now.Sub(c.written), 1)}
 }

@@ -1,0 +1,189 @@
+package lease
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// encoding/json takes "Token" for "token", and the last of two fields of one name for the field. Whoever reads a record
+// so may see another one than the next reader. So records are taken apart here, after encoding/json has said that they
+// are JSON at all: that is also done once then, and in less time.
+
+// recordFields are the fields of a record, and how each is read; the format is the first. A null changes nothing.
+var recordFields = [...]struct {
+	name string
+	read func(r *record, value []byte) error
+}{
+	{"format", func(r *record, value []byte) (err error) { r.Format, err = strconv.Atoi(string(value)); return err }},
+	{"token", func(r *record, value []byte) (err error) {
+		r.Token, err = strconv.ParseUint(string(value), 10, 64)
+		return err
+	}},
+	{"id", func(r *record, value []byte) (err error) { r.ID, err = text(value); return err }},
+	{"holder", func(r *record, value []byte) (err error) { r.Holder, err = text(value); return err }},
+	{"length", func(r *record, value []byte) error { return r.Length.read(value) }},
+	{"nonce", func(r *record, value []byte) (err error) { r.Nonce, err = text(value); return err }},
+	{"released", func(r *record, value []byte) (err error) { r.Released, err = truth(value); return err }},
+	{"broken", func(r *record, value []byte) (err error) { r.Broken, err = truth(value); return err }},
+	{"attributes", func(r *record, value []byte) (err error) { r.Attributes, err = texts(value); return err }},
+	{"renew_every", func(r *record, value []byte) error { return r.RenewEvery.read(value) }},
+	{"acquired", func(r *record, value []byte) error { return r.Acquired.UnmarshalJSON(value) }},
+	{"renewed", func(r *record, value []byte) error { return r.Renewed.UnmarshalJSON(value) }},
+}
+
+// values are those of recordFields, as they stand in the cell; nil: there is none.
+type values [len(recordFields)][]byte
+
+func (v *values) read(r *record, field int) error {
+	value := v[field]
+	if value == nil || string(value) == "null" {
+		return nil
+	}
+	if err := recordFields[field].read(r, value); err != nil {
+		return fmt.Errorf("its %s is %.40q: %w", recordFields[field].name, value, err)
+	}
+	return nil
+}
+
+// split finds the fields of a record.
+func split(data []byte) (v values, err error) {
+	if !json.Valid(data) {
+		var any json.RawMessage
+		return v, json.Unmarshal(data, &any)
+	}
+	err = members(data, func(quoted, value []byte) error {
+		for i := range recordFields {
+			switch is := isName(quoted, recordFields[i].name); {
+			case is && v[i] != nil:
+				return fmt.Errorf("its %s stands in it twice", recordFields[i].name)
+			case is:
+				v[i] = value
+			}
+		}
+		return nil
+	})
+	return v, err
+}
+
+// isName compares a name as it stands in JSON.
+func isName(quoted []byte, name string) bool {
+	if bytes.IndexByte(quoted, '\\') < 0 {
+		return string(quoted[1:len(quoted)-1]) == name
+	}
+	unquoted, err := text(quoted)
+	return err == nil && unquoted == name
+}
+
+var (
+	errNoObject = errors.New("it is not an object")
+	errNoText   = errors.New("it is not a text")
+	errNoTruth  = errors.New("it is neither true nor false")
+)
+
+// members goes through the members of what should be an object, in valid JSON.
+func members(data []byte, each func(quotedName, value []byte) error) error {
+	rest := bytes.TrimLeft(data, space)
+	if rest[0] != '{' {
+		return errNoObject
+	}
+	next := func() (value []byte) {
+		rest = bytes.TrimLeft(rest[1:], space) // behind a brace, a comma or a colon
+		end := lengthOf(rest)
+		value, rest = rest[:end], bytes.TrimLeft(rest[end:], space)
+		return value
+	}
+	for {
+		name := next()
+		if len(name) == 0 { // the closing brace of an empty object
+			return nil
+		}
+		if err := each(name, next()); err != nil || rest[0] == '}' {
+			return err
+		}
+	}
+}
+
+const space = " \t\r\n"
+
+// lengthOf is how long the value is with which valid JSON begins; 0 if it begins with a closing brace.
+func lengthOf(data []byte) int {
+	depth, quoted := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case c == '\\':
+			i++
+		case c == '"':
+			if quoted = !quoted; !quoted && depth == 0 {
+				return i + 1
+			}
+		case quoted:
+		case c == '{' || c == '[':
+			depth++
+		case c == '}' || c == ']':
+			if depth == 0 {
+				return i // behind a number or a word
+			}
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		case depth == 0 && (c == ',' || c == ':' || strings.IndexByte(space, c) >= 0):
+			return i
+		}
+	}
+	return len(data)
+}
+
+func text(value []byte) (s string, err error) {
+	switch {
+	case value[0] != '"':
+		return "", errNoText
+	case bytes.IndexByte(value, '\\') < 0:
+		return string(value[1 : len(value)-1]), nil
+	}
+	err = json.Unmarshal(value, &s)
+	return s, err
+}
+
+func truth(value []byte) (bool, error) {
+	switch string(value) {
+	case "true":
+		return true, nil
+	case "false":
+		return false, nil
+	}
+	return false, errNoTruth
+}
+
+func texts(value []byte) (map[string]string, error) {
+	all := map[string]string{}
+	err := members(value, func(quoted, value []byte) error {
+		name, err := text(quoted)
+		if err != nil {
+			return err
+		}
+		if _, twice := all[name]; twice {
+			return fmt.Errorf("%.40q stands in it twice", name)
+		}
+		all[name] = ""
+		if string(value) != "null" {
+			all[name], err = text(value)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+func (d *duration) read(value []byte) error {
+	s, err := text(value)
+	if err != nil {
+		return err
+	}
+	return d.UnmarshalText([]byte(s))
+}
