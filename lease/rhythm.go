@@ -10,10 +10,14 @@ import (
 // the last one before a crash is seen at once, and not up to a poll later: from then on the lease's length is watched
 // (R1). All of it is a hint, which may be wrong; who has the lease is not decided by it.
 //
-// A renewal carries the time at which it was sent, by the holder's clock. How much later by this machine's monotonic clock
-// it can be seen, the lag, is always about the same: the difference of the two clocks, and the time that a request takes.
-// If wall clocks agree, as those of a fleet mostly do, it is known at once; else it is narrowed down by halves. From then
-// on each look comes a little earlier than the one before, until one is too early: then it is a little later again.
+// A record says how often its holder renews, and when it did so last, by the holder's clock; if it does not say how often,
+// two renewals show it. How much later by this machine's monotonic clock a renewal can be seen, the lag, is always about
+// the same: the difference of the two clocks, and the time that a request takes. If wall clocks agree, as those of a fleet
+// mostly do, it is known from the first look; else it is narrowed down by halves. From then on each look comes a little
+// earlier than the one before, until one is too early: then it is later again.
+//
+// Not all standbys look at the same lag: else all of a large fleet would find a lease free at once, and all but one write
+// in vain. Each draws its own, within an eighth of an interval, which is a twenty-fourth of a lease by default.
 type rhythm struct {
 	id      string
 	renewed time.Duration // when the latest renewal was sent, by the holder's clock
@@ -22,24 +26,33 @@ type rhythm struct {
 	lag     time.Duration // after which the next look is to be
 	width   time.Duration // how much shorter it may be; 0: nothing is known of it
 	looked  time.Duration // when the latest look was
+	early   bool          // it came too early, and the one after it is to make up for that
 }
+
+// fineness and spread are parts of the period: how exactly the lag is to be known, and what the lags of standbys differ by.
+// With half of the fineness, which is for what clocks and requests differ by, that is an eighth.
+const (
+	fineness  = 32
+	spreadPer = 64
+	spread    = 7
+)
 
 // look notes what a look showed, at a time of the monotonic clock, and returns in how long the next is best; 0 if nothing is
 // known.
 func (r *rhythm) look(h host.Host, now time.Duration, seen record) time.Duration {
-	renewed, gap := time.Duration(seen.Renewed.UnixNano()), now-r.looked
-	r.looked = now
+	renewed, gap, every := time.Duration(seen.Renewed.UnixNano()), now-r.looked, time.Duration(seen.RenewEvery)
 	if seen.ID != r.id {
-		*r = rhythm{id: seen.ID, renewed: renewed, looked: now}
-		return 0
-	}
-	if renewed != r.renewed {
-		last := r.passed
-		r.passed, r.renewed = renewed-r.renewed, renewed
-		if r.period = r.passed; last > 0 {
-			r.period = min(last, r.passed) // one that was late, or missed, is no rhythm
+		*r = rhythm{id: seen.ID, renewed: renewed, period: every, looked: now}
+		if every <= 0 || seen.Renewed.IsZero() {
+			return 0
 		}
-		r.hit(h, now-renewed, gap, now-time.Duration(h.Now().UnixNano()))
+		r.hit(h, now, every) // it is the latest renewal, so it is no older than that
+		gap = 0
+	}
+	r.looked = now
+	if renewed != r.renewed {
+		r.heard(renewed, every)
+		r.hit(h, now, gap)
 	}
 	// Nor is what is longer than the lease: a clock was stepped. And who looks seldom gains nothing by looking in time.
 	if r.width == 0 || r.period <= 0 || r.period > time.Duration(seen.Length) || gap > r.period*3/2 {
@@ -47,23 +60,37 @@ func (r *rhythm) look(h host.Host, now time.Duration, seen record) time.Duration
 	}
 	due := r.renewed + r.period
 	if now >= due+r.lag { // too early, or the renewal is late, or there is none
-		if now >= due+r.lag+r.width {
+		if r.early || now >= due+r.lag+r.width {
 			return 0
 		}
-		r.lag += r.width
+		r.early = true
+		r.lag += max(r.width, r.period/fineness/2+r.draw(h))
 	}
-	return due + r.lag - now
+	return max(due+r.lag-now, 1)
 }
 
-// hit notes that a renewal was seen: after the lag, at the earliest the gap to the look before sooner.
-func (r *rhythm) hit(h host.Host, lag, gap, agreed time.Duration) {
-	fine := r.period / 32
+// heard notes when the holder has renewed.
+func (r *rhythm) heard(renewed, every time.Duration) {
+	last := r.passed
+	r.passed, r.renewed, r.early = renewed-r.renewed, renewed, false
+	switch {
+	case every > 0:
+		r.period = every
+	case last > 0:
+		r.period = min(last, r.passed) // one that was late, or missed, is no rhythm
+	default:
+		r.period = r.passed
+	}
+}
+
+// hit notes that the renewal was seen: now, and not the gap ago.
+func (r *rhythm) hit(h host.Host, now, gap time.Duration) {
+	fine, lag, agreed := r.period/fineness, now-r.renewed, now-time.Duration(h.Now().UnixNano())
 	switch {
 	case r.width == 0 || lag < r.lag-fine || lag-gap > r.lag+r.width: // it is the first, or a clock was stepped
 		r.lag, r.width = lag, gap
 		if lag-gap < agreed && agreed <= lag {
-			// A little more than agreed, and not all standbys the same, or they would all ask for a free lease at once.
-			r.lag, r.width = min(lag, agreed+fine+time.Duration(h.Uint64()%uint64(max(fine, 1)))), fine
+			r.lag, r.width = min(lag, agreed+fine/2+r.draw(h)), fine
 		}
 	case r.width > fine:
 		r.width /= 2
@@ -72,4 +99,9 @@ func (r *rhythm) hit(h host.Host, lag, gap, agreed time.Duration) {
 		r.width = fine
 		r.lag -= fine / 128
 	}
+}
+
+// draw is this standby's own part of the lag.
+func (r *rhythm) draw(h host.Host) time.Duration {
+	return time.Duration(h.Uint64() % uint64(max(r.period/spreadPer*spread, 1)))
 }
