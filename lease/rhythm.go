@@ -26,7 +26,9 @@ type rhythm struct {
 	lag     time.Duration // after which the next look is to be
 	width   time.Duration // how much shorter it may be; 0: nothing is known of it
 	looked  time.Duration // when the latest look was
-	early   bool          // it came too early, and the one after it is to make up for that
+	agrees  bool          // the lag follows from wall clocks that agree
+	early   bool          // it came too early, and one soon after it was to make up for that
+	late    bool          // it came too early, although clocks and requests do not explain that: the renewal was late, or the clocks disagree
 }
 
 // fineness and spread are parts of the period: how exactly the lag is to be known, and what the lags of standbys differ by.
@@ -59,15 +61,29 @@ func (r *rhythm) look(h host.Host, now time.Duration, seen record) time.Duration
 		return 0
 	}
 	due := r.renewed + r.period
-	if now >= due+r.lag { // too early, or the renewal is late, or there is none
-		if r.early || now >= due+r.lag+r.width {
-			return 0
-		}
-		r.early = true
-		r.lag += max(r.width, r.period/fineness/2+r.draw(h))
+	if now < due+r.lag {
+		return due + r.lag - now
 	}
-	return max(due+r.lag-now, 1)
+	return r.missed(h, now, due)
 }
+
+// missed is when the next look is best after one that did not show the renewal that was due. If it may have come a little
+// too early, that is soon. If not, the renewal is late, or there is none, and the next one that is due is soon enough.
+func (r *rhythm) missed(h host.Host, now, due time.Duration) time.Duration {
+	fine := r.period / fineness
+	switch {
+	case r.early || now >= due+r.lag+r.width:
+	case r.agrees && !r.late && r.lag >= now-wall(h)+fine:
+		r.late = true
+	default:
+		r.early = true
+		r.lag += max(r.width, fine/2+r.draw(h))
+		return max(due+r.lag-now, 1)
+	}
+	return due + r.lag - now + r.period*((now-due-r.lag)/r.period+1)
+}
+
+func wall(h host.Host) time.Duration { return time.Duration(h.Now().UnixNano()) }
 
 // heard notes when the holder has renewed.
 func (r *rhythm) heard(renewed, every time.Duration) {
@@ -85,12 +101,16 @@ func (r *rhythm) heard(renewed, every time.Duration) {
 
 // hit notes that the renewal was seen: now, and not the gap ago.
 func (r *rhythm) hit(h host.Host, now, gap time.Duration) {
-	fine, lag, agreed := r.period/fineness, now-r.renewed, now-time.Duration(h.Now().UnixNano())
+	fine, lag, agreed := r.period/fineness, now-r.renewed, now-wall(h)
+	r.late = r.late && lag > r.lag+r.period/2
 	switch {
 	case r.width == 0 || lag < r.lag-fine || lag-gap > r.lag+r.width: // it is the first, or a clock was stepped
-		r.lag, r.width = lag, gap
-		if lag-gap < agreed && agreed <= lag {
-			r.lag, r.width = min(lag, agreed+fine/2+r.draw(h)), fine
+		r.lag, r.width, r.agrees = lag, gap, lag-gap < agreed && agreed <= lag
+		if r.agrees {
+			r.width = fine
+			if lag > agreed+r.period/8 { // else it looks at a lag of its own already
+				r.lag = agreed + fine/2 + r.draw(h)
+			}
 		}
 	case r.width > fine:
 		r.width /= 2

@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader/internal/host"
@@ -97,8 +98,9 @@ func TestStandbysOfALargeFleetSpreadTheirLooks(t *testing.T) {
 		var vain []int64
 		taken := make(chan int64, fleetSize)
 		released := make(chan struct{}, fleetSize)
+		var all sync.WaitGroup
 		for range fleetSize {
-			go func() {
+			all.Go(func() {
 				time.Sleep(random(20 * time.Second))
 				ctx, m := inFleet(ctx), lease.NewManager(store)
 				for {
@@ -113,7 +115,7 @@ func TestStandbysOfALargeFleetSpreadTheirLooks(t *testing.T) {
 					}
 					time.Sleep(length)
 				}
-			}()
+			})
 		}
 		<-taken
 		for range 20 {
@@ -124,11 +126,13 @@ func TestStandbysOfALargeFleetSpreadTheirLooks(t *testing.T) {
 			vain = append(vain, store.conflicts.Load()-before)
 		}
 		cancel()
-		time.Sleep(time.Minute)
-		slices.Sort(vain)
-		t.Logf("writes in vain at each release: %v", vain)
-		require.LessOrEqual(t, vain[len(vain)/2], int64(15))
-		require.LessOrEqual(t, vain[len(vain)-1], int64(30))
+		all.Wait()
+		sum := int64(0)
+		for _, n := range vain {
+			sum += n
+		}
+		t.Logf("writes in vain at each release: %v, on average %d", vain, sum/int64(len(vain)))
+		assert.LessOrEqual(t, sum, 14*int64(len(vain)))
 	})
 }
 

@@ -18,12 +18,12 @@ func TestFindsWhatIsBroken(t *testing.T) {
 	}{
 		{"a store that writes whatever the cell holds", flaws{unconditional: true}, 0, "R5", ""},
 		{"a store that deletes what is released", flaws{forgetful: true}, 0, "S2", "begins Release"},
-		{"a sleep that shows on no clock", flaws{hiddenSleep: true}, 1, "S1", "is suspended"},
+		{"a sleep that shows on no clock", flaws{hiddenSleep: true}, 1, "S[12]", "is suspended"},
 		{"a standby that counts by the wall clock", flaws{wallForMono: true}, 1, "S" /* S1 and S2 at once */, "its wall clock steps forward"},
-		{"a holder that counts from the answer", flaws{countFromAnswer: true}, 0, "S1", ""},
+		{"a holder that counts from the answer", flaws{countFromAnswer: true}, 0, "S[12]", ""},
 		{"a holder without a margin, whose clock is slow", flaws{noMargin: true}, 0, "S" /* likewise */, ""},
-		{"a store whose clock is ahead", flaws{ageingAges: true}, 0, "S1", ""},
-		{"a release before the work has returned", flaws{earlyRelease: true}, 0, "S1", "begins Release"},
+		{"a store whose clock is ahead", flaws{ageingAges: true}, 0, "S[12]", ""},
+		{"a release before the work has returned", flaws{earlyRelease: true}, 0, "S[12]", "begins Release"},
 	} {
 		if test.faults > faultsByDefault {
 			continue // the race detector is too slow for it
@@ -32,7 +32,7 @@ func TestFindsWhatIsBroken(t *testing.T) {
 			r := newExplorer(Bound{Nodes: 2, Acquisitions: 2, Faults: test.faults, Steps: 3, Ages: test.flaws.ageingAges}, test.flaws, nil).run()
 			require.Error(t, r.Broken)
 			t.Log("\n" + strings.Join(r.Path, "\n"))
-			require.Contains(t, r.Broken.Error(), test.breaks)
+			require.Regexp(t, test.breaks, r.Broken.Error()) // what breaks S1 mostly breaks S2 at the same moment
 			require.Contains(t, strings.Join(r.Path, "\n"), test.path)
 		})
 	}
