@@ -43,6 +43,7 @@ func isolated(t *testing.T) (configFile, credentialsFile string) {
 	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", credentialsFile)
 	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 	t.Setenv("HOME", dir)
+	t.Setenv("USERPROFILE", dir) // HOME of Windows
 	return configFile, credentialsFile
 }
 

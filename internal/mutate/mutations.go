@@ -102,6 +102,38 @@ var mutations = []mutation{
 		},
 	},
 	{
+		name: "Evidence: any answer is DynamoDB's", deaf: true, tests: []string{"./lease/dynamodb"},
+		edit: edit{
+			file: "lease/dynamodb/evidence.go",
+			old:  "	return capacity != nil && t.is(capacity.TableName)",
+			new:  "	return capacity == nil || t.is(capacity.TableName)",
+		},
+	},
+	{
+		name: "Evidence: DynamoDB's answer to another write counts", deaf: true, tests: []string{"./lease/dynamodb"},
+		edit: edit{
+			file: "lease/dynamodb/evidence.go",
+			old:  "was != string(old)",
+			new:  "was == string(old)+\".\"",
+		},
+	},
+	{
+		name: "R1c: Age of DynamoDB by the clock of whatever endpoint", deaf: true, tests: []string{"./lease/dynamodb"},
+		edit: edit{
+			file: "lease/dynamodb/store.go",
+			old:  "age: isService(client)",
+			new:  "age: true",
+		},
+	},
+	{
+		name: "R1c: Age of DynamoDB from an answer that is older than the lease", deaf: true, tests: []string{"./lease/dynamodb"},
+		edit: edit{
+			file: "lease/dynamodb/clock.go",
+			old:  "	most := length\n",
+			new:  "	most := max(length, time.Minute)\n",
+		},
+	},
+	{
 		name: "R1c: Age of DynamoDB without its skew", deaf: true, tests: []string{"./lease/dynamodb"},
 		edit: edit{
 			file: "lease/dynamodb/clock.go",

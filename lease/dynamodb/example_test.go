@@ -6,8 +6,10 @@ import (
 	"log"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/cloudlease/leader/lease"
 	leasedb "github.com/cloudlease/leader/lease/dynamodb"
@@ -30,6 +32,32 @@ func ExampleNew() {
 		log.Fatal(err)
 	}
 	fmt.Println("token", held.Token)
+}
+
+func ExampleCreateTable() {
+	ctx := context.Background()
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = leasedb.CreateTable(ctx, dynamodb.NewFromConfig(cfg), "leases", func(in *dynamodb.CreateTableInput) {
+		in.DeletionProtectionEnabled = aws.Bool(true)
+		in.Tags = []types.Tag{{Key: aws.String("team"), Value: aws.String("orders")}}
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+// A table that is there already, with keys of its own.
+func ExampleWithSortKey() {
+	cfg, err := config.LoadDefaultConfig(context.Background())
+	if err != nil {
+		log.Fatal(err)
+	}
+	manager := leasedb.New(dynamodb.NewFromConfig(cfg), "orders",
+		leasedb.WithPartitionKey("pk"), leasedb.WithPrefix("LEASE#"), leasedb.WithSortKey("sk", "LEASE"))
+	fmt.Println(manager) // dynamodb://orders?partition_key=pk&prefix=LEASE%23&sort_key=sk&sort_value=LEASE
 }
 
 func Example_open() {
