@@ -84,6 +84,9 @@ func factsOf(err error) facts {
 		return f
 	}
 	f.code = api.ErrorCode()
+	if skewed.MatchString(api.ErrorMessage()) {
+		f.code = "RequestExpired"
+	}
 	if _, ok := api.(interface{ HTTPStatusCode() int }); ok && f.from == store { // only the container's has both in one
 		f.from = container
 	}
@@ -92,6 +95,10 @@ func factsOf(err error) facts {
 	}
 	return f
 }
+
+// skewed is the text of an answer to a signature that is right, but of another time: "Signature expired: 20260101T000000Z is now
+// earlier than ..." (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html)
+var skewed = regexp.MustCompile(`^Signature (expired|not yet current)`)
 
 // denied is the text of an answer that KMS gave for want of a permission.
 var denied = regexp.MustCompile(`not authorized to perform: kms:`)

@@ -119,6 +119,21 @@ func TestNoRow(t *testing.T) {
 	}
 }
 
+// A signature of another time says nothing of the keys. The SDK corrects for the clock, and tries again.
+func TestSkewedClock(t *testing.T) {
+	t.Parallel()
+	for _, from := range []string{"DynamoDB", "STS"} {
+		for _, code := range []string{"InvalidSignatureException", "SignatureDoesNotMatch"} {
+			for _, message := range []string{"Signature expired: 20260101T000000Z is now earlier than 20260101T010000Z", "Signature not yet current: 20260101T000000Z"} {
+				err := storeError(&smithy.OperationError{ServiceID: from, Err: &smithy.GenericAPIError{Code: code, Message: message}})
+				do, forGood := Advice(err)
+				assert.Contains(t, do, "set this machine's clock", "%v", err)
+				assert.False(t, forGood, "%v", err)
+			}
+		}
+	}
+}
+
 // What KMS says by way of DynamoDB and S3, as it has been seen.
 func TestKeyErrors(t *testing.T) {
 	t.Parallel()

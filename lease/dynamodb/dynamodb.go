@@ -28,9 +28,10 @@
 //
 // Something between, or in the table's place, may answer anything with 200: a filter, a captive portal, a server that passes
 // over conditions. So an answer has to name the table (ReturnConsumedCapacity), a read the item that was asked for, and a
-// write the version that it replaced (ReturnValues); that costs nothing. A client of another making than the SDK's has to
-// fill that in, too. What else answers is an error, which may pass, except for a write that was not checked: that is
-// an ErrMisconfigured, since such a server elects everybody.
+// write the version that it replaced (ReturnValues); that costs nothing. Other answers are errors that may pass, but for
+// a write that was not checked: that is an ErrMisconfigured, since such a server elects everybody. A server of another making
+// has to say the same: ScyllaDB's Alternator does of items, but not to Scan, so it cannot list
+// (https://github.com/scylladb/scylladb/issues/5027).
 //
 // # One Region
 //
@@ -141,7 +142,8 @@ func WithoutAge() Option { return func(s *Store) { s.age = false } }
 
 // New returns the Manager that keeps its leases in the table. It sends nothing and never fails: what is wrong with the
 // table, the credentials or the region is an error of the calls. The client is its owner's to configure: the SDK's
-// retries go on within each call until they are used up or the call's context ends.
+// retries go on within each call until they are used up or the call's context ends. By default the SDK speaks HTTP/2, over which
+// one dead connection can cost a lease; the client that Open makes does not.
 func New(client API, tableName string, opts ...Option) lease.Manager {
 	return lease.NewManager(NewStore(client, tableName, opts...))
 }

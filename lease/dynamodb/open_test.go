@@ -231,6 +231,17 @@ func (s *slowTable) DescribeTable(_ context.Context, in *sdk.DescribeTableInput,
 	}}, nil
 }
 
+type neverTable struct{ slowTable }
+
+func (neverTable) CreateTable(context.Context, *sdk.CreateTableInput, ...func(*sdk.Options)) (*sdk.CreateTableOutput, error) {
+	return &sdk.CreateTableOutput{}, nil
+}
+
+func (neverTable) DescribeTable(context.Context, *sdk.DescribeTableInput, ...func(*sdk.Options)) (*sdk.DescribeTableOutput, error) {
+	time.Sleep(time.Millisecond) // the SDK's waiter counts on the time that an answer takes
+	return nil, &types.ResourceNotFoundException{}
+}
+
 func TestCreateTableWaits(t *testing.T) {
 	t.Parallel()
 	for _, failed := range []error{nil, &types.ResourceInUseException{}} { // the latter: somebody else has begun to make it
@@ -245,6 +256,12 @@ func TestCreateTableWaits(t *testing.T) {
 			require.ErrorIs(t, CreateTable(ctx, table, "leases"), context.DeadlineExceeded)
 		})
 	}
+	synctest.Test(t, func(t *testing.T) { // something says 200 to CreateTable, and there is no table
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		require.ErrorIs(t, CreateTable(ctx, neverTable{}, "leases"), context.DeadlineExceeded)
+		require.ErrorContains(t, CreateTable(t.Context(), neverTable{}, "leases"), "exceeded max wait time")
+	})
 	for _, test := range []struct {
 		status        types.TableStatus
 		says          string // empty: it can be used

@@ -27,7 +27,8 @@ const (
 	writtenAttribute = "written" // an upper bound on the table's clock when the write was sent; see clock
 )
 
-// API is what a Store uses of the SDK's client.
+// API is what a Store uses of the SDK's client. It may be wrapped. One of another making fills in what the requests ask for,
+// ConsumedCapacity and Attributes: see "What counts as an answer" in the package comment.
 type API interface {
 	GetItem(context.Context, *sdk.GetItemInput, ...func(*sdk.Options)) (*sdk.GetItemOutput, error)
 	PutItem(context.Context, *sdk.PutItemInput, ...func(*sdk.Options)) (*sdk.PutItemOutput, error)
