@@ -70,7 +70,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 
@@ -99,17 +98,24 @@ func New(client *container.Client, opts ...Option) lease.Manager {
 	for _, opt := range opts {
 		opt(m)
 	}
-	m.problem = m.check()
+	if m.problem = m.check(); client != nil {
+		m.marks, m.place = canMark(client), placeOf(client.URL(), m.prefix)
+		m.name = containerOf(client.URL())
+	}
 	return m
 }
 
 type manager struct {
 	container *container.Client
+	name      string // of the container
 	prefix    string
+	place     string // the container and the prefix, in errors
 	create    bool
+	marks     bool    // it adds a request ID to what it sends, to know the answer by
 	page      int32   // blobs that one answer lists; 0: as many as the service likes
 	problem   error   // why no call can work
 	late      float64 // of this manager's looks among those of others: 0 to 1
+	close     func()  // gives up what Open made; nil: it made nothing
 }
 
 func (m *manager) check() error {
@@ -122,20 +128,25 @@ func (m *manager) check() error {
 	return nil
 }
 
-// String names the container in errors: "azblob:" and its URL, without what a SAS adds to it.
+// String is the URL that Open takes for this place, if there is one, and else "azblob:" and the container's URL, without a
+// SAS.
 func (m *manager) String() string {
 	if m.container == nil {
 		return "azblob"
 	}
-	where, _, _ := strings.Cut(m.container.URL(), "?")
-	return "azblob:" + where
+	return m.place
 }
 
 // Limits are Azure's.
 func (m *manager) Limits() lease.Limits { return limits }
 
-// Close implements lease.Closer, so that whoever opened a URL may close it. The SDK's clients hold nothing to give up.
-func (m *manager) Close() error { return nil }
+// Close implements lease.Closer: it closes the connections that Open made. A client that New was given is left alone.
+func (m *manager) Close() error {
+	if m.close != nil {
+		m.close()
+	}
+	return nil
+}
 
 // begin comes before everything else in a call.
 func (m *manager) begin(ctx context.Context) error {

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/streaming"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
@@ -20,28 +19,23 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// requestTimeout is how long a request may take, if ctx does not end before: as long as Azure itself takes for one
-// before it gives up. https://learn.microsoft.com/rest/api/storageservices/setting-timeouts-for-blob-service-operations
-const requestTimeout = 30 * time.Second
-
-// once switches the SDK's retries off for what is sent with the context. So what was answered was sent within this call
-// (R2), and a refusal is not that of a second attempt whose first one went through.
-func once(ctx context.Context) context.Context {
-	return policy.WithRetryOptions(ctx, policy.RetryOptions{MaxRetries: -1, TryTimeout: requestTimeout})
-}
-
 // A sight is what one look at a blob showed.
 type sight struct {
 	record
 	others metadata    // other people's, to be kept
 	etag   azcore.ETag // of the record, as the blob is empty; empty: there is no blob
 	state  lease.State
+	broken bool // somebody broke the lease, and nobody has taken it since
 }
 
 // look is one Get Blob Properties. It shows all that was acknowledged before, as the primary endpoint does.
 func (m *manager) look(ctx context.Context, name string) (sight, error) {
 	b := m.container.NewBlobClient(m.blobName(name))
-	got, err := b.GetProperties(once(ctx), nil)
+	var got blob.GetPropertiesResponse
+	err := m.ask(ctx, has(headerETag, headerLeaseState), func(ctx context.Context) (err error) {
+		got, err = b.GetProperties(ctx, nil)
+		return err
+	})
 	switch {
 	case err == nil:
 		return m.read(name, got.Metadata, got.ETag, got.LeaseState)
@@ -60,6 +54,7 @@ func (m *manager) read(name string, all metadata, etag *azcore.ETag, state *blob
 		return sight{}, errors.New("the answer has no ETag or no lease state")
 	}
 	s := sight{etag: *etag, state: stateOf(*state)}
+	s.broken = *state == bloblease.StateTypeBreaking || *state == bloblease.StateTypeBroken
 	var err error
 	s.record, s.others, err = decode(all)
 	if errors.Is(err, errForeign) && s.state == lease.Held {
@@ -83,14 +78,19 @@ func stateOf(s bloblease.StateType) lease.State {
 	return lease.Held // leased; or breaking: nobody's any more, and not to be had until the break period is over
 }
 
-func (s sight) info(name string) lease.Info {
-	info := lease.Info{Name: name, State: s.state}
+// info is what a look showed. Of a held lease it is known when the store's own clock ends it; but Azure does not say when
+// that is.
+func (m *manager) info(name string, s sight) lease.Info {
+	info := lease.Info{Name: name, State: s.state, Broken: s.broken, Timed: s.state == lease.Held}
 	if s.token == 0 {
 		return info
 	}
 	info.Holder, info.ID, info.Token = s.holder, s.id, s.token
 	info.Length, info.Attributes, info.Acquired = s.length, maps.Clone(s.attributes), s.acquired
-	info.Version = version(s.length, s.etag)
+	info.RenewEvery, info.Version = s.renewEvery, version(s.length, s.etag)
+	if s.state == lease.Held {
+		info.LookAfter = m.lookAfter(s.record, time.Now())
+	}
 	return info
 }
 
@@ -110,24 +110,35 @@ func hasLength(l lease.Lease) bool {
 func (m *manager) make(ctx context.Context, name string) (sight, error) {
 	b := m.container.NewBlockBlobClient(m.blobName(name))
 	none := azcore.ETagAny
-	made, err := b.Upload(once(ctx), streaming.NopCloser(bytes.NewReader(nil)), &blockblob.UploadOptions{
-		Metadata:         record{}.encode(nil),
-		AccessConditions: &blob.AccessConditions{ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfNoneMatch: &none}},
+	var made blockblob.UploadResponse
+	err := m.ask(ctx, has(headerETag, headerModified), func(ctx context.Context) (err error) {
+		made, err = b.Upload(ctx, streaming.NopCloser(bytes.NewReader(nil)), &blockblob.UploadOptions{
+			Metadata:         record{}.encode(nil),
+			AccessConditions: &blob.AccessConditions{ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfNoneMatch: &none}},
+		})
+		return err
 	})
 	switch {
-	case err == nil && made.ETag != nil:
-		return sight{etag: *made.ETag}, nil
 	case err == nil:
-		return sight{}, errors.New("the answer has no ETag")
+		return sight{etag: *made.ETag}, nil
 	case bloberror.HasCode(err, bloberror.ContainerNotFound) && m.create:
-		if _, err := m.container.Create(once(ctx), nil); err != nil && !bloberror.HasCode(err, bloberror.ContainerAlreadyExists) {
-			return sight{}, diagnose(err)
-		}
-		return sight{}, fmt.Errorf("%w: the container is new", lease.ErrConflict)
+		return sight{}, m.makeContainer(ctx)
 	case bloberror.HasCode(err, bloberror.BlobAlreadyExists, bloberror.ConditionNotMet, bloberror.LeaseIDMissing):
 		return sight{}, fmt.Errorf("%w: %w", lease.ErrConflict, diagnose(err))
 	}
 	return sight{}, diagnose(err)
+}
+
+// makeContainer makes the container, and then says ErrConflict, for the caller to begin anew.
+func (m *manager) makeContainer(ctx context.Context) error {
+	err := m.ask(ctx, has(headerETag, headerModified), func(ctx context.Context) error {
+		_, err := m.container.Create(ctx, nil)
+		return err
+	})
+	if err != nil && !bloberror.HasCode(err, bloberror.ContainerAlreadyExists) {
+		return diagnose(err)
+	}
+	return fmt.Errorf("%w: the container is new", lease.ErrConflict)
 }
 
 // isMissing tells whether Azure itself says that there is no blob, and not something in between that knows no such URL.

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
 
 	"github.com/cloudlease/leader/lease"
@@ -17,6 +17,7 @@ const (
 	adviceRole   = `give this process's identity the role "Storage Blob Data Contributor" on the container, or use a SAS with r, w, c and l`
 	adviceAccess = "the account key or the SAS is wrong, has expired or was renewed, or this machine's clock is off: get a new one"
 	adviceHold   = "keep leases in a container without immutability policy and legal hold"
+	adviceVault  = "let the account use its customer-managed key again: the key must exist and be enabled, the vault be there, and the account's identity may get, wrap and unwrap it"
 	adviceTier   = "move the blob back to the hot tier, and exclude it from the lifecycle rule that archives it"
 )
 
@@ -36,7 +37,12 @@ var advice = map[bloberror.Code]string{
 	bloberror.AuthorizationServiceMismatch:      "the SAS is not for blobs (ss=b): get one that is",
 	bloberror.BlobImmutableDueToPolicy:          adviceHold,
 	bloberror.BlobArchived:                      adviceTier,
-	bloberror.BlobBeingRehydrated:               adviceTier,
+	"KeyVaultEncryptionKeyNotFound":             adviceVault,
+	"KeyVaultVaultNotFound":                     adviceVault,
+	"KeyVaultAccessTokenCannotBeAcquired":       adviceVault,
+	"AccountRequiresHttps":                      "use an https endpoint",
+	bloberror.InsufficientAccountPermissions:    adviceRole,
+	bloberror.AuthorizationPermissionMismatch:   adviceRole,
 	bloberror.MetadataTooLarge:                  "the blob has too much of other programs' metadata: remove some",
 }
 
@@ -51,9 +57,11 @@ func diagnose(err error) error {
 		}
 		return r
 	}
-	if noCredential(err) {
-		return fmt.Errorf("%w: %w: log in (az login), give the machine a managed identity, or set "+connectionVariable,
-			lease.ErrMisconfigured, err)
+	if trouble := diagnoseIdentity(err); trouble != nil {
+		return trouble
+	}
+	if err != nil && strings.Contains(err.Error(), "not permitted for non-TLS protected") { // which has no type of its own
+		return fmt.Errorf("%w: %w: use the https endpoint", lease.ErrMisconfigured, err)
 	}
 	if sent, ok := errors.AsType[*url.Error](err); ok {
 		return sent.Err
@@ -88,18 +96,4 @@ func (r refusal) todo() string {
 		return adviceRole
 	}
 	return ""
-}
-
-// noCredential tells whether err says that there is no credential, or that it was refused. That the identity service
-// could not be reached may be over soon.
-func noCredential(err error) bool {
-	if failed, ok := errors.AsType[*azidentity.AuthenticationFailedError](err); ok {
-		return failed.RawResponse != nil && failed.RawResponse.StatusCode/100 == 4 && failed.RawResponse.StatusCode != http.StatusTooManyRequests
-	}
-	// What azidentity returns if none of its sources has a credential, has no exported type but this method.
-	_, ok := errors.AsType[interface {
-		error
-		NonRetriable()
-	}](err)
-	return ok
 }

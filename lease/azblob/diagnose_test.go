@@ -1,10 +1,8 @@
 package azblob
 
 import (
-	"context"
 	"encoding/base64"
 	"errors"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -12,8 +10,8 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
+	bloblease "github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/lease"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/sas"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -138,29 +136,33 @@ func TestAnswers(t *testing.T) {
 		status int
 		says   string // what to do; empty: try again
 	}{
-		"AuthenticationFailed":               {403, "get a new one"},
-		"ContainerDisabled":                  {403, "enable the container"},
-		"AuthorizationPermissionMismatch":    {403, "Storage Blob Data Contributor"},
-		"AuthorizationFailure":               {403, "firewall"},
-		"InsufficientAccountPermissions":     {403, "Storage Blob Data Contributor"},
-		"AccountIsDisabled":                  {403, "enable the storage account"},
-		"KeyBasedAuthenticationNotPermitted": {403, "use an identity"},
-		"AuthorizationProtocolMismatch":      {403, "https"},
-		"AuthorizationSourceIPMismatch":      {403, "IP addresses"},
-		"AuthorizationServiceMismatch":       {403, "ss=b"},
-		"AuthorizationResourceTypeMismatch":  {403, "srt=co"},
-		"InvalidAuthenticationInfo":          {401, "log in"},
-		"NoAuthenticationInformation":        {401, "log in"},
-		"BlobImmutableDueToPolicy":           {409, "immutability policy"},
-		"BlobArchived":                       {409, "hot tier"},
-		"BlobBeingRehydrated":                {409, "hot tier"},
-		"MetadataTooLarge":                   {400, "metadata"},
-		"ServerBusy":                         {503, ""},
-		"TooManyRequests":                    {429, ""},
-		"OperationTimedOut":                  {500, ""},
-		"InternalError":                      {500, ""},
-		"ContainerBeingDeleted":              {409, ""},
-		"AccountBeingCreated":                {409, ""},
+		"AuthenticationFailed":                {403, "get a new one"},
+		"ContainerDisabled":                   {403, "enable the container"},
+		"AuthorizationPermissionMismatch":     {403, "Storage Blob Data Contributor"},
+		"AuthorizationFailure":                {403, "firewall"},
+		"InsufficientAccountPermissions":      {403, "Storage Blob Data Contributor"},
+		"AccountIsDisabled":                   {403, "enable the storage account"},
+		"KeyBasedAuthenticationNotPermitted":  {403, "use an identity"},
+		"AuthorizationProtocolMismatch":       {403, "https"},
+		"AuthorizationSourceIPMismatch":       {403, "IP addresses"},
+		"AuthorizationServiceMismatch":        {403, "ss=b"},
+		"AuthorizationResourceTypeMismatch":   {403, "srt=co"},
+		"InvalidAuthenticationInfo":           {401, "log in"},
+		"NoAuthenticationInformation":         {401, "log in"},
+		"BlobImmutableDueToPolicy":            {409, "immutability policy"},
+		"BlobArchived":                        {409, "hot tier"},
+		"KeyVaultEncryptionKeyNotFound":       {403, "customer-managed key"},
+		"KeyVaultVaultNotFound":               {403, "customer-managed key"},
+		"KeyVaultAccessTokenCannotBeAcquired": {403, "customer-managed key"},
+		"AccountRequiresHttps":                {400, "https"},
+		"BlobBeingRehydrated":                 {409, ""},
+		"MetadataTooLarge":                    {400, "metadata"},
+		"ServerBusy":                          {503, ""},
+		"TooManyRequests":                     {429, ""},
+		"OperationTimedOut":                   {500, ""},
+		"InternalError":                       {500, ""},
+		"ContainerBeingDeleted":               {409, ""},
+		"AccountBeingCreated":                 {409, ""},
 	} {
 		t.Run(code, func(t *testing.T) {
 			t.Parallel()
@@ -194,7 +196,7 @@ func TestRefusalsInARace(t *testing.T) {
 	} {
 		m, proxy := p.proxied(t)
 		require.NoError(t, m.Release(t.Context(), acquire(t, m, code, "before")))
-		proxy.OnRequest(2, wire.Reply(status, http.Header{"X-Ms-Error-Code": {code}}, ""))
+		proxy.OnRequest(2, wire.Reply(status, http.Header{"X-Ms-Error-Code": {code}, "X-Ms-Request-Id": {"r-1"}}, ""))
 		sixth := proxy.OnRequest(6, wire.Delay(wire.Before, 0))
 		require.Equal(t, uint64(2), acquire(t, m, code, "one").Token, code)
 		select {
@@ -219,40 +221,14 @@ func TestNotFoundBySomebodyElse(t *testing.T) {
 	require.ErrorContains(t, err, "404")
 }
 
-// A proxy that drops headers must not make a lease free.
-func TestAnswersWithoutHeaders(t *testing.T) {
+// A state that is not known is not free.
+func TestUnknownState(t *testing.T) {
 	t.Parallel()
-	p := newPlace(t)
-	m, proxy := p.proxied(t)
-	for _, header := range []http.Header{{}, {"Etag": {`"0x1"`}}, {"X-Ms-Lease-State": {"available"}}} {
-		proxy.OnRequest(1, wire.Reply(http.StatusOK, header, ""))
-		_, err := m.Acquire(t.Context(), request("orders", "one"))
-		require.ErrorContains(t, err, "no ETag or no lease state")
-	}
-	proxy.OnRequest(1, wire.Reply(http.StatusOK, http.Header{"Etag": {`"0x1"`}, "X-Ms-Lease-State": {"new"}, "X-Ms-Meta-Leader_format": {"1"}}, ""))
-	_, err := m.Acquire(t.Context(), request("orders", "one"))
-	require.ErrorIs(t, err, lease.ErrHeld, "a state that is not known is not free")
-}
-
-// None of azidentity's sources has a credential, or it is refused; a service that cannot be reached is no such thing.
-func TestCredentials(t *testing.T) {
-	t.Parallel()
-	for name, test := range map[string]struct {
-		err  error
-		want bool
-	}{
-		"none":        {azidentity.NewCredentialUnavailableError("no source"), true},
-		"refused":     {&azidentity.AuthenticationFailedError{RawResponse: &http.Response{StatusCode: 401, Body: http.NoBody}}, true},
-		"too many":    {&azidentity.AuthenticationFailedError{RawResponse: &http.Response{StatusCode: 429, Body: http.NoBody}}, false},
-		"broken":      {&azidentity.AuthenticationFailedError{RawResponse: &http.Response{StatusCode: 503, Body: http.NoBody}}, false},
-		"unreachable": {&azidentity.AuthenticationFailedError{}, false},
-		"no account":  {&url.Error{Op: "Head", URL: "https://x?sig=1", Err: &net.DNSError{Err: "no such host", Name: "x", IsNotFound: true}}, false},
-		"over":        {context.DeadlineExceeded, false},
-	} {
-		err := diagnose(test.err)
-		assert.Equal(t, test.want, errors.Is(err, lease.ErrMisconfigured), name)
-		assert.NotContains(t, err.Error(), "sig=", name)
-	}
+	m := &manager{}
+	state, etag := bloblease.StateType("new"), azcore.ETag("0x1")
+	seen, err := m.read("orders", metadata{keyFormat: pointer("1")}, &etag, &state)
+	require.NoError(t, err)
+	require.Equal(t, lease.Held, seen.state)
 }
 
 func TestWithoutClient(t *testing.T) {

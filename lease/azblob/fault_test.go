@@ -26,8 +26,8 @@ func faults() map[string]wire.Fault {
 		"stall before": wire.Stall(wire.Before),
 		"stall after":  wire.Stall(wire.After),
 		// Azurite is never busy: https://learn.microsoft.com/rest/api/storageservices/common-rest-api-error-codes
-		"busy": wire.Reply(http.StatusServiceUnavailable, http.Header{"X-Ms-Error-Code": {"ServerBusy"}}, ""),
-		"slow": wire.Reply(http.StatusInternalServerError, http.Header{"X-Ms-Error-Code": {"OperationTimedOut"}}, ""),
+		"busy": wire.Reply(http.StatusServiceUnavailable, http.Header{"X-Ms-Error-Code": {"ServerBusy"}, "X-Ms-Request-Id": {"r-1"}}, ""),
+		"slow": wire.Reply(http.StatusInternalServerError, http.Header{"X-Ms-Error-Code": {"OperationTimedOut"}, "X-Ms-Request-Id": {"r-1"}}, ""),
 	}
 }
 
@@ -249,6 +249,28 @@ func TestGivingBackIsTriedAgain(t *testing.T) {
 	_, err := m.Acquire(t.Context(), request("orders", "one"))
 	require.ErrorContains(t, err, "EOF")
 	acquire(t, New(p.Client), "orders", "two")
+}
+
+// A service that is busy is not pressed: of an acquisition that fails for that, few requests come.
+func TestABusyServiceIsNotPressed(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	for k, want := range map[int]int{1: 1, 2: 3, 3: 4} { // the failure, and one Release Lease if Acquire Lease was sent
+		connection, proxy := proxiedConnection(t)
+		counter := &wire.Counter{}
+		m := New(p.client(t, connection, counter))
+		name := fmt.Sprint("orders-", k)
+		require.NoError(t, m.Release(t.Context(), acquire(t, m, name, "before")))
+		before := len(counter.Requests())
+		for i := 1; i < k; i++ {
+			proxy.OnRequest(i, wire.Delay(wire.Before, 0))
+		}
+		proxy.OnEvery(faults()["busy"])
+		_, err := m.Acquire(t.Context(), request(name, "one"))
+		require.ErrorContains(t, err, "ServerBusy")
+		sent := len(counter.Requests()) - before
+		require.Equal(t, want, sent, "request %d failed", k)
+	}
 }
 
 // The call returns in time also where nothing can be given back.

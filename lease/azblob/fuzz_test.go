@@ -77,7 +77,7 @@ func metadataOf(text string) metadata {
 
 func isOurs(key string) bool {
 	switch strings.ToLower(key) {
-	case keyFormat, keyToken, keyID, keyHolder, keyLength, keyAcquired, keyAttributes:
+	case keyFormat, keyToken, keyID, keyHolder, keyLength, keyAcquired, keyRenewEvery, keyAttributes:
 		return true
 	}
 	return false
@@ -120,7 +120,7 @@ func FuzzSight(f *testing.F) {
 			require.Zero(t, seen)
 			return
 		}
-		switch info := seen.info("a"); {
+		switch info := m.info("a", seen); {
 		case seen.token > 0:
 			require.NoError(t, lease.CheckName(info.Holder))
 			require.NotEmpty(t, info.ID)
@@ -133,7 +133,7 @@ func FuzzSight(f *testing.F) {
 		case ours == 0:
 			require.Equal(t, lease.Held, seen.state, "somebody else's blob is not to be had")
 		default:
-			require.Equal(t, lease.Info{Name: "a", State: stateOf(leaseState)}, info)
+			require.Equal(t, lease.Info{Name: "a", State: stateOf(leaseState), Timed: seen.state == lease.Held, Broken: seen.broken}, info)
 			require.Contains(t, seen.encode(nil), keyFormat)
 		}
 		if state != "available" && state != "broken" && state != "expired" {
@@ -157,14 +157,16 @@ type told struct{ answer []byte }
 func (s *told) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer := s.answer
 	s.answer = []byte(list(""))
+	header := http.Header{"Content-Type": {"application/xml"}, headerRequestID: {"f9a0"}, headerVersion: {"2025-05-05"}}
+	header.Set(headerClientRequestID, r.Header.Get(headerClientRequestID))
 	return &http.Response{
-		StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/xml"}},
+		StatusCode: http.StatusOK, Header: header,
 		Body: io.NopCloser(bytes.NewReader(answer)), Request: r,
 	}, nil
 }
 
 func list(blobs string) string {
-	return xml.Header + "<EnumerationResults><Blobs>" + blobs + "</Blobs><NextMarker/></EnumerationResults>"
+	return xml.Header + `<EnumerationResults ContainerName="c"><Blobs>` + blobs + "</Blobs><NextMarker/></EnumerationResults>"
 }
 
 func toldManager(t testing.TB, answer []byte) lease.Manager {
@@ -211,7 +213,7 @@ func FuzzListed(f *testing.F) {
 // What FuzzListed found: an answer that is no list, a proxy's say, made List panic.
 func TestListOfWhatIsNoList(t *testing.T) {
 	t.Parallel()
-	for _, answer := range []string{"", list("<Blob/>"), list("<Blob><Name>a</Name></Blob>"), list("<Blob><Properties/></Blob>")} {
+	for _, answer := range []string{"", xml.Header + `<EnumerationResults ContainerName="d"><Blobs/></EnumerationResults>`, list("<Blob/>"), list("<Blob><Name>a</Name></Blob>"), list("<Blob><Properties/></Blob>")} {
 		var last error
 		for _, last = range lease.List(t.Context(), toldManager(t, []byte(answer)), "") {
 			require.Error(t, last)

@@ -25,7 +25,8 @@ const (
 	keyID         = "leader_id"
 	keyHolder     = "leader_holder"
 	keyLength     = "leader_length"
-	keyAcquired   = "leader_acquired" // the holder's wall clock: for people, and for a guess at when it renews
+	keyAcquired   = "leader_acquired"    // the holder's wall clock: for people, and for a guess at when it renews
+	keyRenewEvery = "leader_renew_every" // a hint; what is no length of time is none
 	keyAttributes = "leader_attributes"
 )
 
@@ -39,6 +40,7 @@ type record struct {
 	holder     string
 	length     time.Duration
 	acquired   time.Time
+	renewEvery time.Duration // 0: not said
 	attributes map[string]string
 }
 
@@ -64,6 +66,9 @@ func (r record) encode(others metadata) metadata {
 	set(keyHolder, url.QueryEscape(r.holder))
 	set(keyLength, r.length.String())
 	set(keyAcquired, r.acquired.UTC().Format(rfc3339Milli))
+	if r.renewEvery > 0 {
+		set(keyRenewEvery, r.renewEvery.String())
+	}
 	if len(r.attributes) > 0 { // an empty header is not for certain kept
 		attributes := url.Values{}
 		for key, value := range r.attributes {
@@ -79,7 +84,7 @@ func decode(all metadata) (r record, others metadata, err error) {
 	ours, others := map[string]string{}, metadata{}
 	for key, value := range all {
 		switch lower := strings.ToLower(key); lower { // Go's HTTP client changes the case of headers
-		case keyFormat, keyToken, keyID, keyHolder, keyLength, keyAcquired, keyAttributes:
+		case keyFormat, keyToken, keyID, keyHolder, keyLength, keyAcquired, keyRenewEvery, keyAttributes:
 			ours[lower] = *value
 		default:
 			others[key] = value
@@ -116,6 +121,9 @@ func decodeTaken(ours map[string]string) (r record, err error) {
 		return record{}, fmt.Errorf("%s is %q, which is no holder", keyHolder, ours[keyHolder])
 	}
 	r.acquired, _ = time.Parse(time.RFC3339, ours[keyAcquired])
+	if every, err := time.ParseDuration(ours[keyRenewEvery]); err == nil {
+		r.renewEvery = max(every, 0)
+	}
 	attributes, err := url.ParseQuery(ours[keyAttributes])
 	if err != nil {
 		return record{}, fmt.Errorf("%s is unreadable: %w", keyAttributes, err)

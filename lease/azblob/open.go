@@ -3,13 +3,16 @@ package azblob
 import (
 	"context"
 	"errors"
-	"fmt"
+	"net"
+	"net/http"
 	"net/url"
 	"os"
-	"regexp"
-	"strconv"
 	"strings"
+	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 
@@ -21,98 +24,159 @@ import (
 // https://learn.microsoft.com/azure/storage/common/storage-configure-connection-string
 const connectionVariable = "AZURE_STORAGE_CONNECTION_STRING"
 
+const urlForm = "azblob://account/container or azblob://account/container/folder"
+
 func init() {
 	lease.Register("azblob", func(_ context.Context, u *url.URL) (lease.Manager, error) {
 		return open(u, os.Getenv(connectionVariable))
 	})
 }
 
-// accountName is what an account may be called: nothing that would make the URL that of another host.
-// https://learn.microsoft.com/azure/storage/common/storage-account-overview#storage-account-name
-var accountName = regexp.MustCompile(`^[a-z0-9]{3,24}$`)
-
 func open(u *url.URL, connection string) (lease.Manager, error) {
-	refuse := func(why string) error {
-		return fmt.Errorf("%w: store URL %q: %s: use azblob://account/container or azblob://account/container/folder",
-			lease.ErrMisconfigured, u.Redacted(), why)
-	}
 	containerName, folder, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
+	if folder != "" {
+		folder = strings.TrimSuffix(folder, "/") + "/"
+	}
+	why := ""
 	switch {
 	case u.Opaque != "" || u.User != nil || u.Fragment != "":
-		return nil, refuse("it has more than an account, a container and a folder")
+		why = "it has more than an account, a container and a folder"
 	case u.Host != "" && !accountName.MatchString(u.Host):
-		return nil, refuse(fmt.Sprintf("%q is not the name of a storage account", u.Host))
+		why = "its host is not the name of a storage account, which is 3 to 24 lower-case letters and digits"
 	case containerName == "":
-		return nil, refuse("it names no container")
+		why = "it names no container"
 	}
-	opts, err := options(u, folder)
+	if why == "" && folder != "" {
+		if err := checkPrefix(folder); err != nil {
+			why = "the folder " + err.Error()
+		}
+	}
+	if why != "" {
+		return nil, storeurl.Refuse(u, why, urlForm)
+	}
+	query, err := storeurl.Query(u, "create", "suffix", "endpoint")
 	if err != nil {
 		return nil, err
 	}
-	client, err := connect(u.Host, containerName, connection)
+	create, _, err := storeurl.Bool(u, query, "create")
 	if err != nil {
-		return nil, refuse(err.Error())
+		return nil, err
 	}
-	m := New(client, opts...)
-	if problem := m.(*manager).problem; problem != nil {
-		return nil, refuse(problem.Error())
+	t := target{account: u.Host, container: url.PathEscape(containerName)}
+	if t.endpoint, t.given, err = endpointOf(u, query); err != nil {
+		return nil, err
 	}
-	return m, nil
+	transport := newTransport()
+	client, err := connect(t, connection, transport)
+	if err != nil {
+		return nil, storeurl.Refuse(u, err.Error(), urlForm)
+	}
+	opts := []Option{WithPrefix(folder), func(m *manager) { m.close = transport.CloseIdleConnections }}
+	if create {
+		opts = append(opts, WithCreateContainer())
+	}
+	return New(client, opts...), nil
 }
 
-func options(u *url.URL, folder string) (opts []Option, err error) {
-	query, err := storeurl.Query(u, "create")
-	if err != nil {
-		return nil, err
+// A target is the container that a URL names.
+type target struct {
+	account   string // empty: the connection string says it
+	container string
+	endpoint  string // where the account is; empty: the connection string says it
+	given     bool   // the URL gives the endpoint, and does not only name the account
+}
+
+// endpointOf is where the URL says that the account is: https://account.blob.core.windows.net, or as its query says.
+func endpointOf(u *url.URL, query url.Values) (endpoint string, given bool, err error) {
+	suffix := query.Get("suffix")
+	endpoint, err = storeurl.Endpoint(u, query)
+	account, secondary := accountAt(endpoint)
+	refuse := func(why, form string) (string, bool, error) { return "", false, storeurl.Refuse(u, why, form) }
+	switch {
+	case err != nil:
+		return "", false, err
+	case endpoint != "" && suffix != "":
+		return refuse("it has an endpoint and a suffix", "one of them")
+	case secondary:
+		return refuse("its endpoint is the account's secondary, which lags behind", "the primary endpoint")
+	case account != "" && u.Host != "" && account != u.Host:
+		return refuse("its endpoint is another account's", "that of the account")
+	case endpoint != "":
+		return strings.TrimSuffix(endpoint, "/"), true, nil
+	case suffix != "" && !endpointSuffix.MatchString(suffix):
+		return refuse("its suffix is none", "what follows after account.blob. in the account's address, as suffix=core.usgovcloudapi.net")
+	case u.Host == "" && suffix != "":
+		return refuse("it has a suffix, but names no account", urlForm)
+	case u.Host == "":
+		return "", false, nil
+	case suffix == "":
+		return "https://" + u.Host + ".blob." + publicSuffix, false, nil
 	}
-	if folder != "" {
-		opts = append(opts, WithPrefix(strings.TrimSuffix(folder, "/")+"/"))
-	}
-	if create := query.Get("create"); create != "" {
-		yes, err := strconv.ParseBool(create)
-		if err != nil {
-			return nil, fmt.Errorf("%w: store URL %q: create is true or false, not %q", lease.ErrMisconfigured, u.Redacted(), create)
-		}
-		if yes {
-			opts = append(opts, WithCreateContainer())
-		}
-	}
-	return opts, nil
+	return "https://" + u.Host + ".blob." + suffix, true, nil
 }
 
 // connect makes the client of a container. Its errors must not repeat the connection string, which is a secret.
-func connect(account, containerName, connection string) (*container.Client, error) {
-	if connection == "" {
-		if account == "" {
-			return nil, errors.New("it names no account, and " + connectionVariable + " is not set")
-		}
-		credential, err := azidentity.NewDefaultAzureCredential(nil)
-		if err != nil {
-			return nil, err
-		}
-		return container.NewClient("https://"+account+".blob.core.windows.net/"+url.PathEscape(containerName), credential, nil)
+func connect(t target, connection string, transport *http.Transport) (*container.Client, error) {
+	opts := &container.ClientOptions{ClientOptions: azcore.ClientOptions{
+		// The service never sends a client elsewhere; whoever does is something in between.
+		Transport: &http.Client{
+			Transport:     transport,
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		PerCallPolicies: []policy.Policy{runtime.NewRequestIDPolicy()}, // see strange
+	}}
+	switch {
+	case connection != "":
+		return connectString(t, connection, opts)
+	case t.endpoint == "":
+		return nil, errors.New("it names no account, and " + connectionVariable + " is not set")
+	case !strings.HasPrefix(t.endpoint, "https://"):
+		return nil, errors.New("its endpoint is not https, over which alone an identity may be shown; for an account key or a SAS, set " + connectionVariable)
 	}
-	client, err := container.NewClientFromConnectionString(connection, url.PathEscape(containerName), nil)
+	credential, err := azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{
+		ClientOptions: azcore.ClientOptions{Cloud: cloudOf(t.endpoint), Transport: &http.Client{Transport: transport}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return container.NewClient(t.endpoint+"/"+t.container, credential, opts)
+}
+
+// connectString makes the client that the connection string describes. What the URL says beside it must be the same.
+func connectString(t target, connection string, opts *container.ClientOptions) (*container.Client, error) {
+	fields := parseConnection(connection)
+	client, err := container.NewClientFromConnectionString(fields.String(), t.container, opts)
 	if err != nil {
 		return nil, errors.New(connectionVariable + " is not a connection string with an account key or a SAS, as the portal shows it")
 	}
-	if there := accountOf(connection, client); account != "" && account != there {
-		return nil, fmt.Errorf("%s is for the account %q: unset it, or name that account or none", connectionVariable, there)
+	where, _, _ := strings.Cut(client.URL(), "?")
+	there, secondary := accountAt(where)
+	if name := fields.get("AccountName"); name != "" {
+		there = name
+	}
+	switch {
+	case secondary:
+		return nil, errors.New(connectionVariable + " has the account's secondary endpoint, which lags behind: take the primary")
+	case t.account != "" && there != "" && t.account != there:
+		return nil, errors.New(connectionVariable + " is for another account: unset it, or name that account or none")
+	case t.given && where != t.endpoint+"/"+t.container:
+		return nil, errors.New(connectionVariable + " says that the account is elsewhere: leave endpoint and suffix out, or unset it")
 	}
 	return client, nil
 }
 
-// accountOf is the account that a connection string names, or else that its endpoint's host does.
-func accountOf(connection string, client *container.Client) string {
-	for field := range strings.SplitSeq(connection, ";") {
-		if name, ok := strings.CutPrefix(field, "AccountName="); ok {
-			return name
-		}
+// newTransport makes connections for one manager, over HTTP/1.1. There, a request that times out closes its connection, and
+// the next one has a new one. Over HTTP/2, where all share one, azcore notices after 15 seconds that it is dead, as long as
+// the shortest lease lasts. Azure itself speaks HTTP/1.1.
+func newTransport() *http.Transport {
+	t := &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}).DialContext,
+		TLSHandshakeTimeout: 10 * time.Second,
+		MaxIdleConnsPerHost: 10,
+		IdleConnTimeout:     90 * time.Second,
+		Protocols:           new(http.Protocols),
 	}
-	u, err := url.Parse(client.URL())
-	if err != nil {
-		return ""
-	}
-	name, _, _ := strings.Cut(u.Hostname(), ".")
-	return name
+	t.Protocols.SetHTTP1(true)
+	return t
 }

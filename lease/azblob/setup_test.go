@@ -56,13 +56,20 @@ func (p place) client(t testing.TB, connection string, transport http.RoundTripp
 // proxied returns a manager, and the proxy that all it sends goes through.
 func (p place) proxied(t testing.TB, opts ...Option) (lease.Manager, *wire.Proxy) {
 	t.Helper()
-	connection := connectionString()
+	connection, proxy := proxiedConnection(t)
+	return New(p.client(t, connection, nil), opts...), proxy
+}
+
+// proxiedConnection is a connection string that leads through a proxy.
+func proxiedConnection(t testing.TB) (connection string, proxy *wire.Proxy) {
+	t.Helper()
+	connection = connectionString()
 	endpoint, _, ok := strings.Cut(field(connection, "BlobEndpoint"), "/devstoreaccount1")
 	if !ok {
 		t.Skip("a proxy needs a service without TLS: Azurite")
 	}
-	proxy := wire.NewProxy(t, endpoint)
-	return New(p.client(t, strings.Replace(connection, endpoint, proxy.URL(), 1), nil), opts...), proxy
+	proxy = wire.NewProxy(t, endpoint)
+	return strings.Replace(connection, endpoint, proxy.URL(), 1), proxy
 }
 
 func connectionString() string { return os.Getenv(connectionVariable) }

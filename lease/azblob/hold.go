@@ -1,0 +1,129 @@
+package azblob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
+	bloblease "github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/lease"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// Renew is one Renew Lease. Azure grants it also after the lease ran out, if nobody has taken it since.
+func (m *manager) Renew(ctx context.Context, held lease.Lease) (lease.Lease, error) {
+	err := m.with(ctx, held, func(leased *bloblease.BlobClient) error {
+		if !hasLength(held) {
+			return fmt.Errorf("%w: the length of a blob lease stays as it was acquired: release it, and acquire it anew", lease.ErrInvalid)
+		}
+		return m.ask(ctx, leasedAs(held.ID), func(ctx context.Context) error {
+			_, err := leased.RenewLease(ctx, nil)
+			return err
+		})
+	})
+	if err != nil {
+		return lease.Lease{}, m.explain("renew", held.Name, err)
+	}
+	held.Attributes = maps.Clone(held.Attributes)
+	return held, nil
+}
+
+// Release is one Release Lease. The metadata stay, so that the token does (R5).
+func (m *manager) Release(ctx context.Context, held lease.Lease) error {
+	err := m.with(ctx, held, func(leased *bloblease.BlobClient) error {
+		return m.ask(ctx, has(headerETag, headerModified), func(ctx context.Context) error {
+			_, err := leased.ReleaseLease(ctx, nil)
+			return err
+		})
+	})
+	return m.explain("release", held.Name, err)
+}
+
+// with does something to the lease that is held. That it is lost shows as a *LostError.
+func (m *manager) with(ctx context.Context, held lease.Lease, do func(*bloblease.BlobClient) error) error {
+	if err := held.Validate(limits); err != nil {
+		return err
+	}
+	if err := m.begin(ctx); err != nil {
+		return err
+	}
+	leased, err := bloblease.NewBlobClient(m.container.NewBlobClient(m.blobName(held.Name)), &bloblease.BlobClientOptions{LeaseID: &held.ID})
+	if err != nil {
+		return err
+	}
+	if err := do(leased); err != nil {
+		return m.lost(ctx, held, err)
+	}
+	return nil
+}
+
+// lost says how the lease came to be lost, if err is a refusal that says so, with one more look; else it is err.
+func (m *manager) lost(ctx context.Context, held lease.Lease, err error) error {
+	lost := &lease.LostError{Name: held.Name, Token: held.Token, Now: lease.Info{Name: held.Name}, Err: diagnose(err)}
+	switch {
+	case isMissing(err):
+		lost.Reason = lease.LostGone
+		return lost
+	case !bloberror.HasCode(err, bloberror.LeaseIDMismatchWithLeaseOperation, bloberror.LeaseNotPresentWithLeaseOperation,
+		bloberror.LeaseIsBrokenAndCannotBeRenewed):
+		return lost.Err
+	}
+	now, err := m.look(ctx, held.Name)
+	switch ours := now.id == held.ID; {
+	case err != nil:
+		lost.Reason, lost.Err = lease.LostTaken, errors.Join(lost.Err, err) // or not: that it is lost is certain
+	case now.etag == "":
+		lost.Reason = lease.LostGone
+	case ours && now.state == lease.Held:
+		lost.Reason = lease.LostTaken // by somebody who has not written their metadata yet, so these are still ours, or by a break that lasts
+		lost.Now.State, lost.Now.Timed, lost.Now.Broken = now.state, true, now.broken
+	case ours: // by ourselves; or somebody broke it, or wrote to the blob after it ran out
+		lost.Reason, lost.Now = lease.LostReleased, m.info(held.Name, now)
+	default:
+		lost.Reason, lost.Now = lease.LostTaken, m.info(held.Name, now)
+	}
+	return lost
+}
+
+// Break is one look and one Break Lease, without a period: the holder cannot renew from then on, and Azure gives the lease
+// to nobody before what was left of it is over (https://learn.microsoft.com/rest/api/storageservices/lease-blob).
+func (m *manager) Break(ctx context.Context, seen lease.Info) error {
+	return m.explain("break", seen.Name, m.takeAway(ctx, seen))
+}
+
+func (m *manager) takeAway(ctx context.Context, seen lease.Info) error {
+	if err := lease.CheckName(seen.Name); err != nil {
+		return err
+	}
+	if err := m.begin(ctx); err != nil {
+		return err
+	}
+	now, err := m.look(ctx, seen.Name)
+	switch {
+	case err != nil:
+		return err
+	case now.state != lease.Held, now.broken: // and so runs out, whoever broke it
+		return nil
+	case now.token == 0:
+		return fmt.Errorf("%w: blob %s is leased by somebody else's program: it is left to them", lease.ErrRecord, m.blobName(seen.Name))
+	case now.id != seen.ID:
+		return &lease.HeldError{Info: m.info(seen.Name, now)}
+	}
+	leased, err := bloblease.NewBlobClient(m.container.NewBlobClient(m.blobName(seen.Name)), nil)
+	if err != nil {
+		return err
+	}
+	err = m.ask(ctx, has(headerETag, headerLeaseTime), func(ctx context.Context) error {
+		_, err := leased.BreakLease(ctx, &bloblease.BlobBreakOptions{
+			ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfMatch: &now.etag},
+		})
+		return err
+	})
+	if bloberror.HasCode(err, bloberror.LeaseNotPresentWithLeaseOperation) { // it was given back meanwhile
+		return nil
+	}
+	return diagnose(err)
+}

@@ -1,0 +1,148 @@
+package azblob
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+const (
+	adviceLogin  = "log in (az login), give the machine a managed identity, or set " + connectionVariable
+	adviceSecret = "make a new secret or certificate for the application, and set AZURE_CLIENT_SECRET or AZURE_CLIENT_CERTIFICATE_PATH"
+	adviceTenant = "set AZURE_TENANT_ID and AZURE_CLIENT_ID to those of an application of the account's tenant"
+	adviceCloud  = "name the cloud with ?suffix= in the URL, or set AZURE_AUTHORITY_HOST: the identity is another cloud's"
+	adviceTrust  = "give the application a federated credential for this workload: issuer, subject and audience have to be the same"
+	adviceAgain  = "" // it passes
+)
+
+// entra is what to do about the codes of Microsoft Entra ID that have advice of their own, or pass; any other code is for
+// good. https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+var entra = map[int]string{
+	40010:   adviceAgain,                                                                                                   // OAuth2IdPRetryableServerError
+	50033:   adviceAgain,                                                                                                   // RetryableError: a transient error
+	50087:   adviceAgain,                                                                                                   // SasRetryableError: a transient error
+	50166:   adviceAgain,                                                                                                   // ExternalClaimsProviderThrottled
+	50196:   adviceAgain,                                                                                                   // LoopDetected: too many requests of the same kind; wait
+	80002:   adviceAgain,                                                                                                   // OnPremisePasswordValidatorRequestTimedout
+	90006:   adviceAgain,                                                                                                   // ExternalServerRetryableError: temporarily unavailable
+	90012:   adviceAgain,                                                                                                   // RequestTimeout
+	90024:   adviceAgain,                                                                                                   // RequestBudgetExceededError: a transient error
+	90033:   adviceAgain,                                                                                                   // MsodsServiceUnavailable
+	90055:   adviceAgain,                                                                                                   // TenantThrottlingError: too many incoming requests
+	7000215: adviceSecret,                                                                                                  // invalid client secret
+	7000222: adviceSecret,                                                                                                  // expired client secret
+	700027:  adviceSecret,                                                                                                  // the certificate's signature is refused
+	700016:  adviceTenant,                                                                                                  // UnauthorizedClient_DoesNotMatchRequest: no such application in the tenant
+	7000112: adviceTenant,                                                                                                  // UnauthorizedClientApplicationDisabled
+	90002:   adviceTenant,                                                                                                  // InvalidTenantName
+	900023:  adviceTenant,                                                                                                  // InvalidTenantName: neither a domain nor an ID
+	90038:   adviceCloud,                                                                                                   // NationalCloudTenantRedirection
+	900382:  adviceCloud,                                                                                                   // a confidential client in another cloud
+	700024:  "set this machine's clock, or let the workload's token file be renewed: the assertion is not within its time", // InvalidClientAssertion
+	70021:   adviceTrust,                                                                                                   // no matching federated identity record
+	700211:  adviceTrust,                                                                                                   // likewise, by issuer
+	700212:  adviceTrust,                                                                                                   // likewise, by audience
+	700213:  adviceTrust,                                                                                                   // likewise, by subject
+}
+
+// passing are the OAuth errors that are over soon, whatever their code.
+// https://learn.microsoft.com/entra/identity-platform/reference-error-codes#handling-error-codes-in-your-application
+var passing = []string{"temporarily_unavailable", "server_error", "slow_down"}
+
+// metadataPasses are the answers of the instance metadata service that call for another try, beside 5xx.
+// https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#error-handling
+var metadataPasses = []int{http.StatusNotFound, http.StatusGone, http.StatusRequestTimeout, http.StatusTooManyRequests}
+
+// unreachable is in the text of an error that is the network's: azidentity keeps nothing else of it.
+var unreachable = []string{
+	"unreachable", "no route to host", "host is down", "connection refused", "actively refused", "connection reset", "timed out", "timeout", "deadline exceeded",
+	"no such host", "name resolution", "server misbehaving", "Failed to establish a new connection", "Max retries exceeded", "EOF",
+}
+
+// An identityError is what azidentity says, in one line.
+type identityError struct {
+	text string
+	err  error
+}
+
+func (e *identityError) Error() string { return e.text }
+func (e *identityError) Unwrap() error { return e.err }
+
+// diagnoseIdentity is diagnose for an error of azidentity's; nil if it is none. For good is that none of its sources has a
+// credential, or that the identity service itself refuses one; not that it cannot be reached, or is busy, or that somebody
+// else answers in its place.
+func diagnoseIdentity(err error) error {
+	if failed, ok := errors.AsType[*azidentity.AuthenticationFailedError](err); ok {
+		text, todo := judgeAnswer(failed)
+		return identityTrouble(text, todo, err)
+	}
+	type marked interface { // azidentity's type for this is not exported; other packages' have the method, too
+		error
+		NonRetriable()
+	}
+	none, ok := errors.AsType[marked](err)
+	if !ok || !strings.HasPrefix(fmt.Sprintf("%T", none), "*azidentity.") {
+		return nil
+	}
+	todo := adviceLogin
+	if mentions(none.Error(), unreachable) {
+		todo = adviceAgain
+	}
+	return identityTrouble(none.Error(), todo, err)
+}
+
+func identityTrouble(text, todo string, err error) error {
+	e := &identityError{"no credential: " + strings.Join(strings.Fields(text), " "), err}
+	if todo == adviceAgain {
+		return e
+	}
+	return fmt.Errorf("%w: %w: %s", lease.ErrMisconfigured, e, todo)
+}
+
+// judgeAnswer says what the identity service answered, and what to do about it.
+func judgeAnswer(failed *azidentity.AuthenticationFailedError) (text, todo string) {
+	answer := failed.RawResponse
+	if answer == nil {
+		return failed.Error(), adviceAgain
+	}
+	body, _ := runtime.Payload(answer)
+	var said struct {
+		Error       string `json:"error"`
+		Description string `json:"error_description"`
+		Codes       []int  `json:"error_codes"`
+	}
+	if json.Unmarshal(body, &said) != nil || said.Error == "" {
+		return fmt.Sprintf("answered %d by something that is not the identity service", answer.StatusCode), adviceAgain
+	}
+	text = said.Error
+	if description, _, _ := strings.Cut(said.Description, "\n"); description != "" {
+		text = description
+	}
+	text = fmt.Sprintf("answered %d %.300s", answer.StatusCode, text)
+	switch {
+	case answer.StatusCode >= 500, slices.Contains(passing, said.Error):
+		return text, adviceAgain
+	case len(said.Codes) == 0 && slices.Contains(metadataPasses, answer.StatusCode):
+		return text, adviceAgain
+	case answer.StatusCode == http.StatusTooManyRequests:
+		return text, adviceAgain
+	}
+	for _, code := range said.Codes {
+		if todo, known := entra[code]; known {
+			return text, todo
+		}
+	}
+	return text, adviceLogin
+}
+
+func mentions(text string, any []string) bool {
+	return slices.ContainsFunc(any, func(s string) bool { return strings.Contains(text, s) })
+}

@@ -1,0 +1,98 @@
+package azblob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// Inspect is one look.
+func (m *manager) Inspect(ctx context.Context, name string) (lease.Info, error) {
+	err := lease.CheckName(name)
+	if err == nil {
+		err = m.begin(ctx)
+	}
+	var seen sight
+	if err == nil {
+		seen, err = m.look(ctx, name)
+	}
+	if err != nil {
+		return lease.Info{}, m.explain("inspect", name, err)
+	}
+	return m.info(name, seen), nil
+}
+
+// List is one List Blobs for each page, of 5,000 blobs if the service likes. What is not named after a lease is passed over,
+// and so are directories. It makes no container: one that is missing, and that an acquisition would make, has no leases.
+func (m *manager) List(ctx context.Context, prefix string) iter.Seq2[lease.Info, error] {
+	return func(yield func(lease.Info, error) bool) {
+		err := m.begin(ctx)
+		from := m.blobName(prefix)
+		opts := &container.ListBlobsFlatOptions{Prefix: &from, Include: container.ListBlobsInclude{Metadata: true}}
+		if m.page > 0 {
+			opts.MaxResults = &m.page
+		}
+		for pages := m.container.NewListBlobsFlatPager(opts); err == nil && pages.More(); {
+			var page container.ListBlobsFlatResponse
+			if page, err = m.nextPage(ctx, pages); err != nil {
+				break
+			}
+			for _, item := range page.Segment.BlobItems {
+				name, ok := m.leaseName(*item.Name)
+				if ok && !isDirectory(item.Metadata) && !yield(m.listed(name, item), nil) {
+					return
+				}
+			}
+		}
+		if err != nil && !(m.create && bloberror.HasCode(err, bloberror.ContainerNotFound)) {
+			yield(lease.Info{}, fmt.Errorf("%s: list leases %q: %w", m, prefix, diagnose(err)))
+		}
+	}
+}
+
+// nextPage is one request. What says 200 but is no list of this container's blobs is an error.
+func (m *manager) nextPage(ctx context.Context, pages *runtime.Pager[container.ListBlobsFlatResponse]) (page container.ListBlobsFlatResponse, err error) {
+	err = m.ask(ctx, has(), func(ctx context.Context) (err error) {
+		page, err = pages.NextPage(ctx)
+		return err
+	})
+	switch {
+	case err != nil:
+		return page, err
+	case page.Segment == nil || page.ContainerName == nil || *page.ContainerName != m.name:
+		return page, errors.New("the answer is no list of this container's blobs")
+	}
+	for _, item := range page.Segment.BlobItems {
+		if item == nil || item.Name == nil || item.Properties == nil {
+			return page, errors.New("the answer lists a blob without a name or properties")
+		}
+	}
+	return page, nil
+}
+
+// isDirectory tells of a directory of a hierarchical namespace, which the Blob service shows as an empty blob.
+// https://learn.microsoft.com/azure/storage/blobs/data-lake-storage-known-issues has hdi_isfolder.
+func isDirectory(all metadata) bool {
+	for key, value := range all {
+		if strings.EqualFold(key, "hdi_isfolder") && value != nil && strings.EqualFold(*value, "true") {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *manager) listed(name string, item *container.BlobItem) lease.Info {
+	seen, err := m.read(name, item.Metadata, item.Properties.ETag, item.Properties.LeaseState)
+	if err != nil {
+		return lease.Info{Name: name, Err: m.explain("list", name, err)}
+	}
+	return m.info(name, seen)
+}

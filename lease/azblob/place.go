@@ -1,0 +1,95 @@
+package azblob
+
+import (
+	"net"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
+)
+
+// publicSuffix is the end of an account's host in the public cloud. The Government's and China's are core.usgovcloudapi.net
+// and core.chinacloudapi.cn: https://learn.microsoft.com/azure/storage/common/storage-powershell-independent-clouds
+const publicSuffix = "core.windows.net"
+
+var (
+	// accountName is what an account may be called: nothing that would make the URL that of another host.
+	// https://learn.microsoft.com/azure/storage/common/storage-account-overview#storage-account-name
+	accountName = regexp.MustCompile(`^[a-z0-9]{3,24}$`)
+
+	// accountHost is the host of an account: its name, the zone if its endpoint is of that kind, and the suffix.
+	// https://learn.microsoft.com/azure/storage/common/storage-account-overview#storage-account-endpoints
+	accountHost = regexp.MustCompile(`^([a-z0-9]{3,24})(-secondary)?\.(z[0-9]+\.)?blob\.([a-z0-9-]+(?:\.[a-z0-9-]+)+)$`)
+
+	endpointSuffix = regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)+$`)
+)
+
+// placeOf names a container and a folder in it as Open's URL does, if there is one for it.
+func placeOf(containerURL, prefix string) string {
+	u, err := url.Parse(containerURL)
+	if err != nil {
+		return "azblob"
+	}
+	u.RawQuery, u.User, u.Fragment = "", nil, ""
+	parts := accountHost.FindStringSubmatch(u.Host)
+	container := strings.Trim(u.Path, "/")
+	if u.Scheme != "https" || parts == nil || parts[2] != "" || container == "" || strings.Contains(container, "/") ||
+		prefix != "" && !strings.HasSuffix(prefix, "/") {
+		return "azblob:" + u.String()
+	}
+	place := url.URL{Scheme: "azblob", Host: parts[1], Path: "/" + container}
+	if prefix != "" {
+		place.Path += "/" + strings.TrimSuffix(prefix, "/")
+	}
+	switch {
+	case parts[3] != "":
+		place.RawQuery = url.Values{"endpoint": {"https://" + u.Host}}.Encode()
+	case parts[4] != publicSuffix:
+		place.RawQuery = url.Values{"suffix": {parts[4]}}.Encode()
+	}
+	return place.String()
+}
+
+// containerOf is the container's name in its URL.
+func containerOf(containerURL string) string {
+	parts, err := blob.ParseURL(containerURL)
+	if err != nil {
+		return ""
+	}
+	return parts.ContainerName
+}
+
+// accountAt is the account that a blob endpoint belongs to: its host says it, or if that is an address or a machine's own
+// name, the first part of the path. Empty: the endpoint does not say, as a domain of the user's own. secondary: it is the
+// account's read-only copy.
+func accountAt(endpoint string) (account string, secondary bool) {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return "", false
+	}
+	if parts := accountHost.FindStringSubmatch(u.Hostname()); parts != nil {
+		return parts[1], parts[2] != ""
+	}
+	if net.ParseIP(u.Hostname()) == nil && strings.Contains(u.Hostname(), ".") {
+		return "", false
+	}
+	first, _, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
+	return strings.CutSuffix(first, "-secondary")
+}
+
+// cloudOf is the cloud that an endpoint is in, where its identities are asked for. The zero value leaves it to azidentity,
+// which takes AZURE_AUTHORITY_HOST or else the public cloud. A token for https://storage.azure.com is good in all of them:
+// https://learn.microsoft.com/azure/storage/blobs/authorize-access-azure-active-directory
+func cloudOf(endpoint string) cloud.Configuration {
+	u, err := url.Parse(endpoint)
+	switch {
+	case err != nil:
+	case strings.HasSuffix(u.Hostname(), ".usgovcloudapi.net"):
+		return cloud.AzureGovernment
+	case strings.HasSuffix(u.Hostname(), ".chinacloudapi.cn"):
+		return cloud.AzureChina
+	}
+	return cloud.Configuration{}
+}
