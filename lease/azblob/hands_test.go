@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/internal/emulator"
+	"github.com/cloudlease/leader/internal/wire"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -121,6 +123,9 @@ func TestBrokenLeases(t *testing.T) {
 		lost, ok := errors.AsType[*lease.LostError](err)
 		require.True(t, ok, "%s: %v", name, err)
 		assert.Equal(t, test.reason, lost.Reason, name)
+		assert.True(t, lost.Now.Broken, name)
+		assert.True(t, info.Broken, name)
+		require.NoError(t, lease.Break(t.Context(), m, info), "what is broken is not broken again")
 		if test.state == lease.Held {
 			_, err = m.Acquire(t.Context(), request(name, "two"))
 			require.ErrorIs(t, err, lease.ErrHeld)
@@ -128,6 +133,40 @@ func TestBrokenLeases(t *testing.T) {
 		}
 		assert.Equal(t, held.Token+1, acquire(t, m, name, "two").Token)
 	}
+}
+
+// A lease that is breaking is not broken again, whatever is shown to Break: nothing is sent but the look.
+func TestBreakIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	counter := &wire.Counter{}
+	m := New(p.client(t, connectionString(), counter))
+	held := acquire(t, m, "orders", "one")
+	seen, err := lease.Inspect(t.Context(), m, "orders")
+	require.NoError(t, err)
+	assert.False(t, seen.Broken)
+	require.NoError(t, lease.Break(t.Context(), m, seen))
+	now, err := lease.Inspect(t.Context(), m, "orders")
+	require.NoError(t, err)
+	require.Equal(t, lease.Held, now.State)
+	require.True(t, now.Broken)
+	_, before := counter.Counts()
+	other := seen
+	other.ID = "another"
+	for _, info := range []lease.Info{seen, now, other} {
+		require.NoError(t, lease.Break(t.Context(), m, info))
+	}
+	_, after := counter.Counts()
+	require.Equal(t, before, after)
+	require.NoError(t, m.Release(t.Context(), held))
+	now, err = lease.Inspect(t.Context(), m, "orders")
+	require.NoError(t, err)
+	require.Equal(t, lease.Free, now.State)
+	held = acquire(t, m, "orders", "two")
+	now, err = lease.Inspect(t.Context(), m, "orders")
+	require.NoError(t, err)
+	require.False(t, now.Broken)
+	require.Equal(t, held.ID, now.ID)
 }
 
 // Azure renews what has run out, unless the blob was written to meanwhile.
@@ -262,6 +301,33 @@ func TestSnapshots(t *testing.T) {
 		n++
 	}
 	assert.Equal(t, 1, n)
+}
+
+// A list reads, and makes nothing: a container that an acquisition would make has no leases. And a directory is no lease.
+func TestListWithoutContainer(t *testing.T) {
+	t.Parallel()
+	emulator.Need(t, emulator.Azure)
+	missing := place{name: emulator.Name(t)}
+	client := missing.client(t, connectionString(), nil)
+	for info, err := range lease.List(t.Context(), New(client, WithCreateContainer()), "") {
+		t.Error(info, err)
+	}
+	_, err := client.GetProperties(t.Context(), nil)
+	require.ErrorContains(t, err, "ContainerNotFound")
+
+	p := newPlace(t)
+	m := New(p.Client)
+	acquire(t, m, "orders", "one")
+	p.upload(t, "team-a", "", metadata{"hdi_isfolder": pointer("true")})
+	p.upload(t, "team-b", "", metadata{"Hdi_IsFolder": pointer("True")})
+	p.upload(t, "team-c", "", metadata{"hdi_isfolder": pointer("false")}) // no directory, but no lease, either
+	var names []string
+	for info, err := range lease.List(t.Context(), m, "") {
+		require.NoError(t, err)
+		names = append(names, info.Name)
+		assert.Equal(t, info.Name == "team-c", info.Err != nil)
+	}
+	assert.ElementsMatch(t, []string{"orders", "team-c"}, names)
 }
 
 // A list goes over its pages, and over blobs that are nobody's lease.

@@ -1,0 +1,151 @@
+package azblob
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/internal/host"
+	"github.com/cloudlease/leader/internal/hosttest"
+	"github.com/cloudlease/leader/lease"
+)
+
+// A fakeNode is a process that campaigns on the fake, with a machine and a way there of its own.
+type fakeNode struct {
+	*link
+	stop  context.CancelFunc
+	ended chan error
+	since time.Time
+}
+
+func startNode(t *testing.T, azure *fakeAzure, led chan<- *fakeNode, off time.Duration) *fakeNode {
+	n := &fakeNode{link: &link{azure: azure}, ended: make(chan error, 1), since: time.Now()}
+	ctx, cancel := context.WithCancel(t.Context())
+	n.stop = cancel
+	machine := hosttest.New(true)
+	machine.StepWall(off)
+	l := leader.New(
+		leader.WithLeaseManager(n.manager(t)), leader.WithNodeID(fmt.Sprintf("%p", n)), leader.WithLogger(slog.New(slog.DiscardHandler)),
+		leader.WhenStarted(func(ctx context.Context) error {
+			led <- n
+			<-ctx.Done()
+			return ctx.Err()
+		}),
+	)
+	go func() { n.ended <- l.Run(host.With(ctx, machine)) }()
+	return n
+}
+
+// kill is a process that dies: nothing of it gets through any more.
+func (n *fakeNode) kill() {
+	n.cut.Store(true)
+	n.stop()
+}
+
+// Where a leader dies every 30 to 60 seconds, and a new process takes its place, 99 % of the next ones lead within 1.05 lease
+// lengths, and no standby asks more than 1.05 times in an acquire interval.
+func TestFailover(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const length, every, kills = 15 * time.Second, 5 * time.Second, 200
+		azure, led := &fakeAzure{}, make(chan *fakeNode, 10)
+		nodes := []*fakeNode{}
+		for range 3 {
+			nodes = append(nodes, startNode(t, azure, led, 0))
+		}
+		var late []float64
+		var asked, standing float64
+		leading := <-led
+		for range kills {
+			time.Sleep(time.Duration(6+rand.Float64()*6) * every)
+			time.Sleep(rand.N(every))
+			i := slices.Index(nodes, leading)
+			leading.kill()
+			time.Sleep(100 * time.Millisecond) // what it has sent lands
+			last := azure.renewed
+			next := <-led
+			late = append(late, float64(time.Since(last))/float64(length))
+			standing += float64(time.Since(next.since)) / float64(every)
+			asked += float64(next.sent.Load())
+			require.ErrorIs(t, <-leading.ended, nil)
+			time.Sleep(rand.N(every))
+			nodes[i], leading = startNode(t, azure, led, 0), next
+		}
+		for _, n := range nodes {
+			n.kill()
+			<-n.ended
+		}
+		slices.Sort(late)
+		reads := (asked - 3*kills) / standing // an acquisition is two more, and there is a first look
+		t.Logf("takeovers after %.3f lease lengths, p90 %.3f, p99 %.3f, at most %.3f; %.3f looks an acquire interval",
+			late[kills/2], late[kills*90/100], late[kills*99/100], late[kills-1], reads)
+		assert.LessOrEqual(t, late[kills*99/100], 1.05)
+		assert.LessOrEqual(t, reads, 1.05)
+		assert.GreaterOrEqual(t, late[0], 0.9)
+	})
+}
+
+// A release meets few of a large fleet's standbys at once, as each looks at a moment of its own; also after many leaders, each
+// of which the others have fallen into step with.
+func TestManyStandbys(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const standbys, every, rounds = 300, 5 * time.Second, 8
+		azure, led := &fakeAzure{}, make(chan lease.Lease)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{}, standbys)
+		for i := range standbys {
+			go func() {
+				defer func() { ended <- struct{}{} }()
+				time.Sleep(rand.N(every))
+				m := (&link{azure: azure}).manager(t)
+				for ctx.Err() == nil {
+					wait := every
+					held, err := m.Acquire(ctx, request("orders", fmt.Sprint(i)))
+					if by, ok := errors.AsType[*lease.HeldError](err); ok {
+						wait = by.Info.LookAfter
+					} else if err == nil {
+						select {
+						case led <- held:
+						case <-ctx.Done():
+						}
+					}
+					select {
+					case <-time.After(wait):
+					case <-ctx.Done():
+					}
+				}
+			}()
+		}
+		m := (&link{azure: azure}).manager(t)
+		most := 0
+		for range rounds {
+			held := <-led
+			most, azure.vain = max(most, azure.vain), 0
+			for range 5 {
+				time.Sleep(every - time.Since(held.Acquired)%every)
+				_, err := m.Renew(t.Context(), held)
+				require.NoError(t, err)
+			}
+			time.Sleep(rand.N(every))
+			azure.vain = 0
+			require.NoError(t, m.Release(t.Context(), held))
+		}
+		t.Logf("at most %d writes were in vain after a release", most)
+		assert.LessOrEqual(t, most, 30)
+		cancel()
+		for range standbys {
+			<-ended
+		}
+	})
+}

@@ -1,0 +1,181 @@
+package azblob
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// fakeAzure is so much of Blob Storage as a lease needs, below the real SDK, for tests in virtual time:
+// https://learn.microsoft.com/rest/api/storageservices/lease-blob. It has one blob.
+type fakeAzure struct {
+	mu      sync.Mutex
+	exists  bool
+	etag    int
+	all     http.Header // metadata
+	id      string      // of the lease
+	length  time.Duration
+	until   time.Time // zero: it was given back
+	vain    int       // writes that somebody else was faster with
+	renewed time.Time // when the latest Acquire or Renew Lease was done
+}
+
+// A link is one process's way to it.
+type link struct {
+	azure *fakeAzure
+	cut   atomic.Bool // nothing gets through
+	sent  atomic.Int64
+}
+
+var errCut = errors.New("cable is cut")
+
+// trip is a request's way there, or an answer's back.
+func (l *link) trip(ctx context.Context) error {
+	select {
+	case <-time.After(time.Millisecond + rand.N(20*time.Millisecond)):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if l.cut.Load() {
+		return errCut
+	}
+	return nil
+}
+
+func (l *link) RoundTrip(r *http.Request) (*http.Response, error) {
+	l.sent.Add(1)
+	if err := l.trip(r.Context()); err != nil {
+		return nil, err
+	}
+	answer := l.azure.serve(r)
+	if err := l.trip(r.Context()); err != nil {
+		return nil, err
+	}
+	return answer, nil
+}
+
+func (l *link) manager(t testing.TB, opts ...Option) lease.Manager {
+	c, err := container.NewClientWithNoCredential("https://orders1.blob.core.windows.net/leases", &container.ClientOptions{
+		ClientOptions: azcore.ClientOptions{Transport: &http.Client{Transport: l}},
+	})
+	require.NoError(t, err)
+	return New(c, opts...)
+}
+
+func (a *fakeAzure) serve(r *http.Request) *http.Response {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	answer := &http.Response{Header: http.Header{
+		headerRequestID: {"f9a0"}, headerVersion: {"2025-05-05"}, headerModified: {"Sat, 01 Mar 2025 23:59:58 GMT"},
+	}, Body: http.NoBody, Request: r}
+	answer.Header.Set(headerClientRequestID, get(r, headerClientRequestID))
+	code := ""
+	answer.StatusCode, code = a.do(r, answer.Header)
+	answer.Header.Set(headerETag, a.tag())
+	if code != "" {
+		answer.Header.Set("X-Ms-Error-Code", code)
+	}
+	return answer
+}
+
+// get finds a header also under a name that is not canonical, as the SDK writes some.
+func get(r *http.Request, name string) string {
+	for key, values := range r.Header {
+		if strings.EqualFold(key, name) {
+			return values[0]
+		}
+	}
+	return ""
+}
+
+func (a *fakeAzure) tag() string { return fmt.Sprintf(`"0x%X"`, a.etag) }
+
+func (a *fakeAzure) state() string {
+	switch {
+	case a.until.IsZero():
+		return "available"
+	case time.Now().Before(a.until):
+		return "leased"
+	}
+	return "expired"
+}
+
+// do is one request; the code is that of a refusal.
+func (a *fakeAzure) do(r *http.Request, h http.Header) (status int, code string) {
+	comp, id := r.URL.Query().Get("comp"), cmp.Or(get(r, headerLeaseID), get(r, "X-Ms-Proposed-Lease-Id"))
+	match := get(r, "If-Match")
+	switch {
+	case r.Method == http.MethodPut && comp == "" && a.exists:
+		return 409, "BlobAlreadyExists"
+	case r.Method == http.MethodPut && comp == "":
+		a.exists = true
+		a.write(r)
+		return 201, ""
+	case !a.exists:
+		return 404, "BlobNotFound"
+	case r.Method == http.MethodHead:
+		h.Set(headerLeaseState, a.state())
+		for key, values := range a.all {
+			h[key] = values
+		}
+		return 200, ""
+	case match != "" && match != a.tag():
+		a.vain++
+		return 412, "ConditionNotMet"
+	case comp == "metadata" && (a.state() == "leased" || id != "") && (id != a.id || a.state() != "leased"):
+		return 412, "LeaseIdMismatchWithBlobOperation"
+	case comp == "metadata":
+		a.write(r)
+		return 200, ""
+	}
+	return a.lease(r, h, id)
+}
+
+func (a *fakeAzure) write(r *http.Request) {
+	a.etag++
+	a.all = http.Header{}
+	for key, values := range r.Header {
+		if strings.HasPrefix(strings.ToLower(key), "x-ms-meta-") {
+			a.all[http.CanonicalHeaderKey(key)] = values
+		}
+	}
+}
+
+func (a *fakeAzure) lease(r *http.Request, h http.Header, id string) (status int, code string) {
+	action := get(r, "X-Ms-Lease-Action")
+	switch {
+	case action == "acquire" && a.state() == "leased":
+		a.vain++
+		return 409, "LeaseAlreadyPresent"
+	case action == "acquire":
+		seconds, _ := time.ParseDuration(get(r, "X-Ms-Lease-Duration") + "s")
+		a.id, a.length, status = id, seconds, 201
+	case a.until.IsZero():
+		return 409, "LeaseNotPresentWithLeaseOperation"
+	case id != a.id:
+		return 409, "LeaseIdMismatchWithLeaseOperation"
+	case action == "release":
+		a.until = time.Time{}
+		return 200, ""
+	default:
+		status = 200
+	}
+	a.renewed = time.Now()
+	a.until = a.renewed.Add(a.length)
+	h.Set(headerLeaseID, a.id)
+	return status, ""
+}
