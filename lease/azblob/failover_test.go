@@ -26,6 +26,7 @@ type fakeNode struct {
 	stop  context.CancelFunc
 	ended chan error
 	since time.Time
+	term  lease.Term // of its work that began last
 }
 
 func startNode(t *testing.T, azure *fakeAzure, led chan<- *fakeNode, off time.Duration) *fakeNode {
@@ -37,6 +38,7 @@ func startNode(t *testing.T, azure *fakeAzure, led chan<- *fakeNode, off time.Du
 	l := leader.New(
 		leader.WithLeaseManager(n.manager(t)), leader.WithNodeID(fmt.Sprintf("%p", n)), leader.WithLogger(slog.New(slog.DiscardHandler)),
 		leader.WhenStarted(func(ctx context.Context) error {
+			n.term, _ = leader.TermFrom(ctx)
 			led <- n
 			<-ctx.Done()
 			return ctx.Err()
@@ -92,6 +94,27 @@ func TestFailover(t *testing.T) {
 		assert.LessOrEqual(t, late[kills*99/100], 1.05)
 		assert.LessOrEqual(t, reads, 1.05)
 		assert.GreaterOrEqual(t, late[0], 0.9)
+	})
+}
+
+// S1: a filter that begins to answer every request of the leader's with 200 and a page of its own renews nothing.
+func TestAFilterBeginsToAnswer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		azure, led := &fakeAzure{}, make(chan *fakeNode, 10)
+		nodes := []*fakeNode{startNode(t, azure, led, 0), startNode(t, azure, led, 0)}
+		one := <-led
+		time.Sleep(time.Minute)
+		require.NoError(t, one.term.Check())
+		one.page.Store(true)
+		two := <-led
+		assert.NotSame(t, one, two)
+		require.NoError(t, two.term.Check())
+		require.ErrorIs(t, one.term.Check(), lease.ErrLost)
+		for _, n := range nodes {
+			n.kill()
+			<-n.ended
+		}
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"strings"
@@ -38,6 +39,7 @@ type fakeAzure struct {
 type link struct {
 	azure *fakeAzure
 	cut   atomic.Bool // nothing gets through
+	page  atomic.Bool // a filter answers everything with a page of its own
 	sent  atomic.Int64
 }
 
@@ -60,6 +62,10 @@ func (l *link) RoundTrip(r *http.Request) (*http.Response, error) {
 	l.sent.Add(1)
 	if err := l.trip(r.Context()); err != nil {
 		return nil, err
+	}
+	if l.page.Load() {
+		body := io.NopCloser(strings.NewReader("<html>Please log in</html>"))
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/html"}}, Body: body, Request: r}, nil
 	}
 	answer := l.azure.serve(r)
 	if err := l.trip(r.Context()); err != nil {

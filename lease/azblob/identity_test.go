@@ -173,7 +173,7 @@ func TestOtherCredentialTrouble(t *testing.T) {
 		says    string
 		forGood bool
 	}{
-		"a body that breaks off": {"https://x.invalid/c", &http.Response{StatusCode: 403, Header: http.Header{}, Body: io.NopCloser(breaksOff{})}, "unexpected EOF", false},
+		"a body that breaks off": {"https://x.invalid/c", &http.Response{StatusCode: 403, Header: http.Header{}, Body: io.NopCloser(breaksOff{})}, "it breaks off", false},
 		"a 401 of a proxy's":     {"https://x.invalid/c", &http.Response{StatusCode: 401, Header: http.Header{}, Body: http.NoBody}, "answered 401 by something", false},
 		"without TLS":            {"http://x.invalid/c", nil, "https", true},
 	} {
@@ -200,4 +200,4 @@ func (f fixed) Do(r *http.Request) (*http.Response, error) {
 
 type breaksOff struct{}
 
-func (breaksOff) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+func (breaksOff) Read([]byte) (int, error) { return 0, errors.New("it breaks off") }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/internal/wire"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -52,6 +53,23 @@ func TestLookAfter(t *testing.T) {
 	assert.Zero(t, m.lookAfter(record{length: 15 * time.Second}, acquired), "nobody knows when it was acquired")
 	assert.Zero(t, m.lookAfter(record{acquired: acquired, length: 63 * 3}, acquired))
 	assert.Positive(t, m.lookAfter(record{acquired: acquired, length: 15 * time.Second}, time.Time{}))
+}
+
+// A leader renews at whole intervals after it asked for the lease, and that is what is published, however long it took.
+func TestAcquiredIsWhenItWasAskedFor(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	m, proxy := p.proxied(t)
+	on := make(chan struct{})
+	struck := proxy.OnRequest(3, wire.Hold(wire.Before, on)) // Acquire Lease, after the blob was made
+	got := make(chan lease.Lease, 1)
+	asked := time.Now()
+	go func() { got <- acquire(t, m, "orders", "one") }()
+	<-struck
+	close(on)
+	arrived := time.Now()
+	held := <-got
+	assert.WithinRange(t, held.Acquired, asked.Add(-time.Millisecond), arrived)
 }
 
 // The holder's interval is published with the lease, and stays there through its term.
