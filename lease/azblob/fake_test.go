@@ -31,8 +31,8 @@ type fakeAzure struct {
 	id      string      // of the lease
 	length  time.Duration
 	until   time.Time // zero: it was given back
-	vain    int       // writes that somebody else was faster with
-	renewed time.Time // when the latest Acquire or Renew Lease was done
+	vain    int
+	renewed time.Time
 }
 
 // A link is one process's way to it.
@@ -96,6 +96,21 @@ func (a *fakeAzure) serve(r *http.Request) *http.Response {
 		answer.Header.Set("X-Ms-Error-Code", code)
 	}
 	return answer
+}
+
+// lastRenewed is when the latest Acquire or Renew Lease was done.
+func (a *fakeAzure) lastRenewed() time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.renewed
+}
+
+// inVain is how many writes somebody else was faster with since it was asked last.
+func (a *fakeAzure) inVain() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	defer func() { a.vain = 0 }()
+	return a.vain
 }
 
 // get finds a header also under a name that is not canonical, as the SDK writes some.
