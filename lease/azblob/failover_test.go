@@ -20,6 +20,8 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
+// These tests are in virtual time, and take all of a processor's: they run before those that real requests are late for.
+
 // A fakeNode is a process that campaigns on the fake, with a machine and a way there of its own.
 type fakeNode struct {
 	*link
@@ -57,7 +59,6 @@ func (n *fakeNode) kill() {
 // Where a leader dies every 30 to 60 seconds, and a new process takes its place, 99 % of the next ones lead within 1.05 lease
 // lengths, and no standby asks more than 1.05 times in an acquire interval.
 func TestFailover(t *testing.T) {
-	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const length, every, kills = 15 * time.Second, 5 * time.Second, 200
 		azure, led := &fakeAzure{}, make(chan *fakeNode, 10)
@@ -99,7 +100,6 @@ func TestFailover(t *testing.T) {
 
 // S1: a filter that begins to answer every request of the leader's with 200 and a page of its own renews nothing.
 func TestAFilterBeginsToAnswer(t *testing.T) {
-	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		azure, led := &fakeAzure{}, make(chan *fakeNode, 10)
 		nodes := []*fakeNode{startNode(t, azure, led, 0), startNode(t, azure, led, 0)}
@@ -121,7 +121,6 @@ func TestAFilterBeginsToAnswer(t *testing.T) {
 // A release meets few of a large fleet's standbys at once, as each looks at a moment of its own; also after many leaders, each
 // of which the others have fallen into step with.
 func TestManyStandbys(t *testing.T) {
-	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		const standbys, every, rounds = 300, 5 * time.Second, 8
 		azure, led := &fakeAzure{}, make(chan lease.Lease)
