@@ -6,8 +6,8 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// An Event is something that happened to a leader: a StateEvent, RequestEvent, HolderEvent or OverrunEvent. There may be
-// more kinds later.
+// An Event is something that happened to a leader: a StateEvent, RequestEvent, HolderEvent, OverrunEvent or DroppedEvent.
+// There may be more kinds later.
 type Event interface{ event() }
 
 // Origin is where and when an event happened.
@@ -17,12 +17,13 @@ type Origin struct {
 	At    time.Time // by this node's wall clock
 }
 
-// A StateEvent is a change of this node's state. It is never dropped.
+// A StateEvent is a change of this node's state. It is never dropped. A lease that is lost while its work is still
+// stopping is told by one more event, from Stopping to Stopping.
 type StateEvent struct {
 	Origin
 	From, To State
 	Token    uint64 // of the term that begins or ends; 0 if there is none
-	Cause    error  // why; nil if it is the way of things
+	Cause    error  // the reason; nil for an expected change
 }
 
 // A RequestEvent is a call of the lease manager that has returned, or that was given up.
@@ -41,6 +42,7 @@ const (
 	OpAcquire Op = "acquire"
 	OpRenew   Op = "renew"
 	OpRelease Op = "release"
+	OpInspect Op = "inspect" // a look at the lease by a node that sits out, or that must not take it yet
 )
 
 // A HolderEvent is this node finding that the lease has another holder than it knew of.
@@ -56,7 +58,14 @@ type OverrunEvent struct {
 	After time.Duration // since the context was cancelled
 }
 
+// A DroppedEvent tells an observer that it was too slow: so many events before this one were not delivered to it.
+type DroppedEvent struct {
+	Origin
+	Count int
+}
+
 func (StateEvent) event()   {}
 func (RequestEvent) event() {}
 func (HolderEvent) event()  {}
 func (OverrunEvent) event() {}
+func (DroppedEvent) event() {}

@@ -68,11 +68,13 @@ func (c timing) wrong() (parts []string) {
 		value time.Duration
 		says  string
 	}{
-		{withLength, 1, c.length, "ease"}, {withRenew, 1, c.renew, "WithRenewEvery"}, {withAcquire, 1, c.acquire, "WithAcquireEvery"},
+		{withLength, shortestLease, c.length, "ease"},
+		{withRenew, shortestInterval, c.renew, "WithRenewEvery"}, {withAcquire, shortestInterval, c.acquire, "WithAcquireEvery"},
 		{withMargin, 0, c.margin, "WithStopMargin"}, {withStop, 0, c.stop, "WithStopTimeout"}, {withHold, 0, c.hold, "WithHoldAtLeast"},
-		{withHeartbeat, 1, c.heartbeat, "WithHeartbeat"},
+		{withHeartbeat, shortest, c.heartbeat, "WithHeartbeat"},
 	} {
-		if c.given&o.bit != 0 && (o.value < o.least || o.value > forever) {
+		small := o.value < o.least || o.least == 0 && o.value > 0 && o.value < shortest
+		if c.given&o.bit != 0 && (small || o.value > forever) {
 			parts = append(parts, o.says)
 		}
 	}

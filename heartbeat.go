@@ -2,9 +2,9 @@ package leader
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/cloudlease/leader/internal/host"
 )
@@ -13,30 +13,49 @@ import (
 type heartbeat struct {
 	cancel  context.CancelFunc
 	endsRun context.CancelCauseFunc
-	done    chan struct{}
 }
 
 // heartbeatError ends a run.
-type heartbeatError struct{ err error }
+type heartbeatError struct {
+	run *run // whose heartbeat it was: contexts are inherited, by a leader within another's work, say
+	err error
+}
 
 func (e *heartbeatError) Error() string { return fmt.Sprintf("heartbeat: %v", e.err) }
 func (e *heartbeatError) Unwrap() error { return e.err }
 
-// startHeartbeat begins to call the callback. It goes on while a work that was cancelled stops, so that whoever listens
-// to it knows that this node still leads.
+// heartbeatOf returns the failure of this run's own heartbeat, if that is the cause.
+func (r *run) heartbeatOf(cause error) *heartbeatError {
+	if beat, ok := cause.(*heartbeatError); ok && beat.run == r {
+		return beat
+	}
+	return nil
+}
+
+// startHeartbeat begins to call the callback, once the one of an earlier run has returned. It goes on while a work that was
+// cancelled stops, so that whoever listens to it knows that this node still leads.
 func (r *run) startHeartbeat() *heartbeat {
 	if r.heartbeat == nil {
 		return nil
 	}
-	b := &heartbeat{done: make(chan struct{})}
+	b := &heartbeat{}
 	var ctx context.Context
-	ctx, b.cancel = context.WithCancel(context.WithoutCancel(r.ctx))
+	ctx, b.cancel = context.WithCancel(r.life)
 	r.ctx, b.endsRun = context.WithCancelCause(r.ctx)
+	before, done := r.leader.beating, make(chan struct{})
+	r.leader.beating = done
 	go func() {
-		defer close(b.done)
-		if err := r.beat(ctx); err != nil {
-			b.endsRun(&heartbeatError{err})
+		defer close(done)
+		if before != nil {
+			<-before
 		}
+		failed := errGoexit
+		defer func() { // also if the callback has called runtime.Goexit
+			if failed != nil {
+				b.endsRun(&heartbeatError{r, failed})
+			}
+		}()
+		failed = r.beat(ctx)
 	}()
 	return b
 }
@@ -48,27 +67,23 @@ func (b *heartbeat) stop() {
 	}
 }
 
-// wait is mailbox.wait, for the callback to return.
-func (b *heartbeat) wait(h host.Host, patience time.Duration) bool {
-	return b == nil || within(h, patience, b.done)
-}
-
 // beat calls the callback until it fails, or ctx ends.
 func (r *run) beat(ctx context.Context) error {
 	alarm := host.NewAlarm(r.host)
 	defer alarm.Stop()
 	next := r.mono()
 	for {
-		for next += r.heartbeatEvery; next <= r.mono(); {
-			next += r.heartbeatEvery // the call took longer than that
-		}
-		for wait := next - r.mono(); wait > 0; wait = next - r.mono() {
+		late := max(r.mono()-next, 0) // a call that took longer than an interval
+		next += (late/r.heartbeatEvery + 1) * r.heartbeatEvery
+		for wait := next - r.mono(); wait > 0 && ctx.Err() == nil; wait = next - r.mono() {
 			alarm.Set(wait)
 			select {
 			case <-alarm.C:
 			case <-ctx.Done():
-				return nil
 			}
+		}
+		if ctx.Err() != nil {
+			return nil
 		}
 		if err := r.options.heartbeat(ctx, r.leader.Status().Term.Check() == nil); err != nil && ctx.Err() == nil {
 			r.remark(slog.LevelWarn, "the heartbeat failed: the run ends", slog.Any("err", err))
@@ -76,3 +91,5 @@ func (r *run) beat(ctx context.Context) error {
 		}
 	}
 }
+
+var errGoexit = errors.New("leader: a function of the user's called runtime.Goexit")

@@ -3,8 +3,11 @@ package leader
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"sync"
 
+	"github.com/cloudlease/leader/internal/host"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -23,15 +26,67 @@ type Leader struct {
 
 	mu      sync.Mutex
 	running bool
-	term    *term         // that is being led; nil if none is
-	over    chan struct{} // closed when its lease is given back, or given up; nil if nobody waits for that
+	term    *term      // that is being led, or asked for; nil if none is
+	resign  *resigning // what StepDown has asked for; nil if nothing
+	asking  bool       // for the lease: a request to acquire it is in flight
+
+	// What one run may leave behind, and the next goes on with. Only one run has it at a time.
+	logbook   *mailbox[entry]
+	watchers  []*mailbox[Event]
+	electees  *mailbox[bool]
+	probing   *request        // to the health check; nil while it is not being asked
+	beating   <-chan struct{} // closed when the latest heartbeat has returned; nil: there was none
+	abandoned <-chan struct{} // closed when a work that was given up has returned; nil: none was
 }
 
 // New returns a Leader with the options. It never fails: Run reports what is wrong with them.
 func New(opts ...Option) *Leader {
 	l := &Leader{options: newOptions(opts)}
-	l.board.status = Status{Lease: l.options.lease, Node: l.options.node}
+	o := &l.options
+	l.board.host = host.System
+	l.board.status = Status{
+		Lease: o.lease, Node: o.node, Store: storeName(o.manager),
+		Length: o.length, RenewEvery: o.renewEvery, AcquireEvery: o.acquireEvery,
+	}
+	var scribe scribe
+	l.logbook = &mailbox[entry]{deliver: scribe.write}
+	l.electees = &mailbox[bool]{deliver: o.elected, goexit: func() { l.goexit("WhenElected") }}
+	for _, observe := range o.observers {
+		l.watchers = append(l.watchers, &mailbox[Event]{
+			deliver: observe,
+			dropped: func(n int) Event {
+				return DroppedEvent{Origin: Origin{Lease: o.lease, Node: o.node, At: l.board.now()}, Count: n}
+			},
+			goexit: func() { l.goexit("an observer") },
+		})
+	}
 	return l
+}
+
+// storeName is what the manager, or one that it wraps, calls its place; empty if none has a name.
+func storeName(m lease.Manager) string {
+	for m != nil {
+		if named, ok := m.(fmt.Stringer); ok {
+			return named.String()
+		}
+		wrapper, ok := m.(interface{ Unwrap() lease.Manager })
+		if !ok {
+			return ""
+		}
+		m = wrapper.Unwrap()
+	}
+	return ""
+}
+
+// goexit tells of a callback that has ended its goroutine.
+func (l *Leader) goexit(who string) {
+	log := l.options.logger
+	if log == nil {
+		log = slog.Default()
+	}
+	l.logbook.post(entry{log, remark{slog.LevelError, "a callback called runtime.Goexit, as a test's FailNow does; others go on", []slog.Attr{
+		slog.String("lease", l.options.lease), slog.String("node", l.options.node), slog.String("callback", who),
+	}}}, true)
 }
 
 // TermFrom returns the term that the context of a work carries.
@@ -50,23 +105,28 @@ func TermFrom(ctx context.Context) (lease.Term, bool) { return lease.TermFrom(ct
 //   - The work panics, or calls runtime.Goexit: the lease is released, and Run panics with the same value.
 //   - The options are invalid, or the lease manager is misconfigured on the first try: Run returns why.
 //
-// Run may be called again once it has returned; a second call meanwhile gets ErrRunning.
+// A node that gave the lease up lets the others have it before it campaigns again: it waits until each standby has had
+// time for a look, or until it sees that another node has acquired the lease since.
+//
+// Besides the work, the end of Run takes no longer than WithEndTimeout says. Run may be called again once it has returned; a
+// second call meanwhile gets ErrRunning, and one while a work that was given up still runs gets ErrStopTimeout.
 func (l *Leader) Run(ctx context.Context) error { return l.run(ctx, false) }
 
 // RunOnce is Run for a job that is triggered on many machines and is to be done by one: it tries once. If somebody else
 // holds the lease, it returns a *lease.HeldError (errors.Is lease.ErrHeld) at once. It returns nil only if the work
 // returned nil while this node led: if the lease was lost, it returns a *lease.LostError, and if ctx ended first, its
 // cause, so that no scheduler takes an unfinished job for done. See WithHoldAtLeast for triggers that come late.
+//
+// Where the store cannot tell how old a record is (lease.Info.Timed), a process that has just started cannot know whether
+// the lease is held or was left behind by a crash. There, RunOnce watches the record: it returns the HeldError once the
+// record changes, which a living holder sees to within its renew interval, and takes the lease once the record has stood
+// for the lease's length.
 func (l *Leader) RunOnce(ctx context.Context) error { return l.run(ctx, true) }
 
 func (l *Leader) run(ctx context.Context, once bool) error {
-	l.mu.Lock()
-	if l.running {
-		l.mu.Unlock()
-		return ErrRunning
+	if err := l.begin(); err != nil {
+		return err
 	}
-	l.running = true
-	l.mu.Unlock()
 	defer func() {
 		l.mu.Lock()
 		l.running = false
@@ -78,47 +138,24 @@ func (l *Leader) run(ctx context.Context, once bool) error {
 	return newRun(ctx, l, once).run()
 }
 
-// StepDown makes this node give the lease up if it leads: its work is cancelled with ErrStepDown as the cause, and the
-// lease is released once it has returned. Then the node sits out one lease length, so that another may lead, and
-// campaigns again. StepDown returns when the lease is released, or when ctx ends, with its cause. Called with the
-// context of the work itself, it does not wait. If this node does not lead, there is nothing to do.
-func (l *Leader) StepDown(ctx context.Context) error {
-	t, over := l.leading()
-	if t == nil {
-		return nil
-	}
-	t.keeper.Cancel(ErrStepDown)
-	if own, ok := lease.TermFrom(ctx); ok && own == t.term {
-		return nil
-	}
-	select {
-	case <-over:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// leading returns the term that is being led, nil if none is, and what is closed when it is over.
-func (l *Leader) leading() (*term, <-chan struct{}) {
+// begin makes sure that one run at a time is running, and one work.
+func (l *Leader) begin() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.term != nil && l.over == nil {
-		l.over = make(chan struct{})
+	if l.running {
+		return ErrRunning
 	}
-	return l.term, l.over
+	select {
+	case <-l.abandoned:
+		l.abandoned = nil
+	default:
+		if l.abandoned != nil {
+			return fmt.Errorf("%w: the one of an earlier Run has not returned yet", ErrStopTimeout)
+		}
+	}
+	l.running = true
+	return nil
 }
 
 // Status tells what this node is doing, at any time.
 func (l *Leader) Status() Status { return l.board.read() }
-
-// setTerm notes the term that is being led from now on; nil: none is.
-func (l *Leader) setTerm(t *term) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.term = t
-	if t == nil && l.over != nil {
-		close(l.over)
-		l.over = nil
-	}
-}

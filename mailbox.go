@@ -1,20 +1,25 @@
 package leader
 
-import (
-	"sync"
-	"time"
+import "sync"
 
-	"github.com/cloudlease/leader/internal/host"
-)
-
-// A mailbox hands values to a function, in order and one at a time, and never makes the sender wait. It has a goroutine
-// only while something is in it.
+// A mailbox hands values to a function of somebody else's, in order and one at a time, and never makes the sender wait. It
+// has a goroutine only while something is in it. It outlives a run: what the function has not taken yet comes before what
+// the next run has to tell, and no two calls of the function overlap.
 type mailbox[T any] struct {
 	deliver func(T)
+	dropped func(n int) T // what is delivered in place of values that were dropped; nil: nothing is
+	goexit  func()        // told that the function called runtime.Goexit; nil: nobody is
 
-	mu    sync.Mutex
-	queue []T
-	idle  chan struct{} // closed when the goroutine ends; nil without one
+	mu      sync.Mutex
+	queue   []letter[T]
+	waiting int           // in the queue, of those that may be dropped
+	idle    chan struct{} // closed when the goroutine ends; nil without one
+}
+
+type letter[T any] struct {
+	value     T
+	droppable bool
+	missing   int // how many were dropped just before this one
 }
 
 // mailboxSize is how many values may pile up before those that may be dropped are.
@@ -23,54 +28,63 @@ const mailboxSize = 1024
 func (m *mailbox[T]) post(v T, droppable bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if droppable && len(m.queue) >= mailboxSize {
+	if droppable && m.waiting >= mailboxSize {
+		m.queue[len(m.queue)-1].missing++
 		return
 	}
-	m.queue = append(m.queue, v)
+	m.queue = append(m.queue, letter[T]{value: v, droppable: droppable})
+	if droppable {
+		m.waiting++
+	}
 	if m.idle == nil {
 		m.idle = make(chan struct{})
 		go m.drain()
 	}
 }
 
+// drain delivers until nothing is left. A function that calls runtime.Goexit, as an assertion in somebody's test does, ends
+// this goroutine, and another goes on.
 func (m *mailbox[T]) drain() {
-	for {
-		m.mu.Lock()
-		if len(m.queue) == 0 {
-			m.queue = nil
-			close(m.idle)
-			m.idle = nil
-			m.mu.Unlock()
-			return
+	done := false
+	defer func() {
+		if !done {
+			if m.goexit != nil {
+				m.goexit()
+			}
+			go m.drain()
 		}
-		next := m.queue[0]
-		m.queue = m.queue[1:]
-		m.mu.Unlock()
-		m.deliver(next)
+	}()
+	for m.next() {
 	}
+	done = true
 }
 
-// wait returns when everything that was posted is delivered, or after the patience: then it reports false, and the
-// rest is delivered whenever the function lets it.
-func (m *mailbox[T]) wait(h host.Host, patience time.Duration) bool {
+// next delivers one value. It reports false, and the mailbox is idle, if there was none.
+func (m *mailbox[T]) next() bool {
 	m.mu.Lock()
-	idle := m.idle
-	m.mu.Unlock()
-	if idle == nil {
-		return true
-	}
-	return within(h, patience, idle)
-}
-
-// within reports whether done is closed within the patience.
-func within(h host.Host, patience time.Duration, done <-chan struct{}) bool {
-	alarm := host.NewAlarm(h)
-	alarm.Set(patience)
-	defer alarm.Stop()
-	select {
-	case <-done:
-		return true
-	case <-alarm.C:
+	if len(m.queue) == 0 {
+		m.queue = nil
+		close(m.idle)
+		m.idle = nil
+		m.mu.Unlock()
 		return false
 	}
+	l := m.queue[0]
+	m.queue = m.queue[1:]
+	if l.droppable {
+		m.waiting--
+	}
+	if l.missing > 0 && m.dropped != nil { // it comes after this one, also if delivering this one ends the goroutine
+		m.queue = append([]letter[T]{{value: m.dropped(l.missing)}}, m.queue...)
+	}
+	m.mu.Unlock()
+	m.deliver(l.value)
+	return true
+}
+
+// emptied returns a channel that is closed once all that was posted is delivered; nil if it is already.
+func (m *mailbox[T]) emptied() <-chan struct{} {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.idle
 }

@@ -17,6 +17,7 @@ type options struct {
 	elected    func(isLeader bool)
 	heartbeat  func(ctx context.Context, isLeader bool) error
 	health     func(ctx context.Context) error
+	patience   int // failures of the health check in a row that make this node unhealthy
 	observers  []func(Event)
 	manager    lease.Manager
 	logger     *slog.Logger
@@ -30,6 +31,7 @@ type options struct {
 	acquireEvery   time.Duration
 	stopMargin     time.Duration
 	stopTimeout    time.Duration
+	endTimeout     time.Duration
 	holdAtLeast    time.Duration
 	limits         lease.Limits // the manager's
 
@@ -57,7 +59,7 @@ func WhenElected(told func(isLeader bool)) Option {
 }
 
 // WithHeartbeat calls a function at each interval while Run runs, leading or not, and tells it whether this node's term
-// holds. An interval that passes while it still runs is left out. If it returns an error, Run ends as if its context
+// holds. An interval that passes while it still runs is left out, also if an earlier Run has left it behind. If it returns an error, Run ends as if its context
 // had been cancelled, and returns that error. Its context ends with Run.
 func WithHeartbeat(every time.Duration, beat func(ctx context.Context, isLeader bool) error) Option {
 	return option("WithHeartbeat", func(o *options) { o.heartbeatEvery, o.heartbeat = every, beat })
@@ -110,16 +112,41 @@ func WithStopTimeout(d time.Duration) Option {
 	return option("WithStopTimeout", func(o *options) { o.stopTimeout = d })
 }
 
+// WithEndTimeout says how long the end of Run may take besides the work: the release, the callbacks, a store that does not
+// answer. What has not returned by then is left behind, and a lease that could not be given back runs out. The default is a
+// renew interval, at most 5 seconds.
+func WithEndTimeout(d time.Duration) Option {
+	return option("WithEndTimeout", func(o *options) { o.endTimeout = d })
+}
+
 // WithHealth is asked before each try for the lease and at each renewal. While it returns an error, this node does not
 // campaign, and if it leads, it steps down. No answer within a renew interval counts as an error. It never holds a
-// renewal up.
-func WithHealth(check func(ctx context.Context) error) Option {
-	return option("WithHealth", func(o *options) { o.health = check })
+// renewal up, and its context ends with Run.
+func WithHealth(check func(ctx context.Context) error, opts ...HealthOption) Option {
+	return option("WithHealth", func(o *options) {
+		o.health, o.patience = check, 1
+		for _, set := range opts {
+			if set == nil {
+				set = func(o *options) { o.patience = 0 }
+			}
+			set(o)
+		}
+	})
 }
+
+// A HealthOption changes what WithHealth makes of the check's answers.
+type HealthOption func(*options)
+
+// After makes a node unhealthy after so many failures of its health check in a row, and not after the first. It is healthy
+// again as soon as the check succeeds.
+func After(failures int) HealthOption { return func(o *options) { o.patience = failures } }
 
 // WithHoldAtLeast makes RunOnce leave the lease to run out, instead of releasing it, if the work returns sooner than
 // this after it began: so a trigger that comes late, elsewhere, does not run the job again. At most the lease's length;
-// the default is 0. A work that panics or is stopped early is released all the same. Run does not look at it.
+// the default is 0. A work that panics, steps down or is stopped early is released all the same. Run does not look at it.
+//
+// Where the store cannot tell how old a record is, a lease that is left to run out looks like that of a crashed process. There,
+// RunOnce goes on renewing until the time has passed, releases the lease, and only then returns.
 func WithHoldAtLeast(d time.Duration) Option {
 	return option("WithHoldAtLeast", func(o *options) { o.holdAtLeast = d })
 }
@@ -131,14 +158,16 @@ func WithAttributes(attributes map[string]string) Option {
 }
 
 // WithLogger says where to log, with the keys lease, node and token: this node's changes of state at Info, requests at
-// Debug, trouble at Warn. The default is what slog.Default returns when Run begins.
+// Debug, trouble at Warn, once when it begins and at growing intervals while it lasts. The default is what slog.Default
+// returns when Run begins.
 func WithLogger(logger *slog.Logger) Option {
 	return option("WithLogger", func(o *options) { o.logger = logger })
 }
 
 // WithObserver tells a function of everything that happens. It may be given several times; each observer is told. Events
-// come in order, one at a time. A slow observer holds nothing up: it is told late, and if very much has piled up, of
-// changes of state only.
+// come in order, one at a time, also from one Run to the next. A slow observer holds nothing up, no other observer either:
+// it is told late, possibly after Run has returned, and if very much has piled up, of changes of state only. A DroppedEvent
+// says how much it missed.
 func WithObserver(observe func(Event)) Option {
 	return option("WithObserver", func(o *options) { o.observers = append(o.observers, observe) })
 }

@@ -49,7 +49,7 @@ func TestOptions_AllProblemsAtOnce(t *testing.T) {
 		"control character U+000A",
 		"the lease length -1s is not positive",
 		"WithRenewEvery: the interval 0s is not positive",
-		"WithAcquireEvery: the interval -1ns is not positive",
+		"WithAcquireEvery: -1ns is negative",
 		"WithStopMargin: -1ns is negative",
 		"WithStopTimeout: -1ns is negative",
 		"WithHealth: the function is nil",

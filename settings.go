@@ -3,8 +3,10 @@ package leader
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
+	"reflect"
 	"slices"
 	"time"
 
@@ -16,6 +18,13 @@ import (
 const (
 	defaultLease  = "leader"
 	defaultLength = 15 * time.Second
+
+	// No interval is shorter than these. What is shorter is a number that has lost its unit: 15 is 15 nanoseconds.
+	shortestLease    = 100 * time.Millisecond
+	shortestInterval = 10 * time.Millisecond // between requests
+	shortest         = time.Millisecond      // of all else
+
+	longestEnd = 5 * time.Second // by default
 
 	// forever is the longest interval: longer than any process runs, and short enough that no sum of a few overflows.
 	forever = 50 * 365 * 24 * time.Hour
@@ -29,7 +38,10 @@ func newOptions(opts []Option) options {
 		}
 		set(&o)
 	}
-	if o.manager == nil && !o.has("WithLeaseManager") {
+	if isNil(o.manager) {
+		o.manager = nil
+	}
+	if !o.has("WithLeaseManager") {
 		o.manager = memory.New()
 	}
 	if !o.has("WithNodeID") {
@@ -66,6 +78,21 @@ func (o *options) derive() {
 	if !o.has("WithAcquireEvery") {
 		o.acquireEvery = max(o.length/3, 1)
 	}
+	if !o.has("WithEndTimeout") {
+		o.endTimeout = min(o.renewEvery, longestEnd)
+	}
+}
+
+// isNil tells of a nil in any guise: a nil pointer in an interface, too.
+func isNil(v any) bool {
+	if v == nil {
+		return true
+	}
+	switch r := reflect.ValueOf(v); r.Kind() {
+	case reflect.Pointer, reflect.Map, reflect.Func, reflect.Chan, reflect.Slice, reflect.Interface:
+		return r.IsNil()
+	}
+	return false
 }
 
 // validate reports everything that is wrong, at once.
@@ -85,20 +112,28 @@ func (o *options) validate() error {
 	refuse(o.logger == nil && o.has("WithLogger"), "WithLogger: the logger is nil")
 	refuse(slices.ContainsFunc(o.observers, func(f func(Event)) bool { return f == nil }), "WithObserver: the function is nil")
 
-	refuse(o.heartbeatEvery <= 0 && o.has("WithHeartbeat"), "WithHeartbeat: the interval %v is not positive", o.heartbeatEvery)
-	refuse(o.renewEvery <= 0 && o.has("WithRenewEvery"), "WithRenewEvery: the interval %v is not positive", o.renewEvery)
-	refuse(o.acquireEvery <= 0 && o.has("WithAcquireEvery"), "WithAcquireEvery: the interval %v is not positive", o.acquireEvery)
-	refuse(o.stopMargin < 0, "WithStopMargin: %v is negative", o.stopMargin)
-	refuse(o.stopTimeout < 0, "WithStopTimeout: %v is negative", o.stopTimeout)
-	refuse(o.holdAtLeast < 0, "WithHoldAtLeast: %v is negative", o.holdAtLeast)
+	refuse(o.patience < 1 && o.health != nil, "WithHealth: After(%d): at least one failure makes a node unhealthy", o.patience)
+
 	for _, i := range []struct {
 		option string
 		d      time.Duration
+		least  time.Duration
+		zero   bool // is a value
 	}{
-		{"WithHeartbeat", o.heartbeatEvery}, {"WithLeaseLength", o.length}, {"WithRenewEvery", o.renewEvery},
-		{"WithAcquireEvery", o.acquireEvery}, {"WithStopMargin", o.stopMargin}, {"WithStopTimeout", o.stopTimeout},
-		{"WithHoldAtLeast", o.holdAtLeast},
+		{"WithHeartbeat", o.heartbeatEvery, shortest, false},
+		{"WithLeaseLength", o.length, shortestLease, false},
+		{"WithRenewEvery", o.renewEvery, shortestInterval, false},
+		{"WithAcquireEvery", o.acquireEvery, shortestInterval, false},
+		{"WithStopMargin", o.stopMargin, shortest, true},
+		{"WithStopTimeout", o.stopTimeout, shortest, true},
+		{"WithEndTimeout", o.endTimeout, shortest, false},
+		{"WithHoldAtLeast", o.holdAtLeast, shortest, true},
 	} {
+		given := o.has(i.option)
+		refuse(given && i.d < 0, "%s: %v is negative", i.option, i.d)
+		refuse(given && i.d == 0 && !i.zero, "%s: the interval %v is not positive", i.option, i.d)
+		refuse(given && i.d > 0 && i.d < i.least, "%s: %v is less than %v: a number without a unit is nanoseconds: write %d*time.Second",
+			i.option, i.d, i.least, i.d.Nanoseconds())
 		refuse(i.d > forever, "%s: %v is more than fifty years, and times to come must not overflow: give less", i.option, i.d)
 	}
 	refuse(o.length > 0 && o.holdAtLeast > o.length,
@@ -119,7 +154,9 @@ func (o *options) validate() error {
 }
 
 func (o *options) request() lease.Request {
-	return lease.Request{Name: o.lease, Holder: o.node, Length: o.length, Attributes: o.attributes}
+	return lease.Request{
+		Name: o.lease, Holder: o.node, Length: o.length, Attributes: maps.Clone(o.attributes), RenewEvery: o.renewEvery,
+	}
 }
 
 func nodeID() string {

@@ -14,18 +14,22 @@ import (
 // result is how a work ended.
 type result struct {
 	err      error
-	stopped  error // why its context had been cancelled when it returned; nil if it had not
+	cause    error // of its context, when it returned; nil if that was not cancelled
 	lost     error // what Check said then
-	ended    bool  // the run's context had ended by then
 	panicked bool
 	value    any // of the panic
 }
 
-var errGoexit = errors.New("leader: the work called runtime.Goexit")
+// work is a work that was begun.
+type work struct {
+	results chan *result  // gets its result, once
+	done    chan struct{} // closed after that
+}
 
-// work runs the user's function in a goroutine of its own, and sends its result once.
-func (r *run) startWork(ctx context.Context, term lease.Term) <-chan *result {
-	results := make(chan *result, 1)
+// startWork runs the user's function in a goroutine of its own.
+func (r *run) startWork(ctx context.Context, term lease.Term) work {
+	w := work{make(chan *result, 1), make(chan struct{})}
+	ctx = context.WithValue(ctx, insideOf{r.leader}, true)
 	go func() {
 		res := &result{panicked: true, value: errGoexit}
 		defer func() {
@@ -34,36 +38,33 @@ func (r *run) startWork(ctx context.Context, term lease.Term) <-chan *result {
 				r.remark(slog.LevelError, "the work panicked",
 					slog.Uint64("token", term.Token()), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
 			}
-			res.stopped, res.lost, res.ended = context.Cause(ctx), term.Check(), r.ctx.Err() != nil
-			results <- res
+			res.cause, res.lost = context.Cause(ctx), term.Check()
+			w.results <- res
+			close(w.done)
 		}()
 		res.err = r.work(ctx)
 		res.panicked, res.value = false, nil
 	}()
-	return results
+	return w
 }
 
-// excused reports whether a work's error says no more than that its context has ended: it is one of the reasons, or
-// wraps nothing else.
+// excused reports whether a work's error says no more than that it was told to stop: it is nil or one of the reasons, or
+// wraps such errors and nothing else.
 func excused(err error, reasons ...error) bool {
-	if err == nil {
+	if err == nil || slices.ContainsFunc(reasons, func(reason error) bool { return same(err, reason) }) {
 		return true
-	}
-	for _, reason := range reasons {
-		if reason != nil && reflect.TypeOf(reason).Comparable() && err == reason {
-			return true
-		}
 	}
 	if many, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, e := range many.Unwrap() {
-			if !excused(e, reasons...) {
-				return false
-			}
-		}
-		return true
+		all := slices.DeleteFunc(slices.Clone(many.Unwrap()), func(e error) bool { return e == nil })
+		return len(all) > 0 && !slices.ContainsFunc(all, func(e error) bool { return !excused(e, reasons...) })
 	}
 	inner := errors.Unwrap(err)
 	return inner != nil && excused(inner, reasons...)
+}
+
+// same is a == b, for errors of any type.
+func same(a, b error) bool {
+	return a != nil && b != nil && reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
 }
 
 // joined is errors.Join, but leaves a single error as it is.

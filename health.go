@@ -1,0 +1,93 @@
+package leader
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/cloudlease/leader/internal/host"
+)
+
+// waitAndProbe waits before a try for the lease, and asks the health check meanwhile, so late that its answer is fresh: as
+// much before the try as it took the last time, and as much again. The error says why there is to be no try: this node is
+// unhealthy, or the run is to end.
+func (r *run) waitAndProbe(d time.Duration) error {
+	until := r.mono() + d
+	if r.health == nil {
+		if !r.pause(d) {
+			return context.Cause(r.ctx)
+		}
+		return nil
+	}
+	if early := min(2*r.probeTook, r.timeout()); d > early && !r.pause(d-early) {
+		return context.Cause(r.ctx)
+	}
+	asked := r.mono()
+	err := r.healthy()
+	r.probeTook = r.mono() - asked
+	if left := until - r.mono(); left > 0 && !r.pause(left) {
+		return context.Cause(r.ctx)
+	}
+	return err
+}
+
+// healthy asks the health check. One that hangs is unhealthy, and is not asked again before it has returned.
+func (r *run) healthy() error {
+	r.probe()
+	q := r.leader.probing
+	alarm := host.NewAlarm(r.host)
+	alarm.Set(q.overdue - r.mono())
+	defer alarm.Stop()
+	select {
+	case a := <-q.answers:
+		return r.probed(a)
+	case <-alarm.C:
+		return r.unwell(errOverdue)
+	case <-r.ctx.Done():
+		return context.Cause(r.ctx)
+	}
+}
+
+// probe begins to ask the health check, if there is one that is not being asked already, by an earlier run perhaps.
+func (r *run) probe() {
+	if r.health == nil || r.leader.probing != nil {
+		return
+	}
+	r.leader.probing = r.begin(r.life, "", r.timeout(), r.renewEvery, func(ctx context.Context) answer {
+		return answer{err: r.health(ctx)}
+	})
+}
+
+// probed takes the health check's answer, and returns why this node is unhealthy; nil if it is not, or not yet.
+func (r *run) probed(a answer) error {
+	r.leader.probing = nil
+	if a.err != nil {
+		return r.unwell(a.err)
+	}
+	r.failures = 0
+	r.feels(nil)
+	return nil
+}
+
+// unwell counts a failure of the health check.
+func (r *run) unwell(err error) error {
+	if r.failures++; r.failures < r.patience {
+		return nil
+	}
+	err = fmt.Errorf("%w: %w", ErrUnhealthy, err)
+	r.feels(err)
+	return err
+}
+
+// feels notes this node's health, and tells of a change.
+func (r *run) feels(health error) {
+	var before error
+	r.leader.board.change(func(s *Status) { before, s.Health = s.Health, health })
+	switch {
+	case before == nil && health != nil:
+		r.remark(slog.LevelWarn, "unhealthy: this node does not campaign, and does not lead", slog.Any("err", health))
+	case before != nil && health == nil:
+		r.remark(slog.LevelInfo, "healthy again")
+	}
+}

@@ -1,0 +1,57 @@
+package leader
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cloudlease/leader/internal/host"
+	"github.com/cloudlease/leader/lease"
+)
+
+// outwatch is for a RunOnce that finds the lease held in a store that cannot tell how old the record is: its holder may have
+// crashed long ago. It watches the record until that changes, and then somebody leads, or did until just now; or until it has
+// stood for its length, and then takes the lease. A manager that cannot Inspect is taken at its word.
+func (r *run) outwatch(seen lease.Info) (*term, error) {
+	held := &lease.HeldError{Info: seen}
+	until := r.mono() + 2*max(r.length, seen.Length) // a store that does not answer is not asked for ever
+	wait := host.Jitter(r.host, r.acquireEvery)
+	for ; ; wait = host.Jitter(r.host, r.acquireEvery) {
+		if seen.RetryAfter > 0 {
+			wait = min(wait, seen.RetryAfter)
+		}
+		if !r.pause(wait) {
+			return nil, errEnded
+		}
+		now, err := r.inspect()
+		switch {
+		case r.ctx.Err() != nil:
+			return nil, errEnded
+		case errors.Is(err, errors.ErrUnsupported):
+			return nil, held
+		case errors.Is(err, lease.ErrMisconfigured), errors.Is(err, lease.ErrRecord):
+			return nil, err
+		case err != nil && r.mono() >= until:
+			return nil, err
+		case err != nil:
+			continue // the record is no younger for that
+		case now.ID != seen.ID || now.Version != seen.Version || now.State == lease.Free:
+			return nil, &lease.HeldError{Info: now}
+		case now.State == lease.Held:
+			seen = now
+			continue
+		}
+		t, err := r.acquire()
+		switch {
+		case r.ctx.Err() != nil && err != nil:
+			return nil, errEnded
+		case err == nil && t.held.Token != seen.Token+1: // somebody's whole term came and went
+			t.keeper.End(nil)
+			_ = t.release()
+			r.leader.leadsNoMore(nil)
+			return nil, held
+		case err == nil || errors.Is(err, lease.ErrHeld):
+			return t, err
+		}
+		return nil, fmt.Errorf("take over a lease that was left behind: %w", err)
+	}
+}

@@ -1,0 +1,112 @@
+package leader
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cloudlease/leader/internal/host"
+	"github.com/cloudlease/leader/lease"
+)
+
+// late tells whether more than the time has passed since the instant by R3's count, in which a machine's sleep and a step of
+// its wall clock count: what was to be done on waking is done at once. It leaves room for clocks that merely differ.
+func late(since lease.Instant, d time.Duration) bool {
+	return since.Elapsed() >= d+max(d/16, time.Millisecond)
+}
+
+// schedule says when the next renewal is due.
+func (t *term) schedule(at time.Duration) {
+	t.since, t.renewAt, t.renewIn = lease.NowIn(t.run.ctx), at, at-t.mono()
+}
+
+// renew asks for a renewal.
+func (t *term) renew(now time.Duration) {
+	held := t.held
+	t.wrote = now
+	t.renewal = t.ask(t.life, OpRenew, t.renewTimeout(t.term.Remaining()), t.renewEvery, func(ctx context.Context) answer {
+		held, err := t.manager.Renew(ctx, held)
+		return answer{held: held, err: err}
+	})
+}
+
+// nextRenewal is when the renewal after one that began at the time is to begin: a whole number of intervals after the lease was
+// asked for, so that standbys can tell when that is, also of a store that does not show renewals. It is never later than an
+// interval. If it would be sooner than half of one, as after a renewal that took several attempts, there is one in between.
+func (t *term) nextRenewal(began time.Duration) time.Duration {
+	wait := t.renewEvery - (began-t.asked)%t.renewEvery
+	if wait < t.renewEvery/2 {
+		wait = (wait + t.renewEvery) / 2
+	}
+	return began + max(wait, t.limits.WriteEvery)
+}
+
+// renewed takes the answer to a renewal.
+func (t *term) renewed(a answer) {
+	q := t.renewal
+	t.renewal = nil
+	switch {
+	case a.err == nil:
+		t.held, t.failures, t.failure = a.held, 0, nil
+		t.keeper.Extend(a.held, q.sent)
+		t.schedule(t.nextRenewal(q.began))
+	case errors.Is(a.err, lease.ErrLost):
+		t.gone = true
+		if lost, ok := errors.AsType[*lease.LostError](a.err); ok && lost.Now.Name != "" {
+			t.broken = lost.Now.Broken
+			t.found(lost.Now)
+		}
+		t.keeper.End(a.err)
+	default: // R4: the lease is not lost before its deadline
+		t.failures, t.failure = t.failures+1, a.err
+		t.keeper.Failed(a.err)
+		// Sooner, the less is left of the term, so that a store that comes back in time is not met too late.
+		t.schedule(q.began + min(t.backoff(t.failures), max(t.term.Remaining()/4, t.renewEvery/16, t.limits.WriteEvery)))
+	}
+}
+
+// giveBack releases the lease, tells whoever waits for that, and returns how long this node is to sit out.
+func (t *term) giveBack(why reason) rest {
+	err := t.release()
+	t.leader.leadsNoMore(err)
+	return t.restAfter(why, err == nil)
+}
+
+// release gives the lease back, unless its record is surely not ours any more. It tries for a renew interval, or for most of
+// what the end of Run may take; what it cannot give back runs out, and the error says why.
+func (t *term) release() error {
+	if t.renewal != nil {
+		t.renewed(t.await(t.renewal, t.run.ctx.Done())) // one write after the other: the release then meets no conflict
+	}
+	if t.gone {
+		return nil
+	}
+	until := t.mono() + t.renewEvery
+	for n := 1; ; n++ {
+		if t.endBy != 0 {
+			until = min(until, t.endBy-t.endTimeout/4) // the rest is for whoever is to be told
+		}
+		left := until - t.mono()
+		t.wrote = t.mono()
+		q := t.ask(t.life, OpRelease, left/2, left, func(ctx context.Context) answer {
+			return answer{err: t.manager.Release(ctx, t.held)}
+		})
+		a := t.await(q, t.run.ctx.Done())
+		if a.err == nil {
+			t.found(info(t.held, lease.Free))
+			return nil
+		}
+		if errors.Is(a.err, lease.ErrLost) {
+			return nil
+		}
+		wait := t.backoff(n)
+		if t.mono()+wait >= until {
+			t.found(info(t.held, lease.Expired)) // this node's term is over, and others wait for the lease to run out
+			t.unreleased(a.err)
+			return a.err
+		}
+		alarm := host.NewAlarm(t.host)
+		alarm.Set(wait)
+		<-alarm.C
+	}
+}

@@ -1,0 +1,69 @@
+package leader
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cloudlease/leader/internal/host"
+	"github.com/cloudlease/leader/lease"
+)
+
+// A rest is how long a node that gave the lease up leaves it to the others (Run 7).
+type rest struct {
+	until time.Duration // by the monotonic clock
+	held  lease.Lease   // what was given up
+}
+
+// requestTime is more than a request takes where all is well: for the last look of a standby.
+const requestTime = time.Second
+
+// restAfter is how long this node sits out after its term, counted from the answer to the release, or, if that was not
+// acknowledged or the lease was broken, from the latest moment from which somebody may wait for the lease to run out.
+func (t *term) restAfter(why reason, released bool) rest {
+	look := t.acquireEvery + min(requestTime, t.timeout())
+	now := t.mono()
+	switch {
+	case t.gone && !t.broken:
+		return rest{} // somebody else has it, or had
+	case t.broken:
+		return rest{now + t.length + look, t.held}
+	case !released:
+		return rest{max(t.wrote+t.length+look, now+look), t.held}
+	case why == steppedDown || why == gaveUp:
+		return rest{now + max(t.length, look), t.held}
+	}
+	return rest{now + look, t.held}
+}
+
+// sitOut waits for the end of the rest, or until somebody else has acquired the lease since: it looks at each acquire
+// interval, as a standby does.
+func (r *run) sitOut(rest rest) {
+	for blind := false; r.mono() < rest.until; {
+		left := rest.until - r.mono()
+		if !blind {
+			left = min(left, host.Jitter(r.host, r.acquireEvery))
+		}
+		if !r.pause(left) || r.mono() >= rest.until {
+			return
+		}
+		info, err := r.inspect()
+		if err == nil && info.Token > rest.held.Token && !info.Broken {
+			return
+		}
+		blind = errors.Is(err, errors.ErrUnsupported)
+	}
+}
+
+// inspect looks at the lease without touching it.
+func (r *run) inspect() (lease.Info, error) {
+	q := r.ask(r.ctx, OpInspect, r.timeout(), r.timeout(), func(ctx context.Context) answer {
+		info, err := lease.Inspect(ctx, r.manager, r.lease)
+		return answer{info: info, err: err}
+	})
+	a := r.await(q, r.ctx.Done())
+	if a.err == nil {
+		r.found(a.info)
+	}
+	return a.info, a.err
+}
