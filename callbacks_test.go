@@ -164,7 +164,7 @@ func TestObserver_EventsInOrder(t *testing.T) {
 				assert.False(t, s.At.Before(states[i-1].At))
 			}
 		}
-		assert.Equal(t, []leader.State{leader.Standby, leader.Leading, leader.Stopping, leader.Standby, leader.Idle}, got)
+		assert.Equal(t, []leader.State{leader.Standby, leader.Leading, leader.Stopping, leader.Standby, leader.Stopping, leader.Idle}, got)
 		assert.EqualValues(t, 2, states[1].Token)
 		assert.ErrorIs(t, states[2].Cause, leader.ErrStepDown)
 		assert.Equal(t, 2, countEvents(a, func(e leader.Event) bool {
@@ -179,16 +179,19 @@ func TestObserver_NeverMissesAState(t *testing.T) {
 	inWorld(t, func(w *world) {
 		block := make(chan struct{})
 		var mu sync.Mutex
-		var states, others int
+		var states, others, missed int
 		n := 0
 		a := w.node("a", quiet(), leader.WhenStarted(func(context.Context) error { n++; return leader.ErrStepDown }),
 			leader.WithLeaseLength(time.Second), leader.WithObserver(func(e leader.Event) {
 				<-block
 				mu.Lock()
 				defer mu.Unlock()
-				if _, ok := e.(leader.StateEvent); ok {
+				switch e := e.(type) {
+				case leader.StateEvent:
 					states++
-				} else {
+				case leader.DroppedEvent:
+					missed += e.Count
+				default:
 					others++
 				}
 			}))
@@ -199,8 +202,9 @@ func TestObserver_NeverMissesAState(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		assert.Greater(t, n, 3000)
-		assert.Equal(t, 1+3*n+1, states)
+		assert.Equal(t, 1+3*n+2, states)
 		assert.Less(t, others, 1100)
+		assert.Greater(t, missed, 3*n, "a request and two holders in each term, and it is told that it missed them")
 	})
 }
 
@@ -215,11 +219,11 @@ func TestLogger_LevelsAndKeys(t *testing.T) {
 		time.Sleep(length)
 		require.NoError(t, a.stop())
 		for _, line := range []string{
-			`level=INFO msg=leading lease=leader node=a from=standby token=1`,
+			`level=INFO msg="leading: the work begins" lease=leader node=a from=standby token=1`,
 			`level=DEBUG msg=renew lease=leader node=a`,
 			`level=WARN msg="renew failed" lease=leader node=a took=0s err="test store: renew lease \"leader\": the connection broke"`,
 			`level=WARN msg=stopping lease=leader node=a from=leading token=1 cause=`,
-			`level=INFO msg=idle lease=leader node=a`,
+			`level=INFO msg=ended lease=leader node=a`,
 		} {
 			assert.Contains(t, out.String(), line)
 		}
@@ -230,7 +234,9 @@ func TestStatus(t *testing.T) {
 	inWorld(t, func(w *world) {
 		a := w.node("a", leader.WithAttributes(map[string]string{"addr": "10.0.0.1:80"}))
 		s := a.Status()
-		assert.Equal(t, leader.Status{Lease: anyName, Node: "a"}, s, "idle, and nothing known")
+		assert.Equal(t, leader.Status{
+			Lease: anyName, Node: "a", Store: "test store", Length: length, RenewEvery: every, AcquireEvery: every,
+		}, s, "idle, and nothing known")
 		assert.ErrorIs(t, s.Term.Check(), lease.ErrLost)
 		a.run().leads()
 		b := w.node("b").run()

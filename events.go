@@ -58,7 +58,8 @@ type OverrunEvent struct {
 	After time.Duration // since the context was cancelled
 }
 
-// A DroppedEvent tells an observer that it was too slow: so many events before this one were not delivered to it.
+// A DroppedEvent tells an observer that it was too slow: so many events were not delivered to it, besides those that an earlier
+// DroppedEvent told of.
 type DroppedEvent struct {
 	Origin
 	Count int

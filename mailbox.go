@@ -13,13 +13,13 @@ type mailbox[T any] struct {
 	mu      sync.Mutex
 	queue   []letter[T]
 	waiting int           // in the queue, of those that may be dropped
+	missing int           // values that were dropped since somebody was told
 	idle    chan struct{} // closed when the goroutine ends; nil without one
 }
 
 type letter[T any] struct {
 	value     T
 	droppable bool
-	missing   int // how many were dropped just before this one
 }
 
 // mailboxSize is how many values may pile up before those that may be dropped are.
@@ -29,7 +29,7 @@ func (m *mailbox[T]) post(v T, droppable bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if droppable && m.waiting >= mailboxSize {
-		m.queue[len(m.queue)-1].missing++
+		m.missing++
 		return
 	}
 	m.queue = append(m.queue, letter[T]{value: v, droppable: droppable})
@@ -61,25 +61,32 @@ func (m *mailbox[T]) drain() {
 
 // next delivers one value. It reports false, and the mailbox is idle, if there was none.
 func (m *mailbox[T]) next() bool {
+	v, ok := m.take()
+	if ok {
+		m.deliver(v)
+	}
+	return ok
+}
+
+func (m *mailbox[T]) take() (v T, ok bool) {
 	m.mu.Lock()
+	defer m.mu.Unlock()
+	if missing := m.missing; missing > 0 && m.dropped != nil {
+		m.missing = 0
+		return m.dropped(missing), true
+	}
 	if len(m.queue) == 0 {
 		m.queue = nil
 		close(m.idle)
 		m.idle = nil
-		m.mu.Unlock()
-		return false
+		return v, false
 	}
 	l := m.queue[0]
 	m.queue = m.queue[1:]
 	if l.droppable {
 		m.waiting--
 	}
-	if l.missing > 0 && m.dropped != nil { // it comes after this one, also if delivering this one ends the goroutine
-		m.queue = append([]letter[T]{{value: m.dropped(l.missing)}}, m.queue...)
-	}
-	m.mu.Unlock()
-	m.deliver(l.value)
-	return true
+	return l.value, true
 }
 
 // emptied returns a channel that is closed once all that was posted is delivered; nil if it is already.

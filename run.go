@@ -33,7 +33,7 @@ type run struct {
 	failures int            // of the health check, in a row
 
 	probeTook time.Duration // how long the latest answer of the health check was waited for
-	endBy    time.Duration  // when the end of Run is to be over, by the monotonic clock; 0: it has not begun
+	endBy     time.Duration // when the end of Run is to be over, by the monotonic clock; 0: it has not begun
 }
 
 // maxWaiting bounds the requests in flight. There is more than one only if the manager does not return when a request's

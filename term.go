@@ -2,7 +2,6 @@ package leader
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"math"
 	"time"

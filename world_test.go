@@ -131,6 +131,32 @@ type node struct {
 	stopped chan error // the cause, when a work has returned
 	events  chan leader.Event
 	health  atomic.Pointer[error]
+	numb    atomic.Int32 // 1: its renewals never reach the store; 2: its releases, neither
+}
+
+// numbed is the manager of a node whose requests of some kinds never reach the store.
+type numbed struct {
+	lease.Manager
+	n *node
+}
+
+func (m numbed) Unwrap() lease.Manager { return m.Manager }
+func (m numbed) String() string        { return "test store" }
+
+func (m numbed) Renew(ctx context.Context, held lease.Lease) (lease.Lease, error) {
+	if m.n.numb.Load() > 0 {
+		<-ctx.Done()
+		return lease.Lease{}, context.Cause(ctx)
+	}
+	return m.Manager.Renew(ctx, held)
+}
+
+func (m numbed) Release(ctx context.Context, held lease.Lease) error {
+	if m.n.numb.Load() > 1 {
+		<-ctx.Done()
+		return context.Cause(ctx)
+	}
+	return m.Manager.Release(ctx, held)
 }
 
 // node adds a machine whose work runs until its context ends.
@@ -147,7 +173,7 @@ func (w *world) nodeDoing(name string, work func(context.Context) error, opts ..
 	n.link = &link{store: w.store, machine: n.machine}
 	n.manager = lease.NewManager(n.link)
 	n.Leader = leader.New(append([]leader.Option{
-		leader.WithLeaseManager(n.manager),
+		leader.WithLeaseManager(numbed{n.manager, n}),
 		leader.WithNodeID(name),
 		leader.WithLogger(slog.New(slog.NewTextHandler(w.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))),
 		leader.WithObserver(func(e leader.Event) {
