@@ -1,6 +1,7 @@
 package leader
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -13,6 +14,12 @@ import (
 // stood for its length, and then takes the lease. A manager that cannot Inspect is taken at its word.
 func (r *run) outwatch(seen lease.Info) (*term, error) {
 	held := &lease.HeldError{Info: seen}
+	type inspector interface {
+		Inspect(ctx context.Context, name string) (lease.Info, error)
+	}
+	if _, ok := find[inspector](r.manager); !ok {
+		return nil, held
+	}
 	until := r.mono() + 2*max(r.length, seen.Length) // a store that does not answer is not asked for ever
 	wait := host.Jitter(r.host, r.acquireEvery)
 	for ; ; wait = host.Jitter(r.host, r.acquireEvery) {
@@ -26,8 +33,6 @@ func (r *run) outwatch(seen lease.Info) (*term, error) {
 		switch {
 		case r.ctx.Err() != nil:
 			return nil, errEnded
-		case errors.Is(err, errors.ErrUnsupported):
-			return nil, held
 		case errors.Is(err, lease.ErrMisconfigured), errors.Is(err, lease.ErrRecord):
 			return nil, err
 		case err != nil && r.mono() >= until:

@@ -3,6 +3,7 @@ package leader_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -181,4 +182,54 @@ func TestR3_SuspendedWhileItStops(t *testing.T) {
 		assert.Equal(t, "b", w.look().Holder, "R6: its release took nothing away")
 		assert.Equal(t, lease.Held, w.look().State)
 	})
+}
+
+// R3: renewals are due by the count that the deadline goes by. A machine that slept for most of an interval, or whose wall
+// clock was stepped, renews as soon as it wakes with time left: also if the request that was under way is lost.
+func TestR3_RenewsOnWaking(t *testing.T) {
+	for name, asleep := range map[string]func(m *hosttest.Machine){
+		"sleep": func(m *hosttest.Machine) {
+			m.Suspend()
+			time.Sleep(9 * time.Second)
+			m.Resume()
+		},
+		"wall clock stepped": func(m *hosttest.Machine) { m.StepWall(9 * time.Second) },
+	} {
+		for _, inFlight := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/request in flight %v", name, inFlight), func(t *testing.T) {
+				inWorld(t, func(w *world) {
+					a := w.node("a").run()
+					a.leads()
+					if inFlight {
+						time.Sleep(every - time.Millisecond)
+						first := true
+						a.link.set(func(q request) {
+							if first {
+								first = false
+								hang(q)
+								return
+							}
+							q.send()
+						})
+						time.Sleep(10 * time.Millisecond)
+					} else {
+						time.Sleep(100 * time.Millisecond)
+					}
+					if inFlight { // of 13.5 s, 5 have passed already
+						a.machine.Suspend()
+						time.Sleep(6 * time.Second)
+						a.machine.Resume()
+					} else {
+						asleep(a.machine)
+					}
+					_, before := a.link.counts()
+					time.Sleep(1100 * time.Millisecond)
+					_, after := a.link.counts()
+					assert.Positive(t, after-before, "it renews at once")
+					time.Sleep(time.Minute)
+					assert.Empty(t, a.stopped, "and keeps its lease: %s", w.story())
+				})
+			})
+		}
+	}
 }

@@ -1,0 +1,138 @@
+package leader_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/lease"
+)
+
+// ageless makes the store one that cannot tell how old a record is.
+func (n *node) ageless() *node {
+	n.link.ageless = true
+	return n
+}
+
+// RunOnce where the record's age is not known: a process that has just started watches it.
+func TestRunOnce_OnAStoreWithoutAge(t *testing.T) {
+	done := func(context.Context) error { return nil }
+	t.Run("a living holder", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			w.node("a").run().leads()
+			time.Sleep(time.Second)
+			b := w.node("b").ageless()
+			begun := time.Now()
+			err := b.RunOnce(b.context())
+			assert.ErrorIs(t, err, lease.ErrHeld)
+			assert.LessOrEqual(t, time.Since(begun), 2*every, "its next renewal, and a look")
+			_, swaps := b.link.counts()
+			assert.Zero(t, swaps)
+		})
+	})
+	t.Run("a crashed holder", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			w.force("gone", false)
+			time.Sleep(24 * time.Hour)
+			b := w.nodeDoing("b", done).ageless()
+			begun := time.Now()
+			assert.NoError(t, b.RunOnce(b.context()))
+			assert.GreaterOrEqual(t, time.Since(begun), length)
+			assert.LessOrEqual(t, time.Since(begun), length+every)
+			assert.EqualValues(t, 2, w.look().Token)
+		})
+	})
+	for name, change := range map[string]func(w *world){
+		"released": func(w *world) { w.force("", true) },
+		"taken":    func(w *world) { w.force("other", false) },
+		"broken": func(w *world) {
+			require.NoError(w, lease.Break(context.Background(), lease.NewManager(w.store), w.look()))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				w.force("somebody", false)
+				b := w.nodeDoing("b", done).ageless().runsOnce()
+				time.Sleep(time.Second)
+				change(w)
+				assert.ErrorIs(t, <-b.result, lease.ErrHeld, "somebody was at it until just now")
+				_, swaps := b.link.counts()
+				assert.Zero(t, swaps)
+			})
+		})
+	}
+	t.Run("told to end", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			w.force("gone", false)
+			b := w.nodeDoing("b", done).ageless().runsOnce()
+			time.Sleep(time.Second)
+			why := errors.New("deploy")
+			b.cancel(why)
+			assert.ErrorIs(t, <-b.result, why)
+		})
+	})
+	t.Run("a store that does not answer", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			w.force("gone", false)
+			b := w.nodeDoing("b", done).ageless().runsOnce()
+			time.Sleep(time.Second)
+			b.link.set(cut)
+			begun := time.Now()
+			assert.ErrorIs(t, <-b.result, errLost)
+			assert.LessOrEqual(t, time.Since(begun), 3*length)
+		})
+	})
+	t.Run("a manager that cannot inspect", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			w.force("somebody", false)
+			b := w.node("b").ageless()
+			begun := time.Now()
+			l := leader.New(leader.WithLeaseManager(bare{b.manager}), leader.WhenStarted(done), quiet())
+			assert.ErrorIs(t, l.RunOnce(b.context()), lease.ErrHeld)
+			assert.Zero(t, time.Since(begun), "it is taken at its word")
+		})
+	})
+}
+
+// bare is a manager of somebody else's, with nothing but what it must have.
+type bare struct{ m lease.Manager }
+
+func (b bare) Acquire(ctx context.Context, r lease.Request) (lease.Lease, error) {
+	return b.m.Acquire(ctx, r)
+}
+func (b bare) Renew(ctx context.Context, l lease.Lease) (lease.Lease, error) {
+	return b.m.Renew(ctx, l)
+}
+func (b bare) Release(ctx context.Context, l lease.Lease) error { return b.m.Release(ctx, l) }
+
+// WithHoldAtLeast on such a store: a lease that is left to run out looks like a crash, so it is renewed meanwhile, and released.
+func TestRunOnce_HoldAtLeastOnAStoreWithoutAge(t *testing.T) {
+	const hold = 14 * time.Second
+	inWorld(t, func(w *world) {
+		job := func(context.Context) error { time.Sleep(time.Second); return nil }
+		a := w.nodeDoing("a", job, leader.WithHoldAtLeast(hold)).ageless()
+		begun := time.Now()
+		a.runsOnce().leads()
+		time.Sleep(2 * time.Second)
+		b := w.nodeDoing("b", job, leader.WithHoldAtLeast(hold)).ageless()
+		assert.ErrorIs(t, b.RunOnce(b.context()), lease.ErrHeld, "a late trigger")
+		assert.NoError(t, <-a.result)
+		assert.Equal(t, hold, time.Since(begun))
+		assert.Equal(t, lease.Free, w.look().State)
+		assert.NoError(t, b.RunOnce(b.context()), "the next day")
+	})
+	inWorld(t, func(w *world) { // and it is told to end meanwhile: the job is done, and the lease runs out
+		a := w.nodeDoing("a", func(context.Context) error { time.Sleep(time.Second); return nil }, leader.WithHoldAtLeast(hold)).ageless()
+		a.runsOnce().leads()
+		time.Sleep(2 * time.Second)
+		told := time.Now()
+		assert.NoError(t, a.stop())
+		assert.Zero(t, time.Since(told))
+		assert.Equal(t, lease.Held, w.look().State)
+	})
+}
