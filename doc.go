@@ -16,8 +16,8 @@
 // machine sleeps, one term has ended before the next begins. Package lease states the rules R1 to R8 that this rests on.
 //
 // The work learns of the end through its context, and can ask at any time: [lease.Term.Check] is nil only while the
-// lease is certainly held. The lease is released only once the work has returned; if the work does not, the lease is
-// kept, or runs out.
+// lease is certainly held. The lease is released only once the work has returned. While the work does not return, the lease
+// is kept, or, if it was lost, this node does not ask for it again.
 //
 // # What the work must do
 //
