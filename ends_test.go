@@ -269,3 +269,18 @@ func TestRun7_StepDownDuringAnAcquisition(t *testing.T) {
 		require.NoError(t, a.StepDown(context.Background()))
 	})
 }
+
+// Run is told to end while it tries to give back what StepDown gave up: that is a part of the end, then.
+func TestRun10_ToldToEndDuringARelease(t *testing.T) {
+	inWorld(t, func(w *world) {
+		const end = 2 * time.Second
+		a := w.node("a", leader.WithLeaseLength(time.Hour), leader.WithEndTimeout(end)).run()
+		a.leads()
+		a.link.set(cut)
+		go func() { _ = a.StepDown(context.Background()) }()
+		time.Sleep(time.Minute)
+		told := time.Now()
+		require.NoError(t, a.stop())
+		assert.LessOrEqual(t, time.Since(told), end)
+	})
+}

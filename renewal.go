@@ -105,8 +105,22 @@ func (t *term) release() error {
 			t.unreleased(a.err)
 			return a.err
 		}
-		alarm := host.NewAlarm(t.host)
-		alarm.Set(wait)
-		<-alarm.C
+		t.breathe(wait)
+	}
+}
+
+// breathe waits between two attempts to release. If the run is told to end meanwhile, its end begins, and the next attempt.
+func (t *term) breathe(d time.Duration) {
+	var ends <-chan struct{}
+	if t.endBy == 0 {
+		ends = t.run.ctx.Done()
+	}
+	alarm := host.NewAlarm(t.host)
+	alarm.Set(d)
+	defer alarm.Stop()
+	select {
+	case <-alarm.C:
+	case <-ends:
+		t.left()
 	}
 }
