@@ -12,9 +12,8 @@ import (
 // errEnded says that the run's context ended while it campaigned.
 var errEnded = errors.New("ended")
 
-// campaign asks for the lease until it gets it. The error says why the run is over.
-func (r *run) campaign() (*term, error) {
-	var wait time.Duration
+// campaign asks for the lease, the first time after the wait, until it gets it. The error says why the run is over.
+func (r *run) campaign(wait time.Duration) (*term, error) {
 	for {
 		usual := host.Jitter(r.host, r.acquireEvery)
 		err := r.waitAndProbe(wait)
@@ -43,7 +42,7 @@ func (r *run) campaign() (*term, error) {
 		case r.once:
 			return nil, err
 		case held:
-			wait = r.looks.wait(wait, r.acquireEvery, by.Info.LookAfter, by.Info.RetryAfter)
+			wait = r.looks.wait(wait, r.acquireEvery, by.Info)
 		}
 	}
 }

@@ -1,6 +1,10 @@
 package leader
 
-import "time"
+import (
+	"time"
+
+	"github.com/cloudlease/leader/lease"
+)
 
 // looks keeps a standby that looks just after each renewal (lease.Info.LookAfter) from asking more often than 1.05 times
 // in an acquire interval, on average.
@@ -16,10 +20,11 @@ const mostSpent = 6
 const madeUp = 25
 
 // wait returns after how long to ask again: when the lease may be free; when it is best, if there is something left for
-// that; else after the usual time.
-func (l *looks) wait(usual, every, best, free time.Duration) time.Duration {
-	wait := usual
-	if best > 0 && best <= every && l.spent+every-best <= mostSpent*every {
+// that; else after the usual time. Whoever asks much less often than the holder renews does not ask any sooner for that.
+func (l *looks) wait(usual, every time.Duration, seen lease.Info) time.Duration {
+	wait, best, free := usual, seen.LookAfter, seen.RetryAfter
+	seldom := seen.RenewEvery > 0 && every > seen.RenewEvery*3/2 && every-best > every/16
+	if best > 0 && best <= every && !seldom && l.spent+every-best <= mostSpent*every {
 		wait = best
 	}
 	l.spent = max(l.spent+every-wait-wait/madeUp, 0)

@@ -50,6 +50,7 @@ func (d *distant) Load(ctx context.Context, name string) (lease.Snapshot, error)
 		return lease.Snapshot{}, err
 	}
 	s, err := d.Store.Load(ctx, name)
+	s.Age = 0 // who knows how old a record is also looks when it may have run out
 	return s, errors.Join(err, d.trip(ctx))
 }
 

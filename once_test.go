@@ -14,7 +14,7 @@ import (
 )
 
 func TestRunOnce_HeldElsewhere(t *testing.T) {
-	inWorld(t, func(w *world) {
+	inTimedWorld(t, func(w *world) {
 		w.node("a").run().leads()
 		b := w.node("b")
 		begun := time.Now()
@@ -134,7 +134,7 @@ func TestRunOnce_HoldAtLeast(t *testing.T) {
 		"later":              {takes: hold + time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
+			inTimedWorld(t, func(w *world) {
 				job := func(context.Context) error { time.Sleep(c.takes); return c.fails }
 				a, b := w.nodeDoing("a", job, leader.WithHoldAtLeast(hold)), w.nodeDoing("b", job, leader.WithHoldAtLeast(hold))
 				begun := time.Now()

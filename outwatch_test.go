@@ -13,12 +13,6 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// ageless makes the store one that cannot tell how old a record is.
-func (n *node) ageless() *node {
-	n.link.ageless = true
-	return n
-}
-
 // RunOnce where the record's age is not known: a process that has just started watches it.
 func TestRunOnce_OnAStoreWithoutAge(t *testing.T) {
 	done := func(context.Context) error { return nil }
@@ -26,7 +20,7 @@ func TestRunOnce_OnAStoreWithoutAge(t *testing.T) {
 		inWorld(t, func(w *world) {
 			w.node("a").run().leads()
 			time.Sleep(time.Second)
-			b := w.node("b").ageless()
+			b := w.node("b")
 			begun := time.Now()
 			err := b.RunOnce(b.context())
 			assert.ErrorIs(t, err, lease.ErrHeld)
@@ -39,7 +33,7 @@ func TestRunOnce_OnAStoreWithoutAge(t *testing.T) {
 		inWorld(t, func(w *world) {
 			w.force("gone", false)
 			time.Sleep(24 * time.Hour)
-			b := w.nodeDoing("b", done).ageless()
+			b := w.nodeDoing("b", done)
 			begun := time.Now()
 			assert.NoError(t, b.RunOnce(b.context()))
 			assert.GreaterOrEqual(t, time.Since(begun), length)
@@ -57,7 +51,7 @@ func TestRunOnce_OnAStoreWithoutAge(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
 				w.force("somebody", false)
-				b := w.nodeDoing("b", done).ageless().runsOnce()
+				b := w.nodeDoing("b", done).runsOnce()
 				time.Sleep(time.Second)
 				change(w)
 				assert.ErrorIs(t, <-b.result, lease.ErrHeld, "somebody was at it until just now")
@@ -69,7 +63,7 @@ func TestRunOnce_OnAStoreWithoutAge(t *testing.T) {
 	t.Run("told to end", func(t *testing.T) {
 		inWorld(t, func(w *world) {
 			w.force("gone", false)
-			b := w.nodeDoing("b", done).ageless().runsOnce()
+			b := w.nodeDoing("b", done).runsOnce()
 			time.Sleep(time.Second)
 			why := errors.New("deploy")
 			b.cancel(why)
@@ -79,7 +73,7 @@ func TestRunOnce_OnAStoreWithoutAge(t *testing.T) {
 	t.Run("a store that does not answer", func(t *testing.T) {
 		inWorld(t, func(w *world) {
 			w.force("gone", false)
-			b := w.nodeDoing("b", done).ageless().runsOnce()
+			b := w.nodeDoing("b", done).runsOnce()
 			time.Sleep(time.Second)
 			b.link.set(cut)
 			begun := time.Now()
@@ -90,7 +84,7 @@ func TestRunOnce_OnAStoreWithoutAge(t *testing.T) {
 	t.Run("a manager that cannot inspect", func(t *testing.T) {
 		inWorld(t, func(w *world) {
 			w.force("somebody", false)
-			b := w.node("b").ageless()
+			b := w.node("b")
 			begun := time.Now()
 			l := leader.New(leader.WithLeaseManager(bare{b.manager}), leader.WhenStarted(done), quiet())
 			assert.ErrorIs(t, l.RunOnce(b.context()), lease.ErrHeld)
@@ -115,11 +109,11 @@ func TestRunOnce_HoldAtLeastOnAStoreWithoutAge(t *testing.T) {
 	const hold = 14 * time.Second
 	inWorld(t, func(w *world) {
 		job := func(context.Context) error { time.Sleep(time.Second); return nil }
-		a := w.nodeDoing("a", job, leader.WithHoldAtLeast(hold)).ageless()
+		a := w.nodeDoing("a", job, leader.WithHoldAtLeast(hold))
 		begun := time.Now()
 		a.runsOnce().leads()
 		time.Sleep(2 * time.Second)
-		b := w.nodeDoing("b", job, leader.WithHoldAtLeast(hold)).ageless()
+		b := w.nodeDoing("b", job, leader.WithHoldAtLeast(hold))
 		assert.ErrorIs(t, b.RunOnce(b.context()), lease.ErrHeld, "a late trigger")
 		assert.NoError(t, <-a.result)
 		assert.Equal(t, hold, time.Since(begun))
@@ -127,7 +121,7 @@ func TestRunOnce_HoldAtLeastOnAStoreWithoutAge(t *testing.T) {
 		assert.NoError(t, b.RunOnce(b.context()), "the next day")
 	})
 	inWorld(t, func(w *world) { // and it is told to end meanwhile: the job is done, and the lease runs out
-		a := w.nodeDoing("a", func(context.Context) error { time.Sleep(time.Second); return nil }, leader.WithHoldAtLeast(hold)).ageless()
+		a := w.nodeDoing("a", func(context.Context) error { time.Sleep(time.Second); return nil }, leader.WithHoldAtLeast(hold))
 		a.runsOnce().leads()
 		time.Sleep(2 * time.Second)
 		told := time.Now()

@@ -65,8 +65,8 @@ func (r *run) run() (err error) {
 		}
 		r.end(beats, cause)
 	}()
-	for {
-		t, err := r.campaign()
+	for wait := time.Duration(0); ; {
+		t, err := r.campaign(wait)
 		if err == errEnded {
 			return r.ended(nil)
 		}
@@ -82,7 +82,7 @@ func (r *run) run() (err error) {
 		}
 		if r.ctx.Err() == nil {
 			r.enter(Standby, 0, out.err)
-			r.sitOut(out.rest)
+			wait = r.sitOut(out.rest)
 		}
 	}
 }

@@ -37,22 +37,26 @@ func (t *term) restAfter(why reason, released bool) rest {
 }
 
 // sitOut waits for the end of the rest, or until somebody else has acquired the lease since: it looks at each acquire
-// interval, as a standby does.
-func (r *run) sitOut(rest rest) {
+// interval, as a standby does. It returns after how long to ask for the lease.
+func (r *run) sitOut(rest rest) (wait time.Duration) {
 	for blind := false; r.mono() < rest.until; {
 		left := rest.until - r.mono()
 		if !blind {
 			left = min(left, host.Jitter(r.host, r.acquireEvery))
 		}
 		if !r.pause(left) || r.mono() >= rest.until {
-			return
+			return 0
 		}
 		info, err := r.inspect()
 		if err == nil && info.Token > rest.held.Token && !info.Broken {
-			return
+			if info.State != lease.Held {
+				return 0
+			}
+			return r.looks.wait(host.Jitter(r.host, r.acquireEvery), r.acquireEvery, info) // that was a poll like any other
 		}
 		blind = errors.Is(err, errors.ErrUnsupported)
 	}
+	return 0
 }
 
 // inspect looks at the lease without touching it.

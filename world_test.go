@@ -31,11 +31,22 @@ const (
 	anyName = "leader"
 )
 
-// inWorld runs a test in virtual time, with one store for all its nodes.
+// inWorld runs a test in virtual time, with one store for all its nodes, which does not tell how old a record is.
 func inWorld(t *testing.T, test func(w *world)) {
 	t.Helper()
+	inWorldOf(t, ageless{memory.NewStore()}, test)
+}
+
+// inTimedWorld is inWorld with a store that tells how old a record is.
+func inTimedWorld(t *testing.T, test func(w *world)) {
+	t.Helper()
+	inWorldOf(t, memory.NewStore(), test)
+}
+
+func inWorldOf(t *testing.T, store lease.Store, test func(w *world)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{T: t, store: ageless{memory.NewStore()}, start: time.Now()}
+		w := &world{T: t, store: store, start: time.Now()}
 		over := make(chan struct{})
 		defer close(over)
 		go w.watch(over)
@@ -273,8 +284,6 @@ type link struct {
 	store   lease.Store
 	machine *hosttest.Machine
 
-	ageless bool // it does not tell how old a record is
-
 	mu           sync.Mutex
 	loads, swaps int
 	fault        func(request) // runs around the request; nil: none
@@ -320,9 +329,6 @@ func (l *link) do(ctx context.Context, op string, count *int, send func() error)
 
 func (l *link) Load(ctx context.Context, name string) (s lease.Snapshot, err error) {
 	err = l.do(ctx, "load", &l.loads, func() (err error) { s, err = l.store.Load(ctx, name); return err })
-	if l.ageless {
-		s.Age = 0
-	}
 	return s, err
 }
 

@@ -53,7 +53,7 @@ func (r *rhythm) look(h host.Host, now time.Duration, seen record) time.Duration
 	}
 	r.looked = now
 	if renewed != r.renewed {
-		r.heard(renewed, every)
+		r.heard(renewed, every, gap)
 		r.hit(h, now, gap)
 	}
 	// Nor is what is longer than the lease: a clock was stepped. And who looks seldom gains nothing by looking in time.
@@ -85,13 +85,13 @@ func (r *rhythm) missed(h host.Host, now, due time.Duration) time.Duration {
 
 func wall(h host.Host) time.Duration { return time.Duration(h.Now().UnixNano()) }
 
-// heard notes when the holder has renewed.
-func (r *rhythm) heard(renewed, every time.Duration) {
+// heard notes when the holder has renewed. Who looks less often than that looks just after every second renewal, or third.
+func (r *rhythm) heard(renewed, every, gap time.Duration) {
 	last := r.passed
 	r.passed, r.renewed, r.early = renewed-r.renewed, renewed, false
 	switch {
 	case every > 0:
-		r.period = every
+		r.period = every * max((gap+every/2)/every, 1)
 	case last > 0:
 		r.period = min(last, r.passed) // one that was late, or missed, is no rhythm
 	default:
