@@ -118,7 +118,7 @@ func TestStandbysOfALargeFleetSpreadTheirLooks(t *testing.T) {
 			})
 		}
 		<-taken
-		for range 20 {
+		for range 60 {
 			<-released
 			before := store.conflicts.Load()
 			<-taken
@@ -132,7 +132,7 @@ func TestStandbysOfALargeFleetSpreadTheirLooks(t *testing.T) {
 			sum += n
 		}
 		t.Logf("writes in vain at each release: %v, on average %d", vain, sum/int64(len(vain)))
-		assert.LessOrEqual(t, sum, 14*int64(len(vain)))
+		assert.LessOrEqual(t, sum, 19*int64(len(vain)), "24 on average if all look at one lag, and up to 53")
 	})
 }
 
