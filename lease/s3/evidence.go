@@ -48,6 +48,9 @@ func (s *Store) answered(noted smithymiddleware.Metadata) error {
 	return nil
 }
 
+// overHTTP tells an answer that came over HTTP from one that a client made up, for a test perhaps.
+func overHTTP(noted smithymiddleware.Metadata) bool { return middleware.GetRawResponse(noted) != nil }
+
 // notS3s is the error of an answer without evidence. It is no ErrMisconfigured: what answers in S3's place may soon be gone.
 func notS3s(why string, args ...any) error {
 	return fmt.Errorf("the answer is not S3's own, as %s: look for a proxy, a filter or a captive portal on the way, or correct the endpoint",
@@ -99,20 +102,20 @@ func crc64NVME(content []byte) string {
 }
 
 // codeOf is the code of an error answer; empty if it is not S3's own. For an answer without a code, the SDK makes one
-// of the status.
+// of the status: that of an answer without a request ID is nobody's.
 func (s *Store) codeOf(err error) string {
 	api, ok := errors.AsType[smithy.APIError](err)
 	if !ok || !isOfS3(err) {
 		return ""
 	}
-	code, status := api.ErrorCode(), http.StatusText(statusOf(err))
-	if status != "" && api.ErrorMessage() == status && code == strings.ReplaceAll(status, " ", "") {
-		return ""
+	if answer, ok := errors.AsType[*awshttp.ResponseError](err); ok && answer.ServiceRequestID() == "" {
+		status := http.StatusText(answer.HTTPStatusCode())
+		made := api.ErrorMessage() == status && api.ErrorCode() == strings.ReplaceAll(status, " ", "")
+		if s.amazon || made {
+			return ""
+		}
 	}
-	if answer, ok := errors.AsType[*awshttp.ResponseError](err); ok && s.amazon && answer.ServiceRequestID() == "" {
-		return ""
-	}
-	return code
+	return api.ErrorCode()
 }
 
 // isOfS3 tells an error of S3's from one of the services that give credentials, which is inside one of a call to S3.

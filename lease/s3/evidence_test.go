@@ -18,7 +18,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go/logging"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -321,29 +320,17 @@ func TestMD5WhereFIPSIsEnforced(t *testing.T) {
 	require.Contains(t, string(out), "--- PASS: "+t.Name())
 }
 
-// What a wrapped client gives has no HTTP answer behind it: codes count by themselves.
-func TestBareErrors(t *testing.T) {
+// An error without a body is S3's own if it has a request ID: the SDK makes its code of the status.
+func TestErrorsWithoutABody(t *testing.T) {
 	t.Parallel()
-	s := NewStore(bare{&types.NoSuchKey{}}, "bucket")
-	found, err := s.Load(t.Context(), "a")
-	require.NoError(t, err)
-	require.Zero(t, found)
-	_, err = s.Swap(t.Context(), "a", `"1"`, []byte("x"))
-	wantError(t, err, lease.ErrConflict, "")
-}
-
-type bare struct{ err error }
-
-func (b bare) GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error) {
-	return nil, b.err
-}
-
-func (b bare) PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
-	return nil, b.err
-}
-
-func (b bare) ListObjectsV2(context.Context, *s3.ListObjectsV2Input, ...func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
-	return nil, b.err
+	for status, want := range map[int]error{412: lease.ErrConflict, 409: lease.ErrConflict, 403: lease.ErrMisconfigured, 405: lease.ErrMisconfigured, 404: nil} {
+		swap := func(header http.Header) error {
+			_, err := NewStore(newAnswers(t, wire.Reply(status, header, "")), "bucket").Swap(t.Context(), "a", `"1"`, []byte("x"))
+			return err
+		}
+		wantError(t, swap(http.Header{"X-Amz-Request-Id": {"1"}}), want, "")
+		wantError(t, swap(nil), nil, "")
+	}
 }
 
 // Of an object as large as one can be, no more is read than a cell can have.

@@ -117,7 +117,7 @@ func (s *Store) read(ctx context.Context, key string) (reading, error) {
 	switch {
 	case found.version == "":
 		return reading{}, notS3s("it has no ETag")
-	case out.ContentLength == nil && len(content) <= maxObject && !isMD5(found.version, content):
+	case out.ContentLength == nil && overHTTP(out.ResultMetadata) && len(content) <= maxObject && !isMD5(found.version, content):
 		return reading{}, notS3s("it does not say how long it is, so that it may have broken off")
 	}
 	if s.aged {
