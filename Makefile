@@ -65,6 +65,9 @@ vet: ## go vet, for three systems
 	GOOS=darwin go vet ./...
 	go -C bench vet ./...
 
+platforms: ## tests on linux/386, on linux/s390x under qemu-user and on Windows under Wine, as far as they are here; vet for the rest
+	go run ./internal/platforms
+
 static: ## staticcheck
 	go run $(STATICCHECK) ./...
 	go -C bench run $(STATICCHECK) ./...
@@ -80,4 +83,4 @@ modules: ## go.mod is tidy, and the modules are what go.sum says
 gate: ## what the library takes, counted: calls, allocations, goroutines, packages, bytes; against bench/gate.json (UPDATE=1 accepts)
 	go -C bench run ./gate $(if $(UPDATE),-update)
 
-.PHONY: help test simulate explore mutate linearize chaos fuzz bench check quickstart format vet static house modules gate
+.PHONY: help test simulate explore mutate linearize chaos fuzz bench check quickstart format vet platforms static house modules gate

@@ -1,0 +1,123 @@
+// Command platforms tests the library on other platforms, as far as this machine can run them, and vets it for the rest:
+//
+//	linux/386      natively, on linux/amd64
+//	linux/s390x    the protocol, under qemu-user: big-endian
+//	windows/amd64  under Wine
+//
+// What cannot be run is named, with what to install. Nothing needs a network but the Go toolchain's own modules.
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The packages without a cloud's SDK. The rest is vetted for three systems by make vet.
+var core = []string{".", "./lease", "./lease/file", "./lease/memory", "./internal/host", "./internal/hosttest"}
+
+// vetted are platforms on which nothing is run here, unless it is below.
+var vetted = []string{
+	"windows/amd64", "windows/arm64", "darwin/amd64", "darwin/arm64", "freebsd/amd64", "openbsd/amd64", "netbsd/amd64",
+	"linux/arm64", "linux/s390x",
+}
+
+func main() {
+	failed := false
+	for _, step := range steps() {
+		begin := time.Now()
+		left, err := step.do()
+		switch took := time.Since(begin).Round(time.Second); {
+		case err != nil:
+			failed = true
+			fmt.Printf("FAILED   %s: %v\n", step.what, err)
+		case left != "":
+			fmt.Printf("left out %s: %s\n", step.what, left)
+		default:
+			fmt.Printf("ok       %s (%v)\n", step.what, took)
+		}
+	}
+	if failed {
+		os.Exit(1)
+	}
+}
+
+// A step does something for a platform. It returns why it is left out, or what failed.
+type step struct {
+	what string
+	do   func() (left string, err error)
+}
+
+func steps() (all []step) {
+	for _, platform := range vetted {
+		all = append(all, step{"vet " + platform, func() (string, error) {
+			return "", run(target(platform), append([]string{"go", "vet"}, core...)...)
+		}})
+	}
+	return append(all,
+		step{"tests on linux/386: " + names(core), func() (string, error) {
+			if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
+				return "this is " + runtime.GOOS + "/" + runtime.GOARCH, nil
+			}
+			return "", run(target("linux/386"), append([]string{"go", "test"}, core...)...)
+		}},
+		step{"tests on linux/s390x: lease", func() (string, error) {
+			const emulator = "qemu-s390x"
+			if _, err := exec.LookPath(emulator); err != nil {
+				return "install qemu-user (apt-get install qemu-user)", nil
+			}
+			return "", run(target("linux/s390x"), "go", "test", "-exec", emulator, "./lease")
+		}},
+		step{"tests on windows/amd64, under Wine: " + names(onWine), testOnWine},
+	)
+}
+
+func names(packages []string) string { return strings.Join(packages, " ") }
+
+// target is the environment in which the go command builds for a platform.
+func target(platform string) []string {
+	system, arch, _ := strings.Cut(platform, "/")
+	return append(os.Environ(), "GOOS="+system, "GOARCH="+arch, "CGO_ENABLED=0")
+}
+
+// run runs a command, and returns its output with its error.
+func run(env []string, command ...string) error {
+	return runIn("", env, command...)
+}
+
+func runIn(dir string, env []string, command ...string) error {
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Dir, cmd.Env = dir, env
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s: %w\n%s", strings.Join(command, " "), err, out)
+	}
+	return nil
+}
+
+// place is where what is made for Wine is kept: it is made anew each time but the Wine prefix, which takes long.
+func place() (string, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(cache, "leader-platforms")
+	return dir, os.MkdirAll(dir, 0o700)
+}
+
+// firstOf returns the first of the files that exists.
+func firstOf(files ...string) string {
+	i := slices.IndexFunc(files, func(file string) bool {
+		_, err := os.Stat(file)
+		return err == nil
+	})
+	if i < 0 {
+		return ""
+	}
+	return files[i]
+}
