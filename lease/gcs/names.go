@@ -24,17 +24,27 @@ const (
 )
 
 func escape(name string) string {
+	plain := 0 // bytes at the beginning that stay as they are: mostly all
+	for plain < len(name) && staysAsItIs(name[plain], plain) {
+		plain++
+	}
+	if plain == len(name) {
+		return name
+	}
 	var b strings.Builder
-	b.Grow(len(name))
-	for i, c := range []byte(name) {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.' && i > 0:
+	b.WriteString(name[:plain])
+	for i := plain; i < len(name); i++ {
+		if c := name[i]; staysAsItIs(c, i) {
 			b.WriteByte(c)
-		default:
+		} else {
 			fmt.Fprintf(&b, "%%%02X", c)
 		}
 	}
 	return b.String()
+}
+
+func staysAsItIs(c byte, i int) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.' && i > 0
 }
 
 // objectOf is the name of a lease's object.
