@@ -65,8 +65,8 @@ vet: ## go vet, for three systems
 	GOOS=darwin go vet ./...
 	go -C bench vet ./...
 
-platforms: ## tests on linux/386, on linux/s390x under qemu-user and on Windows under Wine, as far as they are here; vet for the rest
-	go run ./internal/platforms
+platforms: ## tests on linux/386, on linux/s390x under qemu-user and on Windows under Wine, as far as they are here; vet for the rest (QUICK=1: without emulators)
+	go run ./internal/platforms $(if $(QUICK),-quick)
 
 static: ## staticcheck
 	go run $(STATICCHECK) ./...
