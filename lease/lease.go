@@ -15,8 +15,9 @@ import (
 // implementation keeps the rules.
 type Manager interface {
 	// Acquire makes one attempt to take the lease, and returns at once. A lease that somebody else holds is a
-	// *HeldError (errors.Is ErrHeld). The same holder does not re-enter: its own lease is held, too. After any other
-	// error the lease is not ours, even if a write that was sent lands later.
+	// *HeldError (errors.Is ErrHeld), also if that is found only after a failure. The same holder does not re-enter:
+	// its own lease is held, too. After any other error the lease is not ours, even if a write that was sent lands
+	// later.
 	Acquire(ctx context.Context, req Request) (Lease, error)
 
 	// Renew makes one attempt to begin the lease's length anew, and returns what to renew or release next. A lease
@@ -74,7 +75,7 @@ type State int
 const (
 	Free    State = iota // never taken, or given back
 	Held                 // somebody's, as far as the observer can know
-	Expired              // not given back, but surely over
+	Expired              // not given back, but surely over since before the observer looked
 )
 
 // String returns the state's name in lower case.
@@ -102,7 +103,7 @@ type Info struct {
 	Version    Version
 	Acquired   time.Time
 	Renewed    time.Time
-	Age        time.Duration // at least this long ago the record was written; 0: unknown
+	Age        time.Duration // at least so old the record was when the look was sent; 0: unknown
 	RetryAfter time.Duration // when a held lease may be free for the taking, if it is not renewed until then; 0: unknown
 	LookAfter  time.Duration // a hint: a look after so long shows the holder's next renewal as soon as it lands; 0: none
 	RenewEvery time.Duration // how often the holder says that it renews: a hint; 0: not said

@@ -31,8 +31,9 @@ type Snapshot struct {
 	Data    []byte
 	Version Version // differs from that of every other write to the cell; empty: there is no cell
 	// Age is a lower bound on how long ago, at this moment and by the store's own clock, the write behind the
-	// snapshot was sent; 0 where the store cannot tell. One that can tell returns more than 0: if it knows no better
-	// bound, a nanosecond.
+	// snapshot was sent; 0 where the store cannot tell. It comes from the service itself and from nobody between: who
+	// trusts a clock that is fast takes a lease from its holder. A store that can tell returns more than 0, also for a
+	// cell written just now: if it knows no better bound, a nanosecond, which proves nothing.
 	Age time.Duration
 }
 

@@ -40,6 +40,7 @@ var managerChecks = []check[*scene]{
 	{name: "a released lease is lost", run: releasedIsLost},
 	{name: "release with an older version", run: releaseOlder},
 	{name: "invalid requests", run: invalidRequests},
+	{name: "the renew interval is published", run: renewIntervalShown},
 	{name: "limits", run: limitsHold, needs: []feature{limiting}},
 	{name: "lengths are exact", run: lengthsExact},
 	{name: "attributes", run: attributesExact},
@@ -217,6 +218,7 @@ func (s *scene) invalid() map[string]lease.Request {
 		"holder with NUL":    with(func(r *lease.Request) { r.Holder = "a\x00" }),
 		"no length":          with(func(r *lease.Request) { r.Length = 0 }),
 		"negative length":    with(func(r *lease.Request) { r.Length = -time.Second }),
+		"negative interval":  with(func(r *lease.Request) { r.RenewEvery = -1 }),
 		"long attributes":    with(func(r *lease.Request) { r.Attributes = map[string]string{"k": strings.Repeat("x", 1024)} }),
 		"attribute no key":   with(func(r *lease.Request) { r.Attributes = map[string]string{"": "x"} }),
 		"attribute control":  with(func(r *lease.Request) { r.Attributes = map[string]string{"k": "a\nb"} }),
@@ -232,7 +234,7 @@ func invalidRequests(t testing.TB, s *scene) {
 			t.Errorf("Acquire with %s: %v; want ErrInvalid", what, err)
 		}
 		changed := held
-		changed.Holder, changed.Length, changed.Attributes = req.Holder, req.Length, req.Attributes
+		changed.Holder, changed.Length, changed.Attributes, changed.RenewEvery = req.Holder, req.Length, req.Attributes, req.RenewEvery
 		if lease.CheckName(req.Name) != nil {
 			changed.Name = req.Name
 		}
@@ -247,6 +249,27 @@ func invalidRequests(t testing.TB, s *scene) {
 		t.Errorf("Release of the zero Lease: %v; want ErrInvalid", err)
 	}
 	release(t, m, renew(t, m, held))
+}
+
+// renewIntervalShown: how often the holder says that it renews is shown to everybody, with each write of the term.
+func renewIntervalShown(t testing.TB, s *scene) {
+	m, other := s.Manager(), s.Manager()
+	req := s.request(newName(), "one")
+	req.RenewEvery = s.long / 3
+	held := acquire(t, m, req)
+	for range 2 {
+		if held.RenewEvery != req.RenewEvery {
+			t.Errorf("a lease asked for with a renew interval of %v has one of %v", req.RenewEvery, held.RenewEvery)
+		}
+		if info := wantHeld(t, other, s.request(req.Name, "two")); info.RenewEvery != req.RenewEvery {
+			t.Errorf("HeldError: a renew interval of %v; want %v", info.RenewEvery, req.RenewEvery)
+		}
+		held = renew(t, m, held)
+	}
+	release(t, m, held)
+	if next := acquire(t, other, s.request(req.Name, "two")); next.RenewEvery != 0 {
+		t.Errorf("a lease asked for without a renew interval has one of %v", next.RenewEvery)
+	}
 }
 
 func limitsHold(t testing.TB, s *scene) {

@@ -160,6 +160,9 @@ var notRecord = map[string]string{
 	"no length":          `{"format":1,"token":1,"id":"x","holder":"h","nonce":"n","released":true}`,
 	"a negative length":  `{"format":1,"token":1,"id":"x","holder":"h","length":"-1s","nonce":"n","released":true}`,
 	"length of no unit":  `{"format":1,"token":1,"id":"x","holder":"h","length":"1","nonce":"n","released":true}`,
+	"a token twice":      `{"format":1,"token":1,"id":"x","holder":"h","length":"1s","nonce":"n","released":true,"token":2}`,
+	"a state twice":      `{"format":1,"token":1,"id":"x","holder":"h","length":"1s","nonce":"n","released":false,"released":true}`,
+	"names in capitals":  `{"FORMAT":1,"TOKEN":1,"ID":"x","HOLDER":"h","LENGTH":"1s","NONCE":"n","RELEASED":true}`,
 	"more than a record": `{"format":1,"token":1,"id":"x","holder":"h","length":"1s","nonce":"n","released":true}{}`,
 }
 

@@ -216,6 +216,27 @@ func failedAcquire(t testing.TB, s *scene) {
 	})
 }
 
+// notBrokenAgain: a lease that was broken is nobody's. Broken again and again, nobody would ever get it.
+func (s *scene) notBrokenAgain(t testing.TB, name string) {
+	t.Helper()
+	again := func() {
+		for range 2 {
+			seen := inspect(t, s.Manager(), name)
+			if s.Store != nil && !seen.Broken {
+				t.Errorf("Inspect of a lease that was broken does not say so: %+v", seen)
+			}
+			if err := lease.Break(t.Context(), s.Manager(), seen); err != nil {
+				t.Errorf("Break of a lease that was broken: %v; want nil, as nobody holds it", err)
+			}
+		}
+	}
+	if s.Store == nil {
+		again()
+		return
+	}
+	s.wantUntouched(t, name, "Break of a lease that was broken", again)
+}
+
 // brokenLease takes a lease away from its holder, who has just renewed it.
 func brokenLease(t testing.TB, s *scene) {
 	holder, standby := s.Manager(), s.Manager()
@@ -235,6 +256,7 @@ func brokenLease(t testing.TB, s *scene) {
 	if _, err := holder.Renew(t.Context(), held); !errors.Is(err, lease.ErrLost) {
 		t.Errorf("Renew of a lease that was broken: %v; want ErrLost", err)
 	}
+	s.notBrokenAgain(t, name)
 	next := s.takeOver(t, standby, s.brief(name, "two"), sent)
 	if next.Token <= held.Token {
 		t.Errorf("the token after a lease that was broken is %d; want more than the %d before", next.Token, held.Token)

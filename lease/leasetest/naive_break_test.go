@@ -14,13 +14,13 @@ func (n *naive) Break(ctx context.Context, seen lease.Info) error {
 		switch {
 		case err != nil:
 			return err
-		case now.State != lease.Held, now.ID == seen.ID+" broken", n.flaw == "Break does nothing":
+		case now.State != lease.Held, r.Broken && n.flaw != "Break breaks again", n.flaw == "Break does nothing":
 			return nil
 		case now.ID != seen.ID && n.flaw != "Break takes from anybody":
 			return &lease.HeldError{Info: now}
 		}
 		r.Token++
-		r.ID, r.Holder = seen.ID+" broken", "nobody"
+		r.ID, r.Holder, r.Broken = newName(), "nobody", true
 		r.Released = n.flaw == "Break gives the lease away at once"
 		if n.flaw == "Break leaves the lease to its holder" {
 			r.ID = seen.ID

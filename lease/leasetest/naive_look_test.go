@@ -1,8 +1,11 @@
 package leasetest
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"iter"
+	"strings"
 
 	"github.com/cloudlease/leader/lease"
 )
@@ -57,4 +60,25 @@ func (n *naive) List(ctx context.Context, prefix string) iter.Seq2[lease.Info, e
 			}
 		}
 	}
+}
+
+// exact is that no name is there twice, and none is one of ours but for its case.
+func (n *naive) exact(data []byte) bool {
+	decoder, met := json.NewDecoder(bytes.NewReader(data)), map[string]bool{}
+	if t, err := decoder.Token(); err != nil || t != json.Delim('{') {
+		return false
+	}
+	for decoder.More() {
+		t, err := decoder.Token()
+		var value json.RawMessage
+		if err != nil || decoder.Decode(&value) != nil {
+			return false
+		}
+		name := t.(string)
+		if met[name] && n.flaw != "takes the last of two fields" || strings.ToUpper(name) == name && n.flaw != "reads names in any case" {
+			return false
+		}
+		met[name] = true
+	}
+	return true
 }

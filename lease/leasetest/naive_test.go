@@ -38,6 +38,8 @@ type naiveRecord struct {
 	Holder     string            `json:"holder"`
 	Length     string            `json:"length"`
 	Released   bool              `json:"released"`
+	Broken     bool              `json:"broken,omitempty"`
+	RenewEvery time.Duration     `json:"renew_every,omitempty"`
 	Attributes map[string]string `json:"attributes,omitempty"`
 	Acquired   time.Time         `json:"acquired"`
 	Renewed    time.Time         `json:"renewed"`
@@ -62,6 +64,9 @@ func (n *naive) decode(data []byte) (r naiveRecord, err error) {
 	var head struct{ Format int }
 	if n.flaw != "reads newer formats" && json.Unmarshal(data, &head) != nil || head.Format > 1 {
 		return r, fmt.Errorf("%w: bad format", lease.ErrRecord)
+	}
+	if !n.exact(data) {
+		return r, fmt.Errorf("%w: bad names", lease.ErrRecord)
 	}
 	if decoder.Decode(&r) != nil || decoder.More() || r.ID == "" || r.Token == 0 || r.Token == math.MaxUint64 || r.Format < 1 || r.length() <= 0 {
 		return r, fmt.Errorf("%w: bad record", lease.ErrRecord)
@@ -89,6 +94,7 @@ func (n *naive) look(name string, s lease.Snapshot) (naiveRecord, lease.Info, er
 		return r, info, fmt.Errorf("lease %q: %w", name, err)
 	}
 	info.ID, info.Holder, info.Token, info.Length, info.Attributes = r.ID, r.Holder, r.Token, r.length(), r.Attributes
+	info.RenewEvery, info.Broken = r.RenewEvery, r.Broken && n.flaw != "does not say what was broken"
 	info.State = lease.Held
 	idle := n.idle(name, r, s)
 	switch needed := n.needed(r); {
@@ -259,9 +265,11 @@ func (n *naive) leak(ctx context.Context, old lease.Version, name string, r naiv
 func (n *naive) successor(r naiveRecord, info lease.Info, req lease.Request) naiveRecord {
 	next := naiveRecord{
 		Token: r.Token + 1, ID: newName(), Holder: req.Holder, Length: req.Length.String(), Attributes: maps.Clone(req.Attributes),
-		Acquired: time.Now(), Renewed: time.Now(),
+		Acquired: time.Now(), Renewed: time.Now(), RenewEvery: req.RenewEvery,
 	}
 	switch n.flaw {
+	case "keeps the renew interval to itself":
+		next.RenewEvery = 0
 	case "begins tokens anew after a release":
 		if r.Released {
 			next.Token = 1
@@ -299,7 +307,7 @@ func (n *naive) lease(name string, r naiveRecord, version lease.Version) lease.L
 	}
 	return lease.Lease{
 		Name: name, Holder: r.Holder, ID: r.ID, Token: r.Token, Length: r.length(), Attributes: attributes, Acquired: r.Acquired,
-		Version: version,
+		RenewEvery: r.RenewEvery, Version: version,
 	}
 }
 
@@ -310,7 +318,7 @@ func (n *naive) write(ctx context.Context, held lease.Lease, op string, change f
 	}
 	r := naiveRecord{
 		Token: held.Token, ID: held.ID, Holder: held.Holder, Length: held.Length.String(), Attributes: held.Attributes,
-		Acquired: held.Acquired, Renewed: time.Now(),
+		Acquired: held.Acquired, Renewed: time.Now(), RenewEvery: held.RenewEvery,
 	}
 	change(&r)
 	from := held.Version
@@ -358,6 +366,8 @@ func (n *naive) Renew(ctx context.Context, held lease.Lease) (lease.Lease, error
 		switch n.flaw {
 		case "Renew makes a new ID":
 			r.ID = newName()
+		case "Renew forgets the renew interval":
+			r.RenewEvery = 0
 		case "Renew raises the token":
 			r.Token++
 		}

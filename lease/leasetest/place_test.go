@@ -50,7 +50,7 @@ func (c *cells) look(ctx context.Context, name string) (lease.Snapshot, error) {
 	if err != nil || snapshot.Version == "" || c.deleted[name] == snapshot.Version {
 		return lease.Snapshot{}, err
 	}
-	snapshot.Age = time.Since(c.written[name])
+	snapshot.Age = max(time.Since(c.written[name]), 1)
 	return snapshot, nil
 }
 

@@ -115,6 +115,11 @@ var flawedStores = []struct {
 	})},
 	{"the age is twice as much", []string{"age"}, read(func(s *lease.Snapshot) { s.Age *= 2 })},
 	{"the age is negative", []string{"age"}, read(func(s *lease.Snapshot) { s.Age = -1 })},
+	{"a fresh cell has no age", []string{"age"}, read(func(s *lease.Snapshot) {
+		if s.Age < time.Second {
+			s.Age = 0
+		}
+	})},
 	{"the age is that of the cell", []string{"age"}, ageOfCell},
 	{"lists all there is", []string{"list"}, listedBy(func(string, int, *lease.Cell) bool { return true }, func(string) string { return "" })},
 	{"lists folders", []string{"list"}, listedBy(func(prefix string, _ int, c *lease.Cell) bool {
