@@ -58,19 +58,19 @@ func TestTheMemoryOfNamesIsBounded(t *testing.T) {
 			}
 		},
 		"found held": func(ctx context.Context, m lease.Manager) {
-			for i := range 40_000 {
+			for i := range 17_000 {
 				_, err := m.Acquire(ctx, lease.Request{Name: fmt.Sprint("lease ", i), Holder: "w", Length: length})
 				require.ErrorIs(t, err, lease.ErrHeld)
 			}
 		},
 		"buried": func(ctx context.Context, m lease.Manager) {
-			for i := range 40_000 {
+			for i := range 17_000 {
 				_, err := m.Acquire(ctx, lease.Request{Name: fmt.Sprint("lease ", i), Holder: "w", Length: length})
 				require.ErrorIs(t, err, errDown)
 			}
 		},
 	} {
-		store := crowd{names: 100_000}
+		store := crowd{names: 50_000}
 		if what == "buried" {
 			store.err = errDown
 		}
@@ -134,7 +134,7 @@ func TestWhatIsForgottenIsWatchedAnew(t *testing.T) {
 		time.Sleep(length)
 		before := standby.store
 		standby.store = crowd{}
-		for i := range 40_000 {
+		for i := range 17_000 {
 			_, err := standby.manager.Acquire(standby.ctx, lease.Request{Name: fmt.Sprint("lease ", i), Holder: "w", Length: length})
 			require.ErrorIs(t, err, lease.ErrHeld)
 		}
