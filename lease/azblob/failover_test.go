@@ -29,15 +29,14 @@ type fakeNode struct {
 	ended chan error
 	since time.Time
 	term  lease.Term // of its work that began last
+	*leader.Leader
 }
 
-func startNode(t *testing.T, azure *fakeAzure, led chan<- *fakeNode, off time.Duration) *fakeNode {
+func startNode(t *testing.T, azure *fakeAzure, led chan<- *fakeNode, opts ...leader.Option) *fakeNode {
 	n := &fakeNode{link: &link{azure: azure}, ended: make(chan error, 1), since: time.Now()}
 	ctx, cancel := context.WithCancel(t.Context())
 	n.stop = cancel
-	machine := hosttest.New(true)
-	machine.StepWall(off)
-	l := leader.New(
+	n.Leader = leader.New(append(opts,
 		leader.WithLeaseManager(n.manager(t)), leader.WithNodeID(fmt.Sprintf("%p", n)), leader.WithLogger(slog.New(slog.DiscardHandler)),
 		leader.WhenStarted(func(ctx context.Context) error {
 			n.term, _ = leader.TermFrom(ctx)
@@ -45,8 +44,8 @@ func startNode(t *testing.T, azure *fakeAzure, led chan<- *fakeNode, off time.Du
 			<-ctx.Done()
 			return ctx.Err()
 		}),
-	)
-	go func() { n.ended <- l.Run(host.With(ctx, machine)) }()
+	)...)
+	go func() { n.ended <- n.Run(host.With(ctx, hosttest.New(true))) }()
 	return n
 }
 
@@ -64,7 +63,7 @@ func TestFailover(t *testing.T) {
 		azure, led := &fakeAzure{}, make(chan *fakeNode, 10)
 		nodes := []*fakeNode{}
 		for range 3 {
-			nodes = append(nodes, startNode(t, azure, led, 0))
+			nodes = append(nodes, startNode(t, azure, led))
 		}
 		var late []float64
 		var asked, standing float64
@@ -82,7 +81,7 @@ func TestFailover(t *testing.T) {
 			asked += float64(next.sent.Load())
 			require.ErrorIs(t, <-leading.ended, nil)
 			time.Sleep(rand.N(every))
-			nodes[i], leading = startNode(t, azure, led, 0), next
+			nodes[i], leading = startNode(t, azure, led), next
 		}
 		for _, n := range nodes {
 			n.kill()
@@ -102,7 +101,7 @@ func TestFailover(t *testing.T) {
 func TestAFilterBeginsToAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		azure, led := &fakeAzure{}, make(chan *fakeNode, 10)
-		nodes := []*fakeNode{startNode(t, azure, led, 0), startNode(t, azure, led, 0)}
+		nodes := []*fakeNode{startNode(t, azure, led), startNode(t, azure, led)}
 		one := <-led
 		time.Sleep(time.Minute)
 		require.NoError(t, one.term.Check())
@@ -111,6 +110,26 @@ func TestAFilterBeginsToAnswer(t *testing.T) {
 		assert.NotSame(t, one, two)
 		require.NoError(t, two.term.Check())
 		require.ErrorIs(t, one.term.Check(), lease.ErrLost)
+		for _, n := range nodes {
+			n.kill()
+			<-n.ended
+		}
+	})
+}
+
+// A lease that its leader has given up goes to another node, also where that asks but once in a minute.
+func TestStepDownWhereStandbysAskSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		azure, led := &fakeAzure{}, make(chan *fakeNode, 10)
+		seldom := leader.WithAcquireEvery(time.Minute)
+		nodes := []*fakeNode{startNode(t, azure, led, seldom), startNode(t, azure, led, seldom)}
+		for one := <-led; one.term.Token() < 6; {
+			time.Sleep(rand.N(3 * time.Minute))
+			require.NoError(t, one.StepDown(t.Context()))
+			next := <-led
+			assert.NotSame(t, one, next, "it took its own lease back")
+			one = next
+		}
 		for _, n := range nodes {
 			n.kill()
 			<-n.ended
