@@ -2,7 +2,6 @@ package dynamodb
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -19,7 +18,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/cloudlease/leader/internal/emulator"
 	"github.com/cloudlease/leader/internal/wire"
 	"github.com/cloudlease/leader/lease"
 )
@@ -140,9 +138,15 @@ func (r *recording) Do(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// A genuine answer that is cut off anywhere is none, nor is one to another request of the same table.
-func TestBrokenOffAndOtherAnswers(t *testing.T) {
-	t.Parallel()
+// genuine are the answers that a table gave: of the creation of a cell, of each other call, and the versions that it has had.
+type genuine struct {
+	table         string
+	created       string
+	by            map[string]string // operation
+	first, second lease.Version
+}
+
+func newGenuine(t *testing.T) genuine {
 	client, _ := newClient(t)
 	table := newTable(t, client)
 	transport := http.DefaultTransport.(*http.Transport).Clone()
@@ -152,7 +156,7 @@ func TestBrokenOffAndOtherAnswers(t *testing.T) {
 	first, err := s.Swap(soon(t), "a", "", []byte("x"))
 	require.NoError(t, err)
 	created := seen.answers["PutItem"]
-	version, err := s.Swap(soon(t), "a", first, []byte("y"))
+	second, err := s.Swap(soon(t), "a", first, []byte("y"))
 	require.NoError(t, err)
 	_, err = s.Load(soon(t), "a")
 	require.NoError(t, err)
@@ -160,23 +164,33 @@ func TestBrokenOffAndOtherAnswers(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.NoError(t, CreateTable(soon(t), s.client.(*sdk.Client), table))
+	return genuine{table, created, seen.answers, first, second}
+}
 
+// repeats returns a store whose service repeats an answer.
+func (g genuine) repeats() (*scripted, *Store) {
 	says := &scripted{}
-	other := NewStore(sdk.New(sdk.Options{
+	return says, NewStore(sdk.New(sdk.Options{
 		Region: "eu-west-1", Credentials: credentials.NewStaticCredentialsProvider("a", "b", ""), HTTPClient: says, RetryMaxAttempts: 1,
-	}), table)
-	calls := map[string]func(ctx context.Context) error{
-		"GetItem": func(ctx context.Context) error { _, err := other.Load(ctx, "a"); return err },
-		"PutItem": func(ctx context.Context) error { _, err := other.Swap(ctx, "a", first, []byte("y")); return err },
+	}), g.table)
+}
+
+// A genuine answer that is cut off anywhere is none.
+func TestBrokenOffAnswers(t *testing.T) {
+	t.Parallel()
+	g := newGenuine(t)
+	says, s := g.repeats()
+	for operation, call := range map[string]func(ctx context.Context) error{
+		"GetItem": func(ctx context.Context) error { _, err := s.Load(ctx, "a"); return err },
+		"PutItem": func(ctx context.Context) error { _, err := s.Swap(ctx, "a", g.first, []byte("y")); return err },
 		"Scan": func(ctx context.Context) (err error) {
-			for _, err = range other.List(ctx, "") {
+			for _, err = range s.List(ctx, "") {
 			}
 			return err
 		},
-		"DescribeTable": func(ctx context.Context) error { return CreateTable(ctx, other.client.(*sdk.Client), table) },
-	}
-	for operation, call := range calls {
-		whole := seen.answers[operation]
+		"DescribeTable": func(ctx context.Context) error { return CreateTable(ctx, s.client.(*sdk.Client), g.table) },
+	} {
+		whole := g.by[operation]
 		says.answer = whole
 		require.NoError(t, call(soon(t)), "%s: %s", operation, whole)
 		for n := range len(whole) {
@@ -184,29 +198,34 @@ func TestBrokenOffAndOtherAnswers(t *testing.T) {
 			require.Error(t, call(soon(t)), "%s: %s", operation, says.answer)
 		}
 	}
-	says.answer = seen.answers["GetItem"]
-	_, err = other.Load(soon(t), "b")
+}
+
+// Nor does the table's answer to another request count.
+func TestAnswersToOtherRequests(t *testing.T) {
+	t.Parallel()
+	g := newGenuine(t)
+	says, s := g.repeats()
+	says.answer = g.by["GetItem"]
+	_, err := s.Load(soon(t), "b")
 	require.ErrorContains(t, err, "another item")
-	says.answer = created
-	_, err = other.Swap(soon(t), "a", version, []byte("z"))
+	_, err = s.Swap(soon(t), "a", g.second, []byte("z"))
 	require.ErrorContains(t, err, "it does not show the item that it replaced")
-	says.answer = seen.answers["PutItem"] // it shows the first version, which has been replaced
-	_, err = other.Swap(soon(t), "b", first, []byte("z"))
+	says.answer = g.created
+	_, err = s.Swap(soon(t), "a", g.second, []byte("z"))
+	require.ErrorContains(t, err, "it does not show the item that it replaced")
+	says.answer = g.by["PutItem"] // it shows the first version, which has been replaced
+	_, err = s.Swap(soon(t), "b", g.first, []byte("z"))
 	require.ErrorContains(t, err, "another item")
-	for _, old := range []lease.Version{version, ""} {
-		_, err = other.Swap(soon(t), "a", old, []byte("z"))
+	for _, old := range []lease.Version{g.second, ""} {
+		_, err = s.Swap(soon(t), "a", old, []byte("z"))
 		require.ErrorIs(t, err, lease.ErrMisconfigured, "a server that passes over the condition elects everybody")
 		require.ErrorContains(t, err, "passes over conditions")
 	}
-	for operation, call := range map[string]func(ctx context.Context) error{
-		"PutItem": calls["GetItem"], "GetItem": calls["PutItem"], "Scan": calls["DescribeTable"], "DescribeTable": calls["Scan"],
-	} {
-		if operation == "PutItem" {
-			continue // it looks like an answer about a missing item
-		}
-		says.answer = seen.answers[operation]
-		require.Error(t, call(soon(t)), operation)
-	}
+	says.answer = g.by["DescribeTable"]
+	_, err = s.Load(soon(t), "a")
+	require.ErrorContains(t, err, "is not DynamoDB's")
+	says.answer = g.by["Scan"]
+	require.ErrorContains(t, CreateTable(soon(t), s.client.(*sdk.Client), g.table), "is not DynamoDB's")
 }
 
 // scripted is a service that gives one answer to all.
@@ -307,87 +326,4 @@ func TestTableByARN(t *testing.T) {
 	for named, want := range map[string]bool{arn: true, table: true, table + "x": false, "": false} {
 		assert.Equal(t, want, s.named(&types.ConsumedCapacity{TableName: &named}), named)
 	}
-}
-
-// Tables that are there have other keys, and may have a sort key.
-func TestOtherKeys(t *testing.T) {
-	t.Parallel()
-	client, _ := newClient(t)
-	name := emulator.Name(t)
-	changed := func(in *sdk.CreateTableInput) {
-		pk, sk := "pk", "sk"
-		in.KeySchema = []types.KeySchemaElement{{AttributeName: &pk, KeyType: types.KeyTypeHash}, {AttributeName: &sk, KeyType: types.KeyTypeRange}}
-		in.AttributeDefinitions = []types.AttributeDefinition{{AttributeName: &pk, AttributeType: "S"}, {AttributeName: &sk, AttributeType: "S"}}
-		yes := true
-		key := "owner"
-		in.DeletionProtectionEnabled = new(bool)
-		in.Tags = []types.Tag{{Key: &key, Value: &key}}
-		in.SSESpecification = &types.SSESpecification{Enabled: &yes}
-	}
-	require.NoError(t, CreateTable(soon(t), client, name, changed))
-	t.Cleanup(func() { deleteTable(t, client, name) })
-	require.NoError(t, CreateTable(soon(t), client, name, changed))
-	require.ErrorIs(t, CreateTable(soon(t), client, name), lease.ErrMisconfigured)
-
-	opts := []Option{WithPartitionKey("pk"), WithSortKey("sk", "LEASE"), WithPrefix("LEASE#")}
-	m := New(client, name, opts...)
-	l, err := m.Acquire(soon(t), request("orders", "h", time.Minute))
-	require.NoError(t, err)
-	_, err = m.Renew(soon(t), l)
-	require.NoError(t, err)
-	for _, sort := range []string{"LEASE", "ORDER"} { // another item of the same partition
-		key := item{"pk": text("LEASE#orders"), "sk": text(sort)}
-		out, err := client.GetItem(soon(t), &sdk.GetItemInput{TableName: &name, Key: key})
-		require.NoError(t, err)
-		assert.Equal(t, sort == "LEASE", out.Item != nil)
-		if out.Item == nil {
-			putItem(t, client, name, key)
-		}
-	}
-	var listed []string
-	for info, err := range lease.List(soon(t), m, "") {
-		require.NoError(t, err)
-		require.NoError(t, info.Err)
-		listed = append(listed, info.Name)
-	}
-	assert.Equal(t, []string{"orders"}, listed)
-
-	opened, err := lease.Open(soon(t), fmt.Sprint(NewStore(client, name, opts...)))
-	require.NoError(t, err)
-	info, err := lease.Inspect(soon(t), opened, "orders")
-	require.NoError(t, err)
-	assert.Equal(t, lease.Held, info.State)
-	require.NoError(t, lease.Close(opened))
-
-	for what, err := range calls(t, NewStore(client, name)) {
-		if what != "List" {
-			require.ErrorIs(t, err, lease.ErrMisconfigured, what)
-			assert.ErrorContains(t, err, "name it with WithPartitionKey and WithSortKey", what)
-		}
-	}
-}
-
-func TestKeysThatCannotBe(t *testing.T) {
-	t.Parallel()
-	for _, test := range []struct {
-		opts []Option
-		says string
-	}{
-		{[]Option{WithPartitionKey("version")}, "the lease's own"},
-		{[]Option{WithSortKey("written", "x")}, "the lease's own"},
-		{[]Option{WithSortKey("lease", "x")}, "cannot be one attribute"},
-		{[]Option{WithPartitionKey("")}, "cannot be one attribute"},
-		{[]Option{WithSortKey("sk", "")}, "a sort key has a value"},
-		{[]Option{WithSortKey("sk", strings.Repeat("x", 1025))}, "a sort key has a value"},
-		{[]Option{WithSortKey("", "x")}, "no name of one"},
-	} {
-		s := NewStore(dummy{}, "leases", test.opts...)
-		for what, err := range calls(t, s) {
-			require.ErrorIs(t, err, lease.ErrMisconfigured, what)
-			assert.ErrorContains(t, err, test.says, what)
-		}
-	}
-	assert.Equal(t, "dynamodb://leases", NewStore(dummy{}, "leases").String())
-	assert.Equal(t, "dynamodb://leases?partition_key=pk&prefix=a%2F&sort_key=sk&sort_value=x%3Dy",
-		NewStore(dummy{}, "leases", WithPrefix("a/"), WithPartitionKey("pk"), WithSortKey("sk", "x=y")).String())
 }

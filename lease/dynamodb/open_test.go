@@ -231,7 +231,7 @@ func (s *slowTable) DescribeTable(_ context.Context, in *sdk.DescribeTableInput,
 	}}, nil
 }
 
-type neverTable struct{ slowTable }
+type neverTable struct{}
 
 func (neverTable) CreateTable(context.Context, *sdk.CreateTableInput, ...func(*sdk.Options)) (*sdk.CreateTableOutput, error) {
 	return &sdk.CreateTableOutput{}, nil
