@@ -50,7 +50,7 @@ func (c crowd) List(context.Context, string) iter.Seq2[lease.Cell, error] {
 
 // A manager remembers the leases that it was asked for of late, and not all that there ever were.
 func TestTheMemoryOfNamesIsBounded(t *testing.T) {
-	const most = 12 << 20 // there is room for 16,384 in each of two memories
+	const most = 8 << 20 // there is room for 16,384 in each of two memories
 	for what, use := range map[string]func(ctx context.Context, m lease.Manager){
 		"listed": func(ctx context.Context, m lease.Manager) {
 			for _, err := range lease.List(ctx, m, "") {
