@@ -183,11 +183,6 @@ func TestSpoiledPlaces(t *testing.T) {
 				return spoiled{Manager: m, release: func(context.Context, lease.Manager, lease.Lease) error { return errors.New("no") }}
 			})
 		}, "L1: the leader was stopped"},
-		{"the age is not known", func() Place {
-			p := placeOn(ageless{memory.NewStore()}, nil)
-			p.Age = true
-			return p
-		}, "RunOnce by fresh processes: still held"},
 		{"a fresh process never gets it", func() Place {
 			return placeOn(memory.NewStore(), acquiring(func(ctx context.Context, m lease.Manager, req lease.Request) (lease.Lease, error) {
 				if strings.HasPrefix(req.Holder, "fresh") {
