@@ -202,10 +202,9 @@ func TestR3_RenewsOnWaking(t *testing.T) {
 					a.leads()
 					if inFlight {
 						time.Sleep(every - time.Millisecond)
-						first := true
+						var hung atomic.Bool
 						a.link.set(func(q request) {
-							if first {
-								first = false
+							if hung.CompareAndSwap(false, true) {
 								hang(q)
 								return
 							}
