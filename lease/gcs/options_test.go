@@ -173,6 +173,19 @@ func TestErrorsHideSecrets(t *testing.T) {
 	assert.NotContains(t, err.Error(), "me:")
 	require.NoError(t, lease.Close(m))
 
+	for what, opts := range map[string][]option.ClientOption{
+		"the emulator's URL": {option.WithEndpoint("http://me:SECRET@127.0.0.1:1/storage/v1/"), option.WithoutAuthentication()},
+		"a key":              {option.WithAPIKey("SECRET"), option.WithEndpoint("http://127.0.0.1:1/storage/v1/")},
+	} {
+		t.Setenv("STORAGE_EMULATOR_HOST", "")
+		for call, do := range NewStore(connect(t, opts...), "b").calls() {
+			err := do(t.Context())
+			require.Error(t, err)
+			assert.NotContains(t, err.Error(), "SECRET", "%s: %s", what, call)
+			assert.NotContains(t, err.Error(), "me:", "%s: %s", what, call)
+		}
+	}
+
 	t.Setenv("STORAGE_EMULATOR_HOST", "http://me:SECRET@127.0.0.1:x")
 	_, err = lease.Open(t.Context(), "gs://b")
 	require.ErrorIs(t, err, lease.ErrMisconfigured)
