@@ -26,6 +26,7 @@ const (
 	wakes        // which is no fault
 	stepsForward // the wall clock, by more than a lease's length
 	stepsBack
+	rewinds // it is suspended, and its wall clock is stepped back meanwhile
 	whats
 )
 
@@ -35,6 +36,7 @@ var phrases = [whats]string{
 	answered: "gets its answer", lands: "a write that was given up reaches the store", fails: "gives its request up",
 	repeats: "its request reaches the store twice", crashes: "crashes, and starts anew", sleeps: "is suspended",
 	wakes: "wakes", stepsForward: "its wall clock steps forward", stepsBack: "its wall clock steps back",
+	rewinds: "is suspended, and its wall clock is stepped back by an hour meanwhile",
 }
 
 func (w what) String() string { return phrases[w] }
@@ -84,6 +86,9 @@ func (x *explorer) choices(s *state, all []choice) []choice {
 			add(sleeps, i)
 			add(stepsForward, i)
 			add(stepsBack, i)
+			if !n.kind.boot { // on another it is like any sleep
+				add(rewinds, i)
+			}
 		}
 	}
 	for i := range s.posted {
@@ -132,8 +137,8 @@ func (x *explorer) take(s *state, c choice) error {
 	default:
 		err = x.happens(s, c.of, c.what, reply{})
 	}
-	if err == nil {
-		err = s.judge()
+	if both := s.judge(); both != nil { // which says more than that the second of them began with an older token
+		err = both
 	}
 	x.retire(s)
 	s.prune(x.unconditional)

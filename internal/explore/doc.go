@@ -44,7 +44,8 @@
 //   - Faults, so many in all along one path: a request is given up (before it arrives, and then it may arrive at any later
 //     time or never, which is how requests are lost; or after, and its answer is lost); a write arrives twice, and what is
 //     answered is the second's conflict; a process crashes and another starts at once; a machine is suspended for any
-//     time, with a call under way or none; a wall clock steps forward or back by more than a lease's length.
+//     time, with a call under way or none; a wall clock steps forward or back by more than a lease's length; on a machine
+//     without a clock that counts suspension, both at once: it sleeps, and the step back hides that from its wall clock.
 //   - Ages, if said: the store tells exactly how long ago a write was sent.
 //
 // # What is looked at, in every state

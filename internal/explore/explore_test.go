@@ -40,7 +40,7 @@ func TestExplore(t *testing.T) {
 	}
 	if *faults > 0 {
 		exercised = append(exercised, "late writes", lands.String(), fails.String(), repeats.String(), crashes.String(),
-			sleeps.String(), wakes.String(), stepsForward.String(), stepsBack.String())
+			sleeps.String(), wakes.String(), stepsForward.String(), stepsBack.String(), rewinds.String())
 	}
 	for _, what := range exercised {
 		require.Greater(t, r.Counts[what], r.Bound.Acquisitions, "an exploration in which nothing happens shows nothing: %s", what)

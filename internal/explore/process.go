@@ -290,6 +290,9 @@ func (p *process) take(e event) {
 		p.wall += p.length + step
 	case stepsBack:
 		p.wall -= p.length + step
+	case rewinds:
+		p.asleep = true
+		p.wall -= time.Hour
 	case acquires:
 		p.call(acquiring, func(ctx context.Context) (lease.Lease, error) {
 			return p.manager.Acquire(ctx, lease.Request{Name: leaseName, Holder: "node", Length: p.length})

@@ -10,7 +10,7 @@ import (
 )
 
 // What is taken for the same state has the same future: long random walks, with real processes that live as long as they
-// do, come by the states that the explorer says, whose processes have lived otherwise.
+// do, come by the states that the explorer says, whose processes have lived otherwise. Half of them are new each time.
 func TestAStateDecidesItsFuture(t *testing.T) {
 	for _, ages := range []bool{false, true} {
 		x := newExplorer(Bound{Nodes: 2, Acquisitions: 6, Faults: 1, Steps: 4, Ages: ages, MaxDepth: depthOfWalks}, flaws{}, nil)
@@ -18,8 +18,10 @@ func TestAStateDecidesItsFuture(t *testing.T) {
 		x.Faults = 6
 		var live [2]*life
 		x.moved = func(of uint8, from *local, e event, m *move) { live[of].take(t, from, e, m) }
-		for walk := range walks {
-			r := rand.New(rand.NewPCG(uint64(walk), 7))
+		fresh := rand.Uint64()
+		for walk := range uint64(walks) {
+			r := rand.New(rand.NewPCG(walk+walk%2*fresh, 7))
+			t.Logf("walk %d: seed %d", walk, walk+walk%2*fresh)
 			s := x.first()
 			for range 100 {
 				for i := range live {
