@@ -183,7 +183,7 @@ func (t *term) due(now time.Duration) time.Duration {
 	}
 	if t.stopped.why != none {
 		due = min(due, t.overrunAt)
-		if t.stopTimeout > 0 {
+		if t.stopTimeout > 0 && t.stopped.why != byItself { // else the work has returned, and the lease is held on
 			due = min(due, t.stopped.at+t.stopTimeout)
 		}
 		return due
