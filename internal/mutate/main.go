@@ -11,9 +11,13 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 	"text/tabwriter"
 	"time"
 )
+
+// all are the mutations, of which each takes out one rule.
+var all = slices.Concat(mutations, ends, safety, liveness)
 
 func main() {
 	worlds := flag.Int("worlds", 1500, "how many simulated worlds a mutation may survive, before other tests are run")
@@ -26,7 +30,7 @@ func main() {
 		fail(fmt.Errorf("-only: %w", err))
 	}
 	var chosen []mutation
-	for _, m := range mutations {
+	for _, m := range all {
 		if match.MatchString(m.name) {
 			chosen = append(chosen, m)
 		}

@@ -1,0 +1,93 @@
+package main
+
+// liveness are rules that let whoever is well lead.
+var liveness = []mutation{
+	{
+		name: "R3: a renewal is due by the monotonic clock alone",
+		edit: edit{
+			file: "term.go",
+			old:  "(now >= t.renewAt || late(t.since, t.renewIn))",
+			new:  "now >= t.renewAt",
+		},
+	},
+	{
+		name: "R3: who waits for a renewal to be due does not look at the clocks",
+		edit: edit{
+			file: "term.go",
+			old:  "		due = min(now+sampleEvery, t.renewAt)",
+			new:  "		due = t.renewAt",
+		},
+	},
+	{
+		name: "Run 7: nobody sits out",
+		edit: edit{
+			file: "run.go",
+			old:  "			wait = r.sitOut(out.rest)",
+			new:  "			_ = r.sitOut",
+		},
+	},
+	{
+		name: "Run 7: a node that is sick once in a while does not sit out",
+		edit: edit{
+			file: "sitout.go",
+			old:  "	return rest{now + look, t.held}",
+			new:  "	return rest{}",
+		},
+	},
+	{
+		name: "Run 7: a release that was not acknowledged is taken for one",
+		edit: edit{
+			file: "sitout.go",
+			old:  "	case !released:",
+			new:  "	case !released && t.broken:",
+		},
+	},
+	{
+		name: "Run 7: StepDown is taken back before a lease length is over",
+		edit: edit{
+			file: "sitout.go",
+			old:  "rest{now + max(t.length, look), t.held}",
+			new:  "rest{now + look, t.held}",
+		},
+	},
+	{
+		name: "Run 7: who was broken does not sit out",
+		edit: edit{
+			file: "sitout.go",
+			old:  "	case t.gone && !t.broken:",
+			new:  "	case t.gone:",
+		},
+	},
+	{
+		name: "Run 7: a node sits out though others have had the lease since",
+		edit: edit{
+			file: "sitout.go",
+			old:  "info.Token > rest.held.Token && !info.Broken",
+			new:  "info.Token < rest.held.Token",
+		},
+	},
+	{
+		name: "StepDown: nothing comes of it while the lease is asked for",
+		edit: edit{
+			file: "stepdown.go",
+			old:  "	if l.term == nil && !l.asking {",
+			new:  "	if l.term == nil {",
+		},
+	},
+	{
+		name: "RunOnce: a record of unknown age is taken for a living holder's",
+		edit: edit{
+			file: "campaign.go",
+			old:  "		case r.once && held && !by.Info.Timed:",
+			new:  "		case r.once && held && r.mono() < 0:",
+		},
+	},
+	{
+		name: "RunOnce: a lease that is to be held on is left where nobody can tell its age",
+		edit: edit{
+			file: "term.go",
+			old:  "err == nil && seen.Timed {",
+			new:  "err == nil && (seen.Timed || seen.Token > 0) {",
+		},
+	},
+}
