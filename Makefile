@@ -19,12 +19,13 @@ help: ## this list
 
 test: ## every test, on emulators of all services, with the race detector; the coverage of leader and lease (V=1 names each test)
 	$(EMULATORS) go test -race -shuffle=on -timeout 15m $(if $(V),-v) -coverpkg=$(call list,$(COVERED)) -coverprofile=$(PROFILE) ./...
-	go test ./internal/simulate ./internal/explore
+	go -C internal/simulate test
+	go test ./internal/explore
 	go -C bench test -skip '$(SERVERS)' ./...
 	@go run ./internal/coverage -min $(MINIMUM) $(PROFILE) $(COVERED)
 
 simulate: ## N worlds (10,000 if not said), from SEED on, on all processors: the promises of the design, under every fault
-	go test ./internal/simulate -timeout 0 -v -run TestWorlds -worlds $(or $(N),10000) -seed $(or $(SEED),1)
+	go test ./internal/simulate -timeout 0 -v -run 'TestWorlds$$' -worlds $(or $(N),10000) -seed $(or $(SEED),1)
 
 explore: ## everything that can happen in a small world (NODES, ACQUISITIONS, FAULTS, STEPS; cut at STATES): minutes, gigabytes
 	go test ./internal/explore -timeout 0 -v -run 'TestExplore$$' -nodes $(or $(NODES),2) -acquisitions $(or $(ACQUISITIONS),2) \

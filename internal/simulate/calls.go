@@ -3,6 +3,7 @@ package simulate
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/lease"
@@ -24,19 +25,30 @@ type call struct {
 	last         string // request
 	taken        bool   // the store has taken a write of it
 	troubled     bool   // a request of it was lost, or answered with an error
+	begun        grant
+	lag          time.Duration // for so much longer, its answers are under way
+	looked       *answer       // to its latest request, if that is a look
+}
+
+// A grant is when a call that got the lease or kept it began.
+type grant struct {
+	at    time.Duration // true time
+	count time.Duration // the machine's fastest clock
 }
 
 type callKey struct{}
 
 func (m watched) begin(ctx context.Context, op leader.Op, held lease.Lease) (context.Context, *call) {
 	deepen()
-	c := &call{op: op, held: held, ids: map[string]bool{}}
+	c := &call{op: op, held: held, ids: map[string]bool{}, begun: grant{m.p.w.time(), m.p.m.most()}}
 	return context.WithValue(ctx, callKey{}, c), c
 }
 
 func (m watched) Acquire(ctx context.Context, req lease.Request) (lease.Lease, error) {
 	ctx, c := m.begin(ctx, leader.OpAcquire, lease.Lease{})
+	m.p.asks(1)
 	held, err := m.Manager.Acquire(ctx, req)
+	m.p.asks(-1)
 	m.p.w.judgeCall(m.p, c, err)
 	return held, err
 }
@@ -67,14 +79,8 @@ func deepen() {
 //go:noinline
 func touch(*[6 << 10]byte) {}
 
-const opBreak leader.Op = "break"
-
-// Break is what an operator does, not the leader.
-func (m watched) Break(ctx context.Context, seen lease.Info) error {
-	ctx, c := m.begin(ctx, opBreak, lease.Lease{})
-	err := lease.Break(ctx, m.Manager, seen)
-	m.p.w.judgeCall(m.p, c, err)
-	return err
+func (m watched) Inspect(ctx context.Context, name string) (lease.Info, error) {
+	return m.inspect(ctx, name, 0)
 }
 
 // judgeCall looks at a call that has returned: what it sent (R7), and what its answer says of the record.
@@ -83,12 +89,6 @@ func (w *world) judgeCall(p *process, c *call, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.closed() {
-		return
-	}
-	if c.op == opBreak {
-		if err == nil && c.taken {
-			w.counts["leases broken"]++
-		}
 		return
 	}
 	if loads, swaps, ok := c.due(err); ok && !c.troubled && c.conflicts == 0 && (c.loads != loads || c.swaps != swaps) {
@@ -103,20 +103,43 @@ func (w *world) judgeCall(p *process, c *call, err error) {
 	if c.op != leader.OpAcquire && errors.Is(err, lease.ErrLost) && now.ID == c.held.ID && !now.Released {
 		w.breaks("R4, R6: to %s says that token %d of %s is lost (%v), and its record stands", c.op, c.held.Token, p.name, err)
 	}
+	if err == nil && c.op != leader.OpRelease && c.begun.at >= p.grants[c.op].at {
+		p.grants[c.op] = c.begun
+	}
 	switch c.op {
 	case leader.OpAcquire:
-		if by, ok := errors.AsType[*lease.HeldError](err); ok && c.ids[by.Info.ID] {
-			w.breaks("R4: %s finds the lease held by its own write", p.name)
-		}
-		if err != nil && !errors.Is(err, lease.ErrHeld) && c.troubled && c.swaps > 0 && c.last == "swap" && c.loads < 2 {
-			w.breaks("R6: %s leaves an acquisition that may have happened as it is", p.name)
-		}
-		for id := range c.ids {
-			p.dead[id] = err != nil
-		}
+		w.judgeAcquire(p, c, err)
 	case leader.OpRelease:
 		if err == nil && now.ID == c.held.ID && !now.Released {
 			w.breaks("R6: %s has released token %d, and its record stands", p.name, c.held.Token)
+		}
+	}
+}
+
+func (w *world) judgeAcquire(p *process, c *call, err error) {
+	by, held := errors.AsType[*lease.HeldError](err)
+	if held && c.ids[by.Info.ID] {
+		w.breaks("R4: %s finds the lease held by its own write", p.name)
+	}
+	if held && by.Info.State != lease.Held {
+		w.breaks("R1: %s is told that the lease is held, and that it is %v", p.name, by.Info.State)
+	}
+	failed := err != nil && !held && c.swaps > 0
+	if failed && c.troubled && c.last == "swap" && c.loads < 2 {
+		w.breaks("R6: %s leaves an acquisition that may have happened as it is", p.name)
+	}
+	if a := c.looked; a != nil && c.troubled && c.swaps > 0 && a.version != "" && !a.record.Released && !p.dead[a.record.ID] && !c.ids[a.record.ID] {
+		if seen := p.seen[a.version]; p.host.read().Mono-seen.since < seen.length() {
+			w.counts["failed acquisitions that saw who won"]++
+			if failed {
+				w.breaks("Acquire: %s has seen that token %d is held, and says: %v", p.name, a.record.Token, err)
+			}
+		}
+	}
+	for id := range c.ids {
+		p.dead[id] = err != nil
+		if err == nil {
+			p.id = id
 		}
 	}
 }

@@ -17,18 +17,65 @@ func (w *world) breaks(format string, args ...any) {
 	}
 }
 
-// judgeTerm: S2, tokens are strictly increasing over successive terms.
+// judgeTerm: S2, tokens are strictly increasing over successive terms; and nobody begins to lead who was told to step down
+// while it asked for the lease.
 func (w *world) judgeTerm(p *process, token uint64) {
 	w.counts["terms"]++
+	w.newestBy = p
+	if asked := p.grants[leader.OpAcquire].at; p.resigns > asked {
+		w.breaks("%s begins to lead by an acquisition that began %v before StepDown was called", p.name, p.resigns-asked)
+	}
 	if token <= w.newest {
 		w.breaks("S2: %s leads with token %d, and there was a term with token %d", p.name, token, w.newest)
 	}
 	w.newest = token
 }
 
-func (w *world) judgeStop(cause error) {
-	if lost, ok := errors.AsType[*lease.LostError](cause); ok {
-		w.counts["terms lost: "+string(lost.Reason)]++
+// judgeStop: R3, no term ends by its deadline before its time: whatever is called however often, what is counted stays within
+// a hundredth of what the fastest clock shows.
+func (w *world) judgeStop(p *process, cause error) {
+	lost, ok := errors.AsType[*lease.LostError](cause)
+	if !ok {
+		return
+	}
+	w.counts["terms lost: "+string(lost.Reason)]++
+	if lost.Reason != lease.LostExpired {
+		return
+	}
+	if p.stepped > 0 && p.stepped > p.granted.at-2*sampling { // it is found at the next sample
+		w.counts["terms lost: the wall clock was stepped back"]++
+		return
+	}
+	counted, due := p.m.most()-p.granted.count, usable(w.plan.Length)-w.plan.StopMargin
+	if counted < due-due/100-p.m.Tick-time.Millisecond {
+		w.breaks("R3: the term of %s is over for its deadline after %v by its fastest clock, and it was to hold for %v", p.name, counted, due)
+	}
+}
+
+func usable(length time.Duration) time.Duration { return length - lease.Margin(length) }
+
+// noteStep notes that the wall clock of a machine was stepped: if back, on a machine without a boot clock, that may end the
+// terms of its processes.
+func (w *world) noteStep(m *machine, d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range w.processes {
+		if p.m == m && d < 0 && !m.Boot {
+			p.stepped = w.time()
+		}
+	}
+}
+
+// judgeCount: R2 and R3, a term holds no longer than it may by a clock that counts all the time since its latest renewal was
+// asked for. Whether somebody else leads meanwhile is of no concern: he could.
+func (w *world) judgeCount(p *process) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	latest := max(p.grants[leader.OpAcquire].at, p.grants[leader.OpRenew].at)
+	passed := time.Duration(p.m.Rate * float64(w.time()-latest))
+	if passed > usable(w.plan.Length)+p.m.Tick+5*time.Millisecond {
+		w.breaks("R3: Check holds on %s %v after it has asked for its latest renewal, and the lease of %v holds for %v",
+			p.name, passed, w.plan.Length, usable(w.plan.Length))
 	}
 }
 
@@ -167,6 +214,12 @@ func (w *world) judgeWrite(s *write) {
 	}
 	if !existed || before.ID == r.ID {
 		return
+	}
+	if s.c.op == opBreak && w.store.broken {
+		w.breaks("Break: %s breaks a lease that is broken, with token %d, again", p.name, before.Token)
+	}
+	if s.c.op == opBreak {
+		w.brokenIDs[r.ID] = true
 	}
 	if s.reason == "" {
 		w.breaks("R1: %s takes the lease of %v over after %v, for no reason", p.name, before.length(), w.time()-w.store.written)

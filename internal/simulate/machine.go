@@ -17,37 +17,96 @@ type machine struct {
 
 	mu      sync.Mutex
 	steps   time.Duration // of the wall clock
+	ahead   time.Duration // of them, those forward
 	slept   time.Duration // by the true time
 	asleep  bool
 	since   time.Duration // true time at which it fell asleep
 	waiting []func()      // what reaches it when it wakes
+	recent  []jolt        // of about the latest second that it was awake
 
 	process *process // that runs on it
 	cut     bool     // nothing passes between it and the store
+}
+
+// ticks is the true time by a machine's rate, as its clocks show it: they tick together, as those of Windows do.
+func (m *machine) ticks(now time.Duration) time.Duration {
+	t := time.Duration(m.Rate * float64(now))
+	return t - t%max(m.Tick, 1)
 }
 
 func (m *machine) mono(now time.Duration) time.Duration {
 	if m.asleep {
 		now = m.since
 	}
-	return time.Duration(m.Rate * float64(now-m.slept))
+	return m.ticks(now) - time.Duration(m.Rate*float64(m.slept))
 }
 
+// read reads the clocks one after another, so that they do not quite agree.
 func (m *machine) read() host.Reading {
 	now := m.w.time()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	r := host.Reading{Mono: m.mono(now), Wall: time.Duration(m.Rate*float64(now)) + m.Skew + m.steps}
+	later := now + time.Duration(uint64(now)*0x9e3779b97f4a7c15>>32)%m.w.plan.apart()
+	r := host.Reading{Mono: m.mono(now), Wall: time.Duration((1+m.Slew)*float64(m.ticks(now))) + m.Skew + m.steps}
 	if m.Boot {
-		r.Boot = time.Duration(m.Rate * float64(now))
+		r.Boot = m.ticks(later) + time.Hour
 	}
 	return r
 }
+
+// most is what the fastest clock has shown by now, but for steps back: no holder counts more (R3).
+func (m *machine) most() time.Duration {
+	now := m.w.time()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return time.Duration(m.Rate*(1+max(m.Slew, 0))*float64(now)) + m.ahead
+}
+
+// A jolt is a sleep, or a step of the wall clock.
+type jolt struct {
+	at          time.Duration // by the monotonic clock
+	sleep, step time.Duration
+}
+
+// shows says whether a jolt will show on one of the machine's clocks: more is not promised. On a machine whose boot clock
+// counts suspension, it does. On another, it does not if the wall clock is stepped back within the same sampling interval as
+// the machine sleeps, and by no more than that: no reading tells this from a machine that was awake (S1). If it shows, it is
+// noted.
+func (m *machine) shows(j jolt) bool {
+	if m.Boot {
+		return true
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	j.at = m.mono(m.w.time())
+	j.sleep = time.Duration(m.Rate * (1 + m.Slew) * float64(j.sleep)) // as the wall clock shows it
+	all := append(m.recent, j)
+	for len(all) > 0 && all[0].at < j.at-sampling {
+		all = all[1:]
+	}
+	var sum jolt
+	for i := len(all) - 1; i >= 0; i-- {
+		sum.step, sum.sleep = sum.step+all[i].step, sum.sleep+all[i].sleep
+		if sum.step < 0 && sum.sleep > 0 && sum.step+sum.sleep > -explained {
+			return false
+		}
+	}
+	m.recent = all
+	return true
+}
+
+const (
+	// sampling is more than passes between two samples of a holder (R3).
+	sampling = 1200 * time.Millisecond
+	// explained is more than the wall clock falls behind within that by slewing and by how it is read.
+	explained = 300 * time.Millisecond
+)
 
 func (m *machine) step(d time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.steps += d
+	m.ahead += max(d, 0)
 }
 
 func (m *machine) sleeps() bool {
@@ -133,12 +192,26 @@ func (h *hostOf) AfterFunc(d time.Duration, f func()) host.Timer {
 }
 
 func (t *timer) wait() {
-	left := float64(t.due - t.h.read().Mono)
+	left := t.h.until(t.due)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.settled {
-		t.rings = t.h.w.after(time.Duration(math.Ceil(left/t.h.Rate)), t.ring)
+		t.rings = t.h.w.after(left, t.ring)
 	}
+}
+
+// until is how long it takes, by the true time, until the monotonic clock shows a time, if the machine does not sleep meanwhile.
+func (m *machine) until(due time.Duration) time.Duration {
+	now := m.w.time()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.asleep {
+		now = m.since
+	}
+	tick := max(m.Tick, 1)
+	shown := due + time.Duration(m.Rate*float64(m.slept))
+	shown += (tick - shown%tick) % tick
+	return time.Duration(math.Ceil(float64(shown)/m.Rate)) - now
 }
 
 // ring happens when the timer may be due: unless the machine has slept meanwhile.

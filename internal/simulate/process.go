@@ -28,25 +28,54 @@ type process struct {
 
 	crashed   atomic.Bool // nothing reaches it any more
 	unhealthy atomic.Bool
+	mute      atomic.Int32 // see the constants
 
-	diceMu sync.Mutex
-	dice   *rand.Rand // for what befalls its requests
+	diceMu     sync.Mutex
+	dice       *rand.Rand // for what befalls its requests
+	healthDice *rand.Rand // of whoever asks for its health, one at a time
 
 	// For the observer.
 	limbo   []func() // what would have reached it, had it not crashed
-	loads   int
+	loads   atomic.Int64
 	dead    map[string]bool            // IDs of its acquisitions: whether they failed
 	seen    map[lease.Version]sighting // by answers
 	term    lease.Term                 // its latest
 	over    lease.Term                 // the latest that was seen to hold no longer
+	id      string                     // of the lease that it acquired last
+	grants  map[leader.Op]grant        // by its latest calls that succeeded
+	granted grant                      // the latest of them that the leader has accepted
+	asking  int                        // how many of its acquisitions are under way
+	resigns time.Duration              // when StepDown was called last
+	stepped time.Duration              // when the wall clock was stepped back, on a machine where that ends the term
 	onTaken func()                     // is called once, when the store takes its next write
 	onHeard func()                     // is called once, when it hears that its next write was taken
-	lag     time.Duration              // of that answer
+
+	onAsking atomic.Pointer[func()] // is called once, when it has asked for the lease and no answer has come
+
+	lag time.Duration // of that answer
+}
+
+const (
+	muteRenewals int32 = iota + 1 // its renewals never reach the store
+	muteAll                       // its releases do not, either
+)
+
+// health is what WithHealth asks.
+func (p *process) health(context.Context) error {
+	blip := p.healthDice.Float64() < p.m.Sickly && !p.w.healed.Load()
+	if blip {
+		p.w.count("health checks that failed once in a while")
+	}
+	if blip || p.unhealthy.Load() {
+		return errors.New("unwell")
+	}
+	return nil
 }
 
 // sighting is when a process first saw a version, by its monotonic clock, and what was there.
 type sighting struct {
-	at time.Duration
+	at    time.Duration
+	since time.Duration // it has stood, by the store's clock
 	record
 }
 
@@ -59,7 +88,11 @@ func (w *world) start(m *machine) {
 	seed := w.plan.Seed ^ uint64(w.started)<<32
 	p := &process{
 		w: w, m: m, name: fmt.Sprintf("m%d.%d", m.id, w.started), ended: make(chan struct{}),
-		dice: rand.New(rand.NewPCG(seed, 2)), dead: map[string]bool{}, seen: map[lease.Version]sighting{},
+		dice: rand.New(rand.NewPCG(seed, 2)), healthDice: rand.New(rand.NewPCG(seed, 7)),
+		dead: map[string]bool{}, seen: map[lease.Version]sighting{}, grants: map[leader.Op]grant{},
+	}
+	if m.Mute && !w.healed.Load() {
+		p.mute.Store(muteAll)
 	}
 	p.host = &hostOf{machine: m, p: p, random: rand.New(rand.NewPCG(seed, 3))}
 	m.process = p
@@ -74,12 +107,7 @@ func (w *world) start(m *machine) {
 		leader.WithNodeID(id),
 		leader.WithLogger(slog.New(slog.DiscardHandler)),
 		leader.WithObserver(p.observe),
-		leader.WithHealth(func(context.Context) error {
-			if p.unhealthy.Load() {
-				return errors.New("unwell")
-			}
-			return nil
-		}),
+		leader.WithHealth(p.health),
 		leader.WhenStarted(p.work),
 	)...)
 	ctx, cancel := context.WithCancelCause(host.With(context.Background(), p.host))
@@ -130,15 +158,27 @@ func (p *process) answer(to chan *answer, a *answer) {
 		if p.m.cut {
 			return
 		}
-		if _, known := p.seen[a.version]; a.version != "" && !known {
-			p.seen[a.version] = sighting{p.host.read().Mono, a.record}
-		}
+		p.sees(a)
 		send(to, a)
 		if f := p.onHeard; f != nil && a.wrote() {
 			p.onHeard = nil
 			p.w.after(1, f)
 		}
 	})
+}
+
+// sees notes what an answer shows.
+func (p *process) sees(a *answer) {
+	if a.version == "" {
+		return
+	}
+	now := p.host.read().Mono
+	s, known := p.seen[a.version]
+	if !known {
+		s = sighting{now, now, a.record}
+	}
+	s.since = min(s.since, now-a.snapshot.Age)
+	p.seen[a.version] = s
 }
 
 // send gives an answer to whoever asked, unless there has been one.
@@ -159,13 +199,20 @@ func (p *process) observe(e leader.Event) {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
 	switch e := e.(type) {
+	case leader.RequestEvent:
+		due := usable(p.w.plan.Length) * 98 / 100
+		switch { // a renewal that comes after the deadline, or about then, extends nothing
+		case e.Err != nil:
+		case e.Op == leader.OpAcquire, e.Op == leader.OpRenew && p.m.most()-p.granted.count < due:
+			p.granted = p.grants[e.Op]
+		}
 	case leader.StateEvent:
 		p.w.logLocked("%s: %v, token %d (%v)", p.name, e.To, e.Token, e.Cause)
 		if e.To == leader.Leading {
 			p.w.judgeTerm(p, e.Token)
 		}
 		if e.To == leader.Stopping && e.Cause != nil {
-			p.w.judgeStop(e.Cause)
+			p.w.judgeStop(p, e.Cause)
 		}
 	case leader.OverrunEvent:
 		p.w.counts["overruns"]++
@@ -190,11 +237,15 @@ func (p *process) work(ctx context.Context) error {
 			how = c.how
 		}
 	}
-	ignores := in(works.Ignores)
+	ignores, asks := in(works.Ignores), r.Float64() < works.Asks
 	notices := time.Duration(1 + 2*r.Int64N(1e6))
 	for n := 0; p.sleep(ctx, notices, time.Duration(1+r.Int64N(int64(p.w.plan.Length)/3))); n++ {
 		p.act(term)
-		if n < ends || how == "" {
+		for n := 0; asks && n < 40 && !p.w.healed.Load() && p.sleep(ctx, notices, time.Duration(1+r.Int64N(4e6))); n++ {
+			p.w.count("checks in a row")
+			_ = term.Check()
+		}
+		if n < ends || how == "" || p.w.healed.Load() {
 			continue
 		}
 		p.w.count("work " + how)
@@ -255,6 +306,7 @@ func (p *process) act(term lease.Term) {
 	switch {
 	case p.w.closed():
 	case p.holds():
+		p.w.judgeCount(p)
 		p.w.acted(p, term)
 	default:
 		p.w.count("effects that Check forbade")

@@ -2,4 +2,7 @@
 
 package simulate
 
-const worldsByDefault = 10_000
+const (
+	worldsByDefault = 5_000
+	stepsOfRewinds  = 15
+)

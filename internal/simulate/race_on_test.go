@@ -3,4 +3,7 @@
 package simulate
 
 // The race detector makes a world ten times as slow, and looks for something else.
-const worldsByDefault = 40
+const (
+	worldsByDefault = 20
+	stepsOfRewinds  = 2
+)

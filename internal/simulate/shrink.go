@@ -54,7 +54,7 @@ func smaller(p Plan) (plans []Plan) {
 		func(q *Plan) *float64 { return &q.Faults.Deaf },
 		func(q *Plan) *float64 { return &q.Works.Ends }, func(q *Plan) *float64 { return &q.Works.Fails },
 		func(q *Plan) *float64 { return &q.Works.Panics }, func(q *Plan) *float64 { return &q.Works.StepsDown },
-		func(q *Plan) *float64 { return &q.Works.Ignores },
+		func(q *Plan) *float64 { return &q.Works.Ignores }, func(q *Plan) *float64 { return &q.Works.Asks },
 	} {
 		if *odds(&p) != 0 {
 			with(func(q *Plan) { *odds(q) = 0 })
@@ -66,6 +66,9 @@ func smaller(p Plan) (plans []Plan) {
 	if s := p.Settings; s.StopMargin+s.StopTimeout+s.HoldAtLeast != 0 {
 		with(func(q *Plan) { q.StopMargin, q.StopTimeout, q.HoldAtLeast = 0, 0, 0 })
 	}
+	if p.Apart || p.Crowded {
+		with(func(q *Plan) { q.Apart, q.Crowded = false, false })
+	}
 	for i := range p.Events {
 		with(func(q *Plan) { q.Events = slices.Delete(q.Events, i, i+1) })
 	}
@@ -75,6 +78,9 @@ func smaller(p Plan) (plans []Plan) {
 		}
 		if p.Machines[i].Rate != 1 {
 			with(func(q *Plan) { q.Machines[i].Rate = 1 })
+		}
+		if m := p.Machines[i]; m != (Machine{Rate: m.Rate, Skew: m.Skew, Boot: m.Boot}) {
+			with(func(q *Plan) { q.Machines[i] = Machine{Rate: m.Rate, Skew: m.Skew, Boot: m.Boot} })
 		}
 	}
 	return plans

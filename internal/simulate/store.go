@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -18,6 +19,7 @@ type store struct {
 	version int
 	written time.Duration // true time
 	clock   time.Duration // of the machine of the store that wrote it, against the true time
+	broken  bool          // it is that of a Break
 }
 
 // record is what the observer reads in a cell.
@@ -76,7 +78,7 @@ func (w *world) load(machineClock time.Duration) *answer {
 		// store, less a second of grain and two of skew.
 		date := (w.time() + machineClock).Truncate(time.Second)
 		modified := (w.store.written + w.store.clock).Truncate(time.Second)
-		s.Age = max(date-modified-3*time.Second, 0)
+		s.Age = max(date-modified-3*time.Second, 1)
 	}
 	return &answer{snapshot: s, version: s.Version, record: w.store.record}
 }
@@ -95,12 +97,16 @@ type write struct {
 func (w *world) swap(s *write) *answer {
 	if now := w.store.now(); now != s.old {
 		w.count("conflicts")
+		if w.plan.Crowded && s.c.op == leader.OpAcquire {
+			return &answer{err: errThrottled}
+		}
 		return &answer{err: fmt.Errorf("%w: it is %q, not %q", lease.ErrConflict, now, s.old)}
 	}
 	w.judgeWrite(s)
 	w.store.version++
 	w.store.data, w.store.record, w.store.written, w.store.clock = s.data, s.record, w.time(), s.clock
 	s.c.taken = true
+	w.store.broken = s.c.op == opBreak
 	if f := s.p.onTaken; f != nil {
 		s.p.onTaken = nil
 		w.after(1, f)
@@ -115,7 +121,11 @@ func (l link) Load(ctx context.Context, _ string) (lease.Snapshot, error) {
 	w, clock := l.p.w, l.p.w.storeClock(l.p)
 	c, _ := ctx.Value(callKey{}).(*call)
 	c.loads, c.last = c.loads+1, "load"
+	l.p.loads.Add(1)
 	a := l.ask(ctx, c, "load", func() *answer { return w.load(clock) })
+	if c.looked = nil; a.err == nil {
+		c.looked = a
+	}
 	return a.snapshot, a.err
 }
 
@@ -129,6 +139,9 @@ func (l link) Swap(ctx context.Context, _ string, old lease.Version, data []byte
 		w.fail("%s writes what is no record: %v", l.p.name, err)
 	}
 	s.reason = w.judgeSwap(l.p, c, s)
+	if f := l.p.onAsking.Swap(nil); f != nil && c.op == leader.OpAcquire {
+		w.after(1, *f)
+	}
 	a := l.ask(ctx, c, "swap", func() *answer { return w.swap(s) })
 	return a.version, a.err
 }
@@ -140,6 +153,10 @@ func (l link) ask(ctx context.Context, c *call, what string, do func() *answer) 
 	w, p := l.p.w, l.p
 	answers := make(chan *answer, 1)
 	fate := p.fate()
+	fate.back += c.lag
+	if p.mutes(c.op) {
+		fate.kind = "lost"
+	}
 	arrives := func(d time.Duration, answered bool) {
 		w.after(d, func() {
 			if p.m.cut {

@@ -1,7 +1,6 @@
 package simulate
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -10,7 +9,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/cloudlease/leader/internal/host"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -33,7 +31,9 @@ type world struct {
 	counts    map[string]int
 	broken    error // the first promise that was
 	newest    uint64
+	newestBy  *process            // that has or had the newest term
 	running   map[uint64]*process // works, by token
+	brokenIDs map[string]bool     // of records that a Break wrote
 	register  uint64              // the newest token that the fenced register has seen
 	writer    *process            // that it had it from
 }
@@ -53,7 +53,7 @@ type Result struct {
 func Run(plan Plan, tell bool) Result {
 	w := &world{
 		plan: plan, dice: rand.New(rand.NewPCG(plan.Seed, 5)), over: make(chan struct{}),
-		counts: map[string]int{}, running: map[uint64]*process{}, history: history{told: tell},
+		counts: map[string]int{}, running: map[uint64]*process{}, brokenIDs: map[string]bool{}, history: history{told: tell},
 	}
 	for i, m := range plan.Machines {
 		w.machines = append(w.machines, &machine{Machine: m, w: w, id: i})
@@ -163,6 +163,8 @@ func (w *world) befall(e Event) {
 		p.onTaken = strike
 	case Heard:
 		p.onHeard, p.lag = strike, e.Lag
+	case Asking:
+		p.onAsking.Store(&strike)
 	}
 }
 
@@ -183,33 +185,44 @@ func (w *world) strike(p *process, e Event) {
 	case Suspend:
 		w.suspend(m, e.For)
 	case Step:
-		if !m.sleeps() { // on a machine without a boot clock, it would hide the sleep
-			m.step(e.By)
-		}
+		w.step(m, e.By)
 	case Rewind:
-		if m.sleeps() {
-			return
-		}
-		m.step(-e.For)
-		w.after(2500*time.Millisecond, func() { w.suspend(m, e.For) }) // samples are taken meanwhile
+		w.after(max(-e.By, 0), func() { w.suspend(m, e.For) })
+		w.after(max(e.By, 0), func() { w.step(m, -e.Far) })
 	case Cut:
 		m.cut = true
 		w.after(e.For, func() { m.cut = false })
 	case StepDown:
-		p.reach(func() { go func() { _ = p.leader.StepDown(context.Background()) }() })
-	case Break:
-		seen := lease.Info{Name: "leader", ID: w.store.record.ID}
-		p.reach(func() { go func() { _ = p.leases.Break(host.With(context.Background(), p.host), seen) }() })
+		p.reach(func() { go p.stepDown() })
+	case Break, Look, List:
+		p.reach(func() { go p.operate(e) })
 	case Unhealthy:
 		p.unhealthy.Store(true)
 		w.after(e.For, func() { p.unhealthy.Store(false) })
 	}
 }
 
+// step steps the wall clock of a machine.
+func (w *world) step(m *machine, d time.Duration) {
+	switch {
+	case w.healed.Load():
+	case !m.shows(jolt{step: d}):
+		w.count("jolts that would show on no clock")
+	default:
+		m.step(d)
+		w.noteStep(m, d)
+	}
+}
+
 func (w *world) suspend(m *machine, d time.Duration) {
-	if w.healed.Load() || !m.suspend() {
+	if w.healed.Load() || m.sleeps() {
 		return
 	}
+	if !m.shows(jolt{sleep: d}) {
+		w.count("jolts that would show on no clock")
+		return
+	}
+	m.suspend()
 	w.log("m%d: sleeps", m.id)
 	w.after(d, func() {
 		w.log("m%d: wakes", m.id)
@@ -246,6 +259,8 @@ func (w *world) heal() {
 	w.healed.Store(true)
 	for _, p := range w.processes {
 		p.onTaken, p.onHeard, p.lag = nil, nil, 0
+		p.onAsking.Store(nil)
+		p.mute.Store(0)
 	}
 	for _, m := range w.machines {
 		m.cut = false
@@ -291,6 +306,11 @@ func (w *world) working(p *process, term lease.Term, begins bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if begins {
+		for token, q := range w.running {
+			if q == p {
+				w.breaks("%s works under token %d, and its work under token %d has not returned", p.name, term.Token(), token)
+			}
+		}
 		p.term = term
 		w.running[term.Token()] = p
 	} else if w.running[term.Token()] == p {
