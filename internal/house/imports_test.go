@@ -66,7 +66,7 @@ const exception = "golang.org/x/sys/unix"
 var exceptionOn = []string{"darwin", "openbsd"}
 
 // onlyTests are packages that no code but tests may import.
-var onlyTests = []string{"github.com/stretchr/testify", "github.com/creack/pty", module + "/leadertest"}
+var onlyTests = []string{"github.com/stretchr/testify", "github.com/creack/pty", module + "/leadertest", module + "/internal/storeurl/urltest"}
 
 // A pkg is what go list tells of a package.
 type pkg struct {

@@ -17,10 +17,10 @@ func URL(u *url.URL) string {
 	switch {
 	case u == nil || u.Scheme == "": // a connection string or a token has none, and would be the path
 		return "..."
-	case u.Scheme == "file" && u.Opaque != "" && !mayHoldUser(u): // file:relative/directory
-		return u.Scheme + ":" + u.Opaque + query(u.RawQuery)
-	case u.Opaque != "" || mayHoldUser(u) || u.Host != "" && !plainHost.MatchString(u.Hostname()):
+	case Hides(u):
 		return u.Scheme + ":..."
+	case u.Opaque != "":
+		return u.Scheme + ":" + u.Opaque + query(u.RawQuery)
 	case u.Host == "" && u.Path == "":
 		return u.Scheme + ":" + query(u.RawQuery)
 	}
@@ -47,20 +47,32 @@ func Text(rawURL string) string {
 	return URL(u)
 }
 
+// Hides tells of a URL of which URL shows the scheme alone: it names no place that is surely no secret.
+func Hides(u *url.URL) bool {
+	return u.Opaque != "" && u.Scheme != "file" || // file:relative/directory
+		mayHoldUser(u) || u.Host != "" && !plainHost.MatchString(u.Hostname())
+}
+
 // plainHost is what the names of tables, buckets and accounts are made of, and a connection string is not.
 var plainHost = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
 // mayHoldUser tells of a URL with a user part, also one in which the password has a sign that ends the place, as in
-// gs://user:12/34@place and gs://user:?34@place. An @ in a directory's name is none, as in file:///home/me@example.com.
+// gs://user:12/34@place and gs://user:?34@place. An @ in a folder's name is written %40; in that of a directory, it needs not
+// be, as in file:///home/me@example.com.
 func mayHoldUser(u *url.URL) bool {
 	path := u.Path
 	if opaque, err := url.PathUnescape(u.Opaque); err == nil {
 		path += opaque
 	}
+	if u.Scheme == "file" {
+		path = drive.ReplaceAllString(path, "")
+	}
 	before, _, found := strings.Cut(path, "@")
-	return u.User != nil || found && (u.Host != "" || strings.Contains(before, ":")) ||
+	return u.User != nil || found && strings.Contains(before, ":") || u.Host != "" && strings.Contains(u.EscapedPath(), "@") ||
 		strings.Contains(u.RawQuery, "@") || strings.Contains(u.Fragment, "@")
 }
+
+var drive = regexp.MustCompile(`^/?[A-Za-z]:/`) // file:///C:/Users/me@example.com
 
 // harmless has the values that are shown, by their keys.
 var harmless = map[string]*regexp.Regexp{

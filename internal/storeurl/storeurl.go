@@ -30,8 +30,12 @@ func refuse(u *url.URL, format string, args ...any) error {
 }
 
 // Query returns the URL's query. Each key is one of those known and is there once; region is the name of a region, as it
-// becomes a part of a host's name, which an SDK's errors repeat.
+// becomes a part of a host's name, which an SDK's errors repeat. A URL whose place may have a secret in it is refused, as a
+// store's errors name their place.
 func Query(u *url.URL, known ...string) (url.Values, error) {
+	if redact.Hides(u) {
+		return nil, refuse(u, "there may be a user or a password in it: write it as %s://place/folder, with an @ as %%40, and give the credentials in the environment", u.Scheme)
+	}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
 		return nil, refuse(u, "its query cannot be read: write it as key=value&key=value, with other signs as %%XX")
