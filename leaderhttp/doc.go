@@ -10,20 +10,20 @@
 // # What it serves
 //
 //	GET /leader   200 while this node leads, else 503
-//	GET /standby  200 while this node runs and waits for the lease, else 503
-//	GET /healthz  200 while Run works and the lease store answers, else 503
+//	GET /standby  200 while this node runs, is healthy and waits for the lease, else 503
+//	GET /healthz  200 while Run works, this node is healthy and the lease store answers, else 503
 //	GET /status   200, a Status in JSON
 //	GET /         200, a page for a browser that loads itself anew every two seconds
 //
 // The first three answer with a line of plain text that says why. By state:
 //
-//	            idle   standby   leading   stopping
-//	/leader     503    503       200       503
-//	/standby    503    200       503       503
-//	/healthz    503    200       200       200, while the store answers
+//	            idle   standby   leading   stopping   unhealthy
+//	/leader     503    503       200       503        503
+//	/standby    503    200       503       503        503
+//	/healthz    503    200       200       200        503, as it is while the store does not answer
 //
 // A node is stopping while its work is to return, or has, and the lease is not given back yet; also when its term has
-// run out and the work has not noticed. It leads no more, so that no new traffic goes to it, and it is no standby
+// run out and the work has not noticed, and while its Run is about to return. It leads no more, so that no new traffic goes to it, and it is no standby
 // either: it cannot take the lease. At most one node answers 200 to /leader, by the promise S1 of package leader; and as
 // the answer looks at the term at that moment, and at every clock of the machine, the first answer of a node that was
 // suspended past its deadline is 503. But the answer tells of the past when it arrives: what must not be done twice is
@@ -31,11 +31,13 @@
 //
 // Idle is a node whose Run is not running: it has not begun, or has ended. That is unhealthy, whatever the reason.
 //
+// A node is unhealthy while its own health check (leader.WithHealth) keeps it from leading. It does not ask for the lease then,
+// and the answer is the check's error. (It answers 200 to /leader for the moment until its work is told to stop.)
+//
 // The store answers, for /healthz, if it gave a clear answer (the lease is ours, another's, or lost) within one lease
-// length, or within two if no request has failed since: a node that has stepped down does not ask for one length. Time
-// is counted by the monotonic clock, so that a wall clock that is set changes nothing; time that the machine slept does
-// not count. A node that leader.WithHealth keeps from asking for the lease comes to be unhealthy here, too. The length is
-// that of the lease as it was last seen, which is this node's own while it leads.
+// length, or within two acquire intervals if that is longer; within twice as long if no request has failed since, as a node
+// that has stepped down need not ask. Time is counted by the monotonic clock, so that a wall clock that is set changes
+// nothing; time that the machine slept does not count.
 //
 // HEAD answers as GET, without the body. So does OPTIONS, as in Patroni, with an Allow header: HAProxy's "option
 // httpchk" uses it by itself. Check /leader with it: / is a page, and 200 on every node. Other methods get 405, other

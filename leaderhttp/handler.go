@@ -8,10 +8,12 @@ import (
 	"time"
 
 	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/lease"
 )
 
 // Handler returns a handler that tells what l is doing; the package's comment says how. It may be used before Run, while
-// it runs and after, and keeps nothing. Under a prefix, wrap it in http.StripPrefix.
+// it runs and after, and keeps nothing. Under a prefix, wrap it in http.StripPrefix. Without a Leader, it answers 503 to
+// everything.
 func Handler(l *leader.Leader) http.Handler { return handler{l} }
 
 type handler struct{ leader *leader.Leader }
@@ -56,6 +58,9 @@ func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h handler) answer(path string) answer {
+	if h.leader == nil {
+		return line(http.StatusServiceUnavailable, "there is no Leader: leaderhttp.Handler was given nil")
+	}
 	s := h.leader.Status()
 	switch path {
 	case "":
@@ -63,13 +68,15 @@ func (h handler) answer(path string) answer {
 	case "leader":
 		return check(s.State == leader.Leading, describe(s)) // which Status says only while Check is nil
 	case "standby":
+		if s.Health != nil {
+			return check(false, s.Health.Error())
+		}
 		return check(s.State == leader.Standby, describe(s))
 	case "healthz":
-		why := unhealthy(s)
-		if why == "" {
-			return check(true, "healthy: "+describe(s))
+		if why := unhealthy(s); why != "" {
+			return check(false, why)
 		}
-		return check(false, why)
+		return check(true, "healthy: "+describe(s))
 	case "status":
 		return newStatus(s).json()
 	}
@@ -93,14 +100,23 @@ func describe(s leader.Status) string {
 	case leader.Leading:
 		return fmt.Sprintf("leading, with token %d", s.Term.Token())
 	case leader.Stopping:
-		return "stopping: the work is to return, and the lease is not given back yet"
+		if s.Term.Check() == nil {
+			return fmt.Sprintf("stopping: the lease is kept, with token %d, until the work has returned", s.Term.Token())
+		}
+		return "stopping: this node holds the lease no more, and its work or its Run is still to return"
 	case leader.Idle:
 		return "idle: Run is not running"
 	}
-	if s.Holder.Holder == "" {
+	switch by := s.Holder; {
+	case by.Holder == "":
 		return "standby"
+	case by.Broken && by.State == lease.Held:
+		return "standby: the lease was broken, and nobody leads until it has run out"
+	case by.State == lease.Held:
+		return fmt.Sprintf("standby: the lease is held, %q has token %d", by.Holder, by.Token)
+	default:
+		return fmt.Sprintf("standby: the lease is %s, %q had token %d", by.State, by.Holder, by.Token)
 	}
-	return fmt.Sprintf("standby: the lease is %s, %q has token %d", s.Holder.State, s.Holder.Holder, s.Holder.Token)
 }
 
 // unhealthy says why the node is not healthy; empty if it is.
@@ -108,9 +124,11 @@ func unhealthy(s leader.Status) string {
 	switch {
 	case s.State == leader.Idle:
 		return describe(s)
+	case s.Health != nil: // then it does not ask the store, and there is no telling how that is
+		return s.Health.Error()
 	case s.Contact.IsZero():
 		return withError("the lease store has not answered yet", s.Err)
-	case overdue(s):
+	case silence(s) > patience(s):
 		return withError(fmt.Sprintf("the lease store last answered %v ago", silence(s).Round(time.Millisecond)), s.Err)
 	}
 	return ""
@@ -126,18 +144,12 @@ func withError(what string, err error) string {
 // silence is how long ago the store gave its last clear answer, by the monotonic clock: Contact has a reading of it.
 func silence(s leader.Status) time.Duration { return max(time.Since(s.Contact), 0) }
 
-// overdue is whether the store has been silent for too long. No request has failed in the second length: then this node
-// may not have asked.
-func overdue(s leader.Status) bool {
-	silent, length := silence(s), s.Holder.Length
-	if length <= 0 {
-		length = assumed
-	}
+// patience is how long the store may be silent. A node that asks seldom is allowed one request without a clear answer. If
+// no request has failed, it may not have asked: a node that sits out need not, for a length and an interval.
+func patience(s leader.Status) time.Duration {
+	d := max(s.Length, 2*s.AcquireEvery)
 	if s.Err == nil {
-		silent /= 2
+		d *= 2
 	}
-	return silent > length
+	return d
 }
-
-// assumed is the length of a lease that nothing is known of, as leader has it by default.
-const assumed = 15 * time.Second

@@ -41,7 +41,7 @@ func TestChecksByState(t *testing.T) {
 		synctest.Wait()
 		require.NoError(t, a.Status().Term.Check(), "the lease is kept until the work has returned")
 		require.Equal(t, [3]int{503, 503, 200}, a.codes(), "stopping")
-		assert.Contains(t, a.get("/standby").Body.String(), "stopping")
+		assert.Equal(t, "stopping: the lease is kept, with token 1, until the work has returned\n", a.get("/standby").Body.String())
 		require.Equal(t, [3]int{503, 200, 200}, b.codes(), "standby")
 
 		require.NoError(t, <-a.ended)
@@ -104,10 +104,13 @@ func TestHealthFollowsTheStore(t *testing.T) {
 	})
 }
 
+// blind is a manager of somebody else's that cannot be inspected: a node that sits out does not look on.
+type blind struct{ lease.Manager }
+
 // A node that has stepped down does not ask for a lease length, and is healthy all the same.
 func TestHealthyWhileItSitsOut(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		a := w.node("a").run()
+		a := w.node("a", leader.WithLeaseManager(blind{lease.NewManager(w.store)})).run()
 		stepped := make(chan error, 1)
 		go func() { stepped <- a.StepDown(t.Context()) }()
 		longest := time.Duration(0)
@@ -122,8 +125,9 @@ func TestHealthyWhileItSitsOut(t *testing.T) {
 	})
 }
 
-// A node that asks for nothing any more, though no request has failed: here because its own health check forbids it.
-func TestUnhealthyIfItDoesNotAsk(t *testing.T) {
+// A node that may not lead by its own health check is no standby, and says why; it does not blame a store that it does not
+// ask.
+func TestUnhealthyByItsOwnCheck(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		gone := w.node("gone").run()
 		var sick atomic.Bool
@@ -133,14 +137,33 @@ func TestUnhealthyIfItDoesNotAsk(t *testing.T) {
 			}
 			return nil
 		})).run()
+		require.Equal(t, [3]int{503, 200, 200}, a.codes())
 		sick.Store(true)
-		time.Sleep(2 * length)
-		require.Equal(t, 200, a.get("/healthz").Code)
-		time.Sleep(2 * time.Millisecond)
-		require.Equal(t, 503, a.get("/healthz").Code)
-		require.Equal(t, "the lease store last answered 30.002s ago\n", a.get("/healthz").Body.String())
-		a.end()
+		time.Sleep(length / 2)
+		for range 100 {
+			require.Equal(t, [3]int{503, 503, 503}, a.codes())
+			for _, path := range []string{"/standby", "/healthz"} {
+				require.Equal(t, "leader: this node is unhealthy: the disk is full\n", a.get(path).Body.String())
+			}
+			require.Equal(t, "leader: this node is unhealthy: the disk is full", a.status().Health)
+			require.Equal(t, a.status().Health, a.status().Unhealthy)
+			time.Sleep(time.Second)
+		}
+		require.Contains(t, a.get("/").Body.String(), "<b>Unhealthy</b> leader: this node is unhealthy: the disk is full")
+		sick.Store(false)
+		time.Sleep(length / 2)
+		require.Equal(t, [3]int{503, 200, 200}, a.codes())
+		require.Empty(t, a.status().Health)
+
 		gone.end()
+		time.Sleep(length)
+		require.Equal(t, [3]int{200, 503, 200}, a.codes())
+		sick.Store(true)
+		time.Sleep(length / 2)
+		require.Equal(t, [3]int{503, 503, 503}, a.codes(), "its work is stopping")
+		require.Equal(t, "stopping: the lease is kept, with token 2, until the work has returned\n", a.get("/leader").Body.String())
+		sick.Store(false)
+		a.end()
 	})
 }
 
@@ -151,16 +174,82 @@ func (mute) Acquire(context.Context, lease.Request) (lease.Lease, error) {
 	return lease.Lease{}, &lease.HeldError{}
 }
 
-func TestHealthWithoutAKnownLength(t *testing.T) {
+// A standby is healthy while it waits for its next turn to ask, however seldom that is.
+func TestHealthyThoughItAsksSeldom(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		a := w.node("a", leader.WithLeaseManager(mute{}), leader.WithAcquireEvery(time.Minute)).run()
-		time.Sleep(30 * time.Second)
-		require.Equal(t, [3]int{503, 200, 200}, a.codes())
-		require.Nil(t, a.status().Holder)
-		time.Sleep(2 * time.Millisecond)
-		require.Equal(t, [3]int{503, 200, 503}, a.codes(), "two lengths, as leader has them by default")
+		b := w.node("b", leader.WithLeaseManager(mute{}), leader.WithAcquireEvery(time.Hour)).run()
+		for range 240 {
+			time.Sleep(time.Minute)
+			require.Equal(t, [3]int{503, 200, 200}, b.codes())
+		}
+		require.Nil(t, b.status().Holder)
+		require.InDelta(t, 3600, b.status().AcquireEverySeconds, 0)
+		b.end()
+	})
+}
+
+// One request that fails is not yet a store that does not answer; then every one that is due has failed.
+func TestAStoreThatDoesNotAnswerOneThatAsksSeldom(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		gone := w.node("gone", leader.WithLeaseLength(time.Hour)).run()
+		a := w.node("a", leader.WithAcquireEvery(time.Minute)).run()
+		time.Sleep(10 * time.Minute)
+		contact := a.Status().Contact
+		a.store.down.Store(true)
+		time.Sleep(time.Until(contact.Add(2 * time.Minute)))
+		require.NotEmpty(t, a.status().Error)
+		require.Equal(t, 200, a.get("/healthz").Code)
+		time.Sleep(time.Millisecond)
+		require.Equal(t, 503, a.get("/healthz").Code)
+		require.Regexp(t, `^the lease store last answered 2m0\.001s ago: .*connection refused\n$`, a.get("/healthz").Body.String())
+		a.store.down.Store(false)
+		time.Sleep(2 * time.Minute)
+		require.Equal(t, 200, a.get("/healthz").Code)
+		gone.end()
 		a.end()
 	})
+}
+
+// broken is a manager of a lease that was taken from its holder.
+type broken struct{ lease.Manager }
+
+func (broken) Acquire(context.Context, lease.Request) (lease.Lease, error) {
+	return lease.Lease{}, &lease.HeldError{Info: lease.Info{
+		Name: name, State: lease.Held, Holder: "nobody", Token: 2, Length: length, RenewEvery: 4 * time.Second, Broken: true,
+	}}
+}
+
+func TestTellsOfABrokenLease(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		a := w.node("a", leader.WithLeaseManager(broken{})).run()
+		require.Equal(t, "standby: the lease was broken, and nobody leads until it has run out\n", a.get("/standby").Body.String())
+		require.Equal(t, &leaderhttp.Holder{State: "held", Broken: true, Name: "nobody", Token: 2, LengthSeconds: 15, RenewEverySeconds: 4}, a.status().Holder)
+		page := a.get("/").Body.String()
+		require.Contains(t, page, "broken: nobody leads until it has run out")
+		require.Contains(t, page, "15s, renewed every 4.0s")
+		a.end()
+	})
+}
+
+// Of a lease that may not have been given back, nobody says that it is held, or free.
+func TestTellsOfAnUnclearRelease(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		a := w.node("a").run()
+		a.stop()
+		a.store.down.Store(true)
+		require.NoError(t, <-a.ended)
+		require.Equal(t, "expired", a.status().Holder.State)
+		require.Contains(t, a.get("/").Body.String(), "Last holder")
+	})
+}
+
+// A handler of no Leader answers, and is no leader's.
+func TestWithoutALeader(t *testing.T) {
+	n := &node{t: t, Handler: leaderhttp.Handler(nil)}
+	for _, path := range []string{"/", "/leader", "/standby", "/healthz", "/status", "/nothing"} {
+		require.Equal(t, http.StatusServiceUnavailable, n.get(path).Code)
+		require.Contains(t, n.get(path).Body.String(), "leaderhttp.Handler was given nil")
+	}
 }
 
 // The age of Contact cannot be stepped: it has a monotonic reading. A bubble's times have none, so this is real.

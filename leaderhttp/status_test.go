@@ -23,7 +23,7 @@ import (
 func TestStatus(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		a := w.node("a", leader.WithAttributes(map[string]string{"address": "10.0.0.1:8080"}))
-		require.Equal(t, leaderhttp.Status{Lease: name, Node: "a", State: "idle", Unhealthy: "idle: Run is not running"}, a.status())
+		require.Equal(t, leaderhttp.Status{Lease: name, Node: "a", Store: "test store", LengthSeconds: 15, RenewEverySeconds: 5, AcquireEverySeconds: 5, State: "idle", Unhealthy: "idle: Run is not running"}, a.status())
 
 		began := time.Now().UTC()
 		time.Sleep(time.Microsecond) // which nobody wants to read
@@ -33,10 +33,11 @@ func TestStatus(t *testing.T) {
 		holder := a.status().Holder
 		require.NotEmpty(t, holder.ID)
 		require.Equal(t, leaderhttp.Status{
-			Lease: name, Node: "a", State: "leading", Since: began,
+			Lease: name, Node: "a", Store: "test store", LengthSeconds: 15, RenewEverySeconds: 5, AcquireEverySeconds: 5,
+			State: "leading", Since: began,
 			Token: 1, Deadline: began.Add(length - length/10), RemainingSeconds: 11,
 			Holder: &leaderhttp.Holder{
-				State: "held", Name: "a", ID: holder.ID, Token: 1, LengthSeconds: 15,
+				State: "held", Name: "a", ID: holder.ID, Token: 1, LengthSeconds: 15, RenewEverySeconds: 5,
 				Attributes: map[string]string{"address": "10.0.0.1:8080"}, Acquired: began,
 			},
 			Contact: began, ContactAgeSeconds: 2.5,
@@ -74,10 +75,10 @@ func TestStatusNames(t *testing.T) {
 			return slices.Sorted(maps.Keys(s)), slices.Sorted(maps.Keys(holder))
 		}
 		outer, _ := keys(a)
-		require.Equal(t, []string{"contact", "contact_age_seconds", "deadline", "error", "holder", "lease", "node",
-			"remaining_seconds", "since", "state", "token"}, outer)
+		require.Equal(t, []string{"acquire_every_seconds", "contact", "contact_age_seconds", "deadline", "error", "holder",
+			"lease", "length_seconds", "node", "remaining_seconds", "renew_every_seconds", "since", "state", "store", "token"}, outer)
 		_, inner := keys(b)
-		require.Equal(t, []string{"acquired", "attributes", "id", "length_seconds", "name", "renewed", "state", "token"}, inner)
+		require.Equal(t, []string{"acquired", "attributes", "id", "length_seconds", "name", "renew_every_seconds", "renewed", "state", "token"}, inner)
 		time.Sleep(time.Minute)
 		outer, _ = keys(a)
 		require.Contains(t, outer, "unhealthy")
@@ -105,7 +106,7 @@ func TestPage(t *testing.T) {
 		time.Sleep(12 * time.Second)
 		shows(a, "<title>leading: orders on a</title>", `<p class="state">leading</p>`, "leading for 12s", "This node's term",
 			`<progress max="15" value="11.`, "this node", "10.0.0.1:8080", `content="2"`)
-		page := shows(b, "<title>standby: orders on b</title>", `<p class="state">standby</p>`, "<dd>a</dd>", "10.0.0.1:8080", "ago.")
+		page := shows(b, "<title>standby: orders on b</title>", `<p class="state">standby</p>`, "<dd>a</dd>", "10.0.0.1:8080", "ago.", "<dd>test store</dd>")
 		assert.NotContains(t, page, "This node's term")
 		assert.NotContains(t, page, "this node</i>")
 		assert.NotContains(t, page, "alert")
