@@ -11,10 +11,13 @@ type instruments struct {
 	active    metric.Int64ObservableGauge
 	remaining metric.Float64ObservableGauge
 	age       metric.Float64ObservableGauge
+	length    metric.Float64ObservableGauge
+	healthy   metric.Int64ObservableGauge
 	terms     metric.Int64Counter
 	losses    metric.Int64Counter
 	duration  metric.Float64Histogram
 	failures  metric.Int64Counter
+	dropped   metric.Int64Counter
 }
 
 // buckets, in seconds, go from a file or a table nearby to a bucket far away, and on to requests that hang: a renewal
@@ -22,7 +25,7 @@ type instruments struct {
 var buckets = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20}
 
 func newInstruments(meter metric.Meter) (i instruments, err error) {
-	var errs [7]error
+	var errs [10]error
 	i.active, errs[0] = meter.Int64ObservableGauge("leader.term.active", metric.WithUnit("{term}"),
 		metric.WithDescription("1 while this node's term holds, else 0."))
 	i.remaining, errs[1] = meter.Float64ObservableGauge("leader.term.remaining", metric.WithUnit("s"),
@@ -37,5 +40,11 @@ func newInstruments(meter metric.Meter) (i instruments, err error) {
 		metric.WithDescription("Duration of requests to the lease manager."), metric.WithExplicitBucketBoundaries(buckets...))
 	i.failures, errs[6] = meter.Int64Counter("leader.request.failures", metric.WithUnit("{request}"),
 		metric.WithDescription("Requests to the lease manager that got no clear answer, by the type of the error."))
+	i.length, errs[7] = meter.Float64ObservableGauge("leader.lease.length", metric.WithUnit("s"),
+		metric.WithDescription("How long the lease holds from each renewal, if this node has it."))
+	i.healthy, errs[8] = meter.Int64ObservableGauge("leader.node.healthy", metric.WithUnit("{node}"),
+		metric.WithDescription("0 while this node's health check keeps it from leading, else 1."))
+	i.dropped, errs[9] = meter.Int64Counter("leader.events.dropped", metric.WithUnit("{event}"),
+		metric.WithDescription("Events that came too fast to be counted."))
 	return i, errors.Join(errs[:]...)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 	"time"
 
@@ -51,21 +52,28 @@ func WithStore(name string) Option {
 }
 
 // New makes the metrics' instruments; nil is the global provider, otel.GetMeterProvider(). The error says which
-// instruments the provider refused, and then there are no Metrics. Close them when the Leader is not run any more.
+// instruments the provider refused, or that an option is nil, and then there are no Metrics. Close them when the Leader is
+// not run any more.
 func New(provider metric.MeterProvider, opts ...Option) (*Metrics, error) {
 	if provider == nil {
 		provider = otel.GetMeterProvider()
 	}
-	meter := provider.Meter("github.com/cloudlease/leader/leaderotel")
-	made, err := newInstruments(meter)
-	if err != nil {
-		return nil, fmt.Errorf("leaderotel: making the instruments: %w", err)
+	if v := reflect.ValueOf(provider); v.Kind() == reflect.Pointer && v.IsNil() {
+		return nil, fmt.Errorf("leaderotel: the provider is a nil %T: make one, or pass nil itself for the global one", provider)
 	}
-	m := &Metrics{instruments: made}
-	for _, set := range opts {
+	m := &Metrics{}
+	for i, set := range opts {
+		if set == nil {
+			return nil, fmt.Errorf("leaderotel: option %d of %d is nil: leave it out", i+1, len(opts))
+		}
 		set(m)
 	}
-	m.registration, err = meter.RegisterCallback(m.collect, m.active, m.remaining, m.age)
+	meter := provider.Meter("github.com/cloudlease/leader/leaderotel")
+	var err error
+	if m.instruments, err = newInstruments(meter); err != nil {
+		return nil, fmt.Errorf("leaderotel: making the instruments: %w", err)
+	}
+	m.registration, err = meter.RegisterCallback(m.collect, m.active, m.remaining, m.age, m.length, m.healthy)
 	if err != nil {
 		return nil, fmt.Errorf("leaderotel: registering the gauges: %w", err)
 	}
@@ -73,11 +81,14 @@ func New(provider metric.MeterProvider, opts ...Option) (*Metrics, error) {
 }
 
 // Watch says whose metrics these are: those of the Leader that was made with leader.WithObserver(m.Observe). Without it
-// there are no gauges.
+// there are no gauges, nor with nil.
 func (m *Metrics) Watch(l *leader.Leader) {
 	m.mu.Lock()
 	m.leader = l
 	m.mu.Unlock()
+	if l == nil {
+		return
+	}
 	s := l.Status()
 	m.begin(m.attributes(s.Lease, s.Node))
 }
@@ -102,11 +113,16 @@ func (m *Metrics) Observe(event leader.Event) {
 			m.setLosable()
 		}
 		m.countLoss(e.Origin, e.Cause)
+	case leader.DroppedEvent:
+		m.dropped.Add(context.Background(), int64(e.Count), metric.WithAttributes(m.attributes(e.Lease, e.Node)...))
 	case leader.RequestEvent:
+		if errors.Is(e.Err, errors.ErrUnsupported) { // a look that the manager does not offer: nothing was asked
+			return
+		}
 		operation := append(m.attributes(e.Lease, e.Node), keyOperation.String(string(e.Op)))
 		m.duration.Record(context.Background(), e.Took.Seconds(), metric.WithAttributes(operation...))
 		switch {
-		case e.Err == nil && e.Op != leader.OpRelease:
+		case e.Err == nil && (e.Op == leader.OpAcquire || e.Op == leader.OpRenew):
 			m.setRenewed(e.At.Add(-e.Took)) // both keep the monotonic reading
 		case e.Err == nil, errors.Is(e.Err, lease.ErrHeld):
 		case errors.Is(e.Err, lease.ErrLost):
@@ -129,6 +145,7 @@ func (m *Metrics) begin(base []attribute.KeyValue) {
 		return
 	}
 	m.terms.Add(context.Background(), 0, metric.WithAttributes(base...))
+	m.dropped.Add(context.Background(), 0, metric.WithAttributes(base...))
 	for _, reason := range reasons {
 		m.losses.Add(context.Background(), 0, metric.WithAttributes(append(base, keyReason.String(string(reason)))...))
 	}
@@ -171,6 +188,12 @@ func (m *Metrics) collect(_ context.Context, to metric.Observer) error {
 	}
 	s := l.Status()
 	attributes := metric.WithAttributes(m.attributes(s.Lease, s.Node)...)
+	to.ObserveFloat64(m.length, s.Length.Seconds(), attributes)
+	healthy := int64(1)
+	if s.Health != nil {
+		healthy = 0
+	}
+	to.ObserveInt64(m.healthy, healthy, attributes)
 	remaining := s.Term.Remaining()
 	if remaining <= 0 {
 		to.ObserveInt64(m.active, 0, attributes)

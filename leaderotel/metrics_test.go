@@ -268,7 +268,8 @@ func TestUnitsAndKinds(t *testing.T) {
 		}
 		require.Equal(t, map[string]string{
 			"leader.term.active": "gauge {term}", "leader.term.remaining": "gauge s", "leader.renewal.age": "gauge s",
-			"leader.terms": "counter {term}", "leader.term.losses": "counter {term}",
+			"leader.lease.length": "gauge s", "leader.node.healthy": "gauge {node}",
+			"leader.terms": "counter {term}", "leader.term.losses": "counter {term}", "leader.events.dropped": "counter {event}",
 			"leader.request.duration": "histogram s", "leader.request.failures": "counter {request}",
 		}, got)
 		m.set(nil, 0)
@@ -312,6 +313,10 @@ func TestUnwatched(t *testing.T) {
 	inBubble(t, func(t *testing.T, provider *sdk.MeterProvider, r reader) {
 		m, err := leaderotel.New(provider)
 		require.NoError(t, err)
+		require.Empty(t, r.points("leader.term.active"))
+		m.Watch(leader.New())
+		require.Len(t, r.points("leader.term.active"), 1)
+		m.Watch(nil)
 		require.Empty(t, r.points("leader.term.active"))
 		m.Watch(leader.New())
 		require.Len(t, r.points("leader.term.active"), 1)

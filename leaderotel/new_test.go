@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/metric/noop"
+	sdk "go.opentelemetry.io/otel/sdk/metric"
 
 	"github.com/cloudlease/leader/leaderotel"
 )
@@ -59,7 +60,8 @@ func (r refusingMeter) refuse(what string) error {
 
 func TestNewReportsWhatIsRefused(t *testing.T) {
 	for _, what := range []string{"leader.term.active", "leader.term.remaining", "leader.renewal.age", "leader.terms",
-		"leader.term.losses", "leader.request.duration", "leader.request.failures", "callback"} {
+		"leader.term.losses", "leader.request.duration", "leader.request.failures", "leader.lease.length", "leader.node.healthy",
+		"leader.events.dropped", "callback"} {
 		m, err := leaderotel.New(refusing{what: what})
 		require.ErrorIs(t, err, errRefused, what)
 		require.ErrorContains(t, err, what)
@@ -68,4 +70,21 @@ func TestNewReportsWhatIsRefused(t *testing.T) {
 	m, err := leaderotel.New(refusing{})
 	require.NoError(t, err)
 	require.NoError(t, m.Close())
+}
+
+// A nil is told, also one in an interface: it is what a function that failed returned.
+func TestNewRefusesNil(t *testing.T) {
+	for says, made := range map[string]func() (*leaderotel.Metrics, error){
+		"option 2 of 2 is nil: leave it out": func() (*leaderotel.Metrics, error) {
+			return leaderotel.New(noop.NewMeterProvider(), leaderotel.WithStore("mem:"), nil)
+		},
+		"the provider is a nil *metric.MeterProvider": func() (*leaderotel.Metrics, error) {
+			var none *sdk.MeterProvider
+			return leaderotel.New(none)
+		},
+	} {
+		m, err := made()
+		require.ErrorContains(t, err, "leaderotel: "+says)
+		require.Nil(t, m)
+	}
 }

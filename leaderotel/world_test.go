@@ -35,6 +35,7 @@ type node struct {
 	machine *hosttest.Machine
 	stop    context.CancelFunc
 	ended   chan error
+	health  func() error // set before run; nil: healthy
 }
 
 // newNode adds a leader to a provider. Its work takes ten seconds to stop.
@@ -46,6 +47,12 @@ func newNode(t *testing.T, provider *sdk.MeterProvider, id string, manager lease
 	n.Leader = leader.New(
 		leader.WithObserver(metrics.Observe), leader.WithLeaseManager(manager), leader.WithLeaseName(name), leader.WithNodeID(id),
 		leader.WithLeaseLength(length), leader.WithLogger(slog.New(slog.DiscardHandler)),
+		leader.WithHealth(func(context.Context) error {
+			if n.health == nil {
+				return nil
+			}
+			return n.health()
+		}),
 		leader.WhenStarted(func(ctx context.Context) error {
 			<-ctx.Done()
 			time.Sleep(10 * time.Second)
