@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -65,13 +66,35 @@ func fromEnvironment(flags *pflag.FlagSet) error {
 			return
 		}
 		if err := flags.Set(f.Name, value); err != nil {
-			errs = append(errs, fmt.Errorf("%s=%q: %w", key, value, err))
+			errs = append(errs, fmt.Errorf("%s=%q: %w", key, value, withUnit(err)))
 		}
 	})
 	if len(errs) > 0 {
 		return usage(errors.Join(errs...))
 	}
 	return nil
+}
+
+// withUnit says how to write a duration, if that is what is wrong.
+func withUnit(err error) error {
+	if strings.Contains(err.Error(), "missing unit in duration") {
+		return fmt.Errorf("%w: write 15s for 15 seconds", err)
+	}
+	return err
+}
+
+// The floors of package leader: whoever asks a store more often than this has made a mistake.
+const (
+	shortestLease    = 100 * time.Millisecond
+	shortestInterval = 10 * time.Millisecond
+)
+
+// tooShort is an error of a duration that is not 0 and below the least one.
+func tooShort(flag string, d, least time.Duration) error {
+	if d == 0 || d >= least {
+		return nil
+	}
+	return fmt.Errorf("--%s %v: it is at least %v, and usually some seconds", flag, d, least)
 }
 
 // defaultStore is a directory of this user's on this machine, so that everything works without any setup.
@@ -84,7 +107,12 @@ func defaultStore() string {
 		}
 		state = filepath.Join(home, ".local", "state")
 	}
-	path := filepath.ToSlash(filepath.Join(state, "leader"))
+	return fileURL(filepath.Join(state, "leader"))
+}
+
+// fileURL is the store URL of a directory whose path is absolute.
+func fileURL(dir string) string {
+	path := filepath.ToSlash(dir)
 	if !strings.HasPrefix(path, "/") { // C:/Users/...
 		path = "/" + path
 	}
@@ -93,10 +121,15 @@ func defaultStore() string {
 
 // open opens the store. close must be called.
 func (a *app) open(ctx context.Context) (m lease.Manager, close func(), err error) {
-	if a.store == "" {
+	return a.openAt(ctx, a.store)
+}
+
+// openAt opens a store by its URL.
+func (a *app) openAt(ctx context.Context, store string) (m lease.Manager, close func(), err error) {
+	if store == "" {
 		return nil, nil, usage(errors.New("no --store is given, and this user has no home directory to keep one in"))
 	}
-	m, err = lease.Open(ctx, a.store)
+	m, err = lease.Open(ctx, store)
 	if err != nil {
 		return nil, nil, usage(err)
 	}

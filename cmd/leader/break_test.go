@@ -53,6 +53,7 @@ func TestBreak(t *testing.T) {
 func TestBreakOfWhatNobodyHolds(t *testing.T) {
 	t.Parallel()
 	s := newFullShelf(t)
+	s.needToTell(t)
 	for _, name := range []string{"never", "free", "expired"} {
 		o := end(t, command(t, "break", name, "--wait", "--store", s.url))
 		o.want(t, 0, "")

@@ -128,7 +128,7 @@ func TestSuspendedPastTheLease(t *testing.T) {
 			s.awaitLines(10)
 			program := programOf(t, a)
 			b := s.as("beat", quick("--acquire-every", "10ms")...)
-			eventually(t, "it waits", func() bool { return strings.Contains(b.output.String(), "the lease is held") })
+			eventually(t, "it waits", func() bool { return strings.Contains(b.output.String(), "another node leads") })
 			a.signal(signal)
 			var last, first time.Duration
 			eventually(t, "the next leader's program runs", func() bool {
@@ -142,7 +142,7 @@ func TestSuspendedPastTheLease(t *testing.T) {
 				a.signal(syscall.SIGCONT)
 				eventually(t, "it stands by", func() bool {
 					_, after, ok := strings.Cut(a.output.String(), "msg=stopping")
-					return ok && strings.Contains(after, "the lease is held")
+					return ok && strings.Contains(after, "another node leads")
 				})
 			}
 		})

@@ -30,7 +30,7 @@ func (a *app) refine(root *cobra.Command) {
 		if unknown {
 			err = fmt.Errorf("%w%s", err, didYouMean("--", similarFlags(cmd, name)))
 		}
-		return usage(fmt.Errorf("%w; see %s --help", err, cmd.CommandPath()))
+		return usage(fmt.Errorf("%w; see %s --help", withUnit(err), cmd.CommandPath()))
 	})
 }
 

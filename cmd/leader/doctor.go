@@ -13,7 +13,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cloudlease/leader/lease"
+	"github.com/cloudlease/leader/lease/file"
 )
+
+// timed is the manager by which the clocks are measured; those before it are two nodes'.
+const timed = 2
 
 const (
 	scratchPrefix = "leader-doctor-"
@@ -21,21 +25,21 @@ const (
 )
 
 func (a *app) doctorCommand() *cobra.Command {
-	d := doctor{app: a}
+	d := doctor{app: a, networkFS: file.NetworkFS}
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Whether a store is fit to elect a leader on, and what to do if not",
 		Long: `doctor tries a store out end to end, as two nodes would use it, and says of each thing that is wrong
-what to do about it. It takes some ten seconds; with Google Cloud Storage, where an object may be
-written once a second, about a minute.
+what to do about it. It takes some twenty seconds; with Google Cloud Storage, where an object may
+be written once a second, about a minute.
 
 It works on a lease of its own with a random name that begins with ` + scratchPrefix + `, and releases it
 in the end. The record of it stays, as nothing in leader deletes records: doctor says its name, and it
 may be removed by hand. Leases of others are not touched.
 
 Checks, in their order (a check that needs one that failed is skipped):
-  open        the URL of the store makes sense
+  open        the URL of the store makes sense; a warning if it is a directory on a network file system
   length      --lease-length is one that this store can have
   read        the store can be reached, the credentials are accepted, and a lease may be read
   create      leases may be taken and released
@@ -47,8 +51,10 @@ Checks, in their order (a check that needs one that failed is skipped):
   stale       a renewal and a release of a lease that somebody else has taken since are refused, and
               change nothing
   fresh       each read shows the latest write, whoever wrote it
-  clock       the age of a record, where the store tells, is not more than what has really passed; how
-              far the store's clock is from this machine's is not known, and nothing depends on it
+  clock       the store's answers agree on the time: the age that they tell of a record is not more
+              than what has passed here since it was written, and the same in each; whether age is on
+              for this URL, by which clock, and whether to switch it (?age=true, ?age=false). How far
+              the store's clock is from this machine's is not known, and nothing depends on it
   tokens      each acquisition had a greater fencing token than all before it
   latency     renewals are fast enough for the lease length: how long each took, and which length suits
   clean       the lease of doctor's own is given back
@@ -72,7 +78,9 @@ With --json it prints an object in one line, at the end:
   lease_length_seconds, suggested_lease_length_seconds
                   what --lease-length said, and a length that suits this store; the latter is
                   absent if it is not known
-  tells_age       whether the store tells how old a record is; absent if it is not known
+  tells_age, age_from
+                  whether the store tells how old a record is, and by which clock; absent if it is
+                  not known
   limits          min_length_seconds, max_length_seconds, length_step_seconds, write_every_seconds;
                   a limit that there is not is absent
 
@@ -84,6 +92,9 @@ Environment: LEADER_STORE, LEADER_LEASE_LENGTH, LEADER_SAMPLES, LEADER_JSON; NO_
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if d.length <= 0 || d.samples <= 0 {
 				return usage(fmt.Errorf("--lease-length %v and --samples %d must be positive", d.length, d.samples))
+			}
+			if err := tooShort("lease-length", d.length, shortestLease); err != nil {
+				return usage(err)
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
@@ -99,12 +110,13 @@ Environment: LEADER_STORE, LEADER_LEASE_LENGTH, LEADER_SAMPLES, LEADER_JSON; NO_
 // doctor is one run of the command.
 type doctor struct {
 	*app
-	length  time.Duration // that is asked for
-	samples int
+	length    time.Duration // that is asked for
+	samples   int
+	networkFS func(dir string) (name string, err error)
 
 	name     string           // of the lease that is tried
 	tried    time.Duration    // its length: long enough not to run out while it is tried
-	managers [2]lease.Manager // those of two nodes
+	managers [3]lease.Manager // those of two nodes, and one by which the clocks are measured
 	limits   lease.Limits
 	report   examination
 

@@ -15,7 +15,7 @@ const unfit = "do not elect leaders here, several would lead at once: the store,
 	"conditions of writes; update the server, go round the proxy, or use another store"
 
 func (d *doctor) checkOpen(ctx context.Context) finding {
-	for i := range d.managers {
+	for i := range timed {
 		m, _, err := d.open(ctx)
 		if err != nil {
 			return finding{Result: failed, Detail: oneLine(err), Advice: "correct --store or LEADER_STORE as it says"}
@@ -28,6 +28,13 @@ func (d *doctor) checkOpen(ctx context.Context) finding {
 		d.limits.MinLength.Seconds(), d.limits.MaxLength.Seconds(), d.limits.LengthStep.Seconds(), d.limits.WriteEvery.Seconds(),
 	}
 	d.report.Store = redact.Text(d.store)
+	if dir, ok := strings.CutPrefix(fmt.Sprint(d.managers[0]), "file:"); ok {
+		if name, err := d.networkFS(dir); err == nil && name != "" { // an error is for the checks that use the directory
+			return finding{Result: warning, Detail: fmt.Sprintf("%s, which is on a network file system (%s)", d.report.Store, name),
+				Advice: "use a directory on a disk of this machine, or, for several machines, a store that is a service: the locks and renames " +
+					"of such a file system may let several lead at once"}
+		}
+	}
 	return fine("%s", d.report.Store)
 }
 
@@ -133,7 +140,11 @@ func (d *doctor) checkRace(ctx context.Context) finding {
 
 // while runs the check while the first node has the lease.
 func (d *doctor) while(ctx context.Context, check func(h *holding) finding) finding {
-	h, err := d.acquire(ctx, 0)
+	return d.whileBy(ctx, 0, check)
+}
+
+func (d *doctor) whileBy(ctx context.Context, node int, check func(h *holding) finding) finding {
+	h, err := d.acquire(ctx, node)
 	if err != nil {
 		return refused(err)
 	}

@@ -154,20 +154,73 @@ func TestDoctorFindsThatReadsAreOld(t *testing.T) {
 	require.Contains(t, r.of("fresh").Advice, "without a cache before it")
 }
 
+// dated has the answers come at other times than they do: by what is returned for the nth request.
+func dated(ahead func(r *http.Request, n int) time.Duration) func(http.ResponseWriter, *http.Request, http.Handler) {
+	var mu sync.Mutex
+	n := 0
+	return func(w http.ResponseWriter, r *http.Request, pass http.Handler) {
+		mu.Lock()
+		n++
+		by := ahead(r, n)
+		mu.Unlock()
+		pass.ServeHTTP(dateChanger{w, by}, r)
+	}
+}
+
 // A store whose machines disagree on the time says that what was just written is old.
-func TestDoctorFindsThatTheStoresClockIsWrong(t *testing.T) {
+func TestDoctorFindsThatTheStoresClocksAreWrong(t *testing.T) {
 	t.Parallel()
 	const ahead = 10 * time.Second // less than the lease's length, so that nothing else shows
-	r, o := newPlace(t, emulator.S3).through(t, func(w http.ResponseWriter, r *http.Request, pass http.Handler) {
-		pass.ServeHTTP(dateChanger{w, ahead}, r)
-	}).examine(t)
-	wantFailed(t, r, o, "clock")
-	require.Contains(t, r.of("clock").Advice, "clocks of the store's machines")
-	require.Nil(t, r.TellsAge)
+	always := func(by time.Duration) func(*http.Request, int) time.Duration {
+		return func(*http.Request, int) time.Duration { return by }
+	}
+	some := func(r *http.Request, n int) time.Duration { // one front end of two
+		if r.Method == http.MethodGet && n%2 == 0 {
+			return ahead
+		}
+		return 0
+	}
+	tests := []struct {
+		name, query string
+		ahead       func(*http.Request, int) time.Duration
+		result      result
+		says        string
+		tells       bool
+	}{
+		{"all are fast", "?age=true", always(ahead), failed, "age is on, and rests on the Date of an answer and the Last-Modified", true},
+		{"one of two is", "?age=true", some, failed, "a record that was written at most", true},
+		{"they are fast, and age is off", "", always(ahead), well, "age is off, and is to stay so: a record that was written at most", false},
+		{"they are fast, and age is off by the URL", "?age=false", some, well, "age is off, and is to stay so", false},
+		{"all are slow", "?age=true", always(-ahead), warning, "told none 8s after the write: a clock is behind", true},
+		{"all are slow, and age is off", "", always(-ahead), well, "a clock of the store's answers is behind", false},
+	}
+	var examined []func(testing.TB) (examination, outcome)
+	for _, test := range tests {
+		p := newPlace(t, emulator.S3).through(t, dated(test.ahead))
+		p.store += test.query
+		examined = append(examined, p.begin(t))
+	}
+	for i, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			r, o := examined[i](t)
+			clock := r.of("clock")
+			require.Equal(t, test.result, clock.Result, "%s", o.out)
+			require.Contains(t, clock.Detail, test.says)
+			require.Equal(t, test.tells, *r.TellsAge)
+			if test.result == failed {
+				wantFailed(t, r, o, "clock")
+				require.Equal(t, clocksAdvice, clock.Advice)
+			}
+		})
+	}
+}
 
-	r, o = newPlace(t, emulator.S3).through(t, func(w http.ResponseWriter, r *http.Request, pass http.Handler) {
-		pass.ServeHTTP(dateChanger{w, time.Hour}, r)
-	}).examine(t)
+// One that is wrong by more than a lease length gives a lease to two.
+func TestDoctorFindsThatAWrongClockMakesTwoLeaders(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, emulator.S3).through(t, dated(func(*http.Request, int) time.Duration { return time.Hour }))
+	p.store += "?age=true"
+	r, o := p.examine(t)
 	require.Equal(t, exitFailed, o.code)
 	require.Equal(t, failed, r.of("held").Result, "%s", o.out)
 	require.Contains(t, r.of("held").Detail, "a second node got a lease that the first held")

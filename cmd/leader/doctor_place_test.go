@@ -145,6 +145,8 @@ func refusing(which func(*http.Request) bool, answer string) func(http.ResponseW
 			pass.ServeHTTP(w, r)
 			return
 		}
+		w.Header().Set("X-Guploader-Uploadid", "test") // by which Cloud Storage and Azure show that it is they who refuse
+		w.Header().Set("X-Ms-Request-Id", "test")
 		if strings.HasPrefix(answer, "{") {
 			w.Header().Set("Content-Type", "application/json")
 			w.Header().Set("X-Amz-Crc32", fmt.Sprint(crc32.ChecksumIEEE([]byte(answer)))) // which DynamoDB's SDK checks

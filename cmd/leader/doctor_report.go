@@ -42,6 +42,7 @@ type examination struct {
 	LeaseLength float64   `json:"lease_length_seconds"`
 	Suggested   float64   `json:"suggested_lease_length_seconds,omitzero"`
 	TellsAge    *bool     `json:"tells_age,omitempty"`
+	AgeFrom     string    `json:"age_from,omitempty"`
 	Limits      limits    `json:"limits"`
 
 	results map[string]result

@@ -48,7 +48,7 @@ func TestDoctorMayNotWrite(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	require.NoError(t, os.Chmod(dir, 0o555))
-	cmd := place{store: "file:" + dir}.doctor(t, "--json")
+	cmd := place{store: fileURL(dir)}.doctor(t, "--json")
 	if os.Geteuid() == 0 {
 		for parent := dir; parent != filepath.Dir(parent); parent = filepath.Dir(parent) {
 			if info, err := os.Stat(parent); err == nil && info.Mode()&0o001 == 0 {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -129,7 +128,12 @@ func TestDoctorOnServices(t *testing.T) {
 			r, o := examined[service](t)
 			wantWell(t, r, o)
 			require.NotNil(t, r.TellsAge)
-			require.Equal(t, service != emulator.Azure, *r.TellsAge)
+			if p.upstream != "" { // an emulator is not the service itself
+				require.False(t, *r.TellsAge)
+				if service != emulator.Azure {
+					require.Contains(t, r.of("clock").Detail, "age=true in the URL turns it on")
+				}
+			}
 			require.InDelta(t, map[emulator.Service]float64{emulator.GCS: 1}[service], r.Limits.WriteEvery, 0)
 			require.InDelta(t, map[emulator.Service]float64{emulator.Azure: 15}[service], r.Limits.MinLength, 0)
 
@@ -144,9 +148,30 @@ func TestDoctorOnServices(t *testing.T) {
 	}
 }
 
+// With age=true, the clocks of whatever answers are good enough.
+func TestDoctorWithAge(t *testing.T) {
+	t.Parallel()
+	examined := map[emulator.Service]func(testing.TB) (examination, outcome){}
+	for _, service := range []emulator.Service{emulator.DynamoDB, emulator.S3, emulator.GCS} {
+		p := newPlace(t, service)
+		p.store += "?age=true"
+		examined[service] = p.begin(t)
+	}
+	for service, examined := range examined {
+		t.Run(string(service), func(t *testing.T) {
+			r, o := examined(t)
+			wantWell(t, r, o)
+			require.True(t, *r.TellsAge)
+			require.Contains(t, r.AgeFrom, "Date")
+			require.Contains(t, r.of("clock").Detail, "the clocks of 12 answers agree")
+			require.Contains(t, r.Store, "?age=true")
+		})
+	}
+}
+
 func TestDoctorForPeople(t *testing.T) {
 	t.Parallel()
-	p, _ := filePlace(t)
+	p, s := filePlace(t)
 	o := end(t, p.doctor(t, "--lease-length", "9s"))
 	o.want(t, 0, "")
 	for _, line := range []string{
@@ -159,8 +184,9 @@ func TestDoctorForPeople(t *testing.T) {
 	}
 	require.Regexp(t, `\nreads     p50 \S+s, p99 \S+s, max \S+s of 3\nrenewals  p50 \S+s, p99 \S+s, max \S+s of 3\n`, o.out)
 
-	p.store = "file:" + filepath.Join(strings.TrimPrefix(p.store, "file://"), "lease-x.json")
-	require.NoError(t, os.WriteFile(strings.TrimPrefix(p.store, "file:"), nil, 0o600))
+	notes := filepath.Join(s.dir, "notes") // a file, and not a directory
+	p.store = fileURL(notes)
+	require.NoError(t, os.WriteFile(notes, nil, 0o600))
 	o = end(t, p.doctor(t))
 	o.want(t, exitFailed, "failed: read")
 	require.Contains(t, o.out, "\nfailed   read     ")
@@ -283,7 +309,7 @@ func TestDoctorFromTheEnvironment(t *testing.T) {
 	t.Parallel()
 	_, s := filePlace(t)
 	cmd := command(t, "doctor")
-	cmd.Env = append(cmd.Env, "LEADER_STORE="+(&url.URL{Scheme: "file", Path: filepath.ToSlash(s.dir)}).String(),
+	cmd.Env = append(cmd.Env, "LEADER_STORE="+s.url,
 		"LEADER_SAMPLES=2", "LEADER_LEASE_LENGTH=20s", "LEADER_JSON=true")
 	r := decodeJSON[examination](t, end(t, cmd).out)
 	require.Equal(t, 2, r.Renewals.Count)

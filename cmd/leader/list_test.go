@@ -10,6 +10,7 @@ import (
 func TestList(t *testing.T) {
 	t.Parallel()
 	s := newFullShelf(t)
+	s.needToTell(t)
 	o := end(t, command(t, "list", "--store", s.url))
 	o.want(t, 0, "")
 	lines := strings.Split(steady(o.out), "\n")
@@ -33,6 +34,7 @@ func TestList(t *testing.T) {
 func TestListJSON(t *testing.T) {
 	t.Parallel()
 	s := newFullShelf(t)
+	s.needToTell(t)
 	o := end(t, command(t, "list", "--store", s.url, "--json"))
 	o.want(t, 0, "")
 	states := map[string]string{}

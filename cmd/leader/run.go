@@ -60,11 +60,12 @@ func (a *app) runCommand() *cobra.Command {
 	flags.DurationVar(&f.acquireEvery, "acquire-every", 0, "how often a standby asks for the lease (default a third of --lease-length)")
 	flags.DurationVar(&f.stop, "stop-timeout", 0, "how long the program may take to end after SIGTERM, before SIGKILL (default a sixth of --lease-length)")
 	flags.StringToStringVar(&f.attributes, "attribute", nil, "publish `key=value` with the lease; may be repeated")
-	flags.BoolVar(&f.once, "once", false, "for a job that is triggered on many machines: try once, run it to its end, do not wait for the lease")
-	flags.DurationVar(&f.holdAtLeast, "hold-at-least", 0, "with --once: leave the lease to run out if the job ends sooner, so that a late trigger does not run it again")
+	flags.BoolVar(&f.once, "once", false, "for a job that is triggered on many machines: try once, run it to its end, do not wait for a lease that another node holds")
+	flags.DurationVar(&f.holdAtLeast, "hold-at-least", 0, "with --once: keep the lease so long if the job ends sooner, so that a late trigger does not run it again")
 	flags.IntVar(&f.heldCode, "held-exit-code", 0, "with --once: exit `code` if another node holds the lease")
 	flags.StringVar(&f.health.command, "health-cmd", "", "shell `command` that says whether this node may lead: it must exit with 0")
 	flags.StringVar(&f.health.url, "health-http", "", "`URL` that says whether this node may lead: it must answer with 2xx")
+	flags.IntVar(&f.health.after, "health-after", 1, "`number` of health checks in a row that must fail before this node may not lead")
 	flags.DurationVar(&f.health.timeout, "health-timeout", 0, "how long a health check may take (default a little less than --renew-every)")
 	flags.StringVar(&f.listen, "listen", "", "`address` to serve /leader, /standby, /healthz, /status and a page on, such as :8080")
 	flags.StringVar(&f.logFormat, "log-format", "text", "text or json; the log goes to standard error")
@@ -88,6 +89,9 @@ func (f *runFlags) check(given func(string) bool) error {
 	}
 	for _, name := range []string{"hold-at-least", "held-exit-code"} {
 		refuse(given(name) && !f.once, "--%s is for --once", name)
+	}
+	for _, name := range []string{"health-after", "health-timeout"} {
+		refuse(given(name) && f.health.check() == nil, "--%s is for --health-cmd and --health-http", name)
 	}
 	return errors.Join(problems...)
 }
@@ -147,7 +151,7 @@ func (f *runFlags) options(m lease.Manager, log *slog.Logger, renewEvery time.Du
 		options = append(options, leader.WithAcquireEvery(f.acquireEvery))
 	}
 	if check := f.health.check(); check != nil {
-		options = append(options, leader.WithHealth(check))
+		options = append(options, leader.WithHealth(check, leader.After(f.health.after)))
 	}
 	return options
 }

@@ -17,6 +17,7 @@ import (
 // healthFlags say whether this node may lead.
 type healthFlags struct {
 	command, url string
+	after        int           // failures in a row
 	timeout      time.Duration // 0: what leader gives it
 }
 
@@ -24,6 +25,9 @@ func (h healthFlags) validate() error {
 	u, err := url.Parse(h.url)
 	if h.url != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		return fmt.Errorf("--health-http %q: it is a URL like http://127.0.0.1:8080/healthz", redact.Text(h.url))
+	}
+	if h.after < 1 {
+		return fmt.Errorf("--health-after %d: at least one failure makes a node unhealthy", h.after)
 	}
 	if h.timeout < 0 {
 		return fmt.Errorf("--health-timeout %v is negative", h.timeout)

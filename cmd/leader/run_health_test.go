@@ -27,7 +27,7 @@ func TestHealthCommand(t *testing.T) {
 	s.awaitLines(1)
 	require.NoError(t, os.WriteFile(sick, nil, 0o600))
 	eventually(t, "it steps down", func() bool { return s.lease(defaultName).State == lease.Free })
-	eventually(t, "it does not campaign", func() bool { return strings.Contains(n.output.String(), "not campaigning") })
+	eventually(t, "it does not campaign", func() bool { return strings.Contains(n.output.String(), "does not campaign") })
 	require.Contains(t, n.output.String(), "it is sick")
 	require.NoError(t, os.Remove(sick))
 	require.Equal(t, []string{"1", "2"}, s.awaitLines(2))
@@ -81,4 +81,36 @@ func TestListen(t *testing.T) {
 	require.Equal(t, http.StatusOK, response.StatusCode)
 	n.signal(syscall.SIGTERM)
 	require.Equal(t, 0, n.wait())
+}
+
+// One check that fails is not yet ill health, where the user says so; so many in a row are.
+func TestHealthAfter(t *testing.T) {
+	s := newSite(t)
+	asked, sick := filepath.Join(t.TempDir(), "asked"), filepath.Join(t.TempDir(), "sick")
+	// Every third check is good.
+	check := `echo x >>` + asked + `; test ! -e ` + sick + ` && test $(($(wc -l <` + asked + `) % 3)) = 0`
+	n := s.start("--renew-every", "1s", "--health-after", "3", "--health-cmd", check, "--",
+		"sh", "-c", `echo $LEADER_TOKEN >>$FILE; exec sleep 1000`)
+	s.awaitLines(1)
+	eventually(t, "it is asked again and again", func() bool {
+		lines, err := os.ReadFile(asked)
+		return err == nil && strings.Count(string(lines), "\n") >= 5
+	})
+	require.NotContains(t, n.output.String(), "does not campaign")
+	require.NoError(t, os.WriteFile(sick, nil, 0o600))
+	eventually(t, "it steps down", func() bool { return strings.Contains(n.output.String(), "does not campaign") })
+	require.Equal(t, []string{"1"}, s.lines())
+	n.signal(syscall.SIGTERM)
+	require.Equal(t, 0, n.wait())
+}
+
+// A health check's URL may have a secret in it.
+func TestHealthHTTPShowsNoSecret(t *testing.T) {
+	s := newSite(t)
+	for _, url := range []string{"http://127.0.0.1:1/healthz?token=SECRET", "http://user:SECRET@127.0.0.1:1", "ftp://user:SECRET@host", "http:SECRET"} {
+		n := s.start(append(quick("--once", "--health-http", url), "--", "true")...)
+		require.NotZero(t, n.wait())
+		require.Contains(t, n.output.String(), "--health-http")
+		require.NotContains(t, strings.ReplaceAll(n.output.String(), url, ""), "SECRET")
+	}
 }

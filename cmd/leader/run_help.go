@@ -14,7 +14,8 @@ It is stopped with SIGTERM to its process group, and with SIGKILL after --stop-t
   - the lease is lost or cannot be renewed: then this node waits for the lease again, and runs the program again. SIGKILL
     comes before anybody else can have the lease; when exactly is printed at the start.
   - leader gets SIGTERM or SIGINT: the lease is kept until the program has ended, then released. A second one kills it.
-  - a health check fails: this node steps down until it is good again. It is asked also while the program does not run.
+  - a health check fails, --health-after times in a row: this node steps down until it is good again. It is asked also
+    while the program does not run.
 SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 and SIGWINCH are passed on. If leader is in the foreground of a terminal, so is the program
 while it runs: it reads what is typed, and gets ^C itself; ^Z does nothing. In the background it does not read from the
 terminal.
@@ -22,6 +23,11 @@ terminal.
 When the program ends by itself, the lease is released, and leader exits with its status, or 128 and the number of the signal
 that ended it. Let the service manager start leader again (systemd: Restart=always, KillMode=mixed): another node may lead first. What the
 program has started is stopped when it ends.
+
+With --once, leader tries once: it exits at once if another node is known to hold the lease. Where the store cannot tell how
+old a record is (leader doctor says so), a new process cannot know whether its holder lives: it watches the record until that
+changes, which takes a renew interval of a living holder, or has stood for its length, and then runs the program. There, a
+lease that --hold-at-least keeps is renewed until its time has passed, and leader exits only then.
 
 Exit codes: the program's; 0 if leader was asked to stop, and the program ended by that SIGTERM or there was none; 1 if something
 failed; 2 for wrong flags; 126 or 127 if the program cannot be run. With --once: --held-exit-code (0) if another node holds the

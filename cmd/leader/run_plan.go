@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -14,6 +15,11 @@ import (
 func (f *runFlags) plan(limits lease.Limits) (timing, time.Duration, error) {
 	if f.length <= 0 || f.stop < 0 || f.renewEvery < 0 || f.acquireEvery < 0 {
 		return timing{}, 0, fmt.Errorf("--lease-length is positive, and --renew-every, --acquire-every and --stop-timeout are not negative")
+	}
+	err := errors.Join(tooShort("lease-length", f.length, shortestLease),
+		tooShort("renew-every", f.renewEvery, shortestInterval), tooShort("acquire-every", f.acquireEvery, shortestInterval))
+	if err != nil {
+		return timing{}, 0, err
 	}
 	t := timing{Stop: f.stop, Kill: f.length / 30}
 	if t.Stop == 0 {

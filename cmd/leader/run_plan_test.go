@@ -30,6 +30,8 @@ func TestPlan(t *testing.T) {
 		"writes are bounded":    {runFlags{length: 6 * s, stop: 3 * s}, gcs, timing{3 * s, s / 5}, s, ""},
 		"and do not fit":        {runFlags{length: 3 * s}, lease.Limits{WriteEvery: 2 * s}, timing{}, 0, "2s or more"},
 		"no length":             {runFlags{}, lease.Limits{}, timing{}, 0, "--lease-length is positive"},
+		"no unit":               {runFlags{length: 15}, lease.Limits{}, timing{}, 0, "--lease-length 15ns: it is at least 100ms"},
+		"nor in the intervals":  {runFlags{length: s, renewEvery: 5, acquireEvery: 5}, lease.Limits{}, timing{}, 0, "--renew-every 5ns: it is at least 10ms, and usually some seconds\n--acquire-every 5ns"},
 		"less than nothing":     {runFlags{length: s, stop: -s}, lease.Limits{}, timing{}, 0, "not negative"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -49,7 +49,7 @@ type node struct {
 
 // command is leader run with the arguments. The program finds the site's file as $FILE.
 func (s site) command(args ...string) *exec.Cmd {
-	cmd := command(s.t, append([]string{"run", "--store", "file://" + s.store}, args...)...)
+	cmd := command(s.t, append([]string{"run", "--store", fileURL(s.store)}, args...)...)
 	cmd.Env = append(cmd.Env, "FILE="+s.file, "GORACE=atexit_sleep_ms=0") // else each process takes a second to end
 	return cmd
 }
@@ -249,7 +249,7 @@ func TestRunStopsAStandby(t *testing.T) {
 	s.awaitLines(1)
 	for signal, code := range map[syscall.Signal]int{syscall.SIGTERM: 0, syscall.SIGINT: 0, syscall.SIGQUIT: 0} {
 		n := s.start("--", "sh", "-c", `echo never >>$FILE`)
-		eventually(t, "it waits", func() bool { return strings.Contains(n.output.String(), "the lease is held") })
+		eventually(t, "it waits", func() bool { return strings.Contains(n.output.String(), "another node leads") })
 		n.signal(syscall.SIGHUP) // for programs that run
 		n.signal(syscall.SIGUSR1)
 		n.signal(signal)
@@ -300,7 +300,7 @@ func TestRunHandsOver(t *testing.T) {
 	a := s.start(append(quick(), program...)...)
 	s.awaitLines(1)
 	b := s.start(append(quick(), program...)...)
-	eventually(t, "it waits", func() bool { return strings.Contains(b.output.String(), "the lease is held") })
+	eventually(t, "it waits", func() bool { return strings.Contains(b.output.String(), "another node leads") })
 	a.signal(syscall.SIGTERM)
 	require.Equal(t, 0, a.wait())
 	require.Equal(t, []string{"1", "2"}, s.awaitLines(2))

@@ -23,10 +23,12 @@ type entry struct {
 	ID            string            `json:"id,omitempty"`
 	Token         uint64            `json:"token,omitzero"`
 	LengthSeconds float64           `json:"length_seconds,omitzero"`
+	RenewSeconds  float64           `json:"renew_every_seconds,omitzero"`
 	Attributes    map[string]string `json:"attributes,omitempty"`
 	Acquired      time.Time         `json:"acquired,omitzero"`
 	Renewed       time.Time         `json:"renewed,omitzero"`
 	AgeSeconds    float64           `json:"age_seconds,omitzero"`
+	Timed         bool              `json:"timed,omitempty"`
 	LeftSeconds   float64           `json:"left_seconds,omitzero"`
 	Error         string            `json:"error,omitempty"`
 }
@@ -43,13 +45,17 @@ const (
 const fieldsHelp = `  lease           its name
   state           free, held, expired, broken or unreadable
   holder, id      who holds it, and which acquisition of theirs it is; of a lease that is
-                  not held: who did last (and so for the following four)
+                  not held: who did last (and so for the following five)
   token           the latest fencing token; absent if the lease was never taken
   length_seconds  how long it holds from each renewal
+  renew_every_seconds
+                  how often the holder says that it renews; absent if it does not say
   attributes      what the holder publishes with it, an object of strings
   acquired, renewed
                   by the holder's clock (RFC 3339); absent where the store does not tell
   age_seconds     at least this long ago it was written; absent if not known
+  timed           true of a held or broken lease if the store itself tells how old the record is, or
+                  ends the lease: who has just come knows as much as who has watched it; else absent
   left_seconds    of a held or broken lease: the most that can be left of it if it is not
                   renewed; absent if not known
   error           why it could not be read
@@ -66,16 +72,18 @@ const statesHelp = `States:
 
 Time left: a lease that its holder does not renew is over some time after the last renewal. An
 observer that has just come does not see when that was, unless the store tells how old the
-record is (S3, Google Cloud Storage, DynamoDB: to some seconds; a directory on Linux: exactly).
-So "up to 12s" is the most that can be left, and the whole length where nothing better is known.
-Azure does not tell, but knows: there, a lease is over when it says so.
+record is (S3, Google Cloud Storage, DynamoDB at the cloud's own address, or with ?age=true: to
+some seconds; a directory on Linux or macOS: exactly). So "up to 12s" is the most that
+can be left, and the whole length where nothing better is known. Azure does not tell, but knows:
+there, a lease is over when it says so.
 Times of day are by the holder's clock, which may be wrong.`
 
 func entryOf(i lease.Info) entry {
 	e := entry{
 		Lease: i.Name, State: i.State.String(), Holder: i.Holder, ID: i.ID, Token: i.Token,
-		LengthSeconds: i.Length.Seconds(), Attributes: i.Attributes, Acquired: i.Acquired, Renewed: i.Renewed,
-		AgeSeconds: i.Age.Seconds(), LeftSeconds: left(i).Seconds(),
+		LengthSeconds: i.Length.Seconds(), RenewSeconds: i.RenewEvery.Seconds(), Attributes: i.Attributes,
+		Acquired: i.Acquired, Renewed: i.Renewed,
+		AgeSeconds: i.Age.Seconds(), Timed: i.Timed && i.State == lease.Held, LeftSeconds: left(i).Seconds(),
 	}
 	switch {
 	case i.Err != nil:
@@ -87,10 +95,7 @@ func entryOf(i lease.Info) entry {
 }
 
 // isBroken tells of a lease that lease.Break has taken from its holder, and that has not run out yet.
-func isBroken(i lease.Info) bool {
-	_, from := i.Attributes["broken"]
-	return i.State == lease.Held && i.Holder == "nobody" && from
-}
+func isBroken(i lease.Info) bool { return i.State == lease.Held && i.Broken }
 
 // left is the most that can be left of a lease; 0: unknown, or it is over.
 func left(i lease.Info) time.Duration {
@@ -172,7 +177,7 @@ func (e entry) details(w io.Writer) {
 		if !e.Renewed.IsZero() {
 			t.AppendRow(table.Row{"  last written", ago(e.Renewed)})
 		}
-		t.AppendRow(table.Row{"  length", seconds(e.LengthSeconds)})
+		t.AppendRow(table.Row{"  length", e.length()})
 		if e.holds() {
 			t.AppendRow(table.Row{"  time left", e.upTo() + ", unless it is renewed"})
 		}
@@ -181,6 +186,15 @@ func (e entry) details(w io.Writer) {
 		}
 	}
 	t.Render()
+}
+
+// length is how long the lease holds from each renewal, and how often that is if the holder says.
+func (e entry) length() string {
+	text := seconds(e.LengthSeconds).String()
+	if e.RenewSeconds > 0 {
+		text += fmt.Sprintf(", renewed every %v", seconds(e.RenewSeconds))
+	}
+	return text
 }
 
 // newTable is one of columns with nothing drawn around them.

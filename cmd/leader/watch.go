@@ -52,6 +52,9 @@ Environment: LEADER_STORE, LEADER_NAME, LEADER_EVERY, LEADER_VERBOSE, LEADER_JSO
 			if w.every <= 0 {
 				return usage(fmt.Errorf("--every %v is not positive: give an interval such as 1s", w.every))
 			}
+			if err := tooShort("every", w.every, shortestInterval); err != nil {
+				return usage(err)
+			}
 			return w.run(cmd.Context(), nameOf(given, name))
 		},
 	}

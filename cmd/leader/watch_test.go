@@ -67,7 +67,7 @@ type sighting struct {
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
-	watch := start(t, command(t, "watch", "a", "--store", s.url, "--every", "5ms", "--json", "-v"))
+	watch := start(t, command(t, "watch", "a", "--store", s.url, "--every", "10ms", "--json", "-v"))
 	next := func() []any {
 		seen := decodeJSON[sighting](t, watch.next(t))
 		require.Equal(t, "a", seen.Lease)
@@ -123,9 +123,9 @@ func TestWatch(t *testing.T) {
 func TestWatchForPeople(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
-	all := start(t, command(t, "watch", "a", "-v", "--store", s.url, "--every", "5ms"))
+	all := start(t, command(t, "watch", "a", "-v", "--store", s.url, "--every", "10ms"))
 	all.next(t)
-	watch := start(t, command(t, "watch", "--name", "a", "--store", s.url, "--every", "5ms"))
+	watch := start(t, command(t, "watch", "--name", "a", "--store", s.url, "--every", "10ms"))
 	require.Equal(t, "TIME  found       never taken\n", steady(watch.next(t)))
 	l := s.acquire(t, "a", "one", time.Hour, map[string]string{"k": "v"})
 	require.Equal(t, "TIME  taken       held  holder one  token 1  up to TIME  k=v\n", steady(watch.next(t)))

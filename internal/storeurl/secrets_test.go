@@ -28,7 +28,7 @@ func knownKeys(t *testing.T, place string) []string {
 func TestOpenShowsNoSecret(t *testing.T) {
 	for scheme, place := range urltest.Places {
 		keys := knownKeys(t, place)
-		require.Equal(t, slices.Contains([]string{"dynamodb", "s3", "gs"}, scheme), slices.Contains(keys, "age"), scheme)
+		require.Equal(t, slices.Contains([]string{"dynamodb", "file", "gs", "s3"}, scheme), slices.Contains(keys, "age"), scheme)
 		for _, url := range urltest.URLs(scheme, keys) {
 			m, err := lease.Open(t.Context(), url)
 			if err == nil {

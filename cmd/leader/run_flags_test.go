@@ -1,0 +1,27 @@
+package main
+
+import "testing"
+
+// What is wrong with the flags is said before anything is asked.
+func TestRunFlags(t *testing.T) {
+	t.Parallel()
+	store := newShelf(t).url
+	for _, test := range []struct {
+		flags []string
+		says  string
+	}{
+		{[]string{"--lease-length", "15"}, `missing unit in duration "15": write 15s for 15 seconds; see leader run --help`},
+		{[]string{"--lease-length", "15ns"}, "--lease-length 15ns: it is at least 100ms, and usually some seconds"},
+		{[]string{"--renew-every", "5ns"}, "--renew-every 5ns: it is at least 10ms"},
+		{[]string{"--acquire-every", "5us"}, "--acquire-every 5µs: it is at least 10ms"},
+		{[]string{"--health-after", "0"}, "--health-after 0: at least one failure makes a node unhealthy"},
+		{[]string{"--health-after", "3"}, "--health-after is for --health-cmd and --health-http"},
+		{[]string{"--health-timeout", "3s"}, "--health-timeout is for --health-cmd and --health-http"},
+	} {
+		args := append([]string{"run", "--store", store}, test.flags...)
+		end(t, command(t, append(args, "--", binary, "version")...)).want(t, exitUsage, test.says)
+	}
+	cmd := command(t, "run", "--store", store, "--", binary, "version")
+	cmd.Env = append(cmd.Env, "LEADER_LEASE_LENGTH=15")
+	end(t, cmd).want(t, exitUsage, `missing unit in duration "15": write 15s for 15 seconds`)
+}
