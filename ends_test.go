@@ -284,3 +284,13 @@ func TestRun10_ToldToEndDuringARelease(t *testing.T) {
 		assert.LessOrEqual(t, time.Since(told), end)
 	})
 }
+
+// A cause of the caller's own may be of a type that cannot be compared: it excuses nothing, and nothing panics.
+func TestRun9_ACauseThatCannotBeCompared(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.nodeDoing("a", func(ctx context.Context) error { <-ctx.Done(); return context.Cause(ctx) })
+		a.run().leads()
+		a.cancel(uncomparable{[]int{1}})
+		assert.EqualError(t, <-a.result, "uncomparable")
+	})
+}

@@ -60,6 +60,23 @@ func TestRunOnce_OnAStoreWithoutAge(t *testing.T) {
 			})
 		})
 	}
+	t.Run("a whole term between the last look and the acquisition", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			w.force("gone", false)
+			b := w.nodeDoing("b", done)
+			begun, other := time.Now(), false
+			b.link.set(func(q request) {
+				q.send()
+				if q.op == "load" && time.Since(begun) >= length && !other {
+					other = true
+					w.force("other", true)
+				}
+			})
+			assert.ErrorIs(t, b.RunOnce(b.context()), lease.ErrHeld, "somebody has done it meanwhile")
+			assert.Equal(t, lease.Free, w.look().State, "what it got is given back")
+			assert.Empty(t, b.started)
+		})
+	})
 	t.Run("told to end", func(t *testing.T) {
 		inWorld(t, func(w *world) {
 			w.force("gone", false)

@@ -190,11 +190,10 @@ func TestHealth_HangsUntilRunEnds(t *testing.T) {
 				let <- context.Cause(ctx)
 			}
 			return nil
-		}, leader.After(2))).run()
+		}, leader.After(2)), leader.WithLeaseLength(time.Hour), leader.WithEndTimeout(time.Second)).run()
 		a.leads()
-		time.Sleep(every)
 		hang.Store(true)
-		time.Sleep(every + time.Second)
+		time.Sleep(20*time.Minute + time.Second)
 		require.NoError(t, a.stop())
 		select {
 		case <-let:

@@ -188,7 +188,6 @@ func (r *run) tell(isLeader bool) {
 
 // found notes who holds the lease.
 func (r *run) found(holder lease.Info) {
-	holder.Attributes = maps.Clone(holder.Attributes)
 	changed := false
 	r.leader.board.change(func(s *Status) {
 		changed = s.Holder.ID != holder.ID || s.Holder.State != holder.State
@@ -220,5 +219,5 @@ func (r *run) mono() time.Duration { return r.host.Read().Mono }
 
 // isClear tells of an error by which the manager has given a clear answer, though not the one that was hoped for.
 func isClear(err error) bool {
-	return err == nil || errors.Is(err, lease.ErrHeld) || errors.Is(err, lease.ErrLost)
+	return err == nil || errors.Is(err, lease.ErrHeld) || errors.Is(err, lease.ErrLost) || errors.Is(err, errors.ErrUnsupported)
 }

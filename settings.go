@@ -132,8 +132,8 @@ func (o *options) validate() error {
 		given := o.has(i.option)
 		refuse(given && i.d < 0, "%s: %v is negative", i.option, i.d)
 		refuse(given && i.d == 0 && !i.zero, "%s: the interval %v is not positive", i.option, i.d)
-		refuse(given && i.d > 0 && i.d < i.least, "%s: %v is less than %v: a number without a unit is nanoseconds: write %d*time.Second",
-			i.option, i.d, i.least, i.d.Nanoseconds())
+		refuse(given && i.d > 0 && i.d < i.least, "%s: %v is less than %v, the least: a number without a unit is nanoseconds: write 15*time.Second, say",
+			i.option, i.d, i.least)
 		refuse(i.d > forever, "%s: %v is more than fifty years, and times to come must not overflow: give less", i.option, i.d)
 	}
 	refuse(o.length > 0 && o.holdAtLeast > o.length,
