@@ -1,7 +1,6 @@
 package leader
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
@@ -14,10 +13,7 @@ import (
 // stood for its length, and then takes the lease. A manager that cannot Inspect is taken at its word.
 func (r *run) outwatch(seen lease.Info) (*term, error) {
 	held := &lease.HeldError{Info: seen}
-	type inspector interface {
-		Inspect(ctx context.Context, name string) (lease.Info, error)
-	}
-	if _, ok := find[inspector](r.manager); !ok {
+	if !r.canInspect() {
 		return nil, held
 	}
 	until := r.mono() + 2*max(r.length, seen.Length) // a store that does not answer is not asked for ever

@@ -219,5 +219,5 @@ func (r *run) mono() time.Duration { return r.host.Read().Mono }
 
 // isClear tells of an error by which the manager has given a clear answer, though not the one that was hoped for.
 func isClear(err error) bool {
-	return err == nil || errors.Is(err, lease.ErrHeld) || errors.Is(err, lease.ErrLost) || errors.Is(err, errors.ErrUnsupported)
+	return err == nil || errors.Is(err, lease.ErrHeld) || errors.Is(err, lease.ErrLost)
 }

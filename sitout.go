@@ -2,7 +2,6 @@ package leader
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/cloudlease/leader/internal/host"
@@ -39,9 +38,9 @@ func (t *term) restAfter(why reason, released bool) rest {
 // sitOut waits for the end of the rest, or until somebody else has acquired the lease since: it looks at each acquire
 // interval, as a standby does. It returns after how long to ask for the lease.
 func (r *run) sitOut(rest rest) (wait time.Duration) {
-	for blind := false; r.mono() < rest.until; {
+	for sees := r.canInspect(); r.mono() < rest.until; {
 		left := rest.until - r.mono()
-		if !blind {
+		if sees {
 			left = min(left, host.Jitter(r.host, r.acquireEvery))
 		}
 		if !r.pause(left) || r.mono() >= rest.until {
@@ -54,9 +53,16 @@ func (r *run) sitOut(rest rest) (wait time.Duration) {
 			}
 			return r.looks.wait(host.Jitter(r.host, r.acquireEvery), r.acquireEvery, info) // that was a poll like any other
 		}
-		blind = errors.Is(err, errors.ErrUnsupported)
 	}
 	return 0
+}
+
+// canInspect tells whether the manager can look at a lease without touching it.
+func (r *run) canInspect() bool {
+	_, ok := find[interface {
+		Inspect(ctx context.Context, name string) (lease.Info, error)
+	}](r.manager)
+	return ok
 }
 
 // inspect looks at the lease without touching it.

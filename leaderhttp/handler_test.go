@@ -111,6 +111,7 @@ type blind struct{ lease.Manager }
 func TestHealthyWhileItSitsOut(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		a := w.node("a", leader.WithLeaseManager(blind{lease.NewManager(w.store)})).run()
+		time.Sleep(time.Second) // it leads
 		stepped := make(chan error, 1)
 		go func() { stepped <- a.StepDown(t.Context()) }()
 		longest := time.Duration(0)

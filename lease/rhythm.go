@@ -48,7 +48,7 @@ func (r *rhythm) look(h host.Host, now time.Duration, seen record) time.Duration
 		if every <= 0 || seen.Renewed.IsZero() {
 			return 0
 		}
-		r.hit(h, now, every) // it is the latest renewal, so it is no older than that
+		r.hit(h, now, every+every/8) // it is the latest renewal: no older than that, with its way here
 		gap = 0
 	}
 	r.looked = now
@@ -105,7 +105,7 @@ func (r *rhythm) hit(h host.Host, now, gap time.Duration) {
 	r.late = r.late && lag > r.lag+r.period/2
 	switch {
 	case r.width == 0 || lag < r.lag-fine || lag-gap > r.lag+r.width: // it is the first, or a clock was stepped
-		r.lag, r.width, r.agrees = lag, gap, lag-gap < agreed && agreed <= lag
+		r.lag, r.width, r.agrees = lag, gap, lag-gap < agreed && agreed-fine <= lag
 		if r.agrees {
 			r.width = fine
 			if lag > agreed+r.period/8 { // else it looks at a lag of its own already

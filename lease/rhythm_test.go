@@ -139,6 +139,8 @@ func TestStandbysOfALargeFleetSpreadTheirLooks(t *testing.T) {
 // A standby that has never seen the holder before looks just after its next renewal, and after each that follows, and asks
 // once in an interval.
 func TestAStandbyIsInStepFromItsFirstLook(t *testing.T) {
+	early, looks := 0, 0
+	defer func() { require.LessOrEqual(t, early, looks/20, "of all looks, that came too early") }()
 	for range 20 {
 		synctest.Test(t, func(t *testing.T) {
 			store := far{ageless{memory.NewStore()}, &atomic.Int64{}, &atomic.Int64{}}
@@ -158,13 +160,18 @@ func TestAStandbyIsInStepFromItsFirstLook(t *testing.T) {
 				return info
 			}
 			info := look()
+			defer func() { looks += 10 }()
 			for i := range 10 {
 				require.Positive(t, info.LookAfter, "look %d", i)
 				require.LessOrEqual(t, info.LookAfter, renewEvery+renewEvery/8)
 				time.Sleep(info.LookAfter)
 				before := info
 				info = look()
-				require.NotEqual(t, before.Renewed, info.Renewed, "look %d came too early", i)
+				if before.Renewed.Equal(info.Renewed) { // the renewal took longer than those before: then the next look comes soon
+					early++
+					require.LessOrEqual(t, info.LookAfter, renewEvery/8, "look %d came too early", i)
+					continue
+				}
 				require.LessOrEqual(t, time.Since(info.Renewed), renewEvery/8+60*time.Millisecond, "look %d came too late", i)
 			}
 			<-done

@@ -36,7 +36,7 @@ func TestRun(t *testing.T) {
 	}, 60, "./internal/coverage")
 	require.NoError(t, err)
 	t.Log("\n" + out.String())
-	require.Regexp(t, `no margin +simulation +\d+ .*S1: `, out.String())
+	require.Regexp(t, `no margin +simulation +\d+ .*(S1|R3): `, out.String())
 	require.Regexp(t, `a comment +SURVIVES `, out.String())
 	require.Equal(t, 1, survivors)
 
