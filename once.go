@@ -17,8 +17,8 @@ func (r *run) outwatch(seen lease.Info) (*term, error) {
 		return nil, held
 	}
 	until := r.mono() + 2*max(r.length, seen.Length) // a store that does not answer is not asked for ever
-	wait := host.Jitter(r.host, r.acquireEvery)
-	for ; ; wait = host.Jitter(r.host, r.acquireEvery) {
+	for {
+		wait := host.Jitter(r.host, r.acquireEvery)
 		if seen.RetryAfter > 0 {
 			wait = min(wait, seen.RetryAfter)
 		}
@@ -47,8 +47,7 @@ func (r *run) outwatch(seen lease.Info) (*term, error) {
 			return nil, errEnded
 		case err == nil && t.held.Token != seen.Token+1: // somebody's whole term came and went
 			t.keeper.End(nil)
-			_ = t.release()
-			r.leader.leadsNoMore(nil)
+			_ = t.giveBack(byItself)
 			return nil, held
 		case err == nil || errors.Is(err, lease.ErrHeld):
 			return t, err

@@ -3,6 +3,7 @@ package leader
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/cloudlease/leader/internal/host"
@@ -102,7 +103,7 @@ func (t *term) release() error {
 		wait := t.backoff(n)
 		if t.mono()+wait >= until {
 			t.found(info(t.held, lease.Expired)) // this node's term is over, and others wait for the lease to run out
-			t.unreleased(a.err)
+			t.remark(slog.LevelWarn, "the lease was not given back, and runs out", slog.Any("err", a.err))
 			return a.err
 		}
 		t.breathe(wait)

@@ -3,7 +3,6 @@ package leader
 import (
 	"context"
 	"fmt"
-	"log/slog"
 )
 
 // resigning is what StepDown has asked for: the term that is being led, or asked for, is to end.
@@ -90,8 +89,4 @@ func (l *Leader) leadsNoMore(err error) {
 		close(l.resign.done)
 		l.resign = nil
 	}
-}
-
-func (r *run) unreleased(err error) {
-	r.remark(slog.LevelWarn, "the lease was not given back, and runs out", slog.Any("err", err))
 }
