@@ -102,6 +102,11 @@ var mishaps = []struct {
 }{
 	{"killed", func(e *election, n *node) func() {
 		e.kill(n)
+		if p := n.process; e.upstream == "" {
+			// Who finds at its start that its directory's path leads in a circle takes that for a mistake, and ends, as it should. So
+			// this one hears from its store before that can be put out of its reach.
+			e.must(p.id+" has heard from its store", patience, func(event) bool { return p.answered > 0 })
+		}
 		return func() {}
 	}},
 	{"suspended", func(e *election, n *node) func() { return e.suspend(n) }},
