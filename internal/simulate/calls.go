@@ -50,7 +50,17 @@ func (m watched) Acquire(ctx context.Context, req lease.Request) (lease.Lease, e
 	held, err := m.Manager.Acquire(ctx, req)
 	m.p.asks(-1)
 	m.p.w.judgeCall(m.p, c, err)
+	m.p.acquired(held.ID, err)
 	return held, err
+}
+
+// acquired notes the ID of the lease that the process got: of those under which a call has written, it is the one that stands.
+func (p *process) acquired(id string, err error) {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	if err == nil {
+		p.id = id
+	}
 }
 
 func (m watched) Renew(ctx context.Context, held lease.Lease) (lease.Lease, error) {
@@ -138,9 +148,6 @@ func (w *world) judgeAcquire(p *process, c *call, err error) {
 	}
 	for id := range c.ids {
 		p.dead[id] = err != nil
-		if err == nil {
-			p.id = id
-		}
 	}
 }
 
