@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/cloudlease/leader/lease"
 )
 
 // program is what leader run runs while this node leads, once for each term.
@@ -60,12 +62,21 @@ type program struct {
 
 // timing is how a program is stopped before its lease can be anybody else's.
 type timing struct {
-	Stop time.Duration // it gets SIGKILL this long after SIGTERM, at the latest
-	Kill time.Duration // it gets SIGKILL when this much is left of the term, at the latest
+	Stop  time.Duration // it gets SIGKILL this long after SIGTERM, at the latest, if the lease cannot be kept
+	Drain time.Duration // the same, if it is asked to stop while the lease is renewed
+	Kill  time.Duration // it gets SIGKILL when this much is left of the term, at the latest
 }
 
 // margin is what is left of the term when the program gets SIGTERM.
 func (t timing) margin() time.Duration { return t.Stop + t.Kill }
+
+// patience is how long a program may take to end that is stopped for the cause.
+func (t timing) patience(cause error) time.Duration {
+	if errors.Is(cause, lease.ErrLost) { // or is about to be
+		return t.Stop
+	}
+	return t.Drain
+}
 
 // ending is how a program ended.
 type ending struct {

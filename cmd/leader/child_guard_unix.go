@@ -49,6 +49,7 @@ type guard struct {
 	tree
 	told    bool           // leader has ordered the end
 	stopped *lease.Instant // when the end began; nil before
+	limit   time.Duration  // from there to SIGKILL, at the latest
 	killing bool
 }
 
@@ -92,14 +93,14 @@ func (g *guard) take(o guardOrder, ok bool) {
 	switch {
 	case !ok: // leader is gone, and what it knew of the term counts on
 		g.orders = nil
-		g.stop()
+		g.stop(g.timing.Stop)
 	case o.Timing != nil:
 		g.timing = *o.Timing
 	case o.Answer && g.asked != nil:
 		g.since, g.left, g.asked = *g.asked, o.Remaining, nil
-	case o.Stop:
+	case o.Stop > 0:
 		g.told = true
-		g.stop()
+		g.stop(o.Stop)
 	case o.Kill:
 		g.told = true
 		g.kill()
@@ -127,7 +128,7 @@ func (g *guard) act() (over bool) {
 // begin starts the program, once it is known that the term lasts.
 func (g *guard) begin() (over bool) {
 	if g.left > 0 && g.remaining() <= g.timing.margin() {
-		g.stop()
+		g.stop(g.timing.Stop)
 	}
 	switch {
 	case g.stopped != nil:
@@ -156,27 +157,27 @@ func (g *guard) watch() (over bool) {
 	switch {
 	case over:
 		g.report(guardReport{Ended: g.ending})
-	case g.remaining() <= g.timing.Kill, g.stopped != nil && g.stopped.Elapsed() >= g.timing.Stop:
+	case g.remaining() <= g.timing.Kill, g.stopped != nil && g.stopped.Elapsed() >= g.limit:
 		g.kill()
 	case g.remaining() <= g.timing.margin(), g.ending != nil: // what the program left behind does not outlive it for long
-		g.stop()
+		g.stop(g.timing.Stop)
 	}
 	return over
 }
 
-// stop asks the program to end. One that is stopped cannot do so before it goes on.
-func (g *guard) stop() {
+// stop asks the program to end within the limit. One that is stopped cannot do so before it goes on.
+func (g *guard) stop(limit time.Duration) {
 	if g.stopped != nil {
 		return
 	}
 	now := lease.Now()
-	g.stopped = &now
+	g.stopped, g.limit = &now, limit
 	g.terminate(unix.SIGTERM)
 	g.terminate(unix.SIGCONT)
 }
 
 func (g *guard) kill() {
-	g.stop()
+	g.stop(0)
 	g.killing = true
 	g.terminate(unix.SIGKILL)
 }
@@ -206,7 +207,7 @@ func (g *guard) next() time.Duration {
 	if g.stopped == nil {
 		next = min(next, g.remaining()-g.timing.margin())
 	} else {
-		next = min(next, g.timing.Stop-g.stopped.Elapsed())
+		next = min(next, g.limit-g.stopped.Elapsed())
 	}
 	if g.asked == nil && g.orders != nil {
 		next = min(next, g.askIn())

@@ -23,7 +23,7 @@ type guardOrder struct {
 	Timing    *timing        `json:",omitempty"`
 	Answer    bool           `json:",omitempty"` // to the question how much is left of the term: Remaining
 	Remaining time.Duration  `json:",omitempty"`
-	Stop      bool           `json:",omitempty"` // SIGTERM, and SIGKILL in time
+	Stop      time.Duration  `json:",omitempty"` // SIGTERM, and SIGKILL after so long at the latest
 	Kill      bool           `json:",omitempty"` // SIGKILL
 	Signal    syscall.Signal `json:",omitempty"` // for the program's process group
 }
@@ -105,7 +105,7 @@ func (p *program) run(ctx context.Context, term lease.Term) (ending, error) {
 func (p *program) end(ctx context.Context, term lease.Term, over <-chan struct{}) {
 	select {
 	case <-ctx.Done():
-		p.running.order(guardOrder{Stop: true})
+		p.running.order(guardOrder{Stop: p.timing.patience(context.Cause(ctx))})
 	case <-over:
 		return
 	}

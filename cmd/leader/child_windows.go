@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -67,8 +68,8 @@ func newJob() (windows.Handle, error) {
 	return job, err
 }
 
-// run runs the program until it has ended, with all that it started. It is sent CTRL_BREAK when ctx ends, and ended after
-// the time to stop, or when the term is over.
+// run runs the program until it has ended, with all that it started. It is sent CTRL_BREAK when ctx ends, and ended when its
+// patience or the term is over.
 func (p *program) run(ctx context.Context, term lease.Term) (ending, error) {
 	if err := own(); err != nil {
 		return ending{}, err
@@ -79,15 +80,11 @@ func (p *program) run(ctx context.Context, term lease.Term) (ending, error) {
 	}
 	defer windows.CloseHandle(job) // whatever the program has left behind ends here
 
-	cmd := exec.CommandContext(ctx, p.path)
+	cmd := exec.Command(p.path)
 	cmd.Args = p.argv
 	cmd.Env = append(append(os.Environ(), p.env...), "LEADER_TOKEN="+strconv.FormatUint(term.Token(), 10))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.in, p.out, p.err
 	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: windows.CREATE_NEW_PROCESS_GROUP}
-	cmd.WaitDelay = p.timing.Stop
-	cmd.Cancel = func() error {
-		return windows.GenerateConsoleCtrlEvent(windows.CTRL_BREAK_EVENT, uint32(cmd.Process.Pid))
-	}
 	if err := cmd.Start(); err != nil {
 		return ending{}, &exitError{code: startCode(err), err: err}
 	}
@@ -102,11 +99,21 @@ func (p *program) run(ctx context.Context, term lease.Term) (ending, error) {
 	var watch sync.WaitGroup
 	watch.Go(func() {
 		select {
-		case <-term.Done():
-			p.kill()
-			_ = cmd.Process.Kill()
+		case <-ctx.Done():
+			_ = windows.GenerateConsoleCtrlEvent(windows.CTRL_BREAK_EVENT, uint32(cmd.Process.Pid))
 		case <-over:
+			return
 		}
+		limit := time.NewTimer(p.timing.patience(context.Cause(ctx)))
+		defer limit.Stop()
+		select {
+		case <-limit.C:
+		case <-term.Done():
+		case <-over:
+			return
+		}
+		p.kill()
+		_ = cmd.Process.Kill()
 	})
 	err = cmd.Wait()
 	close(over)

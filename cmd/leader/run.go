@@ -22,6 +22,7 @@ import (
 type runFlags struct {
 	name, node                                          string
 	length, renewEvery, acquireEvery, stop, holdAtLeast time.Duration
+	drain                                               time.Duration
 	attributes                                          map[string]string
 	once                                                bool
 	heldCode                                            int
@@ -56,9 +57,10 @@ func (a *app) runCommand() *cobra.Command {
 	flags.StringVar(&f.name, "name", defaultName, "`name` of the lease")
 	flags.StringVar(&f.node, "node", "", "`name` of this node, for people (default host name, process id and some random characters)")
 	flags.DurationVar(&f.length, "lease-length", 15*time.Second, "how long the lease holds from each renewal: as long a dead leader goes unreplaced")
-	flags.DurationVar(&f.renewEvery, "renew-every", 0, "how often the leader renews (default a third of --lease-length, or less for --stop-timeout)")
+	flags.DurationVar(&f.renewEvery, "renew-every", 0, "how often the leader renews (default a third of --lease-length)")
 	flags.DurationVar(&f.acquireEvery, "acquire-every", 0, "how often a standby asks for the lease (default a third of --lease-length)")
-	flags.DurationVar(&f.stop, "stop-timeout", 0, "how long the program may take to end after SIGTERM, before SIGKILL (default a sixth of --lease-length)")
+	flags.DurationVar(&f.stop, "stop-timeout", 0, "how long the program may take to end after SIGTERM if the lease cannot be kept (default a sixth of --lease-length)")
+	flags.DurationVar(&f.drain, "drain-timeout", drainTimeout, "how long the program may take to end after SIGTERM if leader is asked to stop; the lease is kept meanwhile")
 	flags.StringToStringVar(&f.attributes, "attribute", nil, "publish `key=value` with the lease; may be repeated")
 	flags.BoolVar(&f.once, "once", false, "for a job that is triggered on many machines: try once, run it to its end, do not wait for a lease that another node holds")
 	flags.DurationVar(&f.holdAtLeast, "hold-at-least", 0, "with --once: keep the lease so long if the job ends sooner, so that a late trigger does not run it again")
@@ -132,7 +134,7 @@ func (a *app) run(ctx context.Context, f runFlags, argv []string) error {
 		defer stop()
 	}
 	r.log.Info("leader run: the program gets SIGTERM, and SIGKILL, before the lease can be anybody else's",
-		"length", f.length, "renewed", renewEvery, "sigterm", timing.margin(), "sigkill", timing.Kill, "stop", timing.Stop)
+		"length", f.length, "renewed", renewEvery, "sigterm", timing.margin(), "sigkill", timing.Kill, "stop", timing.Stop, "drain", timing.Drain)
 	return r.run(l, f.heldCode)
 }
 
@@ -141,7 +143,7 @@ func (f *runFlags) options(m lease.Manager, log *slog.Logger, renewEvery time.Du
 	options := []leader.Option{
 		leader.WithLeaseManager(m), leader.WithLeaseName(f.name), leader.WithLogger(log),
 		leader.WithLeaseLength(f.length), leader.WithRenewEvery(renewEvery),
-		leader.WithStopMargin(t.margin()), leader.WithStopTimeout(t.Stop + f.length), // of what SIGKILL does not end
+		leader.WithStopMargin(t.margin()), leader.WithStopTimeout(max(t.Stop, t.Drain) + f.length), // of what SIGKILL does not end
 		leader.WithHoldAtLeast(f.holdAtLeast), leader.WithAttributes(f.attributes),
 	}
 	if f.node != "" {

@@ -10,12 +10,14 @@ The program finds in its environment, beside all that leader has:
   LEADER_NAME    the lease, as --name
   LEADER_NODE    this node, as --node
 
-It is stopped with SIGTERM to its process group, and with SIGKILL after --stop-timeout, when
-  - the lease is lost or cannot be renewed: then this node waits for the lease again, and runs the program again. SIGKILL
-    comes before anybody else can have the lease; when exactly is printed at the start.
-  - leader gets SIGTERM or SIGINT: the lease is kept until the program has ended, then released. A second one kills it.
-  - a health check fails, --health-after times in a row: this node steps down until it is good again. It is asked also
-    while the program does not run.
+It is stopped with SIGTERM to its process group, and later with SIGKILL if it has not ended, when
+  - leader gets SIGTERM or SIGINT: the lease is renewed until the program has ended, then released. The program has
+    --drain-timeout; give it less time than the service manager gives leader. A second signal kills the program.
+  - a health check fails, --health-after times in a row: the same, and then this node steps down until it is good again. It is
+    asked also while the program does not run.
+  - the lease is lost or cannot be renewed: the program has --stop-timeout, or what is left of the lease. SIGKILL comes before
+    anybody else can have the lease; when exactly is printed at the start. Then this node waits for the lease again, and runs
+    the program again.
 SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 and SIGWINCH are passed on. If leader is in the foreground of a terminal, so is the program
 while it runs: it reads what is typed, and gets ^C itself; ^Z does nothing. In the background it does not read from the
 terminal.

@@ -8,6 +8,11 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
+// drainTimeout is the default of --drain-timeout: longer than programs usually take, and less than systemd waits, 90 s
+// (https://www.freedesktop.org/software/systemd/man/latest/systemd-system.conf.html, DefaultTimeoutStopSec=), so that the
+// lease is released before systemd kills leader.
+const drainTimeout = time.Minute
+
 // plan derives when the program is stopped, and how often the lease is renewed, from the flags.
 //
 // A lease of 15 s holds for 13.5 s, less its safety margin. By default, the program gets SIGTERM 3 s before that is over,
@@ -16,32 +21,39 @@ func (f *runFlags) plan(limits lease.Limits) (timing, time.Duration, error) {
 	if f.length <= 0 || f.stop < 0 || f.renewEvery < 0 || f.acquireEvery < 0 {
 		return timing{}, 0, fmt.Errorf("--lease-length is positive, and --renew-every, --acquire-every and --stop-timeout are not negative")
 	}
+	if f.drain <= 0 {
+		return timing{}, 0, fmt.Errorf("--drain-timeout %v is not positive: give the time that the program may take to end when leader is asked to stop", f.drain)
+	}
 	err := errors.Join(tooShort("lease-length", f.length, shortestLease),
 		tooShort("renew-every", f.renewEvery, shortestInterval), tooShort("acquire-every", f.acquireEvery, shortestInterval))
 	if err != nil {
 		return timing{}, 0, err
 	}
-	t := timing{Stop: f.stop, Kill: f.length / 30}
+	t, renewEvery, usable := f.within(f.length, limits)
+	if 2*renewEvery < usable {
+		return t, renewEvery, nil
+	}
+	enough := f.length.Truncate(time.Second)
+	for fits := false; !fits; {
+		enough += time.Second
+		_, renewals, usable := f.within(enough, limits)
+		fits = 2*renewals < usable
+	}
+	return timing{}, 0, fmt.Errorf("two renewals, each %v, have to fit into the %v that a lease of %v holds before the program gets SIGTERM, "+
+		"%v (--stop-timeout) before SIGKILL: give a shorter --stop-timeout or --renew-every (%v or more), or a --lease-length of %v, "+
+		"after which a dead leader is replaced; how long the program may take when leader is asked to stop is --drain-timeout",
+		renewEvery, max(usable, 0), f.length, t.Stop, max(limits.WriteEvery, shortestInterval), max(enough, limits.MinLength))
+}
+
+// within is the plan for a lease of the length, which may not fit: usable is how long it holds before the program gets
+// SIGTERM.
+func (f *runFlags) within(length time.Duration, limits lease.Limits) (t timing, renewEvery, usable time.Duration) {
+	t = timing{Stop: f.stop, Drain: f.drain, Kill: length / 30}
 	if t.Stop == 0 {
-		t.Stop = f.length / 6
+		t.Stop = length / 6
 	}
-	usable := f.length - lease.Margin(f.length) - t.margin()
-	if usable < f.length/10 {
-		enough := (t.Stop*4/3 + time.Second).Round(time.Second)
-		return timing{}, 0, fmt.Errorf("--stop-timeout %v: that long a program cannot take to end within a lease of %v; "+
-			"give it less, or a --lease-length of %v, after which a dead leader is replaced", t.Stop, f.length, max(enough, limits.MinLength))
+	if renewEvery = f.renewEvery; renewEvery == 0 {
+		renewEvery = max(length/3, limits.WriteEvery)
 	}
-	renewEvery := f.renewEvery
-	if renewEvery == 0 {
-		renewEvery = f.length / 3
-		if 2*renewEvery >= usable {
-			renewEvery = usable / 3
-		}
-		renewEvery = max(renewEvery, limits.WriteEvery)
-	}
-	if 2*renewEvery >= usable {
-		return timing{}, 0, fmt.Errorf("--renew-every %v: two renewals have to fit into the %v that a lease of %v holds before the program "+
-			"gets SIGTERM; give a shorter --renew-every (%v or more) or --stop-timeout, or a longer --lease-length", renewEvery, usable, f.length, limits.WriteEvery)
-	}
-	return t, renewEvery, nil
+	return t, renewEvery, length - lease.Margin(length) - t.margin()
 }
