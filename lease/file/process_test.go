@@ -85,7 +85,7 @@ func countOf(s lease.Snapshot) (int, error) {
 
 // increment counts on, and returns the write that did it.
 func increment(s *Store, name string) (from, to lease.Version, n int, err error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute) // under Wine, one server does the locks of all
 	defer cancel()
 	for {
 		seen, err := s.Load(ctx, name)
