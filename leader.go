@@ -65,25 +65,10 @@ func New(opts ...Option) *Leader {
 
 // storeName is what the manager, or one that it wraps, calls its place; empty if none has a name.
 func storeName(m lease.Manager) string {
-	if named, ok := find[fmt.Stringer](m); ok {
+	if named, ok := lease.Find[fmt.Stringer](m); ok {
 		return named.String()
 	}
 	return ""
-}
-
-// find looks for an optional interface in a manager and in those that it wraps.
-func find[T any](m lease.Manager) (t T, ok bool) {
-	for m != nil {
-		if t, ok = m.(T); ok {
-			return t, true
-		}
-		wrapper, wraps := m.(interface{ Unwrap() lease.Manager })
-		if !wraps {
-			break
-		}
-		m = wrapper.Unwrap()
-	}
-	return t, false
 }
 
 // goexit tells of a callback that has ended its goroutine.

@@ -170,3 +170,27 @@ func TestStrings(t *testing.T) {
 		leader.Idle.String(), leader.Standby.String(), leader.Leading.String(), leader.Stopping.String(), leader.State(9).String(),
 	})
 }
+
+// A nil in any guise is refused, and nothing panics.
+func TestOptions_TypedNil(t *testing.T) {
+	var none *memory.Manager
+	err := leader.New(leader.WithLeaseManager(none), leader.WhenStarted(func(context.Context) error { return nil }), leader.WithHealth(func(context.Context) error { return nil }, nil)).Run(t.Context())
+	assert.ErrorContains(t, err, "WithLeaseManager: the manager is nil")
+	assert.ErrorContains(t, err, "WithHealth")
+}
+
+// A number that has lost its unit is refused, with what helps.
+func TestOptions_Units(t *testing.T) {
+	work := leader.WhenStarted(func(context.Context) error { return nil })
+	for name, opt := range map[string]leader.Option{
+		"WithLeaseLength": leader.WithLeaseLength(15), "WithRenewEvery": leader.WithRenewEvery(5000), "WithAcquireEvery": leader.WithAcquireEvery(5),
+		"WithStopMargin": leader.WithStopMargin(1), "WithStopTimeout": leader.WithStopTimeout(30), "WithEndTimeout": leader.WithEndTimeout(5),
+		"WithHoldAtLeast": leader.WithHoldAtLeast(60),
+		"WithHeartbeat":   leader.WithHeartbeat(30, func(context.Context, bool) error { return nil }),
+	} {
+		err := leader.New(work, opt).Run(t.Context())
+		require.ErrorContains(t, err, name)
+		assert.ErrorContains(t, err, "a number without a unit is nanoseconds: write 15*time.Second")
+	}
+	assert.ErrorContains(t, leader.New(work, leader.WithEndTimeout(0)).Run(t.Context()), "WithEndTimeout: the interval 0s is not positive")
+}

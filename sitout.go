@@ -59,7 +59,7 @@ func (r *run) sitOut(rest rest) (wait time.Duration) {
 
 // canInspect tells whether the manager can look at a lease without touching it.
 func (r *run) canInspect() bool {
-	_, ok := find[interface {
+	_, ok := lease.Find[interface {
 		Inspect(ctx context.Context, name string) (lease.Info, error)
 	}](r.manager)
 	return ok

@@ -20,7 +20,7 @@ type Breaker interface {
 // broken is nobody's, and is not broken again, whatever seen shows: else nobody would ever get it. After any other error
 // the lease may be broken or not: it is safe to try again. It is errors.ErrUnsupported if the manager cannot.
 func Break(ctx context.Context, m Manager, seen Info) error {
-	if b, ok := find[Breaker](m); ok {
+	if b, ok := Find[Breaker](m); ok {
 		return b.Break(ctx, seen)
 	}
 	return fmt.Errorf("break: %T: %w", m, errors.ErrUnsupported)

@@ -7,7 +7,7 @@ import (
 	"iter"
 )
 
-// A wrapper around a Manager has a method Unwrap() Manager, and hides nothing: the functions below look through it.
+// A wrapper around a Manager has a method Unwrap() Manager, and hides nothing: the functions below look through it, with Find.
 
 // Inspect reads a lease without touching it. A lease that does not exist is Free. It is errors.ErrUnsupported if the
 // manager cannot.
@@ -15,7 +15,7 @@ func Inspect(ctx context.Context, m Manager, name string) (Info, error) {
 	type inspector interface {
 		Inspect(ctx context.Context, name string) (Info, error)
 	}
-	if i, ok := find[inspector](m); ok {
+	if i, ok := Find[inspector](m); ok {
 		return i.Inspect(ctx, name)
 	}
 	return Info{}, fmt.Errorf("inspect: %T: %w", m, errors.ErrUnsupported)
@@ -28,7 +28,7 @@ func List(ctx context.Context, m Manager, prefix string) iter.Seq2[Info, error] 
 	type lister interface {
 		List(ctx context.Context, prefix string) iter.Seq2[Info, error]
 	}
-	if l, ok := find[lister](m); ok {
+	if l, ok := Find[lister](m); ok {
 		return l.List(ctx, prefix)
 	}
 	return func(yield func(Info, error) bool) {
@@ -38,7 +38,7 @@ func List(ctx context.Context, m Manager, prefix string) iter.Seq2[Info, error] 
 
 // LimitsOf returns what the manager allows. A manager that does not say has no limits.
 func LimitsOf(m Manager) Limits {
-	if l, ok := find[Limiter](m); ok {
+	if l, ok := Find[Limiter](m); ok {
 		return l.Limits()
 	}
 	return Limits{}
@@ -47,22 +47,24 @@ func LimitsOf(m Manager) Limits {
 // Close gives up what the manager opened by itself, the clients that Open made above all, but no lease. Nothing else
 // may be called on the manager after it. It is errors.ErrUnsupported if the manager has no Close.
 func Close(m Manager) error {
-	if c, ok := find[Closer](m); ok {
+	if c, ok := Find[Closer](m); ok {
 		return c.Close()
 	}
 	return fmt.Errorf("close: %T: %w", m, errors.ErrUnsupported)
 }
 
-func find[T any](m Manager) (T, bool) {
-	for {
-		if t, ok := m.(T); ok {
+// Find returns the first of m and the managers that it wraps that is a T: an optional interface, such as Closer. It looks as
+// far as a wrapper's Unwrap leads, and finds nothing in a nil Manager.
+func Find[T any](m Manager) (t T, ok bool) {
+	for m != nil {
+		if t, ok = m.(T); ok {
 			return t, true
 		}
-		w, ok := m.(interface{ Unwrap() Manager })
-		if !ok {
-			var none T
-			return none, false
+		w, wraps := m.(interface{ Unwrap() Manager })
+		if !wraps {
+			break
 		}
 		m = w.Unwrap()
 	}
+	return t, false
 }

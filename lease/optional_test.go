@@ -181,3 +181,14 @@ func TestInfoIsACopy(t *testing.T) {
 		}, info)
 	})
 }
+
+func TestFind(t *testing.T) {
+	inner := bare{layer{lease.NewManager(memory.NewStore())}}
+	found, ok := lease.Find[bare](layer{layer{inner}})
+	require.True(t, ok)
+	require.Equal(t, inner, found)
+	_, ok = lease.Find[lease.Closer](inner)
+	require.False(t, ok, "its Unwrap returns nil")
+	_, ok = lease.Find[lease.Closer](nil)
+	require.False(t, ok)
+}
