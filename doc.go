@@ -13,7 +13,8 @@
 // ends at a deadline that this node counts from before each renewal was sent, on every clock it has, sleep included,
 // and a tenth of the lease's length early; another node may start only when the whole length has passed since the
 // renewal was seen to be stored. So however late an answer comes, however wrong the clocks are and however long the
-// machine sleeps, one term has ended before the next begins. Package lease states the rules R1 to R8 that this rests on.
+// machine sleeps, one term has ended before the next begins. Package lease states the rules R1 to R8 that
+// this rests on; docs/design.md says where the code keeps each of them.
 //
 // The work learns of the end through its context, and can ask at any time: [lease.Term.Check] is nil only while the
 // lease is certainly held. The lease is released only once the work has returned. While the work does not return, the lease
