@@ -10,18 +10,23 @@
 //
 // leader run ends its program before the lease can be anybody else's, whatever becomes of leader itself. But a whole machine
 // can be suspended between two instructions of the program, and wake when another node has led for long. No lease can
-// prevent that the program then does what it was about to do. What it writes to can: each term has a fencing token,
-// LEADER_TOKEN, greater than that of every earlier term. The program sends it with each write, and the other end refuses a
-// token that is smaller than the largest that it has seen.
+// keep the program from doing then what it was about to do. What it writes to can: each term has a fencing token,
+// LEADER_TOKEN, greater than that of every earlier term.
 //
-// worker.py does it with a database, which is where it is simplest: the largest token is in a table of one row, and each
-// transaction that has an effect raises it first. If that changes no row, the token is stale, and nothing is written. In
-// other places:
+// The program claims first, and then reads: it writes its token beside the state, and only after that reads the state that it
+// goes on from. From the claim on, the other end accepts nothing from an older term. A program that reads first, or that
+// only sends the token with its writes, lets a late write in between, and then does again what that has done.
 //
-//   - PostgreSQL, MySQL: the same statements.
-//   - DynamoDB: a condition, token <= :mine, in the write itself, or in a TransactWriteItems for several.
-//   - S3, GCS, Azure: If-Match on the object's ETag or generation, whose content or metadata has the token.
-//   - An HTTP service of your own: a header, and a service that keeps the largest one.
+// worker.py does it with a database, which is where it is simplest: the token and the position are in one row, and each
+// transaction that has an effect moves the position, on the condition that the token is still its own. In other places:
+//
+//   - PostgreSQL, MySQL: the same statements; in Go, as in examples/service.
+//   - DynamoDB: an item with the token and the position. The claim is an UpdateItem on the condition #token < :mine; each
+//     write a PutItem, or a TransactWriteItems, on the condition #token = :mine.
+//   - S3, GCS, Azure: an object with both. The claim reads it, and writes it again with the new token and If-Match on its
+//     ETag or generation; each write has If-Match on what the one before answered.
+//   - An HTTP service of your own: a header with every request, reading ones included, and a service that keeps the
+//     largest token and refuses smaller ones.
 //
 // The test suspends a worker past its lease, its guard and leader included, and wakes the worker alone.
 package script

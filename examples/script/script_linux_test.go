@@ -80,13 +80,14 @@ func TestStaleTokenIsRefused(t *testing.T) {
 	require.NoError(t, syscall.Kill(worker, syscall.SIGCONT)) // it has not been told of anything
 	await("the worker to end", func() bool { return strings.Contains(text.String(), "token 1 is stale: another node leads") })
 	require.Equal(t, before, effects(1))
-	rows, err := db.Query("SELECT token FROM effects ORDER BY id")
+	rows, err := db.Query("SELECT token, position FROM effects ORDER BY rowid")
 	require.NoError(t, err)
 	defer rows.Close()
-	for last := 0; rows.Next(); {
-		var token int
-		require.NoError(t, rows.Scan(&token))
+	for last, n := 0, 1; rows.Next(); n++ {
+		var token, position int
+		require.NoError(t, rows.Scan(&token, &position))
 		require.GreaterOrEqual(t, token, last)
+		require.Equal(t, n, position, "each once, and in order")
 		last = token
 	}
 	require.NoError(t, rows.Err())

@@ -3,17 +3,19 @@
 //
 // It hands out numbers, each one once, whichever VM is asked:
 //
-//	go run ./examples/service -store file:/tmp/numbers/lease -ledger /tmp/numbers/ledger -listen 127.0.0.1:8081 &
-//	go run ./examples/service -store file:/tmp/numbers/lease -ledger /tmp/numbers/ledger -listen 127.0.0.1:8082 &
+//	mkdir -p /tmp/numbers
+//	go run ./examples/service -store file:/tmp/numbers/lease -database /tmp/numbers/db -listen 127.0.0.1:8081 &
+//	go run ./examples/service -store file:/tmp/numbers/lease -database /tmp/numbers/db -listen 127.0.0.1:8082 &
 //	curl -X POST http://127.0.0.1:8081/numbers http://127.0.0.1:8082/numbers
 //
 // One answers with a number, the other with 503. On VMs, the store is a table or bucket of the cloud account, such as
-// -store dynamodb://leases?region=eu-west-1, and what is a file here is a database.
+// -store dynamodb://leases?region=eu-west-1, and the database, which is an SQLite file here, is one that all VMs reach.
 //
 // # What is where
 //
 //   - main.go: the leader, the HTTP server, and how both stop.
-//   - numbers.go: the work. It asks its term right before each effect, and the effect carries the term's token.
+//   - numbers.go: the work. It claims the checkpoint when its term begins, and moves it with each number.
+//   - checkpoint.go: how the database refuses a leader that was suspended and writes late. Copy this one.
 //   - numbers.service: the systemd unit that runs it on each VM.
 //   - haproxy.cfg: the load balancer in front of the VMs, which sends everything to the leader. It finds it by GET /leader,
 //     as the health checks of AWS, Google Cloud and Azure load balancers do: port 8080, path /leader, healthy on 200, an
@@ -51,15 +53,15 @@ import (
 )
 
 type config struct {
-	store, listen, ledger string
-	length, acquireEvery  time.Duration
+	store, listen, database string
+	length, acquireEvery    time.Duration
 }
 
 func parse(args []string) (c config, err error) {
 	flags := flag.NewFlagSet("service", flag.ContinueOnError)
 	flags.StringVar(&c.store, "store", "", "URL of the lease store")
 	flags.StringVar(&c.listen, "listen", ":8080", "address to serve on")
-	flags.StringVar(&c.ledger, "ledger", "ledger", "file that has the numbers")
+	flags.StringVar(&c.database, "database", "numbers.db", "file of the SQLite database that has the numbers")
 	flags.DurationVar(&c.length, "lease-length", 15*time.Second, "how long a leader that dies goes unreplaced")
 	flags.DurationVar(&c.acquireEvery, "acquire-every", time.Second, "how often the others ask for the lease")
 	return c, flags.Parse(args)
@@ -85,11 +87,16 @@ func run(ctx context.Context, c config) error {
 		return err
 	}
 	defer func() { _ = lease.Close(manager) }()
+	db, err := open(ctx, c.database)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
 	listener, err := net.Listen("tcp", c.listen)
 	if err != nil {
 		return err
 	}
-	n := &numbers{path: c.ledger}
+	n := &numbers{db: db}
 	l := leader.New(
 		leader.WithLeaseManager(manager),
 		leader.WithLeaseName("numbers"),

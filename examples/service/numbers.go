@@ -1,14 +1,15 @@
 package main
 
 import (
-	"bufio"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"os"
+	"net/url"
 	"sync"
+
+	_ "modernc.org/sqlite" // or the driver of your database
 
 	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/lease"
@@ -16,68 +17,84 @@ import (
 
 // numbers hands out numbers while this node leads.
 type numbers struct {
-	path string
+	db *sql.DB
 
-	mu     sync.Mutex
-	term   lease.Term // the zero Term, whose Check fails, while this node does not lead
-	last   int
-	ledger *os.File
+	mu   sync.Mutex
+	term lease.Term // the zero Term, whose Check fails, while this node does not lead
+	last int64
 }
 
-// work is what the leader does: it takes the state over, serves from it until its context ends, and puts it down.
+// work is what the leader does: it takes the state over, and serves from it until its context ends.
 func (n *numbers) work(ctx context.Context) error {
 	term, _ := leader.TermFrom(ctx)
-	ledger, last, err := open(n.path)
+	last, err := claim(ctx, n.db, term)
 	if err != nil {
 		return err
 	}
-	n.set(term, ledger, last)
+	n.set(term, last)
+	fmt.Println("leads: the next number is", last+1)
 	<-ctx.Done()
-	n.set(lease.Term{}, nil, 0) // after the request that is being answered
-	return errors.Join(ledger.Sync(), ledger.Close())
+	n.set(lease.Term{}, 0) // after the request that is being answered
+	return nil
 }
 
-func (n *numbers) set(term lease.Term, ledger *os.File, last int) {
+func (n *numbers) set(term lease.Term, last int64) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.term, n.ledger, n.last = term, ledger, last
+	n.term, n.last = term, last
 }
 
 // ServeHTTP answers with a number that nobody has got yet.
-func (n *numbers) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if err := n.term.Check(); err != nil { // right before the effect
+func (n *numbers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	number, err := n.next(r.Context())
+	switch {
+	case errors.Is(err, lease.ErrLost):
 		w.Header().Set("Retry-After", "1")
-		http.Error(w, "this node does not lead: ask another", http.StatusServiceUnavailable)
-		return
-	}
-	// The token goes along. Here, that shows in the ledger who has written; a database would refuse a token that is smaller
-	// than the largest it has seen, and so a leader that has slept between Check and this line: see examples/script.
-	if _, err := fmt.Fprintf(n.ledger, "%d %d\n", n.term.Token(), n.last+1); err != nil {
+		http.Error(w, fmt.Sprintf("this node does not lead: ask another (%v)", err), http.StatusServiceUnavailable)
+	case err != nil:
 		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
+	default:
+		fmt.Fprintln(w, number)
 	}
-	n.last++
-	fmt.Fprintln(w, n.last)
 }
 
-// open opens the ledger to go on with it. Its lines are the token of who has written, and the number.
-func open(path string) (ledger *os.File, last int, err error) {
-	ledger, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+// next hands out a number: it writes who has given it, and moves the checkpoint.
+func (n *numbers) next(ctx context.Context) (int64, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	tx, err := n.db.BeginTx(ctx, nil)
 	if err != nil {
-		return nil, 0, err
+		return 0, err
 	}
-	for lines := bufio.NewReader(ledger); ; {
-		var token uint64
-		var number int
-		_, err := fmt.Fscanf(lines, "%d %d\n", &token, &number)
-		if errors.Is(err, io.EOF) {
-			return ledger, last, nil
-		}
-		if err != nil {
-			return nil, 0, errors.Join(fmt.Errorf("ledger %s: after the number %d: %w", path, last, err), ledger.Close())
-		}
-		last = number
+	defer tx.Rollback() // does nothing after Commit
+	number := n.last + 1
+	if err := save(ctx, tx, n.term, number); err != nil {
+		return 0, err
 	}
+	if _, err := tx.ExecContext(ctx, `INSERT INTO numbers (number, token) VALUES ($1, $2)`, number, int64(n.term.Token())); err != nil {
+		return 0, err
+	}
+	n.last = number // if the commit fails, too: it may have been done, and no number is given twice
+	return number, tx.Commit()
+}
+
+// driver is the name of the database's driver.
+var driver = "sqlite"
+
+// open opens the database, and makes the tables where they are not there yet.
+func open(ctx context.Context, path string) (*sql.DB, error) {
+	db, err := sql.Open(driver, (&url.URL{Scheme: "file", Path: path, RawQuery: "_pragma=busy_timeout(10000)"}).String())
+	if err != nil {
+		return nil, err
+	}
+	for _, statement := range []string{
+		`CREATE TABLE IF NOT EXISTS checkpoint (name VARCHAR(255) PRIMARY KEY, token BIGINT NOT NULL, position BIGINT NOT NULL)`,
+		`INSERT INTO checkpoint (name, token, position) VALUES ('numbers', 0, 0) ON CONFLICT DO NOTHING`,
+		`CREATE TABLE IF NOT EXISTS numbers (number BIGINT NOT NULL, token BIGINT NOT NULL)`,
+	} {
+		if _, err := db.ExecContext(ctx, statement); err != nil {
+			return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), db.Close())
+		}
+	}
+	return db, nil
 }

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -26,6 +25,9 @@ const childVariable = "SERVICE_TEST_CHILD"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(childVariable) != "" {
+		if os.Getenv(lateVariable) != "" {
+			driver = sendLate()
+		}
 		main()
 		return
 	}
@@ -34,20 +36,41 @@ func TestMain(m *testing.M) {
 
 type vm struct {
 	*exec.Cmd
-	url string
+	url   string
+	lines *bufio.Reader // what it says
+	stdin io.Writer
 }
 
-func start(t *testing.T, dir string) *vm {
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-store", "file://"+dir+"/lease", "-ledger", dir+"/ledger",
+// start starts a node; environment is what it gets besides.
+func start(t *testing.T, dir string, environment ...string) *vm {
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-store", "file://"+dir+"/lease", "-database", dir+"/db",
 		"-listen", "127.0.0.1:0", "-lease-length", "1s", "-acquire-every", "20ms")
-	cmd.Env = append(os.Environ(), childVariable+"=1", "GORACE=atexit_sleep_ms=0")
+	cmd.Env = append(append(os.Environ(), childVariable+"=1", "GORACE=atexit_sleep_ms=0"), environment...)
 	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	require.NoError(t, err)
 	stdout, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	require.NoError(t, err)
-	return &vm{cmd, "http://" + strings.TrimSpace(strings.TrimPrefix(line, "listening on "))}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	v := &vm{Cmd: cmd, lines: bufio.NewReader(stdout), stdin: stdin}
+	v.url = "http://" + v.says(t, "listening on ")
+	return v
+}
+
+// says waits for a line that begins so, and returns the rest of it.
+func (v *vm) says(t *testing.T, beginning string) string {
+	t.Helper()
+	for {
+		line, err := v.lines.ReadString('\n')
+		require.NoError(t, err, beginning)
+		if rest, ok := strings.CutPrefix(line, beginning); ok {
+			return strings.TrimSpace(rest)
+		}
+	}
 }
 
 // ask returns the answer's status and text; 0 if there is none.
@@ -111,9 +134,30 @@ func TestFailover(t *testing.T) {
 	require.NoError(t, b.Wait(), "it stops in an orderly way")
 	c, _ := leaderOf(t, others...)
 	c.take(t, 4)
-	ledger, err := os.ReadFile(filepath.Join(dir, "ledger"))
+	require.Equal(t, []given{{1, 1}, {2, 1}, {3, 2}, {4, 3}}, ledger(t, dir+"/db"))
+}
+
+// A given is a number, and the token of the term that gave it.
+type given struct {
+	number int
+	token  uint64
+}
+
+// ledger is what was given, in the order in which it was.
+func ledger(t *testing.T, path string) (all []given) {
+	db, err := open(t.Context(), path)
 	require.NoError(t, err)
-	require.Equal(t, "1 1\n1 2\n2 3\n3 4\n", string(ledger))
+	defer db.Close()
+	rows, err := db.QueryContext(t.Context(), "SELECT number, token FROM numbers ORDER BY rowid")
+	require.NoError(t, err)
+	defer rows.Close()
+	for rows.Next() {
+		var g given
+		require.NoError(t, rows.Scan(&g.number, &g.token))
+		all = append(all, g)
+	}
+	require.NoError(t, rows.Err())
+	return all
 }
 
 // The files beside this one say what the program understands.
@@ -125,7 +169,7 @@ func TestFiles(t *testing.T) {
 	require.NotNil(t, command)
 	c, err := parse(strings.Fields(string(command[1])))
 	require.NoError(t, err)
-	require.Equal(t, config{"dynamodb://leases?region=eu-west-1", ":8080", "/srv/numbers/ledger", 15 * time.Second, time.Second}, c)
+	require.Equal(t, config{"dynamodb://leases?region=eu-west-1", ":8080", "/srv/numbers/db", 15 * time.Second, time.Second}, c)
 
 	proxy, err := os.ReadFile("haproxy.cfg")
 	require.NoError(t, err)

@@ -1,0 +1,212 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"context"
+	"database/sql"
+	sqldriver "database/sql/driver"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"modernc.org/sqlite"
+
+	"github.com/cloudlease/leader/leadertest"
+	"github.com/cloudlease/leader/lease"
+)
+
+// A leader that is suspended between Check and its write, for longer than its lease, writes when it is woken: after the
+// next leader has taken the state over, and before that one has written anything. The number is given once.
+func TestASuspendedLeaderCommitsLate(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	a := start(t, dir, lateVariable+"=1")
+	a.take(t, 1)
+	b := start(t, dir)
+	late := make(chan string, 1)
+	go func() { late <- post(a.url + "/numbers") }() // for the number 2
+	a.says(t, sending)
+	require.NoError(t, a.Process.Signal(syscall.SIGSTOP))
+
+	require.Equal(t, "2", b.says(t, "leads: the next number is "))
+	require.NoError(t, a.Process.Signal(syscall.SIGCONT))
+	_, err := fmt.Fprintln(a.stdin, "go on")
+	require.NoError(t, err)
+	answer := <-late
+	b.take(t, 2)
+	b.take(t, 3)
+	require.Equal(t, []given{{1, 1}, {2, 2}, {3, 2}}, ledger(t, dir+"/db"))
+	require.Contains(t, answer, "503 Service Unavailable: this node does not lead: ask another (the checkpoint is that of token 2, and this term has 1")
+}
+
+// post returns the answer, however long it takes: a suspended process is asked.
+func post(url string) string {
+	response, err := http.Post(url, "", nil)
+	if err != nil {
+		return err.Error()
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	return fmt.Sprintf("%s: %s%v", response.Status, body, err)
+}
+
+// Wherever between the statements of a new term's claim the older term's write lands, each number is given once.
+func TestALateWriteAnywhereInAClaim(t *testing.T) {
+	t.Parallel()
+	for at := 0; ; at++ {
+		path := t.TempDir() + "/db"
+		older, err := open(t.Context(), path)
+		require.NoError(t, err)
+		defer older.Close()
+		oldCtx, _ := leadertest.Context(t, 1)
+		olderTerm, _ := lease.TermFrom(oldCtx)
+		old := &numbers{db: older}
+		last, err := claim(t.Context(), older, olderTerm)
+		require.NoError(t, err)
+		old.set(olderTerm, last)
+
+		statements, claimed, wrote := 0, false, error(nil)
+		newer := sql.OpenDB(hooked{"file:" + path, func(string) {
+			if claimed {
+				return
+			}
+			if statements++; statements == at+1 {
+				_, wrote = old.next(t.Context())
+			}
+		}})
+		defer newer.Close()
+		newCtx, _ := leadertest.Context(t, 2)
+		newerTerm, _ := lease.TermFrom(newCtx)
+		last, err = claim(t.Context(), newer, newerTerm)
+		require.NoError(t, err)
+		claimed = true
+		if at == statements { // it comes after the claim
+			require.Greater(t, at, 1, "the claim has statements")
+			_, wrote = old.next(t.Context())
+		}
+		next := &numbers{db: newer}
+		next.set(newerTerm, last)
+		_, err = next.next(t.Context())
+		require.NoError(t, err)
+
+		want := []given{{1, 2}}
+		if at == 0 { // the database has not heard of the newer term yet
+			require.NoError(t, wrote)
+			want = []given{{1, 1}, {2, 2}}
+		} else {
+			require.ErrorIs(t, wrote, lease.ErrLost)
+		}
+		require.Equal(t, want, ledger(t, path), "the write lands before statement %d of the claim", at+1)
+		if at == statements {
+			return
+		}
+	}
+}
+
+// What is wrong with a checkpoint is said as it is.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	ctx, lose := leadertest.Context(t, 5)
+	term, _ := lease.TermFrom(ctx)
+	db, err := open(t.Context(), t.TempDir()+"/db")
+	require.NoError(t, err)
+	defer db.Close()
+	_, err = claim(t.Context(), db, term)
+	require.NoError(t, err)
+	last, err := claim(t.Context(), db, term)
+	require.NoError(t, err, "again, by the same term")
+	n := &numbers{db: db, term: term, last: last}
+	_, err = n.next(t.Context())
+	require.NoError(t, err)
+
+	set := func(statement string) {
+		_, err := db.ExecContext(t.Context(), statement)
+		require.NoError(t, err)
+	}
+	both := func(of func(err error)) {
+		_, err := n.next(t.Context())
+		of(err)
+		_, err = claim(t.Context(), db, term)
+		of(err)
+	}
+	set("UPDATE checkpoint SET token = 6")
+	both(func(err error) {
+		require.ErrorIs(t, err, lease.ErrLost)
+		require.ErrorContains(t, err, "the checkpoint is that of token 6, and this term has 5")
+	})
+	set("DELETE FROM checkpoint")
+	both(func(err error) {
+		require.NotErrorIs(t, err, lease.ErrLost, "a missing row is not a newer term")
+		require.ErrorContains(t, err, "there is no checkpoint named numbers: insert its row")
+	})
+	set("INSERT INTO checkpoint (name, token, position) VALUES ('numbers', 4, 0)") // from a backup
+	_, err = n.next(t.Context())
+	require.ErrorContains(t, err, "the checkpoint is that of token 4, and this term has 5")
+	lose(nil)
+	_, err = n.next(t.Context())
+	require.ErrorContains(t, err, "lost", "Check goes first")
+}
+
+const (
+	lateVariable = "SERVICE_TEST_LATE"
+	sending      = "sending the number 2"
+)
+
+// sendLate registers SQLite as the driver of a process that is held up while it sends the number 2: after Check, and before
+// the database hears of it. It goes on at a line on its standard input.
+func sendLate() (name string) {
+	var numbers atomic.Int32
+	sql.Register("late", hooked{before: func(query string) {
+		if strings.HasPrefix(query, "UPDATE checkpoint SET position") && numbers.Add(1) == 2 {
+			fmt.Println(sending)
+			_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
+		}
+	}})
+	return "late"
+}
+
+// hooked is SQLite, and a function that is called before each statement.
+type hooked struct {
+	name   string
+	before func(query string)
+}
+
+func (h hooked) Driver() sqldriver.Driver                        { return h }
+func (h hooked) Connect(context.Context) (sqldriver.Conn, error) { return h.Open(h.name) }
+func (h hooked) Open(name string) (sqldriver.Conn, error) {
+	conn, err := (&sqlite.Driver{}).Open(name)
+	if err != nil {
+		return nil, err
+	}
+	return &hookedConn{conn.(plain), h.before}, nil
+}
+
+type plain interface {
+	sqldriver.Conn
+	sqldriver.ConnBeginTx
+	sqldriver.ExecerContext
+	sqldriver.QueryerContext
+}
+
+type hookedConn struct {
+	plain
+	before func(query string)
+}
+
+func (c *hookedConn) ExecContext(ctx context.Context, query string, args []sqldriver.NamedValue) (sqldriver.Result, error) {
+	c.before(query)
+	return c.plain.ExecContext(ctx, query, args)
+}
+
+func (c *hookedConn) QueryContext(ctx context.Context, query string, args []sqldriver.NamedValue) (sqldriver.Rows, error) {
+	c.before(query)
+	return c.plain.QueryContext(ctx, query, args)
+}
