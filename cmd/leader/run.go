@@ -49,6 +49,9 @@ func (a *app) runCommand() *cobra.Command {
 			if err := f.check(cmd.Flags().Changed); err != nil {
 				return usage(err)
 			}
+			if code, is := asFirst(); is {
+				return &exitError{code: code}
+			}
 			return a.run(cmd.Context(), f, args)
 		},
 	}
