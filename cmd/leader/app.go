@@ -60,7 +60,7 @@ func usage(err error) error { return &exitError{code: exitUsage, err: err} }
 func fromEnvironment(flags *pflag.FlagSet) error {
 	var errs []error
 	flags.VisitAll(func(f *pflag.Flag) {
-		key := "LEADER_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		key := variableOf(f)
 		value, ok := os.LookupEnv(key)
 		if !ok || f.Changed || f.Name == "help" {
 			return
@@ -73,6 +73,11 @@ func fromEnvironment(flags *pflag.FlagSet) error {
 		return usage(errors.Join(errs...))
 	}
 	return nil
+}
+
+// variableOf is the variable of the environment that sets a flag.
+func variableOf(f *pflag.Flag) string {
+	return "LEADER_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 }
 
 // withUnit says how to write a duration, if that is what is wrong.

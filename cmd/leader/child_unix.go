@@ -178,7 +178,7 @@ func (p *program) startGuard(token uint64, tty *terminal) (guard *exec.Cmd, orde
 	defer reportsOut.Close()
 	guard = exec.Command(self)
 	guard.Args = append([]string{"leader", guardName, p.path}, p.argv...)
-	guard.Env = append(append(os.Environ(), p.env...), "LEADER_TOKEN="+strconv.FormatUint(token, 10))
+	guard.Env = append(append(os.Environ(), p.env...), tokenVariable+"="+strconv.FormatUint(token, 10))
 	guard.Stdin, guard.Stdout, guard.Stderr = p.in, p.out, p.err
 	if tty == nil && isTerminal(p.in) {
 		guard.Stdin = nil // who reads from a terminal in the background is stopped

@@ -82,7 +82,7 @@ func (p *program) run(ctx context.Context, term lease.Term) (ending, error) {
 
 	cmd := exec.Command(p.path)
 	cmd.Args = p.argv
-	cmd.Env = append(append(os.Environ(), p.env...), "LEADER_TOKEN="+strconv.FormatUint(term.Token(), 10))
+	cmd.Env = append(append(os.Environ(), p.env...), tokenVariable+"="+strconv.FormatUint(term.Token(), 10))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.in, p.out, p.err
 	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: windows.CREATE_NEW_PROCESS_GROUP}
 	if err := cmd.Start(); err != nil {

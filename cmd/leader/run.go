@@ -23,7 +23,7 @@ type runFlags struct {
 	name, node                                          string
 	length, renewEvery, acquireEvery, stop, holdAtLeast time.Duration
 	drain                                               time.Duration
-	attributes                                          map[string]string
+	attributes                                          attributes
 	once                                                bool
 	heldCode                                            int
 	health                                              healthFlags
@@ -64,10 +64,10 @@ func (a *app) runCommand() *cobra.Command {
 	flags.DurationVar(&f.acquireEvery, "acquire-every", 0, "how often a standby asks for the lease (default a third of --lease-length)")
 	flags.DurationVar(&f.stop, "stop-timeout", 0, "how long the program may take to end after SIGTERM if the lease cannot be kept (default a sixth of --lease-length)")
 	flags.DurationVar(&f.drain, "drain-timeout", drainTimeout, "how long the program may take to end after SIGTERM if leader is asked to stop; the lease is kept meanwhile")
-	flags.StringToStringVar(&f.attributes, "attribute", nil, "publish `key=value` with the lease; may be repeated")
+	flags.Var(&f.attributes, "attribute", "publish `key=value` with the lease, the value as it is; may be repeated")
 	flags.BoolVar(&f.once, "once", false, "for a job that is triggered on many machines: try once, run it to its end, do not wait for a lease that another node holds")
 	flags.DurationVar(&f.holdAtLeast, "hold-at-least", 0, "with --once: keep the lease so long if the job ends sooner, so that a late trigger does not run it again")
-	flags.IntVar(&f.heldCode, "held-exit-code", 0, "with --once: exit `code` if another node holds the lease")
+	flags.IntVar(&f.heldCode, "held-exit-code", 0, "with --once: exit `code` if another node holds the lease; if not 0, an error says so, too")
 	flags.StringVar(&f.health.command, "health-cmd", "", "shell `command` that says whether this node may lead: it must exit with 0")
 	flags.StringVar(&f.health.url, "health-http", "", "`URL` that says whether this node may lead: it must answer with 2xx")
 	flags.IntVar(&f.health.after, "health-after", 1, "`number` of health checks in a row that must fail before this node may not lead")
@@ -112,6 +112,9 @@ func (a *app) run(ctx context.Context, f runFlags, argv []string) error {
 		return err
 	}
 	defer closeStore()
+	if err := checkNested(ctx, manager, f.name); err != nil {
+		return err
+	}
 	timing, renewEvery, err := f.plan(lease.LimitsOf(manager))
 	if err != nil {
 		return usage(err)
@@ -125,7 +128,7 @@ func (a *app) run(ctx context.Context, f runFlags, argv []string) error {
 	}
 	l := leader.New(append(f.options(manager, log, renewEvery, timing), leader.WhenStarted(r.work))...)
 	node := l.Status().Node
-	r.program.env = []string{"LEADER_NAME=" + f.name, "LEADER_NODE=" + node}
+	r.program.env = []string{leaseVariable + "=" + f.name, holderVariable + "=" + node}
 	r.log = log.With("lease", f.name, "node", node)
 	r.program.log = r.log
 

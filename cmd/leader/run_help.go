@@ -7,8 +7,8 @@ The program finds in its environment, beside all that leader has:
 
   LEADER_TOKEN   the fencing token: greater than that of every earlier run. Send it with every write, so that the other
                  end can refuse a smaller one.
-  LEADER_NAME    the lease, as --name
-  LEADER_NODE    this node, as --node
+  LEADER_LEASE   the lease, as --name
+  LEADER_HOLDER  this node, as --node
 
 It is stopped with SIGTERM to its process group, and later with SIGKILL if it has not ended, when
   - leader gets SIGTERM or SIGINT: the lease is renewed until the program has ended, then released. The program has
@@ -33,7 +33,7 @@ lease that --hold-at-least keeps is renewed until its time has passed, and leade
 
 Exit codes: the program's; 0 if leader was asked to stop, and the program ended by that SIGTERM or there was none; 1 if something
 failed; 2 for wrong flags; 126 or 127 if the program cannot be run. With --once: --held-exit-code (0) if another node holds the
-lease; 3 if the program was stopped before it had finished, since the lease was lost or this node became unhealthy; 128 and
+lease, which is no failure: with --log-level error nothing is written then, so cron sends no mail; 3 if the program was stopped before it had finished, since the lease was lost or this node became unhealthy; 128 and
 the signal's number if leader was asked to stop.
 
 No program is left behind. A guard, a process between leader and the program, stops the program in time also if leader is
@@ -41,4 +41,7 @@ killed (SIGKILL), stopped (SIGSTOP) or hangs. On Linux that covers what the prog
 Unix systems its process group. On Windows all that was started ends with leader, but runs on if leader itself is suspended,
 and stopping is CTRL_BREAK. If the whole machine is frozen, so is the guard: the program may run for a moment when it wakes,
 before it is stopped. A process in an uninterruptible sleep, of a dead NFS server say, ends only with that; the lease is then
-not released, but runs out. LEADER_TOKEN is for these.`
+not released, but runs out. LEADER_TOKEN is for these.
+
+As the first process of a container, leader starts itself once more, and waits for all processes that lose their parent: no
+init is needed there.`

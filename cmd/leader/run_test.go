@@ -142,25 +142,26 @@ func (s site) lease(name string) lease.Info {
 func TestRunEnvironment(t *testing.T) {
 	s := newSite(t)
 	for token := 1; token <= 2; token++ {
-		cmd := s.command("--name", "a", "--node", "n1", "--attribute", "b=c,d=e", "--attribute", "f=g=h", "--",
-			"sh", "-c", `echo "$0 $1 $LEADER_TOKEN $LEADER_NAME $LEADER_NODE $FILE"; cat`, "--name", "x")
+		cmd := s.command("--name", "a", "--node", "n1", "--attribute", "b=c,d=e", "--attribute", "f=g=h",
+			"--attribute", `q="a", 'b'`, "--attribute", "empty=", "--attribute", "b c= d", "--",
+			"sh", "-c", `echo "$0 $1 $LEADER_TOKEN $LEADER_LEASE $LEADER_HOLDER $FILE"; cat`, "--name", "x")
 		cmd.Stdin = strings.NewReader("typed")
 		out, err := cmd.Output()
 		require.NoError(t, err)
 		require.Equal(t, fmt.Sprintf("--name x %d a n1 %s\ntyped", token, s.file), string(out))
 	}
 	require.Equal(t, lease.Free, s.lease("a").State)
-	require.Equal(t, map[string]string{"b": "c", "d": "e", "f": "g=h"}, s.lease("a").Attributes)
+	require.Equal(t, map[string]string{"b": "c,d=e", "f": "g=h", "q": `"a", 'b'`, "empty": "", "b c": " d"}, s.lease("a").Attributes)
 }
 
 func TestRunFlagsFromTheEnvironment(t *testing.T) {
 	s := newSite(t)
-	cmd := s.command("sh", "-c", `echo $LEADER_NAME $LEADER_NODE`)
-	cmd.Env = append(cmd.Env, "LEADER_NAME=b", "LEADER_NODE=n2", "LEADER_ATTRIBUTE=c=d")
+	cmd := s.command("sh", "-c", `echo $LEADER_LEASE $LEADER_HOLDER`)
+	cmd.Env = append(cmd.Env, "LEADER_NAME=b", "LEADER_NODE=n2", "LEADER_ATTRIBUTE=c=d,e=f")
 	out, err := cmd.Output()
 	require.NoError(t, err)
 	require.Equal(t, "b n2\n", string(out))
-	require.Equal(t, "d", s.lease("b").Attributes["c"])
+	require.Equal(t, map[string]string{"c": "d,e=f"}, s.lease("b").Attributes)
 }
 
 func TestRunExitCodes(t *testing.T) {
@@ -194,6 +195,8 @@ func TestRunExitCodes(t *testing.T) {
 		"code without once":        {[]string{"--held-exit-code", "1", "--", "true"}, 2, "--held-exit-code is for --once"},
 		"holds too long":           {[]string{"--once", "--hold-at-least", "1m", "--", "true"}, 2, "--hold-at-least 1m0s"},
 		"log":                      {[]string{"--log-format", "xml", "--", "true"}, 2, "--log-format"},
+		"attribute":                {[]string{"--attribute", "a", "--", "true"}, 2, `"a" is not key=value`},
+		"attribute without key":    {[]string{"--attribute", "=a", "--", "true"}, 2, `"=a" is not key=value`},
 		"level":                    {[]string{"--log-level", "loud", "--", "true"}, 2, "--log-level"},
 		"health URL":               {[]string{"--health-http", "localhost:80", "--", "true"}, 2, "--health-http"},
 		"address":                  {[]string{"--listen", "127.0.0.1:99999", "--", "true"}, 1, "--listen"},

@@ -64,6 +64,9 @@ func (r *runner) judgeOnce(err error, heldCode int) error {
 	switch {
 	case errors.Is(err, lease.ErrInvalid):
 		return usage(err)
+	case errors.Is(err, lease.ErrHeld) && heldCode == 0: // the job is done elsewhere: cron is not to send a mail
+		r.log.Info("there is nothing to do here", "because", err.Error())
+		return nil
 	case errors.Is(err, lease.ErrHeld):
 		return &exitError{code: heldCode, err: fmt.Errorf("%w: there is nothing to do here", err)}
 	case ended && r.ran.Load():

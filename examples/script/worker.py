@@ -46,7 +46,7 @@ def refusal(db, token):
 
 
 def main(path):
-    token, node = int(os.environ["LEADER_TOKEN"]), os.environ["LEADER_NODE"]
+    token, node = int(os.environ["LEADER_TOKEN"]), os.environ["LEADER_HOLDER"]
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, lambda *_: stop.set())

@@ -1,0 +1,85 @@
+//go:build unix
+
+package main
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// everyCommand are all that a person can call, the completion's among them.
+func everyCommand() (all []*cobra.Command) {
+	root := (&app{}).command()
+	root.InitDefaultHelpFlag()
+	root.InitDefaultCompletionCmd()
+	for next := []*cobra.Command{root}; len(next) > 0; next = next[1:] {
+		all = append(all, next[0])
+		next = append(next, next[0].Commands()...)
+	}
+	return all
+}
+
+// What leader sets for its program is all different from what it reads: whatever that program finds beside what leader found.
+func TestProgramFindsNoFlags(t *testing.T) {
+	s := newSite(t)
+	cmd := s.command("--", "env")
+	out, err := cmd.Output()
+	require.NoError(t, err)
+	before := strings.Join(cmd.Env, "\n")
+	set := map[string]bool{}
+	for _, found := range regexp.MustCompile(`(?m)^(\w+)=`).FindAllStringSubmatch(string(out), -1) {
+		if !strings.Contains(before, found[0]) {
+			set[found[1]] = true
+		}
+	}
+	for _, variable := range []string{tokenVariable, leaseVariable, holderVariable} {
+		require.True(t, set[variable], "%s in %v", variable, set)
+		require.Contains(t, runHelp, "\n  "+variable+" ")
+	}
+	for _, cmd := range everyCommand() {
+		cmd.Flags().AddFlagSet(cmd.PersistentFlags())
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			require.False(t, set[variableOf(f)], "--%s of %s is read from what is set for the program", f.Name, cmd.CommandPath())
+		})
+	}
+}
+
+func TestNested(t *testing.T) {
+	inner := `"$BINARY" run --store "$STORE" `
+	for name, test := range map[string]struct {
+		name, program, says string
+		env                 []string
+		code                int
+	}{
+		"another lease":  {"outer", inner + `-- sh -c 'echo $LEADER_LEASE $LEADER_TOKEN >>$FILE'; exit $?`, "", nil, 0},
+		"the same":       {"outer", inner + `--name outer -- sh -c 'echo never >>$FILE'`, "is held by the leader run that this one runs under", nil, exitUsage},
+		"the same, once": {"outer", inner + `--once --name outer -- sh -c 'echo never >>$FILE'`, "give this one another --name", nil, exitUsage},
+		"the same, by the environment": {"outer", inner + `-- sh -c 'echo never >>$FILE'`, "give this one another --name",
+			[]string{"LEADER_NAME=outer"}, exitUsage},
+		"the default name, in both": {defaultName, inner + `-- sh -c 'echo never >>$FILE'`, "give this one another --name", nil, exitUsage},
+		"the name in another store": {"outer", inner + `--store "$STORE-2" --name outer -- sh -c 'echo $LEADER_LEASE $LEADER_TOKEN >>$FILE'`, "", nil, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			cmd := s.command("--name", test.name, "--", "sh", "-c", test.program)
+			cmd.Env = append(append(cmd.Env, "BINARY="+binary, "STORE="+fileURL(s.store)), test.env...)
+			n := s.launch(cmd)
+			require.Equal(t, test.code, n.wait())
+			require.Contains(t, n.output.String(), test.says)
+			if test.code == 0 {
+				require.Len(t, s.lines(), 2)
+				require.Equal(t, "1", s.lines()[1])
+			} else {
+				require.Empty(t, s.lines())
+			}
+			require.Equal(t, lease.Free, s.lease(test.name).State)
+		})
+	}
+}
