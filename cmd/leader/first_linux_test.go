@@ -76,7 +76,7 @@ func TestFirstProcessEndsAsTheProgram(t *testing.T) {
 	}{
 		"status": {`test $PPID != 1 && exit 7`, nil, 7},
 		"signal": {`kill -USR1 $$`, nil, 128 + int(syscall.SIGUSR1)},
-		"TERM":   {`trap 'exit 5' TERM; echo up >>$FILE; sleep 1000 & wait`, []syscall.Signal{syscall.SIGTERM}, 5},
+		"TERM":   {`trap 'exit 5' TERM; echo up >>$FILE; while :; do sleep 0.01; done`, []syscall.Signal{syscall.SIGTERM}, 5},
 		"passed on": {`trap 'echo HUP >>$FILE' HUP; trap 'exit 0' TERM; echo up >>$FILE; while :; do sleep 0.01; done`,
 			[]syscall.Signal{syscall.SIGHUP, syscall.SIGTERM}, 0},
 	} {

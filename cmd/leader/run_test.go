@@ -225,14 +225,14 @@ func TestRunStops(t *testing.T) {
 	}{
 		"TERM, to whom it may concern": {nil, `echo up >>$FILE; exec sleep 1000`, []os.Signal{syscall.SIGTERM}, 0},
 		"INT":                          {nil, `echo up >>$FILE; exec sleep 1000`, []os.Signal{os.Interrupt}, 0},
-		"its own status":               {nil, `trap 'exit 5' TERM; echo up >>$FILE; sleep 1000 & wait`, []os.Signal{syscall.SIGTERM}, 5},
-		"none":                         {nil, `trap 'exit 0' TERM; echo up >>$FILE; sleep 1000 & wait`, []os.Signal{syscall.SIGTERM}, 0},
+		"its own status":               {nil, `trap 'exit 5' TERM; echo up >>$FILE; while :; do sleep 0.01; done`, []os.Signal{syscall.SIGTERM}, 5},
+		"none":                         {nil, `trap 'exit 0' TERM; echo up >>$FILE; while :; do sleep 0.01; done`, []os.Signal{syscall.SIGTERM}, 0},
 		"it ignores that":              {[]string{"--drain-timeout", "100ms"}, `trap '' TERM; echo up >>$FILE; while :; do sleep 1; done`, []os.Signal{syscall.SIGTERM}, 137},
 		"twice":                        {[]string{"--drain-timeout", "5m"}, `trap 'echo stopping >>$FILE' TERM; echo up >>$FILE; while :; do sleep 0.01; done`, []os.Signal{syscall.SIGTERM, syscall.SIGTERM}, 137},
 		"while it is stopped":          {nil, `trap 'exit 6' TERM; echo up >>$FILE; kill -STOP $$; while :; do sleep 0.01; done`, []os.Signal{syscall.SIGTERM}, 6},
 		"once":                         {[]string{"--once"}, `echo up >>$FILE; exec sleep 1000`, []os.Signal{syscall.SIGTERM}, 143},
-		"once, INT":                    {[]string{"--once"}, `trap 'exit 0' TERM; echo up >>$FILE; sleep 1000 & wait`, []os.Signal{os.Interrupt}, 130},
-		"once, its own status":         {[]string{"--once"}, `trap 'exit 5' TERM; echo up >>$FILE; sleep 1000 & wait`, []os.Signal{os.Interrupt}, 5},
+		"once, INT":                    {[]string{"--once"}, `trap 'exit 0' TERM; echo up >>$FILE; while :; do sleep 0.01; done`, []os.Signal{os.Interrupt}, 130},
+		"once, its own status":         {[]string{"--once"}, `trap 'exit 5' TERM; echo up >>$FILE; while :; do sleep 0.01; done`, []os.Signal{os.Interrupt}, 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
