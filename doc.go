@@ -25,4 +25,6 @@
 // Return soon after its context is cancelled; call Check right before a side effect; and send the term's token along, so
 // that the other end can refuse a token that is smaller than one it has seen. A lease alone cannot stop a process that
 // sleeps between the check and the effect.
+//
+// A work that answers requests calls [Serve], and package leaderhttp has the handler that goes with it.
 package leader

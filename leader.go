@@ -29,6 +29,7 @@ type Leader struct {
 	term    *term      // that is being led, or asked for; nil if none is
 	resign  *resigning // what StepDown has asked for; nil if nothing
 	asking  bool       // for the lease: a request to acquire it is in flight
+	door    *door      // by which calls of WhileLeading get in; nil if they do not
 
 	// What one run may leave behind, and the next goes on with. Only one run has it at a time.
 	logbook   *mailbox[entry]
@@ -46,7 +47,7 @@ func New(opts ...Option) *Leader {
 	l.board.host = host.System
 	l.board.status = Status{
 		Lease: o.lease, Node: o.node, Store: storeName(o.manager),
-		Length: o.length, RenewEvery: o.renewEvery, AcquireEvery: o.acquireEvery,
+		Length: o.length, RenewEvery: o.renewEvery, AcquireEvery: o.acquireEvery, StopTimeout: o.stopTimeout,
 	}
 	var scribe scribe
 	l.logbook = &mailbox[entry]{deliver: scribe.write}

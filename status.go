@@ -42,6 +42,7 @@ type Status struct {
 	Length       time.Duration // of the lease
 	RenewEvery   time.Duration // how often it is renewed by its holder
 	AcquireEvery time.Duration // how often a standby asks for it
+	StopTimeout  time.Duration // how long a cancelled work may take to return; 0: for ever
 	State        State
 	Since        time.Time  // when the state began, by this node's wall clock
 	Term         lease.Term // the latest term; its Check says whether it still holds

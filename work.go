@@ -29,7 +29,7 @@ type work struct {
 // startWork runs the user's function in a goroutine of its own.
 func (r *run) startWork(ctx context.Context, term lease.Term) work {
 	w := work{make(chan *result, 1), make(chan struct{})}
-	ctx = context.WithValue(ctx, insideOf{r.leader}, true)
+	ctx = r.leader.inside(ctx)
 	go func() {
 		res := &result{panicked: true, value: errGoexit}
 		defer func() {

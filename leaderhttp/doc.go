@@ -1,5 +1,8 @@
-// Package leaderhttp tells over HTTP what a leader.Leader is doing, by the conventions that load balancers and
-// orchestrators know from Patroni and Kubernetes, and shows it to people in a browser.
+// Package leaderhttp is for services that answer HTTP requests: [WhileLeading] has the leader alone answer them, and
+// finishes those under way before another node leads; [Handler] tells load balancers and people what a node does.
+//
+// Handler tells what a leader.Leader is doing by the conventions that load balancers and orchestrators know from Patroni and
+// Kubernetes, and shows it to people in a browser.
 //
 //	http.ListenAndServe("127.0.0.1:8080", leaderhttp.Handler(l))
 //
@@ -7,7 +10,7 @@
 //
 //	mux.Handle("/election/", http.StripPrefix("/election", leaderhttp.Handler(l)))
 //
-// # What it serves
+// # What Handler serves
 //
 //	GET /leader   200 while this node leads, else 503
 //	GET /standby  200 while this node runs, is healthy and waits for the lease, else 503
@@ -21,6 +24,9 @@
 //	/leader     503    503       200       503        503
 //	/standby    503    200       503       503        503
 //	/healthz    503    200       200       200        503, as it is while the store does not answer
+//
+// A node that leads, and whose work prepares before it calls leader.Serve, answers 200 to /leader and 503 to what is behind
+// WhileLeading.
 //
 // A node is stopping while its work is to return, or has, and the lease is not given back yet; also when its term has
 // run out and the work has not noticed, and while its Run is about to return. It leads no more, so that no new traffic goes to it, and it is no standby

@@ -26,8 +26,9 @@ type answer struct {
 }
 
 const (
-	text    = "text/plain; charset=utf-8"
-	methods = "GET, HEAD, OPTIONS"
+	text     = "text/plain; charset=utf-8"
+	jsonText = "application/json; charset=utf-8"
+	methods  = "GET, HEAD, OPTIONS"
 )
 
 func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {

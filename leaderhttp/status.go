@@ -103,7 +103,7 @@ func newHolder(info lease.Info) *Holder {
 
 func (s Status) json() answer {
 	body, _ := json.MarshalIndent(s, "", "  ") // a time outside the years 0 to 9999 is all that JSON cannot say
-	return answer{http.StatusOK, "application/json; charset=utf-8", append(body, '\n')}
+	return answer{http.StatusOK, jsonText, append(body, '\n')}
 }
 
 // forPeople is a time without what is of no use on another machine. One that JSON cannot say is left out: anything may

@@ -26,6 +26,12 @@ func TermFrom(ctx context.Context) (Term, bool) {
 	return t, ok
 }
 
+// WithTerm returns a context that carries the term, as that of a leader's work does, but does not end with it: for what is
+// called on behalf of a work with a context from elsewhere, that of a request say.
+func WithTerm(ctx context.Context, t Term) context.Context {
+	return context.WithValue(ctx, termKey{}, t)
+}
+
 // Name returns the lease's name.
 func (t Term) Name() string {
 	if t.keeper == nil {
@@ -117,7 +123,7 @@ func StartTerm(ctx context.Context, l Lease, sent Instant) (context.Context, *Ke
 		name: l.Name, token: l.Token, host: host.From(ctx),
 		since: sent.Sample(), usable: usable(l), length: l.Length,
 	}
-	ctx, k.cancel = context.WithCancelCause(context.WithValue(ctx, termKey{}, Term{k}))
+	ctx, k.cancel = context.WithCancelCause(WithTerm(ctx, Term{k}))
 	k.tick()
 	return ctx, k
 }
