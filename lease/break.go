@@ -12,13 +12,14 @@ type Breaker interface {
 	Break(ctx context.Context, seen Info) error
 }
 
-// Break takes the lease away from the holder that seen shows, as Inspect or HeldError told it: one that cannot be
-// reached, and goes on renewing. Its next renewal finds the lease lost, and its term ends then, or at its deadline if it
-// cannot renew. Nobody else gets the lease before the broken term is surely over: at most a lease length from now.
+// Break takes the lease away from the holder that seen shows, as Inspect or a HeldError told it. It is for a holder that
+// nobody can reach, and that goes on renewing. The holder's next renewal finds the lease lost, and its term ends then, or
+// at its deadline if it cannot renew. No other node gets the lease before the broken term is certainly over: at most a
+// lease length from now.
 //
-// It is a *HeldError (errors.Is ErrHeld) if somebody else holds the lease by now, and nil if nobody does. A lease that was
-// broken is nobody's, and is not broken again, whatever seen shows: else nobody would ever get it. After any other error
-// the lease may be broken or not: it is safe to try again. It is errors.ErrUnsupported if the manager cannot.
+// The error is a *HeldError (errors.Is ErrHeld) if another node holds the lease by now, and nil if nobody does. A broken
+// lease is not broken again, whatever seen shows: else nobody would ever get it. After any other error the lease may be
+// broken or not: it is safe to try again. The error is errors.ErrUnsupported if the manager has no Break.
 func Break(ctx context.Context, m Manager, seen Info) error {
 	if b, ok := Find[Breaker](m); ok {
 		return b.Break(ctx, seen)
@@ -26,9 +27,8 @@ func Break(ctx context.Context, m Manager, seen Info) error {
 	return fmt.Errorf("break: %T: %w", m, errors.ErrUnsupported)
 }
 
-// Break is one Load and one Swap. The record becomes that of an acquisition by nobody, of the same length, that is left
-// to run out, and says so (Info.Broken): whoever holds the lease counts from before their latest renewal (R2), and everybody else from after this
-// write (R1).
+// Break is one Load and one Swap. It writes the record of an acquisition by nobody, of the same length, which runs out
+// (Info.Broken). The holder counts from before its latest renewal (R2), and everybody else from after this write (R1).
 func (m *manager) Break(ctx context.Context, seen Info) error {
 	return m.explain("break", seen.Name, m.takeAway(ctx, seen))
 }

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// encoding/json takes "Token" for "token", and the last of two fields of one name for the field. Whoever reads a record
-// so may see another one than the next reader. So records are taken apart here, after encoding/json has said that they
-// are JSON at all: that is also done once then, and in less time.
+// encoding/json takes "Token" for "token", and the last of two fields with one name. Another reader may take the first, and
+// see another record. So this file takes records apart itself, after encoding/json has checked that they are JSON. That
+// is faster, too: the data is decoded once.
 
 // recordFields are the fields of a record, and how each is read; the format is the first. A null changes nothing.
 var recordFields = [...]struct {
@@ -35,7 +35,7 @@ var recordFields = [...]struct {
 	{"renewed", func(r *record, value []byte) error { return r.Renewed.UnmarshalJSON(value) }},
 }
 
-// values are those of recordFields, as they stand in the cell; nil: there is none.
+// values has the value of each of recordFields as the cell has it; nil if the field is missing.
 type values [len(recordFields)][]byte
 
 func (v *values) read(r *record, field int) error {

@@ -6,20 +6,20 @@ import (
 	"strings"
 )
 
-// What errors.Is finds in the errors of this package and of every manager.
+// errors.Is finds these in the errors of this package and of every manager.
 var (
 	ErrHeld          = errors.New("lease is held by somebody else") // see HeldError
 	ErrLost          = errors.New("lease is lost")                  // see LostError
 	ErrInvalid       = errors.New("invalid lease request")          // a name, length or attribute breaks a rule; nothing was sent
-	ErrMisconfigured = errors.New("lease store is misconfigured")   // the store refuses for good; trying again does not help
-	ErrRecord        = errors.New("not a lease record")             // what is stored cannot be read; it was left as it is
-	ErrConflict      = errors.New("cell was changed meanwhile")     // from Store.Swap: the cell is not what was read
+	ErrMisconfigured = errors.New("lease store is misconfigured")   // a permanent error of the store: trying again does not help
+	ErrRecord        = errors.New("not a lease record")             // the cell cannot be read as a record; it was left as it is
+	ErrConflict      = errors.New("cell was changed meanwhile")     // from Store.Swap: the cell has changed since it was read
 )
 
-// A HeldError says who holds the lease that was asked for. errors.Is finds ErrHeld in it, and whatever Err wraps.
+// A HeldError names the holder of the lease that was asked for. errors.Is finds ErrHeld in it, and what Err wraps.
 type HeldError struct {
 	Info Info
-	Err  error // with what the attempt failed, if only a look after that showed who holds the lease; mostly nil
+	Err  error // the failure of the attempt, if only a look after that showed the holder; mostly nil
 }
 
 func (e *HeldError) Error() string {
@@ -40,26 +40,26 @@ func (e *HeldError) Error() string {
 // Is makes errors.Is find ErrHeld.
 func (e *HeldError) Is(target error) bool { return target == ErrHeld }
 
-// Unwrap returns with what the attempt failed.
+// Unwrap returns the failure of the attempt; nil if there was none.
 func (e *HeldError) Unwrap() error { return e.Err }
 
-// LostReason is how a lease came to be lost.
+// LostReason tells how a lease was lost.
 type LostReason string
 
 const (
 	LostExpired  LostReason = "expired"  // its holder could not renew it before its own deadline
-	LostTaken    LostReason = "taken"    // the record is somebody else's
+	LostTaken    LostReason = "taken"    // the record shows another acquisition
 	LostReleased LostReason = "released" // it was given back
 	LostGone     LostReason = "gone"     // there is no record any more
 )
 
-// A LostError says how a lease was lost. errors.Is finds ErrLost in it, and whatever Err wraps.
+// A LostError tells how a lease was lost. errors.Is finds ErrLost in it, and what Err wraps.
 type LostError struct {
 	Name   string
 	Token  uint64 // of the lease that was lost
 	Reason LostReason
 	Now    Info  // the lease as it was found; zero if it was not looked at
-	Err    error // what led to it, the failure of the latest renewal say; nil if there is nothing to tell
+	Err    error // what led to the loss, such as the failure of the latest renewal; nil if nothing is known
 }
 
 func (e *LostError) Error() string {
@@ -94,5 +94,5 @@ func (e *LostError) Error() string {
 // Is makes errors.Is find ErrLost.
 func (e *LostError) Is(target error) bool { return target == ErrLost }
 
-// Unwrap returns what led to the loss.
+// Unwrap returns what led to the loss; nil if nothing is known.
 func (e *LostError) Unwrap() error { return e.Err }

@@ -10,36 +10,36 @@ import (
 	"github.com/cloudlease/leader/internal/host"
 )
 
-// ErrClockStepped says why a holder's term is over before its time: its machine has no clock that counts suspension, and
-// its wall clock was stepped back, which may hide a sleep of any length (R3).
+// ErrClockStepped is the reason of a term that ends early because the wall clock was stepped back on a machine without a
+// clock that counts suspension: the step may hide a sleep of any length (R3).
 var ErrClockStepped = errors.New("wall clock was stepped back on a machine without a clock that counts suspension")
 
-// An Instant is a moment on all of the machine's clocks at once, and what has been counted since (R3). The holder of a
-// lease counts with it, and rounds up: no clock can be trusted alone, as the monotonic one stands still while the
-// machine is suspended, and the wall clock may be stepped back at the same time.
+// An Instant is a moment on all of the machine's clocks at once, with the time counted since (R3). A holder counts with
+// it, and rounds up. No clock can be trusted alone: the monotonic clock stands still while the machine is suspended, and
+// the wall clock may be stepped back meanwhile.
 //
-// The zero Instant is infinitely long ago. So is one of a machine that has no clock that counts suspension, once a
-// sample has shown that its wall clock was stepped back.
+// The zero Instant is infinitely long ago. So is an Instant of a machine without a clock that counts suspension, once a
+// sample has shown that the wall clock was stepped back.
 type Instant struct {
 	host    host.Host
-	last    host.Reading  // of the latest sample that later ones are measured from
-	base    time.Duration // what had been counted by then
-	counted time.Duration // what has been counted; it never becomes less
-	stepped time.Duration // how far the wall clock was stepped back; 0: not, or it does not matter
+	last    host.Reading  // the sample from which later ones are measured
+	base    time.Duration // the count at that sample
+	counted time.Duration // the count; it never decreases
+	stepped time.Duration // how far the wall clock was stepped back; 0: not at all, or it does not matter
 }
 
 const (
-	// settleAfter is how much time passes before later samples are measured from a new one, unless a clock was stepped
-	// by as much. The clocks are read one after another, and whichever leads at one reading leads by that for once: to
-	// add it up at each of many samples would make the count run fast. So it is added up a hundred times a second at most.
+	// settleAfter is the time, or the step of a clock, after which later samples are measured from a new one. The clocks are
+	// read one after another, so at each reading one of them is a little ahead. Adding that up at every sample would make
+	// the count run fast, so it is added up a hundred times a second at most.
 	settleAfter = 10 * time.Millisecond
-	// rereads is how often the clocks are read again if they seem to disagree: a goroutine that waited for its processor
-	// between two of them has read different moments.
+	// rereads bounds how often the clocks are read again if they seem to disagree. A goroutine that waited for its
+	// processor between two readings has read different moments.
 	rereads = 8
-	// agree is the part of the time that passed by which clocks may disagree and still tell the same time: less than
-	// the hundredth that a count may be wrong by.
+	// agree is the divisor of the time passed within which clocks count as agreeing: less than the hundredth by which a
+	// count may be wrong.
 	agree = 128
-	// slew and grain bound what a wall clock falls behind the monotonic one without a step: a tenth of the time, and the
+	// slew and grain bound how far a wall clock falls behind the monotonic one without a step: a tenth of the time, and the
 	// grain. chrony slews by a twelfth of the time at most, unless it is told otherwise, and by less on all systems but
 	// Linux (https://man.archlinux.org/man/chrony.conf.5, maxslewrate); ntpd by 500 ppm
 	// (https://docs.ntpsec.org/latest/ntpd.html, option -x). The grain is for clocks that tick, every 16 ms at worst.
@@ -50,14 +50,14 @@ const (
 // Now reads this machine's clocks.
 func Now() Instant { return nowOn(host.System) }
 
-// NowIn is Now, in a simulation by this module, on the clocks of the machine that ctx belongs to.
+// NowIn does the same. In a simulation by this module, it reads the clocks of the machine that ctx belongs to.
 func NowIn(ctx context.Context) Instant { return nowOn(host.From(ctx)) }
 
 func nowOn(h host.Host) Instant { return Instant{host: h, last: h.Read()} }
 
-// Sample counts what passed since the sample before: the largest of what the clocks say. An Instant that is kept is
-// sampled at least every second; over a longer time, a step back of the wall clock can hide a suspension. It may be
-// sampled as often as one likes: what is counted stays within a hundredth of what the fastest clock says.
+// Sample counts the time since the sample before, by the clock that shows the most. Sample a kept Instant at least every
+// second: over a longer time, a step back of the wall clock can hide a suspension. Sampling more often does no harm: the
+// count stays within a hundredth of the fastest clock.
 func (i Instant) Sample() Instant {
 	if i.host == nil || i.stepped > 0 {
 		i.counted = math.MaxInt64
@@ -76,12 +76,12 @@ func (i Instant) Sample() Instant {
 	return i
 }
 
-// Elapsed is the most that may have passed since the moment. It never becomes less from one Sample to the next.
+// Elapsed returns the most time that may have passed since the moment. It never decreases from one Sample to the next.
 func (i Instant) Elapsed() time.Duration {
 	return i.Sample().counted
 }
 
-// err is why the count came to an end: an ErrClockStepped; nil if it did not.
+// err returns an ErrClockStepped if a step of the wall clock ended the count, else nil.
 func (i Instant) err() error {
 	if i.stepped <= 0 {
 		return nil
@@ -89,7 +89,7 @@ func (i Instant) err() error {
 	return fmt.Errorf("%w: by %v, which may hide a sleep of any length", ErrClockStepped, i.stepped.Round(time.Millisecond))
 }
 
-// read reads the clocks, again if they disagree and that matters: what they agree on best is what they show.
+// read reads the clocks, and again if they disagree by more than matters. It returns the reading in which they agree best.
 func (i Instant) read() host.Reading {
 	best := i.host.Read()
 	for range rereads {
@@ -104,7 +104,7 @@ func (i Instant) read() host.Reading {
 	return best
 }
 
-// apart is by how much the clocks disagree about what passed between two readings.
+// apart returns by how much the clocks disagree about the time between two readings.
 func apart(last, now host.Reading) time.Duration {
 	mono, wall, boot := now.Mono-last.Mono, now.Wall-last.Wall, now.Boot-last.Boot
 	if last.Boot == 0 && now.Boot == 0 {
@@ -113,12 +113,12 @@ func apart(last, now host.Reading) time.Duration {
 	if d := max(mono, wall, boot) - min(mono, wall, boot); d >= 0 {
 		return d
 	}
-	return math.MaxInt64 // more than can be said
+	return math.MaxInt64 // the difference overflows
 }
 
-// steppedBack is how far the wall clock has fallen behind the monotonic one between two readings, if no slewing explains
-// it and there is no clock that counts suspension. Whatever else happened between the two cannot be known then: a sleep
-// moves the wall clock forward, and the step takes that back.
+// steppedBack returns how far the wall clock has fallen behind the monotonic one between two readings, if slewing does not
+// explain it and the machine has no clock that counts suspension. Then a sleep between the two readings cannot be seen: it
+// moves the wall clock forward, and the step moves it back.
 func steppedBack(last, now host.Reading) time.Duration {
 	if last.Boot != 0 || now.Boot != 0 {
 		return 0

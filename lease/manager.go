@@ -13,13 +13,13 @@ import (
 	"github.com/cloudlease/leader/internal/host"
 )
 
-// NewManager returns the Manager that keeps its leases in the cells of a store: one record per lease.
+// NewManager returns a Manager that keeps its leases in the cells of a store, one record per lease.
 //
 // Absent conflicts and faults, Acquire of a held lease is one Load; of a free one, one Load and one Swap; Renew is one
 // Swap, Release one Swap, Inspect one Load (R7).
 //
-// The manager remembers what it has seen of each lease, and a lease that its holder has left behind is free for it
-// only once it has watched it for the lease's length, if the store supplies no Age (R1). So keep the manager as long as
+// The manager remembers what it has seen of each lease. If the store supplies no Age, it takes over a lease that its
+// holder has left behind only once it has watched the record for the lease's length (R1). So keep the manager as long as
 // the process campaigns.
 func NewManager(store Store) Manager {
 	return &manager{store: store, place: placeOf(store)}
@@ -41,25 +41,25 @@ func placeOf(store Store) string {
 // String names the store.
 func (m *manager) String() string { return m.place }
 
-// cell is a record as an answer showed it.
+// cell is a record that an answer showed, with what is known about its age.
 type cell struct {
 	record
 	version Version
 	sent    time.Duration // when the look was, by the monotonic clock
-	timed   bool          // the store tells how old it is
+	timed   bool          // the store tells how old the record is
 	sight
 }
 
 func (c cell) missing() bool { return c.version == "" }
 
-// state is R1: no client's wall clock decides. A lease can be taken if (a) it is released, or was never taken; (b) this
-// manager has watched the version for the record's full length by its own monotonic clock; (c) the store's clock
-// proves the same. The idle time is the longer of what (b) and (c) say, to the answer: the write that follows is only
-// taken if the version still stands then. And nobody holds what is a failed acquisition's late work (R6).
+// state returns whether the lease can be taken, by R1: no client's wall clock decides. It can if (a) it is released, or was
+// never taken; (b) this manager has watched the version for the record's full length by its own monotonic clock; (c) the
+// store's clock proves the same. Both count to the answer, since the write that follows succeeds only if the version
+// still stands then. A record that a failed acquisition of this manager wrote late can be taken, too (R6).
 func (c cell) state() State { return c.stateAfter(c.idle) }
 
-// shown is the state that no write will prove. The answer may have been slow, and the holder have renewed meanwhile: only
-// a length that was over when the look was sent is over for certain.
+// shown returns the state for a caller that will not write. The answer may have been slow, and the holder may have renewed
+// meanwhile: the lease has certainly expired only if its length was over when the look was sent.
 func (c cell) shown() State { return c.stateAfter(c.proven) }
 
 func (c cell) stateAfter(idle time.Duration) State {
@@ -100,7 +100,7 @@ func (m *manager) load(ctx context.Context, name string) (cell, error) {
 	return m.read(ctx, name, snapshot, look{sent: sent, asked: true})
 }
 
-// read makes sense of a snapshot, and remembers when it was first seen: counted from after the answer (R1).
+// read decodes a snapshot, and remembers when it was first seen, counted from after the answer (R1).
 func (m *manager) read(ctx context.Context, name string, snapshot Snapshot, l look) (cell, error) {
 	now := host.From(ctx).Read().Mono
 	l.now = now
@@ -121,7 +121,7 @@ func (m *manager) read(ctx context.Context, name string, snapshot Snapshot, l lo
 	return c, nil
 }
 
-// swap writes the record, with a new nonce. That it was written counts as seen, from after the answer (R1).
+// swap writes the record, with a new nonce. Its own write counts as seen, from after the answer (R1).
 func (m *manager) swap(ctx context.Context, name string, old Version, r *record) (Version, error) {
 	h := host.From(ctx)
 	r.Format, r.Nonce = recordFormat, randomText(h)
@@ -194,7 +194,7 @@ func (m *manager) listed(ctx context.Context, c Cell, sent time.Duration) Info {
 	return Info{Name: c.Name, Err: m.explain("list", c.Name, err)}
 }
 
-// explain says what was tried, on what. What a HeldError or a LostError says is enough.
+// explain adds what was tried, on what. A HeldError or a LostError says enough by itself.
 func (m *manager) explain(op, name string, err error) error {
 	if err == nil || errors.Is(err, ErrHeld) || errors.Is(err, ErrLost) {
 		return err

@@ -12,8 +12,8 @@ import (
 	"github.com/cloudlease/leader/internal/redact"
 )
 
-// An Opener makes the Manager for a URL. It refuses query keys that it does not know, and names those it does. Its errors
-// repeat nothing of the URL that could be a secret: no user part, and no value of its query.
+// An Opener returns the Manager for a URL. It refuses query keys that it does not know, and names the known ones. Its
+// errors repeat nothing of the URL that could be a secret: no user part, and no value of the query.
 type Opener func(ctx context.Context, u *url.URL) (Manager, error)
 
 var (
@@ -21,7 +21,7 @@ var (
 	openers   = map[string]Opener{}
 )
 
-// packages are where the schemes of this module come from.
+// packages maps the schemes of this module to the packages that register them.
 var packages = map[string]string{
 	"mem":      "github.com/cloudlease/leader/lease/memory",
 	"file":     "github.com/cloudlease/leader/lease/file",
@@ -31,8 +31,8 @@ var packages = map[string]string{
 	"azblob":   "github.com/cloudlease/leader/lease/azblob",
 }
 
-// Register makes Open know a URL scheme. A package calls it when it is imported; a scheme that is registered twice is
-// a mistake in the program, and panics.
+// Register makes a URL scheme known to Open. A package calls it when it is imported. It panics if the scheme is
+// registered already, or open is nil: that is a mistake in the program.
 func Register(scheme string, open Opener) {
 	openersMu.Lock()
 	defer openersMu.Unlock()
@@ -42,10 +42,10 @@ func Register(scheme string, open Opener) {
 	openers[scheme] = open
 }
 
-// Open returns the Manager for a URL such as dynamodb://leases?region=eu-west-1 or file:///var/lib/leader. The package
-// of the scheme must be imported, if only for that: import _ "github.com/cloudlease/leader/lease/dynamodb". Use Close
-// when the manager is no longer needed. A URL that cannot be used is an ErrMisconfigured, which shows nothing of it that
-// could be a secret.
+// Open returns the Manager for a URL such as dynamodb://leases?region=eu-west-1 or file:///var/lib/leader. The program
+// must import the package of the scheme: import _ "github.com/cloudlease/leader/lease/dynamodb". Call Close when the
+// manager is no longer needed. If the URL cannot be used, the error is an ErrMisconfigured, which shows nothing of the URL
+// that could be a secret.
 func Open(ctx context.Context, rawURL string) (Manager, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil { // which repeats parts of the URL

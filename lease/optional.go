@@ -7,10 +7,10 @@ import (
 	"iter"
 )
 
-// A wrapper around a Manager has a method Unwrap() Manager, and hides nothing: the functions below look through it, with Find.
+// A wrapper around a Manager that has a method Unwrap() Manager hides nothing: the functions below look through it with Find.
 
-// Inspect reads a lease without touching it. A lease that does not exist is Free. It is errors.ErrUnsupported if the
-// manager cannot.
+// Inspect reads a lease without touching it. A lease that does not exist is Free. The error is errors.ErrUnsupported if
+// the manager has no Inspect.
 func Inspect(ctx context.Context, m Manager, name string) (Info, error) {
 	type inspector interface {
 		Inspect(ctx context.Context, name string) (Info, error)
@@ -22,8 +22,8 @@ func Inspect(ctx context.Context, m Manager, name string) (Info, error) {
 }
 
 // List reads the leases whose names begin with prefix, in no special order, without touching them. A lease that cannot
-// be read is an Info with Err, and the list goes on; an error of the sequence ends it. It is errors.ErrUnsupported if
-// the manager cannot list.
+// be read is an Info with Err, and the list goes on; an error of the sequence ends it. The error is
+// errors.ErrUnsupported if the manager has no List.
 func List(ctx context.Context, m Manager, prefix string) iter.Seq2[Info, error] {
 	type lister interface {
 		List(ctx context.Context, prefix string) iter.Seq2[Info, error]
@@ -36,7 +36,7 @@ func List(ctx context.Context, m Manager, prefix string) iter.Seq2[Info, error] 
 	}
 }
 
-// LimitsOf returns what the manager allows. A manager that does not say has no limits.
+// LimitsOf returns the manager's limits. A manager without a Limits method has none.
 func LimitsOf(m Manager) Limits {
 	if l, ok := Find[Limiter](m); ok {
 		return l.Limits()
@@ -44,8 +44,8 @@ func LimitsOf(m Manager) Limits {
 	return Limits{}
 }
 
-// Close gives up what the manager opened by itself, the clients that Open made above all, but no lease. Nothing else
-// may be called on the manager after it. It is errors.ErrUnsupported if the manager has no Close.
+// Close closes what the manager opened by itself, such as the client that Open made. It releases no lease. Call nothing
+// else on the manager after it. The error is errors.ErrUnsupported if the manager has no Close.
 func Close(m Manager) error {
 	if c, ok := Find[Closer](m); ok {
 		return c.Close()

@@ -12,19 +12,19 @@ import (
 	"github.com/cloudlease/leader/internal/host"
 )
 
-// maxSwaps bounds the swaps of one call. Every conflict needs somebody's write to land meanwhile, so a store that
-// answers so time after time is broken.
+// maxSwaps bounds the swaps of one call. Each conflict needs another write to land meanwhile, so a store that answers with
+// conflicts time after time is broken.
 const maxSwaps = 8
 
 var errRestless = fmt.Errorf("%w, %d times in one call", ErrConflict, maxSwaps)
 
-// abandonFor is how long a failed acquisition tries to undo itself, for a lease of the given length.
+// abandonFor returns how long a failed acquisition tries to undo itself, for a lease of the given length.
 func abandonFor(length time.Duration) time.Duration { return min(length/3, 5*time.Second) }
 
 // Acquire is one Load and, if nobody holds the lease, one Swap. After a failure it tries for a third of the lease's
-// length, five seconds at most, to undo what the swap may have done, even if ctx has ended. If that shows that somebody
-// else holds the lease by now, as after a race whose losers the store answers with another error than a conflict, the
-// error is a *HeldError all the same.
+// length, five seconds at most, to undo what the swap may have done, even if ctx has ended. If that shows that another
+// node holds the lease by now, the error is a *HeldError: some stores answer the losers of a race with another error than
+// a conflict.
 func (m *manager) Acquire(ctx context.Context, req Request) (Lease, error) {
 	l, err := m.acquire(ctx, req)
 	return l, m.explain("acquire", req.Name, err)
@@ -59,14 +59,14 @@ func (m *manager) acquire(ctx context.Context, req Request) (Lease, error) {
 		}
 		switch {
 		case now.ID == ours.ID && !now.Released:
-			// R4: the conflict was with our own write. Write again, since only a write that was first sent within
-			// this call counts (R2), and the store's client may have sent that one long ago.
+			// R4: the conflict was with our own write. Write again: only a write that was first sent within this call
+			// counts (R2), and the store's client may have sent that one long ago.
 		case now.version == seen.version:
 			// Nothing has changed: the store could not decide between writes of the same moment.
 		case now.state() == Held:
-			return Lease{}, &HeldError{Info: now.info(req.Name)} // what our write would replace is gone, so it never lands
+			return Lease{}, &HeldError{Info: now.info(req.Name)} // the version that our write would replace is gone, so it never lands
 		default:
-			if ours, err = succeed(ctx, now, req); err != nil { // somebody's whole term came and went
+			if ours, err = succeed(ctx, now, req); err != nil { // another node's whole term came and went
 				return Lease{}, err
 			}
 		}
@@ -75,7 +75,7 @@ func (m *manager) acquire(ctx context.Context, req Request) (Lease, error) {
 	return Lease{}, m.failed(ctx, req, ours.ID, seen, errRestless)
 }
 
-// succeed is the record of a new acquisition after the one that was seen. A missing record counts as token 0 (R5).
+// succeed returns the record of a new acquisition after the one that was seen. A missing record counts as token 0 (R5).
 func succeed(ctx context.Context, seen cell, req Request) (record, error) {
 	if seen.Token == math.MaxUint64 {
 		return record{}, fmt.Errorf("%w: its token has no successor", ErrRecord)
@@ -88,7 +88,7 @@ func succeed(ctx context.Context, seen cell, req Request) (record, error) {
 	}, nil
 }
 
-// failed is what an acquisition returns that ended in an error.
+// failed undoes an acquisition that ended in err, and returns the error to return.
 func (m *manager) failed(ctx context.Context, req Request, id string, replaced cell, err error) error {
 	now, looked := m.abandon(ctx, req, id, replaced)
 	if !looked || now.ID == id || now.state() != Held || errors.Is(err, ErrMisconfigured) {
@@ -97,8 +97,8 @@ func (m *manager) failed(ctx context.Context, req Request, id string, replaced c
 	return &HeldError{Info: now.info(req.Name), Err: err}
 }
 
-// abandon makes an acquisition dead that may have written, or may write yet (R6): one attempt to release it now, and if
-// its record shows up later, nobody holds it. It returns what it found, if it could look.
+// abandon gives up an acquisition that may have written, or may write yet (R6). It makes one attempt to release it; if its
+// record shows up later, this manager counts it as free. It returns the cell that it found, and whether it could look.
 func (m *manager) abandon(ctx context.Context, req Request, id string, replaced cell) (cell, bool) {
 	m.watch.bury(req.Name, replaced.version, id, replaced.sent, host.From(ctx).Read().Mono)
 	ctx, cancel := host.WithTimeout(context.WithoutCancel(ctx), abandonFor(req.Length))
@@ -107,12 +107,12 @@ func (m *manager) abandon(ctx context.Context, req Request, id string, replaced 
 	if err == nil && seen.ID == id && !seen.Released {
 		ours := seen.record
 		ours.Released = true
-		_, _ = m.swap(ctx, req.Name, seen.version, &ours) // if this fails, it is waited for like anybody's lease
+		_, _ = m.swap(ctx, req.Name, seen.version, &ours) // if this fails, the record runs out
 	}
 	return seen, err == nil
 }
 
-// Renew is one Swap. It writes the attributes that held has, so they may be changed.
+// Renew is one Swap. It writes the attributes of held, so the caller may change them.
 func (m *manager) Renew(ctx context.Context, held Lease) (Lease, error) {
 	l, err := m.renew(ctx, held)
 	return l, m.explain("renew", held.Name, err)
@@ -147,7 +147,7 @@ func (m *manager) renew(ctx context.Context, held Lease) (Lease, error) {
 	return Lease{}, errRestless
 }
 
-// Release is one Swap. The record stays, so that the token does (R5).
+// Release is one Swap. The record stays, and the token with it (R5).
 func (m *manager) Release(ctx context.Context, held Lease) error {
 	return m.explain("release", held.Name, m.release(ctx, held))
 }
@@ -158,7 +158,7 @@ func (m *manager) release(ctx context.Context, held Lease) error {
 	}
 	free := held.record()
 	free.Released, free.Renewed = true, stamp(host.From(ctx))
-	var sent []string // nonces of this call's writes
+	var sent []string // the nonces of this call's writes
 	from := held.Version
 	for range maxSwaps {
 		_, err := m.swap(ctx, held.Name, from, &free)
@@ -184,13 +184,13 @@ func (m *manager) release(ctx context.Context, held Lease) error {
 	return errRestless
 }
 
-// lostBy says how the holder has lost the lease, if a look at it showed the cell; nil if it is still the holder's. The
-// ID alone tells (R4): the holder's name may be anybody's.
+// lostBy returns how the holder has lost the lease, by a look that showed the cell; nil if it still has it. The ID alone
+// tells (R4): several holders may have one name.
 func (c cell) lostBy(held Lease) error {
 	lost := &LostError{Name: held.Name, Token: held.Token, Now: c.info(held.Name)}
 	switch {
 	case c.missing():
-		lost.Reason = LostGone // R4: not ours to create anew: another term may have come and gone
+		lost.Reason = LostGone // R4: do not create it anew: another term may have come and gone
 	case c.ID != held.ID:
 		lost.Reason = LostTaken
 	case c.Released:
@@ -215,5 +215,5 @@ func (l Lease) record() record {
 	}
 }
 
-// stamp is the wall clock as a record shows it to people.
+// stamp returns the wall clock's time as records show it to people.
 func stamp(h host.Host) time.Time { return h.Now().UTC().Truncate(time.Millisecond) }

@@ -8,11 +8,11 @@ import (
 	"unicode/utf8"
 )
 
-// recordFormat rises only when a reader of the one before would act unsafely.
+// recordFormat rises only when a reader of the format before it would act unsafely.
 const recordFormat = 1
 
-// record is what a cell holds: the state of one lease. Fields that a reader does not know are ignored. The names are
-// exact: "Token" is a field that nobody knows.
+// record is the state of one lease, as its cell holds it. A reader ignores fields that it does not know. Names are exact:
+// "Token" is an unknown field.
 type record struct {
 	Format     int               `json:"format"`
 	Token      uint64            `json:"token"`
@@ -21,7 +21,7 @@ type record struct {
 	Length     duration          `json:"length"`
 	Nonce      string            `json:"nonce"` // makes every write differ from every other
 	Released   bool              `json:"released"`
-	Broken     bool              `json:"broken,omitempty"` // it is a Break's: nobody's acquisition, left to run out
+	Broken     bool              `json:"broken,omitempty"` // Break wrote it: it is nobody's acquisition, and runs out
 	Attributes map[string]string `json:"attributes,omitempty"`
 	RenewEvery duration          `json:"renew_every,omitzero"` // a hint at when the holder renews; 0: not said
 	Acquired   time.Time         `json:"acquired,omitzero"`    // the writer's wall clock: for people, never to decide by (R1)
@@ -39,7 +39,7 @@ func (d *duration) UnmarshalText(text []byte) error {
 	return err
 }
 
-// broken also knows the records of programs that said so in the ID alone.
+// broken also recognizes the records of older programs, which marked the ID alone.
 func (r record) broken() bool { return r.Broken || strings.HasPrefix(r.ID, "broken-") }
 
 func (r record) encode() []byte {
@@ -51,7 +51,7 @@ func (r record) encode() []byte {
 	return data
 }
 
-// decode reads a record. What is not one is an ErrRecord that says why.
+// decode reads a record. If the data is not a record, the error is an ErrRecord that says why.
 func decode(data []byte) (record, error) {
 	if len(data) > MaxCell {
 		return record{}, fmt.Errorf("%w: it has %d bytes, more than %d", ErrRecord, len(data), MaxCell)
@@ -63,7 +63,7 @@ func decode(data []byte) (record, error) {
 	if err != nil {
 		return record{}, fmt.Errorf("%w: %w", ErrRecord, err)
 	}
-	// The format first: what a newer one means by the other fields is not known here.
+	// The format comes first: a newer one may mean something else by the other fields.
 	var r record
 	if err := values.read(&r, 0); err != nil {
 		return record{}, fmt.Errorf("%w: %w", ErrRecord, err)

@@ -9,11 +9,11 @@ import (
 	"github.com/cloudlease/leader/internal/host"
 )
 
-// sampleEvery is how often a holder counts on (R3).
+// sampleEvery is the interval at which a holder samples its clocks (R3).
 const sampleEvery = time.Second
 
 // A Term is one unbroken holding of a lease. It ends once: when its work has returned, at its deadline, or when the
-// lease is found lost (R8). Terms are small values to be passed on, safe for concurrent use. The zero Term has ended.
+// lease is found lost (R8). Terms are small values to pass on, safe for concurrent use. The zero Term has ended.
 type Term struct {
 	keeper *Keeper
 }
@@ -40,8 +40,8 @@ func (t Term) Name() string {
 	return t.keeper.name
 }
 
-// Token returns the fencing token: greater than that of every earlier term of this name. Send it with every write, so
-// that the other end can refuse a token that is smaller than one it has seen.
+// Token returns the fencing token: greater than the token of every earlier term of this name. Send it with every write,
+// so that the other end can refuse a smaller token than one it has seen.
 func (t Term) Token() uint64 {
 	if t.keeper == nil {
 		return 0
@@ -49,21 +49,21 @@ func (t Term) Token() uint64 {
 	return t.keeper.token
 }
 
-// Check is nil only while the lease is certainly still held (R2, R3). Call it right before a side effect. A lease alone
-// cannot stop a process that sleeps between the check and the effect; that is what the token is for. The error is a
-// *LostError (errors.Is ErrLost), and an ErrClockStepped if that is why the term is over.
+// Check returns nil only while the lease is certainly still held (R2, R3). Call it right before a side effect. A lease
+// alone cannot stop a process that sleeps between the check and the effect; the token can. The error is a *LostError
+// (errors.Is ErrLost), and also an ErrClockStepped if a step of the wall clock ended the term.
 func (t Term) Check() error {
 	_, err := t.look()
 	return err
 }
 
-// Remaining is how long the term holds if it is not renewed; 0 after its end. Without a renewal it never grows.
+// Remaining returns how long the term still holds without a renewal; 0 after its end. It grows by renewals only.
 func (t Term) Remaining() time.Duration {
 	remaining, _ := t.look()
 	return remaining
 }
 
-// Deadline is when the term ends if it is not renewed, by the wall clock as it is now; the zero Time after its end.
+// Deadline returns when the term ends without a renewal, by the wall clock as it is now; the zero Time after its end.
 func (t Term) Deadline() time.Time {
 	remaining, err := t.look()
 	if err != nil {
@@ -72,8 +72,8 @@ func (t Term) Deadline() time.Time {
 	return t.keeper.host.Now().Add(remaining)
 }
 
-// Done returns a channel that is closed when the term ends, within a second if the machine was suspended meanwhile:
-// Check knows first.
+// Done returns a channel that is closed when the term ends. After a suspension of the machine that can take a second;
+// Check knows at once.
 func (t Term) Done() <-chan struct{} {
 	if t.keeper == nil {
 		return closed
@@ -94,8 +94,8 @@ func (t Term) look() (time.Duration, error) {
 	return t.keeper.look()
 }
 
-// A Keeper keeps a Term alive: whoever renews the lease has it, everybody else has the Term. It is safe for concurrent
-// use. It holds a timer until the term's end, and no goroutine.
+// A Keeper keeps a Term alive. The code that renews the lease has the Keeper; everybody else has the Term. It is safe for
+// concurrent use. It has a timer until the term's end, and no goroutine.
 type Keeper struct {
 	name  string
 	token uint64
@@ -104,20 +104,20 @@ type Keeper struct {
 	cancel context.CancelCauseFunc // the context
 
 	mu      sync.Mutex
-	since   Instant       // from when the term counts: just before the latest successful request (R2)
+	since   Instant       // when the latest successful request was sent; the term counts from there (R2)
 	length  time.Duration // of the lease, as the record has it
-	usable  time.Duration // how long it holds from there
+	usable  time.Duration // how long the term holds from there
 	failure error         // of the latest renewal
-	ended   error         // why the term is over; nil while it is not
+	ended   error         // why the term is over; nil while it holds
 	timer   host.Timer
-	done    chan struct{} // closed when the term is over; nil while nobody has asked for it
+	done    chan struct{} // closed when the term is over; nil until somebody calls Done
 }
 
 // StartTerm begins the term of a lease that Acquire returned; sent is the time just before Acquire was called. The
-// context carries the Term, and is cancelled with a *LostError as its cause when the term ends; its parent's end
-// cancels the context, but does not end the term. If the deadline has passed already, so has the term (R8).
+// context carries the Term, and is cancelled with a *LostError as its cause when the term ends. The end of ctx cancels
+// that context, too, but does not end the term. If the deadline has passed already, the term is over (R8).
 //
-// The Keeper's End must be called, or the term goes on until its deadline.
+// Call the Keeper's End, or the term goes on until its deadline.
 func StartTerm(ctx context.Context, l Lease, sent Instant) (context.Context, *Keeper) {
 	k := &Keeper{
 		name: l.Name, token: l.Token, host: host.From(ctx),
@@ -128,11 +128,12 @@ func StartTerm(ctx context.Context, l Lease, sent Instant) (context.Context, *Ke
 	return ctx, k
 }
 
-// usable is how long a lease holds from just before the request that got or renewed it: its length less the margin (R2).
+// usable returns how long a lease holds from just before the request that got or renewed it: its length less the margin
+// (R2).
 func usable(l Lease) time.Duration { return max(l.Length-Margin(l.Length), 0) }
 
-// Extend tells of a renewal that succeeded; sent is the time just before Renew was called. A term that has ended stays
-// so (R8), and an older renewal does not shorten what a later one has given.
+// Extend extends the term by a renewal that succeeded; sent is the time just before Renew was called. A term that has
+// ended does not begin again (R8), and an older renewal does not shorten a term that a later one has extended.
 func (k *Keeper) Extend(l Lease, sent Instant) {
 	k.do(func() {
 		if k.count() != nil {
@@ -141,24 +142,24 @@ func (k *Keeper) Extend(l Lease, sent Instant) {
 		sent = sent.Sample()
 		if l.Length >= k.length && usable(l)-sent.counted < k.remaining() {
 			return
-		} // else the record says less: then others wait for less
+		} // else the record has a shorter length: others wait for no longer than that
 		k.since, k.usable, k.length, k.failure = sent, usable(l), l.Length, nil
 		k.arm()
 	})
 }
 
-// Failed tells why a renewal failed. If the term runs into its deadline, its LostError says so.
+// Failed notes why a renewal failed. If the term then reaches its deadline, its LostError wraps err.
 func (k *Keeper) Failed(err error) {
 	k.do(func() { k.failure = err })
 }
 
-// Cancel cancels the context with the cause, unless it is cancelled already, and leaves the term as it is: for a work
-// that is to return while the lease is still held.
+// Cancel cancels the context with the cause, unless it is cancelled already, and leaves the term as it is. It is for a
+// work that is to return while the lease is still held.
 func (k *Keeper) Cancel(cause error) { k.cancel(cause) }
 
 // End ends the term, unless it has ended: Check fails from now on, and the context is cancelled. Do not release the
-// lease before (R8). The cause, a *LostError, is what Check and the context say; nil means that the lease is being
-// given back, and so does another error, which is wrapped.
+// lease before (R8). Check and the context return the cause, a *LostError. Nil means that the lease is being released;
+// so does any other error, which is wrapped.
 func (k *Keeper) End(cause error) {
 	if _, ok := errors.AsType[*LostError](cause); !ok {
 		cause = &LostError{Name: k.name, Token: k.token, Reason: LostReleased, Err: cause}
@@ -192,7 +193,7 @@ func (k *Keeper) whenDone() <-chan struct{} {
 	return k.done
 }
 
-// tick samples, and sees to the next sample.
+// tick samples, and arms the timer for the next sample.
 func (k *Keeper) tick() {
 	k.do(func() {
 		if k.count() == nil {
@@ -201,7 +202,7 @@ func (k *Keeper) tick() {
 	})
 }
 
-// do runs f under the lock, and cancels the context outside it if the term has ended.
+// do runs f under the lock. If the term has ended, it then cancels the context, outside the lock.
 func (k *Keeper) do(f func()) {
 	k.mu.Lock()
 	f()
@@ -214,7 +215,7 @@ func (k *Keeper) do(f func()) {
 
 // The methods below run under the lock.
 
-// count samples the clocks (R3), and ends the term if its time has come. It returns why the term is over.
+// count samples the clocks (R3), and ends the term if it has reached its deadline. It returns why the term is over.
 func (k *Keeper) count() error {
 	if k.ended == nil {
 		k.since = k.since.Sample()

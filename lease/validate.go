@@ -30,10 +30,10 @@ func CheckName(name string) error {
 	return nil
 }
 
-// MaxCell is how much a Store's cell holds, in bytes.
+// MaxCell is the most that a Store's cell holds, in bytes.
 const MaxCell = 16 << 10
 
-// CheckCell reports why data cannot be a cell's: it must be UTF-8 text of at most MaxCell bytes. The error is an
+// CheckCell reports why a cell cannot hold data: it must be UTF-8 text of at most MaxCell bytes. The error is an
 // ErrInvalid. Stores call it before they send anything.
 func CheckCell(data []byte) error {
 	if len(data) > MaxCell || !utf8.Valid(data) {
@@ -62,7 +62,7 @@ func (r Request) Validate(limits Limits) error {
 	return errors.Join(problems...)
 }
 
-// Validate is Request.Validate for a lease that is to be renewed or released.
+// Validate does the same for a lease that is to be renewed or released. Each error is an ErrInvalid.
 func (l Lease) Validate(limits Limits) error {
 	var unknown error
 	if l.ID == "" || l.Token == 0 || l.Version == "" {
@@ -107,7 +107,7 @@ func checkAttributes(attributes map[string]string) (problems []error) {
 	return problems
 }
 
-// textProblem is why s cannot be a name or an attribute; empty if it can.
+// textProblem says why s cannot be a name or an attribute; empty if it can.
 func textProblem(s string) string {
 	if !utf8.ValidString(s) {
 		return "is not UTF-8"

@@ -8,46 +8,46 @@ import (
 	"github.com/cloudlease/leader/internal/host"
 )
 
-// watch is what a manager has seen of its store: since when each cell has had its version (R1), and which of its own
-// acquisitions are dead (R6). One entry per lease that is held somewhere, of those that were asked for of late; times are
-// of the monotonic clock.
+// watch remembers what a manager has seen of its store: since when each cell has had its version (R1), and which of the
+// manager's own acquisitions are dead (R6). It has one entry for each held lease that was asked for lately. Times are by
+// the monotonic clock.
 type watch struct {
 	mu     sync.Mutex
-	asked  memory // the leases that somebody asked for by name
-	listed memory // those that only a list has shown
+	asked  memory // leases that were asked for by name
+	listed memory // leases that only a list has shown
 }
 
 type sighting struct {
 	version Version
-	since   time.Duration // not later than this the version stood
-	sent    time.Duration // when the latest look that showed it was sent; of an own write, when its answer came
+	since   time.Duration // the version stood at this time, or earlier
+	sent    time.Duration // when the latest look that showed it was sent; for an own write, when its answer came
 	dead    []string      // IDs of failed acquisitions whose writes may yet replace this version
-	ghost   bool          // the version itself is the work of such an acquisition
-	rhythm  rhythm        // of the versions
+	ghost   bool          // such an acquisition wrote the version
+	rhythm  rhythm        // of the holder's renewals
 }
 
-// maxDead bounds the memory of failed acquisitions. One that is forgotten is only waited for like anybody's lease.
+// maxDead bounds the memory of failed acquisitions. The record of a forgotten one is waited for like any other lease.
 const maxDead = 16
 
-// forever is as far back as is counted: Age may be anything, and times must not overflow.
+// forever bounds Age, which may be any number: times must not overflow.
 const forever = 100 * 365 * 24 * time.Hour
 
-// look is one answer: when it was asked for, when it came, and whether the lease was asked for by its name.
+// look tells of one answer when it was asked for, when it came, and whether the lease was asked for by its name.
 type look struct {
 	sent, now time.Duration
 	asked     bool
 }
 
-// sight is what a look and those before it tell of a record.
+// sight tells what a look, and the looks before it, show of a record.
 type sight struct {
-	idle   time.Duration // it has stood so long, if it stands now: what a conditional write will prove
-	proven time.Duration // it had stood so long when the look was sent, whoever has written since
-	ghost  bool          // it is the late work of a failed acquisition of this manager's own
-	next   time.Duration // when the next look is best; 0: not known
+	idle   time.Duration // how long it has stood, if it still stands: a conditional write will prove that
+	proven time.Duration // how long it had stood when the look was sent, whatever was written since
+	ghost  bool          // a failed acquisition of this manager wrote it late
+	next   time.Duration // after how long the next look is best; 0: unknown
 }
 
-// saw notes a record that a look showed, when the write behind it was at least age old. An answer that was overtaken by
-// that of a later look changes nothing: it shows what was.
+// saw notes a record that a look showed, and that the write behind it was at least age old. An answer that a later look has
+// overtaken changes nothing: it shows the past.
 func (w *watch) saw(h host.Host, name string, version Version, r record, l look, age time.Duration) sight {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -60,7 +60,7 @@ func (w *watch) saw(h host.Host, name string, version Version, r record, l look,
 		if s.version != "" && l.sent < s.sent {
 			return sight{idle: l.now - since, proven: max(l.sent-since, 0)}
 		}
-		// A write that was to replace an older version has either done so, as this one, or never will.
+		// A dead acquisition that was to replace an older version has either done so, by this version, or never will.
 		*s = sighting{version: version, since: since, sent: l.sent, ghost: slices.Contains(s.dead, r.ID), rhythm: s.rhythm}
 	}
 	s.sent = max(s.sent, l.sent)
@@ -71,7 +71,7 @@ func (w *watch) saw(h host.Host, name string, version Version, r record, l look,
 	}
 }
 
-// wrote notes that our own write replaced the old version by another. It was sent, and answered now.
+// wrote notes that an own write, sent then and answered now, replaced the old version by another.
 func (w *watch) wrote(name string, old, version Version, sent, now time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -84,14 +84,14 @@ func (w *watch) wrote(name string, old, version Version, sent, now time.Duration
 	}
 }
 
-// overtakes is that the version is newer than what was sent then, and replaced the old one if that is known.
+// overtakes reports whether the version is newer than a request that was sent then, and that was to replace old.
 func (s *sighting) overtakes(old Version, sent time.Duration) bool {
 	return s.version != "" && s.version != old && sent < s.sent
 }
 
-// free notes that the cell has no holder: there is nothing to wait for. That was found by a look, or done by a write, that
-// was sent then; a write replaced the old version. Dead acquisitions are kept while the version that they were to
-// replace stands.
+// free notes that the cell has no holder, so there is nothing to wait for. A look sent then has found that, or a write sent
+// then has done it by replacing the old version. Dead acquisitions are kept while the version that they were to replace
+// stands.
 func (w *watch) free(name string, old, version Version, sent time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -110,14 +110,14 @@ func (w *watch) free(name string, old, version Version, sent time.Duration) {
 	}
 }
 
-// bury notes that an acquisition failed whose write may yet replace the version, which a look showed that was sent then.
+// bury notes a failed acquisition whose write may yet replace the version. A look sent then had shown the version.
 func (w *watch) bury(name string, version Version, id string, sent, now time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := w.at(name, true)
 	if s.version != version {
 		if s.overtakes(version, sent) {
-			return // what it was to replace is gone
+			return // the version that it was to replace is gone
 		}
 		*s = sighting{version: version, since: now, sent: sent}
 	}
@@ -127,7 +127,7 @@ func (w *watch) bury(name string, version Version, id string, sent, now time.Dur
 	}
 }
 
-// at returns what is remembered of the lease; a new entry if that is nothing.
+// at returns the lease's entry, and makes one if there is none.
 func (w *watch) at(name string, asked bool) *sighting {
 	if s := w.asked.get(name); s != nil {
 		return s
@@ -153,13 +153,13 @@ func (w *watch) forget(name string) {
 	w.listed.forget(name)
 }
 
-// memory is what was seen of the leases that were looked at of late. Of those that were not, the younger half is
-// dropped when it has become the older one: to forget a sighting only makes a takeover wait a length longer, and to
-// forget a dead acquisition makes it wait as for anybody's lease.
+// memory keeps the sightings of leases that were looked at lately, in two halves. When the younger half is full, it becomes
+// the older half, and the older half is dropped. Forgetting is safe: a takeover then waits a lease length longer, and the
+// record of a dead acquisition is waited for like any other lease.
 type memory struct{ young, old map[string]*sighting }
 
-// maxNames bounds a memory. Who campaigns for more leases by one manager, on a store that tells no Age, may never take
-// one over that its holder has left behind.
+// maxNames bounds a memory. A program that campaigns for more leases by one manager, on a store that tells no Age, may
+// never take over a lease that its holder has left behind.
 const maxNames = 1 << 14
 
 func (m *memory) get(name string) *sighting {
