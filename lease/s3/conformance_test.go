@@ -28,7 +28,7 @@ func TestStoreWithPrefix(t *testing.T) {
 	t.Parallel()
 	client, bucket := newClient(t), newBucket(t)
 	leasetest.TestStore(t, func(t testing.TB) lease.Store {
-		return NewStore(client, bucket, WithPrefix("my leases/of-"), func(s *Store) { s.pageSize = 3 })
+		return NewStore(client, bucket, WithPrefix("my leases/of-"), func(s *Store) { s.pageSize = 16 })
 	})
 }
 
