@@ -12,7 +12,7 @@ import (
 // errEnded says that the run's context ended while it campaigned.
 var errEnded = errors.New("ended")
 
-// campaign asks for the lease, the first time after the wait, until it gets it. The error says why the run is over.
+// campaign asks for the lease until it is acquired, the first time after the wait. The error says why the run is over.
 func (r *run) campaign(wait time.Duration) (*term, error) {
 	for {
 		usual := host.Jitter(r.host, r.acquireEvery)
@@ -47,7 +47,7 @@ func (r *run) campaign(wait time.Duration) (*term, error) {
 	}
 }
 
-// acquire is one try.
+// acquire tries once.
 func (r *run) acquire() (*term, error) {
 	r.leader.startsAsking()
 	q := r.ask(r.ctx, OpAcquire, r.timeout(), r.timeout()+undoing, func(ctx context.Context) answer {
@@ -56,7 +56,7 @@ func (r *run) acquire() (*term, error) {
 	})
 	a := r.await(q, r.ctx.Done())
 	if a.err == errOverdue {
-		r.requests.Go(func() { // it may yet succeed, and then it is nobody's (R6)
+		r.requests.Go(func() { // it may yet succeed, and then nobody uses the lease (R6)
 			if late := <-q.answers; late.err == nil {
 				ctx, cancel := host.WithTimeout(context.WithoutCancel(r.ctx), r.timeout())
 				defer cancel()

@@ -6,19 +6,19 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// An Event is something that happened to a leader: a StateEvent, RequestEvent, HolderEvent, OverrunEvent or DroppedEvent.
-// There may be more kinds later.
+// An Event tells what happened to a Leader: it is a StateEvent, RequestEvent, HolderEvent, OverrunEvent or DroppedEvent. There
+// may be more kinds later.
 type Event interface{ event() }
 
-// Origin is where and when an event happened.
+// Origin tells where and when an event happened.
 type Origin struct {
 	Lease string
 	Node  string
 	At    time.Time // by this node's wall clock
 }
 
-// A StateEvent is a change of this node's state. It is never dropped. A lease that is lost while its work is still
-// stopping is told by one more event, from Stopping to Stopping.
+// A StateEvent tells of a change of this node's state. It is never dropped. If the lease is lost while the work is still
+// stopping, one more event tells so, from Stopping to Stopping.
 type StateEvent struct {
 	Origin
 	From, To State
@@ -26,7 +26,7 @@ type StateEvent struct {
 	Cause    error  // the reason; nil for an expected change
 }
 
-// A RequestEvent is a call of the lease manager that has returned, or that was given up.
+// A RequestEvent tells of a call of the lease manager that has returned, or that was given up.
 type RequestEvent struct {
 	Origin
 	Op   Op
@@ -34,7 +34,7 @@ type RequestEvent struct {
 	Err  error // as the manager returned it; errors.Is lease.ErrHeld for a poll of a lease that is held
 }
 
-// Op is what a request was to do.
+// Op names the method of the manager that a request called.
 type Op string
 
 // The kinds of requests.
@@ -45,21 +45,20 @@ const (
 	OpInspect Op = "inspect" // a look at the lease by a node that sits out, or that must not take it yet
 )
 
-// A HolderEvent is this node finding that the lease has another holder than it knew of.
+// A HolderEvent tells that this node has found another holder of the lease than before, or none.
 type HolderEvent struct {
 	Origin
 	Holder lease.Info
 }
 
-// An OverrunEvent is a work that has not returned for another lease length after its context was cancelled.
+// An OverrunEvent tells that the work has not returned for another lease length since its context was cancelled.
 type OverrunEvent struct {
 	Origin
 	Token uint64
 	After time.Duration // since the context was cancelled
 }
 
-// A DroppedEvent tells an observer that it was too slow: so many events were not delivered to it, besides those that an earlier
-// DroppedEvent told of.
+// A DroppedEvent tells an observer that it was too slow, and how many events it has missed since the last DroppedEvent.
 type DroppedEvent struct {
 	Origin
 	Count int

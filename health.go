@@ -9,9 +9,9 @@ import (
 	"github.com/cloudlease/leader/internal/host"
 )
 
-// waitAndProbe waits before a try for the lease, and asks the health check meanwhile, so late that its answer is fresh: as
-// much before the try as it took the last time, and as much again. The error says why there is to be no try: this node is
-// unhealthy, or the run is to end.
+// waitAndProbe waits before a try for the lease, and asks the health check meanwhile. It asks late, so that the answer is
+// fresh: twice as long before the try as the check took the last time. The error says why not to try: this node is unhealthy,
+// or ctx has ended.
 func (r *run) waitAndProbe(d time.Duration) error {
 	until := r.mono() + d
 	if r.health == nil {
@@ -32,7 +32,7 @@ func (r *run) waitAndProbe(d time.Duration) error {
 	return err
 }
 
-// healthy asks the health check. One that hangs is unhealthy, and is not asked again before it has returned.
+// healthy asks the health check. A check that hangs counts as a failure, and is not asked again before it has returned.
 func (r *run) healthy() error {
 	r.probe()
 	q := r.leader.probing
@@ -49,7 +49,7 @@ func (r *run) healthy() error {
 	}
 }
 
-// probe begins to ask the health check, if there is one that is not being asked already, by an earlier run perhaps.
+// probe begins to ask the health check, if there is one, and if no question is under way, perhaps from an earlier run.
 func (r *run) probe() {
 	if r.health == nil || r.leader.probing != nil {
 		return
@@ -59,7 +59,8 @@ func (r *run) probe() {
 	})
 }
 
-// probed takes the health check's answer, and returns why this node is unhealthy; nil if it is not, or not yet.
+// probed takes the health check's answer, and returns why this node is unhealthy; nil if it is healthy, or has not failed often
+// enough.
 func (r *run) probed(a answer) error {
 	r.leader.probing = nil
 	if a.err != nil {
@@ -70,7 +71,7 @@ func (r *run) probed(a answer) error {
 	return nil
 }
 
-// unwell counts a failure of the health check.
+// unwell counts a failure of the health check, and returns why this node is unhealthy; nil if it has not failed often enough.
 func (r *run) unwell(err error) error {
 	if r.failures++; r.failures < r.patience {
 		return nil
@@ -80,7 +81,7 @@ func (r *run) unwell(err error) error {
 	return err
 }
 
-// feels notes this node's health, and tells of a change.
+// feels notes this node's health, and logs a change.
 func (r *run) feels(health error) {
 	var before error
 	r.leader.board.change(func(s *Status) { before, s.Health = s.Health, health })

@@ -9,22 +9,22 @@ import (
 	"github.com/cloudlease/leader/internal/host"
 )
 
-// heartbeat is the goroutine of the periodic callback; nil if there is none.
+// heartbeat controls the goroutine of the periodic callback; nil if there is none.
 type heartbeat struct {
 	cancel  context.CancelFunc
 	endsRun context.CancelCauseFunc
 }
 
-// heartbeatError ends a run.
+// heartbeatError is the cause of a run's context whose heartbeat has failed.
 type heartbeatError struct {
-	run *run // whose heartbeat it was: contexts are inherited, by a leader within another's work, say
+	run *run // the heartbeat's run: a leader within another's work inherits its context
 	err error
 }
 
 func (e *heartbeatError) Error() string { return fmt.Sprintf("heartbeat: %v", e.err) }
 func (e *heartbeatError) Unwrap() error { return e.err }
 
-// heartbeatOf returns the failure of this run's own heartbeat, if that is the cause.
+// heartbeatOf returns the failure of this run's own heartbeat if that is the cause; else nil.
 func (r *run) heartbeatOf(cause error) *heartbeatError {
 	if beat, ok := cause.(*heartbeatError); ok && beat.run == r {
 		return beat
@@ -32,8 +32,8 @@ func (r *run) heartbeatOf(cause error) *heartbeatError {
 	return nil
 }
 
-// startHeartbeat begins to call the callback, once the one of an earlier run has returned. It goes on while a work that was
-// cancelled stops, so that whoever listens to it knows that this node still leads.
+// startHeartbeat begins to call the callback, once a call from an earlier run has returned. Calls go on while a cancelled work
+// stops, so that a listener knows that this node still leads.
 func (r *run) startHeartbeat() *heartbeat {
 	if r.heartbeat == nil {
 		return nil

@@ -8,29 +8,29 @@ import (
 	"time"
 )
 
-// reason is why a work was stopped. It is decided once, when its context is cancelled.
+// A reason says why a work was stopped. It is decided once, when the work's context is cancelled.
 type reason int
 
 const (
-	none          reason = iota // it is not
-	byItself                    // it has returned before anybody stopped it
+	none          reason = iota // it was not stopped
+	byItself                    // it returned before anything stopped it
 	ctxEnded                    // the run's context has ended: by its caller, or by the heartbeat
-	gaveUp                      // it has returned ErrStepDown before anybody stopped it
+	gaveUp                      // it returned ErrStepDown before anything stopped it
 	steppedDown                 // StepDown was called
 	unhealthy                   // the node's health check failed
 	marginReached               // WithStopMargin: the lease is about to run out
 	lostLease                   // to its deadline, or to somebody else
 )
 
-// stop is that a work is to return.
+// A stop says that a work is to return, and why.
 type stop struct {
 	why   reason
 	cause error         // of the work's context
 	at    time.Duration // by the monotonic clock
 }
 
-// stop cancels the work, the first time. If the work's context was cancelled a moment before, by its parent or by the term's
-// end, that is the reason.
+// stop cancels the work; only the first call counts. If the work's context was cancelled a moment before, by its parent or by
+// the term's end, that is the reason.
 func (t *term) stop(why reason, cause error) {
 	if t.stopped.why != none {
 		return
@@ -44,8 +44,8 @@ func (t *term) stop(why reason, cause error) {
 	t.enter(Stopping, t.held.Token, cause)
 }
 
-// stopAs is stop for a context that was cancelled, by its parent or by the term's end. If the work is stopping already, it
-// is the latter.
+// stopAs stops the work whose context was cancelled by its parent or by the term's end. If the work is stopping already, it
+// was the term's end.
 func (t *term) stopAs(cause error) {
 	if lost := t.term.Check(); lost != nil {
 		t.lose(lost)
@@ -54,8 +54,8 @@ func (t *term) stopAs(cause error) {
 	t.stop(t.reasonOf(cause), cause)
 }
 
-// reasonOf tells a cause that this term did not set itself: the term's end from that of the run's context. The latter may be
-// anything, the loss of the lease of a leader around this one included.
+// reasonOf returns the reason behind a cause that this term did not set itself: the term's end, or that of the run's
+// context. The latter may have any cause, even the lost lease of a leader around this one.
 func (t *term) reasonOf(cause error) reason {
 	if same(cause, t.term.Check()) {
 		return lostLease
@@ -63,10 +63,10 @@ func (t *term) reasonOf(cause error) reason {
 	return ctxEnded
 }
 
-// whyReturned is why the work has returned.
+// whyReturned returns why the work has returned.
 func (t *term) whyReturned(res *result) stop {
 	switch {
-	case res.cause == nil && res.lost != nil: // its term was over, and nobody had noticed yet
+	case res.cause == nil && res.lost != nil: // the term was over, and this node had not noticed yet
 		return stop{lostLease, res.lost, t.mono()}
 	case res.cause == nil && !res.panicked && errors.Is(res.err, ErrStepDown):
 		return stop{gaveUp, res.err, t.mono()}
@@ -78,16 +78,16 @@ func (t *term) whyReturned(res *result) stop {
 	return t.stopped
 }
 
-// outcome is what a term means for the run.
+// An outcome says how the run goes on after a term.
 type outcome struct {
 	final    bool  // the run is over, with err
 	err      error // if not, why the term is over
 	panicked bool
 	value    any
-	rest     rest // for which the node sits out
+	rest     rest // how long the node sits out
 }
 
-// judge says what the work's return means:
+// judge decides what the work's return means for the run:
 //
 //	why it returned        it failed       Run                         RunOnce
 //	it panicked                            panics                      panics
@@ -143,7 +143,7 @@ func (t *term) judge(res *result, why stop) outcome {
 	return outcome{err: why.cause}
 }
 
-// stopTimeoutError is an ErrStopTimeout, and no other error.
+// stopTimeoutError is an ErrStopTimeout. It does not wrap the cause of the stop.
 type stopTimeoutError struct {
 	after time.Duration
 	cause error

@@ -11,7 +11,8 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// What errors.Is finds in what Run, RunOnce and a work's context say, besides the errors of package lease.
+// errors.Is finds these in the errors of Run and RunOnce and in the cause of a work's context, besides those of package
+// lease.
 var (
 	ErrRunning     = errors.New("leader: it is running already")
 	ErrStepDown    = errors.New("leader: stepping down")
@@ -26,12 +27,12 @@ type Leader struct {
 
 	mu      sync.Mutex
 	running bool
-	term    *term      // that is being led, or asked for; nil if none is
+	term    *term      // the term that this node leads; nil if none
 	resign  *resigning // what StepDown has asked for; nil if nothing
-	asking  bool       // for the lease: a request to acquire it is in flight
+	asking  bool       // a request to acquire the lease is in flight
 	door    *door      // by which calls of WhileLeading get in; nil if they do not
 
-	// What one run may leave behind, and the next goes on with. Only one run has it at a time.
+	// A run may leave these behind, and the next goes on with them. One run at a time uses them.
 	logbook   *mailbox[entry]
 	watchers  []*mailbox[Event]
 	electees  *mailbox[bool]
@@ -40,7 +41,7 @@ type Leader struct {
 	abandoned <-chan struct{} // closed when a work that was given up has returned; nil: none was
 }
 
-// New returns a Leader with the options. It never fails: Run reports what is wrong with them.
+// New returns a Leader with the options. It never fails: Run reports every invalid option.
 func New(opts ...Option) *Leader {
 	l := &Leader{options: newOptions(opts)}
 	o := &l.options
@@ -64,7 +65,7 @@ func New(opts ...Option) *Leader {
 	return l
 }
 
-// storeName is what the manager, or one that it wraps, calls its place; empty if none has a name.
+// storeName returns the name of the manager's store, or of the manager that it wraps; empty if none has a name.
 func storeName(m lease.Manager) string {
 	if named, ok := lease.Find[fmt.Stringer](m); ok {
 		return named.String()
@@ -72,7 +73,7 @@ func storeName(m lease.Manager) string {
 	return ""
 }
 
-// goexit tells of a callback that has ended its goroutine.
+// goexit logs that a callback has ended its goroutine.
 func (l *Leader) goexit(who string) {
 	log := l.options.logger
 	if log == nil {
@@ -86,8 +87,8 @@ func (l *Leader) goexit(who string) {
 // TermFrom returns the term that the context of a work carries.
 func TermFrom(ctx context.Context) (lease.Term, bool) { return lease.TermFrom(ctx) }
 
-// Run campaigns for the lease, does the work while this node leads, and campaigns again when it has lost the lease. It
-// ends with what the work says or when ctx does:
+// Run campaigns for the lease, runs the work while this node leads, and campaigns again after it has lost the lease. How it
+// ends:
 //
 //   - The work returns nil: the lease is released, and Run returns nil.
 //   - The work returns an error while it leads: the lease is released, and Run returns that error. An ErrStepDown
@@ -99,22 +100,22 @@ func TermFrom(ctx context.Context) (lease.Term, bool) { return lease.TermFrom(ct
 //   - The work panics, or calls runtime.Goexit: the lease is released, and Run panics with the same value.
 //   - The options are invalid, or the lease manager is misconfigured on the first try: Run returns why.
 //
-// A node that gave the lease up lets the others have it before it campaigns again: it waits until each standby has had
-// time for a look, or until it sees that another node has acquired the lease since.
+// A node that gave the lease up sits out before it campaigns again: it waits until each standby has had time for a look, or
+// until it sees that another node has acquired the lease.
 //
 // Besides the work, the end of Run takes no longer than WithEndTimeout says. Run may be called again once it has returned; a
 // second call meanwhile gets ErrRunning, and one while a work that was given up still runs gets ErrStopTimeout.
 func (l *Leader) Run(ctx context.Context) error { return l.run(ctx, false) }
 
-// RunOnce is Run for a job that is triggered on many machines and is to be done by one: it tries once. If somebody else
-// holds the lease, it returns a *lease.HeldError (errors.Is lease.ErrHeld) at once. It returns nil only if the work
-// returned nil while this node led: if the lease was lost, it returns a *lease.LostError, and if ctx ended first, its
-// cause, so that no scheduler takes an unfinished job for done. See WithHoldAtLeast for triggers that come late.
+// RunOnce is for a job that is triggered on many machines and is to run on one. It tries once. If another node holds the
+// lease, it returns a *lease.HeldError (errors.Is lease.ErrHeld) at once. It returns nil only if the work returned nil
+// while this node led. If the lease was lost, it returns a *lease.LostError; if ctx ended first, its cause: so no
+// scheduler takes an unfinished job for done. See WithHoldAtLeast for triggers that come late.
 //
 // Where the store cannot tell how old a record is (lease.Info.Timed), a process that has just started cannot know whether
-// the lease is held or was left behind by a crash. There, RunOnce watches the record: it returns the HeldError once the
-// record changes, which a living holder sees to within its renew interval, and takes the lease once the record has stood
-// for the lease's length.
+// the lease is held or was left behind by a crash. There, RunOnce watches the record. A living holder changes it within a
+// renew interval, and then RunOnce returns the HeldError. Once the record has stood for the lease's length, RunOnce takes
+// the lease.
 func (l *Leader) RunOnce(ctx context.Context) error { return l.run(ctx, true) }
 
 func (l *Leader) run(ctx context.Context, once bool) error {
@@ -132,7 +133,7 @@ func (l *Leader) run(ctx context.Context, once bool) error {
 	return newRun(ctx, l, once).run()
 }
 
-// begin makes sure that one run at a time is running, and one work.
+// begin makes sure that one run runs at a time, and one work.
 func (l *Leader) begin() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -151,5 +152,5 @@ func (l *Leader) begin() error {
 	return nil
 }
 
-// Status tells what this node is doing, at any time.
+// Status returns what this node is doing. It may be called at any time.
 func (l *Leader) Status() Status { return l.board.read() }

@@ -6,21 +6,21 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// looks keeps a standby that looks just after each renewal (lease.Info.LookAfter) from asking more often than 1.05 times
-// in an acquire interval, on average.
+// looks bounds what a standby spends on looking just after each renewal (lease.Info.LookAfter): 1.05 looks in an acquire
+// interval, on average.
 type looks struct {
-	spent time.Duration // of waiting that was left out, and not yet made up for
+	spent time.Duration // the waiting that was left out, and not yet made up for
 }
 
-// mostSpent is how many acquire intervals of waiting may be left out at first, in order to fall into step.
+// mostSpent is how many acquire intervals of waiting may be left out at first, to fall into step.
 const mostSpent = 6
 
-// madeUp is the part of each wait that makes up for what was left out: less than the twentieth that is allowed, as
-// mostSpent comes on top.
+// madeUp divides each wait: that part makes up for waiting that was left out. It is less than the twentieth that is allowed,
+// as mostSpent comes on top.
 const madeUp = 25
 
-// wait returns after how long to ask again: when the lease may be free; when it is best, if there is something left for
-// that; else after the usual time. Whoever asks much less often than the holder renews does not ask any sooner for that.
+// wait returns after how long to ask again: when the lease may be free; when a look is best, if there is something left to
+// spend; else after the usual time. A standby that asks much less often than the holder renews does not ask sooner.
 func (l *looks) wait(usual, every time.Duration, seen lease.Info) time.Duration {
 	wait, best, free := usual, seen.LookAfter, seen.RetryAfter
 	seldom := seen.RenewEvery > 0 && every > seen.RenewEvery*3/2 && every-best > every/16

@@ -2,19 +2,19 @@ package leader
 
 import "sync"
 
-// A mailbox hands values to a function of somebody else's, in order and one at a time, and never makes the sender wait. It
-// has a goroutine only while something is in it. It outlives a run: what the function has not taken yet comes before what
-// the next run has to tell, and no two calls of the function overlap.
+// A mailbox passes values to a function of the user's, in order and one at a time, and never makes the sender wait. It has a
+// goroutine only while it is not empty. It outlives a run: the next run's values come after those that the function has not
+// taken yet, and no two calls of the function overlap.
 type mailbox[T any] struct {
 	deliver func(T)
-	dropped func(n int) T // what is delivered in place of values that were dropped; nil: nothing is
-	goexit  func()        // told that the function called runtime.Goexit; nil: nobody is
+	dropped func(n int) T // makes the value that is delivered in place of n dropped ones; nil: nothing is delivered
+	goexit  func()        // is called if the function has called runtime.Goexit; may be nil
 
 	mu      sync.Mutex
 	queue   []letter[T]
-	waiting int           // in the queue, of those that may be dropped
-	missing int           // values that were dropped since somebody was told
-	idle    chan struct{} // closed when the goroutine ends; nil without one
+	waiting int           // values in the queue that may be dropped
+	missing int           // values that were dropped and not reported yet
+	idle    chan struct{} // closed when the goroutine ends; nil if there is none
 }
 
 type letter[T any] struct {
@@ -22,7 +22,7 @@ type letter[T any] struct {
 	droppable bool
 }
 
-// mailboxSize is how many values may pile up before those that may be dropped are.
+// mailboxSize is how many droppable values may wait before more of them are dropped.
 const mailboxSize = 1024
 
 func (m *mailbox[T]) post(v T, droppable bool) {
@@ -42,8 +42,8 @@ func (m *mailbox[T]) post(v T, droppable bool) {
 	}
 }
 
-// drain delivers until nothing is left. A function that calls runtime.Goexit, as an assertion in somebody's test does, ends
-// this goroutine, and another goes on.
+// drain delivers until nothing is left. A function that calls runtime.Goexit, as an assertion in a test does, ends this
+// goroutine; drain goes on in another.
 func (m *mailbox[T]) drain() {
 	done := false
 	defer func() {
@@ -89,7 +89,7 @@ func (m *mailbox[T]) take() (v T, ok bool) {
 	return l.value, true
 }
 
-// emptied returns a channel that is closed once all that was posted is delivered; nil if it is already.
+// emptied returns a channel that is closed once every posted value is delivered; nil if that is so already.
 func (m *mailbox[T]) emptied() <-chan struct{} {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -8,15 +8,16 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// outwatch is for a RunOnce that finds the lease held in a store that cannot tell how old the record is: its holder may have
-// crashed long ago. It watches the record until that changes, and then somebody leads, or did until just now; or until it has
-// stood for its length, and then takes the lease. A manager that cannot Inspect is taken at its word.
+// outwatch is for a RunOnce that finds the lease held on a store that cannot tell how old the record is: the holder may have
+// crashed long ago. It watches the record. If the record changes, a node leads, or did until just now: that is a HeldError. If
+// the record has stood for its length, outwatch takes the lease. Without Inspect it cannot watch, and the lease counts as
+// held.
 func (r *run) outwatch(seen lease.Info) (*term, error) {
 	held := &lease.HeldError{Info: seen}
 	if !r.canInspect() {
 		return nil, held
 	}
-	until := r.mono() + 2*max(r.length, seen.Length) // a store that does not answer is not asked for ever
+	until := r.mono() + 2*max(r.length, seen.Length) // the limit for a store that does not answer
 	for {
 		wait := host.Jitter(r.host, r.acquireEvery)
 		if seen.RetryAfter > 0 {
@@ -45,7 +46,7 @@ func (r *run) outwatch(seen lease.Info) (*term, error) {
 		switch {
 		case r.ctx.Err() != nil && err != nil:
 			return nil, errEnded
-		case err == nil && t.held.Token != seen.Token+1: // somebody's whole term came and went
+		case err == nil && t.held.Token != seen.Token+1: // another node's whole term came and went
 			t.keeper.End(nil)
 			_ = t.giveBack(byItself)
 			return nil, held

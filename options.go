@@ -9,7 +9,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// An Option sets up a Leader. What is wrong with the options is reported by Run, all at once.
+// An Option sets up a Leader. Run reports every invalid option, all at once.
 type Option func(*options)
 
 type options struct {
@@ -45,28 +45,28 @@ func option(name string, set func(*options)) Option {
 	}
 }
 
-// WhenStarted is the work, and the one option that must be there. It runs while this node leads. Its context carries
-// the [lease.Term], and is cancelled when the node no longer leads or is to stop; the work returns soon after. What its
-// return means is said at Run.
+// WhenStarted sets the work, which runs while this node leads. It is the one option that must be there. The work's context
+// carries the [lease.Term], and is cancelled when the node no longer leads or is to stop; the work returns soon after. Run
+// says what its return means.
 func WhenStarted(work func(ctx context.Context) error) Option {
 	return option("WhenStarted", func(o *options) { o.work = work })
 }
 
-// WhenElected is told of every change: true when this node's term begins, false when it has ended. Calls come in
-// order, one at a time, and beside the work: the work may have begun before it is told.
+// WhenElected calls told at every change: with true when this node's term begins, with false when it has ended. Calls come in
+// order, one at a time, and concurrently with the work: the work may have begun before the call.
 func WhenElected(told func(isLeader bool)) Option {
 	return option("WhenElected", func(o *options) { o.elected = told })
 }
 
-// WithHeartbeat calls a function at each interval while Run runs, leading or not, and tells it whether this node's term
-// holds. An interval that passes while it still runs is left out, also if an earlier Run has left it behind. If it returns an error, Run ends as if its context
-// had been cancelled, and returns that error. Its context ends with Run.
+// WithHeartbeat calls beat at each interval while Run runs, leading or not, and tells it whether this node's term holds. An
+// interval that passes while a call still runs is left out, also if an earlier Run has left that call behind. If beat returns
+// an error, Run ends as if its context had been cancelled, and returns that error. The context of beat ends with Run.
 func WithHeartbeat(every time.Duration, beat func(ctx context.Context, isLeader bool) error) Option {
 	return option("WithHeartbeat", func(o *options) { o.heartbeatEvery, o.heartbeat = every, beat })
 }
 
-// WithLeaseManager says where the lease is. Leaders elect one of themselves if they have the same lease name in the
-// same place. Without it, the place is the Leader's own memory: it always leads, and Run warns of it.
+// WithLeaseManager says where the lease is. Leaders with the same lease name in the same place elect one of themselves.
+// Without this option the lease is in the Leader's own memory: the node always leads, and Run logs a warning.
 func WithLeaseManager(m lease.Manager) Option {
 	return option("WithLeaseManager", func(o *options) { o.manager = m })
 }
@@ -76,14 +76,14 @@ func WithLeaseName(name string) Option {
 	return option("WithLeaseName", func(o *options) { o.lease = name })
 }
 
-// WithNodeID says who this node is, to people: it is a label, and nothing is decided by it. The default is made of the
-// host's name, the process's id and a few random characters.
+// WithNodeID names this node for people. It is a label, and decides nothing. The default is made of the host's name, the
+// process's id and a few random characters.
 func WithNodeID(id string) Option {
 	return option("WithNodeID", func(o *options) { o.node = id })
 }
 
-// WithLeaseLength says how long the lease holds from each renewal, which is how long a dead leader goes unreplaced. The
-// default is three times the renew interval if that is given, else 15 seconds.
+// WithLeaseLength says how long the lease holds from each renewal. After a leader's crash, no other node leads for that long.
+// The default is three times the renew interval if that is given, else 15 seconds.
 func WithLeaseLength(d time.Duration) Option {
 	return option("WithLeaseLength", func(o *options) { o.length = d })
 }
@@ -106,22 +106,22 @@ func WithStopMargin(d time.Duration) Option {
 	return option("WithStopMargin", func(o *options) { o.stopMargin = d })
 }
 
-// WithStopTimeout says how long a work may take to return once it was cancelled, before Run gives it up with an
-// ErrStopTimeout. The default, 0, is for ever.
+// WithStopTimeout says how long a cancelled work may take to return before Run gives it up with an ErrStopTimeout. The
+// default, 0, means for ever.
 func WithStopTimeout(d time.Duration) Option {
 	return option("WithStopTimeout", func(o *options) { o.stopTimeout = d })
 }
 
 // WithEndTimeout says how long the end of Run may take besides the work: the release, the callbacks, a store that does not
-// answer. What has not returned by then is left behind, and a lease that could not be given back runs out. The default is a
+// answer. Run leaves behind what has not returned by then, and a lease that it could not release runs out. The default is a
 // renew interval, at most 5 seconds.
 func WithEndTimeout(d time.Duration) Option {
 	return option("WithEndTimeout", func(o *options) { o.endTimeout = d })
 }
 
-// WithHealth is asked before each try for the lease and at each renewal. While it returns an error, this node does not
-// campaign, and if it leads, it steps down. No answer within a renew interval counts as an error. It never holds a
-// renewal up, and its context ends with Run.
+// WithHealth calls check before each try for the lease and at each renewal. While it returns an error, this node does not
+// campaign; if it leads, it steps down. No answer within a renew interval counts as an error. A check never holds a renewal
+// up, and its context ends with Run.
 func WithHealth(check func(ctx context.Context) error, opts ...HealthOption) Option {
 	return option("WithHealth", func(o *options) {
 		o.health, o.patience = check, 1
@@ -134,25 +134,25 @@ func WithHealth(check func(ctx context.Context) error, opts ...HealthOption) Opt
 	})
 }
 
-// A HealthOption changes what WithHealth makes of the check's answers.
+// A HealthOption changes how WithHealth judges the check's answers.
 type HealthOption func(*options)
 
-// After makes a node unhealthy after so many failures of its health check in a row, and not after the first. It is healthy
-// again as soon as the check succeeds.
+// After makes a node unhealthy only after so many failures of its health check in a row. The default is one. The node is
+// healthy again as soon as the check succeeds.
 func After(failures int) HealthOption { return func(o *options) { o.patience = failures } }
 
-// WithHoldAtLeast makes RunOnce leave the lease to run out, instead of releasing it, if the work returns sooner than
-// this after it began: so a trigger that comes late, elsewhere, does not run the job again. At most the lease's length;
-// the default is 0. A work that panics, steps down or is stopped early is released all the same. Run does not look at it.
+// WithHoldAtLeast makes RunOnce leave the lease to run out, instead of releasing it, if the work returns sooner than d after
+// it began. So a trigger that comes late on another machine does not run the job again. It is at most the lease's length; the
+// default is 0. The lease of a work that panics, steps down or is stopped early is released all the same. Run ignores it.
 //
-// Where the store cannot tell how old a record is, a lease that is left to run out looks like that of a crashed process. There,
+// On a store that cannot tell how old a record is, a lease that is left to run out looks like that of a crashed process. There,
 // RunOnce goes on renewing until the time has passed, releases the lease, and only then returns.
 func WithHoldAtLeast(d time.Duration) Option {
 	return option("WithHoldAtLeast", func(o *options) { o.holdAtLeast = d })
 }
 
-// WithAttributes publishes texts with the lease, an address say: at most 1 KiB, keys included. Whoever asks for the
-// lease or inspects it sees them.
+// WithAttributes publishes texts with the lease, such as an address: at most 1 KiB, keys included. Every program that asks for
+// the lease or inspects it sees them.
 func WithAttributes(attributes map[string]string) Option {
 	return option("WithAttributes", func(o *options) { o.attributes = maps.Clone(attributes) })
 }
@@ -164,10 +164,10 @@ func WithLogger(logger *slog.Logger) Option {
 	return option("WithLogger", func(o *options) { o.logger = logger })
 }
 
-// WithObserver tells a function of everything that happens. It may be given several times; each observer is told. Events
-// come in order, one at a time, also from one Run to the next. A slow observer holds nothing up, no other observer either:
-// it is told late, possibly after Run has returned, and if very much has piled up, of changes of state only. A DroppedEvent
-// says how much it missed.
+// WithObserver calls observe with each Event. It may be given several times: each observer gets every event. Events come in
+// order, one at a time, also from one Run to the next. A slow observer holds nothing up, no other observer either: it gets
+// events late, possibly after Run has returned. If very many are waiting, it gets changes of state only, and a DroppedEvent
+// says how many events it has missed.
 func WithObserver(observe func(Event)) Option {
 	return option("WithObserver", func(o *options) { o.observers = append(o.observers, observe) })
 }

@@ -10,13 +10,13 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// late tells whether more than the time has passed since the instant by R3's count, in which a machine's sleep and a step of
-// its wall clock count: what was to be done on waking is done at once. It leaves room for clocks that merely differ.
+// late reports whether more than d has passed since the instant, by R3's count: a machine's sleep and a step of its wall
+// clock count. So a node does at once what became due while it slept. There is some room for clocks that merely differ.
 func late(since lease.Instant, d time.Duration) bool {
 	return since.Elapsed() >= d+max(d/16, time.Millisecond)
 }
 
-// schedule says when the next renewal is due.
+// schedule sets when the next renewal is due.
 func (t *term) schedule(at time.Duration) {
 	t.since, t.renewAt, t.renewIn = lease.NowIn(t.run.ctx), at, at-t.mono()
 }
@@ -31,9 +31,9 @@ func (t *term) renew(now time.Duration) {
 	})
 }
 
-// nextRenewal is when the renewal after one that began at the time is to begin: a whole number of intervals after the lease was
-// asked for, so that standbys can tell when that is, also of a store that does not show renewals. It is never later than an
-// interval. If it would be sooner than half of one, as after a renewal that took several attempts, there is one in between.
+// nextRenewal returns when the renewal after one that began then is to begin: a whole number of intervals after the lease was
+// asked for. So standbys can tell when that is, also on a store that does not show renewals. It is at most an interval later.
+// If it would be less than half of one, as after a renewal that took several attempts, another renewal comes in between.
 func (t *term) nextRenewal(began time.Duration) time.Duration {
 	wait := t.renewEvery - (began-t.asked)%t.renewEvery
 	if wait < t.renewEvery/2 {
@@ -66,15 +66,15 @@ func (t *term) renewed(a answer) {
 	}
 }
 
-// giveBack releases the lease, tells whoever waits for that, and returns how long this node is to sit out.
+// giveBack releases the lease, lets StepDown return, and returns how long this node is to sit out.
 func (t *term) giveBack(why reason) rest {
 	err := t.release()
 	t.leader.leadsNoMore(err)
 	return t.restAfter(why, err == nil)
 }
 
-// release gives the lease back, unless its record is surely not ours any more. It tries for a renew interval, or for most of
-// what the end of Run may take; what it cannot give back runs out, and the error says why.
+// release gives the lease back, unless its record certainly shows another acquisition. It tries for a renew interval, or for
+// most of the time that the end of Run may take. A lease that it cannot give back runs out; the error says why.
 func (t *term) release() error {
 	if t.renewal != nil {
 		t.renewed(t.await(t.renewal, t.run.ctx.Done())) // one write after the other: the release then meets no conflict
@@ -85,7 +85,7 @@ func (t *term) release() error {
 	until := t.mono() + t.renewEvery
 	for n := 1; ; n++ {
 		if t.endBy != 0 {
-			until = min(until, t.endBy-t.endTimeout/4) // the rest is for whoever is to be told
+			until = min(until, t.endBy-t.endTimeout/4) // the rest is for the observers
 		}
 		left := until - t.mono()
 		t.wrote = t.mono()
@@ -110,7 +110,8 @@ func (t *term) release() error {
 	}
 }
 
-// breathe waits between two attempts to release. If the run is told to end meanwhile, its end begins, and the next attempt.
+// breathe waits between two attempts to release. If ctx ends meanwhile, the end of Run begins, and the next attempt follows at
+// once.
 func (t *term) breathe(d time.Duration) {
 	var ends <-chan struct{}
 	if t.endBy == 0 {

@@ -14,7 +14,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// run is one call of Run or RunOnce: campaign, lead, sit out, and again.
+// A run is one call of Run or RunOnce: campaign, lead, sit out, and again.
 type run struct {
 	*options
 	leader *Leader
@@ -23,20 +23,20 @@ type run struct {
 	log    *slog.Logger
 
 	ctx  context.Context // the caller's; a heartbeat's error ends it as well
-	life context.Context // ends when Run returns: what is asked after ctx has ended belongs to it
+	life context.Context // ends when Run returns; requests that are sent after ctx has ended use it
 	die  context.CancelFunc
 
 	requests sync.WaitGroup // goroutines that wait for an answer
 	waiting  atomic.Int32   // requests to the manager in flight
 	tried    bool           // the manager has been asked for the lease
-	looks    looks          // that a standby may spend on being in time
+	looks    looks          // what a standby may spend on looking in time
 	failures int            // of the health check, in a row
 
-	probeTook time.Duration // how long the latest answer of the health check was waited for
+	probeTook time.Duration // how long the latest health check took
 	endBy     time.Duration // when the end of Run is to be over, by the monotonic clock; 0: it has not begun
 }
 
-// maxWaiting bounds the requests in flight. There is more than one only if the manager does not return when a request's
+// maxWaiting bounds the requests in flight. More than one is in flight only if the manager does not return when a request's
 // context ends.
 const maxWaiting = 4
 
@@ -87,7 +87,7 @@ func (r *run) run() (err error) {
 	}
 }
 
-// ended is what the run returns once its context has ended and the work, if there was one, returned err.
+// ended returns the result of a run whose context has ended, and whose work, if there was one, returned err.
 func (r *run) ended(err error) error {
 	cause := context.Cause(r.ctx)
 	if beat := r.heartbeatOf(cause); beat != nil {
@@ -99,7 +99,7 @@ func (r *run) ended(err error) error {
 	return err
 }
 
-// left is how long the end of Run may still take. It begins when this is asked for the first time.
+// left returns how long the end of Run may still take. The first call begins the end.
 func (r *run) left() time.Duration {
 	if r.endBy == 0 {
 		r.endBy = max(r.mono()+r.endTimeout, 1)
@@ -107,9 +107,9 @@ func (r *run) left() time.Duration {
 	return max(r.endBy-r.mono(), 0)
 }
 
-// end waits for every goroutine that this run started, and until everybody is told, for as long as the end of Run may take.
-// One that is stuck in somebody else's code is left behind, with a warning. What the next run must not overlap, it finds in
-// the Leader.
+// end waits for every goroutine of this run, and until each observer has been told, for as long as the end of Run may take. It
+// leaves a goroutine that is stuck in the user's code behind, with a warning. The next run finds in the Leader what it must
+// not overlap.
 func (r *run) end(beats *heartbeat, cause error) {
 	r.left()
 	r.enter(Stopping, 0, context.Cause(r.ctx))
@@ -131,7 +131,7 @@ func (r *run) end(beats *heartbeat, cause error) {
 	r.leader.board.enter(Idle, r.host.Now())
 }
 
-// awaitPart waits for a part of the end; nil: there is nothing to wait for.
+// awaitPart waits for a part of the end. A nil channel means that there is nothing to wait for.
 func (r *run) awaitPart(name string, done <-chan struct{}) {
 	if done != nil && !within(r.host, r.left(), done) {
 		r.remark(slog.LevelWarn, "left behind: it does not return", slog.String("part", name))
@@ -156,12 +156,12 @@ func within(h host.Host, patience time.Duration, done <-chan struct{}) bool {
 	}
 }
 
-// emit tells of an event whoever wants to know.
+// emit passes an event to the log and to each observer.
 func (r *run) emit(e Event) {
 	_, state := e.(StateEvent)
 	r.leader.logbook.post(entry{r.log, e}, !state)
 	for _, m := range r.leader.watchers {
-		if h, ok := e.(HolderEvent); ok { // each has its own map
+		if h, ok := e.(HolderEvent); ok { // each observer gets a copy of the map
 			h.Holder.Attributes = maps.Clone(h.Holder.Attributes)
 			e = h
 		}
@@ -179,7 +179,7 @@ func (r *run) enter(to State, token uint64, cause error) {
 	}
 }
 
-// tell passes on who leads, to whoever asked for that.
+// tell passes a change of leadership to WhenElected's function.
 func (r *run) tell(isLeader bool) {
 	if r.elected != nil {
 		r.leader.electees.post(isLeader, false)
@@ -198,7 +198,7 @@ func (r *run) found(holder lease.Info) {
 	}
 }
 
-// pause waits, or less if the run is to end. It reports whether the run goes on.
+// pause waits for d, or until ctx ends. It reports whether the run goes on.
 func (r *run) pause(d time.Duration) bool {
 	if r.ctx.Err() != nil {
 		return false
@@ -214,10 +214,10 @@ func (r *run) pause(d time.Duration) bool {
 	}
 }
 
-// mono is the time by the monotonic clock, which all waiting goes by.
+// mono returns the time by the monotonic clock. All waiting goes by it.
 func (r *run) mono() time.Duration { return r.host.Read().Mono }
 
-// isClear tells of an error by which the manager has given a clear answer, though not the one that was hoped for.
+// isClear reports whether the manager gave a clear answer: success, or that the lease is held or lost.
 func isClear(err error) bool {
 	return err == nil || errors.Is(err, lease.ErrHeld) || errors.Is(err, lease.ErrLost)
 }

@@ -19,10 +19,10 @@ const (
 	defaultLease  = "leader"
 	defaultLength = 15 * time.Second
 
-	// No interval is shorter than these. What is shorter is a number that has lost its unit: 15 is 15 nanoseconds.
+	// No interval is shorter than these. A shorter one is a number without its unit: 15 is 15 nanoseconds.
 	shortestLease    = 100 * time.Millisecond
 	shortestInterval = 10 * time.Millisecond // between requests
-	shortest         = time.Millisecond      // of all else
+	shortest         = time.Millisecond      // everything else
 
 	longestEnd = 5 * time.Second // by default
 
@@ -83,7 +83,7 @@ func (o *options) derive() {
 	}
 }
 
-// isNil tells of a nil in any guise: a nil pointer in an interface, too.
+// isNil reports whether v is nil, or a nil pointer or other nil value in an interface.
 func isNil(v any) bool {
 	if v == nil {
 		return true
@@ -95,7 +95,7 @@ func isNil(v any) bool {
 	return false
 }
 
-// validate reports everything that is wrong, at once.
+// validate reports every invalid option at once.
 func (o *options) validate() error {
 	var problems []error
 	refuse := func(wrong bool, format string, args ...any) {

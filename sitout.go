@@ -8,23 +8,24 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// A rest is how long a node that gave the lease up leaves it to the others (Run 7).
+// A rest says how long a node that gave the lease up leaves it to the others (Run 7).
 type rest struct {
 	until time.Duration // by the monotonic clock
-	held  lease.Lease   // what was given up
+	held  lease.Lease   // the lease that was given up
 }
 
-// requestTime is more than a request takes where all is well: for the last look of a standby.
+// requestTime is longer than a request takes on a store that works. A standby needs it for its last look.
 const requestTime = time.Second
 
-// restAfter is how long this node sits out after its term, counted from the answer to the release, or, if that was not
-// acknowledged or the lease was broken, from the latest moment from which somebody may wait for the lease to run out.
+// restAfter returns how long this node sits out after its term. It counts from the answer to the release. If that was not
+// acknowledged, or the lease was broken, it counts from the latest moment from which a standby may wait for the lease to run
+// out.
 func (t *term) restAfter(why reason, released bool) rest {
 	look := t.acquireEvery + min(requestTime, t.timeout())
 	now := t.mono()
 	switch {
 	case t.gone && !t.broken:
-		return rest{} // somebody else has it, or had
+		return rest{} // another node has acquired it
 	case t.broken:
 		return rest{now + t.length + look, t.held}
 	case !released:
@@ -35,8 +36,8 @@ func (t *term) restAfter(why reason, released bool) rest {
 	return rest{now + look, t.held}
 }
 
-// sitOut waits for the end of the rest, or until somebody else has acquired the lease since: it looks at each acquire
-// interval, as a standby does. It returns after how long to ask for the lease.
+// sitOut waits for the end of the rest, or until another node has acquired the lease: it looks at each acquire interval, as a
+// standby does. It returns how long to wait before asking for the lease.
 func (r *run) sitOut(rest rest) (wait time.Duration) {
 	for sees := r.canInspect(); r.mono() < rest.until; {
 		left := rest.until - r.mono()
@@ -51,13 +52,13 @@ func (r *run) sitOut(rest rest) (wait time.Duration) {
 			if info.State != lease.Held {
 				return 0
 			}
-			return r.looks.wait(host.Jitter(r.host, r.acquireEvery), r.acquireEvery, info) // that was a poll like any other
+			return r.looks.wait(host.Jitter(r.host, r.acquireEvery), r.acquireEvery, info) // the look was a poll like any other
 		}
 	}
 	return 0
 }
 
-// canInspect tells whether the manager can look at a lease without touching it.
+// canInspect reports whether the manager can look at a lease without touching it.
 func (r *run) canInspect() bool {
 	_, ok := lease.Find[interface {
 		Inspect(ctx context.Context, name string) (lease.Info, error)

@@ -9,14 +9,14 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// State is what a node is doing.
+// State tells what a node is doing.
 type State int
 
 const (
 	Idle     State = iota // Run is not running
 	Standby               // asking for the lease, or sitting out
 	Leading               // the term holds and the work runs
-	Stopping              // the work is to return, or has, and the lease is not given back yet; or Run is about to return
+	Stopping              // the work is to return, or has returned and the lease is not released yet; or Run is about to return
 )
 
 // String returns the state's name in lower case.
@@ -34,11 +34,11 @@ func (s State) String() string {
 	return "unknown"
 }
 
-// Status is what a node says of itself.
+// Status describes a node and what it is doing.
 type Status struct {
 	Lease        string
 	Node         string
-	Store        string        // the lease manager's name of itself; empty if it has none
+	Store        string        // the lease manager's name for its store; empty if it has none
 	Length       time.Duration // of the lease
 	RenewEvery   time.Duration // how often it is renewed by its holder
 	AcquireEvery time.Duration // how often a standby asks for it
@@ -49,7 +49,7 @@ type Status struct {
 	Holder       lease.Info // who holds the lease, as this node last heard
 	Contact      time.Time  // when the lease manager last gave a clear answer; zero: never
 	Err          error      // of the latest request; nil if it got a clear answer
-	Health       error      // the reason for which this node is unhealthy (errors.Is ErrUnhealthy); nil if it is not
+	Health       error      // why this node is unhealthy (errors.Is ErrUnhealthy); nil if it is healthy
 }
 
 // board keeps a leader's Status.
@@ -57,7 +57,7 @@ type board struct {
 	mu     sync.Mutex
 	status Status
 	host   host.Host // its clock
-	lapsed time.Time // when it was first seen that the term of the state Leading is over; zero: it is not
+	lapsed time.Time // when the term was first seen to be over while the state is still Leading; zero: never
 }
 
 func (b *board) change(f func(*Status)) {
@@ -72,8 +72,8 @@ func (b *board) now() time.Time {
 	return b.host.Now()
 }
 
-// enter changes the state, and returns the one before. A term that was seen to be over before anybody told has been
-// stopping since then.
+// enter changes the state, and returns the one before. If Status has shown the term to be over before the run noticed, the
+// node has been stopping since then.
 func (b *board) enter(to State, at time.Time) (from State) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -88,8 +88,8 @@ func (b *board) enter(to State, at time.Time) (from State) {
 	return from
 }
 
-// read returns the status as it is now: a term that has run out is not led any more, even if nobody has noticed yet. The
-// caller may do with it what it likes.
+// read returns the status as it is now: a node whose term has run out does not lead any more, even if the run has not noticed
+// yet. The caller may change what it gets.
 func (b *board) read() Status {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -5,18 +5,18 @@ import (
 	"fmt"
 )
 
-// resigning is what StepDown has asked for: the term that is being led, or asked for, is to end.
+// resigning is a StepDown under way: the term that this node leads, or asks for, is to end.
 type resigning struct {
 	asked chan struct{} // closed at once
-	done  chan struct{} // closed when the lease is given back or given up, or was not got
+	done  chan struct{} // closed when the lease is released or left to run out, or was not acquired
 	err   error         // set before done is closed: why the lease was not given back
 }
 
-// StepDown makes this node give the lease up if it leads, or is about to: its work is cancelled with ErrStepDown as the
-// cause, and the lease is released once it has returned. Then the node sits out one lease length, so that another may lead,
-// and campaigns again. StepDown returns when the lease is released, or when ctx ends, with its cause. If the release is not
-// acknowledged, it returns the reason: the lease then runs out. Called with the context of the work itself, it does not
-// wait. If this node does not lead, there is nothing to do.
+// StepDown makes this node give the lease up if it leads, or is about to. The work's context is cancelled with ErrStepDown
+// as the cause, and the lease is released once the work has returned. Then the node sits out one lease length, so that
+// another node leads, and campaigns again. StepDown returns nil when the lease is released, and the cause of ctx if that
+// ends first. If the release is not acknowledged, it returns the reason: the lease then runs out. Called with the work's
+// own context, it does not wait. If this node does not lead, it does nothing.
 func (l *Leader) StepDown(ctx context.Context) error {
 	r := l.askToResign()
 	if r == nil {
@@ -36,7 +36,7 @@ func (l *Leader) StepDown(ctx context.Context) error {
 // insideOf is the key by which the context of a work says whose work it is, also to what runs within it.
 type insideOf struct{ leader *Leader }
 
-// askToResign returns nil if this node neither leads nor may be about to.
+// askToResign asks the current term to end. It returns nil if this node neither leads nor may be about to.
 func (l *Leader) askToResign() *resigning {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -58,15 +58,15 @@ func newResigning() *resigning {
 	return &resigning{asked: make(chan struct{}), done: make(chan struct{})}
 }
 
-// startsAsking notes that an answer may make this node lead.
+// startsAsking notes that the answer to a request may make this node lead.
 func (l *Leader) startsAsking() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.asking = true
 }
 
-// leads notes the term that is being led from now on. It returns what is closed when StepDown is called, or was since the
-// lease was asked for.
+// leads notes the term that this node leads from now on. It returns a channel that is closed when StepDown is called, or
+// that is closed already if StepDown was called since the lease was asked for.
 func (l *Leader) leads(t *term) <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -77,7 +77,7 @@ func (l *Leader) leads(t *term) <-chan struct{} {
 	return l.resign.asked
 }
 
-// leadsNoMore notes that no term is being led, nor asked for; err is why the lease was not given back.
+// leadsNoMore notes that this node neither leads nor asks for the lease; err is why the lease was not released.
 func (l *Leader) leadsNoMore(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// term is this node leading: from the acquisition to the release. One goroutine, that of Run, has it.
+// A term is the time in which this node leads: from the acquisition to the release. Only the goroutine of Run uses it.
 type term struct {
 	*run
 	held   lease.Lease
@@ -18,26 +18,26 @@ type term struct {
 	keeper *lease.Keeper
 
 	began    time.Duration
-	workCtx  context.Context // its cause, once it is cancelled, is why the work is to return
-	resigned <-chan struct{} // closed when StepDown is called; nil once that is known
+	workCtx  context.Context // the work's; its cause says why the work is to return
+	resigned <-chan struct{} // closed when StepDown is called; nil once the term knows
 
 	asked    time.Duration // when the lease was asked for, by the monotonic clock
 	wrote    time.Duration // when the latest write was sent
 	renewal  *request      // in flight; nil if none is
 	renewAt  time.Duration // when the next one is due, by the monotonic clock
-	renewIn  time.Duration // how much later than since that is
-	since    lease.Instant // when it was decided: a renewal is due by R3's count as well
-	failures int           // renewals in a row
-	failure  error         // of the latest
+	renewIn  time.Duration // the time from since to renewAt
+	since    lease.Instant // when that was scheduled: a renewal is due by R3's count as well
+	failures int           // of renewals in a row
+	failure  error         // of the latest renewal
 
-	gone      bool // the record is surely not ours any more
-	broken    bool // somebody has broken the lease
+	gone      bool // the record certainly shows another acquisition, or none
+	broken    bool // the lease was broken
 	stopped   stop // why the work is to return
 	overrunAt time.Duration
-	told      bool // that this node leads
+	told      bool // WhenElected was told that this node leads
 }
 
-// newTerm is the term of a lease that was acquired; sent is the time just before it was asked for (R2).
+// newTerm returns the term of a lease that was acquired; sent is the time just before it was asked for (R2).
 func (r *run) newTerm(held lease.Lease, sent lease.Instant) *term {
 	ctx, keeper := lease.StartTerm(r.ctx, held, sent)
 	t := &term{run: r, held: held, keeper: keeper, workCtx: ctx, began: r.mono()}
@@ -48,7 +48,7 @@ func (r *run) newTerm(held lease.Lease, sent lease.Instant) *term {
 	return t
 }
 
-// lead does the work until it returns, and gives the lease back.
+// lead runs the work until it returns, and then gives the lease back.
 func (t *term) lead() outcome {
 	t.resigned = t.leader.leads(t)
 	select {
@@ -67,7 +67,7 @@ func (t *term) lead() outcome {
 	return t.finish(t.watch(work.results), work.done)
 }
 
-// announce tells that this node leads.
+// announce tells Status, the log, observers and WhenElected that this node leads.
 func (t *term) announce() {
 	t.found(info(t.held, lease.Held))
 	t.leader.board.change(func(s *Status) { s.Term = t.term })
@@ -75,7 +75,7 @@ func (t *term) announce() {
 	t.tellLeading(true)
 }
 
-// info is the lease as its holder knows it.
+// info describes the lease as its holder knows it.
 func info(l lease.Lease, state lease.State) lease.Info {
 	return lease.Info{
 		Name: l.Name, State: state, Holder: l.Holder, ID: l.ID, Token: l.Token, Length: l.Length,
@@ -83,7 +83,7 @@ func info(l lease.Lease, state lease.State) lease.Info {
 	}
 }
 
-// watch renews the lease until the work has returned. The result is nil if the work was given up.
+// watch renews the lease until the work has returned, and returns its result; nil if the work was given up.
 func (t *term) watch(work <-chan *result) *result {
 	alarm := host.NewAlarm(t.host)
 	defer alarm.Stop()
@@ -111,8 +111,8 @@ func (t *term) watch(work <-chan *result) *result {
 	}
 }
 
-// ends is what is closed when the work is to return: the term is over or ctx has ended. While the work returns, it is what
-// is closed when the term is over.
+// ends returns a channel that is closed when the work is to return: the term is over, or ctx has ended. While the work is
+// stopping, it returns a channel that is closed when the term is over.
 func (t *term) ends() <-chan struct{} {
 	switch {
 	case t.stopped.why == none:
@@ -123,7 +123,7 @@ func (t *term) ends() <-chan struct{} {
 	return nil
 }
 
-// act does what is due.
+// act does everything that is due now: it renews, asks for this node's health, and notices deadlines.
 func (t *term) act(now time.Duration) {
 	if q := t.renewal; q != nil {
 		q.sent = q.sent.Sample()
@@ -142,7 +142,7 @@ func (t *term) act(now time.Duration) {
 		}
 	}
 	if q := t.leader.probing; q != nil && leading && now >= q.overdue {
-		q.overdue += t.renewEvery // it still hangs, and is asked again in its own way
+		q.overdue += t.renewEvery // it still hangs: that counts as a failure in each interval
 		t.sick(t.unwell(errOverdue))
 	}
 	if t.stopMargin > 0 && t.term.Remaining() <= t.stopMargin {
@@ -154,7 +154,7 @@ func (t *term) act(now time.Duration) {
 	}
 }
 
-// lose notes that the term is over. If the work was stopping already, that is told by an event of its own.
+// lose notes that the term is over. If the work was stopping already, a second StateEvent tells of the loss.
 func (t *term) lose(lost error) {
 	first := t.told
 	t.tellLeading(false)
@@ -164,14 +164,14 @@ func (t *term) lose(lost error) {
 	t.stop(lostLease, lost)
 }
 
-// sick stops the work for its node's health.
+// sick stops the work if the node is unhealthy.
 func (t *term) sick(health error) {
 	if health != nil {
 		t.stop(unhealthy, health)
 	}
 }
 
-// due is when there is something to do next. While the term lasts, that is within a second: R3 counts so often.
+// due returns when act has something to do next. While the term lasts, that is within a second, as R3 counts so often.
 func (t *term) due(now time.Duration) time.Duration {
 	due := time.Duration(math.MaxInt64)
 	alive := t.term.Check() == nil
@@ -197,7 +197,7 @@ func (t *term) due(now time.Duration) time.Duration {
 	return due
 }
 
-// finish ends the term, gives the lease back and says what comes next.
+// finish ends the term, gives the lease back, and returns what comes next.
 func (t *term) finish(res *result, done <-chan struct{}) outcome {
 	if res == nil {
 		return t.giveUp(done)
@@ -219,7 +219,7 @@ func (t *term) finish(res *result, done <-chan struct{}) outcome {
 	return out
 }
 
-// decline gives back a lease that this node does not begin to lead by.
+// decline gives back a lease that this node acquired and does not lead by.
 func (t *term) decline(why reason, cause error) outcome {
 	t.keeper.End(nil)
 	t.enter(Stopping, t.held.Token, cause)
@@ -230,7 +230,7 @@ func (t *term) decline(why reason, cause error) outcome {
 	return outcome{final: t.once, err: cause, rest: rest}
 }
 
-// giveUp leaves a work that does not return, and its lease, which runs out: it may still have effects.
+// giveUp leaves a work that does not return. Its lease is not released but runs out, as the work may still have effects.
 func (t *term) giveUp(done <-chan struct{}) outcome {
 	t.tellLeading(false)
 	t.leader.abandoned = done
@@ -250,9 +250,9 @@ func (t *term) tellLeading(isLeader bool) {
 	}
 }
 
-// hold keeps the lease of a job that was done sooner than WithHoldAtLeast says. It reports whether the lease is left to run
-// out: the store tells how old a record is, so nobody takes it before; or ctx has ended. Elsewhere it is renewed until the
-// time has passed, and then released.
+// hold keeps the lease of a job that ended sooner than WithHoldAtLeast says. It reports whether the lease is left to run
+// out: because the store tells how old a record is, so that nobody takes it sooner; or because ctx has ended. On other
+// stores it renews the lease until the time has passed, and the caller releases it.
 func (t *term) hold() bool {
 	if seen, err := t.inspect(); err == nil && seen.Timed {
 		return true
@@ -276,7 +276,7 @@ func (t *term) hold() bool {
 	return t.term.Check() != nil
 }
 
-// logFailure tells of what a work returned after its lease was lost, as nobody else hears of it.
+// logFailure logs the error that a work returned after its lease was lost: nobody else hears of it.
 func (t *term) logFailure(failed error) {
 	if failed != nil {
 		t.remark(slog.LevelWarn, "the work failed after the lease was lost", slog.Uint64("token", t.held.Token), slog.Any("err", failed))

@@ -11,29 +11,29 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// result is how a work ended.
+// A result says how a work ended.
 type result struct {
 	err      error
-	cause    error // of its context, when it returned; nil if that was not cancelled
-	lost     error // what Check said then
+	cause    error // of its context when it returned; nil if that was not cancelled
+	lost     error // from Check at that moment
 	panicked bool
 	value    any // of the panic
 }
 
-// work is a work that was begun.
+// A work is the user's function, running.
 type work struct {
-	results chan *result  // gets its result, once
+	results chan *result  // receives the result, once
 	done    chan struct{} // closed after that
 }
 
-// startWork runs the user's function in a goroutine of its own.
+// startWork starts the user's function in a new goroutine.
 func (r *run) startWork(ctx context.Context, term lease.Term) work {
 	w := work{make(chan *result, 1), make(chan struct{})}
 	ctx = r.leader.inside(ctx)
 	go func() {
 		res := &result{panicked: true, value: errGoexit}
 		defer func() {
-			if v := recover(); v != nil { // also of panic(nil), since Go 1.21; else it is Goexit
+			if v := recover(); v != nil { // since Go 1.21 also after panic(nil); nil means Goexit
 				res.value = v
 				r.remark(slog.LevelError, "the work panicked",
 					slog.Uint64("token", term.Token()), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
@@ -48,8 +48,8 @@ func (r *run) startWork(ctx context.Context, term lease.Term) work {
 	return w
 }
 
-// excused reports whether a work's error says no more than that it was told to stop: it is nil or one of the reasons, or
-// wraps such errors and nothing else.
+// excused reports whether a work's error says no more than that the work was told to stop: it is nil, one of the reasons, or
+// wraps only these.
 func excused(err error, reasons ...error) bool {
 	if err == nil || slices.ContainsFunc(reasons, func(reason error) bool { return same(err, reason) }) {
 		return true
@@ -62,12 +62,12 @@ func excused(err error, reasons ...error) bool {
 	return inner != nil && excused(inner, reasons...)
 }
 
-// same is a == b, for errors of any type.
+// same reports whether a == b. It does not panic for errors that cannot be compared.
 func same(a, b error) bool {
 	return a != nil && b != nil && reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
 }
 
-// joined is errors.Join, but leaves a single error as it is.
+// joined joins errors as errors.Join does, but returns a single error as it is.
 func joined(errs ...error) error {
 	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
 	if len(errs) == 1 {
