@@ -2,24 +2,32 @@
 //
 // A [Manager] takes, renews and releases leases. [NewManager] makes one of a [Store], a set of cells with a
 // compare-and-swap; the folders beside this one are stores. Most programs use package leader, which runs their work
-// while it holds a lease; this package is for those who write a store, a manager or a runner of their own.
+// while it holds a lease.
+//
+// # Who needs what
+//
+//   - A program that works under a lease: [Open], [Term] and [TermFrom]; the errors [ErrHeld], [ErrLost] and [ErrMisconfigured].
+//   - A program that looks at leases: [Inspect], [List], [Info]; [Break] for a holder that nobody can reach.
+//   - A store: [Store], and [Lister], [Limiter] and [Closer] as far as it can; [CheckName] and [CheckCell]; [Register] for its
+//     URLs. Package leasetest has the tests that it passes.
+//   - A manager with leases of its own, as lease/azblob: [Manager], [Breaker]; [Request.Validate] and [Lease.Validate].
+//   - A runner, as package leader: [StartTerm], [Keeper], [Instant]; [LimitsOf], [Find] and [Margin].
 //
 // # Why at most one holds it
 //
-// A holder counts its lease from just before it sent the write that got or renewed it, by whichever of its clocks runs
-// fastest, and stops a tenth of the length early (R2, R3). Anybody else waits for the full length from just after it
-// saw that write, by a clock that never runs fast, or until the store's own clock proves that the write was sent longer
-// ago (R1); and then it writes only if the record is still the one it watched. Since the write was applied after it was
-// sent and before it was seen, the holder has stopped by the time that the next one starts, whatever their wall clocks
-// say and however late answers come. What an unclear answer leaves open is settled by reading the record (R4), never by
-// guessing.
+// A holder counts its lease from just before it sent the write that got or renewed it, by the fastest of its clocks, and
+// stops a tenth of the length early (R2, R3). A standby waits for the full length from just after it saw that write, by a
+// clock that never runs fast, or until the store's own clock proves that the write was sent longer ago (R1). Then it
+// writes only if the record is still the one that it watched. The write was applied after it was sent and before it was
+// seen. So the holder has stopped before the next one starts, whatever their wall clocks say and however late answers
+// come. After an unclear answer, the manager reads the record (R4); it never guesses.
 //
-// What a look shows is not followed by a write that would fail if the record had changed. So it proves less: a lease is
-// Expired only if its length was over when the look was sent.
+// A look without a write proves less, since nothing fails if the record has changed meanwhile: a lease is Expired only
+// if its length was over when the look was sent.
 //
 // A machine's monotonic clock stands still while the machine sleeps, and its wall clock may be stepped. So a holder adds
-// up, at least every second, the most that any of its clocks shows, and one of them counts sleep on nearly all systems.
-// Where none does, a step back of the wall clock may hide a sleep of any length, and ends the term (ErrClockStepped).
+// up, at least every second, the most that any of its clocks shows. On nearly all systems, one of them counts sleep. On the
+// others, a step back of the wall clock may hide a sleep of any length, and ends the term (ErrClockStepped).
 //
 // # What it cannot do
 //
