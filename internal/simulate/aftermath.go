@@ -7,7 +7,7 @@ import (
 	"github.com/cloudlease/leader"
 )
 
-// The clocks of a plan's machines go at rates between these.
+// slowest and fastest bound the rates of a plan's machines: those of their clocks, wall clocks that are slewed back left out.
 const (
 	slowest = 0.95
 	fastest = 1.051
@@ -16,13 +16,14 @@ const (
 // request is more than a request and its answer take when all is well.
 const request = 50 * time.Millisecond
 
-// stretch is the most that a machine takes for what it thinks is d.
+// stretch returns the most true time that passes while a clock of a machine counts d.
 func stretch(d time.Duration) time.Duration { return time.Duration(float64(d) / slowest) }
 
-// aftermath is the time after all is well again: C1, and L1 with its bounds, after each of what may befall a leader.
+// aftermath runs after all is well again. It checks C1 while nothing happens, and L1 with its bounds after each thing that
+// may befall a leader.
 func (w *world) aftermath() {
 	p := w.plan
-	w.live(w.time() + 3*p.Length) // what was under way arrives
+	w.live(w.time() + 3*p.Length) // requests under way arrive
 	for most := w.time() + 3*p.Length; w.broken == nil && w.leading() == nil; w.live(w.time() + p.RenewEvery) {
 		if w.time() > most {
 			w.fail("L1: nobody leads %v after all is well", 6*p.Length)
@@ -37,22 +38,22 @@ func (w *world) aftermath() {
 		return
 	}
 	w.lookSlowly()
-	w.live(w.time() + time.Duration(p.Seed%97)*p.RenewEvery/97) // it is struck at any moment of its renew interval
+	w.live(w.time() + time.Duration(p.Seed%97)*p.RenewEvery/97) // so the crash comes at any moment of the renew interval
 	if !w.afterCrash() || len(w.machines) < 3 || !w.afterRelease() || len(w.machines) < 4 {
 		return
 	}
 	w.afterDelete()
 }
 
-// calm: C1, standbys poll and do nothing else, at their interval.
+// calm checks C1: standbys poll at their interval, and do nothing else.
 func (w *world) calm(d time.Duration) {
 	before := map[*process]int64{}
 	for _, p := range w.processes {
 		before[p] = p.loads.Load()
 	}
 	w.live(w.time() + d)
-	// More than once in an interval, by a twentieth on average, is allowed to whoever falls into step with the renewals, and a
-	// few looks in advance.
+	// A standby that falls into step with the renewals may poll more often than once an interval, by a twentieth on average,
+	// and it may look a few times in advance.
 	most := int64(float64(d)*fastest*1.05/float64(w.plan.AcquireEvery*15/16)) + 7
 	for _, p := range w.processes {
 		if n := p.loads.Load() - before[p]; n > most {
@@ -61,7 +62,7 @@ func (w *world) calm(d time.Duration) {
 	}
 }
 
-// lookSlowly lets somebody look at the lease by way of every manager. The answers come late, when there are newer ones.
+// lookSlowly lets an operator look at the lease through every manager. The answers come late, when newer ones have arrived.
 func (w *world) lookSlowly() {
 	kinds := []Kind{Look, List}
 	for i, m := range w.machines {
@@ -71,7 +72,7 @@ func (w *world) lookSlowly() {
 	}
 }
 
-// afterCrash: L1, a term starts within one lease length, one acquire interval and one request of the last renewal.
+// afterCrash checks L1: a term starts within a lease length, an acquire interval and a request of the last renewal.
 func (w *world) afterCrash() bool {
 	p := w.leading()
 	if p == nil {
@@ -80,11 +81,11 @@ func (w *world) afterCrash() bool {
 	w.log("%s: crashes", p.name)
 	w.crash(p)
 	p.m.process = nil
-	w.live(w.time() + request) // what it has sent arrives
+	w.live(w.time() + request) // its requests under way arrive
 	return w.expect("L1 after a crash", p.term.Token(), w.store.written+stretch(w.plan.Length+w.plan.AcquireEvery)+4*request)
 }
 
-// afterRelease: L1, a term starts within one acquire interval after a release.
+// afterRelease checks L1: a term starts within an acquire interval after a release.
 func (w *world) afterRelease() bool {
 	p := w.leading()
 	if p == nil {
@@ -94,13 +95,13 @@ func (w *world) afterRelease() bool {
 	p.m.process = nil
 	w.do(func() { p.cancel(errors.New("shutdown")) })
 	if !w.released(p) {
-		return w.broken == nil // what does not stop in time is left to run out
+		return w.broken == nil // work that does not stop in time leaves the lease to run out
 	}
 	return w.expect("L1 after a release", p.term.Token(), w.store.written+stretch(w.plan.AcquireEvery)+4*request)
 }
 
-// released waits until the lease is given back by the process, which has been told to. It is not if a work does not stop in
-// time, and is given up.
+// released reports whether the process gives the lease back; the process has been told to. It does not if its work takes
+// longer than StopTimeout to stop.
 func (w *world) released(p *process) bool {
 	for by := w.time() + 5*time.Second; w.broken == nil; w.live(w.time() + time.Millisecond) {
 		if now := w.store.record; now.Released || now.ID != p.id {
@@ -116,8 +117,8 @@ func (w *world) released(p *process) bool {
 	return false
 }
 
-// afterDelete: somebody deletes the record. Tokens begin anew then, and two may lead for a moment, so S1 and S2 are out
-// of the question, but a renewal does not create the record anew (R4).
+// afterDelete deletes the record. Tokens then begin again at 1, and two nodes may lead for a moment, so S1 and S2 are not
+// checked. But no renewal creates the record again (R4), and a new term begins (L1).
 func (w *world) afterDelete() {
 	if w.broken != nil || w.leading() == nil {
 		return
@@ -133,7 +134,7 @@ func (w *world) afterDelete() {
 	w.count("records deleted")
 }
 
-// expect lets things happen until a term begins with a token greater than that, at the time at the latest.
+// expect lets things happen until a term with a token other than newest begins, and fails if none has by the given time.
 func (w *world) expect(what string, newest uint64, by time.Duration) bool {
 	for w.broken == nil && w.newest == newest && w.time() < by {
 		w.live(min(by, w.time()+w.plan.AcquireEvery/4))
@@ -144,7 +145,7 @@ func (w *world) expect(what string, newest uint64, by time.Duration) bool {
 	return w.broken == nil
 }
 
-// leading is the process whose term holds and whose work goes on.
+// leading returns the process whose term holds and whose work goes on; nil if there is none.
 func (w *world) leading() *process {
 	for _, p := range w.processes {
 		if p.alive() && p.m.process == p && p.leader.Status().State == leader.Leading {

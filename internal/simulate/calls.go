@@ -9,31 +9,31 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// watched is the real manager, with an observer who sees each call and what it sends.
+// watched is the real manager, and lets the observer see each call and what it sends.
 type watched struct {
 	lease.Manager
 	p *process
 }
 
-// call is one call of a manager.
+// call is one call of a manager, as the observer sees it. It travels in the call's context.
 type call struct {
 	op           leader.Op
-	held         lease.Lease     // of a renewal, of a release
-	ids          map[string]bool // under which it has written
+	held         lease.Lease     // the lease to renew or release
+	ids          map[string]bool // the record IDs that it has written
 	loads, swaps int
 	conflicts    int
-	last         string // request
-	taken        bool   // the store has taken a write of it
-	troubled     bool   // a request of it was lost, or answered with an error
+	last         string // its latest request: "load" or "swap"
+	taken        bool   // the store has taken one of its writes
+	troubled     bool   // one of its requests was lost, or its answer was an error
 	begun        grant
-	lag          time.Duration // for so much longer, its answers are under way
-	looked       *answer       // to its latest request, if that is a look
+	lag          time.Duration // how much longer than others its answers take
+	looked       *answer       // the answer to its latest load; nil after a failed one
 }
 
-// A grant is when a call that got the lease or kept it began.
+// A grant says when a call began that acquired or renewed the lease.
 type grant struct {
 	at    time.Duration // true time
-	count time.Duration // the machine's fastest clock
+	count time.Duration // by the machine's fastest clock (machine.most)
 }
 
 type callKey struct{}
@@ -54,7 +54,7 @@ func (m watched) Acquire(ctx context.Context, req lease.Request) (lease.Lease, e
 	return held, err
 }
 
-// acquired notes the ID of the lease that the process got: of those under which a call has written, it is the one that stands.
+// acquired notes the ID of the lease that the call returned. The call may have written other IDs, too, which do not stand.
 func (p *process) acquired(id string, err error) {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
@@ -77,7 +77,7 @@ func (m watched) Release(ctx context.Context, held lease.Lease) error {
 	return err
 }
 
-// deepen makes the goroutine's stack as large as a call needs, while there is next to nothing on it: to grow in the depths of
+// deepen grows the goroutine's stack to what a call needs while there is next to nothing on it. To grow it in the depths of
 // the call, twice or more often, would take a quarter of all time.
 //
 //go:noinline
@@ -93,7 +93,7 @@ func (m watched) Inspect(ctx context.Context, name string) (lease.Info, error) {
 	return m.inspect(ctx, name, 0)
 }
 
-// judgeCall looks at a call that has returned: what it sent (R7), and what its answer says of the record.
+// judgeCall checks a call that has returned: how many requests it sent (R7), and whether its answer fits the record.
 func (w *world) judgeCall(p *process, c *call, err error) {
 	now := w.store.record
 	w.mu.Lock()
@@ -151,7 +151,7 @@ func (w *world) judgeAcquire(p *process, c *call, err error) {
 	}
 }
 
-// due is what a call sends absent conflicts and faults, by how it ended.
+// due returns how many requests a call sends absent conflicts and faults, given how it ended; ok is false if that varies.
 func (c *call) due(err error) (loads, swaps int, ok bool) {
 	switch {
 	case c.op == leader.OpAcquire && errors.Is(err, lease.ErrHeld):

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// history is what happened, line by line, if it is told.
+// history has a line for each thing that happened, if told is set.
 type history struct {
 	told    bool
 	past    []string

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Where nobody can tell how old a record is, a lease is held on after the work has returned: whatever time works have to stop in,
-// which is over by then, and without going round in a circle (C1).
+// Where nobody can tell how old a record is, the node keeps the lease after the work has returned. It does so whatever
+// StopTimeout is, which is over by then, and does not spin meanwhile (C1).
 func TestHoldsOnBeyondItsStopTimeout(t *testing.T) {
 	for seed := range uint64(8) {
 		r := run(t, Plan{

@@ -9,7 +9,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// breaks notes that a promise is broken. Under the lock.
+// breaks records that a promise is broken. The first one counts. The caller holds the world's lock.
 func (w *world) breaks(format string, args ...any) {
 	if w.broken == nil {
 		w.broken = fmt.Errorf(format, args...)
@@ -17,8 +17,8 @@ func (w *world) breaks(format string, args ...any) {
 	}
 }
 
-// judgeTerm: S2, tokens are strictly increasing over successive terms; and nobody begins to lead who was told to step down
-// while it asked for the lease.
+// judgeTerm checks S2 when a term begins: its token is greater than those of all terms before. It also checks that StepDown
+// was not called while this acquisition was under way.
 func (w *world) judgeTerm(p *process, token uint64) {
 	w.counts["terms"]++
 	w.newestBy = p
@@ -31,8 +31,8 @@ func (w *world) judgeTerm(p *process, token uint64) {
 	w.newest = token
 }
 
-// judgeStop: R3, no term ends by its deadline before its time: whatever is called however often, what is counted stays within
-// a hundredth of what the fastest clock shows.
+// judgeStop checks R3 when a term ends by its deadline: not too early. However often Check and its like are called, the time
+// that the holder counts stays within a hundredth of what the machine's fastest clock shows.
 func (w *world) judgeStop(p *process, cause error) {
 	lost, ok := errors.AsType[*lease.LostError](cause)
 	if !ok {
@@ -42,7 +42,7 @@ func (w *world) judgeStop(p *process, cause error) {
 	if lost.Reason != lease.LostExpired {
 		return
 	}
-	if p.stepped > 0 && p.stepped > p.granted.at-2*sampling { // it is found at the next sample
+	if p.stepped > 0 && p.stepped > p.granted.at-2*sampling { // the next sample finds the step
 		w.counts["terms lost: the wall clock was stepped back"]++
 		return
 	}
@@ -54,8 +54,8 @@ func (w *world) judgeStop(p *process, cause error) {
 
 func usable(length time.Duration) time.Duration { return length - lease.Margin(length) }
 
-// noteStep notes that the wall clock of a machine was stepped: if back, on a machine without a boot clock, that may end the
-// terms of its processes.
+// noteStep notes for each process of the machine that its wall clock was stepped back. Without a boot clock, that may end
+// their terms.
 func (w *world) noteStep(m *machine, d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -66,21 +66,21 @@ func (w *world) noteStep(m *machine, d time.Duration) {
 	}
 }
 
-// judgeCount: R2 and R3, a term holds no longer than it may by a clock that counts all the time since its latest renewal was
-// asked for. Whether somebody else leads meanwhile is of no concern: he could.
+// judgeCount checks R2 and R3 when Check holds: no more than the usable part of the lease has passed since the holder asked
+// for its latest renewal, by a clock that counts sleep. It does not matter whether another node leads: one could.
 func (w *world) judgeCount(p *process) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	latest := max(p.grants[leader.OpAcquire].at, p.grants[leader.OpRenew].at)
 	passed := time.Duration(p.m.Rate * float64(w.time()-latest))
-	slewed := passed / 1000 // more than a wall clock that alone shows a sleep falls behind in it
+	slewed := passed / 1000 // where only a wall clock shows a sleep, it falls behind by less than this
 	if passed > usable(w.plan.Length)+slewed+p.m.Tick+5*time.Millisecond {
 		w.breaks("R3: Check holds on %s %v after it has asked for its latest renewal, and the lease of %v holds for %v",
 			p.name, passed, w.plan.Length, usable(w.plan.Length))
 	}
 }
 
-// acted: S1, at no time two terms hold, seen when one of them has an effect; and the register refuses what is older.
+// acted checks S1 when a term has an effect: no other term holds. Then it sends the effect to the fenced register.
 func (w *world) acted(p *process, term lease.Term) {
 	w.count("effects")
 	for _, q := range w.others(p) {
@@ -91,14 +91,14 @@ func (w *world) acted(p *process, term lease.Term) {
 	w.after(w.delay(p), func() { w.fence(p, term.Token()) })
 }
 
-// delay is how long an effect is under way, to something that does not know of leases.
+// delay returns how long an effect takes to reach the register, which knows nothing of leases.
 func (w *world) delay(p *process) time.Duration {
 	p.diceMu.Lock()
 	defer p.diceMu.Unlock()
 	return time.Duration(p.dice.Int64N(int64(w.plan.Length) / 2))
 }
 
-// fence is an effect that reaches the fenced register, which refuses tokens older than the newest that it has seen.
+// fence delivers an effect to the fenced register, which refuses tokens smaller than the greatest that it has seen.
 func (w *world) fence(p *process, token uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -112,7 +112,8 @@ func (w *world) fence(p *process, token uint64) {
 	w.register, w.writer = token, p
 }
 
-// others are those whose terms may hold, besides that of a process, or of none.
+// others returns the processes whose terms may hold, without p (nil leaves none out). After the record was deleted it returns
+// none, as two may lead then.
 func (w *world) others(p *process) (all []*process) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -127,7 +128,7 @@ func (w *world) others(p *process) (all []*process) {
 	return all
 }
 
-// judgeAll: S1, whoever acts or not.
+// judgeAll checks S1 among all processes, whether they act or not.
 func (w *world) judgeAll() {
 	all := w.others(nil)
 	if len(all) < 2 {
@@ -145,8 +146,8 @@ func (w *world) judgeAll() {
 	}
 }
 
-// judgeSwap looks at a write that a process is about to send: R1 and R4 as the process may know them. It returns the
-// reason for which it may replace the record of another acquisition; "" if there is none.
+// judgeSwap checks R1 and R4 for a write that a process is about to send, from what that process can know. It returns why the
+// process may replace the record of another acquisition; "" if it may not.
 func (w *world) judgeSwap(p *process, c *call, s *write) (reason string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -178,8 +179,8 @@ func (w *world) judgeSwap(p *process, c *call, s *write) (reason string) {
 	return ""
 }
 
-// judgeAnswer looks at an answer as the process knows it: if it is unclear, an acquisition has failed and is dead, also
-// before its call has returned (R6).
+// judgeAnswer takes in an answer as the process gets it. After any error but a conflict, an acquisition counts as failed: its
+// IDs are dead, even before its call has returned (R6).
 func (w *world) judgeAnswer(p *process, c *call, err error, strange bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -195,7 +196,7 @@ func (w *world) judgeAnswer(p *process, c *call, err error, strange bool) {
 	}
 }
 
-// judgeWrite looks at a write that the store is about to take: R1, R5 and S3 as the store sees them.
+// judgeWrite checks R1, R4, R5 and S3 for a write that the store is about to take.
 func (w *world) judgeWrite(s *write) {
 	before, existed := w.store.record, w.store.exists()
 	r, p := s.record, s.p

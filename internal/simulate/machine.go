@@ -9,26 +9,28 @@ import (
 	"github.com/cloudlease/leader/internal/host"
 )
 
-// machine is one computer: its clocks, and whether it sleeps. Processes come and go on it.
+// machine is one computer of a running world: its clocks, whether it sleeps, and whether the network reaches it. One process
+// at a time runs on it. mu guards the fields from steps to recent; the world's goroutine alone uses the others.
 type machine struct {
 	Machine
 	w  *world
 	id int
 
 	mu      sync.Mutex
-	steps   time.Duration // of the wall clock
-	ahead   time.Duration // of them, those forward
-	slept   time.Duration // by the true time
+	steps   time.Duration // sum of all steps of the wall clock
+	ahead   time.Duration // sum of its steps forward alone
+	slept   time.Duration // how long it has slept in all, in true time
 	asleep  bool
-	since   time.Duration // true time at which it fell asleep
-	waiting []func()      // what reaches it when it wakes
-	recent  []jolt        // of about the latest second that it was awake
+	since   time.Duration // when it fell asleep, in true time
+	waiting []func()      // calls that reached it while it slept, to be made when it wakes
+	recent  []jolt        // jolts within the latest sampling interval that it was awake
 
-	process *process // that runs on it
+	process *process // the process that runs on it; nil if none will
 	cut     bool     // nothing passes between it and the store
 }
 
-// ticks is the true time by a machine's rate, as its clocks show it: they tick together, as those of Windows do.
+// ticks returns what a clock of the machine shows at the true time now. All of its clocks tick together, as those of Windows
+// do.
 func (m *machine) ticks(now time.Duration) time.Duration {
 	t := time.Duration(m.Rate * float64(now))
 	return t - t%max(m.Tick, 1)
@@ -54,7 +56,8 @@ func (m *machine) read() host.Reading {
 	return r
 }
 
-// most is what the fastest clock has shown by now, but for steps back: no holder counts more (R3).
+// most returns the most that any of the machine's clocks has counted by now, steps back left out. A holder never counts more
+// (R3), so the observer measures terms with it.
 func (m *machine) most() time.Duration {
 	now := m.w.time()
 	m.mu.Lock()
@@ -62,16 +65,16 @@ func (m *machine) most() time.Duration {
 	return time.Duration(m.Rate*(1+max(m.Slew, 0))*float64(now)) + m.ahead
 }
 
-// A jolt is a sleep, or a step of the wall clock.
+// A jolt is a sleep of the machine, or a step of its wall clock.
 type jolt struct {
 	at          time.Duration // by the monotonic clock
 	sleep, step time.Duration
 }
 
-// shows says whether a jolt will show on one of the machine's clocks: more is not promised. On a machine whose boot clock
-// counts suspension, it does. On another, it does not if the wall clock is stepped back within the same sampling interval as
-// the machine sleeps, and by no more than that: no reading tells this from a machine that was awake (S1). If it shows, it is
-// noted.
+// shows reports whether the jolt will show on one of the machine's clocks, and notes it if so. The world leaves out jolts
+// that do not show, as the design promises nothing about them. With a boot clock, every jolt shows. Without one, a sleep
+// is hidden if the wall clock is stepped back by no more than the sleep within the same sampling interval: no reading
+// tells this from a machine that stayed awake (S1).
 func (m *machine) shows(j jolt) bool {
 	if m.Boot {
 		return true
@@ -96,9 +99,9 @@ func (m *machine) shows(j jolt) bool {
 }
 
 const (
-	// sampling is more than passes between two samples of a holder (R3).
+	// sampling is more than the time between two samples of a holder (R3).
 	sampling = 1200 * time.Millisecond
-	// explained is more than the wall clock falls behind within that by slewing and by how it is read.
+	// explained is more than the wall clock falls behind in a sampling interval by slewing, and by reading clocks one by one.
 	explained = 300 * time.Millisecond
 )
 
@@ -143,7 +146,7 @@ func (m *machine) resume() {
 	}
 }
 
-// reach does something on the machine, now or when it wakes.
+// reach calls f, which affects the machine: at once, or when it wakes.
 func (m *machine) reach(f func()) {
 	m.mu.Lock()
 	if m.asleep {
@@ -200,7 +203,7 @@ func (t *timer) wait() {
 	}
 }
 
-// until is how long it takes, by the true time, until the monotonic clock shows a time, if the machine does not sleep meanwhile.
+// until returns the true time left until the monotonic clock shows due, provided that the machine does not sleep in between.
 func (m *machine) until(due time.Duration) time.Duration {
 	now := m.w.time()
 	m.mu.Lock()
@@ -214,7 +217,7 @@ func (m *machine) until(due time.Duration) time.Duration {
 	return time.Duration(math.Ceil(float64(shown)/m.Rate)) - now
 }
 
-// ring happens when the timer may be due: unless the machine has slept meanwhile.
+// ring makes the timer ring if it is due. If the machine has slept since it was set, the timer waits on.
 func (t *timer) ring() {
 	t.h.p.reach(func() {
 		if t.h.read().Mono < t.due {

@@ -7,6 +7,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	debug.SetGCPercent(800) // worlds are small, and leave much behind
+	debug.SetGCPercent(800) // worlds are small, and leave much garbage
 	os.Exit(m.Run())
 }

@@ -10,26 +10,26 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// What an operator does by way of a process, and what standbys look at.
+// The calls that package leader has no leader.Op for: an operator's, and the looks of standbys.
 const (
 	opBreak   leader.Op = "break"
 	opInspect leader.Op = "inspect"
 )
 
-// mutes says that the requests of a call never reach the store.
+// mutes reports whether the requests of such calls never reach the store.
 func (p *process) mutes(op leader.Op) bool {
 	mute := p.mute.Load()
 	return mute >= muteRenewals && op == leader.OpRenew || mute >= muteAll && op == leader.OpRelease
 }
 
-// asks notes how many of its acquisitions are under way.
+// asks adds to the number of acquisitions that are under way.
 func (p *process) asks(more int) {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
 	p.asking += more
 }
 
-// stepDown is what somebody tells the process to do.
+// stepDown calls StepDown, as an operator would.
 func (p *process) stepDown() {
 	p.w.mu.Lock()
 	p.resigns = p.w.time()
@@ -40,7 +40,7 @@ func (p *process) stepDown() {
 	_ = p.leader.StepDown(context.Background())
 }
 
-// operate is what an operator does: look at the lease, and break it.
+// operate is one operator's visit: it lists, or inspects the lease and may break it.
 func (p *process) operate(e Event) {
 	ctx, cancel := host.WithTimeout(host.With(context.Background(), p.host), p.w.plan.Length+e.Lag)
 	defer cancel()
@@ -55,20 +55,20 @@ func (p *process) operate(e Event) {
 	if p.leases.Break(ctx, seen) != nil {
 		return
 	}
-	_ = p.leases.Break(ctx, seen) // again: it was broken, or it is nobody's
+	_ = p.leases.Break(ctx, seen) // once more: by now it is broken, or was free
 	if seen, err = p.leases.inspect(ctx, "leader", 0); err == nil && seen.ID != "" && p.w.isBroken(seen) {
 		_ = p.leases.Break(ctx, seen)
 	}
 }
 
-// isBroken says that what somebody saw is the record of a Break.
+// isBroken reports whether seen is the record that a Break wrote.
 func (w *world) isBroken(seen lease.Info) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.brokenIDs[seen.ID]
 }
 
-// inspect is Inspect, whose answer is under way for so much longer.
+// inspect is lease.Inspect, with answers that take lag longer.
 func (m watched) inspect(ctx context.Context, name string, lag time.Duration) (lease.Info, error) {
 	ctx, c := m.begin(ctx, opInspect, lease.Lease{})
 	c.lag = lag
@@ -80,7 +80,7 @@ func (m watched) inspect(ctx context.Context, name string, lag time.Duration) (l
 	return seen, err
 }
 
-// list reads a list, and takes its time between the first lease and the next.
+// list reads the list of leases, and pauses before it reads on to the second one.
 func (p *process) list(ctx context.Context, takes time.Duration) {
 	ctx, _ = p.leases.begin(ctx, opInspect, lease.Lease{})
 	for seen, err := range lease.List(ctx, p.leases.Manager, "") {
@@ -96,7 +96,7 @@ func (p *process) list(ctx context.Context, takes time.Duration) {
 	}
 }
 
-// List implements lease.Lister: the store has a lease that nobody wants, and comes first.
+// List implements lease.Lister. The first lease of the store is one that nobody takes.
 func (l link) List(ctx context.Context, _ string) iter.Seq2[lease.Cell, error] {
 	return func(yield func(lease.Cell, error) bool) {
 		s, err := l.Load(ctx, "leader")
@@ -110,7 +110,7 @@ func (l link) List(ctx context.Context, _ string) iter.Seq2[lease.Cell, error] {
 	}
 }
 
-// Break is what an operator does, not the leader.
+// Break is an operator's call; leaders never make it.
 func (m watched) Break(ctx context.Context, seen lease.Info) error {
 	ctx, c := m.begin(ctx, opBreak, lease.Lease{})
 	err := lease.Break(ctx, m.Manager, seen)
@@ -118,7 +118,7 @@ func (m watched) Break(ctx context.Context, seen lease.Info) error {
 	return err
 }
 
-// judgeLook: R1, that a lease is not held is a proof.
+// judgeLook checks R1: a look that shows a lease as not held is a proof.
 func (w *world) judgeLook(p *process, seen lease.Info) {
 	if seen.State == lease.Held || w.closed() {
 		return
@@ -129,7 +129,7 @@ func (w *world) judgeLook(p *process, seen lease.Info) {
 	}
 }
 
-// judgeBreak: nil is a promise that nobody holds the lease that was seen once its record has run out.
+// judgeBreak checks a Break that returned nil: once the record that it saw has run out, nobody holds that lease.
 func (w *world) judgeBreak(p *process, c *call, seen lease.Info, err error) {
 	if err != nil || w.closed() {
 		return
@@ -149,7 +149,7 @@ func (w *world) judgeBreak(p *process, c *call, seen lease.Info, err error) {
 	}
 }
 
-// holder is the process whose term is that of the acquisition, and holds.
+// holder returns the process whose term is of the acquisition with this ID, and holds; nil if there is none.
 func (w *world) holder(id string) *process {
 	for _, q := range w.others(nil) {
 		w.mu.Lock()

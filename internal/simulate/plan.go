@@ -10,11 +10,11 @@ import (
 	"github.com/cloudlease/leader"
 )
 
-// A Plan is all that makes a world: what there is, and what befalls it. It follows from the seed alone; shrinking takes
-// parts out of it.
+// A Plan is the whole description of a world: what is in it, and what goes wrong. The seed alone determines it. Shrink
+// removes parts of it.
 type Plan struct {
 	Seed     uint64
-	Duration time.Duration // of the time in which things go wrong
+	Duration time.Duration // how long things go wrong; after it, all is well (see aftermath)
 	Settings
 	Machines []Machine
 	Faults   Faults
@@ -22,7 +22,8 @@ type Plan struct {
 	Events   []Event
 }
 
-// Settings are of the fleet and its store.
+// Settings are the options of all nodes, and what holds for the whole fleet and its store. A zero StopMargin, StopTimeout or
+// HoldAtLeast leaves that option at its default.
 type Settings struct {
 	Length       time.Duration // of the lease
 	RenewEvery   time.Duration
@@ -30,14 +31,14 @@ type Settings struct {
 	StopMargin   time.Duration
 	StopTimeout  time.Duration
 	HoldAtLeast  time.Duration
-	Ages         bool // the store tells Age
-	Once         bool // each process tries once, and another starts when it has ended
+	Ages         bool // the store knows how old a record is (lease.Snapshot.Age)
+	Once         bool // each process calls RunOnce instead of Run; the next starts within 5 seconds of its end
 	OneName      bool // all nodes have the same node ID
-	Apart        bool // clocks are read a little after one another
-	Crowded      bool // whoever loses a race for the lease is told to slow down, not that there was a conflict
+	Apart        bool // a machine's clocks are read up to 50 µs apart, so that they do not quite agree
+	Crowded      bool // a node that loses a race for the lease gets "slow down" instead of lease.ErrConflict
 }
 
-// apart is the most that passes between reading one clock and the next, and one nanosecond.
+// apart returns the exclusive bound of the time between reading one clock and the next.
 func (s Settings) apart() time.Duration {
 	if s.Apart {
 		return 50 * time.Microsecond
@@ -45,78 +46,83 @@ func (s Settings) apart() time.Duration {
 	return 1
 }
 
-// A Machine has clocks, and may have an ailment for as long as things go wrong.
+// A Machine describes one computer: its clocks, and the ailment that it may have until Plan.Duration is over. Rate, Slew and
+// Tick stay within what the lease protocol allows for (see newMachine).
 type Machine struct {
-	Rate float64       // of all its clocks, against the true time
-	Slew float64       // of its wall clock, against its others
-	Skew time.Duration // of its wall clock
-	Boot bool          // it has a clock that counts suspension
-	Tick time.Duration // of its clocks; 0: they show nanoseconds
+	Rate float64       // how fast all of its clocks run; 1 is true time
+	Slew float64       // how much faster its wall clock runs than its other clocks: 0.001 gains a thousandth
+	Skew time.Duration // how far its wall clock is ahead at the start
+	Boot bool          // it has a clock that counts suspension (host.Reading.Boot)
+	Tick time.Duration // the step in which its clocks advance; 0 is a nanosecond
 
-	Mute   bool    // it acquires the lease, and its renewals and releases never reach the store
-	Sickly float64 // how often its health check fails, when it is asked
+	Mute   bool    // it can acquire the lease, but its renewals and releases never reach the store
+	Sickly float64 // the probability that one call of its health check fails
 }
 
-// Faults are how likely things go wrong with one request.
+// Faults are the probabilities that something goes wrong with one request to the store. At most one of Lost to Slow happens
+// to a request; Deaf may come on top. To add one: a field here, its odds in NewPlan, its draw in process.fate, its effect in
+// link.ask, its removal in smaller, and in floors how often it has to come about.
 type Faults struct {
-	Lost       float64 // it never reaches the store
-	AnswerLost float64 // it does, but its answer is lost
-	Late       float64 // it reaches the store after its sender has given up
-	Repeated   float64 // the client's library sends it again, and passes on the answer to the second
-	Throttled  float64 // the store refuses it for now
-	Slow       float64 // it takes seconds
-	Deaf       float64 // its sender does not notice that its context has ended, until long after
+	Lost       float64 // the request never reaches the store
+	AnswerLost float64 // the store carries the request out, and its answer is lost
+	Late       float64 // the request reaches the store up to two lease lengths later, and its answer is lost
+	Repeated   float64 // the client's library sends the request twice, and returns the second answer
+	Throttled  float64 // the store answers "slow down", and does nothing
+	Slow       float64 // the request and its answer each take up to a quarter of a lease length more
+	Deaf       float64 // the sender does not notice the end of its context, for up to two lease lengths
 
-	Latency time.Duration // the most that a request is under way, and again its answer
+	Latency time.Duration // each way takes up to this longer than its 1 to 21 ms; not a probability
 }
 
-// Works are how likely a term's work does something else than to go on until its context ends.
+// Works are the probabilities that the work of one term does something else than to go on until its context ends.
 type Works struct {
 	Ends, Fails, Panics, StepsDown, Ignores float64
 
-	Asks float64 // Check, some hundred times in a row
+	Asks float64 // the probability that it calls Check 40 times in quick succession after each effect; beside the above
 }
 
-// Kind is what an event is.
+// Kind says what an event does. To add one: a constant here, a place in the list in events, its own values in Event.detail,
+// its effect in world.strike, its end in world.heal if it lasts, and in floors how often it has to come about.
 type Kind string
 
 const (
-	Crash     Kind = "crash"     // the process is gone, and another starts after For
-	Shutdown  Kind = "shutdown"  // the process is asked to end, and another starts after For
+	Crash     Kind = "crash"     // the process stops without a word; another starts after For
+	Shutdown  Kind = "shutdown"  // the process's context is cancelled; another starts within 5 seconds of its end
 	Suspend   Kind = "suspend"   // the machine sleeps for For
-	Step      Kind = "step"      // the wall clock moves by By
-	Cut       Kind = "cut"       // no request or answer passes for For
+	Step      Kind = "step"      // the machine's wall clock is stepped by By, which may be negative
+	Cut       Kind = "cut"       // no request or answer passes between the machine and the store for For
 	StepDown  Kind = "step down" // StepDown is called
 	Unhealthy Kind = "unhealthy" // the health check fails for For
-	Break     Kind = "break"     // somebody takes the lease away from whoever holds it, by way of this machine
-	Rewind    Kind = "rewind"    // the machine sleeps for For; By after it begins to, the wall clock is stepped back by Far
-	Look      Kind = "look"      // somebody inspects the lease by way of this machine's manager, and the answer takes Lag
-	List      Kind = "list"      // likewise, all leases, and whoever reads the list takes Lag
+	Break     Kind = "break"     // an operator on this machine looks at the lease, which takes Lag longer, and breaks it
+	Rewind    Kind = "rewind"    // the machine sleeps for For; its wall clock is stepped back by Far, By after it falls asleep
+	Look      Kind = "look"      // an operator on this machine inspects the lease, and the answer takes Lag longer
+	List      Kind = "list"      // an operator on this machine lists all leases, and pauses for Lag between two of them
 )
 
-// Moment is when exactly an event happens: the worst ones are not met by chance.
+// Moment says when exactly an event strikes: at Event.At, or at a point of the protocol that follows it. Chance alone seldom
+// meets the worst moments.
 type Moment string
 
 const (
 	AtOnce Moment = ""
 	Taken  Moment = "once the store has taken its next write"
 	Heard  Moment = "once it has heard that its next write was taken"
-	Asking Moment = "while it asks for the lease"
+	Asking Moment = "while it asks for the lease" // as it sends its next write, if that is to acquire the lease
 )
 
-// leading stands for the machine that leads when the event's time has come.
+// leading as an Event.Machine means the machine that leads at Event.At. If none does, the event is dropped.
 const leading = -1
 
-// An Event befalls one machine.
+// An Event is something that befalls one machine, or the process on it.
 type Event struct {
 	At      time.Duration
-	Machine int // or leading
+	Machine int // an index into Plan.Machines, or leading
 	Moment  Moment
 	Kind    Kind
 	For     time.Duration
 	By      time.Duration
 	Far     time.Duration
-	Lag     time.Duration // for so much longer than others, the answer that is to be heard is under way
+	Lag     time.Duration // with Heard, how much longer than others the answer takes; with Break, Look and List, see there
 }
 
 func (e Event) String() string {
@@ -140,7 +146,7 @@ func (e Event) String() string {
 	return s
 }
 
-// NewPlan returns the plan of the seed's world.
+// NewPlan returns the plan of the world that has this seed.
 func NewPlan(seed uint64) Plan {
 	r := rand.New(rand.NewPCG(seed, 1))
 	p := Plan{Seed: seed, Settings: settings(r), Duration: time.Duration(40+r.IntN(120)) * time.Second}
@@ -148,7 +154,7 @@ func NewPlan(seed uint64) Plan {
 		p.Machines = append(p.Machines, newMachine(r))
 	}
 	sometimes := func(most float64) float64 { return most * r.Float64() * float64(r.IntN(2)) }
-	if r.IntN(8) > 0 { // else nothing goes wrong with requests
+	if r.IntN(8) > 0 { // in one world of eight, nothing goes wrong with requests
 		p.Faults = Faults{
 			Lost: sometimes(0.2), AnswerLost: sometimes(0.3), Late: sometimes(0.2), Repeated: sometimes(0.3),
 			Throttled: sometimes(0.2), Slow: sometimes(0.2), Deaf: sometimes(0.2),
@@ -163,10 +169,10 @@ func NewPlan(seed uint64) Plan {
 	return p
 }
 
-// newMachine returns a machine with a clock that counts suspension, or without; in either case its clocks may tick.
+// newMachine draws a machine. Half of them count suspension; the clocks of a sixth tick 64 times a second.
 func newMachine(r *rand.Rand) Machine {
 	m := Machine{
-		Rate: 0.951 + 0.098*r.Float64(), // two of them differ by less than the margin
+		Rate: 0.951 + 0.098*r.Float64(), // any two differ by less than the margin, a tenth
 		Skew: time.Duration(r.Int64N(int64(12*time.Hour))) - 6*time.Hour,
 		Boot: r.IntN(2) == 0,
 	}
@@ -177,9 +183,9 @@ func newMachine(r *rand.Rand) Machine {
 	case 0, 1:
 		m.Slew = 0.001 * (r.Float64() - 0.5)
 	case 2:
-		if slew := -0.08 * r.Float64(); m.Boot { // as chrony does, which may be far behind
+		if slew := -0.08 * r.Float64(); m.Boot { // chrony may slew the clock back by this much
 			m.Slew = slew
-		} // elsewhere it would be the only clock that shows a sleep, at a rate that is further off than the margin allows
+		} // without a boot clock, only the wall clock shows a sleep, and such a rate is further off than the margin allows
 	}
 	switch r.IntN(24) {
 	case 0:
@@ -252,7 +258,7 @@ func events(r *rand.Rand, p Plan) []Event {
 	return all
 }
 
-// detail is what is special about the kind of event.
+// detail draws the values that the event's kind takes, and clears those that it does not.
 func (e *Event) detail(r *rand.Rand, p Plan) {
 	switch e.Kind {
 	case Step:
@@ -263,7 +269,7 @@ func (e *Event) detail(r *rand.Rand, p Plan) {
 			e.Moment = Asking
 		}
 	case Rewind:
-		// About when the sleep begins, while it lasts, or about when it ends.
+		// The step comes about when the sleep begins, during it, or about when it ends.
 		const about = 1500 * time.Millisecond
 		e.By = time.Duration(r.Int64N(int64(2*about))) - about
 		switch r.IntN(3) {

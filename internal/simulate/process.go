@@ -15,7 +15,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// process is one run of a program that wants to lead, on a machine.
+// process is one run of a program that campaigns for the lease on a machine. Its machine may run another after it.
 type process struct {
 	w      *world
 	m      *machine
@@ -28,39 +28,39 @@ type process struct {
 
 	crashed   atomic.Bool // nothing reaches it any more
 	unhealthy atomic.Bool
-	mute      atomic.Int32 // see the constants
+	mute      atomic.Int32 // which of its requests are lost: 0 (none), muteRenewals or muteAll
 
 	diceMu     sync.Mutex
-	dice       *rand.Rand // for what befalls its requests
-	healthDice *rand.Rand // of whoever asks for its health, one at a time
+	dice       *rand.Rand // for the fates of its requests, and delays
+	healthDice *rand.Rand // for its health checks, of which one runs at a time
 
 	// For the observer.
-	limbo   []func() // what would have reached it, had it not crashed
+	limbo   []func() // calls that would have reached it, had it not crashed
 	loads   atomic.Int64
-	dead    map[string]bool            // IDs of its acquisitions: whether they failed
-	seen    map[lease.Version]sighting // by answers
-	term    lease.Term                 // its latest
-	over    lease.Term                 // the latest that was seen to hold no longer
-	id      string                     // of the lease that it acquired last
-	grants  map[leader.Op]grant        // by its latest calls that succeeded
-	granted grant                      // the latest of them that the leader has accepted
-	asking  int                        // how many of its acquisitions are under way
+	dead    map[string]bool            // by the ID of each of its acquisitions: whether it failed
+	seen    map[lease.Version]sighting // by version, from the answers that it got
+	term    lease.Term                 // its latest term
+	over    lease.Term                 // the latest term for which Check has failed
+	id      string                     // the ID of the lease that it acquired last
+	grants  map[leader.Op]grant        // when its latest successful call of each kind began
+	granted grant                      // the latest of grants that the leader has counted from
+	asking  int                        // the number of its acquisitions under way
 	resigns time.Duration              // when StepDown was called last
-	stepped time.Duration              // when the wall clock was stepped back, on a machine where that ends the term
-	onTaken func()                     // is called once, when the store takes its next write
-	onHeard func()                     // is called once, when it hears that its next write was taken
+	stepped time.Duration              // when the wall clock was last stepped back, on a machine without a boot clock
+	onTaken func()                     // runs once, when the store takes its next write
+	onHeard func()                     // runs once, when it hears that its next write was taken
 
-	onAsking atomic.Pointer[func()] // is called once, when it has asked for the lease and no answer has come
+	onAsking atomic.Pointer[func()] // runs once, as it sends its next write, if that is to acquire the lease
 
-	lag time.Duration // of that answer
+	lag time.Duration // how much longer the answer takes that onHeard waits for
 }
 
 const (
-	muteRenewals int32 = iota + 1 // its renewals never reach the store
-	muteAll                       // its releases do not, either
+	muteRenewals int32 = iota + 1 // renewals never reach the store
+	muteAll                       // neither do releases
 )
 
-// health is what WithHealth asks.
+// health is the health check that the leader gets.
 func (p *process) health(context.Context) error {
 	blip := p.healthDice.Float64() < p.m.Sickly && !p.w.healed.Load()
 	if blip {
@@ -72,14 +72,14 @@ func (p *process) health(context.Context) error {
 	return nil
 }
 
-// sighting is when a process first saw a version, by its monotonic clock, and what was there.
+// sighting says when a process first saw a version, by its monotonic clock, and what the record was.
 type sighting struct {
 	at    time.Duration
-	since time.Duration // it has stood, by the store's clock
+	since time.Duration // at the latest, when the record was written: at, less the greatest Age seen
 	record
 }
 
-// start starts a process on the machine, unless the world is over: nobody would end it.
+// start starts a process on the machine. Once the world is over it does not: nothing would end the process.
 func (w *world) start(m *machine) {
 	if w.closed() {
 		return
@@ -131,7 +131,7 @@ func (p *process) run(ctx context.Context) {
 		run = p.leader.RunOnce
 	}
 	if err := run(ctx); err != nil {
-		panic(err) // as a program does that has nothing else to do
+		panic(err) // as a program that has nothing else to do would
 	}
 }
 
@@ -141,7 +141,7 @@ func (p *process) restartAfter() time.Duration {
 	return time.Duration(p.dice.Int64N(5e9))
 }
 
-// reach does something to the process: when its machine wakes, or never.
+// reach calls f, which affects the process: at once, or when its machine wakes. A crashed process is never reached.
 func (p *process) reach(f func()) {
 	p.m.reach(func() {
 		if p.crashed.Load() {
@@ -152,7 +152,7 @@ func (p *process) reach(f func()) {
 	})
 }
 
-// answer passes on an answer from the store.
+// answer delivers an answer of the store, unless the machine is cut off.
 func (p *process) answer(to chan *answer, a *answer) {
 	p.reach(func() {
 		if p.m.cut {
@@ -181,7 +181,7 @@ func (p *process) sees(a *answer) {
 	p.seen[a.version] = s
 }
 
-// send gives an answer to whoever asked, unless there has been one.
+// send passes on an answer, unless the request has had one.
 func send(to chan *answer, a *answer) {
 	select {
 	case to <- a:
@@ -189,10 +189,10 @@ func send(to chan *answer, a *answer) {
 	}
 }
 
-// alive says that the process can do something at this moment.
+// alive reports whether the process can run at this moment.
 func (p *process) alive() bool { return !p.crashed.Load() && !p.m.sleeps() }
 
-// mayHold says that the process's term may hold, and matters.
+// mayHold reports whether Check may be nil for the process's term while the process can act on it.
 func (p *process) mayHold() bool { return p.term != p.over && p.alive() }
 
 func (p *process) observe(e leader.Event) {
@@ -201,7 +201,7 @@ func (p *process) observe(e leader.Event) {
 	switch e := e.(type) {
 	case leader.RequestEvent:
 		due := usable(p.w.plan.Length) * 98 / 100
-		switch { // a renewal that comes after the deadline, or about then, extends nothing
+		switch { // a renewal that succeeds after the deadline, or just before, extends nothing
 		case e.Err != nil:
 		case e.Op == leader.OpAcquire, e.Op == leader.OpRenew && p.m.most()-p.granted.count < due:
 			p.granted = p.grants[e.Op]
@@ -219,7 +219,7 @@ func (p *process) observe(e leader.Event) {
 	}
 }
 
-// work is what is done while the process leads: something every now and then, if Check allows it.
+// work is the work of a term: now and then it has an effect, if Check allows it, until it ends in one of the plan's ways.
 func (p *process) work(ctx context.Context) error {
 	term, _ := leader.TermFrom(ctx)
 	p.w.working(p, term, true)
@@ -260,7 +260,7 @@ func (p *process) work(ctx context.Context) error {
 			return leader.ErrStepDown
 		}
 	}
-	for n := r.IntN(4); n > 0; n-- { // it puts its things away
+	for n := r.IntN(4); n > 0; n-- { // it tidies up
 		p.sleep(context.Background(), 0, time.Duration(1+r.Int64N(1e9)))
 		p.act(term)
 	}
@@ -272,7 +272,7 @@ func (p *process) work(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// sleep waits on the machine's clock, and reports whether it has waited for so long.
+// sleep waits on the machine's clock, and reports whether it has waited for all of d.
 func (p *process) sleep(ctx context.Context, notices, d time.Duration) bool {
 	rang := make(chan struct{})
 	t := p.host.AfterFunc(d, func() { close(rang) })
@@ -293,8 +293,8 @@ func (p *process) sleep(ctx context.Context, notices, d time.Duration) bool {
 	return false
 }
 
-// notices is closed after the delay: whoever waits for a context's end notices it then. It is not at once, when others of the
-// process notice it, too, for which of them is the first would be the scheduler's choice.
+// notices returns a channel that is closed after the delay, for whoever waits for a context's end. Other goroutines of the
+// process may notice the same end: at the same instant, the scheduler would choose which of them is first.
 func (p *process) notices(delay time.Duration) <-chan struct{} {
 	noticed := make(chan struct{})
 	p.w.after(delay, func() { p.reach(func() { close(noticed) }) })
@@ -313,8 +313,8 @@ func (p *process) act(term lease.Term) {
 	}
 }
 
-// holds says that the process's term holds, R8: once it does not, it never does again. To ask samples the clocks (R3), so the
-// observer asks no more than he has to: else a holder that did not sample by itself would not be noticed.
+// holds reports whether the process's term holds, and checks R8: once it does not, it never does again. Check samples the
+// clocks (R3), so the observer calls it no more than it must: else it would hide a holder that does not sample by itself.
 func (p *process) holds() bool {
 	if p.term.Check() != nil {
 		p.over = p.term

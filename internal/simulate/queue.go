@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// queue is what is to happen, in the order of the true time. It is safe for concurrent use, since the goroutines of the
-// processes put things in it.
+// queue holds all that is to happen, in the order of the true time. It is safe for concurrent use: the goroutines of the
+// processes add to it.
 type queue struct {
 	mu   sync.Mutex
 	now  time.Duration
 	heap happenings
 	seq  int
-	sum  uint64 // of all times at which something happened, for a comparison finer than the history's milliseconds
+	sum  uint64 // a hash of all times at which something happened: finer than the history, which shows milliseconds
 }
 
 // happening is one thing that is to happen.
@@ -21,7 +21,7 @@ type happening struct {
 	at    time.Duration
 	seq   int
 	what  func()
-	index int // in the heap; -1 once it is out of it
+	index int // in the heap; -1 once it has left it
 }
 
 func (q *queue) time() time.Duration {
@@ -31,7 +31,7 @@ func (q *queue) time() time.Duration {
 }
 
 // after makes something happen once d has passed. No two things happen at the same time. Two goroutines that run at the
-// same instant must not ask for the same time: which of them is the first is the scheduler's choice.
+// same instant must not ask for the same time: the scheduler would choose which of them is first.
 func (q *queue) after(d time.Duration, what func()) *happening {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -50,7 +50,8 @@ func (q *queue) drop(h *happening) {
 	}
 }
 
-// next takes the earliest thing and sets the time to it. If there is none before the given time, it is that time.
+// next takes the earliest thing, and sets the time to when it is due. If nothing is due before the given time, it sets the
+// time to that.
 func (q *queue) next(before time.Duration) (func(), bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -2,7 +2,7 @@
 
 package simulate
 
-// The race detector makes a world ten times as slow, and looks for something else.
+// The race detector makes a world ten times as slow, and looks for other faults.
 const (
 	worldsByDefault = 20
 	stepsOfRewinds  = 2

@@ -8,9 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// R3 and S1: the leader's machine has no clock that counts suspension. It sleeps for longer than its lease, and its wall clock is
-// stepped back by a little more than that: at any moment within a sampling interval of the sleep's beginning or its end, and
-// meanwhile. Whether a sample is taken between the two or not, the sleep is not hidden.
+// R3 and S1: the leader's machine has no clock that counts suspension. It sleeps for longer than its lease, and its wall clock
+// is stepped back by a little more than that: at any moment within a sampling interval of the sleep's beginning or end, also
+// during it. Whether or not a sample is taken between the two, the sleep is not hidden.
 func TestAStepBackHidesNoSleep(t *testing.T) {
 	const sleep, within, grid = 8 * time.Second, 1500 * time.Millisecond, 1500 * time.Millisecond / stepsOfRewinds
 	var offsets []time.Duration

@@ -2,8 +2,8 @@ package simulate
 
 import "slices"
 
-// Shrink takes as much out of a plan as it can, as long as its world still breaks a promise, and is no longer. run runs a plan; it is
-// called some hundred times at most.
+// Shrink removes as much from a plan as it can while its world still breaks a promise in no more steps. It calls run, which
+// runs a plan, at most 300 times.
 func Shrink(broken Result, run func(Plan) Result) Result {
 	for tries := 300; ; {
 		smaller, ok := shrinkOnce(broken, run, &tries)
@@ -14,7 +14,7 @@ func Shrink(broken Result, run func(Plan) Result) Result {
 	}
 }
 
-// shrinkOnce returns the first of the smaller worlds that is broken, too.
+// shrinkOnce returns the first smaller world that is broken, too.
 func shrinkOnce(broken Result, run func(Plan) Result, tries *int) (Result, bool) {
 	for _, plan := range smaller(broken.Plan) {
 		if *tries--; *tries < 0 {
@@ -27,7 +27,7 @@ func shrinkOnce(broken Result, run func(Plan) Result, tries *int) (Result, bool)
 	return broken, false
 }
 
-// smaller returns plans with one thing less.
+// smaller returns plans that each have one thing less.
 func smaller(p Plan) (plans []Plan) {
 	with := func(change func(*Plan)) {
 		q := p

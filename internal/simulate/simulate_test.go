@@ -17,13 +17,13 @@ var (
 	tell   = flag.Bool("tell", false, "print each world's history")
 )
 
-// run runs a plan in a bubble of its own.
+// run runs a plan in its own bubble.
 func run(t *testing.T, plan Plan, tell bool) (r Result) {
 	synctest.Test(t, func(*testing.T) { r = Run(plan, tell) })
 	return r
 }
 
-// shrunk is the smallest world that is found to be broken, with its history.
+// shrunk returns the smallest broken world that Shrink finds, with its history.
 func shrunk(t *testing.T, broken Result) Result {
 	small := Shrink(broken, func(p Plan) Result { return run(t, p, false) })
 	told := run(t, small.Plan, true)
@@ -32,10 +32,10 @@ func shrunk(t *testing.T, broken Result) Result {
 	return told
 }
 
-// TestWorlds runs the same worlds each time, or those that were asked for.
+// TestWorlds runs the same worlds each time, or those that -seed and -worlds ask for.
 func TestWorlds(t *testing.T) { newTour(*first, *number).run(t) }
 
-// TestNewWorlds runs worlds that nobody has seen before: fewer than TestWorlds, as make test has little time.
+// TestNewWorlds runs worlds that nobody has seen before. They are fewer than TestWorlds', as make test has little time.
 func TestNewWorlds(t *testing.T) {
 	tour := newTour(rand.Uint64()>>1, max(*number/5, 1))
 	fmt.Printf("new worlds: seeds from %d on (again: make simulate SEED=%d N=%d)\n", tour.first, tour.first, tour.number)
@@ -48,7 +48,7 @@ func story(r Result) string {
 		r.Broken, r.Plan, strings.Join(lines[max(0, len(lines)-400):], "\n"), r.Plan.Seed)
 }
 
-// The same seed gives the same history, byte for byte, and the same times to the nanosecond; also when the scheduler has
+// The same seed gives the same history, byte for byte, and the same times to the nanosecond, also when the scheduler has
 // much to choose from.
 func TestDeterministic(t *testing.T) {
 	for part := range uint64(8) {
@@ -65,8 +65,8 @@ func TestDeterministic(t *testing.T) {
 	}
 }
 
-// A machine whose clock runs at twice the speed is more than is promised to be withstood. So its world breaks, and is
-// shrunk to one that has no more than that.
+// A clock that runs twice as fast as true time is beyond what the design allows for. So its world breaks, and shrinks to
+// a plan that still has this clock.
 func TestShrink(t *testing.T) {
 	for seed := *first; seed < *first+50; seed++ {
 		plan := NewPlan(seed)

@@ -12,14 +12,14 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// store is the one store of a world. What is asked of it happens on the world's own goroutine, one thing at a time.
+// store is the one store of a world. The world's own goroutine alone uses it, for one request at a time.
 type store struct {
 	data    string // "" if there is no record
-	record  record // the same, as the observer reads it
+	record  record // data, as the observer reads it
 	version int
-	written time.Duration // true time
-	clock   time.Duration // of the machine of the store that wrote it, against the true time
-	broken  bool          // it is that of a Break
+	written time.Duration // in true time
+	clock   time.Duration // how far the clock was ahead of the true time on the store's machine that took the write
+	broken  bool          // the record was written by a Break
 }
 
 // record is what the observer reads in a cell.
@@ -43,7 +43,7 @@ func read(data string) (r record, err error) {
 
 func (s *store) exists() bool { return s.data != "" }
 
-// now is the version that stands; "" if there is no record.
+// now returns the current version; "" if there is no record.
 func (s *store) now() lease.Version {
 	if !s.exists() {
 		return ""
@@ -57,15 +57,15 @@ var (
 	errOver      = errors.New("the world is over")
 )
 
-// answer is what comes back.
+// answer is the store's answer to one request.
 type answer struct {
 	snapshot lease.Snapshot
-	version  lease.Version // that was read, or written
-	record   record        // the same
+	version  lease.Version // read or written; "" if neither
+	record   record        // read or written
 	err      error
 }
 
-// wrote says that the answer is to a write that was taken.
+// wrote reports whether this is the answer to a write that was taken.
 func (a *answer) wrote() bool { return a.version != "" && a.snapshot.Version == "" }
 
 func (w *world) load(machineClock time.Duration) *answer {
@@ -74,8 +74,8 @@ func (w *world) load(machineClock time.Duration) *answer {
 	}
 	s := lease.Snapshot{Data: []byte(w.store.data), Version: w.store.now()}
 	if w.plan.Ages {
-		// The formula of the design: the answer's Date less Last-Modified, both whole seconds by two machines of the
-		// store, less a second of grain and two of skew.
+		// The design's formula: the answer's Date less Last-Modified, less a second of grain and two of skew. Two machines of
+		// the store set these dates, in whole seconds.
 		date := (w.time() + machineClock).Truncate(time.Second)
 		modified := (w.store.written + w.store.clock).Truncate(time.Second)
 		s.Age = max(date-modified-3*time.Second, 1)
@@ -90,8 +90,8 @@ type write struct {
 	old    lease.Version
 	data   string
 	record record
-	reason string        // why it may replace somebody else's record; "" if it may not
-	clock  time.Duration // of the machine of the store that it ends up at
+	reason string        // why it may replace the record of another acquisition; "" if it may not
+	clock  time.Duration // how far the clock is ahead on the store's machine that it reaches
 }
 
 func (w *world) swap(s *write) *answer {
@@ -114,7 +114,7 @@ func (w *world) swap(s *write) *answer {
 	return &answer{version: w.store.now(), record: s.record}
 }
 
-// link is a process's way to the store. It implements lease.Store.
+// link is a process's connection to the store. It implements lease.Store.
 type link struct{ p *process }
 
 func (l link) Load(ctx context.Context, _ string) (lease.Snapshot, error) {
@@ -148,7 +148,7 @@ func (l link) Swap(ctx context.Context, _ string, old lease.Version, data []byte
 
 func (l link) String() string { return "simulated" }
 
-// ask sends a request, and waits for its answer or the end of its context. What becomes of it is its fate.
+// ask sends a request, lets its fate happen to it, and waits for the answer or the end of the context.
 func (l link) ask(ctx context.Context, c *call, what string, do func() *answer) (a *answer) {
 	w, p := l.p.w, l.p
 	answers := make(chan *answer, 1)
@@ -202,7 +202,7 @@ func (l link) ask(ctx context.Context, c *call, what string, do func() *answer) 
 func (l link) await(ctx context.Context, fate fate, answers chan *answer) *answer {
 	w, p := l.p.w, l.p
 	ended := ctx.Done()
-	if fate.deaf { // it returns in the end, as everything does
+	if fate.deaf { // a request always returns in the end
 		w.count("request (does not return when its context ends)")
 		ended = nil
 		w.after(fate.late, func() { p.reach(func() { send(answers, &answer{err: errDropped}) }) })
@@ -236,12 +236,12 @@ func (a *answer) String() string {
 	return fmt.Sprintf("version %s, age %v", a.version, a.snapshot.Age)
 }
 
-// fate is what becomes of a request.
+// fate says what happens to a request; Faults lists the kinds.
 type fate struct {
 	kind              string
 	there, back, late time.Duration
-	notices           time.Duration // how long after the end of its context its sender gives up
-	deaf              bool          // its sender does not notice that
+	notices           time.Duration // how long after the end of its context the sender gives up
+	deaf              bool          // the sender does not notice the end of its context
 }
 
 func (f fate) String() string {

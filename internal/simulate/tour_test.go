@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// A tour goes through the worlds of consecutive seeds, on all processors. The first that breaks a promise is shrunk and told.
+// A tour runs the worlds of consecutive seeds, on all processors. The first one that breaks a promise is shrunk and told.
 type tour struct {
 	first  uint64
 	number int
@@ -20,7 +20,7 @@ type tour struct {
 	mu     sync.Mutex
 	begun  time.Time
 	next   uint64
-	under  map[int]uint64 // way, by processor
+	under  map[int]uint64 // the seed that each processor is at
 	done   int
 	steps  int
 	counts map[string]int
@@ -82,7 +82,7 @@ func (u *tour) visit(t *testing.T, seed uint64) {
 	}
 }
 
-// tell says every minute how far it is, and how to go on from there: a million worlds take an hour or more.
+// tell prints every minute how far the tour is, and how to continue from there: a million worlds take an hour or more.
 func (u *tour) tell(t *testing.T, over <-chan struct{}) {
 	every := time.NewTicker(time.Minute)
 	defer every.Stop()
@@ -103,7 +103,7 @@ func (u *tour) tell(t *testing.T, over <-chan struct{}) {
 	}
 }
 
-// sum tells what was exercised.
+// sum prints what was exercised.
 func (u *tour) sum(t *testing.T) {
 	took := time.Since(u.begun)
 	t.Logf("%d worlds, %.0f a second, %.1f million steps", u.number, float64(u.number)/took.Seconds(), float64(u.steps)/1e6)
@@ -111,17 +111,17 @@ func (u *tour) sum(t *testing.T) {
 		t.Logf("%10d  %s", u.counts[what], what)
 	}
 	if u.number < 100 {
-		return // too few to count on
+		return // too few for floors to apply
 	}
 	for what, floor := range floors {
 		least := floor * float64(u.number)
-		if least >= 20 { // else it is chance
+		if least >= 20 { // fewer are a matter of chance
 			assert.GreaterOrEqual(t, u.counts[what], int(least), "worlds that exercise nothing prove nothing: %s", what)
 		}
 	}
 }
 
-// floors is how often, per world, a thing has to come about at least: about half of what was seen.
+// floors says how often, per world, a thing has to come about at least: about half as often as was seen.
 var floors = map[string]float64{
 	"terms":                      3,
 	"effects":                    45,

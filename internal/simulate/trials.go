@@ -7,8 +7,8 @@ import (
 	"github.com/cloudlease/leader"
 )
 
-// afterNap: a leader that sleeps for most of its lease, or whose wall clock is stepped forward by that, and has time left,
-// renews at once: its term goes on.
+// afterNap lets the leader sleep for most of its lease, or steps its wall clock forward by as much. It has time left, so it
+// has to renew at once, and its term goes on.
 func (w *world) afterNap() bool {
 	p := w.leading()
 	if p == nil {
@@ -37,21 +37,21 @@ func (w *world) afterNap() bool {
 	return w.broken == nil
 }
 
-// afterGivingUp: whoever gives the lease up, or cannot keep it, does not get it back while others are well, who get it in
-// time: whatever the reason, and though it lasts.
+// afterGivingUp makes the leader give the lease up, or unable to keep it, in one of six ways. Another node, which is well, has
+// to get the lease in time, and the first must not get it back, also while its trouble lasts.
 func (w *world) afterGivingUp() bool {
 	p := w.leading()
 	if p == nil {
 		return false
 	}
-	within := stretch(w.plan.AcquireEvery) + 4*request // of the release
+	within := stretch(w.plan.AcquireEvery) + 4*request // after the release
 	why := ""
 	after := func(reason string, do func()) {
 		why = reason
 		w.log("%s: %s", p.name, why)
 		w.count("given up: " + why)
 		w.do(do)
-		w.live(w.time() + request) // what it has sent arrives
+		w.live(w.time() + request) // requests under way arrive
 	}
 	switch w.plan.Seed / 2 % 6 {
 	case 5:
@@ -84,7 +84,8 @@ func (w *world) afterGivingUp() bool {
 	return w.relieved(p, why, w.store.written+within)
 }
 
-// afterTwo: one steps down, and who gets the lease then is shut down. The first sits out no longer, as somebody else has had it.
+// afterTwo lets the leader step down, and shuts down the next one. The first may then lead again: it sits out no longer, as
+// another node has had the lease.
 func (w *world) afterTwo(p *process, within time.Duration) bool {
 	w.log("%s: it steps down, and the next is shut down", p.name)
 	w.count("given up: it steps down, and the next is shut down")
@@ -103,10 +104,10 @@ func (w *world) afterTwo(p *process, within time.Duration) bool {
 	if w.released(q) {
 		w.expect("L1 after a step down and a release", q.term.Token(), w.store.written+2*within)
 	}
-	return false // there are too few left for more
+	return false // too few nodes are left for more trials
 }
 
-// relieved: another's term begins by the time, and for a while there is no other.
+// relieved checks that a term of another process begins by the given time, and that p does not lead soon after it.
 func (w *world) relieved(p *process, why string, by time.Duration) bool {
 	if !w.expect("L1 of who is well, since "+why, p.term.Token(), by) {
 		return false

@@ -22,34 +22,34 @@ type world struct {
 	over     chan struct{}
 	healed   atomic.Bool // nothing goes wrong any more
 	steps    int
-	deleted  bool // the record, by somebody
+	deleted  bool // an outsider has deleted the record (see afterDelete)
 
-	mu        sync.Mutex // over all below, which goroutines of the processes write
+	mu        sync.Mutex // guards the fields below, which goroutines of the processes write
 	processes []*process
 	started   int
 	history   history
 	counts    map[string]int
-	broken    error // the first promise that was
+	broken    error // the first promise that was broken
 	newest    uint64
-	newestBy  *process            // that has or had the newest term
-	running   map[uint64]*process // works, by token
-	brokenIDs map[string]bool     // of records that a Break wrote
-	register  uint64              // the newest token that the fenced register has seen
-	writer    *process            // that it had it from
+	newestBy  *process            // the process that began the newest term
+	running   map[uint64]*process // by token, the processes whose work runs
+	brokenIDs map[string]bool     // of the records that a Break wrote
+	register  uint64              // the greatest token that the fenced register has seen
+	writer    *process            // the process that sent it
 }
 
-// A Result is what came of a world.
+// A Result says how a world went.
 type Result struct {
 	Plan    Plan
-	Broken  error          // the promise that was; nil if none was
-	History string         // if it was to be told
-	Counts  map[string]int // what was exercised
+	Broken  error          // the promise that was broken; nil if none was
+	History string         // "" unless it was to be told
+	Counts  map[string]int // how often each thing came about
 	Steps   int
-	Sum     uint64 // of the times of all steps
+	Sum     uint64 // a hash of the times of all steps
 }
 
-// Run runs a plan. It must be called in a testing/synctest bubble of its own. The history is seldom read, and to tell it takes
-// longer than to live it: so ask for it of a world that turned out to be worth it. It is the same when it is run again.
+// Run runs a plan. The caller gives it a testing/synctest bubble for itself. To tell the history takes longer than to run the
+// world, so ask for it only if you will read it: a second run of the plan has the same history.
 func Run(plan Plan, tell bool) Result {
 	w := &world{
 		plan: plan, dice: rand.New(rand.NewPCG(plan.Seed, 5)), over: make(chan struct{}),
@@ -72,10 +72,10 @@ func Run(plan Plan, tell bool) Result {
 	}
 }
 
-// mostSteps is far more than happens in any world.
+// mostSteps is far more steps than any world has.
 const mostSteps = 100_000
 
-// live lets things happen until the time, or until a promise is broken.
+// live lets things happen until the given time, or until a promise is broken.
 func (w *world) live(until time.Duration) {
 	for w.broken == nil {
 		what, ok := w.next(until)
@@ -92,7 +92,7 @@ func (w *world) live(until time.Duration) {
 	}
 }
 
-// do lets something happen, and waits until everybody waits again.
+// do lets something happen, and waits until every goroutine waits again.
 func (w *world) do(what func()) {
 	what()
 	synctest.Wait()
@@ -138,7 +138,7 @@ func (w *world) faults() Faults {
 	return w.plan.Faults
 }
 
-// storeClock is how wrong the clock is of the machine of the store that a request ends up at: two of them agree within two
+// storeClock draws how far the clock is ahead on the store's machine that a request reaches. Any two agree within two
 // seconds.
 func (w *world) storeClock(p *process) time.Duration {
 	p.diceMu.Lock()
@@ -146,7 +146,7 @@ func (w *world) storeClock(p *process) time.Duration {
 	return time.Duration(p.dice.Int64N(2e9))
 }
 
-// befall is an event of the plan, whose time has come.
+// befall starts an event whose time has come: now, or at its moment.
 func (w *world) befall(e Event) {
 	p := w.leading()
 	if e.Machine != leading {
@@ -202,7 +202,7 @@ func (w *world) strike(p *process, e Event) {
 	}
 }
 
-// step steps the wall clock of a machine.
+// step steps the wall clock of a machine, if that will show.
 func (w *world) step(m *machine, d time.Duration) {
 	switch {
 	case w.healed.Load():
@@ -245,7 +245,7 @@ func (w *world) crash(p *process) {
 	}
 }
 
-// replace starts the next process on the machine, unless that has happened.
+// replace starts the next process on the machine, unless one has started since.
 func (w *world) replace(p *process) {
 	p.m.reach(func() {
 		if p.m.process == p {
@@ -254,7 +254,7 @@ func (w *world) replace(p *process) {
 	})
 }
 
-// heal ends all that goes wrong.
+// heal ends everything that goes wrong.
 func (w *world) heal() {
 	w.healed.Store(true)
 	for _, p := range w.processes {
@@ -271,7 +271,7 @@ func (w *world) heal() {
 	}
 }
 
-// end lets every goroutine end: of the processes that crashed, too.
+// end lets every goroutine end, also those of the processes that crashed.
 func (w *world) end() {
 	close(w.over)
 	for _, m := range w.machines {
@@ -301,7 +301,7 @@ func (w *world) end() {
 	}
 }
 
-// working notes that a work begins or ends.
+// working notes that a term's work begins or ends.
 func (w *world) working(p *process, term lease.Term, begins bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
