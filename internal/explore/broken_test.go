@@ -7,14 +7,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What is broken is noticed, and the shortest way there is told.
+// Every flaw is found, and the shortest path to it is told.
 func TestFindsWhatIsBroken(t *testing.T) {
 	for _, test := range []struct {
 		what   string
 		flaws  flaws
 		faults int
 		breaks string
-		path   string // what is in it
+		path   string // a part of it
 	}{
 		{"a store that writes whatever the cell holds", flaws{unconditional: true}, 0, "R5", ""},
 		{"a store that deletes what is released", flaws{forgetful: true}, 0, "S2", "begins Release"},
@@ -26,13 +26,13 @@ func TestFindsWhatIsBroken(t *testing.T) {
 		{"a release before the work has returned", flaws{earlyRelease: true}, 0, "S[12]", "begins Release"},
 	} {
 		if test.faults > faultsByDefault {
-			continue // the race detector is too slow for it
+			continue // too slow with the race detector
 		}
 		t.Run(test.what, func(t *testing.T) {
 			r := newExplorer(Bound{Nodes: 2, Acquisitions: 2, Faults: test.faults, Steps: 3, Ages: test.flaws.ageingAges}, test.flaws, nil).run()
 			require.Error(t, r.Broken)
 			t.Log("\n" + strings.Join(r.Path, "\n"))
-			require.Regexp(t, test.breaks, r.Broken.Error()) // what breaks S1 mostly breaks S2 at the same moment
+			require.Regexp(t, test.breaks, r.Broken.Error()) // mostly, S1 and S2 break at the same moment
 			require.Contains(t, strings.Join(r.Path, "\n"), test.path)
 		})
 	}

@@ -2,31 +2,31 @@ package explore
 
 import "fmt"
 
-// what can happen.
+// what says what can happen.
 type what uint8
 
 const (
 	nothing what = iota
-	aStep        // of time passes, everywhere
-	// A node does it.
+	aStep        // time passes, everywhere
+	// By a node.
 	acquires
 	renews
-	finishes // the work returns
+	finishes // its work returns
 	releases
 	leaves // it does not give the lease back
-	// A request.
+	// To a request.
 	arrives  // at the store
 	answered // at the node
-	lands    // a write that was given up
-	// A fault.
-	fails        // the request is given up; it may not have arrived, or may yet, or its answer is lost
-	repeats      // the request arrives twice, and the second is answered
+	lands    // a write that was given up arrives at the store
+	// Faults.
+	fails        // the sender gives the request up; it may have arrived, may arrive later, or never
+	repeats      // the request arrives twice, and the second one is answered
 	crashes      // another process starts at once
 	sleeps       // the machine is suspended
-	wakes        // which is no fault
-	stepsForward // the wall clock, by more than a lease's length
+	wakes        // no fault
+	stepsForward // the wall clock steps, by more than a lease's length
 	stepsBack
-	rewinds // it is suspended, and its wall clock is stepped back meanwhile
+	rewinds // the machine is suspended, and its wall clock steps back meanwhile
 	whats
 )
 
@@ -43,13 +43,13 @@ func (w what) String() string { return phrases[w] }
 
 func (w what) isFault() bool { return w >= fails && w != wakes }
 
-// choice is something that may happen in a state: to a node, or to a letter.
+// choice is something that may happen in a state, to a node or to a letter.
 type choice struct {
 	what what
 	of   uint8
 }
 
-// choices are all that may happen, always in the same order.
+// choices appends all that may happen in the state, always in the same order.
 func (x *explorer) choices(s *state, all []choice) []choice {
 	add := func(w what, of int) {
 		if !w.isFault() || s.faults < uint8(x.Faults) {
@@ -81,12 +81,12 @@ func (x *explorer) choices(s *state, all []choice) []choice {
 		if n.stage != none {
 			add(fails, i)
 		}
-		if !n.fresh { // else it would be the same as to do nothing
+		if !n.fresh { // in a fresh process these would change nothing
 			add(crashes, i)
 			add(sleeps, i)
 			add(stepsForward, i)
 			add(stepsBack, i)
-			if !n.kind.boot { // on another it is like any sleep
+			if !n.kind.boot { // with a boot clock it is like any sleep
 				add(rewinds, i)
 			}
 		}
@@ -98,14 +98,14 @@ func (x *explorer) choices(s *state, all []choice) []choice {
 	return all
 }
 
-// brokenError is a promise that is broken.
+// brokenError says which promise is broken.
 type brokenError string
 
 func (b brokenError) Error() string { return string(b) }
 
 func broken(format string, args ...any) error { return brokenError(fmt.Sprintf(format, args...)) }
 
-// take lets something happen. The error is the promise that it breaks.
+// take lets something happen. It returns the promise that this breaks.
 func (x *explorer) take(s *state, c choice) error {
 	if c.what.isFault() {
 		s.faults++
@@ -137,7 +137,7 @@ func (x *explorer) take(s *state, c choice) error {
 	default:
 		err = x.happens(s, c.of, c.what, reply{})
 	}
-	if both := s.judge(); both != nil { // which says more than that the second of them began with an older token
+	if both := s.judge(); both != nil { // this says more than S2's error, that the second of them began with an older token
 		err = both
 	}
 	x.retire(s)
@@ -146,7 +146,7 @@ func (x *explorer) take(s *state, c choice) error {
 	return err
 }
 
-// judge is S1: at any time at most one term holds.
+// judge checks S1: at most one term holds.
 func (s *state) judge() error {
 	holds := -1
 	for i := range s.nodes {
@@ -212,7 +212,7 @@ func (x *explorer) happens(s *state, of uint8, w what, r reply) error {
 // pass lets a step of time pass on all machines.
 func (x *explorer) pass(s *state) error {
 	if x.Ages {
-		older := func(age *uint8) { *age = min(*age+1, uint8(x.Steps)) } // a lease's length is as old as any age
+		older := func(age *uint8) { *age = min(*age+1, uint8(x.Steps)) } // no age beyond a lease's length makes a difference
 		if !s.cell.missing() {
 			older(&s.age)
 		}
@@ -233,7 +233,7 @@ func (x *explorer) pass(s *state) error {
 	return nil
 }
 
-// post makes a letter of what a node does not wait for any longer, if it is a write that has not arrived.
+// post makes a letter of the node's request, which the node gives up, if that is a write that has not arrived.
 func (s *state) post(n *node) {
 	if n.stage != underWay || !n.request.swap {
 		return
@@ -252,7 +252,7 @@ func (s *state) drop(i uint8) {
 	s.letters[s.posted] = letter{}
 }
 
-// settled says that no promise can be broken any more: no term may begin, and at most one node has anything to do with one.
+// settled reports whether no promise can be broken any more: no term may begin, and at most one node has one.
 func (x *explorer) settled(s *state) bool {
 	busy := 0
 	for i := range x.Nodes {
@@ -267,7 +267,7 @@ func (x *explorer) settled(s *state) bool {
 	return s.acquired >= uint8(x.Acquisitions) && s.posted == 0 && busy < 2
 }
 
-// retire makes nodes alike that will do nothing any more: they have nothing, and may not ask for it.
+// retire makes all nodes alike that will do nothing any more: they have no lease, and may not ask for it.
 func (x *explorer) retire(s *state) {
 	if s.acquired < uint8(x.Acquisitions) {
 		return
@@ -279,8 +279,8 @@ func (x *explorer) retire(s *state) {
 	}
 }
 
-// prune drops the letters that the store will refuse whenever they arrive: what they are to replace has been replaced.
-// No write is like it any more, since its nonce is nowhere else.
+// prune drops the letters that the store will refuse whenever they arrive, as the record that they would replace has been
+// replaced. No later write can equal that record, since its nonce is nowhere else.
 func (s *state) prune(unconditional bool) {
 	for i := uint8(0); i < s.posted && !unconditional; {
 		if old := s.letters[i].old; old == s.cell || s.pending(old) {
@@ -291,7 +291,7 @@ func (s *state) prune(unconditional bool) {
 	}
 }
 
-// pending says that such a write may arrive yet.
+// pending reports whether a write of this record may still arrive.
 func (s *state) pending(r record) bool {
 	for i := range s.nodes {
 		if n := &s.nodes[i]; n.stage == underWay && n.request.swap {

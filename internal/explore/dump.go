@@ -11,9 +11,8 @@ import (
 	"github.com/cloudlease/leader/internal/host"
 )
 
-// dumper writes down the memory of a process: of the real manager and keeper, all of their fields, whatever they may be,
-// since what is left out could decide the future. Times are relative to now, and any that are longer ago than a lease
-// lasts are alike.
+// dumper describes the memory of a process: all fields of the real manager and keeper, whatever they are, since a field that
+// is left out could decide the future. Times are relative to now, and all times longer ago than a lease lasts are alike.
 type dumper struct {
 	strings.Builder
 	now  host.Reading
@@ -26,8 +25,8 @@ var (
 	skipped     = []reflect.Type{reflect.TypeFor[sync.Mutex](), reflect.TypeFor[sync.RWMutex](), reflect.TypeFor[time.Time]()}
 )
 
-// ago writes a time that passed, or one that is to come. What seems to come in more than half an hour is by a clock that was
-// stepped back by an hour, and nothing here takes long enough to make up for that.
+// ago writes how long ago a time was, negative if it is to come. A time more than half an hour ahead is by a clock that was
+// stepped back by an hour; no path here is long enough to make up for that, so all such times are alike.
 func (d *dumper) ago(t time.Duration) {
 	fmt.Fprintf(d, "%d,", max(min(t, d.long), -30*time.Minute)/time.Millisecond)
 }
@@ -60,7 +59,7 @@ func (d *dumper) value(v reflect.Value) {
 		}
 		d.WriteString("],")
 	case reflect.Interface:
-		// What an error says is for people; a store, a host or a timer is dumped by whoever made it.
+		// The text of an error is for people. Stores, hosts and timers are dumped by those who own them.
 		if v.Type() == errorType {
 			fmt.Fprintf(d, "%v,", v.IsNil())
 		}
@@ -76,13 +75,13 @@ func (d *dumper) value(v reflect.Value) {
 	}
 }
 
-// hints are types of what a manager remembers for its advice to its callers alone. The nodes here do not take it: they do
-// what they do at any time.
+// hints are types that a manager remembers only to advise its callers. The nodes here ignore that advice: they act at any
+// time.
 var hints = []string{"rhythm"}
 
-// fields writes a struct. A duration called since is a reading of the monotonic clock, and so is one called sent, which only
-// tells answers from those that overtake them: here a process makes one call at a time, and none does. One that is called
-// otherwise is taken for a duration, which at worst makes states differ that are the same.
+// fields writes a struct. A duration called since is a reading of the monotonic clock. So is one called sent, which is left out:
+// it only tells an answer from those that overtake it, and here a process makes one call at a time. Any other is taken for a
+// duration: if that is wrong, at worst equal states count as different.
 func (d *dumper) fields(v reflect.Value) {
 	d.WriteByte('{')
 	for i := range v.NumField() {

@@ -10,28 +10,28 @@ import (
 	"time"
 )
 
-// A Bound is how far is explored.
+// A Bound limits what is explored.
 type Bound struct {
 	Nodes        int  // 2 or 3
-	Acquisitions int  // Acquire is not called again once it has succeeded so often
-	Faults       int  // in all, along one path
-	Steps        int  // that a lease's length has: 3 to 9
-	Ages         bool // the store tells Age
-	MaxStates    int  // more are cut off; 0: none
-	MaxDepth     int  // longer paths are cut off; 0: none
+	Acquisitions int  // once Acquire has succeeded so many times, no node calls it again
+	Faults       int  // along one path
+	Steps        int  // of time in a lease's length: 3 to 9
+	Ages         bool // the store knows how old a record is
+	MaxStates    int  // exploration stops at so many; 0: no limit
+	MaxDepth     int  // longer paths are not followed; 0: no limit
 }
 
-// A Result is what an exploration found.
+// A Result says what an exploration found.
 type Result struct {
 	Bound       Bound
-	States      int // different ones, whatever faults befell
+	States      int // different ones, faults not counted
 	Transitions int
-	Depth       int // of the longest of the shortest paths
-	Locals      int // states that one process can get into
-	Replays     int // of the real code
+	Depth       int // the greatest distance of a state from the first
+	Locals      int // different states of single processes
+	Replays     int // how often the real code was run again to restore a state
 	Exhausted   bool
-	Broken      error    // the promise that is; nil if none was found to be
-	Path        []string // the shortest way there
+	Broken      error    // the promise that is broken; nil if none was found to be
+	Path        []string // the shortest path to the broken promise
 	Counts      map[string]int
 	Took        time.Duration
 }
@@ -47,39 +47,39 @@ func (r Result) String() string {
 		r.Depth, r.Took.Seconds(), float64(r.States)/r.Took.Seconds(), r.Locals, r.Replays)
 }
 
-// explorer goes through all states, those first that are reached by fewer choices.
+// explorer goes through all states in breadth-first order.
 type explorer struct {
 	Bound
 	flaws
 	shapes  *shapes
 	locals  map[kind]*locals
-	exact   bool // no state is taken for the same as another
+	exact   bool // no two histories count as one state
 	tell    func(format string, args ...any)
-	visit   func(s *state)                                // is told of every state, concurrently
-	moved   func(of uint8, from *local, e event, m *move) // is told what happens to a process
-	visited [shards]map[[2]uint64]uint8                   // the fewest faults with which the state was reached
-	trail   [][]link                                      // by depth
+	visit   func(s *state)                                // is called with every state, concurrently
+	moved   func(of uint8, from *local, e event, m *move) // is called with everything that happens to a process
+	visited [shards]map[[2]uint64]uint8                   // the fewest faults with which each state was reached
+	trail   [][]link                                      // how each state was reached, by depth
 }
 
-// shards of what was visited: each is written by one worker at a time.
+// shards is the number of parts of visited: one worker at a time writes to each.
 const shards = 64
 
-// link is how a state was reached: from which of the states of the depth before, and by what.
+// link says how a state was reached: from which state of the depth before, and by which choice.
 type link struct {
 	parent int32
 	choice choice
 }
 
-// found is a state that was reached. It is made again by whoever needs it, which is cheaper than to keep it: most have been
-// reached before.
+// found is a state that was reached. It is not kept, but made again where it is needed. That is cheaper, as most states have
+// been reached before.
 type found struct {
 	link
 	faults uint8
 	key    [2]uint64
 }
 
-// Explore goes through all that can happen within the bound, on all processors, until a promise is broken. tell is told how
-// it goes; it may be nil.
+// Explore goes through all that can happen within the bound, on all processors, until a promise is broken. It reports progress
+// to tell, which may be nil.
 func Explore(b Bound, tell func(format string, args ...any)) Result {
 	return newExplorer(b, flaws{}, tell).run()
 }
@@ -92,7 +92,7 @@ func newExplorer(b Bound, f flaws, tell func(format string, args ...any)) *explo
 	return x
 }
 
-// first is the state in which all begins.
+// first returns the state in which all begins.
 func (x *explorer) first() (s state) {
 	for i, k := range kinds[:x.Nodes] {
 		if x.locals[k] == nil {
@@ -152,11 +152,11 @@ type part struct {
 	transitions int
 	counts      map[string]int
 	broken      error
-	link        link // to what breaks it
+	link        link // to the state in which it is broken
 }
 
-// expand does all that may happen in the states of a level. The parts are in the order of the level, however many workers
-// there are: so the result is always the same.
+// expand takes all choices in the states of a level. The parts are in the order of the level, however many workers there are,
+// so the result is always the same.
 func (x *explorer) expand(level []state) []*part {
 	parts := make([]*part, min(len(level), 8*runtime.GOMAXPROCS(0)))
 	parallel(len(parts), func(i int) {
@@ -187,7 +187,7 @@ func (x *explorer) expandPart(level []state, from, to int) *part {
 	return p
 }
 
-// count notes what is exercised.
+// count notes what a choice exercised.
 func (p *part) count(before *state, c choice, after *state) {
 	p.transitions++
 	p.counts[c.what.String()]++
@@ -207,13 +207,13 @@ func (p *part) count(before *state, c choice, after *state) {
 	}
 }
 
-// new says that the state was not reached yet with as few faults.
+// new reports whether the state was not yet reached with as few faults.
 func (x *explorer) new(k [2]uint64, faults uint8) bool {
 	fewest, known := x.visited[k[0]%shards][k]
 	return x.exact || !known || faults < fewest
 }
 
-// merge makes the next level of what was found, and says how many states were reached for the first time.
+// merge makes the next level from what was found, and returns how many of its states were reached for the first time.
 func (x *explorer) merge(level []state, parts []*part) (next []state, fresh int) {
 	var links [shards][]link
 	var firsts [shards]int
@@ -251,7 +251,7 @@ func (x *explorer) merge(level []state, parts []*part) (next []state, fresh int)
 	return next, fresh
 }
 
-// parallel does n things on all processors.
+// parallel calls do n times, on all processors.
 func parallel(n int, do func(i int)) {
 	var next atomic.Int64
 	var wg sync.WaitGroup
@@ -265,7 +265,7 @@ func parallel(n int, do func(i int)) {
 	wg.Wait()
 }
 
-// path tells how it came about, from the beginning.
+// path tells what happened, from the beginning to the last link.
 func (x *explorer) path(last link) (lines []string) {
 	choices := []choice{last.choice}
 	for depth := len(x.trail) - 1; depth > 0; depth-- {
@@ -287,7 +287,7 @@ func (x *explorer) path(last link) (lines []string) {
 	return lines
 }
 
-// line is a choice in words.
+// line puts a choice and its effect into words.
 func (x *explorer) line(before *state, c choice, after *state) string {
 	var b strings.Builder
 	switch c.what {

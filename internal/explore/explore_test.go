@@ -17,7 +17,7 @@ var (
 	states       = flag.Int("states", 0, "cut off once there are so many states; 0: never")
 )
 
-// explore goes through a bound, and tells the way to what is broken.
+// explore goes through a bound, and prints the path to a broken promise.
 func explore(t *testing.T, b Bound) Result {
 	r := Explore(b, t.Logf)
 	if r.Broken != nil {
@@ -27,7 +27,7 @@ func explore(t *testing.T, b Bound) Result {
 	return r
 }
 
-// S1, S2, and what else is looked at, in all that can happen within the bound.
+// All that can happen within the bound keeps S1, S2 and the other promises that the explorer checks.
 func TestExplore(t *testing.T) {
 	r := explore(t, Bound{
 		Nodes: *nodes, Acquisitions: *acquisitions, Faults: *faults, Steps: *steps, Ages: *ages, MaxStates: *states,
@@ -47,7 +47,7 @@ func TestExplore(t *testing.T) {
 	}
 }
 
-// The same with a store that tells how old a write is (R1c), and with finer steps.
+// The same holds with a store that knows how old a write is (R1c), and with finer steps.
 func TestExploreOtherwise(t *testing.T) {
 	for _, b := range []Bound{
 		{Nodes: 2, Acquisitions: 2, Steps: 3, Ages: true, MaxDepth: depthOfOthers},

@@ -1,14 +1,14 @@
 package explore
 
-// flaws are what tests break, to see that it is noticed: of the store, of the machines and of the program of the nodes. The
-// zero value breaks nothing.
+// flaws are faults that tests put into the store, the machines and the nodes' program, to see that the explorer finds them.
+// The zero value has none.
 type flaws struct {
 	unconditional   bool // the store writes whatever the cell holds
-	forgetful       bool // the store deletes what is released
-	ageingAges      bool // the store tells a greater Age than it can prove
+	forgetful       bool // the store deletes released records
+	ageingAges      bool // the store reports a greater Age than it can prove
 	hiddenSleep     bool // no clock shows that a machine slept
-	wallForMono     bool // the monotonic clock is the wall clock
+	wallForMono     bool // the monotonic clock shows what the wall clock shows
 	countFromAnswer bool // the holder counts from the answer, not from before the request (R2)
 	noMargin        bool // the holder uses all of the lease's length
-	earlyRelease    bool // the lease is given back while the work goes on (R8)
+	earlyRelease    bool // the lease is released while the work goes on (R8)
 }

@@ -7,55 +7,55 @@ import (
 	"time"
 )
 
-// event is what happens to one process, with its names as its local state numbers them; those that it does not know have
-// the numbers after.
+// event is something that happens to one process. Its names are the numbers that they have in the process's local state;
+// names that the state does not have get the numbers after those.
 type event struct {
 	what  what
 	reply reply
 }
 
-// local is a state of one process: all histories after which it will do the same. It is known by one of them, of which it
-// can be brought about again.
+// local is a state of one process. It stands for all histories after which the process does the same, and is kept as one of
+// them, from which it can be restored.
 type local struct {
 	*locals
 	hash   [2]uint64
-	parent *local // nil: a new process
-	by     event  // from the parent, with the parent's numbers
-	names  []name // those that are in the state, as this history has them
+	parent *local // nil for a new process
+	by     event  // the event that led here from the parent, in the parent's numbers
+	names  []name // the names in the state, as this history has them
 
 	may     []what
 	asks    bool
-	request request // what it waits for, in the state's own numbers
+	request request // the request that it waits for, in the state's own numbers
 	holds   bool    // Check is nil
-	fresh   bool    // it is as a new process
+	fresh   bool    // it is like a new process
 	point   point
 	asleep  bool
 	token   uint8 // of its lease
-	id      name  // likewise
+	id      name  // of its lease
 	text    string
 
 	mu    sync.Mutex
 	leads map[event]*move
 }
 
-// move is what an event does to a process.
+// move is the effect of an event on a process.
 type move struct {
 	to       *local
-	from     []name // where each name of the new state comes from: a number in the old, or in the event; fresh from there on
-	gaveUp   bool   // what it waited for
+	from     []name // of each name in the new state: its number in the old state or in the event; those after are new
+	gaveUp   bool   // the process has given up the request that it waited for
 	acquired bool
 	began    bool
 	lost     bool
 	strange  error
 }
 
-// locals are the states that processes on one kind of machine get into. It is safe for concurrent use.
+// locals are the states of processes on one kind of machine. It is safe for concurrent use.
 type locals struct {
 	kind   kind
 	flaws  flaws
 	shapes *shapes
 	length time.Duration
-	exact  bool // no two histories are the same state
+	exact  bool // no two histories count as one state
 
 	mu      sync.Mutex
 	known   map[[2]uint64]*local
@@ -73,7 +73,7 @@ func newLocals(k kind, f flaws, s *shapes, length time.Duration, exact bool) *lo
 
 func (ls *locals) process() *process { return newProcess(ls.kind, ls.flaws, ls.shapes, ls.length) }
 
-// number of a name in the state, as a history has it; or that after all if it is not there.
+// number returns the index of a name in a history's names; len(names) if it is not among them.
 func number(names []name, n name) name {
 	for i, known := range names {
 		if known == n {
@@ -83,7 +83,7 @@ func number(names []name, n name) name {
 	return name(len(names))
 }
 
-// state returns the state that the process is in, which was brought about by an event.
+// state returns the state that the process is in after the event by, and the names of this history.
 func (ls *locals) state(p *process, parent *local, by event) (*local, []name) {
 	text, names := p.numbered()
 	of := text
@@ -119,7 +119,7 @@ func (ls *locals) state(p *process, parent *local, by event) (*local, []name) {
 	return l, names
 }
 
-// numbered is the memory of the process with its names numbered in the order of their appearance, and those names.
+// numbered returns the memory of the process with its names numbered in the order of their appearance, and those names.
 func (p *process) numbered() (text string, names []name) {
 	text = rename(p.memory(), func(n name) int {
 		i := number(names, n)
@@ -131,7 +131,7 @@ func (p *process) numbered() (text string, names []name) {
 	return text, names
 }
 
-// play brings the state about again, in a new process.
+// play restores the state in a new process.
 func (l *local) play() *process {
 	var path []*local
 	for a := l; a.parent != nil; a = a.parent {
@@ -145,8 +145,8 @@ func (l *local) play() *process {
 	return p
 }
 
-// feed lets an event happen to a process in this state and of its history, whose names are those of the history. Names that
-// are new come from the numbers that a process draws.
+// feed lets an event happen to a process that is in this state, and has this history's names. The names that are new come from
+// the numbers that a process draws.
 func (l *local) feed(p *process, e event) (fresh []name) {
 	e.reply.record = e.reply.record.named(func(n name) name {
 		if int(n) < len(l.names) {
@@ -162,7 +162,7 @@ func (l *local) feed(p *process, e event) (fresh []name) {
 	return fresh
 }
 
-// try feeds an event to a process of which nothing is known yet.
+// try feeds an event whose effect is not known yet, and returns a panic as an error.
 func (l *local) try(p *process, e event) (fresh []name, err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -172,7 +172,7 @@ func (l *local) try(p *process, e event) (fresh []name, err error) {
 	return l.feed(p, e), nil
 }
 
-// after returns what an event does.
+// after returns the effect of an event.
 func (l *local) after(e event) *move {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -196,7 +196,7 @@ func (l *local) after(e event) *move {
 	return m
 }
 
-// origins says where in before each name comes from; those that are not there are numbered from its end on.
+// origins returns for each name its number in before. Names that are not in before get the numbers after those, in order.
 func origins(before, names []name) (from []name) {
 	drawn := name(0)
 	for _, n := range names {
@@ -210,7 +210,7 @@ func origins(before, names []name) (from []name) {
 	return from
 }
 
-// hashText is FNV-1a, twice, from different beginnings: always the same, also in another run.
+// hashText is FNV-1a, twice, from different offsets. Unlike maphash, it is the same in every run.
 func hashText(text string) [2]uint64 {
 	a, b := uint64(14695981039346656037), uint64(0x9e3779b97f4a7c15)
 	for i := range len(text) {

@@ -7,32 +7,32 @@ import (
 	"github.com/cloudlease/leader/internal/host"
 )
 
-// step is how much time passes at once. A lease is shorter than a second, so that a term's one timer is its deadline.
+// step is the step of time. Leases are shorter than a second, so that the only timer of a term is its deadline.
 const step = 100 * time.Millisecond
 
-// kind is what kind of machine a node is: how fast its clocks run, against the true time, in hundredths; and whether it
-// has a clock that counts suspension.
+// kind describes a machine: the rate of its clocks, in hundredths of the true rate, and whether it has a clock that counts
+// suspension.
 type kind struct {
 	rate int
 	boot bool
 }
 
-// kinds are the machines of the nodes, in their order. The clocks of any two differ by less than a lease's margin, and
-// those of the first two by almost as much: without a margin, the standby would be the faster one.
+// kinds are the machines of the nodes, in order. The clocks of any two differ by less than a lease's margin; those of the first
+// two by almost as much, so that without a margin the standby would be faster than the holder.
 var kinds = [maxNodes]kind{{rate: 95, boot: true}, {rate: 104}, {rate: 100, boot: true}}
 
-// up is how long a machine has been running when a process starts: a clock's zero is a time like any other, long ago.
+// up is how long a machine has run when a process starts, so that no clock shows zero.
 const up = time.Hour
 
-// machine is the computer of a node. It implements host.Host. Nothing about it is concurrent.
+// machine is the computer of a node. It implements host.Host, and needs no locks.
 type machine struct {
 	kind
 	flaws
 	now    time.Duration // true time since the machine started
-	slept  time.Duration // part of it
+	slept  time.Duration // how much of it the machine has slept
 	asleep bool
-	napped bool          // for a step at least
-	wall   time.Duration // what the wall clock was stepped by
+	napped bool          // it has slept for a step at least
+	wall   time.Duration // sum of the steps of the wall clock
 	timers []*timer      // that are set
 	drawn  name          // how many random numbers were drawn
 }
@@ -61,16 +61,16 @@ func (m *machine) Read() host.Reading {
 	return r
 }
 
-// Now implements host.Host. It is for people, so it may be anything: always the same, it makes the same records the same.
+// Now implements host.Host. No decision depends on it, so it may be constant, which makes equal records equal.
 func (m *machine) Now() time.Time { return time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC) }
 
-// Uint64 implements host.Host. A random text is made of two numbers, which are the same here: its name.
+// Uint64 implements host.Host. Two numbers make a random text; both are the same here, and are the name that stands for it.
 func (m *machine) Uint64() uint64 {
 	m.drawn++
 	return uint64((m.drawn + 1) / 2)
 }
 
-// AfterFunc implements host.Host. The function is called by ring, in no goroutine of its own, when nothing else runs.
+// AfterFunc implements host.Host. It is ring that calls f, when nothing else runs, in no goroutine.
 func (m *machine) AfterFunc(d time.Duration, f func()) host.Timer {
 	t := &timer{m: m, due: m.Read().Mono + d, f: f}
 	m.timers = append(m.timers, t)

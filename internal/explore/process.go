@@ -13,24 +13,24 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// leaseName is what all of them want.
+// leaseName names the one lease.
 const leaseName = "the"
 
 // point is where the program of a node is.
 type point uint8
 
 const (
-	idle      point = iota // it has nothing; it may ask for the lease
-	acquiring              // it waits for Acquire
+	idle      point = iota // it has no lease; it may ask for one
+	acquiring              // Acquire is under way
 	working                // its term has begun, and its work has not returned
-	renewing               // likewise, and it waits for Renew
-	settling               // its work has returned, and it still waits for Renew
-	owing                  // its work has returned, and the lease is to be given back
-	releasing              // it waits for Release
+	renewing               // likewise, and Renew is under way
+	settling               // its work has returned, and Renew is still under way
+	owing                  // its work has returned, and it still has the lease
+	releasing              // Release is under way
 )
 
-// process is one run of the program of a node: the real manager, the real keeper of its terms, and what a runner does with
-// them. It runs in a coroutine while it is in a call of the manager, so nothing about it is concurrent.
+// process is one run of a node's program: the real manager, the real keeper of its terms, and what a runner does with them.
+// While it is in a call of the manager it runs in a coroutine, so it needs no locks.
 type process struct {
 	machine
 	*shapes
@@ -40,30 +40,30 @@ type process struct {
 	held    lease.Lease
 	term    lease.Term
 	keeper  *lease.Keeper
-	sent    lease.Instant // just before the call that is made
+	sent    lease.Instant // just before the call under way
 
-	valid bool // what Check said when it was last asked
+	valid bool // the latest Check was nil
 
-	// Of the call that is made.
+	// Of the call under way.
 	cancel context.CancelFunc
-	next   func() (*request, bool) // lets the coroutine go on until it sends a request; false if the call has returned
+	next   func() (*request, bool) // runs the coroutine until it sends a request; false if the call has returned
 	stop   func()
 	send   func(*request) bool
-	asks   *request // that it waits for an answer to
-	reply  reply    // the answer
+	asks   *request // the request that waits for an answer
+	reply  reply    // the answer to it
 	result lease.Lease
 	err    error
-	said   []exchange // so far
+	said   []exchange // the call's exchanges so far
 	over   bool       // the process is gone
 
-	// Of the latest input.
-	acquired bool // the lease
-	began    bool // a term
-	lost     bool // a renewal found the lease lost
-	strange  error
+	// Of the latest event.
+	acquired bool  // Acquire has succeeded
+	began    bool  // a term has begun
+	lost     bool  // a renewal found the lease lost
+	strange  error // one that no call may return; nil if there is none
 }
 
-// request is what the store is asked: a load, or a swap.
+// request is a load or a swap that a process sends to the store.
 type request struct {
 	ctx  context.Context
 	swap bool
@@ -71,14 +71,14 @@ type request struct {
 	data record
 }
 
-// reply is an answer of the store, but for its failures.
+// reply is an answer of the store; failures are no part of it.
 type reply struct {
 	conflict bool
-	record   record // that was loaded or written
+	record   record // loaded or written
 	age      uint8  // of what was loaded, in steps
 }
 
-// exchange is a request and its answer: the local variables of a call follow from them.
+// exchange is a request and its answer. The local variables of a call follow from its exchanges.
 type exchange struct {
 	request
 	reply reply
@@ -87,7 +87,7 @@ type exchange struct {
 
 var (
 	errGone = errors.New("the process is gone")
-	errCut  = errors.New("connection reset") // of a request that is not the call's own to give up
+	errCut  = errors.New("connection reset") // of a request whose context is not the call's own to cancel
 )
 
 func newProcess(k kind, f flaws, s *shapes, length time.Duration) *process {
@@ -135,7 +135,7 @@ func (p *process) ask(q *request) (reply, error) {
 	return p.reply, p.err
 }
 
-// call calls the manager.
+// call begins a call of the manager.
 func (p *process) call(in point, f func(ctx context.Context) (lease.Lease, error)) {
 	ctx, cancel := context.WithCancel(host.With(context.Background(), p))
 	p.point, p.cancel, p.said = in, cancel, nil
@@ -147,7 +147,7 @@ func (p *process) call(in point, f func(ctx context.Context) (lease.Lease, error
 	p.resume(nil)
 }
 
-// resume lets the call go on with what has become of its request.
+// resume continues the call: its request is answered, or has failed with err.
 func (p *process) resume(err error) {
 	p.err = err
 	q, waits := p.next()
@@ -158,7 +158,7 @@ func (p *process) resume(err error) {
 	}
 }
 
-// fail lets the request fail: its sender has given up, or its answer was lost.
+// fail makes the request fail: its sender has given up, or its answer was lost.
 func (p *process) fail() {
 	p.cancel()
 	err := p.asks.ctx.Err()
@@ -168,7 +168,7 @@ func (p *process) fail() {
 	p.resume(err)
 }
 
-// end makes the process give up everything, so that nothing is left of it.
+// end ends the process and all that belongs to it.
 func (p *process) end() {
 	p.over = true
 	if p.asks != nil {
@@ -180,7 +180,7 @@ func (p *process) end() {
 	}
 }
 
-// returned is what follows a call.
+// returned moves on after a call.
 func (p *process) returned() {
 	in, err, lost := p.point, p.err, errors.Is(p.err, lease.ErrLost)
 	if p.countFromAnswer {
@@ -237,7 +237,7 @@ func (p *process) renewed(err error, lost bool) {
 	}
 }
 
-// forget leaves the lease alone: it is given back, or somebody else's, or left to run out.
+// forget drops the lease: it is released, or lost, or left to run out.
 func (p *process) forget() {
 	if p.earlyRelease {
 		p.keeper.End(nil)
@@ -245,7 +245,7 @@ func (p *process) forget() {
 	p.point, p.held, p.term, p.keeper = idle, lease.Lease{}, lease.Term{}, nil
 }
 
-// finish is the work's return: the term ends, and only then the lease is given back.
+// finish ends the term when the work returns. The lease is released only afterwards.
 func (p *process) finish() {
 	if !p.earlyRelease {
 		p.keeper.End(nil)
@@ -261,7 +261,7 @@ func (p *process) pass() {
 	}
 }
 
-// settle lets happen what follows by itself: timers ring, and calls whose own context has ended give up.
+// settle lets happen what follows without a choice: timers ring, and calls whose own context has ended give up.
 func (p *process) settle() {
 	for {
 		p.ring()
@@ -270,13 +270,13 @@ func (p *process) settle() {
 		}
 		p.resume(p.asks.ctx.Err())
 	}
-	if !p.asleep { // whoever waits counts on (R3)
+	if !p.asleep { // a waiting caller samples the clocks, too (R3)
 		p.sent = p.sent.Sample()
 		p.valid = p.term.Check() == nil
 	}
 }
 
-// take lets something happen to the process.
+// take lets an event happen to the process.
 func (p *process) take(e event) {
 	p.acquired, p.began, p.lost, p.strange = false, false, false, nil
 	switch e.what {
@@ -318,7 +318,7 @@ func (p *process) take(e event) {
 	p.settle()
 }
 
-// may returns what the node may do by itself.
+// may returns what the node may do without an answer.
 func (p *process) may() []what {
 	switch {
 	case p.asleep && p.napped:
@@ -337,13 +337,13 @@ func (p *process) may() []what {
 	return nil
 }
 
-// holds says that an effect of the work would be allowed now.
+// holds reports whether an effect of the work would be allowed now.
 func (p *process) holds() bool { return !p.asleep && p.valid }
 
-// remembered is how many of a call's exchanges decide what it does next. Those before only count.
+// remembered is how many exchanges of a call decide what it does next. Of earlier ones, only the number counts.
 const remembered = 4
 
-// memory is all that decides what the process does from now on, with the random texts in it.
+// memory describes all that decides what the process does from now on, random texts included.
 func (p *process) memory() string {
 	d := dumper{now: p.Read(), long: p.length + time.Millisecond}
 	fmt.Fprintf(&d, "%d %v %v", p.point, p.asleep, p.napped)
@@ -359,10 +359,10 @@ func (p *process) memory() string {
 		d.value(reflect.ValueOf(part))
 		d.WriteByte('\n')
 	}
-	if p.valid { // a term that has ended stays so (R8)
+	if p.valid { // a term that has ended stays ended (R8)
 		d.value(reflect.ValueOf(p.keeper))
 	}
-	if p.point == acquiring || p.point == renewing && p.valid { // nobody counts from when a release was sent
+	if p.point == acquiring || p.point == renewing && p.valid { // when a release was sent counts for nothing
 		d.value(reflect.ValueOf(p.sent))
 	}
 	slices.SortFunc(p.timers, func(a, b *timer) int { return int(a.due - b.due) })

@@ -2,7 +2,7 @@
 
 package explore
 
-// The race detector makes an exploration ten times as slow, and looks for something else.
+// The race detector makes an exploration ten times as slow, and looks for other faults.
 const (
 	faultsByDefault = 0
 	depthOfTrees    = 5

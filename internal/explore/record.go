@@ -11,16 +11,16 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// A name stands for a random text, an ID or a nonce. What it is does not matter, only what it equals: so states whose names
-// are different are the same if they are named alike in the order of their appearance.
+// A name stands for a random text: an ID or a nonce. Only equality of names matters. So two states are the same if they are
+// equal after their names are numbered in the order of appearance.
 type name uint16
 
-// nameLength is how long a random text is.
+// nameLength is the length of a random text.
 const nameLength = 32
 
 func (n name) String() string { return fmt.Sprintf("%016x%016x", uint16(n), uint16(n)) }
 
-// rename returns the text with every random text in it replaced by "#" and its number.
+// rename returns the text with each random text in it replaced by "#" and its number.
 func rename(text string, number func(name) int) string {
 	var b strings.Builder
 	for len(text) >= nameLength {
@@ -51,8 +51,8 @@ func parseName(text string) (name, bool) {
 	return name(n), err == nil
 }
 
-// record is what a cell holds: its text but for the names in it, and those. The zero record is that of a cell which does
-// not exist. Records are the same if all of them is, and so are their versions: as an ETag is made.
+// record is the content of a cell: its shape, which is its text without the names in it, and those names. The zero record
+// means that the cell does not exist. Equal records have equal versions, as with an ETag that is a hash.
 type record struct {
 	shape    uint32 // see shapes
 	names    [2]name
@@ -71,13 +71,13 @@ func (r record) named(rename func(name) name) record {
 	return r
 }
 
-// shapes are the texts of all records, but for the names in them. It is safe for concurrent use.
+// shapes are the texts of all records, with numbers for names. It is safe for concurrent use.
 type shapes struct {
 	mu   sync.RWMutex
 	text map[uint32]string
 }
 
-// parse reads what a manager writes.
+// parse reads a record as a manager writes it.
 func (s *shapes) parse(data []byte) record {
 	var r record
 	n := 0
@@ -109,7 +109,7 @@ func (s *shapes) parse(data []byte) record {
 	return r
 }
 
-// snapshot is the record as the store shows it.
+// snapshot returns the record as the store shows it.
 func (s *shapes) snapshot(r record) lease.Snapshot {
 	if r.missing() {
 		return lease.Snapshot{}
@@ -132,7 +132,7 @@ func (r record) version() lease.Version {
 	return lease.Version(fmt.Sprintf("%d.%d.%d.%v.%v", r.shape, r.token, released, r.names[0], r.names[1]))
 }
 
-// recordOf returns the record whose version it is.
+// recordOf returns the record that has this version.
 func recordOf(v lease.Version) (r record) {
 	if v == "" {
 		return r

@@ -1,58 +1,58 @@
 package explore
 
-// Bounds of what a state can hold; more is a panic that says so.
+// Limits of what a state can hold; beyond them the explorer panics and says so.
 const (
 	maxNodes   = 3
-	maxNames   = 20 // of random texts that one process remembers
-	maxLetters = 4  // of requests under way that nobody waits for
+	maxNames   = 20 // random texts that one process remembers
+	maxLetters = 4  // writes under way that their senders have given up
 )
 
-// state is the whole world at one moment. What is not in it does not matter for what may come.
+// state is the whole world at one moment: all that matters for what may follow.
 type state struct {
 	nodes    [maxNodes]node
 	cell     record
-	age      uint8 // of the write in the cell since it was sent, in steps; 0 if the store does not tell
+	age      uint8 // steps since the write in the cell was sent; 0 if the store does not know ages
 	letters  [maxLetters]letter
-	posted   uint8 // letters
-	newest   uint8 // token of all terms that have begun
-	acquired uint8 // how often Acquire succeeded
-	faults   uint8 // that befell
-	names    name  // how many there are
+	posted   uint8 // how many letters there are
+	newest   uint8 // the greatest token of all terms that have begun
+	acquired uint8 // how often Acquire has succeeded
+	faults   uint8 // how many faults have happened
+	names    name  // how many names there are
 }
 
-// node is a machine with its process, and what is between it and the store.
+// node is a machine with its process, and what is under way between it and the store.
 type node struct {
 	*local
-	names [maxNames]name // of its state's names, which they are in the world
+	names [maxNames]name // by the number of a name in the node's state: its name in the world
 	stage stage
-	reply reply // on its way, if it was answered
-	age   uint8 // of its request, in steps; 0 if the store does not tell
+	reply reply // its answer, if stage is back
+	age   uint8 // steps since its request was sent; 0 if the store does not know ages
 }
 
-// stage is where the request of a node is.
+// stage says where the request of a node is.
 type stage uint8
 
 const (
-	none     stage = iota // nothing was asked
+	none     stage = iota // it has sent none
 	underWay              // it has not reached the store
-	back                  // the answer has not reached the node
+	back                  // its answer has not reached the node
 )
 
-// letter is a write that is still under way when its sender has given it up.
+// letter is a write that is still under way after its sender has given it up.
 type letter struct {
 	old, data record
 	age       uint8
 }
 
-// bind returns the node's name of a number in its state.
+// bind returns the world's name for a name's number in the node's state.
 func (n *node) bind(i name) name { return n.names[i] }
 
-// asked is the request that the node waits for, in the world's names.
+// asked returns the request that the node waits for, in the world's names.
 func (n *node) asked() (old, data record) {
 	return n.request.old.named(n.bind), n.request.data.named(n.bind)
 }
 
-// in numbers the names of a reply as the state of the node does.
+// in translates a reply from the world's names to the numbers of the node's state, and returns the names behind those.
 func (n *node) in(r reply) (reply, []name) {
 	known := n.names[:len(n.local.names):len(n.local.names)]
 	r.record = r.record.named(func(g name) name {
@@ -65,10 +65,10 @@ func (n *node) in(r reply) (reply, []name) {
 	return r, known
 }
 
-// rename gives all names of the state new ones, in the order of their appearance, so that it does not matter which they
-// were.
+// rename renames all names of the state in the order of their appearance, so that states which differ in names alone become
+// equal.
 func (s *state) rename() {
-	var given [256]name // one more than the name, of those that have been met; 0: not met
+	var given [256]name // by name: its new name and one; 0 if it has none yet
 	s.names = 0
 	to := func(n name) name {
 		if given[n] == 0 {
@@ -93,7 +93,7 @@ func (s *state) rename() {
 	}
 }
 
-// key identifies the state, but for the faults that befell: who had fewer may do what the other may.
+// key identifies the state. Faults that happened are left out: the state with fewer may do all that the other may.
 func (s *state) key() (k [2]uint64) {
 	h := mix{14695981039346656037, 0x9e3779b97f4a7c15}
 	h.record(s.cell)
@@ -134,5 +134,5 @@ func (m *mix) add(words ...uint64) {
 }
 
 func (m *mix) record(r record) {
-	m.add(uint64(r.shape), uint64(r.names[0])<<16|uint64(r.names[1])) // the rest is in the shape
+	m.add(uint64(r.shape), uint64(r.names[0])<<16|uint64(r.names[1])) // the shape decides the rest
 }

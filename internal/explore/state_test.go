@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What is taken for the same state has the same future: long random walks, with real processes that live as long as they
-// do, come by the states that the explorer says, whose processes have lived otherwise. Half of them are new each time.
+// Histories that count as one state have the same future. On long random walks, real processes live through all that happens,
+// and have at each step the state that the explorer predicts from other histories. Half of the walks are new each time.
 func TestAStateDecidesItsFuture(t *testing.T) {
 	for _, ages := range []bool{false, true} {
 		x := newExplorer(Bound{Nodes: 2, Acquisitions: 6, Faults: 1, Steps: 4, Ages: ages, MaxDepth: depthOfWalks}, flaws{}, nil)
@@ -25,7 +25,7 @@ func TestAStateDecidesItsFuture(t *testing.T) {
 			s := x.first()
 			for range 100 {
 				for i := range live {
-					if n := s.nodes[i].local; live[i] == nil || live[i].is != n { // it has crashed, or nothing is asked of it
+					if n := s.nodes[i].local; live[i] == nil || live[i].is != n { // it has crashed, or was retired
 						require.Same(t, n.start, n)
 						live[i].end()
 						live[i] = &life{p: n.process(), is: n}
@@ -44,11 +44,11 @@ func TestAStateDecidesItsFuture(t *testing.T) {
 	}
 }
 
-// life is a process that has lived through all that happened to it.
+// life is a process that has lived through everything since it started, without a replay.
 type life struct {
 	p     *process
 	is    *local // the state that it is in
-	names []name // of that state, as this life has them
+	names []name // the names of that state, as this life has them
 }
 
 func (l *life) take(t *testing.T, from *local, e event, m *move) {
@@ -67,7 +67,7 @@ func (l *life) end() {
 	}
 }
 
-// Nothing is missed because states are taken for the same: without that, the same is seen.
+// Merging histories into states hides nothing: without merging, the same is seen.
 func TestHashingHidesNothing(t *testing.T) {
 	for _, bound := range []Bound{
 		{Nodes: 2, Acquisitions: 2, Faults: 1, Steps: 3, MaxDepth: depthOfTrees},
@@ -97,7 +97,7 @@ func TestHashingHidesNothing(t *testing.T) {
 	}
 }
 
-// observed is what can be seen of a state from outside of the processes.
+// observed returns all of a state that can be seen from outside the processes.
 func (s *state) observed() string {
 	text := fmt.Sprint(s.cell, s.age, s.letters, s.posted, s.newest, s.acquired)
 	for i := range s.nodes {
@@ -109,7 +109,7 @@ func (s *state) observed() string {
 	return text
 }
 
-// However many workers there are, and whoever is first, the result is the same.
+// The result is the same however many workers there are, and whichever is first.
 func TestDeterministic(t *testing.T) {
 	run := func() Result {
 		r := newExplorer(Bound{Nodes: 2, Acquisitions: 2, Steps: 3}, flaws{noMargin: true}, nil).run()

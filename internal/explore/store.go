@@ -1,8 +1,8 @@
 package explore
 
-// The store: one cell with a compare-and-swap.
+// The store is one cell with a compare-and-swap.
 
-// arrive lets a node's request reach the store. It says whether a write was taken.
+// arrive lets a node's request reach the store, and reports whether the store took a write.
 func (x *explorer) arrive(s *state, n *node) (took bool, err error) {
 	n.stage = back
 	if !n.request.swap {
@@ -26,7 +26,7 @@ func (x *explorer) arrive(s *state, n *node) (took bool, err error) {
 
 func (x *explorer) accepts(s *state, old record) bool { return s.cell == old || x.unconditional }
 
-// write puts a record in the cell, and looks at what that does to the record before.
+// write puts a record in the cell, and checks R5 and R6 against the record before.
 func (x *explorer) write(s *state, data record, age uint8) error {
 	was := s.cell
 	s.cell, s.age = data, age
