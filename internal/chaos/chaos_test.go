@@ -17,8 +17,8 @@ import (
 	"github.com/cloudlease/leader/internal/chaos/register"
 )
 
-// S1, S2, S3, L1: whatever happens to the leader, the standbys, their network and the store, at most one term holds, no
-// stale write gets into the register, and another leads in time.
+// S1, S2, S3, L1: whatever happens to the leader, the standbys, their network and the store, at most one term holds, the
+// register accepts no stale write, and another node leads in time.
 func TestChaos(t *testing.T) {
 	if *seed == 0 {
 		*seed = rand.Uint64()
@@ -33,7 +33,7 @@ func TestChaos(t *testing.T) {
 	var all sync.WaitGroup
 	for _, p := range places() {
 		tally := newTally(p)
-		// Not t.Parallel, which is for as many tests as there are processors: these wait, most of the time.
+		// Not t.Parallel, which runs as many tests as there are processors: these wait, most of the time.
 		all.Go(func() { t.Run(p.name, func(t *testing.T) { p.run(t, binary, tally) }) })
 		tallies = append(tallies, tally)
 	}
@@ -43,10 +43,10 @@ func TestChaos(t *testing.T) {
 	judgeAll(t, tallies)
 }
 
-// overtime is how much longer than asked it may take until all has come about that has to.
+// overtime is how much longer than asked the test may take until all that has to come about has.
 const overtime = 4 * time.Minute
 
-// run has the elections of a place go on side by side.
+// run runs the elections of a place side by side.
 func (p *place) run(t *testing.T, binary string, tally *tally) {
 	var all sync.WaitGroup
 	until := time.Now().Add(*duration)
@@ -72,8 +72,7 @@ func (p *place) run(t *testing.T, binary string, tally *tally) {
 	require.False(t, tally.late(tally.handovers, p.interval()+request), "L1: the median keeps the bound itself, after a release")
 }
 
-// judgeAll looks for what shows that the evidence would have shown what is wrong: a register that was never asked to
-// refuse anything has not been tested.
+// judgeAll checks that the evidence would have shown a fault: a register that never had to refuse anything has not been tested.
 func judgeAll(t *testing.T, tallies []*tally) {
 	var sum Evidence
 	for _, tally := range tallies {
@@ -86,8 +85,8 @@ func judgeAll(t *testing.T, tallies []*tally) {
 	require.NotZero(t, sum.Careless, "overlaps that careless workers made")
 }
 
-// schedule has the faults of an election: all in an order of the seed's, and again in another one. The elections of a
-// place begin at different faults, so that all of them come about soon.
+// schedule returns the faults of an election one by one: all of them, in an order that the seed chooses, and again in another
+// order. The elections of a place begin at different faults, so that all of them come about soon.
 func (p *place) schedule(election int) func() fault {
 	random := rand.New(rand.NewPCG(*seed, p.hash()))
 	deck := p.possible()
@@ -114,7 +113,7 @@ func (p *place) hash() uint64 {
 	return h.Sum64()
 }
 
-// A worker ends when whoever started it is gone, or the machine fills up with them.
+// A worker ends when its parent is gone. Otherwise workers would fill up the machine.
 func TestWorkerEndsWithItsParent(t *testing.T) {
 	binary, err := worker()
 	require.NoError(t, err)

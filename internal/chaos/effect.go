@@ -11,28 +11,28 @@ import (
 	"github.com/cloudlease/leader/internal/host"
 )
 
-// An Effect is one thing that a leader did: one line of the journal. Its times are of Now.
+// An Effect is one action of a leader, and one line of the journal. Its times are of Now.
 type Effect struct {
 	Token   uint64
-	Process string        // who did it: one run of one node
-	Held    bool          // what Check said before: nil
+	Process string        // one run of one node
+	Held    bool          // Check returned nil just before
 	Verdict Verdict       // of the register
 	Asked   time.Duration // just before Check was called
-	Begun   time.Duration // right after it had answered
+	Begun   time.Duration // right after Check had returned
 	Ended   time.Duration
 }
 
-// A Verdict is what the register said to a write.
+// A Verdict is the register's answer to a write.
 type Verdict string
 
 const (
 	Accepted Verdict = "accepted"
-	Refused  Verdict = "refused" // the token is older than one that it has seen
-	Failed   Verdict = "failed"  // the database was busy, with a process that is suspended in a transaction, say
+	Refused  Verdict = "refused" // the token is smaller than one that it has seen
+	Failed   Verdict = "failed"  // the database was busy, for example with a process that is suspended in a transaction
 )
 
-// Now is a clock that all processes of the machine share, that nobody steps and that never stands still. Where there is
-// no such clock it is the wall clock, which this test leaves alone: it shifts what its workers are told.
+// Now reads a clock that all processes of the machine share, that nobody steps, and that never stands still. Where there is
+// none, Now is the wall clock. This test does not step that clock: it shifts only what its workers read.
 func Now() time.Duration {
 	if boot := host.SinceBoot(); boot > 0 {
 		return boot
@@ -40,8 +40,8 @@ func Now() time.Duration {
 	return time.Duration(time.Now().UnixNano())
 }
 
-// Append adds the effect to a journal that was opened with os.O_APPEND: in one write, so that lines of several processes
-// do not mix, and one that is killed leaves a whole line or none.
+// Append adds the effect to a journal that was opened with os.O_APPEND. It does so in one write, so that lines of several
+// processes do not mix, and a process that is killed leaves a whole line or none.
 func (e Effect) Append(journal *os.File) error {
 	_, err := fmt.Fprintln(journal, e.Token, e.Process, e.Held, e.Verdict, int64(e.Asked), int64(e.Begun), int64(e.Ended))
 	return err

@@ -23,7 +23,7 @@ import (
 	"github.com/cloudlease/leader/internal/wire"
 )
 
-// An election is some workers, each a process of its own, on one lease. One goroutine has it.
+// An election is a group of workers, each in its own process, on one lease. One goroutine runs it.
 type election struct {
 	*testing.T
 	*place
@@ -34,14 +34,14 @@ type election struct {
 	tally  *tally
 
 	nodes  []*node
-	ailing []*node // those to which something is done in this round
+	ailing []*node // the nodes that this round disturbs
 	leader began   // the newest term
-	terms  []began // in the order in which they were heard of
+	terms  []began // in the order in which they were reported
 
 	reading sync.WaitGroup
 	mu      sync.Mutex
 	arrived []event
-	arrives chan struct{} // has an element if something may have arrived
+	arrives chan struct{} // has an element if an event may have arrived
 }
 
 // A node is a worker that is started again when it has ended.
@@ -51,7 +51,7 @@ type node struct {
 	careless bool
 	url      string
 	line     line
-	proxy    *wire.Proxy // the line, if its store has a server
+	proxy    *wire.Proxy // the line, if the node's store has a server
 	runs     int
 }
 
@@ -60,12 +60,12 @@ type process struct {
 	id       string
 	cmd      *exec.Cmd
 	stdin    io.WriteCloser
-	asked    bool          // it is to end
-	ended    bool          // and how is in cmd.ProcessState
+	asked    bool          // to end
+	ended    bool          // cmd.ProcessState says how
 	leads    uint64        // its term; 0: none
 	answered time.Duration // when it last heard from the store
 	failed   time.Duration // when it last got no clear answer
-	healed   time.Duration // when what ailed it last was over
+	healed   time.Duration // when its last fault was over
 }
 
 // began is the beginning of a term.
@@ -75,7 +75,7 @@ type began struct {
 	at    time.Duration
 }
 
-// An event is what a process told.
+// An event is a message of a process.
 type event struct {
 	Message
 	node    *node
@@ -118,7 +118,7 @@ func (e *election) newNode(name string, careless bool) *node {
 
 func (e *election) file(name string) string { return filepath.Join(e.dir, name) }
 
-// start runs a node once more.
+// start starts a process of the node.
 func (e *election) start(n *node) {
 	log, err := os.OpenFile(e.file(n.name+".log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	require.NoError(e, err)
@@ -143,7 +143,7 @@ func (e *election) start(n *node) {
 	e.reading.Go(func() { e.listen(n, p, stdout) })
 }
 
-// listen takes what a process tells. It never makes one wait.
+// listen takes a process's messages. It never makes the process wait.
 func (e *election) listen(n *node, p *process, stdout io.Reader) {
 	for lines := bufio.NewScanner(stdout); lines.Scan(); {
 		var m Message
@@ -153,7 +153,7 @@ func (e *election) listen(n *node, p *process, stdout io.Reader) {
 		}
 		e.post(event{m, n, p})
 	}
-	_ = p.cmd.Wait() // how it ended is in ProcessState
+	_ = p.cmd.Wait() // ProcessState says how it ended
 	e.post(event{Message{Did: Exits, At: Now()}, n, p})
 }
 
@@ -167,8 +167,8 @@ func (e *election) post(ev event) {
 	}
 }
 
-// await takes events until the condition holds, and reports whether it does within the patience. It is looked at once
-// before, and after each event.
+// await takes events until the condition holds, and reports whether it does so in time. It calls holds once before, and after
+// each event.
 func (e *election) await(patience time.Duration, holds func(last event) bool) bool {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
@@ -200,7 +200,7 @@ func (e *election) await(patience time.Duration, holds func(last event) bool) bo
 	}
 }
 
-// must is await for what has to happen.
+// must waits as await does, and ends the test if the condition does not hold in time.
 func (e *election) must(what string, patience time.Duration, holds func(last event) bool) {
 	e.Helper()
 	if !e.await(patience, holds) {
@@ -231,7 +231,7 @@ func (e *election) see(ev event) {
 	case Refusal:
 		e.tally.refusal()
 	case Stops, Returns:
-		if p.leads == ev.Token { // what an observer tells may come after the next term has begun
+		if p.leads == ev.Token { // an observer may report this after the next term has begun
 			p.leads = 0
 		}
 	case Exits:
@@ -242,7 +242,7 @@ func (e *election) see(ev event) {
 	}
 }
 
-// settle waits until everything is well: one leads, and each has heard from the store since it was last ailing.
+// settle waits until all is well: one node leads, and each has heard from the store since its last fault.
 func (e *election) settle() {
 	e.rest(0)
 	e.must("everybody is well after what was done to them", 2*e.length+patience, func(event) bool {
@@ -257,7 +257,7 @@ func (e *election) settle() {
 
 // judge ends all workers in an orderly way, and reads the evidence.
 func (e *election) judge() {
-	e.settle() // one that has only just started would not hear that it is to end
+	e.settle() // a worker that has only just started would miss the signal
 	for _, n := range e.nodes {
 		n.asked = true
 		require.NoError(e, n.cmd.Process.Signal(syscall.SIGTERM))
@@ -275,13 +275,13 @@ func (e *election) judge() {
 	e.tally.judged(writes, len(e.terms), journal)
 }
 
-// awaitExit waits for a process to end as it was asked to. One that was killed has no say in how.
+// awaitExit waits for a process to end after it was asked to, and requires success.
 func (e *election) awaitExit(p *process) {
 	e.must(p.id+" ends, as it was asked to", e.length+patience, func(event) bool { return p.ended })
 	require.True(e, p.cmd.ProcessState.Success(), "%s ended: %s: see the log in %s", p.id, p.cmd.ProcessState, e.dir)
 }
 
-// end leaves no process behind, whatever has happened.
+// end kills and awaits all processes, whatever has happened.
 func (e *election) end() {
 	for _, n := range e.nodes {
 		if n.process != nil {

@@ -15,13 +15,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ownSet is the process that keeps the emulators of this test alone: localstack run. All that it started are its
-// descendants, and no other process is ever sent a signal.
+// ownSet is the process that keeps the emulators of this test alone: localstack run. They are its descendants, and no other
+// process is ever sent a signal.
 var ownSet *os.Process
 
-// startEmulators starts a set of emulators, and sets the environment for them. It ends with the test.
+// startEmulators starts a set of emulators, which ends with the test, and sets the environment for them.
 func startEmulators(t *testing.T) {
-	// The command of the set says what its environment is, and stays until its standard input ends.
+	// The command of the set prints its environment, and runs until its standard input ends.
 	binary, err := build("../../localstack")
 	require.NoError(t, err)
 	cmd := exec.Command(binary, "run", "--", "sh", "-c", "env; echo; exec cat")
@@ -45,15 +45,15 @@ func startEmulators(t *testing.T) {
 	}
 	require.NoError(t, lines.Err())
 	require.Equal(t, "1", os.Getenv("LEADER_EMULATORS"), "the emulators run")
-	// What would lead past them is in nobody's way any more: the set's command does not have it.
+	// Unset what would lead past the emulators: the set's command does not have it either.
 	for _, name := range []string{"AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3", "AWS_PROFILE"} {
 		t.Setenv(name, "")
 		require.NoError(t, os.Unsetenv(name))
 	}
 }
 
-// suspendEmulator sends SIGSTOP to an emulator of the test's own, and to all that it started: LocalStack's Java process,
-// say. It is known by its working directory, which is named after it.
+// suspendEmulator sends SIGSTOP to an emulator of the test's own, and to all its descendants, such as LocalStack's Java
+// process. It finds the emulator by its working directory, which has its name.
 func suspendEmulator(t *testing.T, name string) (resume func()) {
 	var members []*os.Process
 	for _, pid := range descendants(t, ownSet.Pid) {
@@ -76,7 +76,7 @@ func suspendEmulator(t *testing.T, name string) (resume func()) {
 	return func() { signal(syscall.SIGCONT) }
 }
 
-// find returns a process that is a descendant of the set's still, once it is certain which one is meant (pidfd_open).
+// find returns a process, and makes sure that it still is a descendant of the set (pidfd_open).
 func find(t *testing.T, pid int) *os.Process {
 	p, err := os.FindProcess(pid)
 	require.NoError(t, err)
@@ -85,7 +85,7 @@ func find(t *testing.T, pid int) *os.Process {
 	return p
 }
 
-// descendants are all processes below one: those that it started come before those that they did.
+// descendants returns all processes below one: children first, then their children.
 func descendants(t *testing.T, of int) (below []int) {
 	found, err := filepath.Glob("/proc/[0-9]*/stat")
 	require.NoError(t, err)

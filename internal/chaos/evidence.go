@@ -11,31 +11,31 @@ import (
 	"time"
 )
 
-// Evidence is what a journal shows to somebody who was not there.
+// Evidence sums up a journal.
 type Evidence struct {
 	Effects, Terms int
-	Refused        int // writes with an older token that the register refused
-	Failed         int // writes that met a busy register
+	Refused        int // writes that the register refused, as their token was too old
+	Failed         int // writes that found the register busy
 
-	// Overlaps are effects of an older term that ended after an effect of a newer one had begun: that came too late.
-	// Slept are those whose Check was nil: the process did not run between the check and the effect. Careless are those
-	// that came of not asking, or not listening.
+	// Overlaps are effects of an older term that ended after an effect of a newer one had begun: they came too late. Slept
+	// counts those whose Check was nil, so the process did not run between the check and the effect. Careless counts those
+	// of processes that ignored Check.
 	Slept, Careless int
 }
 
 // reign is a term as the journal shows it.
 type reign struct {
 	process     string
-	held        bool // some Check was nil
+	held        bool // Check was nil at least once
 	first, last time.Duration
-	begun       time.Duration // the first effect, whatever Check said
+	begun       time.Duration // the first effect, whatever Check returned
 }
 
-// ReadJournal reads a journal, and returns an error that says how the promises are broken first: S1, or S2.
+// ReadJournal reads a journal. It returns an error that tells the first broken promise, S1 or S2.
 //
 // S1 is broken if the term of a smaller token held when that of a greater one did. A term holds from its beginning to the
-// last Check that was nil, which was answered after it was asked. So it is if any such Check of the older term was asked
-// after the first of the newer term: no slack is needed, nor given.
+// last Check that was nil, which returned after it was called. So S1 is broken if any such Check of the older term was called
+// after the first of the newer term. This needs no slack, and gives none.
 func ReadJournal(path string) (Evidence, error) {
 	terms := map[uint64]*reign{}
 	var e Evidence
@@ -93,7 +93,7 @@ func enter(terms map[uint64]*reign, e Effect) error {
 	return nil
 }
 
-// apart is an error unless each term that held did so after all that have smaller tokens.
+// apart returns an error unless each term that held did so after all terms with smaller tokens.
 func apart(terms map[uint64]*reign) error {
 	var last *reign
 	var token uint64
@@ -114,7 +114,7 @@ func apart(terms map[uint64]*reign) error {
 	return errors.Join(errs...)
 }
 
-// successors has, for each token, when the first effect of any greater one began.
+// successors returns, for each token, when the first effect of any greater token began.
 func successors(terms map[uint64]*reign) map[uint64]time.Duration {
 	next := map[uint64]time.Duration{}
 	var earliest time.Duration
@@ -129,8 +129,8 @@ func successors(terms map[uint64]*reign) map[uint64]time.Duration {
 	return next
 }
 
-// effects are the journal's, as they were written: in the order in which they ended, but for processes that were stopped
-// before they wrote.
+// effects yields the journal's effects as they were written: in the order in which they ended, but for processes that were
+// suspended before they wrote.
 func effects(path string) iter.Seq2[Effect, error] {
 	return func(yield func(Effect, error) bool) {
 		journal, err := os.Open(path)

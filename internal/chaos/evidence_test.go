@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// good: a leads, then b, then a process of a's again.
+// good has a lead, then b, then another process of a.
 const good = `1 a.1 true accepted 100 101 110
 1 a.1 true accepted 200 201 210
 2 b.1 true accepted 300 301 310

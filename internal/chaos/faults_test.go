@@ -14,27 +14,26 @@ import (
 )
 
 const (
-	// request is what one request takes, in L1's bound.
+	// request is the time that L1's bound has for one request.
 	request = 100 * time.Millisecond
-	// noise is what a single takeover may take beyond its bound: this machine runs dozens of processes, the emulators, and
-	// other tests besides. The median has to keep the bound.
+	// noise is how far a single takeover may exceed its bound: this machine runs dozens of processes, the emulators, and other
+	// tests besides. The median has to keep the bound.
 	noise = 5 * time.Second
-	// patience is for what no rule has a time for.
+	// patience is how long to wait where no rule gives a time.
 	patience = time.Minute
 )
 
-// A fault is what is done in a round to the leader, or to all.
+// A fault is what a round does to the leader, or to all nodes.
 //
-// Nothing here restarts an emulator: those of package localstack keep their data in memory, and would come back without
-// the record, which is somebody changing it. A lease that is held would be lost (Renew never creates a record), and the
-// tokens would begin anew at 1, so that the register refuses all writes for as long as they are below the old ones: S2
-// is promised on condition that nobody else changes the records. So a store that is stopped is a line to it that refuses, and
-// one that is suspended is a proxy that holds what it gets until it wakes, as a process does that was sent SIGSTOP; with
-// -own it is that process.
+// No fault restarts an emulator. Those of package localstack keep their data in memory, and would return without the record,
+// as if an outsider had deleted it. A lease that is held would be lost (Renew never creates a record). Tokens would begin
+// again at 1, and the register would refuse all writes until they exceed the old ones; S2 is promised only if nobody else
+// changes the records. So a stopped store is simulated by a proxy that refuses connections. A suspended store is a proxy that
+// holds requests until it wakes, as a process does after SIGSTOP; with -own, that process itself gets SIGSTOP.
 type fault struct {
 	name    string
 	network bool // needs a proxy
-	own     bool // needs emulators of the test's own
+	own     bool // needs emulators that belong to the test
 	do      func(e *election, n *node) (happened bool)
 }
 
@@ -56,15 +55,15 @@ var faults = []fault{
 	{"store SIGSTOP", true, true, (*election).storeSuspended},
 }
 
-// possible are the faults that can be done in the place.
+// possible returns the faults that can be done in the place.
 func (p *place) possible() []fault {
 	return slices.DeleteFunc(slices.Clone(faults), func(f fault) bool {
 		return f.network && p.process == "" || f.own && !*own
 	})
 }
 
-// round waits until all is well, and for a moment between two renewals that the seed has chosen, and then does the fault to
-// whoever leads. Meanwhile something may happen to a standby; of those that are left at least one is well.
+// round waits until all is well, and then for a moment between two renewals that the seed chooses. Then it does the fault to
+// the leader. Meanwhile a mishap may happen to one standby; at least one of the others is well.
 func (e *election) round(f fault) {
 	if f.own {
 		e.gate.Lock()
@@ -95,7 +94,7 @@ func (e *election) round(f fault) {
 	done()
 }
 
-// mishaps are what may happen to a standby; the function ends it.
+// mishaps are what may happen to a standby. Each returns a function that ends it.
 var mishaps = []struct {
 	name string
 	do   func(e *election, n *node) (done func())
@@ -103,8 +102,8 @@ var mishaps = []struct {
 	{"killed", func(e *election, n *node) func() {
 		e.kill(n)
 		if p := n.process; e.upstream == "" {
-			// Who finds at its start that its directory's path leads in a circle takes that for a mistake, and ends, as it should. So
-			// this one hears from its store before that can be put out of its reach.
+			// A process that finds at its start that its directory's path leads in a circle takes that for a mistake, and rightly ends.
+			// So this one has to hear from its store before that can be put out of its reach.
 			e.must(p.id+" has heard from its store", patience, func(event) bool { return p.answered > 0 })
 		}
 		return func() {}
@@ -125,7 +124,7 @@ func (e *election) killed(n *node) bool {
 	})
 }
 
-// suspended: in a third of the cases the wall clock steps back or ahead meanwhile.
+// suspended suspends the leader. In a third of the cases its wall clock is stepped meanwhile.
 func (e *election) suspended(n *node) bool {
 	step := time.Duration(0)
 	if e.random.IntN(3) == 0 {
@@ -133,7 +132,7 @@ func (e *election) suspended(n *node) bool {
 	}
 	resume := e.suspend(n)
 	if e.process == "" && holdsLock(e.T, n.cmd.Process.Pid) {
-		// Then nobody else can write before it goes on, as package file says; L1 is for a store that works.
+		// no other node can write before it resumes, as package file says; L1 is for a store that works
 		e.tally.count("suspended while it writes")
 		e.rest(e.long())
 		resume()
@@ -141,14 +140,14 @@ func (e *election) suspended(n *node) bool {
 	}
 	return e.succeeds(0, func() (over func()) {
 		if step != 0 {
-			e.shift(n, step) // it is told when it wakes
+			e.shift(n, step) // it reads this when it wakes
 		}
 		return resume
 	})
 }
 
-// dozes: it is suspended for less than a lease, and wakes about when its term ends. Whether it still leads then is not
-// said, but that nobody else did before it had ended (S1).
+// dozes suspends the leader for less than a lease; it wakes about when its term ends. It may or may not lead then, but no other
+// node may have led before its term had ended (S1).
 func (e *election) dozes(n *node) bool {
 	d := e.length/2 + time.Duration(e.random.Int64N(int64(e.length/2)))
 	resume := e.suspend(n)
@@ -157,7 +156,7 @@ func (e *election) dozes(n *node) bool {
 	return true
 }
 
-// refused: its connections are closed, and new ones refused; or its directory is out of reach.
+// refused closes the leader's connections and refuses new ones; or its directory is out of reach.
 func (e *election) refused(n *node) bool {
 	return e.succeeds(0, func() (over func()) { return e.broken(refuse, n) })
 }
@@ -167,22 +166,22 @@ func (e *election) reset(n *node) bool {
 	return e.succeeds(0, func() (over func()) { return e.broken(reset, n) })
 }
 
-// mute: nothing that it sends arrives.
+// mute lets nothing arrive that the leader sends.
 func (e *election) mute(n *node) bool {
 	return e.succeeds(0, func() (over func()) { return e.broken(every(wire.Stall(wire.Before)), n) })
 }
 
-// deaf: what it sends arrives, but no answer does. So its renewals go on, in vain, until its own deadline.
+// deaf lets requests arrive, but no answers. So renewals go on, in vain, until the leader's own deadline.
 func (e *election) deaf(n *node) bool {
 	return e.succeeds(e.length, func() (over func()) { return e.broken(every(wire.Stall(wire.After)), n) })
 }
 
-// late: what it sends arrives when another leads already.
+// late lets the leader's requests arrive when another node leads already.
 func (e *election) late(n *node) bool {
 	return e.succeeds(0, func() (over func()) { return e.holding(n) })
 }
 
-// slowStore: every request takes a part of a renew interval longer, and nothing else is to happen.
+// slowStore delays every request by a part of a renew interval. Nothing else may happen.
 func (e *election) slowStore(*node) bool {
 	stage := wire.Stage(e.random.IntN(2))
 	token, d := e.leader.token, e.long()
@@ -204,7 +203,7 @@ func (e *election) storeSuspended(*node) bool {
 	return e.returns(func() (over func()) { return suspendEmulator(e.T, e.process) })
 }
 
-// askedToEnd: S3, and L1's bound for a lease that was released.
+// askedToEnd checks S3, and L1's bound for a lease that was released.
 func (e *election) askedToEnd(n *node) bool {
 	token, p := e.leader.token, n.process
 	p.asked = true
@@ -215,14 +214,14 @@ func (e *election) askedToEnd(n *node) bool {
 	return happened
 }
 
-// clockAhead: R3 has the holder believe it, and give the lease back.
+// clockAhead sets the clock ahead. By R3 the holder believes it, and releases the lease.
 func (e *election) clockAhead(n *node) bool {
 	token := e.leader.token
 	e.shift(n, e.hours().Abs())
 	return e.handsOver(n.process, token)
 }
 
-// clockBack: nothing is to happen. The leader renews its lease, and goes on.
+// clockBack sets the clock back. The leader has to renew its lease, and lead on.
 func (e *election) clockBack(n *node) bool {
 	token, p, renewals := e.leader.token, n.process, 0
 	e.shift(n, -e.hours().Abs())
@@ -241,15 +240,15 @@ func (e *election) clockBack(n *node) bool {
 
 // What the faults have in common.
 
-// succeeds: after the strike another leads, within L1's bound and whatever more; when the fault has lasted for longer than
-// a lease, it is over.
+// succeeds strikes, and expects another leader within L1's bound and the given extra time. It ends the fault when that has
+// lasted for longer than a lease.
 func (e *election) succeeds(more time.Duration, strike func() (over func())) bool {
 	d := e.long()
 	token, struck := e.leader.token, Now()
 	over := strike()
 	next := e.next(token)
 	happened := false
-	if next.at >= struck { // else it had lost its lease, which this machine was too busy for, before the strike
+	if next.at >= struck { // else it had lost its lease before the strike, on a machine that was too busy
 		happened = e.within(struck, next, e.bound()+more)
 	}
 	if happened {
@@ -260,7 +259,7 @@ func (e *election) succeeds(more time.Duration, strike func() (over func())) boo
 	return happened
 }
 
-// returns: the store is out of reach for longer than a lease. When it is back somebody leads.
+// returns puts the store out of reach for longer than a lease, and expects a leader once it is back.
 func (e *election) returns(strike func() (over func())) bool {
 	d := e.long()
 	over := strike()
@@ -273,17 +272,17 @@ func (e *election) returns(strike func() (over func())) bool {
 	}
 	next := e.next(token)
 	if next.at < back || !e.within(back, next, e.bound()) {
-		return false // or somebody had begun just before it went
+		return false // or a term had begun just before the store was gone
 	}
-	e.tally.tookOver(next.at-back, false) // others knew already that the lease is over: it takes less
+	e.tally.tookOver(next.at-back, false) // standbys knew already that the lease is over, so it takes less
 	return true
 }
 
-// handsOver: the process gives its lease back, and one acquire interval later another leads: or the same, if it was not to
-// end.
+// handsOver expects that the process releases its lease, and that another node leads within an acquire interval; the same one
+// may, if it was not to end.
 func (e *election) handsOver(p *process, token uint64) bool {
 	var released, returned time.Duration
-	through := false // p has done with the lease: a release that failed is tried for a while
+	through := false // p is done with the lease; it retries a release that failed
 	look := func(last event) bool {
 		if last.process == p && !through {
 			switch last.Did {
@@ -299,12 +298,12 @@ func (e *election) handsOver(p *process, token uint64) bool {
 	}
 	e.must("the lease is handed over", 2*e.length+patience, look)
 	next := e.next(token)
-	// S3: its lease had not run out, as it was renewed until the work had returned.
+	// S3: the lease had not run out, as it was renewed until the work had returned
 	if p.asked && released > 0 && next.at < returned {
 		e.Errorf("S3: %s leads with token %d, %v before the work of %s has returned", next.node.id, next.token, returned-next.at, p.id)
 	}
 	if released == 0 || returned == 0 {
-		return false // the release found no way in time
+		return false // the release did not reach the store in time
 	}
 	if !e.within(released, next, e.interval()+request) {
 		return false
@@ -317,7 +316,7 @@ func (e *election) handsOver(p *process, token uint64) bool {
 	return true
 }
 
-// next waits for the first term after the token, which may have begun already.
+// next waits for the first term after the token. It may have begun already.
 func (e *election) next(token uint64) (first began) {
 	e.must(fmt.Sprintf("another leads after token %d", token), 2*e.length+patience, func(event) bool {
 		i := slices.IndexFunc(e.terms, func(b began) bool { return b.token > token })
@@ -329,13 +328,13 @@ func (e *election) next(token uint64) (first began) {
 	return first
 }
 
-// within fails the test if the term began too long after a moment. L1 is promised while the store and one standby work. If
-// none of the standbys that nothing was done to got clear answers, for want of time on a machine as busy as this one, then
-// there was no such store, nothing is known, and within reports false.
+// within fails the test if the term began more than bound after from. L1 holds while the store and one standby work. On a
+// machine as busy as this one, it may be that no standby without a fault got clear answers. Then there was no such store:
+// nothing is known, and within reports false.
 func (e *election) within(from time.Duration, next began, bound time.Duration) (known bool) {
 	took := next.at - from
 	works := func(n *node) bool {
-		return !slices.Contains(e.ailing, n) && n.failed < from+e.interval() // later than what was under way at that moment
+		return !slices.Contains(e.ailing, n) && n.failed < from+e.interval() // later than requests under way at that moment
 	}
 	if took > bound && !slices.ContainsFunc(e.nodes, works) {
 		e.Logf("%s led after %v; the bound is %v, but the store gave no clear answers", next.node.id, took, bound)
@@ -351,15 +350,15 @@ func (e *election) within(from time.Duration, next began, bound time.Duration) (
 // interval is how often a leader renews, and a standby asks.
 func (e *place) interval() time.Duration { return e.length / 3 }
 
-// bound is L1's, after a crash: one lease length, one acquire interval and one request.
+// bound is L1's bound after a crash: a lease length, an acquire interval and a request.
 func (e *place) bound() time.Duration { return e.length + e.interval() + request }
 
-// long is longer than the lease.
+// long returns a duration longer than the lease.
 func (e *election) long() time.Duration {
 	return e.length*6/5 + time.Duration(e.random.Int64N(int64(e.length/2)))
 }
 
-// hours are up to two days, in either direction.
+// hours returns up to two days, in either direction.
 func (e *election) hours() time.Duration {
 	h := time.Duration(1+e.random.IntN(48)) * time.Hour
 	if e.random.IntN(2) == 0 {

@@ -20,7 +20,7 @@ var (
 	own      = flag.Bool("own", false, "have TestChaos start emulators of its own, and suspend them, too (Linux)")
 )
 
-// starts are processes to be started. On Linux they end with the thread that started them, so one thread starts them all.
+// starts are processes to start. On Linux they end with the thread that started them, so one thread starts them all.
 var starts = make(chan func())
 
 func TestMain(m *testing.M) {
@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 	os.Exit(run(m))
 }
 
-// binaries is the directory of what build makes.
+// binaries is the directory of the programs that build makes.
 var binaries string
 
 func run(m *testing.M) (status int) {
@@ -47,7 +47,7 @@ func run(m *testing.M) (status int) {
 	return m.Run()
 }
 
-// startProcess starts a process that ends, on Linux, when this one does, however that comes about.
+// startProcess starts a process. On Linux it ends when this process does, whatever the reason.
 func startProcess(cmd *exec.Cmd) error {
 	cmd.SysProcAttr = withParent()
 	failed := make(chan error)
@@ -55,8 +55,8 @@ func startProcess(cmd *exec.Cmd) error {
 	return <-failed
 }
 
-// worker builds the workers' program once. They are not this test's own binary started again: there are dozens, and the
-// race detector, which is for one process, would make each several times as heavy.
+// worker builds the workers' program once. It is not this test's own binary: there are dozens of workers, and the race
+// detector, which looks into one process, would make each several times as heavy.
 var worker = sync.OnceValues(func() (binary string, err error) { return build("./worker") })
 
 // build compiles a package of this module.

@@ -12,7 +12,7 @@ import (
 	"github.com/cloudlease/leader/internal/wire"
 )
 
-// The means by which things are done to nodes.
+// The means of the faults.
 
 func (e *election) kill(n *node) {
 	n.asked = true
@@ -37,7 +37,7 @@ func (e *election) shift(n *node, by time.Duration) {
 	require.NoError(e, err)
 }
 
-// broken does something to the nodes' lines.
+// broken breaks the nodes' lines in some way, until over is called.
 func (e *election) broken(how func(*node), nodes ...*node) (over func()) {
 	for _, n := range nodes {
 		how(n)
@@ -56,7 +56,7 @@ func every(f wire.Fault) func(*node) {
 	return func(n *node) { n.proxy.OnEvery(f) }
 }
 
-// holding holds what the nodes send until it is over: then it arrives.
+// holding holds what the nodes send until over is called. Then it arrives.
 func (e *election) holding(nodes ...*node) (over func()) {
 	release := make(chan struct{})
 	heal := e.broken(every(wire.Hold(wire.Before, release)), nodes...)

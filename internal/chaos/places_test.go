@@ -21,32 +21,32 @@ import (
 	"github.com/cloudlease/leader/lease/dynamodb"
 )
 
-// A place is a kind of store, and how many elections there are in it at a time, each with workers of its own.
+// A place is a kind of store, and how many elections run on it side by side, each with its own workers.
 type place struct {
 	name      string
 	elections int
 	workers   int           // of an election
 	length    time.Duration // of the lease
-	every     time.Duration // a leader writes
+	every     time.Duration // how often a leader writes
 	open      func(t *testing.T, dir string) site
 
-	// process is the emulator's, as its directory is named, and gate keeps rounds of one election apart from those that
-	// suspend the emulator under all of them.
+	// process is the name of the emulator's process, and of its directory. gate keeps rounds of an election apart from those
+	// that suspend the emulator under all elections.
 	process string
 	gate    *sync.RWMutex
 }
 
 // A site is what the workers of one election share.
 type site struct {
-	url      string                      // of the store; empty: each worker has one of its own
+	url      string                      // of the store; empty: each worker has a different one
 	upstream string                      // URL of the service; empty: there is none
-	host     string                      // if the service is to be sent its own name, and not the proxy's
-	environ  func(proxy string) []string // that leads a worker's SDK to a proxy
+	host     string                      // if the service needs its own name in requests, not the proxy's
+	environ  func(proxy string) []string // the environment that leads a worker's SDK to a proxy
 }
 
-// places are the stores, and only the first has no server. Leases are as short as a busy machine allows: LocalStack takes
-// up to half a second for a request when all processors are busy, and GCS allows one write a second to an object. Azure's
-// last 15 s at least, so there are more elections at a time.
+// places are the stores; only the first has no server. Leases are as short as a busy machine allows: LocalStack takes up to
+// half a second for a request when all processors are busy, and GCS allows one write a second to an object. On Azure they
+// last 15 s at least, so more elections run side by side there.
 func places() []*place {
 	var localStack, gcs, azure, none sync.RWMutex
 	return []*place{
@@ -60,15 +60,15 @@ func places() []*place {
 
 func openFile(_ *testing.T, _ string) site { return site{} }
 
-// A line is what connects a worker to its store.
+// A line connects a worker to its store.
 type line interface {
-	Refuse() // whatever the worker asks the store fails, at once
+	Refuse() // makes every request of the worker fail, at once
 	Heal()
 }
 
-// A mount is the line of a worker whose store is a directory: a link to it of the worker's own, which leads to itself
-// while the disk is out of reach. So it is the system that refuses (ELOOP). Not by ENOTDIR: that is an ErrMisconfigured,
-// with which a process that has just started rightly ends.
+// A mount is the line of a worker whose store is a directory. The worker's path is a link to that directory, which leads to
+// itself while the disk is to be out of reach. So the system itself refuses, with ELOOP. ENOTDIR would not do: that is an
+// ErrMisconfigured, with which a process that has just started rightly ends.
 type mount struct {
 	t         *testing.T
 	link, dir string
@@ -87,7 +87,7 @@ func (m *mount) Heal()       { m.lead(m.dir) }
 
 func (m *mount) lead(to string) {
 	require.NoError(m.t, os.Symlink(to, m.link+".new"))
-	require.NoError(m.t, os.Rename(m.link+".new", m.link)) // at once
+	require.NoError(m.t, os.Rename(m.link+".new", m.link)) // atomically
 }
 
 func openDynamoDB(t *testing.T, _ string) site {
@@ -96,7 +96,7 @@ func openDynamoDB(t *testing.T, _ string) site {
 	require.NoError(t, err)
 	client := sdkdb.NewFromConfig(cfg)
 	upstream := needProxy(t, client.Options().BaseEndpoint)
-	table := emulator.Name(t) // emulators forget
+	table := emulator.Name(t) // it stays: emulators forget
 	require.NoError(t, dynamodb.CreateTable(t.Context(), client, table))
 	return site{url: "dynamodb://" + table + "?age=true", upstream: upstream, environ: awsAt}
 }
@@ -117,7 +117,7 @@ func awsAt(proxy string) []string {
 	return []string{"AWS_ENDPOINT_URL=" + proxy, "AWS_ENDPOINT_URL_DYNAMODB=" + proxy, "AWS_ENDPOINT_URL_S3=" + proxy}
 }
 
-// needProxy skips the test on a real account: what is signed for a proxy is refused there.
+// needProxy skips the test on a real account, which refuses what is signed for a proxy.
 func needProxy(t *testing.T, endpoint *string) string {
 	if endpoint == nil || *endpoint == "" {
 		t.Skip("chaos goes through proxies, which needs an emulator")

@@ -15,8 +15,8 @@ import (
 
 func withParent() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
 
-// awaitStop waits until all threads of a process that was sent SIGSTOP have stopped: one that waits for a disk goes on
-// until it has got what it waits for.
+// awaitStop waits until all threads of a process that was sent SIGSTOP have stopped. A thread that waits for a disk runs on
+// until that has answered.
 func awaitStop(t *testing.T, pid int) {
 	require.Eventually(t, func() bool {
 		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
@@ -30,8 +30,8 @@ func awaitStop(t *testing.T, pid int) {
 	}, patience, time.Millisecond)
 }
 
-// statFields are those after the name in a stat file, which are the state, the parent, and more; none if the process has
-// ended. The name may be anything: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+// statFields returns the fields after the name in a stat file, which are the state, the parent, and more; none if the process
+// has ended. The name may be anything: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
 func statFields(path string) []string {
 	stat, err := os.ReadFile(path)
 	if err != nil {
@@ -40,12 +40,12 @@ func statFields(path string) []string {
 	return strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
 }
 
-// holdsLock tells whether a process has a lock of flock(2): https://man7.org/linux/man-pages/man5/proc_locks.5.html
+// holdsLock reports whether a process has a lock of flock(2): https://man7.org/linux/man-pages/man5/proc_locks.5.html
 func holdsLock(t *testing.T, pid int) bool {
 	locks, err := os.ReadFile("/proc/locks")
 	require.NoError(t, err)
 	for line := range strings.Lines(string(locks)) {
-		fields := strings.Fields(line) // 1: FLOCK ADVISORY WRITE pid ...; with -> before FLOCK, one that waits
+		fields := strings.Fields(line) // 1: FLOCK ADVISORY WRITE pid ...; a process that waits has -> before FLOCK
 		if len(fields) > 4 && fields[1] == "FLOCK" && fields[4] == strconv.Itoa(pid) {
 			return true
 		}

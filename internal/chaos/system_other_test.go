@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// withParent has nothing to say here: a worker sees its standard input end, unless it is suspended.
+// withParent returns nil: a worker ends when its standard input does, unless it is suspended.
 func withParent() *syscall.SysProcAttr { return nil }
 
 func startEmulators(t *testing.T) {
@@ -19,8 +19,8 @@ func suspendEmulator(t *testing.T, _ string) (resume func()) {
 	return nil
 }
 
-// awaitStop has no means to see it here; a signal takes effect soon.
+// awaitStop does nothing: this system has no means to see it, and a signal takes effect soon.
 func awaitStop(*testing.T, int) {}
 
-// holdsLock cannot be told here.
+// holdsLock reports false: this system does not tell.
 func holdsLock(*testing.T, int) bool { return false }

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// A tally is what came about in a place, in all its elections.
+// A tally counts what came about in a place, in all its elections.
 type tally struct {
 	place *place
 
@@ -69,9 +69,9 @@ func (t *tally) do(f func()) {
 	f()
 }
 
-// lacks is what has to have come about, and has not: every kind of fault, and some takeovers after a crash. Where a round
-// costs least there are more of the others, too, and the register has refused something: one that never did has not been
-// tested.
+// lacks returns what has to come about and has not: every kind of fault, and some takeovers after a crash. Where a round costs
+// least, it also needs some takeovers after a release, and a write that the register refused: one that never refused has not
+// been tested.
 func (t *tally) lacks() (missing []string) {
 	t.do(func() {
 		for _, f := range t.place.possible() {
@@ -92,7 +92,7 @@ func (t *tally) lacks() (missing []string) {
 	return missing
 }
 
-// median, p99 and the longest, in lease lengths.
+// shares returns the median, the 99th percentile and the longest, in lease lengths.
 func (t *tally) shares(took []time.Duration) (median, p99, longest float64) {
 	if len(took) == 0 {
 		return 0, 0, 0
@@ -102,7 +102,7 @@ func (t *tally) shares(took []time.Duration) (median, p99, longest float64) {
 	return at(50), at(99), at(100)
 }
 
-// late reports whether the median is more than the bound; of one or two, it would be nobody's.
+// late reports whether the median exceeds the bound. One or two values say nothing.
 func (t *tally) late(took []time.Duration, bound time.Duration) bool {
 	median, _, _ := t.shares(took)
 	return len(took) > 2 && median > t.lengths(bound)

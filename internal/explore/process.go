@@ -75,7 +75,7 @@ type request struct {
 type reply struct {
 	conflict bool
 	record   record // loaded or written
-	age      uint8  // of what was loaded, in steps
+	age      uint8  // of the loaded record, in steps
 }
 
 // exchange is a request and its answer. The local variables of a call follow from its exchanges.

@@ -19,7 +19,7 @@ import (
 	"github.com/cloudlease/leader/lease/file"
 )
 
-// A broken store is a real one, in files, one of whose methods does something else.
+// A broken store is a real store in files, one of whose methods behaves differently.
 type brokenStore struct {
 	lease.Store
 	load func(ctx context.Context, name string) (lease.Snapshot, error)
@@ -40,7 +40,7 @@ func (s brokenStore) Swap(ctx context.Context, name string, old lease.Version, d
 	return s.Store.Swap(ctx, name, old, data)
 }
 
-// unconditional writes whatever is there.
+// unconditional writes whatever the cell holds.
 func unconditional(s lease.Store) lease.Store {
 	return brokenStore{Store: s, swap: func(ctx context.Context, name string, old lease.Version, data []byte) (lease.Version, error) {
 		version, err := s.Swap(ctx, name, old, data)
@@ -99,7 +99,7 @@ func denies(s lease.Store, ctx context.Context, name string, old lease.Version, 
 	return "", errors.Join(err, lease.ErrConflict)
 }
 
-// repeats says that it does not know, and writes once more when something else is there.
+// repeats writes, returns an error that leaves the outcome open, and writes again when something else is there.
 func repeats(s lease.Store, ctx context.Context, name string, old lease.Version, data []byte) (lease.Version, error) {
 	version, err := s.Swap(ctx, name, old, data)
 	if err != nil {
@@ -114,7 +114,7 @@ func repeats(s lease.Store, ctx context.Context, name string, old lease.Version,
 	return "", errors.New("no answer")
 }
 
-// coarse has few versions, so that they come back.
+// coarse has few versions, so that they recur.
 func coarse(s lease.Store) lease.Store {
 	few := func(v lease.Version) lease.Version {
 		if v == "" {
@@ -142,7 +142,7 @@ func coarse(s lease.Store) lease.Store {
 	}
 }
 
-// older finds a record older than it is.
+// older reports a record as older than it is.
 func older(s lease.Store) lease.Store {
 	return brokenStore{Store: s, load: func(ctx context.Context, name string) (lease.Snapshot, error) {
 		got, err := s.Load(ctx, name)
@@ -151,7 +151,7 @@ func older(s lease.Store) lease.Store {
 	}}
 }
 
-// A brokenManager is the real one, on files, one of whose methods does something else.
+// A brokenManager is the real manager on files, one of whose methods behaves differently.
 type brokenManager struct {
 	lease.Manager
 	acquire func(ctx context.Context, req lease.Request) (lease.Lease, error)
@@ -188,10 +188,10 @@ func (m brokenManager) Inspect(ctx context.Context, name string) (lease.Info, er
 	return lease.Inspect(ctx, m.Manager, name)
 }
 
-// halved gives each token twice, and is consistent in it.
+// halved gives each token twice, and does so consistently.
 func halved(m lease.Manager) lease.Manager {
 	half := func(token *uint64) { *token = (*token + 1) / 2 }
-	real := map[string]uint64{} // by ID; each client has a manager of its own
+	real := map[string]uint64{} // by ID; no two clients share a manager
 	whole := func(held lease.Lease) lease.Lease {
 		held.Token = real[held.ID]
 		return held
@@ -227,7 +227,7 @@ func halved(m lease.Manager) lease.Manager {
 	}
 }
 
-// rob releases whatever there is.
+// rob releases the lease, whoever has it.
 func rob(ctx context.Context, m lease.Manager, name string) error {
 	i, err := lease.Inspect(ctx, m, name)
 	if err != nil {
@@ -278,17 +278,17 @@ func losesItsOwn(m lease.Manager) lease.Manager {
 
 const (
 	brokenLength = 300 * time.Millisecond
-	tries        = 10 // histories in which what is broken has to show
+	tries        = 10 // histories in which the fault has to show
 )
 
-// calm has nothing go wrong, but for contexts that end.
+// calm causes no faults; contexts still end.
 type calm struct{}
 
 func (calm) disturb()    {}
 func (calm) heal()       {}
 func (calm) faults() int { return 0 }
 
-// inFiles is the sound store, in this process, with something on top of it.
+// inFiles is the sound store, in this process, with a broken store or manager on top of it.
 func inFiles(t testing.TB, breakStore func(lease.Store) lease.Store, breakManager func(lease.Manager) lease.Manager) service {
 	var store lease.Store = file.NewStore(t.TempDir())
 	if breakStore != nil {
@@ -306,7 +306,7 @@ func inFiles(t testing.TB, breakStore func(lease.Store) lease.Store, breakManage
 	}
 }
 
-// found plays histories until one is wrong, and returns what Check says of it.
+// found plays histories until one is wrong, and returns the error of its Check.
 func found(t *testing.T, check func() error) error {
 	for range tries {
 		if err := check(); err != nil {
@@ -319,7 +319,7 @@ func found(t *testing.T, check func() error) error {
 
 var picture = regexp.MustCompile(`the picture is (\S+)`)
 
-// told: an ErrWrong is good for something to whoever has to find the cause.
+// told requires an ErrWrong from which one can find the cause.
 func told(t *testing.T, err error) {
 	t.Helper()
 	require.ErrorIs(t, err, ErrWrong)
@@ -379,7 +379,7 @@ func TestBrokenManagers(t *testing.T) {
 	}
 }
 
-// What is on top of the store in the tests above is all that is wrong with it.
+// The store and manager below those of the tests above are sound.
 func TestSoundFiles(t *testing.T) {
 	t.Parallel()
 	s := inFiles(t, nil, nil)

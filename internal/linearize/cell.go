@@ -8,10 +8,10 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// A Datum is what a cell holds: the text of one write. Empty: there is no cell.
+// A Datum is the content of a cell: the text of one write. If it is empty, there is no cell.
 type Datum string
 
-// Cells is one client of a store, which makes one call at a time, and records them. Its fields are set before it is used.
+// Cells is one client of a store. It makes one call at a time, and records it. Set its fields before its first call.
 type Cells struct {
 	History *History[Datum]
 	Store   lease.Store
@@ -33,7 +33,7 @@ func (c *Cells) record(name, text string, sent call[Datum]) {
 	*c.row = c.History.add(sent)
 }
 
-// Load is the store's.
+// Load calls the store.
 func (c *Cells) Load(ctx context.Context, name string) (lease.Snapshot, error) {
 	sent := call[Datum]{start: c.History.now()}
 	got, err := c.Store.Load(ctx, name)
@@ -51,7 +51,7 @@ func (c *Cells) Load(ctx context.Context, name string) (lease.Snapshot, error) {
 	return got, nil
 }
 
-// Swap is the store's, from what a Load or Swap returned. No two writes have the same datum.
+// Swap calls the store. from is the result of a Load or Swap; no two writes may have the same datum.
 func (c *Cells) Swap(ctx context.Context, name string, from lease.Snapshot, datum Datum) (lease.Snapshot, error) {
 	old := Datum(from.Data)
 	replace := func(is Datum) (Datum, bool) { return datum, is == old }
@@ -83,19 +83,19 @@ func (c *Cells) Swap(ctx context.Context, name string, from lease.Snapshot, datu
 	return lease.Snapshot{Data: []byte(datum), Version: version}, err
 }
 
-// saw: a version belongs to one datum, and a datum to one version.
+// saw notes that a version belongs to one datum, and a datum to one version.
 func (c *Cells) saw(name string, datum Datum, version lease.Version) {
 	c.History.belongs(name, fmt.Sprintf("the datum %q", datum), fmt.Sprintf("the version %q", version))
 }
 
-// explain refutes what no fault can be the cause of.
+// explain refutes an error that no fault can cause.
 func (c *Cells) explain(err error) {
 	if unexplained(err) {
 		c.History.refute("%v", err)
 	}
 }
 
-// unexplained: nothing that a network or a machine does makes a request or what is stored invalid.
+// unexplained reports whether err says that a request or a record is invalid. No fault of a network or a machine causes that.
 func unexplained(err error) bool {
 	return errors.Is(err, lease.ErrInvalid) || errors.Is(err, lease.ErrMisconfigured) || errors.Is(err, lease.ErrRecord)
 }

@@ -14,21 +14,21 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// What errors.Is finds in what Check returns.
+// Errors that Check returns, wrapped.
 var (
 	ErrWrong     = errors.New("no order of the calls explains their answers")
 	ErrUndecided = errors.New("not decided in time")
 )
 
-// An op is an effect as the checker has it.
+// An op is an effect, as the checker takes it.
 type op[S comparable] struct {
 	effect[S]
 	name string
 	over bool // it is the end of the history
 }
 
-// A state is a name's, and whether the history is over. What may have happened is passed over once it is, and not before: so
-// the checker need not try every order of what does nothing.
+// A state is the state of a name, and whether the history is over. Effects that may not have happened can be skipped only when
+// it is over, so the checker need not try every order of operations that do nothing.
 type state[S comparable] struct {
 	is   S
 	over bool
@@ -39,7 +39,7 @@ func (o op[S]) step(s state[S]) (bool, state[S]) {
 	case o.over:
 		return true, state[S]{s.is, true}
 	case s.over:
-		return true, s // all else has returned before the end
+		return true, s // all answered calls have returned before the end
 	}
 	next, ok := o.apply(s.is)
 	return ok, state[S]{next, false}
@@ -70,8 +70,8 @@ func byName[S comparable](all []porcupine.Operation) [][]porcupine.Operation {
 	return parts
 }
 
-// operations are the calls that were invoked until then, as one who looks then knows them: what has not returned is
-// unknown. If a history is linearizable, so is all of it until any time.
+// operations returns the calls that were invoked by the given time, as an observer at that time knows them: a call that has
+// not returned has an unknown outcome. If a history is linearizable, so is its beginning up to any time.
 func (h *History[S]) operations(calls []call[S], until time.Duration) []porcupine.Operation {
 	var all []porcupine.Operation
 	rows, names := h.rows, map[string]bool{}
@@ -87,7 +87,7 @@ func (h *History[S]) operations(calls []call[S], until time.Duration) []porcupin
 		row := c.client
 		for i, e := range effects {
 			if i > 0 {
-				row, rows = rows, rows+1 // for nothing overlaps in a row
+				row, rows = rows, rows+1 // as operations in one row may not overlap
 			}
 			all = append(all, porcupine.Operation{
 				ClientId: row, Input: op[S]{effect: e, name: c.name}, Call: int64(c.start), Return: int64(end),
@@ -103,10 +103,10 @@ func (h *History[S]) operations(calls []call[S], until time.Duration) []porcupin
 	return all
 }
 
-// Check returns nil if there is an order of the calls that explains every answer. If there is none, the error is an
-// ErrWrong, with the calls until the first answer that cannot be explained; if none was found within the limit, which is
-// not to be taken for there being one, an ErrUndecided. Either names a file with Porcupine's picture of the whole, which
-// is kept below dir; empty: the system's directory for temporary files. No call may be under way.
+// Check returns nil if some order of the calls explains every answer. If there is none, the error is an ErrWrong, with the
+// calls until the first answer that cannot be explained. If the limit ends the search, it is an ErrUndecided, which does not
+// mean that there is an order. Either error names a file with Porcupine's picture of the whole, kept below dir; if dir is
+// empty, below the system's directory for temporary files. No call may be under way.
 func (h *History[S]) Check(limit time.Duration, dir string) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -134,7 +134,7 @@ func draw[S comparable](info porcupine.LinearizationInfo, dir string) (file stri
 	return file, porcupine.VisualizePath(model[S](), info, file)
 }
 
-// shortest lists the calls of each name that is wrong, until the first answer that cannot be explained.
+// shortest lists, for each name whose history is wrong, the calls until the first answer that cannot be explained.
 func (h *History[S]) shortest(limit time.Duration) string {
 	calls := slices.SortedFunc(slices.Values(h.calls), func(a, b call[S]) int { return cmp.Compare(a.start, b.start) })
 	names := map[string][]call[S]{}

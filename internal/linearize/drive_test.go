@@ -15,16 +15,16 @@ import (
 )
 
 const (
-	checkLimit   = 20 * time.Second // for one history; they take milliseconds
-	patience     = time.Minute      // with a history, and with a call that nothing disturbs, on a machine that is busy
+	checkLimit   = 20 * time.Second // to check one history, which takes milliseconds
+	patience     = time.Minute      // for a history, and for a call that nothing disturbs, on a busy machine
 	cellClients  = 5
 	cellCalls    = 40 // of each client
 	leaseClients = 4
 	disturbed    = 0.12
-	impatient    = 0.05 // calls whose context ends at once, or soon
+	impatient    = 0.05 // the share of calls whose context ends at once, or soon
 )
 
-// What has to happen in a history, or it proves nothing.
+// What has to happen in a history for it to prove anything.
 var (
 	enoughOfCells  = map[string]int{"operations": 100, "unknown outcomes": 5, "conflicts": 10}
 	enoughOfLeases = map[string]int{
@@ -32,43 +32,43 @@ var (
 	}
 )
 
-// A connection is what one process has: a manager, and a store below it, unless the manager is native.
+// A connection is what one process uses: a manager, and the store below it, unless the manager is native.
 type connection struct {
 	lease.Store
 	lease.Manager
-	retries bool // the SDK's, of a write
-	faulty       // nil: nothing is to go wrong
+	retries bool // the SDK retries writes
+	faulty       // nil: nothing goes wrong
 }
 
-// A faulty thing sees to it that something goes wrong with what is sent next, and counts how often something has.
+// A faulty connection makes something go wrong with the next requests, and counts how often something has.
 type faulty interface {
 	disturb()
-	heal() // what has not gone wrong yet will not
+	heal() // undoes disturb, as far as nothing has gone wrong yet
 	faults() int
 }
 
 // A service is one place, to which processes connect.
 type service struct {
 	length   time.Duration // of a lease
-	span     time.Duration // that a history of leases takes at least
+	span     time.Duration // the least duration of a history of leases
 	names    int           // of leases in a history; 0: 2
 	native   bool
 	slack    time.Duration
-	disturbs time.Duration // how long a call takes at most that something is wrong with
-	// connect makes the n-th client's connection; 0 is nobody's of a history, but one to look with afterwards. It is called
-	// from the test's own goroutine.
+	disturbs time.Duration // the most time that a disturbed call takes
+	// connect makes the n-th client's connection. Number 0 is for no client, but for looking at the outcome afterwards. It is
+	// called from the test's goroutine.
 	connect func(t testing.TB, n int) connection
 }
 
-// A player is one client of a history: a process that is sequential.
+// A player is one client of a history: a sequential process.
 type player struct {
 	connection
 	service
 	number int
 	*rand.Rand
 	names []string
-	made  int // labels
-	ended int // contexts, before their time
+	made  int // labels made so far
+	ended int // contexts that ended early
 }
 
 func (s service) players(t testing.TB, clients int, names []string) []*player {
@@ -81,7 +81,7 @@ func (s service) players(t testing.TB, clients int, names []string) []*player {
 	return all
 }
 
-// call makes one call, with whatever befalls it.
+// call makes one call, with a fault or without.
 func (p *player) call(f func(ctx context.Context)) {
 	patience, impatience := patience, false
 	p.heal()
@@ -102,7 +102,7 @@ func (p *player) call(f func(ctx context.Context)) {
 
 func (p *player) name() string { return p.names[p.IntN(len(p.names))] }
 
-// label is new to the history.
+// label returns a label that is new to the history.
 func (p *player) label() string {
 	p.made++
 	return fmt.Sprintf("%c%d", 'a'+p.number-1, p.made)
@@ -127,8 +127,8 @@ func (s service) playCells(t testing.TB, enough map[string]int, names ...string)
 	return h, faultsOf(players)
 }
 
-// swap is what a client does with cells: it replaces what it has read or written last, also where it has been told that
-// this is no longer there.
+// swap is a client of cells: it replaces what it has last read or written, even if it has been told that this is no longer
+// there.
 func (p *player) swap(c *Cells, enough map[string]int) {
 	know := map[string]lease.Snapshot{}
 	for begun := time.Now(); (p.made < cellCalls || !c.History.has(enough)) && time.Since(begun) < patience; {
@@ -154,7 +154,7 @@ func (p *player) swap(c *Cells, enough map[string]int) {
 	}
 }
 
-// has tells whether enough has happened.
+// has reports whether enough has happened.
 func (h *History[S]) has(enough map[string]int) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -173,7 +173,7 @@ func faultsOf(players []*player) (n int) {
 	return n
 }
 
-// finally tries something that has to succeed, as nothing disturbs it.
+// finally makes a call that has to succeed, as nothing disturbs it.
 func finally(t testing.TB, try func(ctx context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -205,14 +205,14 @@ func (s service) playLeases(t testing.TB, enough map[string]int, names ...string
 	return h, faultsOf(players)
 }
 
-// A hold is a lease that its client believes to have, or slept through.
+// A hold is a lease that its client believes to have, or sleeps through.
 type hold struct {
 	lease.Lease
-	until time.Time // when it wakes up; zero: it is awake
+	until time.Time // when the client wakes up; zero: it is awake
 }
 
-// campaign is what a client does with leases: it takes and keeps them, gives them back, and sometimes sleeps, after which
-// it goes on with a lease that may be lost.
+// campaign is a client of leases: it takes, keeps and releases them, and sometimes sleeps. After that it continues with a lease
+// that may be lost.
 func (p *player) campaign(ctx context.Context, c *Leases, enough map[string]int) {
 	holds := map[string]*hold{}
 	for begun := time.Now(); ctx.Err() == nil && (time.Since(begun) < p.span || !c.History.has(enough)); {
@@ -231,7 +231,7 @@ func (p *player) act(ctx context.Context, c *Leases, name string, holds map[stri
 	switch chance := p.Float64(); {
 	case chance < 0.12:
 		_, _ = c.Inspect(ctx, name)
-	case has == nil || asleep || chance < 0.17: // somebody else's thread may ask for a lease that the process has
+	case has == nil || asleep || chance < 0.17: // another thread of the process may ask for a lease that it has
 		if got, err := c.Acquire(ctx, name, p.label()); err == nil {
 			holds[name] = &hold{Lease: got}
 		}
@@ -241,12 +241,12 @@ func (p *player) act(ctx context.Context, c *Leases, name string, holds map[stri
 		case err == nil:
 			holds[name] = &hold{Lease: got}
 		case errors.Is(err, lease.ErrLost) && p.IntN(2) == 0:
-			delete(holds, name) // or it is not believed, and asked again
+			delete(holds, name) // or the client does not believe it, and asks again
 		}
 	case chance < 0.85:
 		err := c.Release(ctx, has.Lease)
 		if err == nil && p.IntN(3) > 0 || errors.Is(err, lease.ErrLost) {
-			delete(holds, name) // or it is forgotten that it was given back
+			delete(holds, name) // or the client forgets that it has released the lease
 		}
 	default:
 		has.until = time.Now().Add(time.Duration((0.5 + 0.8*p.Float64()) * float64(p.length)))

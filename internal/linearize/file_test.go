@@ -19,8 +19,8 @@ import (
 	"github.com/cloudlease/leader/lease/file"
 )
 
-// The store in files has no network that could be broken. Its clients are processes, this test binary run again, that are
-// killed in the middle of a call, and whose calls' contexts end.
+// The store in files has no network to break. Its clients are processes: this test binary, run again. They are killed in the
+// middle of a call, and the contexts of their calls end early.
 
 const dirEnv = "LINEARIZE_TEST_DIR"
 
@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// An order is a call that a process is to make; Swap if there is Data.
+// An order tells a process to make a call: a Swap if there is Data, else a Load.
 type order struct {
 	Name string
 	Old  lease.Version
@@ -40,9 +40,9 @@ type order struct {
 	Wait time.Duration // until the call's context ends
 }
 
-// A report is what came of it.
+// A report is the result of an order.
 type report struct {
-	Snapshot lease.Snapshot // of a Swap, with the version only
+	Snapshot lease.Snapshot // of a Swap, only the version
 	Conflict bool
 	Error    string
 }
@@ -72,12 +72,12 @@ func serve(s lease.Store, in io.Reader, out io.Writer) {
 	}
 }
 
-// A process is a lease.Store in another process, which is started when it is needed. Its clients make one call at a time.
+// A process is a lease.Store in another process, which is started when needed. Its clients make one call at a time.
 type process struct {
 	t       testing.TB
 	dir     string
-	killIn  time.Duration // the next call; 0: it is not to be killed
-	cmd     *exec.Cmd     // nil: there is none
+	killIn  time.Duration // how soon to kill it during the next call; 0: not at all
+	cmd     *exec.Cmd     // nil: none runs
 	orders  *json.Encoder
 	reports *json.Decoder
 	killed  int
@@ -119,7 +119,7 @@ func (p *process) do(ctx context.Context, o order) (r report, err error) {
 	}
 	deadline, _ := ctx.Deadline()
 	o.Wait = time.Until(deadline)
-	kill, why := 10*time.Second, "it hangs" // as the context has ended by then, a store that still waits is broken
+	kill, why := 10*time.Second, "it hangs" // the context has ended by then, so a store that still waits is broken
 	if p.killIn > 0 {
 		kill, why, p.killIn = p.killIn, "", 0
 	}
@@ -163,7 +163,7 @@ func (p *process) heal() { p.killIn = 0 }
 
 func (p *process) faults() int { return p.killed }
 
-// fileService is a directory, and processes.
+// fileService is a directory, with processes as clients.
 func fileService(t testing.TB) service {
 	dir := t.TempDir()
 	return service{length: time.Second, span: 4 * time.Second, disturbs: time.Second, connect: func(t testing.TB, _ int) connection {

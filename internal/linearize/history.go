@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// A History is what some clients asked and were told of names that begin in the zero state S, each on its own. Make it
-// with NewHistory; it is safe for concurrent use.
+// A History records what some clients called and what they were answered, for names that are independent of each other and
+// begin in the zero state S. Make it with NewHistory; it is safe for concurrent use.
 type History[S comparable] struct {
 	begun time.Time
 
 	mu     sync.Mutex
 	calls  []call[S]
-	rows   int               // of clients, as a picture shows them
-	names  map[string]string // what is to belong together, both ways
-	wrong  []string          // what no order can explain
+	rows   int               // of clients in a picture
+	names  map[string]string // pairs that belong together, both ways
+	wrong  []string          // answers that no order can explain
 	counts map[string]int
-	kept   map[string]uint64 // the latest token of each lease, until somebody asks to release it
+	kept   map[string]uint64 // the latest token of each lease, until a client asks to release it
 }
 
 // NewHistory returns a History that begins now.
@@ -27,29 +27,29 @@ func NewHistory[S comparable]() *History[S] {
 	return &History[S]{begun: time.Now(), names: map[string]string{}, counts: map[string]int{}, kept: map[string]uint64{}}
 }
 
-// never is when a call returns whose outcome is unknown.
+// never is the return time of a call with an unknown outcome.
 const never = time.Duration(math.MaxInt64)
 
-// A call is one of a client's, from when it was invoked to when it returned, whatever it returned.
+// A call is one call of a client, from its invocation to its return, whatever it returned.
 type call[S comparable] struct {
 	client     int
 	name, text string
 	start, end time.Duration
-	answered   []effect[S] // what it did, by its answer; nil: that is unknown
-	unanswered []effect[S] // what it may have done, for all that is known without its answer; nil: nothing
+	answered   []effect[S] // its effects, by its answer; nil: the outcome is unknown
+	unanswered []effect[S] // the effects that it may have had, without its answer; nil: none
 }
 
-// An effect is what a call does to a name's state at one moment. What it did by an answer that is known is impossible in
-// the states where it is not ok. What it may have done does something, or is not ok.
+// An effect is what a call does to a name's state at one moment. If the answer is known, the effect is impossible in states
+// where it is not ok. If the answer is unknown, the effect may also not happen.
 type effect[S comparable] struct {
 	text  string
 	apply func(S) (next S, ok bool)
 }
 
-// now is the time by the clock of all the history's clients.
+// now returns the time by the clock that all clients of the history share.
 func (h *History[S]) now() time.Duration { return time.Since(h.begun) }
 
-// row is a client's, until the first call whose outcome is unknown.
+// row returns a new row for a client. The client keeps it until its first call with an unknown outcome.
 func (h *History[S]) row() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -57,7 +57,7 @@ func (h *History[S]) row() int {
 	return h.rows - 1
 }
 
-// add records a call that returns now, and returns the row for the client's next one.
+// add records a call that returns now, and returns the row for the client's next call.
 func (h *History[S]) add(c call[S]) (row int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -76,7 +76,7 @@ func (h *History[S]) add(c call[S]) (row int) {
 	return row
 }
 
-// belongs notes that, of the name, a is b's and b is a's, and nobody else's.
+// belongs notes that a and b belong to each other, and to nothing else, as far as the name goes.
 func (h *History[S]) belongs(name, a, b string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -103,7 +103,8 @@ func (h *History[S]) count(what string) {
 	h.counts[what]++
 }
 
-// acquired counts an acquisition, and whether it is a takeover: the one before succeeded, and nobody has asked to release it.
+// acquired counts an acquisition. It also counts as a takeover if no client has asked to release the one before, which
+// succeeded.
 func (h *History[S]) acquired(name string, token uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -114,7 +115,7 @@ func (h *History[S]) acquired(name string, token uint64) {
 	h.kept[name] = token
 }
 
-// releases notes that somebody asks to release what was acquired.
+// releases notes that a client asks to release a lease.
 func (h *History[S]) releases(name string, token uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -123,7 +124,7 @@ func (h *History[S]) releases(name string, token uint64) {
 	}
 }
 
-// Counts is how often what has happened.
+// Counts returns how often each thing has happened.
 func (h *History[S]) Counts() map[string]int {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -9,25 +9,24 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// A Term is a lease's state.
+// A Term is the state of a lease.
 type Term struct {
-	Record string        // the acquisition that the record is of; empty: there has been none
-	Token  uint64        // the record's
+	Record string        // the acquisition that the record is of; empty: there is no record yet
+	Token  uint64        // of the record
 	Since  time.Duration // when that acquisition was invoked
-	Holder string        // the acquisition whose the lease is; empty: it was given back
-	Kept   time.Duration // when the latest write was invoked that keeps it
+	Holder string        // the acquisition that holds the lease; empty: it was released
+	Kept   time.Duration // when the latest write that keeps the lease was invoked
 	Ghost  int           // the manager that knows that this acquisition failed; 0: none
 }
 
-// Leases is one client of a manager, which makes one call at a time, and records them. Its fields are set before it is
-// used.
+// Leases is one client of a manager. It makes one call at a time, and records it. Set its fields before its first call.
 type Leases struct {
 	History *History[Term]
 	Manager lease.Manager // this client's alone
 	Number  int           // of the manager, from 1
 	Length  time.Duration // of every lease in the history
 	Native  bool          // the lease and its record are two writes, as on Azure
-	Slack   time.Duration // by which the service's clock, which ends its leases, may differ from ours over a lease's length
+	Slack   time.Duration // how much the service's clock, which ends its leases, may differ from ours over a lease's length
 
 	row *int
 }
@@ -45,12 +44,12 @@ func (c *Leases) record(name, text string, sent call[Term]) {
 	*c.row = c.History.add(sent)
 }
 
-// over tells whether a lease that is somebody's may be over, at the latest when a call of this client returned.
+// over reports whether a lease that has a holder may be over by the time that a call of this client returned.
 func (c *Leases) over(t Term, returned time.Duration) bool {
 	return !c.Native && t.Ghost == c.Number || returned-t.Kept >= c.Length-c.Slack
 }
 
-// Acquire is the manager's, with a holder's label that no other acquisition has.
+// Acquire calls the manager. No other acquisition may have the same holder's label.
 func (c *Leases) Acquire(ctx context.Context, name, holder string) (lease.Lease, error) {
 	start := c.History.now()
 	got, err := c.Manager.Acquire(ctx, lease.Request{Name: name, Holder: holder, Length: c.Length})
@@ -80,7 +79,8 @@ func (c *Leases) Acquire(ctx context.Context, name, holder string) (lease.Lease,
 	return got, err
 }
 
-// acquisition is what one does. With token 0 it is one that failed: it may have done everything, and may have undone it.
+// acquisition returns the effects of an acquisition. Token 0 means that it failed: it may have done everything, and may have
+// undone it.
 func (c *Leases) acquisition(holder string, token uint64, start, end time.Duration) []effect[Term] {
 	failed := token == 0
 	ghost := 0
@@ -88,7 +88,7 @@ func (c *Leases) acquisition(holder string, token uint64, start, end time.Durati
 		ghost = c.Number
 	}
 	take := func(t Term) (Term, bool) {
-		// Its write is bound to what it saw, which was there before it returned.
+		// its write replaces what it saw, which was there before it returned
 		if t.Holder != "" && !c.over(t, end) || t.Since > end {
 			return t, false
 		}
@@ -120,7 +120,7 @@ func (c *Leases) acquisition(holder string, token uint64, start, end time.Durati
 	return all
 }
 
-// giveBack makes the lease free if it is the holder's.
+// giveBack returns the effect of a release: the lease becomes free if the holder has it.
 func giveBack(holder string) func(Term) (Term, bool) {
 	return func(t Term) (Term, bool) {
 		ok := t.Holder == holder
@@ -131,7 +131,7 @@ func giveBack(holder string) func(Term) (Term, bool) {
 	}
 }
 
-// Renew is the manager's.
+// Renew calls the manager.
 func (c *Leases) Renew(ctx context.Context, held lease.Lease) (lease.Lease, error) {
 	start := c.History.now()
 	sent := call[Term]{start: start}
@@ -159,7 +159,7 @@ func (c *Leases) Renew(ctx context.Context, held lease.Lease) (lease.Lease, erro
 	return got, err
 }
 
-// Release is the manager's.
+// Release calls the manager.
 func (c *Leases) Release(ctx context.Context, held lease.Lease) error {
 	free := giveBack(held.Holder)
 	sent := call[Term]{start: c.History.now(), unanswered: []effect[Term]{{apply: free}}}
@@ -180,8 +180,8 @@ func (c *Leases) Release(ctx context.Context, held lease.Lease) error {
 	return err
 }
 
-// lost is what a *LostError says, which changes nothing. Nobody deletes a record, so none is ever gone; and whether it
-// expired is not for a manager to say.
+// lost returns the effect of a *LostError, which changes nothing, and describes it. As nobody deletes a record, LostGone is
+// wrong; so is LostExpired, which a manager cannot know.
 func (c *Leases) lost(held lease.Lease, lost *lease.LostError) (answer string, is []effect[Term]) {
 	c.History.count("told lost")
 	end := c.History.now()
@@ -197,12 +197,12 @@ func (c *Leases) lost(held lease.Lease, lost *lease.LostError) (answer string, i
 		case !c.Native || lost.Now.Token != 0:
 			return t, t.Record != held.Holder && c.shows(t, lost.Now, end)
 		}
-		// Azure: by somebody whose record is not there yet; or the look that was to tell by whom failed.
+		// Azure: a holder whose record is not written yet has taken the lease; or the look that was to tell who it is has failed.
 		return t, lost.Now.State != lease.Held || t.Holder != ""
 	}}}
 }
 
-// Inspect is the manager's.
+// Inspect calls the manager.
 func (c *Leases) Inspect(ctx context.Context, name string) (lease.Info, error) {
 	sent := call[Term]{start: c.History.now()}
 	got, err := lease.Inspect(ctx, c.Manager, name)
@@ -217,7 +217,7 @@ func (c *Leases) Inspect(ctx context.Context, name string) (lease.Info, error) {
 	return got, nil
 }
 
-// shows tells whether an info that was returned then is true of the state.
+// shows reports whether info, returned at that time, is true of the state.
 func (c *Leases) shows(t Term, info lease.Info, returned time.Duration) bool {
 	if info.Holder != t.Record || info.Token != t.Token {
 		return false
@@ -233,7 +233,7 @@ func (c *Leases) shows(t Term, info lease.Info, returned time.Duration) bool {
 	return false
 }
 
-// told is an info in words; what it says of IDs is noted.
+// told puts info into words, and notes which ID belongs to which acquisition.
 func (c *Leases) told(name string, info lease.Info) string {
 	if info.Token == 0 {
 		return info.State.String()
@@ -242,7 +242,7 @@ func (c *Leases) told(name string, info lease.Info) string {
 	return fmt.Sprintf("%s, of %s, token %d", info.State, info.Holder, info.Token)
 }
 
-// saw: an ID is one acquisition's, and an acquisition has one.
+// saw notes that an ID belongs to one acquisition, and an acquisition to one ID.
 func (c *Leases) saw(name, holder, id string) {
 	c.History.belongs(name, fmt.Sprintf("the acquisition %q", holder), fmt.Sprintf("the ID %q", id))
 }

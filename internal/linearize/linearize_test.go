@@ -23,7 +23,7 @@ func TestServices(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := services[name](t)
 			kinds := map[string]func(*testing.T){"leases": s.leases}
-			if !s.native { // else there is no store below
+			if !s.native { // a native manager has no store below it
 				kinds["cells"] = s.cells
 			}
 			inParallel(len(kinds), slices.Sorted(maps.Keys(kinds)), func(kind string) { t.Run(kind, kinds[kind]) })
@@ -60,7 +60,7 @@ func (s service) leases(t *testing.T) {
 	})
 }
 
-// all plays histories, each on names of its own, and tells what there was in them.
+// all plays histories, each on other names, and prints what happened in them.
 func (s service) all(t *testing.T, enough map[string]int, play func(t *testing.T, names []string) (counts map[string]int, faults int)) {
 	var mu sync.Mutex
 	sum := map[string]int{}

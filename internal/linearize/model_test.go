@@ -12,12 +12,12 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// The tables below are of histories that somebody made up, call by call, in virtual time: what the models allow, and what
-// they do not.
+// The tables below are of histories made up call by call, in virtual time: some that the models allow, and some that they do
+// not.
 
 var errUnclear = errors.New("no answer")
 
-// A script is one history of the lease "x", and what the manager that its clients ask is to answer next.
+// A script is one history of the lease "x", and what the manager of its clients answers next.
 type script struct {
 	lease.Manager
 	t       *testing.T
@@ -27,7 +27,7 @@ type script struct {
 	info    lease.Info
 	err     error
 	clients map[int]*Leases
-	now     int // which client asks; from 1
+	now     int // the client that calls; from 1
 }
 
 const scriptLength = time.Second
@@ -191,7 +191,7 @@ func TestLeaseModel(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &script{t: t, h: NewHistory[Term](), native: test.native, clients: map[int]*Leases{}, now: 1}
 				for _, step := range test.steps {
-					time.Sleep(time.Nanosecond) // or calls that follow each other would be concurrent
+					time.Sleep(time.Nanosecond) // else successive calls would be concurrent
 					step(s)
 				}
 				verdict(t, s.h.Check(0, t.TempDir()), test.wrong)
@@ -289,7 +289,7 @@ func TestCellModel(t *testing.T) {
 				a := &answers{}
 				c := &Cells{History: NewHistory[Datum](), Store: a, Retries: test.retries}
 				for _, step := range test.steps {
-					time.Sleep(time.Nanosecond) // or calls that follow each other would be concurrent
+					time.Sleep(time.Nanosecond) // else successive calls would be concurrent
 					step(t, c, a)
 				}
 				verdict(t, c.History.Check(0, t.TempDir()), test.wrong)

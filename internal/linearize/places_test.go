@@ -31,7 +31,7 @@ import (
 	"github.com/cloudlease/leader/lease/s3"
 )
 
-// services are the real ones, each as a test opens it.
+// services are the real services, each as a test opens it.
 var services = map[string]func(t testing.TB) service{
 	"file":     fileService,
 	"dynamodb": dynamodbService,
@@ -40,14 +40,14 @@ var services = map[string]func(t testing.TB) service{
 	"azure":    azureService,
 }
 
-// A line is what a process sends through, and what goes wrong with it.
+// A line is the way from a process to its service, with faults on it.
 type line struct {
 	*wire.Proxy
 	patience time.Duration
 	struck   []<-chan struct{}
 }
 
-// needLine skips the test of a service that has no emulator's address.
+// needLine skips the test of a service that is no emulator.
 func needLine(t testing.TB, upstream string) {
 	t.Helper()
 	if upstream == "" {
@@ -59,14 +59,14 @@ func newLine(t testing.TB, upstream string, patience time.Duration, opts ...wire
 	return &line{Proxy: wire.NewProxy(t, upstream, opts...), patience: patience}
 }
 
-// disturb breaks one of the two next requests, in any way there is.
+// disturb breaks one of the next two requests, in one of all possible ways.
 func (l *line) disturb() {
 	some := func() time.Duration { return time.Duration(rand.Int64N(int64(l.patience))) }
 	stage := wire.Stage(rand.IntN(2))
 	all := []wire.Fault{
 		wire.Cut(stage), wire.Reset(stage), wire.Stall(stage), wire.Reply(http.StatusServiceUnavailable, nil, ""),
 		wire.Delay(stage, some()),                  // slow
-		wire.Delay(wire.Before, l.patience+some()), // late: it lands when it has been given up
+		wire.Delay(wire.Before, l.patience+some()), // late: it arrives after its sender has given it up
 	}
 	l.struck = append(l.struck, l.OnRequest(1+rand.IntN(3)/2, all[rand.IntN(len(all))]))
 }
@@ -84,7 +84,7 @@ func (l *line) faults() (n int) {
 	return n
 }
 
-// connection is a client's, to a store.
+// connection returns a client's connection to a store.
 func (l *line) connection(s lease.Store, retries bool) connection {
 	return connection{Store: s, Manager: lease.NewManager(s), retries: retries, faulty: l}
 }
@@ -94,15 +94,15 @@ const (
 	shortPatience = 600 * time.Millisecond
 )
 
-// transport is one process's.
+// transport returns a transport for one process alone.
 func transport(t testing.TB) *http.Transport {
 	own := awshttp.NewBuildableClient().GetTransport()
 	t.Cleanup(own.CloseIdleConnections)
 	return own
 }
 
-// awsConfig is a program's, but for the pause between the SDK's attempts: every third client's SDK retries, and the others'
-// does not.
+// awsConfig returns a program's configuration, but for the pause between the SDK's attempts. Every third client's SDK retries;
+// the others' do not.
 func awsConfig(t testing.TB, n int) (cfg aws.Config, retries bool) {
 	t.Helper()
 	cfg, err := config.LoadDefaultConfig(t.Context())
@@ -151,7 +151,7 @@ func s3Service(t testing.TB) service {
 	emulator.Need(t, emulator.S3)
 	needLine(t, awsEndpoint("S3"))
 	cfg, _ := awsConfig(t, 1)
-	cfg.Region = "us-east-1" // or a location has to be named
+	cfg.Region = "us-east-1" // elsewhere a location has to be named
 	owner, bucket := s3sdk.NewFromConfig(cfg), emulator.Name(t)
 	_, err := owner.CreateBucket(t.Context(), &s3sdk.CreateBucketInput{Bucket: &bucket})
 	require.NoError(t, err)
@@ -174,7 +174,7 @@ func s3Service(t testing.TB) service {
 	}}
 }
 
-// gcsService: the store itself makes one attempt of each call.
+// gcsService needs no retries of an SDK: the store makes one attempt of each call.
 func gcsService(t testing.TB) service {
 	emulator.Need(t, emulator.GCS)
 	client := func(t testing.TB, opts ...option.ClientOption) *storage.Client {
@@ -198,7 +198,7 @@ func gcsService(t testing.TB) service {
 	}}
 }
 
-// azureService has many leases, as all of a history's takeovers happen after its first quarter of a minute.
+// azureService has many leases, as all takeovers of a history happen after its first 15 seconds.
 func azureService(t testing.TB) service {
 	emulator.Need(t, emulator.Azure)
 	dsn, name := os.Getenv("AZURE_STORAGE_CONNECTION_STRING"), emulator.Name(t)

@@ -1,7 +1,7 @@
 //go:build unix
 
-// Package register is a register in an SQLite database that fences: it refuses a write whose token is older than one that
-// it has seen, as the other end of a lease's effects should.
+// Package register is a fenced register in an SQLite database: it refuses a write whose token is smaller than one that it has
+// seen, as the other end of a lease's effects should.
 package register
 
 import (
@@ -10,26 +10,26 @@ import (
 	"fmt"
 	"net/url"
 
-	_ "modernc.org/sqlite" // in Go, so that the workers need no C compiler
+	_ "modernc.org/sqlite" // written in Go, so that the workers need no C compiler
 )
 
-// ErrStale is what errors.Is finds in the answer to a write whose token is older than one that the register has seen.
+// ErrStale means that the write's token is smaller than one that the register has seen. Use errors.Is.
 var ErrStale = errors.New("register: stale token")
 
-// A Register is one process's connection to the database. It is not for concurrent use.
+// A Register is one process's connection to the database. It is not safe for concurrent use.
 type Register struct {
 	db *sql.DB
 }
 
-// Create makes a register. What it writes survives the end of every process, but not that of the machine: that would take
-// a disk's time for each write.
+// Create makes a register. Its writes survive the end of every process, but not of the machine: that would cost a disk's time
+// for each write.
 func Create(path string) error {
 	r, err := Open(path)
 	if err != nil {
 		return err
 	}
 	for _, statement := range []string{
-		`PRAGMA journal_mode = wal`, // for good
+		`PRAGMA journal_mode = wal`, // the file keeps this setting
 		`CREATE TABLE register (id INTEGER PRIMARY KEY CHECK (id = 1), token INTEGER NOT NULL, writes INTEGER NOT NULL)`,
 		`CREATE TABLE log (number INTEGER PRIMARY KEY AUTOINCREMENT, token INTEGER NOT NULL, process TEXT NOT NULL)`,
 		`INSERT INTO register VALUES (1, 0, 0)`,
@@ -41,8 +41,8 @@ func Create(path string) error {
 	return r.Close()
 }
 
-// Open opens the register in the file, when it is first used. A write waits a quarter of a second for one of somebody
-// else's, and then fails.
+// Open opens the register in the file; the first call uses it. A write waits for a quarter of a second for a concurrent
+// transaction, and then fails.
 func Open(path string) (*Register, error) {
 	settings := url.Values{
 		"_txlock": {"immediate"}, // the comparison and the write are one transaction
@@ -56,17 +56,17 @@ func Open(path string) (*Register, error) {
 	return &Register{db}, nil
 }
 
-// Close gives the connection up.
+// Close closes the connection.
 func (r *Register) Close() error { return r.db.Close() }
 
-// Write writes in the name of a term. It is an ErrStale if the register has seen a greater token. After any other error,
-// a busy database above all, nothing was written.
+// Write writes in the name of a term. It returns an ErrStale if the register has seen a greater token. After any other error,
+// such as a busy database, nothing was written.
 func (r *Register) Write(token uint64, process string) error {
 	tx, err := r.db.Begin()
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() // which is nothing after Commit
+	defer tx.Rollback() // does nothing after Commit
 	result, err := tx.Exec(`UPDATE register SET token = ?1, writes = writes + 1 WHERE token <= ?1`, int64(token))
 	if err != nil {
 		return err
@@ -74,16 +74,16 @@ func (r *Register) Write(token uint64, process string) error {
 	if n, err := result.RowsAffected(); err != nil || n == 0 {
 		return errors.Join(err, fmt.Errorf("%w %d", ErrStale, token))
 	}
-	// The log is what Verify looks at. It is written without any condition, in the order of the transactions.
+	// Verify reads this log. It is written without any condition, in the order of the transactions.
 	if _, err := tx.Exec(`INSERT INTO log (token, process) VALUES (?, ?)`, int64(token), process); err != nil {
 		return err
 	}
 	return tx.Commit()
 }
 
-// Verify reads the log of all writes that were accepted, in the order of their transactions. It returns how many there
-// were, and an error if a token is older than one before it, if two processes wrote with the same token, or if the
-// register has not as many writes as the log.
+// Verify reads the log of all accepted writes, in the order of their transactions, and returns their number. It returns an
+// error if a token is smaller than one before it, if two processes wrote with the same token, or if the register has counted
+// more or fewer writes than the log has.
 func (r *Register) Verify() (writes int, err error) {
 	rows, err := r.db.Query(`SELECT token, process FROM log ORDER BY number`)
 	if err != nil {

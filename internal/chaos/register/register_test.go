@@ -43,7 +43,7 @@ func TestWrite(t *testing.T) {
 	require.Equal(t, 5, writes)
 }
 
-// Whoever is in a transaction keeps others out, but not for long.
+// A transaction keeps others waiting, but not for long.
 func TestBusy(t *testing.T) {
 	t.Parallel()
 	path := create(t)
@@ -60,7 +60,7 @@ func TestBusy(t *testing.T) {
 	require.Equal(t, 1, writes)
 }
 
-// Of many writers at once, none gets an older token in.
+// Of many concurrent writers, none gets an older token in.
 func TestWritersAtOnce(t *testing.T) {
 	t.Parallel()
 	path := create(t)

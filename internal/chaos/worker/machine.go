@@ -15,8 +15,8 @@ import (
 	"github.com/cloudlease/leader/internal/host"
 )
 
-// A machine is the real one, but for its wall clock: Go reads the system's by way of the vDSO, where no preloaded library
-// gets between, and nobody may step the clock of the machine that a test runs on.
+// A machine is the real one, with a wall clock that can be shifted. The system's clock cannot be: Go reads it through the vDSO,
+// where no preloaded library can intervene, and a test must not step the clock of the machine that it runs on.
 type machine struct {
 	host.Host
 	shift atomic.Int64
@@ -30,7 +30,7 @@ func (m *machine) Read() host.Reading {
 
 func (m *machine) Now() time.Time { return m.Host.Now().Add(time.Duration(m.shift.Load())) }
 
-// obey steps the wall clock by what each line says, "-3h" say, until there are no more.
+// obey reads lines until there are no more, and steps the wall clock by each, for example "-3h".
 func obey(lines io.Reader, m *machine) {
 	for in := bufio.NewScanner(lines); in.Scan(); {
 		step, err := time.ParseDuration(strings.TrimSpace(in.Text()))

@@ -1,8 +1,8 @@
 //go:build unix
 
-// Command worker is one process of the election that package chaos disturbs: a program as a user's would be, and the means
-// to hear of it (lines of JSON on its standard output) and to shift its wall clock (lines on its standard input). It ends
-// at once when its standard input does: then whoever started it is gone.
+// Command worker is one process of the elections that package chaos disturbs. It is a program like a user's, which also
+// reports what it does (lines of JSON on its standard output) and lets its wall clock be shifted (lines on its standard
+// input). It ends at once when its standard input ends, as then its parent is gone.
 package main
 
 import (
@@ -78,7 +78,7 @@ func run() error {
 	return errors.Join(err, journal.Close(), reg.Close())
 }
 
-// tellEvent is called in a goroutine of its own, so what it tells is late by as much as that waits for a processor.
+// tellEvent runs in a separate goroutine, so its messages are late by as long as that waits for a processor.
 func tellEvent(e leader.Event) {
 	switch e := e.(type) {
 	case leader.StateEvent:

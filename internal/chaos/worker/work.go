@@ -23,7 +23,7 @@ type work struct {
 	refused  uint64 // the token of the latest term that the register has refused
 }
 
-// batch is how many effects a careless worker does before it looks whether it is to stop.
+// batch is the number of effects after which a careless worker looks whether it has to stop.
 const batch = 32
 
 // lead is the work of a term.
@@ -49,8 +49,8 @@ func (w *work) lead(ctx context.Context) error {
 	}
 }
 
-// effect is one write to the register, and then one to the journal. Whether the register refuses it does not matter here:
-// the next Check tells as much.
+// effect writes once to the register, and then to the journal. A refusal by the register changes nothing here, as the next
+// Check fails, too.
 func (w *work) effect(term lease.Term) error {
 	e := chaos.Effect{Token: term.Token(), Process: w.process, Asked: chaos.Now()}
 	lost := term.Check() // right before the effect
@@ -59,7 +59,7 @@ func (w *work) effect(term lease.Term) error {
 		return lost
 	}
 	e.Begun = chaos.Now()
-	time.Sleep(w.every / 2) // most effects are a request to somebody and take their time, so suspensions fall into some
+	time.Sleep(w.every / 2) // most effects are requests and take time; so some are suspended halfway
 	switch err := w.register.Write(term.Token(), w.process); {
 	case err == nil:
 		e.Verdict = chaos.Accepted
