@@ -1,9 +1,9 @@
-// Command coverage reads the profile that go test -coverprofile wrote and prints the statement coverage of some packages,
-// by all tests together. It fails if one is below the minimum.
+// Command coverage reads a profile of go test -coverprofile, and prints the statement coverage of some packages by all tests
+// together. It fails if one is below the minimum.
 //
 //	go run ./internal/coverage -min 90 coverage.out github.com/cloudlease/leader github.com/cloudlease/leader/lease
 //
-// go tool cover prints that of all packages together.
+// go tool cover prints only the coverage of all packages together.
 package main
 
 import (
@@ -64,7 +64,7 @@ type block struct {
 	reached    bool
 }
 
-// read returns the blocks by place. Every test binary adds lines for all blocks, so each is there many times.
+// read returns the blocks by place. Every test binary adds lines for all blocks, so each occurs many times.
 func read(profile io.Reader) (map[string]block, error) {
 	blocks := map[string]block{}
 	lines := bufio.NewScanner(profile)
@@ -85,7 +85,7 @@ func read(profile io.Reader) (map[string]block, error) {
 	return blocks, lines.Err()
 }
 
-// covered is the percentage of a package's statements that were reached.
+// covered returns how many percent of a package's statements were reached.
 func covered(blocks map[string]block, pkg string) (percent float64, statements int) {
 	reached := 0
 	for place, b := range blocks {

@@ -32,7 +32,7 @@ func (o *outcome) end(how, format string, args []any) {
 func needWith(s Service, env map[string]string) outcome {
 	o := outcome{how: "runs"}
 	done := make(chan struct{})
-	go func() { // as the testing package: Skipf and Fatalf end the goroutine
+	go func() { // as in package testing: Skipf and Fatalf end the goroutine
 		defer close(done)
 		need(&o, s, func(name string) string { return env[name] })
 	}()
@@ -81,7 +81,7 @@ func TestNeedReadsTheEnvironment(t *testing.T) {
 	assert.False(t, t.Skipped())
 }
 
-// What each service takes as a name:
+// The names that each service accepts:
 //   - https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 //   - https://cloud.google.com/storage/docs/buckets#naming
 //   - https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata

@@ -20,7 +20,7 @@ var (
 	goName     = regexp.MustCompile(`^[A-Za-z]\w*(\.[A-Za-z]\w*)?$`)
 )
 
-// What docs/design.md says keeps a rule, exists: functions, types, tests and mutations.
+// All that docs/design.md names exists: functions, types, tests and mutations.
 func TestDesignNamesWhatExists(t *testing.T) {
 	page := read(t, "docs/design.md")
 	known := declared(t)
@@ -44,7 +44,7 @@ func TestDesignNamesWhatExists(t *testing.T) {
 	require.Greater(t, named, 20, "mutations that the page names")
 }
 
-// What the code says is a rule or a point is one, and the page has it.
+// docs/design.md has every rule and promise that the code cites.
 func TestDesignHasEveryRule(t *testing.T) {
 	page := read(t, "docs/design.md")
 	cited := regexp.MustCompile(`\b(R[1-9]|Run [1-9]\d?|S[1-9]|L[1-9]|C[1-9])\b`)
@@ -61,7 +61,8 @@ func TestDesignHasEveryRule(t *testing.T) {
 	}
 }
 
-// declared are the names that the library's packages and all tests declare: f, T, T.method and T.field; a method's also alone.
+// declared returns the names that the library's packages and all tests declare: f, T, T.method and T.field. A method also
+// counts without its type.
 func declared(t *testing.T) map[string]bool {
 	names := map[string]bool{"leader": true, "lease": true}
 	add := func(path, text string) {
@@ -116,7 +117,7 @@ func addSpec(names map[string]bool, spec ast.Spec) {
 	}
 }
 
-// receiver is the name of a receiver's type, without a pointer and parameters.
+// receiver returns the name of a receiver's type, without a pointer and parameters.
 func receiver(of ast.Expr) string {
 	switch of := of.(type) {
 	case *ast.StarExpr:
@@ -129,7 +130,7 @@ func receiver(of ast.Expr) string {
 	return ""
 }
 
-// goFiles reads the Go files of a directory of the module, and, if deep, of those below it.
+// goFiles calls each for every Go file in a directory of the module, and, if deep, in those below it.
 func goFiles(t *testing.T, dir string, deep bool, each func(path, text string)) {
 	root := filepath.Join("..", "..", filepath.FromSlash(dir))
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {

@@ -1,5 +1,5 @@
-// Package house holds the tests of the house rules: which package may import which, and that the README's programs
-// compile.
+// Package house holds the tests of the house rules: which package may import which, what code may show URLs, and that the
+// pages' code compiles and docs/design.md names only what exists.
 package house
 
 import (
@@ -19,26 +19,26 @@ import (
 
 const (
 	module = "github.com/cloudlease/leader"
-	root   = "." // of the module, as a rule names it
+	root   = "." // the module's root, as a rule names it
 	all    = "..."
 )
 
-// A rule says what the code of some packages, their tests aside, may import of this module, and whether it must do
-// without anybody else's packages, also those that come with what it imports.
+// A rule says which packages of this module the code of some packages may import, tests aside. It also says whether they must
+// do without packages of other modules, indirect imports included.
 type rule struct {
-	of       string // a package, or all below one: internal/...
+	of       string // a package, or all packages below one: internal/...
 	may      []string
 	standard bool // nothing but the standard library and this module
 }
 
-// rules has the direction of all imports: examples, cmd -> leader, leaderhttp, leaderotel -> lease <- lease/<store>. The
-// first rule that fits a package is its own.
+// rules give all imports one direction: examples, cmd -> leader, leaderhttp, leaderotel -> lease <- lease/<store>. The first
+// rule that matches a package applies to it.
 var rules = []rule{
 	{of: root, may: []string{"lease", "lease/memory", "internal/host"}, standard: true},
 	{of: "lease", may: []string{"internal/host", "internal/redact"}, standard: true},
 	{of: "lease/memory", may: []string{"lease", "internal/storeurl"}, standard: true},
 	{of: "lease/leasetest", may: []string{"lease", "internal/host", "internal/hosttest"}, standard: true},
-	{of: "lease/...", may: []string{"lease", "internal/..."}}, // a store, with its own SDK
+	{of: "lease/...", may: []string{"lease", "internal/..."}}, // a store, with its SDK
 	{of: "leadertest", may: []string{"lease"}, standard: true},
 	{of: "leaderhttp", may: []string{root, "lease"}, standard: true},
 	{of: "leaderotel", may: []string{root, "lease"}},
@@ -59,16 +59,16 @@ var rules = []rule{
 	{of: "examples/...", may: []string{root, "lease", "lease/...", "leaderhttp", "leaderotel", "localstack/..."}},
 }
 
-// exception is the one package besides the standard library that "standard" allows, to internal/host alone and on some
-// systems only: their standard library does not reach the clock that counts suspension.
+// exception is the only package outside the standard library that "standard" allows. Only internal/host may import it, and
+// only on some systems: their standard library does not reach the clock that counts suspension.
 const exception = "golang.org/x/sys/unix"
 
 var exceptionOn = []string{"darwin", "openbsd"}
 
-// onlyTests are packages that no code but tests may import.
+// onlyTests are packages that only tests may import.
 var onlyTests = []string{"github.com/stretchr/testify", "github.com/creack/pty", module + "/leadertest", module + "/internal/storeurl/urltest"}
 
-// A pkg is what go list tells of a package.
+// A pkg is a package as go list describes it.
 type pkg struct {
 	ImportPath string
 	Standard   bool
@@ -76,7 +76,7 @@ type pkg struct {
 	Deps       []string // Imports, and all that they import in turn
 }
 
-// Imports differ by system, so look at those of each.
+// Every system's imports keep the rules; they differ by system.
 func TestImports(t *testing.T) {
 	for _, system := range []string{"linux", "darwin", "windows", "freebsd", "openbsd"} {
 		t.Run(system, func(t *testing.T) {
@@ -110,7 +110,7 @@ func list(system string) ([]pkg, error) {
 	}
 }
 
-// check returns every violation, one a line. excepted: the exception holds.
+// check returns every violation, one a line. excepted means that the exception applies.
 func check(packages []pkg, excepted bool) error {
 	standard := map[string]bool{"C": true, "unsafe": true}
 	for _, p := range packages {
@@ -158,7 +158,7 @@ func (r rule) violations(name string, p pkg, standard map[string]bool, excepted 
 	return errs
 }
 
-// relative returns the package's path in this module, and whether it is there.
+// relative returns the package's path in this module, and whether it is in it.
 func relative(importPath string) (string, bool) {
 	if importPath == module {
 		return root, true
@@ -166,7 +166,7 @@ func relative(importPath string) (string, bool) {
 	return strings.CutPrefix(importPath, module+"/")
 }
 
-// matches reports whether a package is the one named, or below the one in dir/...
+// matches reports whether the pattern is this package, or is dir/... and the package is below dir.
 func matches(pattern, name string) bool {
 	if dir, ok := strings.CutSuffix(pattern, "/"+all); ok {
 		return strings.HasPrefix(name, dir+"/")
@@ -174,7 +174,7 @@ func matches(pattern, name string) bool {
 	return pattern == path.Clean(name)
 }
 
-// Each rule bites.
+// Each rule finds its violations.
 func TestCheckFindsViolations(t *testing.T) {
 	std, sdk := pkg{ImportPath: "context", Standard: true}, pkg{ImportPath: "github.com/aws/sdk"}
 	with := func(name string, imports ...string) pkg {
@@ -184,7 +184,7 @@ func TestCheckFindsViolations(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		p     pkg
-		wrong string // empty: nothing is
+		wrong string // empty: nothing is wrong
 	}{
 		{"leader imports what it may", with("", "context", module+"/lease", module+"/lease/memory", module+"/internal/host"), ""},
 		{"leader imports an SDK", with("", "github.com/aws/sdk"), ". depends on github.com/aws/sdk"},
@@ -222,7 +222,7 @@ func TestCheckFindsViolations(t *testing.T) {
 	require.Error(t, check(nil, false))
 }
 
-// The one exception is one package's, on some systems.
+// The exception applies to one package alone, on some systems.
 func TestException(t *testing.T) {
 	unix := pkg{ImportPath: exception}
 	clocks := pkg{ImportPath: module + "/internal/host", Imports: []string{exception}, Deps: []string{exception}}

@@ -15,7 +15,7 @@ import (
 // pages are what people read first.
 var pages = []string{"README.md", "CONTRIBUTING.md"}
 
-// examples are the files that the pages show pieces of.
+// examples are the files from which the pages show pieces.
 var examples = []string{
 	"example_test.go", "leadertest/example_test.go", "lease/file/conformance_test.go", "lease/dynamodb/example_test.go",
 	"lease/s3/example_test.go", "lease/gcs/example_test.go", "lease/azblob/example_test.go",
@@ -24,7 +24,7 @@ var examples = []string{
 
 var goBlock = regexp.MustCompile("(?ms)^ *```go\n(.*?)^ *```$")
 
-// Every Go block of a page is code that is tested: a piece of an example, or a whole program that is one.
+// Every Go block of a page is tested code: a piece of an example, or a whole program.
 func TestPagesCompile(t *testing.T) {
 	var code strings.Builder
 	for _, file := range examples {
@@ -45,7 +45,7 @@ func TestPagesCompile(t *testing.T) {
 	}
 }
 
-// The README's table has every option, with its parameters.
+// The README's table has every option.
 func TestReadmeHasEveryOption(t *testing.T) {
 	readme := read(t, "README.md")
 	options := regexp.MustCompile(`(?m)^func ([A-Z]\w+)\(.*\) Option `).FindAllStringSubmatch(read(t, "options.go"), -1)
@@ -55,7 +55,7 @@ func TestReadmeHasEveryOption(t *testing.T) {
 	}
 }
 
-// vet compiles a program as that of a module which requires this one.
+// vet compiles a program of another module, which requires this one.
 func vet(t *testing.T, program string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "main.go")
@@ -71,7 +71,7 @@ func read(t *testing.T, file string) string {
 	return string(text)
 }
 
-// flat is code without its indentation and its empty lines.
+// flat returns code without its indentation and its empty lines.
 func flat(code string) string {
 	var lines []string
 	for line := range strings.Lines(code) {

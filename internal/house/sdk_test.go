@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// sdks are the packages of each cloud's SDK, and which stores may need them.
+// sdks has for each store on a cloud the prefix of the SDK that it may need.
 var sdks = map[string]string{
 	"lease/dynamodb": "github.com/aws/",
 	"lease/s3":       "github.com/aws/",
@@ -16,7 +16,7 @@ var sdks = map[string]string{
 	"lease/azblob":   "github.com/Azure/",
 }
 
-// Whoever uses one cloud's store compiles no other cloud's SDK.
+// A program that uses one cloud's store compiles no other cloud's SDK.
 func TestAStoreBringsItsOwnSDKAlone(t *testing.T) {
 	packages, err := list("linux")
 	require.NoError(t, err)

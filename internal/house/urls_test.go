@@ -21,10 +21,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// mayFormatURLs are the packages that show URLs of their own making, or that are how URLs are shown.
+// mayFormatURLs are packages that show only URLs that they make themselves, and the package that makes URLs safe to show.
 var mayFormatURLs = []string{"internal/redact", "localstack", "localstack/...", "internal/wire", "internal/emulator", "internal/chaos/...", "examples/..."}
 
-// Outside of internal/redact, no code formats a URL, or a text that is a store's: it may have a secret in it.
+// Outside internal/redact, no code formats a URL or the text of a store's URL, as it may contain a secret.
 func TestURLsAreShownByRedactAlone(t *testing.T) {
 	t.Parallel()
 	for _, p := range typed(t) {
@@ -42,7 +42,7 @@ func TestURLsAreShownByRedactAlone(t *testing.T) {
 	}
 }
 
-// The check finds what it is for.
+// The check finds every kind of URL that is shown.
 func TestShownURLsAreFound(t *testing.T) {
 	const code = `package p
 import ("errors"; "fmt"; "net/url")
@@ -68,7 +68,7 @@ func _(u *url.URL, v url.URL, rawURL, other string, s struct{ store string }) {
 	require.Len(t, found, 8, strings.Join(found, "\n"))
 }
 
-// shownURLs are the places where a URL is formatted.
+// shownURLs returns the places where a URL is formatted.
 func shownURLs(fset *token.FileSet, file *ast.File, info *types.Info) (problems []string) {
 	report := func(n ast.Node, what string) {
 		problems = append(problems, fmt.Sprintf("%s: %s", fset.Position(n.Pos()), what))
@@ -102,7 +102,7 @@ func shownURLs(fset *token.FileSet, file *ast.File, info *types.Info) (problems 
 	return problems
 }
 
-// secretIn says what of a URL is in an expression; empty: nothing.
+// secretIn returns what part of a URL an expression shows; empty: none.
 func secretIn(e ast.Expr, info *types.Info) (what string) {
 	isURL := func(e ast.Expr) bool {
 		t := info.Types[e].Type
@@ -110,7 +110,7 @@ func secretIn(e ast.Expr, info *types.Info) (what string) {
 	}
 	ast.Inspect(e, func(n ast.Node) bool {
 		switch n := n.(type) {
-		case *ast.CallExpr: // what it makes of its arguments is its own affair, but for the texts of a URL
+		case *ast.CallExpr: // the result of a call is no URL, unless it is the text of one
 			f, ok := n.Fun.(*ast.SelectorExpr)
 			if ok && isURL(f.X) && f.Sel.Name != "Hostname" && f.Sel.Name != "Redacted" {
 				what = "a URL's " + f.Sel.Name
@@ -162,7 +162,7 @@ func (p typedPkg) check(t *testing.T, fset *token.FileSet) ([]*ast.File, *types.
 	return files, info
 }
 
-// typed are the packages of this module; those that it imports are compiled for it, as for any build.
+// typed returns the packages of this module. go list compiles the packages that they import, as any build does.
 func typed(t *testing.T) (ours []typedPkg) {
 	t.Helper()
 	cmd := exec.Command("go", "list", "-deps", "-export", "-json=ImportPath,Dir,GoFiles,Export", module+"/...")

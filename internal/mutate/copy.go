@@ -14,10 +14,10 @@ import (
 	"strings"
 )
 
-// copied is a copy of the module, to be damaged.
+// copied is a copy of the module, which mutations may damage.
 type copied struct{ dir string }
 
-// copyModule copies the files of the module in the working directory that git knows, as they are now.
+// copyModule copies the module in the working directory: all files that git knows or does not ignore, as they are now.
 func copyModule(ctx context.Context) (copied, error) {
 	out, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
 	if err != nil {
@@ -59,14 +59,14 @@ func (c copied) write(name string, data []byte) error {
 	return os.WriteFile(path, data, 0o644)
 }
 
-// finding is how a mutation was found; by is empty if it was not.
+// finding says how a mutation was found; by is empty if it was not.
 type finding struct {
 	by     string
 	said   string
-	worlds int // that were run
+	worlds int // how many were run
 }
 
-// try applies a mutation, looks for it, and takes it back.
+// try applies a mutation, looks for it, and reverts it.
 func (c copied) try(ctx context.Context, m mutation, worlds int, packages []string) (finding, error) {
 	edits := append([]edit{m.edit}, m.also...)
 	restore, err := c.damage(edits)
@@ -99,7 +99,7 @@ func (c copied) try(ctx context.Context, m mutation, worlds int, packages []stri
 	return f, nil
 }
 
-// damage makes the edits; what it returns takes them back.
+// damage makes the edits, and returns a function that reverts them.
 func (c copied) damage(edits []edit) (restore func(), err error) {
 	originals := map[string][]byte{}
 	restore = func() {
@@ -141,16 +141,16 @@ var (
 	failed = regexp.MustCompile(`(?m)^--- FAIL: (\w+)`)
 )
 
-// worldOf is how many worlds were run until one broke: seeds count from one.
+// worldOf returns how many worlds were run until one broke. Seeds count from one.
 func worldOf(out []byte, worlds int) int {
 	if m := seed.FindSubmatch(out); m != nil {
 		n, _ := strconv.Atoi(string(m[1]))
 		return n
 	}
-	return worlds // the counts of all of them are below a floor
+	return worlds // no world broke: what all of them exercised is below a floor
 }
 
-// saidBy is the first thing that a failed test printed.
+// saidBy returns the first thing that a failed test printed.
 func saidBy(out []byte) string {
 	for _, r := range []*regexp.Regexp{said, reason} {
 		if m := r.FindSubmatch(out); m != nil {

@@ -1,6 +1,6 @@
 package main
 
-// ends are rules for the end of a term, and for what is sent; and some that came later.
+// ends take out rules for releases, for requests and for the end of a term, and some later ones.
 var ends = []mutation{
 	// R6
 	{

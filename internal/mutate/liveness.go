@@ -1,6 +1,6 @@
 package main
 
-// liveness are rules that let whoever is well lead.
+// liveness takes out rules that let a healthy node lead.
 var liveness = []mutation{
 	{
 		name: "R3: a renewal is due by the monotonic clock alone",

@@ -1,6 +1,6 @@
-// Command mutate takes the rules of the protocol out of the code, one at a time, and sees the tests find it: each mutation
-// is applied to a copy of the module, compiled, and put to the simulation, and to other tests if a bounded number of
-// worlds does not show it. It prints a table; a mutation that survives fails it.
+// Command mutate takes the rules of the protocol out of the code, one at a time, and checks that the tests notice. It applies
+// each mutation to a copy of the module, compiles it, and runs the simulation; if a bounded number of worlds does not find it,
+// it runs other tests. It prints a table, and fails if a mutation survives.
 package main
 
 import (
@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// all are the mutations, of which each takes out one rule.
+// all are the mutations. Each takes out one rule.
 var all = slices.Concat(mutations, ends, safety, liveness)
 
 func main() {
@@ -49,7 +49,7 @@ func fail(err error) {
 	os.Exit(1)
 }
 
-// run tries the mutations, prints the table, and returns how many survive so many worlds, and the tests of the packages.
+// run tries the mutations, prints the table, and returns how many survive the worlds and the tests of the packages.
 func run(ctx context.Context, out io.Writer, chosen []mutation, worlds int, packages ...string) (survivors int, err error) {
 	c, err := copyModule(ctx)
 	if err != nil {

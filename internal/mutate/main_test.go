@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Every mutation fits the code as it is.
+// Every mutation applies to the code as it is.
 func TestMutationsApply(t *testing.T) {
 	names := map[string]bool{}
 	for _, m := range all {
@@ -26,7 +26,7 @@ func TestMutationsApply(t *testing.T) {
 	require.GreaterOrEqual(t, len(all), 40)
 }
 
-// A rule that is taken out is found, a change of no consequence survives, and one that does not compile is neither.
+// The tests find a rule that is taken out. A change of no consequence survives. One that does not compile is an error.
 func TestRun(t *testing.T) {
 	var out bytes.Buffer
 	comment := edit{file: "lease/term.go", old: "// sampleEvery is the interval at which a holder samples its clocks (R3).", new: "// Every second."}

@@ -5,19 +5,19 @@ import (
 	"fmt"
 )
 
-// mutation is a rule taken out, mostly by one edit.
+// mutation takes one rule out of the code, mostly by one edit.
 type mutation struct {
 	name string
 	edit
 	also  []edit
-	deaf  bool     // the simulation has a store of its own, and cannot find it
+	deaf  bool     // the simulation cannot find it, as it has its own store
 	tests []string // packages whose tests may find it, besides those of leader and lease
 }
 
 // edit is a change of one file.
 type edit struct {
 	file     string
-	old, new string // old is there exactly once
+	old, new string // old has to occur exactly once
 }
 
 func (e edit) apply(whole []byte) ([]byte, error) {

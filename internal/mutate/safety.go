@@ -1,6 +1,6 @@
 package main
 
-// safety are rules that keep two from leading, and what is said of a lease true.
+// safety takes out rules that keep two nodes from leading, and keep reports about a lease true.
 var safety = []mutation{
 	{
 		name: "R3: what is read one after another adds up, however often",

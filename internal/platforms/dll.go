@@ -5,8 +5,8 @@ import (
 	"encoding/binary"
 )
 
-// A forwarder is a 64-bit Windows library of one function, which is another library's: bcryptprimitives.dll for Go's runtime
-// under a Wine that has none.
+// forwarder returns a 64-bit Windows library of one function, which forwards to a function of another library. It makes
+// bcryptprimitives.dll for Go's runtime under a Wine that has none.
 // https://learn.microsoft.com/en-us/windows/win32/debug/pe-format (the export directory's forwarder RVA)
 func forwarder(library, function, target string) []byte {
 	const (
@@ -44,7 +44,7 @@ func forwarder(library, function, target string) []byte {
 	copy(dos, "MZ")
 	le.PutUint32(dos[60:], 64) // where the next header is
 	write(dos, []byte("PE\x00\x00"))
-	// COFF header: AMD64, one section, the size of what follows, and what it is: executable, large addresses, a DLL.
+	// COFF header: AMD64, one section, the size of what follows, and the flags: executable, large addresses, a DLL.
 	write(uint16(0x8664), uint16(1), uint32(0), uint32(0), uint32(0), uint16(240), uint16(0x2022))
 	// Optional header, PE32+.
 	write(uint16(0x20b), uint16(0), uint32(0), uint32(0x200), uint32(0), uint32(0), uint32(base))
@@ -52,7 +52,7 @@ func forwarder(library, function, target string) []byte {
 	write(uint16(6), uint16(0), uint16(0), uint16(0), uint16(6), uint16(0), uint32(0))
 	write(uint32(0x2000), uint32(headers), uint32(0), uint16(3), uint16(0x100)) // sizes; console; NX
 	write(uint64(0x100000), uint64(0x1000), uint64(0x100000), uint64(0x1000), uint32(0), uint32(16))
-	write(uint32(base), size, make([]byte, 15*8)) // the data directories: exports, and none
+	write(uint32(base), size, make([]byte, 15*8)) // the data directories: exports, and 15 empty ones
 	// The section's header: initialised data, readable.
 	write([]byte(".rdata\x00\x00"), size, uint32(base), uint32(0x200), uint32(headers), uint32(0), uint32(0), uint32(0), uint32(0x40000040))
 	image := make([]byte, headers+0x200)

@@ -4,7 +4,7 @@
 //	linux/s390x    the protocol, under qemu-user: big-endian
 //	windows/amd64  under Wine
 //
-// What cannot be run is named, with what to install. With -quick, it does what needs no emulator.
+// It names what it cannot run, and what to install for that. With -quick, it does only what needs no emulator.
 package main
 
 import (
@@ -19,10 +19,10 @@ import (
 	"time"
 )
 
-// The packages without a cloud's SDK. The rest is vetted for three systems by make vet.
+// core are the packages without a cloud's SDK. make vet vets the others for three systems.
 var core = []string{".", "./lease", "./lease/file", "./lease/memory", "./internal/host", "./internal/hosttest"}
 
-// vetted are platforms on which nothing is run here, unless it is below.
+// vetted are platforms that are only vetted here, unless steps has tests for them.
 var vetted = []string{
 	"windows/amd64", "windows/arm64", "darwin/amd64", "darwin/arm64", "freebsd/amd64", "openbsd/amd64", "netbsd/amd64",
 	"linux/arm64", "linux/s390x",
@@ -53,7 +53,7 @@ func main() {
 	}
 }
 
-// A step does something for a platform. It returns why it is left out, or what failed.
+// A step does something for a platform. It returns why it was left out, or what failed.
 type step struct {
 	what     string
 	emulated bool
@@ -86,7 +86,7 @@ func steps() (all []step) {
 
 func names(packages []string) string { return strings.Join(packages, " ") }
 
-// target is the environment in which the go command builds for a platform.
+// target returns the environment in which the go command builds for a platform.
 func target(platform string) []string {
 	system, arch, _ := strings.Cut(platform, "/")
 	return append(os.Environ(), "GOOS="+system, "GOARCH="+arch, "CGO_ENABLED=0")
@@ -107,7 +107,7 @@ func runIn(dir string, env []string, command ...string) error {
 	return nil
 }
 
-// place is where what is made for Wine is kept: it is made anew each time but the Wine prefix, which takes long.
+// place returns the directory of what is made for Wine. Each run makes it again, but for the Wine prefix, which takes long.
 func place() (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -117,7 +117,7 @@ func place() (string, error) {
 	return dir, os.MkdirAll(dir, 0o700)
 }
 
-// firstOf returns the first of the files that exists.
+// firstOf returns the first of the files that exists; "" if none does.
 func firstOf(files ...string) string {
 	i := slices.IndexFunc(files, func(file string) bool {
 		_, err := os.Stat(file)

@@ -12,11 +12,11 @@ import (
 
 var onWine = []string{"./internal/host", "./internal/hosttest", "./lease", "./lease/memory", "./lease/file", "."}
 
-// notOnWine are the tests that fail for a reason of Wine's (8.0), and not of Windows'.
-const notOnWine = "^(TestListPassesForeignFilesOver)$" // of a symbolic link that it did not make, Wine says that it did
+// notOnWine are tests that fail because of Wine (8.0), and not because of Windows.
+const notOnWine = "^(TestListPassesForeignFilesOver)$" // Wine says that it made a symbolic link that it did not make
 
 func testOnWine() (left string, err error) {
-	wine := firstOf("/usr/lib/wine/wine64", "/usr/bin/wine64", "/usr/local/bin/wine64") // not the script that wants the 32-bit one, too
+	wine := firstOf("/usr/lib/wine/wine64", "/usr/bin/wine64", "/usr/local/bin/wine64") // not the script, which also wants 32-bit Wine
 	if wine == "" {
 		return "install Wine (apt-get install wine64)", nil
 	}
@@ -42,8 +42,8 @@ func (w *wineRun) env() []string {
 		"WINEDLLOVERRIDES=mscoree,mshtml=")
 }
 
-// makePrefix makes what to Wine is a machine. It says that it is Windows 10, the oldest that Go runs on, and has the one
-// library that Go needs and Wine 8 has not.
+// makePrefix makes a Wine prefix, which is a machine for Wine. It reports Windows 10, the oldest that Go runs on, and has the
+// one library that Go needs and Wine 8 lacks.
 func (w *wineRun) makePrefix() error {
 	system := filepath.Join(w.dir, "prefix", "drive_c", "windows", "system32")
 	library := filepath.Join(system, "bcryptprimitives.dll")
@@ -61,8 +61,8 @@ func (w *wineRun) makePrefix() error {
 	return os.WriteFile(library, forwarder("bcryptprimitives.dll", "ProcessPrng", "advapi32.SystemFunction036"), 0o600)
 }
 
-// makeOverlay changes one line of the standard library for the tests' binaries: Wine answers "not implemented" to a way of
-// deleting files that Windows before 10 had not either, and Go has another for those.
+// makeOverlay changes one line of the standard library for the tests' binaries. Wine answers "not implemented" to a way of
+// deleting files that Windows before 10 lacked, too; Go has another way for those.
 func (w *wineRun) makeOverlay() error {
 	const before, after = "\tcase STATUS_INVALID_INFO_CLASS, ", "\tcase NTStatus(0xC0000002), STATUS_INVALID_INFO_CLASS, "
 	root, err := exec.Command("go", "env", "GOROOT").Output()
@@ -93,7 +93,7 @@ func (w *wineRun) test(pkg string) error {
 	if err := run(target("windows/amd64"), "go", "test", "-c", "-overlay", w.overlay(), "-o", binary, pkg); err != nil {
 		return err
 	}
-	// One test at a time: every file, lock and process goes through the one thread of Wine's server, and leases of a second or
-	// two run out while it is busy with other tests.
+	// One test at a time: every file, lock and process goes through the one thread of Wine's server. Leases of a second or two run
+	// out while that is busy with other tests.
 	return runIn(pkg, w.env(), w.wine, binary, "-test.parallel", "1", "-test.timeout", "5m", "-test.skip", notOnWine)
 }

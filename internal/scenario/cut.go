@@ -7,8 +7,8 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// Cut gives a manager that has no connection one that can be cut: after cut, its calls hang until their context ends,
-// as do those whose answer is still under way.
+// Cut is for a manager without a connection. It returns one whose connection can be cut: after cut, its calls hang until their
+// context ends. So do calls whose answer is still under way.
 func Cut(m lease.Manager) (cuttable lease.Manager, cut func()) {
 	c := &connection{Manager: m, dead: make(chan struct{})}
 	return c, sync.OnceFunc(func() { close(c.dead) })

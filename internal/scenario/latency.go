@@ -10,8 +10,8 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// Latency has every answer to the slow manager take five seconds, through its proxy, and goes through one term: nothing
-// is lost, nobody else gets in, and nothing is left behind.
+// Latency delays every answer to the slow manager by five seconds, through its proxy, and takes it through one term: nothing
+// is lost, nobody else gets the lease, and nothing is left behind.
 func Latency(t testing.TB, name string, proxy *wire.Proxy, slow, healthy lease.Manager) {
 	t.Helper()
 	const latency = 5 * time.Second

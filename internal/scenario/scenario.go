@@ -1,5 +1,5 @@
-// Package scenario is the one story that runs on every store: of three leaders one loses its connection and one is
-// stopped, and when the last is gone, a fresh process comes.
+// Package scenario runs one story on every store. Three leaders start; one loses its connection, and one is stopped. When the
+// last is gone, a fresh process comes.
 //
 //	func TestScenario(t *testing.T) {
 //		t.Parallel()
@@ -10,8 +10,8 @@
 //		})
 //	}
 //
-// A store with a server cuts a connection with a wire.Proxy of that manager's own, so that it is the SDK that is cut
-// off. A store that has no connection uses [Cut].
+// A store with a server cuts a connection with a wire.Proxy that only this manager uses, so that the SDK itself is cut off. A
+// store without a connection uses [Cut].
 package scenario
 
 import (
@@ -24,30 +24,30 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// A Place is a place that keeps leases, such as a table or a bucket. Its methods are called from the goroutine that
-// called Run, so they may end the test.
+// A Place keeps leases, for example a table or a bucket. Its functions are called from the goroutine that called Run, so they
+// may end the test.
 type Place struct {
-	// Connect returns a manager as one more process would have it, and what cuts its connection for good: after cut,
-	// nothing that this manager sends arrives, and no answer does. What either needs is cleaned up by t. Required.
+	// Connect returns a manager, as one more process would have it, and a function that cuts its connection permanently: after
+	// cut, nothing arrives that this manager sends, and no answer comes back. t cleans up what either needs. Required.
 	Connect func(t testing.TB) (m lease.Manager, cut func())
 
-	// Token reads the token of a lease's latest term by the store's own means, its SDK say, and not by way of this
+	// Token reads the token of a lease's latest term directly from the store, for example with its SDK, and not through this
 	// library. There has been a term. Required.
 	Token func(t testing.TB, name string) uint64
 
-	// Length is the lease's. 0: 3 s, or the least above it that the manager's Limits allow.
+	// Length is the lease's length. 0: 3 s, or the least above that which the manager's Limits allow.
 	Length time.Duration
 
-	// Age says that whoever asks for a lease that is long over gets it at once, without having watched it: the store
+	// Age means that a process which asks for a lease that is long over gets it at once, without having watched it: the store
 	// supplies Snapshot.Age, or expires leases by itself.
 	Age bool
 }
 
-// grain is how much older than its lease a record may have to be before the store's clock proves that the lease is over:
-// two seconds of skew, one of grain, and one that was cut off from each of the two times.
+// grain is how much older than its lease a record may have to be before the store's clock proves that the lease is over: two
+// seconds of skew, one of grain, and one that was cut off from each of the two times.
 const grain = 5 * time.Second
 
-// length is the lease's, within the manager's limits.
+// length returns the lease's length, within the manager's limits.
 func (p Place) length(limits lease.Limits) time.Duration {
 	length := max(cmp.Or(p.Length, 3*time.Second), limits.MinLength)
 	if step := limits.LengthStep; step > 0 {
@@ -56,9 +56,9 @@ func (p Place) length(limits lease.Limits) time.Duration {
 	return length
 }
 
-// Run tells the story, and fails t where it goes wrong. It takes some five lengths of the lease, and a few seconds. All
-// along, no two terms hold at once (S1), each term's token is greater than that of the one before (S2), and the store
-// has it.
+// Run runs the story, and fails t where it goes wrong. It takes about five lengths of the lease, and a few seconds. Throughout,
+// no two terms hold at once (S1), each term's token is greater than that of the one before (S2), and the store shows that
+// token.
 func Run(t testing.TB, place Place) {
 	s := newStory(t, place)
 	defer s.over()
@@ -75,8 +75,8 @@ func Run(t testing.TB, place Place) {
 	}
 }
 
-// loses: the leader's connection is cut. It stops by itself, and a standby takes over in time (L1). The leader is cut off
-// right after a renewal, which is when the others have longest to wait.
+// loses cuts the leader's connection, right after a renewal, when the standbys have longest to wait. The leader stops by
+// itself, and a standby takes over in time (L1).
 func (s *story) loses(old *reign) *reign {
 	s.renews(old)
 	old.node.cut()
@@ -88,12 +88,12 @@ func (s *story) loses(old *reign) *reign {
 	return next
 }
 
-// stops: the leader is stopped, and its work takes its time. The lease is its own until the work has returned (S3), and
-// somebody else's soon after (L1): sooner than a lease that has just been renewed could run out.
+// stops stops the leader, whose work takes its time. It keeps the lease until the work has returned (S3). Soon after, another
+// node has the lease (L1): sooner than a lease that has just been renewed could run out.
 func (s *story) stops(old *reign) *reign {
 	before := s.refusals()
 	old.node.cancel()
-	// One refusal may be the answer to a question from before.
+	// One refusal may be the answer to an earlier request.
 	s.eventually("a standby asks for the lease while the leader's work comes to its end", func() bool {
 		return s.refusals() >= before+2
 	})
@@ -112,8 +112,8 @@ func (s *story) stops(old *reign) *reign {
 	return next
 }
 
-// freshAtOnce: nobody is left who has watched the lease. Each time, a process starts that asks once, as a serverless one
-// does, and one of them gets it, soon after it is over.
+// freshAtOnce cuts off the last node that has watched the lease. Processes start that ask once, as a serverless one does, until
+// one of them gets the lease, soon after it is over.
 func (s *story) freshAtOnce(old *reign) {
 	s.renews(old)
 	old.node.cut()
@@ -135,7 +135,7 @@ func (s *story) freshAtOnce(old *reign) {
 	s.next("a process started that ran once", 0)
 }
 
-// freshWatches: nobody is left who has watched the lease, so the process that starts watches it for its length.
+// freshWatches cuts off the last node that has watched the lease. So the process that starts watches it for its length.
 func (s *story) freshWatches(old *reign) {
 	s.renews(old)
 	old.node.cut()

@@ -18,7 +18,7 @@ import (
 	"github.com/cloudlease/leader/lease/memory"
 )
 
-// recorder is a testing.TB that keeps failures to itself, so that a test can see that the scenario fails.
+// recorder is a testing.TB that keeps failures to itself, so that a test can check that the scenario fails.
 type recorder struct {
 	testing.TB
 	mu       sync.Mutex
@@ -39,7 +39,7 @@ func (r *recorder) Fatalf(format string, args ...any) {
 func (r *recorder) Helper()             {}
 func (r *recorder) Logf(string, ...any) {}
 
-// record runs the scenario in virtual time, and returns how it failed.
+// record runs the scenario in virtual time, and returns its failures.
 func record(t *testing.T, place func() Place) string {
 	r := &recorder{}
 	synctest.Test(t, func(t *testing.T) {
@@ -54,7 +54,7 @@ func record(t *testing.T, place func() Place) string {
 	return strings.Join(r.failures, "\n")
 }
 
-// ageless is a store that does not tell how old a record is.
+// ageless is a store that does not know how old a record is.
 type ageless struct{ lease.Store }
 
 func (a ageless) Load(ctx context.Context, name string) (lease.Snapshot, error) {
@@ -63,7 +63,7 @@ func (a ageless) Load(ctx context.Context, name string) (lease.Snapshot, error) 
 	return got, err
 }
 
-// placeOn is a place on the store, whose managers a test may spoil.
+// placeOn returns a place on the store. A test may spoil its managers.
 func placeOn(store lease.Store, spoil func(lease.Manager) lease.Manager) Place {
 	return Place{
 		Connect: func(testing.TB) (lease.Manager, func()) {
@@ -123,7 +123,7 @@ func acquiring(f func(ctx context.Context, m lease.Manager, req lease.Request) (
 	return func(m lease.Manager) lease.Manager { return spoiled{Manager: m, acquire: f} }
 }
 
-// Whatever is wrong with a store or a manager, the scenario says so.
+// The scenario finds every flaw of a store or a manager.
 func TestSpoiledPlaces(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -15,7 +15,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// tick is how often a condition is looked at.
+// tick is how often a condition is checked.
 const tick = 5 * time.Millisecond
 
 // A story has the nodes, and what they did.
@@ -25,10 +25,10 @@ type story struct {
 	name   string        // of the lease
 	length time.Duration // of the lease
 	every  time.Duration // the renew and acquire interval
-	slack  time.Duration // what one request and scheduling may take beyond what the rules give
+	slack  time.Duration // time for one request and scheduling, on top of the rules' bounds
 	begun  chan *reign
 	ending chan struct{}  // closed when the story is over
-	all    sync.WaitGroup // of what the story started
+	all    sync.WaitGroup // goroutines that the story started
 
 	mu     sync.Mutex
 	nodes  []*node
@@ -41,18 +41,18 @@ type node struct {
 	name   string
 	cut    func()
 	cancel context.CancelFunc
-	done   chan error    // what Run returned
-	letGo  chan struct{} // a work that was told to stop returns once this is closed
+	done   chan error    // the result of Run
+	letGo  chan struct{} // work that was told to stop returns once this is closed
 
-	renewals atomic.Int64 // requests that succeeded
-	refusals atomic.Int64 // requests that met ErrHeld
+	renewals atomic.Int64 // renewals that succeeded
+	refusals atomic.Int64 // requests that failed with ErrHeld
 }
 
 // A reign is one term.
 type reign struct {
 	node  *node
 	term  lease.Term
-	ended atomic.Pointer[error] // why the work was to return; nil while it runs
+	ended atomic.Pointer[error] // why the work had to return; nil while it runs
 }
 
 func (r *reign) returned() bool { return r.ended.Load() != nil }
@@ -73,7 +73,7 @@ func newStory(t testing.TB, place Place) *story {
 	return s
 }
 
-// over stops whatever still runs, and waits for it.
+// over stops everything that still runs, and waits for it.
 func (s *story) over() {
 	close(s.ending)
 	s.mu.Lock()
@@ -85,14 +85,14 @@ func (s *story) over() {
 	s.all.Wait()
 }
 
-// node makes a node, on a connection of its own.
+// node makes a node with a new connection.
 func (s *story) node(name string) *node {
 	s.Helper()
 	m, cut := s.place.Connect(s)
 	if s.length == 0 {
 		s.length = s.place.length(lease.LimitsOf(m))
 		s.every = s.length / 3
-		s.slack = s.every // no request is waited for any longer
+		s.slack = s.every // no request takes longer
 	}
 	n := &node{name: name, cut: cut, cancel: func() {}, done: make(chan error, 1), letGo: make(chan struct{})}
 	n.Leader = leader.New(
@@ -112,7 +112,7 @@ func (s *story) node(name string) *node {
 	return n
 }
 
-// start begins Run.
+// start starts Run.
 func (s *story) start(n *node) {
 	ctx, cancel := context.WithCancel(s.Context())
 	s.mu.Lock()
@@ -132,7 +132,7 @@ func (n *node) observe(e leader.Event) {
 	}
 }
 
-// refusals is how often a node was told that somebody else leads.
+// refusals returns how often a node was told that another one leads.
 func (s *story) refusals() (sum int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -142,7 +142,7 @@ func (s *story) refusals() (sum int64) {
 	return sum
 }
 
-// work leads until it is told to stop, and takes its time then, unless the lease is lost.
+// work leads until it is told to stop, and then takes its time, unless the lease is lost.
 func (s *story) work(ctx context.Context, n *node) error {
 	term, _ := leader.TermFrom(ctx)
 	r := &reign{node: n, term: term}
@@ -168,7 +168,7 @@ func (s *story) work(ctx context.Context, n *node) error {
 	return nil
 }
 
-// watch keeps S1 all along.
+// watch checks S1 all the time.
 func (s *story) watch() {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
@@ -195,7 +195,7 @@ func (s *story) wantOneTerm() {
 		}
 	}
 	var held []string
-	for i, term := range terms { // one look after the other shows two terms that follow each other; but not twice
+	for i, term := range terms { // successive terms may both pass the checks above, but not these, too
 		if term.Check() == nil {
 			held = append(held, names[i])
 		}
@@ -205,8 +205,8 @@ func (s *story) wantOneTerm() {
 	}
 }
 
-// next waits for the next term to begin, at most for the given time and the slack. What the store itself has for its
-// token must be what the term has.
+// next waits for the next term to begin, for the given time and the slack at most. The store has to show the same token as the
+// term.
 func (s *story) next(after string, within time.Duration) *reign {
 	s.Helper()
 	patience := time.NewTimer(within + s.slack)
@@ -232,7 +232,7 @@ func (s *story) renews(r *reign) {
 	s.eventually("the leader renews its lease", func() bool { return r.node.renewals.Load() > before })
 }
 
-// ended waits for Run to return, and returns what it did.
+// ended waits for Run to return, and returns its error.
 func (s *story) ended(n *node) (err error) {
 	s.Helper()
 	s.eventually("Run returns, as its context has ended", func() bool {
@@ -246,7 +246,7 @@ func (s *story) ended(n *node) (err error) {
 	return err
 }
 
-// eventually waits for what no rule has a time for.
+// eventually waits for something that no rule has a time for.
 func (s *story) eventually(what string, holds func() bool) {
 	s.Helper()
 	patience := 2*s.length + 10*time.Second

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TokenIn returns the token of a lease's record, as anybody would read it who has nothing but JSON.
+// TokenIn returns the token of a lease's record, which anybody with a JSON parser can read.
 func TokenIn(t testing.TB, record []byte) uint64 {
 	t.Helper()
 	var r struct{ Token uint64 }

@@ -1,4 +1,4 @@
-// Package transcript keeps what a process writes, for tests that read it meanwhile.
+// Package transcript keeps the output of a process, for tests that read it while the process runs.
 package transcript
 
 import (
@@ -6,20 +6,20 @@ import (
 	"sync"
 )
 
-// A Transcript is all that was written to it. The zero Transcript is empty and ready, and safe for concurrent use.
+// A Transcript keeps all that is written to it. The zero Transcript is empty and ready, and safe for concurrent use.
 type Transcript struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-// Write adds to it. It never fails.
+// Write appends p. It never fails.
 func (t *Transcript) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.b.Write(p)
 }
 
-// String is what was written so far.
+// String returns everything written so far.
 func (t *Transcript) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

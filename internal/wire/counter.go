@@ -1,5 +1,5 @@
-// Package wire stands between a client and its service in tests of stores: a Counter counts what is sent, a Proxy
-// breaks it.
+// Package wire intercepts requests between a client and its service in tests of stores: a Counter counts them, a Proxy breaks
+// them.
 package wire
 
 import (
@@ -8,30 +8,30 @@ import (
 	"sync"
 )
 
-// A Kind is what a request does to what is stored.
+// A Kind says what a request does to the stored data.
 type Kind string
 
 const (
 	Read  Kind = "read"
 	Write Kind = "write"
-	Other Kind = "other" // making a table, fetching credentials
+	Other Kind = "other" // such as making a table, or fetching credentials
 )
 
-// A Request is one that was sent.
+// A Request describes one request that was sent.
 type Request struct {
 	Kind   Kind
 	Method string
 	Path   string // without the query
 }
 
-// A Counter counts the requests of a client, each attempt of an SDK that retries by itself included. What it does not
-// see: http.Transport sends a GET again, below it, if a kept connection turns out to be closed.
+// A Counter counts the requests of a client, including each attempt of an SDK that retries by itself. It does not see when
+// http.Transport, below it, repeats a GET because a kept connection turns out to be closed.
 //
-// Its fields are set before it is used. The zero Counter is ready, and safe for concurrent use.
+// Set its fields before its first use. The zero Counter is ready, and safe for concurrent use.
 type Counter struct {
 	// Transport sends the requests. Nil: http.DefaultTransport.
 	Transport http.RoundTripper
-	// Classify says what a request is; it must leave the body alone. Nil: GET and HEAD read, everything else writes.
+	// Classify returns the kind of a request, and must not read its body. Nil: GET and HEAD read, everything else writes.
 	Classify func(*http.Request) Kind
 
 	mu   sync.Mutex
@@ -41,7 +41,7 @@ type Counter struct {
 // Client returns an HTTP client that sends through the counter.
 func (c *Counter) Client() *http.Client { return &http.Client{Transport: c} }
 
-// RoundTrip implements http.RoundTripper. A request counts from when it is sent, whatever comes of it.
+// RoundTrip implements http.RoundTripper. A request counts as soon as it is sent, whatever its outcome.
 func (c *Counter) RoundTrip(r *http.Request) (*http.Response, error) {
 	classify, transport := c.Classify, c.Transport
 	if classify == nil {
@@ -63,14 +63,14 @@ func byMethod(r *http.Request) Kind {
 	return Write
 }
 
-// Requests returns all that were sent so far, in order.
+// Requests returns all requests sent so far, in order.
 func (c *Counter) Requests() []Request {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.sent)
 }
 
-// Counts returns how many requests of the two kinds were sent so far, as leasetest.Place.Requests does.
+// Counts returns the numbers of reads and writes sent so far, as leasetest.Place.Requests does.
 func (c *Counter) Counts() (reads, writes int) {
 	for _, r := range c.Requests() {
 		switch r.Kind {

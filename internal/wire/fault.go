@@ -12,11 +12,11 @@ import (
 type Stage int
 
 const (
-	Before Stage = iota // the request has been read whole, and the service has seen nothing of it
+	Before Stage = iota // the proxy has read the whole request, and the service has seen nothing of it
 	After               // the service has answered, and the client has seen nothing of it
 )
 
-// A Fault is what becomes of one request, once it is at a stage. The functions below make them.
+// A Fault happens to one request at one stage. The functions below make faults.
 type Fault struct {
 	stage Stage
 	do    func(*exchange) (goOn bool)
@@ -27,7 +27,7 @@ func Cut(s Stage) Fault {
 	return Fault{s, func(x *exchange) bool { return x.hangUp(false) }}
 }
 
-// Reset closes the client's connection with a TCP reset, as a machine does that was started anew.
+// Reset closes the client's connection with a TCP reset, as a machine that has restarted does.
 func Reset(s Stage) Fault {
 	return Fault{s, func(x *exchange) bool { return x.hangUp(true) }}
 }
@@ -40,13 +40,13 @@ func Stall(s Stage) Fault {
 	}}
 }
 
-// Hold goes on once until is closed, also if the client has given up meanwhile: a request that was held Before lands
-// late.
+// Hold holds the request until the channel is closed, and then lets it go on, even if the client has given up: so a request
+// that is held Before arrives late.
 func Hold(s Stage, until <-chan struct{}) Fault {
 	return Fault{s, func(x *exchange) bool { return x.wait(until) }}
 }
 
-// Delay goes on once d has passed, also if the client has given up meanwhile.
+// Delay holds the request for d, and then lets it go on, even if the client has given up.
 func Delay(s Stage, d time.Duration) Fault {
 	return Fault{s, func(x *exchange) bool {
 		passed := make(chan struct{})
@@ -55,8 +55,8 @@ func Delay(s Stage, d time.Duration) Fault {
 	}}
 }
 
-// Reply answers in the place of the service, which sees nothing of the request: for answers that no emulator can be
-// made to give.
+// Reply answers instead of the service, which sees nothing of the request. It is for answers that no emulator can be made to
+// give.
 func Reply(status int, header http.Header, body string) Fault {
 	return Fault{Before, func(x *exchange) bool {
 		x.answer(status, header, []byte(body))
@@ -71,7 +71,7 @@ type exchange struct {
 	request *http.Request
 }
 
-// at does what the fault does at the stage, and reports whether the request goes on.
+// at lets the fault happen if this is its stage, and reports whether the request goes on.
 func (x *exchange) at(s Stage, r rule) bool {
 	if r.fault.do == nil || r.fault.stage != s {
 		return true
@@ -82,7 +82,7 @@ func (x *exchange) at(s Stage, r rule) bool {
 	return r.fault.do(x)
 }
 
-// wait reports whether c was closed before the proxy was. If not, the request has no answer.
+// wait reports whether c was closed before the proxy was. If it was not, the request gets no answer.
 func (x *exchange) wait(c <-chan struct{}) (goOn bool) {
 	select {
 	case <-c:
@@ -92,7 +92,7 @@ func (x *exchange) wait(c <-chan struct{}) (goOn bool) {
 	}
 }
 
-// hangUp leaves the request without an answer; a handler that only returns has answered 200.
+// hangUp leaves the request without an answer. A handler that only returned would answer 200.
 func (x *exchange) hangUp(reset bool) (goOn bool) {
 	conn, _, err := x.writer.(http.Hijacker).Hijack()
 	if err != nil {
@@ -104,7 +104,7 @@ func (x *exchange) hangUp(reset bool) (goOn bool) {
 
 func hangUp(conn net.Conn, reset bool) {
 	if tcp, ok := conn.(*net.TCPConn); ok && reset {
-		_ = tcp.SetLinger(0) // https://pkg.go.dev/net#TCPConn.SetLinger: what is unsent is discarded, as a reset
+		_ = tcp.SetLinger(0) // https://pkg.go.dev/net#TCPConn.SetLinger: unsent data is discarded, and a reset sent
 	}
 	_ = conn.Close()
 }
@@ -117,7 +117,7 @@ func (x *exchange) answer(status int, header http.Header, body []byte) {
 	_, _ = x.writer.Write(body)
 }
 
-// send has the service carry the request out, whether or not the client is still there.
+// send sends the request to the service, whether or not the client is still there.
 func (x *exchange) send(body []byte) (*http.Response, []byte, error) {
 	p := x.proxy
 	out := x.request.Clone(p.ctx)

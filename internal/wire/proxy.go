@@ -13,11 +13,10 @@ import (
 	"time"
 )
 
-// A Proxy passes HTTP/1.1 requests on to one service, but for those that it was told to break. Cuts and resets are those
-// of real TCP connections. Requests are counted in the order in which they have arrived whole. It is safe for
-// concurrent use.
+// A Proxy passes HTTP/1.1 requests on to one service, and breaks those that it is told to. Cuts and resets are those of real
+// TCP connections. Requests are counted in the order in which they have arrived completely. It is safe for concurrent use.
 //
-// The path, the query, the body and the headers go through as they are, the Host too, so that signatures hold.
+// It passes on the path, the query, the body and the headers unchanged, including Host, so that signatures stay valid.
 type Proxy struct {
 	t         testing.TB
 	upstream  *url.URL
@@ -44,10 +43,10 @@ type rule struct {
 // An Option changes a Proxy.
 type Option func(*Proxy)
 
-// WithHost sends the service another Host than the client's, for one that chooses by it what to do.
+// WithHost replaces the client's Host header, for a service that routes by it.
 func WithHost(host string) Option { return func(p *Proxy) { p.host = host } }
 
-// NewProxy returns a proxy of the service at the URL, until the test ends.
+// NewProxy returns a proxy of the service at the URL, which runs until the test ends.
 func NewProxy(t testing.TB, upstream string, opts ...Option) *Proxy {
 	t.Helper()
 	u, err := url.Parse(upstream)
@@ -57,7 +56,7 @@ func NewProxy(t testing.TB, upstream string, opts ...Option) *Proxy {
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &Proxy{
 		t: t, upstream: u, address: "127.0.0.1:0", ctx: ctx, rules: map[int]rule{},
-		// What is compressed stays so, and a kept connection that turns out closed is no fault of the test's.
+		// Compressed answers stay compressed, and no kept connection can turn out closed, which would be a fault not of the test.
 		transport: &http.Transport{DisableCompression: true, DisableKeepAlives: true},
 	}
 	for _, opt := range opts {
@@ -69,16 +68,16 @@ func NewProxy(t testing.TB, upstream string, opts ...Option) *Proxy {
 		p.mu.Lock()
 		p.stop()
 		p.mu.Unlock()
-		p.busy.Wait() // a request that comes now finds ctx ended
+		p.busy.Wait() // a request that arrives now finds ctx ended
 	})
 	return p
 }
 
-// URL is where the proxy listens: http://127.0.0.1:N. It stays the same.
+// URL returns where the proxy listens: http://127.0.0.1:N. It stays the same.
 func (p *Proxy) URL() string { return "http://" + p.address }
 
-// OnRequest breaks the k-th request from now; 1 is the next one. The channel is closed when that request is at the
-// fault's stage.
+// OnRequest breaks the k-th request from now; 1 is the next one. The channel is closed when that request is at the fault's
+// stage.
 func (p *Proxy) OnRequest(k int, f Fault) (struck <-chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -87,14 +86,14 @@ func (p *Proxy) OnRequest(k int, f Fault) (struck <-chan struct{}) {
 	return r.struck
 }
 
-// OnEvery breaks every request from now on that OnRequest has nothing else for.
+// OnEvery breaks every request from now on that OnRequest does not break.
 func (p *Proxy) OnEvery(f Fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.every = rule{fault: f}
 }
 
-// Refuse closes all connections and refuses new ones, as a machine does on which nothing listens.
+// Refuse closes all connections and refuses new ones, like a machine on which nothing listens.
 func (p *Proxy) Refuse() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -108,7 +107,7 @@ func (p *Proxy) ResetConnections() {
 	p.listen(true)
 }
 
-// Heal ends all that the methods above began. What is stalled or held stays so, and healthy connections are kept.
+// Heal ends all that the methods above began. Requests that are stalled or held stay so, and healthy connections are kept.
 func (p *Proxy) Heal() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -118,7 +117,7 @@ func (p *Proxy) Heal() {
 	}
 }
 
-// The methods below run under the lock.
+// The caller of the methods below holds the lock.
 
 func (p *Proxy) stop() {
 	if p.server != nil {
@@ -127,7 +126,7 @@ func (p *Proxy) stop() {
 	}
 }
 
-// listen begins anew, without any connection.
+// listen starts again, without any connection.
 func (p *Proxy) listen(reset bool) {
 	p.stop()
 	listener, err := listen(p.address)
@@ -144,8 +143,8 @@ func (p *Proxy) listen(reset bool) {
 	p.busy.Go(func() { _ = server.Serve(listener) })
 }
 
-// listen tries for a while: an outgoing connection of any program may have the port for a moment, while Refuse has
-// given it up.
+// listen tries for a while: after Refuse has given the port up, an outgoing connection of another program may have it for a
+// moment.
 func listen(address string) (net.Listener, error) {
 	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		listener, err := net.Listen("tcp", address)
@@ -194,7 +193,7 @@ func (p *Proxy) handle(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// enter counts a request, and says what is to become of it; not ok: the proxy is closed.
+// enter counts a request, and returns the rule for it; not ok: the proxy is closed.
 func (p *Proxy) enter() (r rule, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -16,12 +16,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// service remembers what it was asked, and answers with the body.
+// service records its requests, and answers with their bodies.
 type service struct {
 	*httptest.Server
 	mu   sync.Mutex
 	got  []*http.Request
-	came chan struct{} // one per request
+	came chan struct{} // one element per request
 }
 
 func newService(t *testing.T) *service {
@@ -48,7 +48,7 @@ func (s *service) requests() []*http.Request {
 	return append([]*http.Request(nil), s.got...)
 }
 
-// client has connections of its own, and shows faults as they are: it sends nothing twice, as POST is not repeated.
+// client has its own connections, and shows faults as they are: it never repeats a request, as these are POSTs.
 func client(t *testing.T) *http.Client {
 	transport := &http.Transport{DisableCompression: true}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -69,7 +69,7 @@ func post(ctx context.Context, c *http.Client, url, body string) (string, error)
 	return string(answer), err
 }
 
-// soon ends what would hang.
+// soon returns a context that ends a request that hangs.
 func soon(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	t.Cleanup(cancel)
@@ -120,7 +120,7 @@ func TestProxySendsAnotherHost(t *testing.T) {
 	assert.Equal(t, "storage.example", s.requests()[0].Host)
 }
 
-// Each fault strikes the request it is meant for, at its stage, on a connection that is kept; the others pass.
+// Each fault strikes the request that it is meant for, at its stage, on a connection that is kept; the others pass.
 func TestProxyBreaksOneRequest(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -177,7 +177,7 @@ func TestProxyStalls(t *testing.T) {
 	}
 }
 
-// A request that is held lands after its client has gone.
+// A request that is held arrives after its client has gone.
 func TestProxyLetsRequestsLandLate(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
@@ -237,7 +237,7 @@ func TestProxyBreaksConnections(t *testing.T) {
 		_, err := post(soon(t), c, p.URL(), "")
 		require.NoError(t, err)
 		test.do()
-		// A connection that was kept may be found closed first.
+		// A kept connection may first turn out to be closed.
 		require.Eventually(t, func() bool {
 			_, err := post(soon(t), c, p.URL(), "")
 			return errors.Is(err, test.want)
@@ -268,7 +268,7 @@ func TestHealKeepsWhatIsHealthy(t *testing.T) {
 	}
 }
 
-// The proxy's end waits for nothing that is held.
+// The end of the proxy does not wait for requests that are held.
 func TestProxyEnds(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
