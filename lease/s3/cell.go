@@ -13,20 +13,21 @@ import (
 )
 
 const (
-	cellFormat = 1                             // rises only when a reader of the one before would act unsafely
-	maxHeader  = 1 << 10                       // bytes; this program's has some 50
+	cellFormat = 1                             // rises only when a reader of the previous format would act unsafely
+	maxHeader  = 1 << 10                       // bytes; what this program writes has some 50
 	maxObject  = maxHeader + 1 + lease.MaxCell // 1: the line break
 )
 
-// header is the first line of an object; the data follow as they are. Fields that a reader does not know are ignored.
+// header is the first line of an object; the data follow unchanged. A reader ignores fields that it does not know.
 type header struct {
 	Format int `json:"leaseObject"` // not "format", which a lease's record has as well
-	// Nonce makes every write differ from every other: the ETag is a hash of the object's content, and of nothing else
-	// that could be written with it, such as metadata.
+	// Nonce makes every write differ from every other: the ETag is a hash of the object's content alone, so metadata
+	// could not do it.
 	Nonce string `json:"nonce"`
 }
 
-// encode writes the header as json.Marshal does, with less to allocate for each renewal. The nonce is of letters and digits.
+// encode writes the header as json.Marshal does, with fewer allocations for each renewal. A nonce needs no escapes: it
+// has only letters and digits.
 func encode(data []byte) []byte {
 	content := append(make([]byte, 0, 64+len(data)), `{"leaseObject":`...)
 	content = strconv.AppendInt(content, cellFormat, 10)
@@ -36,7 +37,7 @@ func encode(data []byte) []byte {
 	return append(content, data...)
 }
 
-// decode is the way back. Its errors say what is wrong, and are to be wrapped in ErrRecord.
+// decode is the inverse of encode. Its errors say what is wrong; the caller wraps them in ErrRecord.
 func decode(content []byte) ([]byte, error) {
 	line, data, whole := bytes.Cut(content, []byte("\n"))
 	var h header

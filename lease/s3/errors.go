@@ -28,10 +28,10 @@ const (
 	keyUse = "allow kms:GenerateDataKey and kms:Decrypt on the KMS key that encrypts the objects, in the key's own policy, too"
 )
 
-// advice has what to do about an answer of S3 that will not mend itself, by its code
-// (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList). awsopen has those that are about
-// credentials and keys of KMS. What is in neither may pass: SlowDown, ServiceUnavailable, InternalError, RequestTimeout,
-// OperationAborted.
+// advice says what to do about an answer of S3 that is permanent, by its code
+// (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList). Package awsopen has the codes
+// about credentials and KMS keys. Codes in neither are temporary: SlowDown, ServiceUnavailable, InternalError,
+// RequestTimeout, OperationAborted.
 var advice = map[string]string{
 	"NoSuchBucket":                       another,
 	"InvalidBucketName":                  another,
@@ -59,7 +59,7 @@ var advice = map[string]string{
 	"InvalidEncryptionAlgorithmError":    asked,
 }
 
-// adviceFor is the same by the status, for answers of S3 whose code is another.
+// adviceFor says the same by the status, for answers of S3 whose code is not in advice.
 var adviceFor = map[int]string{
 	http.StatusMovedPermanently: region,
 	http.StatusUnauthorized:     keys,
@@ -67,8 +67,8 @@ var adviceFor = map[int]string{
 	http.StatusNotImplemented:   server,
 }
 
-// diagnose marks what will not mend itself, and says what to do about it. What the network does, and the end of a
-// context, are not of the kind, nor is throttling, nor what something on the way answers.
+// diagnose marks a permanent error as ErrMisconfigured, and says what to do about it. These are not permanent: network
+// errors, the end of a context, throttling, and answers of something other than S3.
 func (s *Store) diagnose(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%w: %w", context.Cause(ctx), err)
@@ -90,10 +90,10 @@ func (s *Store) diagnose(ctx context.Context, err error) error {
 	return err
 }
 
-// aRegion is what a region's name looks like.
+// aRegion matches what looks like a region's name.
 var aRegion = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}$`)
 
-// adviceOn is what to do about an error of S3 that will not mend itself.
+// adviceOn returns what to do about a permanent error of S3; empty if it is not permanent.
 func (s *Store) adviceOn(err error) string {
 	code := s.codeOf(err)
 	if code == "" {

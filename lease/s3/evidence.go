@@ -25,19 +25,19 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// What stands between a program and S3 (a filter, a captive portal, a proxy) may answer in its place. So an answer counts
-// only with evidence that it is S3's:
+// Something between a program and S3 (a filter, a captive portal, a proxy) may answer in S3's place. So an answer
+// counts only with evidence that it comes from S3:
 //
-//   - any answer: status 200; from Amazon's own endpoint also a request ID, which it gives with every answer
+//   - any answer: status 200; from Amazon's own endpoint also a request ID, which is in every answer of Amazon's
 //     (https://docs.aws.amazon.com/AmazonS3/latest/userguide/get-request-ids.html). Not all servers that speak S3's
-//     protocol do: Cloudflare R2 does not.
+//     protocol send one: Cloudflare R2 does not.
 //   - a write: a hash of what was written, or else a read that finds it; see written.
-//   - a read: an ETag, and all of an object that this package wrote.
-//   - an error: a code in S3's XML. What a 404 page says of an object is nothing.
+//   - a read: an ETag, and the whole of an object that this package wrote.
+//   - an error: a code in S3's XML. The page of a 404 alone proves nothing about an object.
 //   - a list: the bucket's name.
 
-// answered returns an error unless the answer may be S3's. What the client did not note, as a wrapped client may not,
-// is taken on trust.
+// answered returns an error unless the answer may come from S3. It does not check what the client has not noted: a
+// wrapped client may note nothing.
 func (s *Store) answered(noted smithymiddleware.Metadata) error {
 	if raw, ok := middleware.GetRawResponse(noted).(*smithyhttp.Response); ok && raw.StatusCode != http.StatusOK {
 		return notS3s("its status is %d", raw.StatusCode)
@@ -48,20 +48,20 @@ func (s *Store) answered(noted smithymiddleware.Metadata) error {
 	return nil
 }
 
-// overHTTP tells an answer that came over HTTP from one that a client made up, for a test perhaps.
+// overHTTP reports whether the answer came over HTTP; a client in a test may make answers up.
 func overHTTP(noted smithymiddleware.Metadata) bool { return middleware.GetRawResponse(noted) != nil }
 
-// notS3s is the error of an answer without evidence. It is no ErrMisconfigured: what answers in S3's place may soon be gone.
+// notS3s returns the error for an answer without evidence. It is no ErrMisconfigured: the false answers may soon end.
 func notS3s(why string, args ...any) error {
 	return fmt.Errorf("the answer is not S3's own, as %s: look for a proxy, a filter or a captive portal on the way, or correct the endpoint",
 		fmt.Sprintf(why, args...))
 }
 
-// written returns the version of what was written, if S3 has it. The answer shows it by a hash of the content, which has
-// a nonce that is in this one request only. The ETag is one, unless the object is encrypted with a key of KMS or of the
-// client (https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html), and the checksum that S3 adds to what comes
-// without one is another (https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html). Where neither is there, on
-// some servers that speak S3's protocol, the object is read.
+// written returns the version of what was written, if S3 has it. A hash of the content in the answer proves that,
+// because the content has a nonce that only this request had. The ETag is such a hash, unless the object is encrypted
+// with a key of KMS or of the client (https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html). The checksum
+// that S3 adds to a write without one is another (https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html).
+// Some servers that speak S3's protocol return neither; then written reads the object.
 func (s *Store) written(ctx context.Context, key string, content []byte, out *s3.PutObjectOutput) (lease.Version, error) {
 	if err := s.answered(out.ResultMetadata); err != nil {
 		return "", err
@@ -80,16 +80,17 @@ func (s *Store) written(ctx context.Context, key string, content []byte, out *s3
 	return found.version, nil
 }
 
-// versionOf is the ETag, in its quotes; empty if there is none. W/ before it is a proxy's, for an answer that it
-// compressed (https://www.rfc-editor.org/rfc/rfc9110#section-8.8.1): S3 has no weak ones, and matches none.
+// versionOf returns the ETag in its quotes; empty if there is none. It drops a W/ before the ETag, which a proxy adds
+// when it compresses an answer (https://www.rfc-editor.org/rfc/rfc9110#section-8.8.1): S3 has no weak ETags, and
+// matches none.
 func versionOf(etag *string) lease.Version {
 	return lease.Version(strings.TrimPrefix(aws.ToString(etag), "W/"))
 }
 
-// isMD5 tells whether the ETag is the content's MD5, which some servers write in upper case.
+// isMD5 reports whether the ETag is the content's MD5. Some servers write it in upper case.
 func isMD5(etag lease.Version, content []byte) bool {
 	var sum [md5.Size]byte
-	fips140.WithoutEnforcement(func() { sum = md5.Sum(content) }) // it keeps nothing secret
+	fips140.WithoutEnforcement(func() { sum = md5.Sum(content) }) // the hash protects no secret
 	return strings.EqualFold(strings.Trim(string(etag), `"`), hex.EncodeToString(sum[:]))
 }
 
@@ -101,8 +102,8 @@ func crc64NVME(content []byte) string {
 	return base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint64(nil, crc64.Checksum(content, nvme)))
 }
 
-// codeOf is the code of an error answer; empty if it is not S3's own. For an answer without a code, the SDK makes one
-// of the status: that of an answer without a request ID is nobody's.
+// codeOf returns the code of an error answer; empty if the answer is not S3's own. The SDK makes up a code from the
+// status of an answer without a code: without a request ID, that made-up code does not count.
 func (s *Store) codeOf(err error) string {
 	api, ok := errors.AsType[smithy.APIError](err)
 	if !ok || !isOfS3(err) {
@@ -118,7 +119,8 @@ func (s *Store) codeOf(err error) string {
 	return api.ErrorCode()
 }
 
-// isOfS3 tells an error of S3's from one of the services that give credentials, which is inside one of a call to S3.
+// isOfS3 reports whether an error comes from S3 itself. The error of a call to S3 may wrap one of a service that
+// supplies credentials.
 func isOfS3(err error) bool {
 	service := s3.ServiceID
 	for op, ok := errors.AsType[*smithy.OperationError](err); ok; op, ok = errors.AsType[*smithy.OperationError](op.Err) {

@@ -17,8 +17,8 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// List implements lease.Lister, in the order of the keys: one request for a thousand of them, and one for each cell.
-// Objects that are not this package's are passed over, whatever their keys.
+// List implements lease.Lister, in the order of the keys. It sends one request for each thousand keys, and one for each
+// cell. It skips objects that are not this package's, whatever their keys.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, error] {
 	return func(yield func(lease.Cell, error) bool) {
 		for key, err := range s.keys(ctx, prefix) {
@@ -45,7 +45,8 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, e
 	}
 }
 
-// keys goes through the keys of all names that begin with the prefix, and of other objects; an error ends it.
+// keys yields the keys of all names that begin with the prefix, and perhaps keys of other objects. It ends at the first
+// error.
 func (s *Store) keys(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		if err := s.ready(); err != nil {
@@ -77,10 +78,12 @@ func (s *Store) keys(ctx context.Context, prefix string) iter.Seq2[string, error
 	}
 }
 
-// page makes one request, and takes only what can be the answer to it. XML cannot hold all that a foreign key may
-// (https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html#API_ListObjectsV2_RequestSyntax): what cannot be read
-// is asked for again, encoded, as is all that follows. Not from the beginning, as not all servers that speak S3's protocol
-// find their way through more than one page then.
+// page makes one request, and rejects an answer that cannot belong to it. XML cannot represent every key that other
+// programs may use
+// (https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html#API_ListObjectsV2_RequestSyntax). So page
+// repeats the request for an unreadable page with encoded keys, and all later pages are encoded, too. The list does not
+// start again from its beginning, because some servers that speak S3's protocol lose their place in an encoded list of
+// several pages.
 func (s *Store) page(ctx context.Context, in *s3.ListObjectsV2Input) (*s3.ListObjectsV2Output, error) {
 	page, err := s.client.ListObjectsV2(ctx, in, plainly)
 	if unreadable, _ := errors.AsType[*smithy.DeserializationError](err); unreadable != nil && in.EncodingType == "" {
@@ -105,17 +108,17 @@ func (s *Store) page(ctx context.Context, in *s3.ListObjectsV2Input) (*s3.ListOb
 	return page, nil
 }
 
-// isAlias tells whether what is called the bucket may be an access point, or another name of it, which a list does not
-// repeat (https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-points-naming.html): an ARN, or an alias.
+// isAlias reports whether the bucket's name may be an ARN or the alias of an access point. A list does not repeat those
+// (https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-points-naming.html).
 func (s *Store) isAlias() bool {
 	return strings.Contains(s.bucket, ":") ||
 		slices.ContainsFunc([]string{"-s3alias", "--ol-s3", "--xa-s3"}, func(end string) bool { return strings.HasSuffix(s.bucket, end) })
 }
 
-// decodeKey is the key, which the SDK leaves as the answer has it.
+// decodeKey returns the key in plain text: the SDK leaves it as the answer encodes it.
 func decodeKey(encoding types.EncodingType, key string) string {
 	if encoding == types.EncodingTypeUrl {
-		if decoded, err := url.QueryUnescape(key); err == nil { // a space is + there
+		if decoded, err := url.QueryUnescape(key); err == nil { // the encoding writes a space as +
 			return decoded
 		}
 	}

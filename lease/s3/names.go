@@ -12,7 +12,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// ready says why nothing can be done here, whatever the name.
+// ready returns an error if no call can succeed, whatever the lease's name.
 func (s *Store) ready() error {
 	switch {
 	case isNil(s.client):
@@ -31,14 +31,14 @@ func (s *Store) ready() error {
 
 func isNil(client API) bool { return client == nil || client == (*s3.Client)(nil) }
 
-// isPlain also sees to the length: the prefix, of 255 bytes like a name, and a name all of whose bytes are escaped are
-// less than the 1,024 bytes of a key.
+// isPlain also ensures that keys are short enough: the prefix has at most 255 bytes, as a name does, and together with
+// a name whose every byte is escaped it stays below the 1,024 bytes of a key.
 func isPlain(prefix string) bool {
 	folder := strings.TrimSuffix(prefix, "/")
 	return lease.CheckName(prefix) == nil && path.Join("/", folder) == "/"+folder && folder != ""
 }
 
-// key begins every call: it says where the cell is, or why there is nothing to do.
+// key comes first in every call: it returns the key of the lease's cell, or an error if there is nothing to do.
 func (s *Store) key(name string) (string, error) {
 	if err := s.ready(); err != nil {
 		return "", err
@@ -49,7 +49,7 @@ func (s *Store) key(name string) (string, error) {
 	return s.keyOf(name), nil
 }
 
-// soap is a key that S3 takes for something else: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+// soap is a key that S3 treats specially: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 const soap = "soap"
 
 func (s *Store) keyOf(name string) string {
@@ -60,7 +60,7 @@ func (s *Store) keyOf(name string) string {
 	return key
 }
 
-// nameOf is the way back. Only what keyOf made is the key of a cell.
+// nameOf is the inverse of keyOf: a key that keyOf cannot have made is not that of a cell.
 func (s *Store) nameOf(key string) (name string, isCell bool) {
 	escaped, ok := strings.CutPrefix(key, s.prefix)
 	if !ok {
@@ -73,21 +73,21 @@ func (s *Store) nameOf(key string) (name string, isCell bool) {
 	return name, true
 }
 
-// keyPrefix is what the keys of all names begin with that have the prefix.
+// keyPrefix returns the longest text that begins the keys of all names with the prefix.
 func (s *Store) keyPrefix(prefix string) string {
-	key := s.prefix + escape(strings.TrimSuffix(prefix, "/")) // how that slash is written depends on what follows it
+	key := s.prefix + escape(strings.TrimSuffix(prefix, "/")) // the encoding of a final slash depends on what follows it
 	if strings.HasPrefix(soap, key) {
 		return s.prefix
 	}
 	return key
 }
 
-// escape writes a byte as %XX where a client, a proxy or a server might make something else of it, or take it for
-// punctuation of its own. A slash stays one only between letters or digits: so there are no segments that are empty or
-// have only dots, which clients and proxies resolve.
+// escape writes a byte as %XX where a client, a proxy or a server might change the byte, or treat it as punctuation. A
+// slash stays as it is only between letters or digits. So no segment is empty or consists of dots, which clients and
+// proxies would resolve.
 func escape(name string) string {
 	if !strings.ContainsFunc(name, func(c rune) bool { return c >= utf8.RuneSelf || !isPlainByte(byte(c)) }) {
-		return name // as most are
+		return name // true of most names
 	}
 	var b strings.Builder
 	b.Grow(len(name))

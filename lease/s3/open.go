@@ -25,7 +25,7 @@ func init() {
 
 const form = "s3://bucket/folder?region=eu-west-1"
 
-// open makes the Store for a URL.
+// open returns the Store that the URL names.
 func open(ctx context.Context, u *url.URL) (*Store, error) {
 	query, err := storeurl.Query(u, awsopen.Keys("path_style", "prefix", "age", "sse", "sse_kms_key_id", "expected_bucket_owner", "requester_pays")...)
 	if err != nil {
@@ -66,7 +66,7 @@ func open(ctx context.Context, u *url.URL) (*Store, error) {
 	return store, nil
 }
 
-// optionsOf has the options that the query stands for.
+// optionsOf returns the options that the query names.
 func optionsOf(u *url.URL, query url.Values) (opts []Option, err error) {
 	switch on, given, err := storeurl.Bool(u, query, "age"); {
 	case err != nil:

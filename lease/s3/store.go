@@ -17,24 +17,24 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// Store is a lease.Store in a bucket. It has no state but what is there, so any number of Stores, in any number of
-// processes, may share one. Make it with NewStore. It is safe for concurrent use.
+// Store is a lease.Store in a bucket. It keeps no state outside the bucket, so any number of Stores, in any number of
+// processes, may share one bucket. Make it with NewStore. It is safe for concurrent use.
 type Store struct {
 	client   API
 	bucket   string
 	prefix   string
-	pageSize int32 // of a list; 0: S3's own, 1,000
+	pageSize int32 // keys per page of a list; 0: S3's default, 1,000
 	amazon   bool  // the endpoint is Amazon's own, as far as the client shows
-	aged     bool  // an answer's clocks are trusted
+	aged     bool  // the times in an answer are trusted
 	close    func()
 
-	encryption    types.ServerSideEncryption // empty: as the bucket says; likewise the others
+	encryption    types.ServerSideEncryption // empty: the bucket's default; likewise the three below
 	encryptionKey string
 	owner         *string
 	payer         types.RequestPayer
 }
 
-// NewStore returns the Store in the bucket. What New says of it holds here, too.
+// NewStore returns a Store in the bucket. Like New, it never fails and sends nothing.
 func NewStore(client API, bucket string, opts ...Option) *Store {
 	s := &Store{client: client, bucket: bucket, amazon: isAmazon(client), close: func() {}}
 	s.aged = s.amazon
@@ -44,7 +44,7 @@ func NewStore(client API, bucket string, opts ...Option) *Store {
 	return s
 }
 
-// String names the place as the URL that Open takes: "s3://bucket/folder".
+// String returns the place as the URL that Open takes: "s3://bucket/folder".
 func (s *Store) String() string {
 	u := url.URL{Scheme: "s3", Host: s.bucket}
 	if folder, ok := strings.CutSuffix(s.prefix, "/"); ok {
@@ -55,23 +55,23 @@ func (s *Store) String() string {
 	return u.String()
 }
 
-// Close implements lease.Closer. It closes the connections of a client that Open made, and leaves others alone.
+// Close implements lease.Closer. It closes the connections of a client that Open made, and leaves other clients alone.
 func (s *Store) Close() error {
 	s.close()
 	return nil
 }
 
-// plainly keeps the SDK from sending the body in chunks with a checksum behind it, which is its default and which many
-// other servers than Amazon's do not understand (https://github.com/aws/aws-sdk-go-v2/discussions/2960). So a write is one
-// plain request; TLS, or without it a hash that is signed, keeps its body from being changed on the way.
+// plainly keeps the SDK from sending the body in chunks with a checksum behind it. That is the SDK's default, which
+// many servers other than Amazon's do not understand (https://github.com/aws/aws-sdk-go-v2/discussions/2960). So a
+// write is one plain request. TLS, or without TLS a signed hash, protects its body from changes on the way.
 func plainly(o *s3.Options) {
 	o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 	o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 }
 
 // Load implements lease.Store. A read shows every write before it
-// (https://docs.aws.amazon.com/AmazonS3/latest/userguide/Welcome.html#ConsistencyModel). An object that is not a cell is
-// an ErrRecord; what S3 refuses for good is an ErrMisconfigured, a 403 for an object that may only be missing included.
+// (https://docs.aws.amazon.com/AmazonS3/latest/userguide/Welcome.html#ConsistencyModel). An object that is not a cell
+// is an ErrRecord. A permanent refusal by S3 is an ErrMisconfigured, even a 403 for an object that may only be missing.
 func (s *Store) Load(ctx context.Context, name string) (lease.Snapshot, error) {
 	key, err := s.key(name)
 	if err != nil {
@@ -88,7 +88,7 @@ func (s *Store) Load(ctx context.Context, name string) (lease.Snapshot, error) {
 	return lease.Snapshot{Data: data, Version: found.version, Age: found.age}, nil
 }
 
-// A reading is what a read found. Of an object that is larger than a cell's it has a part.
+// A reading is the result of a read. content is cut short if the object is larger than a cell's.
 type reading struct {
 	content []byte
 	version lease.Version // empty: there is no object
@@ -109,7 +109,7 @@ func (s *Store) read(ctx context.Context, key string) (reading, error) {
 	if err := s.answered(out.ResultMetadata); err != nil {
 		return reading{}, err
 	}
-	content, err := io.ReadAll(io.LimitReader(out.Body, maxObject+1)) // the one byte more shows an object of which this is not all
+	content, err := io.ReadAll(io.LimitReader(out.Body, maxObject+1)) // one byte more than a cell's object may have, to notice a larger object
 	if err != nil {
 		return reading{}, s.diagnose(ctx, fmt.Errorf("the answer broke off: %w", err))
 	}
@@ -126,10 +126,11 @@ func (s *Store) read(ctx context.Context, key string) (reading, error) {
 	return found, nil
 }
 
-// Swap implements lease.Store, with a conditional write
-// (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html): S3 takes one of those that race, and
-// answers the others 412 or 409; one that finds nothing to match, 404. A server that passes over the condition takes all
-// of them, and the answer does not show it. Data that is not UTF-8 text of at most 16 KiB is an ErrInvalid.
+// Swap implements lease.Store with a conditional write
+// (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html). S3 accepts one of several racing
+// writes and answers the others 412 or 409; it answers 404 if there is no object to match. A server that ignores the
+// condition accepts all writes, and its answers do not show that. Data that is not UTF-8 text of at most 16 KiB is an
+// ErrInvalid.
 func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data []byte) (lease.Version, error) {
 	key, err := s.key(name)
 	if err != nil {
@@ -163,16 +164,16 @@ func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data [
 
 const noSuchKey = "NoSuchKey"
 
-// isConflict tells whether a Swap from the version was refused because the object is not of that version.
+// isConflict reports whether a Swap from the version was refused because the object's version is another.
 func (s *Store) isConflict(err error, old lease.Version) bool {
 	switch s.codeOf(err) {
 	case "":
 		return false
-	case "PreconditionFailed", "ConditionalRequestConflict": // the latter: another write of the same moment won
+	case "PreconditionFailed", "ConditionalRequestConflict": // the latter: another write at the same moment won
 		return true
 	case noSuchKey:
 		return old != ""
 	}
 	status := statusOf(err)
-	return status == http.StatusPreconditionFailed || status == http.StatusConflict // by other names, of servers that speak S3's protocol
+	return status == http.StatusPreconditionFailed || status == http.StatusConflict // under other codes, from servers that speak S3's protocol
 }
