@@ -14,18 +14,18 @@ import (
 	"time"
 )
 
-// A call is the context of one read, or of one list, in which a client of NewClient notes what the storage client keeps to
-// itself. With any other client nothing is noted.
+// A call is the context of one read or one list. In it, a client of NewClient notes what the storage client hides. Any
+// other client notes nothing.
 type call struct {
 	context.Context
-	lists bool // in as many requests as there are pages
+	lists bool // a list sends one request for each page
 	sent  atomic.Bool
 
-	// What the answer said, once it was heard. It is read only after the storage client has returned the answer.
+	// What the answer said, if heard is true. Read these fields only after the storage client has returned the answer.
 	heard   bool
 	date    time.Time // zero: none, or more than one
 	google  bool      // it came from Google's own host
-	refusal refusal   // of a 404
+	refusal refusal   // in an answer with status 404
 }
 
 type callKey struct{}
@@ -38,14 +38,14 @@ func (c *call) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// errBrokeOff ends a read whose answer did. The storage client would ask for the rest at once, and again without end: it
-// waits between attempts only if an answer does not begin.
+// errBrokeOff ends a read whose answer broke off. The storage client would ask for the rest at once, repeatedly and
+// without end: it waits between attempts only if an answer does not begin.
 var errBrokeOff = errors.New("the answer broke off before its end")
 
 // mayBeSent allows a read one request.
 func (c *call) mayBeSent() bool { return c.lists || !c.sent.Swap(true) }
 
-// hear notes what an answer says. An error: it is no answer of the service's.
+// hear notes what an answer says. It returns an error if the answer is not the service's.
 func (c *call) hear(req *http.Request, resp *http.Response) error {
 	c.heard = true
 	switch {
@@ -66,16 +66,16 @@ func (c *call) hear(req *http.Request, resp *http.Response) error {
 	return nil
 }
 
-// readAlready is the body of an answer that was looked into.
+// readAlready is the body of an answer that hear has read ahead.
 type readAlready struct {
 	io.Reader
 	io.Closer
 }
 
-const maxPage = 64 << 20 // bytes of a list's page: a thousand objects with all that can be said of them are far less
+const maxPage = 64 << 20 // bytes of a list's page: a thousand objects with all their attributes take far less
 
-// checkList fails unless an answer that is no refusal is a page of a list. The storage client takes any JSON object for one
-// without objects.
+// checkList returns an error if a successful answer is not a page of a list. The storage client would treat any JSON
+// object as a page without objects.
 func checkList(resp *http.Response) error {
 	if resp.StatusCode/100 != 2 {
 		return nil
@@ -93,18 +93,18 @@ func checkList(resp *http.Response) error {
 }
 
 const (
-	grain = time.Second     // that Last-Modified leaves out
-	skew  = 2 * time.Second // between the service's own machines
+	grain = time.Second     // the precision of Last-Modified
+	skew  = 2 * time.Second // between the clocks of the service's own machines
 )
 
-// age is a lower bound on how long ago the write was sent that an answer showed: by the service's clock, both ends. Date
-// leaves out up to a second as well, which only makes the age less. 0: the answer does not tell, or its times contradict
-// each other.
+// age returns a lower bound on how long ago the write in an answer was sent; both times are the service's. Date is cut
+// to whole seconds as well, which only makes the age smaller. It returns 0 if a time is missing, or if the times
+// contradict each other.
 func (c *call) age(modified time.Time) time.Duration {
 	if c.date.IsZero() || c.date.Unix() <= 0 || modified.IsZero() {
 		return 0
 	}
-	since := c.date.Sub(modified) // which stops at the ends of what there is, and does not wrap around
+	since := c.date.Sub(modified) // saturates instead of wrapping around
 	switch {
 	case since < -(grain + skew):
 		return 0
@@ -114,12 +114,12 @@ func (c *call) age(modified time.Time) time.Duration {
 	return since - (grain + skew)
 }
 
-// maxReads is how many requests one read may send with a client that was not made by NewClient, where it can only be seen
-// that a request was written: a kept connection that turns out to be closed counts, too.
+// maxReads is the number of requests that one read may send with a client that NewClient did not make. The package sees
+// only that such a client writes a request: a kept connection that turns out to be closed counts, too.
 const maxReads = 3
 
-// bounded is the context of a read with such a client: it ends before the storage client asks for the rest of a broken
-// answer for the third time. The function tells whether it did.
+// bounded returns the context of a read with such a client. It ends before the storage client asks for the rest of a
+// broken answer for the third time. brokeOff reports whether it has ended for that reason.
 func bounded(ctx context.Context) (limited context.Context, brokeOff func() bool, cancel context.CancelFunc) {
 	limited, cancel = context.WithCancel(ctx)
 	var sent atomic.Int64

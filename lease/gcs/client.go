@@ -14,21 +14,22 @@ import (
 	htransport "google.golang.org/api/transport/http"
 )
 
-// NewClient is storage.NewClient, with the same options, except that
+// NewClient makes a client as storage.NewClient does, with the same options, except that
 //
-//   - a Store learns from its answers what the storage client hides: the service's time, so that a fresh process need not
-//     watch a lease that has long run out; and whether an answer is the service's own, without asking a second time;
-//   - it speaks HTTP/1.1. A connection that has died silently then costs one request. Over HTTP/2, the client would send all
-//     the next ones over it, too, for longer than most leases last: only pings, every half minute, find out;
-//   - it follows no redirects: the service makes none for its API, and a captive portal's page is no answer;
-//   - it reads the credentials anew when they are refused, so that a key file that was replaced counts at the next request;
-//   - it asks for the scope of reading and writing objects, not of full control;
+//   - it shows a Store what the storage client hides: the service's time, so that a new process need not watch a lease
+//     that has long run out; and whether an answer is the service's own, without a second request;
+//   - it speaks HTTP/1.1, so that a connection that has died silently costs one request. Over HTTP/2, the client would
+//     send all later requests over that connection, too, for longer than most leases last: only its pings, every half
+//     minute, notice the dead connection;
+//   - it follows no redirects: the service's API makes none, and a captive portal's page is no answer;
+//   - it reads the credentials again when they are refused, so that a replaced key file counts at the next request;
+//   - it asks for the scope to read and write objects, not for full control;
 //   - it presents no client certificate (mTLS).
 //
-// An HTTP client of the caller's (option.WithHTTPClient) is used as it is, except for redirects, unless it has a rule for
-// them.
+// NewClient uses an HTTP client of the caller's (option.WithHTTPClient) as it is, but makes it follow no redirects,
+// unless the HTTP client has a rule for them.
 func NewClient(ctx context.Context, opts ...option.ClientOption) (*storage.Client, error) {
-	// What storage.NewClient does to get its HTTP client, which it does not let anybody wrap.
+	// storage.NewClient gets its HTTP client in the same way, but does not let anybody wrap it.
 	given := []option.ClientOption{option.WithScopes(storage.ScopeReadWrite), internaloption.EnableNewAuthLibrary()}
 	if os.Getenv("STORAGE_EMULATOR_HOST") != "" {
 		given = []option.ClientOption{option.WithoutAuthentication(), internaloption.SkipDialSettingsValidation()}
@@ -42,7 +43,7 @@ func NewClient(ctx context.Context, opts ...option.ClientOption) (*storage.Clien
 		client.Transport = &transport{inner: authorized, closeIdle: base.CloseIdleConnections, anew: func() (http.RoundTripper, error) {
 			return htransport.NewTransport(later, base, given...)
 		}}
-	} else { // which it is, too, if there is an HTTP client among the options
+	} else { // also if there is an HTTP client among the options
 		theirs, _, err := htransport.NewClient(ctx, given...)
 		if err != nil {
 			return nil, err
@@ -64,21 +65,22 @@ func newTransport() *http.Transport {
 	t := standard.Clone()
 	t.Protocols = new(http.Protocols)
 	t.Protocols.SetHTTP1(true)
-	t.MaxIdleConnsPerHost = 100 // as the storage client's own: a process may hold many leases
+	t.MaxIdleConnsPerHost = 100 // as in the storage client: a process may hold many leases
 	return t
 }
 
-// transport sends the requests of a client that NewClient made, and notes in the context of a [call] what its answer says.
+// transport sends the requests of a client that NewClient made, and notes in the context of a [call] what the answer
+// says.
 type transport struct {
 	closeIdle func()
-	anew      func() (http.RoundTripper, error) // makes inner again, with credentials that are read anew; nil: it is the caller's
+	anew      func() (http.RoundTripper, error) // makes inner again, with new credentials; nil: inner is the caller's
 
 	mu    sync.Mutex
 	inner http.RoundTripper
 	stale bool // its credentials were refused
 }
 
-// CloseIdleConnections is what Close of a storage client calls. Google's transports do not pass it on.
+// CloseIdleConnections is called by Close of a storage client. Google's transports do not pass the call on.
 func (t *transport) CloseIdleConnections() { t.closeIdle() }
 
 // RoundTrip implements http.RoundTripper.
@@ -110,14 +112,15 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// renew has the next request read the credentials anew.
+// renew makes the next request read the credentials again.
 func (t *transport) renew() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.stale = t.anew != nil
 }
 
-// current is what a request is sent through. Credentials that cannot be read are no worse than those that were refused.
+// current returns the transport for a request. Unreadable credentials are no worse than refused ones, so it keeps the
+// latter.
 func (t *transport) current() http.RoundTripper {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -132,14 +135,15 @@ func (t *transport) current() http.RoundTripper {
 // checkClient says what is wrong with the client; empty: nothing. No request is sent.
 func checkClient(client *storage.Client) (problem string) {
 	defer func() {
-		if recover() != nil { // it has no insides
+		if recover() != nil { // the client is not initialized
 			problem = "the client was not made by gcs.NewClient or storage.NewClient: pass one that was to gcs.New"
 		}
 	}()
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()
-	// What there is for gRPC alone: a client of HTTP says that it has no such method, and one of gRPC that it needs an option,
-	// or, if it has it, that the context has ended (https://pkg.go.dev/cloud.google.com/go/storage#ObjectHandle.NewMultiRangeDownloader).
+	// NewMultiRangeDownloader works with gRPC alone. A client of HTTP says that it has no such method. One of gRPC says
+	// that it needs an option, or that the context has ended
+	// (https://pkg.go.dev/cloud.google.com/go/storage#ObjectHandle.NewMultiRangeDownloader).
 	_, err := client.Bucket("b").Object("o").NewMultiRangeDownloader(ended)
 	if err == nil || strings.Contains(err.Error(), "GRPC") || strings.Contains(err.Error(), "context canceled") {
 		return "the client speaks gRPC, over which leases were never tried: pass one of gcs.NewClient or storage.NewClient to gcs.New"

@@ -20,7 +20,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// What to do about what will not mend itself.
+// What to do about permanent errors.
 const (
 	badCredentials = "the credentials are missing, expired or revoked: attach a service account to the machine, or renew " +
 		"them (your own: gcloud auth application-default login)"
@@ -48,16 +48,16 @@ const (
 	ownKey = "the record is encrypted with somebody's own key, which leases do not have: move it away while nobody runs"
 )
 
-// orgPolicy is a 412 that is no conflict.
+// orgPolicy is the reason of a 412 that is no conflict.
 const orgPolicy = "orgpolicyconstraintfailed"
 
-// advices has what to do, by the service's reason in lower case, as these pages list them. Empty: it may pass. A reason that
-// is not here is judged by what the message says, and then by the status.
+// advices says what to do, by the service's reason in lower case, as the pages below list them. Empty: the error is
+// temporary. For any other reason, the message decides, and then the status.
 //
 //   - https://cloud.google.com/storage/docs/json_api/v1/status-codes
 //   - https://cloud.google.com/storage/docs/xml-api/reference-status
 //   - https://cloud.google.com/storage/docs/gcs429: SlowDown
-//   - https://pkg.go.dev/google.golang.org/genproto/googleapis/rpc/code: those of what stands in front of the services
+//   - https://pkg.go.dev/google.golang.org/genproto/googleapis/rpc/code: the reasons of Google's front end
 var advices = map[string]string{
 	"expiredtoken":                                 badCredentials,
 	"unauthenticated":                              badCredentials,
@@ -91,7 +91,7 @@ var advices = map[string]string{
 	"resource_exhausted":                           "",
 }
 
-// saidOf has what to do by words of the message, where the reason is no more than "forbidden", "invalid" or "required".
+// saidOf says what to do by words of the message, for reasons as vague as "forbidden", "invalid" or "required".
 var saidOf = []struct {
 	status        int
 	words, advice string
@@ -114,8 +114,8 @@ var saidOf = []struct {
 	{http.StatusForbidden, "insufficient authentication scopes", noScope},
 }
 
-// advice says what to do about an error that will not mend itself; empty: it may. What failed on the way to the service
-// is not of the kind, nor is what the service does not say itself.
+// advice says what to do about a permanent error; empty: it is temporary. Failures on the way to the service, and
+// answers that are not the service's own, are temporary.
 func (s *Store) advice(r refusal, err error) string {
 	if r.code == 0 {
 		return credentialsRefused(err)
@@ -134,7 +134,7 @@ func (s *Store) advice(r refusal, err error) string {
 	case r.code == http.StatusForbidden:
 		return fmt.Sprintf("grant the credentials the role Storage Object User on the bucket: gcloud storage buckets "+
 			"add-iam-policy-binding gs://%s --member=... --role=roles/storage.objectUser", s.bucket)
-	case r.code == http.StatusNotFound && !errors.Is(err, storage.ErrObjectNotExist): // that is a generation that is gone
+	case r.code == http.StatusNotFound && !errors.Is(err, storage.ErrObjectNotExist): // about a missing generation
 		return s.noBucket()
 	}
 	return ""
@@ -144,12 +144,12 @@ func (s *Store) noBucket() string {
 	return fmt.Sprintf("there is no such bucket: create it with gcloud storage buckets create gs://%s, or name another", s.bucket)
 }
 
-// statusIn finds the status of an answer where Google's library has it in the text alone: of a token that was to be
-// exchanged or to be another account's (cloud.google.com/go/auth, credentials).
+// statusIn finds the status of an answer in an error's text, where Google's library has it alone: when a token is
+// exchanged or is to impersonate another account (cloud.google.com/go/auth, credentials).
 var statusIn = regexp.MustCompile(`\b(credentials|impersonate): status code ([0-9]{3}): (.*)`)
 
-// credentialsRefused says what to do if there was no access token to be had, and none will; empty: it may pass, or it was
-// something else.
+// credentialsRefused says what to do if no access token can be had, permanently; empty: the error is temporary, or
+// about something else.
 //
 //   - https://cloud.google.com/compute/docs/metadata/querying-metadata#statuscodes: 404, 403 and 400 stay; 429, 500 and 503 pass
 //   - https://datatracker.ietf.org/doc/html/rfc6749#section-5.2: a token endpoint refuses with 400 or 401 and JSON
@@ -184,34 +184,34 @@ func credentialsRefused(err error) string {
 	return ""
 }
 
-// tokenRefused says what to do about an answer of whoever gives out tokens.
+// tokenRefused says what to do about an error answer of a token service.
 func tokenRefused(status int, body []byte) string {
 	text := string(body)
 	switch {
-	case !stays(status), !strings.HasPrefix(strings.TrimSpace(text), "{"): // a page is somebody else's
+	case !stays(status), !strings.HasPrefix(strings.TrimSpace(text), "{"): // an HTML page comes from something else
 		return ""
 	case strings.Contains(text, "reasonable timeframe"): // "Token must be a short-lived token (60 minutes) and in a reasonable timeframe"
 		return wrongClock
-	case strings.Contains(text, "PERMISSION_DENIED"), strings.Contains(text, "Gaia id"): // "Gaia id not found for email": there is no such account
+	case strings.Contains(text, "PERMISSION_DENIED"), strings.Contains(text, "Gaia id"): // "Gaia id not found for email": the account does not exist
 		return mayNotImpersonate
 	}
 	return badCredentials
 }
 
-// stays tells of a status that will be the same next time.
+// stays reports whether a status is permanent.
 func stays(status int) bool {
 	return status/100 == 4 && status != http.StatusRequestTimeout && status != http.StatusTooManyRequests
 }
 
-// hideURL leaves out of an error of net/http what may be a secret in its URL: that of the emulator may have a password, and
-// a client with an API key adds it.
+// hideURL removes possible secrets from the URL in an error of net/http: the emulator's URL may have a password, and a
+// client with an API key adds the key to the URL.
 func hideURL(err error) {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		e.URL = redact.Text(e.URL)
 	}
 }
 
-// noClient explains why NewClient made no client: it reads files and variables.
+// noClient explains why NewClient, which reads files and variables, made no client.
 func noClient(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%w: %w", context.Cause(ctx), err)

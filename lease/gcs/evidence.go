@@ -17,18 +17,18 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// What is taken for the service's own answer:
+// An answer counts as the service's own on this evidence:
 //
-//   - a read: it has a generation, and what came fits the object's size and checksum;
+//   - a read: it has a generation, and the content fits the object's size and checksum;
 //   - a write: it names this bucket and this object, with a new generation, and the size and checksum of what was sent;
 //   - a list: its kind is storage#objects, and each object is of this bucket and begins with the prefix;
-//   - a refusal, "not found" included: an error document of one of the service's two interfaces, or the header that all of its
-//     answers have.
+//   - a refusal, "not found" included: it is an error document of one of the service's two interfaces, or has the
+//     header that all of the service's answers have.
 
 var (
-	// errForeign is of an answer that something else may have given.
+	// errForeign is the error for an answer that something else may have given.
 	errForeign = errors.New("the answer does not prove to be Cloud Storage's own: a proxy, a filter or a captive portal on the way may have given it")
-	// errUnproven is of an object that is not found, by an answer that may be anybody's.
+	// errUnproven is the error for an object that is not found, by an answer of unknown origin.
 	errUnproven = errors.New("not found, by an answer that does not say whose it is")
 )
 
@@ -38,28 +38,28 @@ func (s *Store) foreign(tried, object string) error {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// fits tells whether what was read is all of the object and nothing else. The service tells its checksum
-// (https://cloud.google.com/storage/docs/xml-api/reference-headers#xgooghash); what it decompressed on the way, it cannot
-// tell of.
+// fits reports whether the data are the whole object and nothing else. The service sends the object's checksum
+// (https://cloud.google.com/storage/docs/xml-api/reference-headers#xgooghash), but none of content that it decompressed
+// on the way.
 func fits(data []byte, of storage.ReaderObjectAttrs) bool {
 	if sum := crc32.Checksum(data, castagnoli); sum == of.CRC32C || of.Decompressed {
 		return true
 	}
-	return of.CRC32C == 0 && of.Size == int64(len(data)) // some emulator tells none
+	return of.CRC32C == 0 && of.Size == int64(len(data)) // some emulators send no checksum
 }
 
-// wrote tells whether an answer is that to the write of the data to the object.
+// wrote reports whether an answer belongs to the write of the data to the object.
 func (s *Store) wrote(data []byte, object string, expected storage.Conditions, got *storage.ObjectAttrs) bool {
 	return s.isOf(got, object) && got.Generation != expected.GenerationMatch &&
 		got.Size == int64(len(data)) && got.CRC32C == crc32.Checksum(data, castagnoli)
 }
 
-// isOf tells whether an answer is about an object of the bucket that is there.
+// isOf reports whether an answer is about this object of the bucket, and the object exists.
 func (s *Store) isOf(got *storage.ObjectAttrs, object string) bool {
 	return got != nil && got.Bucket == s.bucket && got.Name == object && got.Generation > 0
 }
 
-// ageIn is the age of what an answer showed, if its Date is the service's.
+// ageIn returns the age of an answer's content, if the answer's Date is the service's.
 func (s *Store) ageIn(c *call, modified time.Time) time.Duration {
 	if s.age == nobodys || s.age == googles && !c.google {
 		return 0
@@ -67,15 +67,15 @@ func (s *Store) ageIn(c *call, modified time.Time) time.Duration {
 	return c.age(modified)
 }
 
-// A refusal is what an answer says that is an error.
+// A refusal is the content of an error answer.
 type refusal struct {
 	code    int    // HTTP status; 0: there was no answer
-	own     bool   // it is the service's
-	reason  string // in lower case: its two interfaces differ in the first letter; empty: none
+	own     bool   // the answer is the service's
+	reason  string // in lower case, as the two interfaces differ in the first letter; empty: none
 	message string // for people
 }
 
-// said is the error of a refusal, in one line: the library's own has several, or a whole document.
+// said is the error of a refusal, in one line: the library's own error has several lines, or a whole document.
 type said struct {
 	refusal
 	error
@@ -89,7 +89,7 @@ func (e said) Unwrap() error { return e.error }
 
 const maxRefusal = 64 << 10 // bytes; an error document has far less
 
-// refusalOf returns what an error of the storage client says.
+// refusalOf returns the refusal in an error of the storage client.
 func (s *Store) refusalOf(err error) refusal {
 	e, ok := errors.AsType[*googleapi.Error](err)
 	if !ok {
@@ -98,7 +98,7 @@ func (s *Store) refusalOf(err error) refusal {
 	return s.checked(refusalIn(e.Code, e.Header, []byte(e.Body)))
 }
 
-// checked takes what is said of another bucket for nobody's: "not found" names what is not, if not always.
+// checked rejects an answer about another bucket: "not found" mostly names the missing object.
 func (s *Store) checked(r refusal) refusal {
 	if _, named, ok := strings.Cut(r.message, "No such object: "); ok && !strings.HasPrefix(named, s.bucket+"/") {
 		r.own = false
@@ -106,11 +106,11 @@ func (s *Store) checked(r refusal) refusal {
 	return r
 }
 
-// refusalIn reads an answer. Objects are written and listed by the JSON interface
-// (https://cloud.google.com/storage/docs/json_api/v1/status-codes), and read by the XML one, which calls the reason a code
-// (https://cloud.google.com/storage/docs/xml-api/reference-status). What stands in front of all of Google's services gives
-// the reason as a status (https://cloud.google.com/apis/design/errors), and the JSON interface refuses a read of content in
-// plain text: then a header says that the answer is the service's
+// refusalIn reads an error answer. The JSON interface writes and lists objects
+// (https://cloud.google.com/storage/docs/json_api/v1/status-codes). The XML interface reads them, and calls the reason
+// a code (https://cloud.google.com/storage/docs/xml-api/reference-status). The front end of all Google services gives
+// the reason as a status (https://cloud.google.com/apis/design/errors). The JSON interface refuses a read of content in
+// plain text: then a header shows that the answer is the service's
 // (https://cloud.google.com/storage/docs/xml-api/reference-headers#xguploaderuploadid).
 func refusalIn(code int, header http.Header, body []byte) refusal {
 	r := refusal{code: code, own: header.Get("X-Guploader-Uploadid") != ""}
@@ -142,7 +142,7 @@ func refusalIn(code int, header http.Header, body []byte) refusal {
 	return r
 }
 
-// none explains the service's own "not found" of an object. Nil: there is no such object.
+// none explains the service's own "not found" for an object. Nil means that only the object is missing.
 func (s *Store) none(object string, r refusal) error {
 	if r.reason == "nosuchbucket" || strings.Contains(r.message, "bucket does not exist") {
 		return fmt.Errorf("%w: read %s: %s: %s", lease.ErrMisconfigured, s.url(object), r.message, s.noBucket())
@@ -150,11 +150,11 @@ func (s *Store) none(object string, r refusal) error {
 	return nil
 }
 
-// explain says what was tried, marks what will not mend itself, and says what to do about it.
+// explain says what was tried, marks a permanent error as ErrMisconfigured, and says what to do about it.
 func (s *Store) explain(ctx context.Context, tried string, err error) error {
 	r := s.refusalOf(err)
 	if r.code != 0 && !r.own {
-		return fmt.Errorf("%s: HTTP status %d: %w", tried, r.code, errForeign) // what else it says may be a whole page
+		return fmt.Errorf("%s: HTTP status %d: %w", tried, r.code, errForeign) // the rest of the answer may be a whole page
 	}
 	advice := s.advice(r, err)
 	hideURL(err)

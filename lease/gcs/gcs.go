@@ -1,88 +1,91 @@
 // Package gcs keeps leases in a bucket of Google Cloud Storage: one object per lease, written with a generation
 // precondition.
 //
-// A read and a write of an object are strongly consistent in every kind of bucket, dual-region and multi-region ones
-// included (https://cloud.google.com/storage/docs/consistency). The exception are objects that everybody may read, which
-// Google's edge may cache: the package writes its own as "no-store".
+// Reads and writes of an object are strongly consistent in every kind of bucket, including dual-region and multi-region
+// buckets (https://cloud.google.com/storage/docs/consistency). The exception are publicly readable objects, which
+// Google's edge may cache: the package writes its objects as "no-store".
 //
 // # The bucket
 //
-// Make one for leases alone, of class Standard, whose objects are not public:
+// Make a bucket for leases alone, of class Standard, whose objects are not public:
 //
 //	gcloud storage buckets create gs://my-leases --location=europe-west1 --soft-delete-duration=0 \
 //		--uniform-bucket-level-access --public-access-prevention
 //
-// What a bucket may have, and what that does to leases:
+// Settings of a bucket affect leases as follows:
 //
 //   - Soft delete, which is on by default, keeps each record that a renewal overwrites for seven days, and bills it
-//     (https://cloud.google.com/storage/docs/soft-delete): 120,960 of them per lease. Nothing breaks, but turn it off:
-//     gcloud storage buckets update gs://my-leases --clear-soft-delete
-//   - Object versioning keeps them for good: turn it off, too (--no-versioning).
-//   - A retention policy, an object's own retention or a hold refuses every overwrite, so no lease can be renewed: that is
-//     a lease.ErrMisconfigured (https://cloud.google.com/storage/docs/bucket-lock).
+//     (https://cloud.google.com/storage/docs/soft-delete): 120,960 records per lease. Leases still work, but turn it
+//     off: gcloud storage buckets update gs://my-leases --clear-soft-delete
+//   - Object versioning keeps these records permanently: turn it off, too (--no-versioning).
+//   - A retention policy, an object's own retention or a hold refuses every overwrite, so no lease can be renewed: that
+//     is a lease.ErrMisconfigured (https://cloud.google.com/storage/docs/bucket-lock).
 //   - With requester pays, each request has to name the project to bill: [WithUserProject].
-//   - A lifecycle rule that deletes records breaks the promises that one leads at most, and that tokens only grow. So does
-//     whoever deletes, restores or edits them by hand.
-//   - Classes with a minimum duration, Nearline and colder, bill the whole of it for each renewal.
+//   - A lifecycle rule that deletes records breaks the promises that at most one node leads, and that tokens only grow.
+//     Deleting, restoring or editing records by hand breaks them, too.
+//   - Classes with a minimum duration, Nearline and colder, bill the whole duration for each renewal.
 //
 // # Permissions
 //
-// The role Storage Object User on the bucket will do:
+// The role Storage Object User on the bucket is enough:
 //
 //	gcloud storage buckets add-iam-policy-binding gs://my-leases --member=serviceAccount:... --role=roles/storage.objectUser
 //
-// What is used of it: storage.objects.get; create; delete, without which nothing can be overwritten, though the package
-// never deletes (https://cloud.google.com/storage/docs/access-control/iam-json); and list, for lease.List, and because
-// whoever may not list is told 403 of a record that does not exist.
+// The package uses these permissions of the role: storage.objects.get; create; delete, which every overwrite needs,
+// though the package never deletes (https://cloud.google.com/storage/docs/access-control/iam-json); and list.
+// lease.List needs list, and without it the service answers 403 for a record that does not exist.
 //
-// If the bucket encrypts with a Cloud KMS key, the program needs no permission on it. The Cloud Storage service agent of the
-// bucket's project does: the role Cloud KMS CryptoKey Encrypter/Decrypter on the key
+// If the bucket encrypts with a Cloud KMS key, the program needs no permission on the key. The Cloud Storage service
+// agent of the bucket's project needs the role Cloud KMS CryptoKey Encrypter/Decrypter on the key
 // (https://cloud.google.com/storage/docs/encryption/customer-managed-keys#service-agents):
 //
 //	gcloud storage service-agent --project=the-buckets-project --authorize-cmek=projects/.../cryptoKeys/my-key
 //
-// Without it, or with a key version that is disabled or destroyed, leases can be neither read nor written: that is a
-// lease.ErrMisconfigured, and whoever leads stops at its deadline. For a user project, the program needs the permission
-// serviceusage.services.use on it, which the role Service Usage Consumer has
+// Without the role, or with a key version that is disabled or destroyed, leases can be neither read nor written: that
+// is a lease.ErrMisconfigured, and the holder stops at its deadline. To bill a user project, the program needs the
+// permission serviceusage.services.use on the project, which the role Service Usage Consumer includes
 // (https://cloud.google.com/storage/docs/requester-pays#requirements).
 //
 // # What it costs
 //
 // In a single region and class Standard, 10,000 writes are $0.05 and 10,000 reads $0.004
-// (https://cloud.google.com/storage/pricing-examples, in 2025); other locations and classes are dearer. At the default
-// intervals, a renewal and a poll every five seconds, a lease that is held for 30 days is 518,400 writes, $2.59, and each
-// standby is as many reads, $0.21. To list costs as much as to write, per thousand leases, and a read for each.
+// (https://cloud.google.com/storage/pricing-examples, in 2025); other locations and classes are dearer. By default a
+// holder renews, and a standby polls, every five seconds. So a lease that is held for 30 days takes 518,400 writes,
+// $2.59, and each standby as many reads, $0.21. Listing costs one write for each thousand leases, and one read for each
+// lease.
 //
-// An object may be written once a second (https://cloud.google.com/storage/quotas#objects); that is
-// lease.Limits.WriteEvery. Beyond, the service answers 429, which is a failure like any that passes: also to those who lose
-// a race to write a record, instead of 412 (https://cloud.google.com/storage/docs/gcs429). Whether somebody holds the lease
-// by then, the next look tells.
+// The service limits the writes to an object to one a second (https://cloud.google.com/storage/quotas#objects); that is
+// lease.Limits.WriteEvery. It answers writes beyond that with 429 (https://cloud.google.com/storage/docs/gcs429), a
+// temporary failure. A node that loses a race for a lease may also get 429 instead of 412. The next look shows whether
+// another node then holds the lease.
 //
 // # Takeover
 //
-// A process that has just started takes over a lease that ran out before, without watching it first, if its client tells
-// the service's time. One that [NewClient] or lease.Open made does, as long as it speaks to Google's own host. One of
-// storage.NewClient hides the Date of an answer, and a gateway or an emulator (option.WithEndpoint, STORAGE_EMULATOR_HOST)
-// writes one of its own, which is trusted only [WithAge]: there the process watches for the length of the lease.
+// A process that has just started takes over a lease that ran out before, without watching it first, if its client
+// shows the service's time. A client that [NewClient] or lease.Open made does so as long as it speaks to Google's own
+// host. A client of storage.NewClient hides the Date of an answer. A gateway or an emulator (option.WithEndpoint,
+// STORAGE_EMULATOR_HOST) sends a Date of its own, which the package trusts only [WithAge]. In these cases the process
+// watches the lease for its length.
 //
 // # Requests
 //
-// Load and Swap are one request each, and nothing is sent after they have returned. The storage client's own retries are
-// off, whatever it was told: it would go on until the context ends, and whoever holds a lease knows better when the next
-// attempt is due. It would also ask for the rest of an answer that broke off, again and again without a pause; so that is an
-// error. A client of storage.NewClient does not let the package see as much: a read may send up to four requests if
-// its answers break off, and one more if there is no record. Best the client is one of NewClient, whose connections cannot be
-// dead for longer than a request. It has to speak HTTP: one of storage.NewGRPCClient is a lease.ErrMisconfigured.
+// Load and Swap send one request each, and send nothing after they have returned. The package turns the storage
+// client's own retries off, whatever the caller configured: the client would retry until the context ends, but the
+// holder knows better when the next attempt is due. The client would also ask for the rest of an interrupted answer,
+// repeatedly and without a pause; so an interrupted answer is an error. With a client of storage.NewClient the package
+// cannot see this as well: a read may send up to four requests if its answers break off, and one more if there is no
+// record. Prefer a client of NewClient, whose connections cannot stay dead for longer than a request. The client must
+// speak HTTP: one of storage.NewGRPCClient is a lease.ErrMisconfigured.
 //
-// Nothing but the service's own answer counts. A captive portal's page, a proxy's "not found" or an answer about another
-// object is an error that may pass: no lease is acquired, renewed, found free or found gone by it.
+// Only the service's own answers count. A captive portal's page, a proxy's "not found" or an answer about another
+// object is a temporary error: it never shows that a lease is acquired, renewed, free or missing.
 //
 // # URL
 //
-// The URL is gs://bucket, or gs://bucket/folder. The query may have user_project, the project to bill, and age, which is true
-// or false: see [WithUserProject], [WithAge] and [WithoutAge]. The client is made as Google's own are, by application default
-// credentials (https://cloud.google.com/docs/authentication/application-default-credentials), or for the emulator at
-// STORAGE_EMULATOR_HOST.
+// The URL is gs://bucket, or gs://bucket/folder. The query may have user_project, the project to bill, and age, which
+// is true or false: see [WithUserProject], [WithAge] and [WithoutAge]. The client uses application default credentials,
+// as Google's own clients do (https://cloud.google.com/docs/authentication/application-default-credentials), or the
+// emulator at STORAGE_EMULATOR_HOST.
 package gcs
 
 import (
@@ -101,7 +104,7 @@ import (
 
 func init() { lease.Register("gs", open) }
 
-// open makes the manager of a URL, with a client of its own.
+// open returns the manager for a URL. It makes the client, and lease.Close closes it.
 func open(ctx context.Context, u *url.URL) (lease.Manager, error) {
 	bucket, prefix, err := place(u)
 	if err != nil {
@@ -138,7 +141,7 @@ func place(u *url.URL) (bucket, prefix string, err error) {
 	return u.Host, prefix, nil
 }
 
-// options are what the query of a URL says.
+// options returns the options that the query of the URL names.
 func options(u *url.URL) (opts []Option, err error) {
 	query, err := storeurl.Query(u, "age", "user_project")
 	if err != nil {
@@ -161,33 +164,34 @@ func options(u *url.URL) (opts []Option, err error) {
 	return opts, nil
 }
 
-// projectID is what names a project: its ID, which may be of a domain, as example.com:my-project, or its number
+// projectID matches a project's ID, which may have a domain, as in example.com:my-project, or its number
 // (https://cloud.google.com/resource-manager/docs/creating-managing-projects).
 var projectID = regexp.MustCompile(`^[a-z0-9][a-z0-9.:-]{0,99}$`)
 
 // An Option changes a Store.
 type Option func(*Store)
 
-// WithPrefix puts prefix before the name of every object, such as "leases/" or "prod-". It is at most 259 bytes of UTF-8
-// without line breaks; a prefix that the service refuses is an ErrMisconfigured of the calls.
+// WithPrefix puts the prefix before the name of every object: "leases/" or "prod-", for example. It is at most 259
+// bytes of UTF-8 without line breaks. A prefix that the service refuses is an ErrMisconfigured of later calls.
 func WithPrefix(prefix string) Option { return func(s *Store) { s.prefix = prefix } }
 
-// WithUserProject names the project that is billed for the requests, which a bucket needs that bills whoever asks
-// (https://cloud.google.com/storage/docs/requester-pays). The credentials need the role Service Usage Consumer on it.
+// WithUserProject names the project to bill for the requests. A bucket with requester pays needs it
+// (https://cloud.google.com/storage/docs/requester-pays). The credentials need the role Service Usage Consumer on the
+// project.
 func WithUserProject(project string) Option { return func(s *Store) { s.project = project } }
 
-// WithAge trusts the Date of every answer, also of one that does not come from Google's own host, storage.googleapis.com or
-// another of googleapis.com over HTTPS. If a proxy or a gateway writes it, whose clock is more than two seconds ahead of the
-// service's, a standby takes a lease over while its holder still leads. The client is one of NewClient: any other hides the
-// Date.
+// WithAge trusts the Date of every answer. The default is to trust only answers of Google's own host:
+// storage.googleapis.com or another of googleapis.com, over HTTPS. If a proxy or a gateway writes the Date by a clock
+// more than two seconds ahead of the service's, a standby may take over a lease while its holder still leads. The
+// client must be one of NewClient: any other hides the Date.
 func WithAge() Option { return func(s *Store) { s.age = anybodys } }
 
-// WithoutAge trusts no Date: see Takeover, above.
+// WithoutAge trusts no Date. See Takeover in the package comment.
 func WithoutAge() Option { return func(s *Store) { s.age = nobodys } }
 
-// New returns the Manager that keeps its leases in the bucket, which has to exist. It never fails, and sends nothing: what
-// is wrong with the bucket is an error of the calls, and so is a client that speaks gRPC (storage.NewGRPCClient). The client
-// stays the caller's: lease.Close leaves it open. See NewClient for one that tells the time.
+// New returns a Manager that keeps its leases in the bucket, which must exist. New never fails and sends nothing: a
+// problem with the bucket, or a client that speaks gRPC (storage.NewGRPCClient), shows as an error of later calls. The
+// caller closes the client: lease.Close leaves it open. NewClient makes a client that shows the service's time.
 func New(client *storage.Client, bucket string, opts ...Option) lease.Manager {
 	return lease.NewManager(NewStore(client, bucket, opts...))
 }

@@ -9,22 +9,22 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// A lease's name becomes an object's name: the prefix, and the name with all but letters, digits, "-", "_" and "." escaped
-// as in a URL, and a first "." as well. So no object is "." or "..", begins with ".well-known/acme-challenge/", has a line
-// break or one of the signs that tools take for something else: # [ ] * ?
-// (https://cloud.google.com/storage/docs/objects#naming). Nor are there slashes in it: in a bucket with a hierarchical
+// A lease's name becomes an object's name: the prefix, and the name with all but letters, digits, "-", "_" and "."
+// escaped as in a URL, and a "." at its beginning as well. So no object is "." or "..", begins with
+// ".well-known/acme-challenge/", or has a line break or a sign that is special to tools: # [ ] * ?
+// (https://cloud.google.com/storage/docs/objects#naming). Slashes are escaped, too: in a bucket with a hierarchical
 // namespace, they would make folders.
 
 const (
 	maxObject = 1024                       // bytes of an object's name
-	maxPrefix = maxObject - 3*maxLeaseName // the worst case is that every byte is escaped
+	maxPrefix = maxObject - 3*maxLeaseName // in the worst case, every byte is escaped
 	challenge = ".well-known/acme-challenge/"
 
 	maxLeaseName = 255
 )
 
 func escape(name string) string {
-	plain := 0 // bytes at the beginning that stay as they are: mostly all
+	plain := 0 // bytes at the beginning that stay as they are: usually all
 	for plain < len(name) && staysAsItIs(name[plain], plain) {
 		plain++
 	}
@@ -47,10 +47,10 @@ func staysAsItIs(c byte, i int) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.' && i > 0
 }
 
-// objectOf is the name of a lease's object.
+// objectOf returns the name of a lease's object.
 func (s *Store) objectOf(name string) string { return s.prefix + escape(name) }
 
-// nameOf is the way back. Only what objectOf made is the object of a lease.
+// nameOf is the inverse of objectOf: a name that objectOf cannot have made is not that of a lease's object.
 func (s *Store) nameOf(object string) (name string, isLease bool) {
 	escaped, ok := strings.CutPrefix(object, s.prefix)
 	if !ok {

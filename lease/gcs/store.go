@@ -20,36 +20,37 @@ import (
 )
 
 const (
-	// chunk is more than a cell has, and the least there is (https://pkg.go.dev/cloud.google.com/go/storage#Writer). So the
-	// client has read all of the data before it sends its one request: their checksum is in it, and the service refuses what
-	// was damaged or cut short on its way. With no chunks at all, a damaged cell would be an error, and stay.
+	// chunk is larger than a cell, and the smallest possible value
+	// (https://pkg.go.dev/cloud.google.com/go/storage#Writer). So the client has read all of the data before it sends
+	// its one request, and adds their checksum. Then the service refuses data that were damaged or cut short on the
+	// way. Without chunks, it would store a damaged cell and then report an error.
 	chunk = 256 << 10
 )
 
-// Store is a lease.Store in a bucket. It has no state but what is there. Make it with NewStore. It is safe for concurrent
-// use.
+// Store is a lease.Store in a bucket. It keeps no state outside the bucket. Make it with NewStore. It is safe for
+// concurrent use.
 type Store struct {
 	bucket  string
-	project string // that is billed; empty: the bucket's own
+	project string // the project to bill; empty: the bucket's own
 	prefix  string
 	age     trust
-	handle  *storage.BucketHandle // each of its calls is one attempt; nil without a client
-	problem string                // why nothing can work; empty: nothing
+	handle  *storage.BucketHandle // makes one attempt for each call; nil without a client
+	problem string                // the reason why no call can work; empty: none
 	close   func() error          // nil: the client is the caller's
-	page    int                   // objects to a page of a list; 0: as many as the service likes
-	hears   atomic.Bool           // the client is one of NewClient, as an answer has shown
+	page    int                   // objects per page of a list; 0: the service's default
+	hears   atomic.Bool           // an answer has shown that the client is one of NewClient
 }
 
-// trust says whose Date is taken for the service's.
+// trust says which Date counts as the service's.
 type trust int
 
 const (
-	googles  trust = iota // that of an answer from Google's own host
+	googles  trust = iota // the Date of an answer from Google's own host
 	anybodys              // WithAge
 	nobodys               // WithoutAge
 )
 
-// NewStore returns the Store in the bucket. What New says of it holds here, too.
+// NewStore returns a Store in the bucket. Like New, it never fails and sends nothing.
 func NewStore(client *storage.Client, bucket string, opts ...Option) *Store {
 	s := &Store{bucket: bucket}
 	for _, opt := range opts {
@@ -61,7 +62,7 @@ func NewStore(client *storage.Client, bucket string, opts ...Option) *Store {
 	return s
 }
 
-// problemWith says what is wrong with how the store was made; empty: nothing.
+// problemWith says what is wrong with the arguments of NewStore; empty: nothing.
 func (s *Store) problemWith(client *storage.Client) string {
 	if client == nil || s.bucket == "" {
 		return "there is no client or no bucket: pass both to gcs.New"
@@ -75,8 +76,8 @@ func (s *Store) problemWith(client *storage.Client) string {
 	return checkClient(client)
 }
 
-// String names the store as the URL that lease.Open takes: gs://bucket/folder. A prefix that no URL gives, as it does not
-// end in a slash, is followed by a star.
+// String returns the store as the URL that lease.Open takes: gs://bucket/folder. A star follows a prefix that no URL
+// can give, because it does not end in a slash.
 func (s *Store) String() string {
 	u := url.URL{Scheme: "gs", Host: s.bucket, Path: "/" + strings.TrimSuffix(s.prefix, "/")}
 	if s.prefix == "" {
@@ -97,7 +98,7 @@ func (s *Store) url(object string) string { return "gs://" + s.bucket + "/" + ob
 // (https://cloud.google.com/storage/quotas#objects).
 func (s *Store) Limits() lease.Limits { return lease.Limits{WriteEvery: time.Second} }
 
-// Close implements lease.Closer: it closes the client that lease.Open made. One that was passed in stays open.
+// Close implements lease.Closer. It closes the client that lease.Open made, and leaves a client of the caller's open.
 func (s *Store) Close() error {
 	if s.close == nil {
 		return nil
@@ -105,7 +106,7 @@ func (s *Store) Close() error {
 	return s.close()
 }
 
-// check begins every call on a cell: it says what is wrong with the store itself, or with the name.
+// check comes first in every call on a cell: it says what is wrong with the store or with the name.
 func (s *Store) check(name string) error {
 	if s.problem != "" {
 		return fmt.Errorf("%w: %s", lease.ErrMisconfigured, s.problem)
@@ -113,11 +114,11 @@ func (s *Store) check(name string) error {
 	return lease.CheckName(name)
 }
 
-// Load implements lease.Store. A bucket that does not exist is an ErrMisconfigured if the answer tells, and else shows no
-// cells: then only Swap finds out. An object of more than 16 KiB is an ErrRecord.
+// Load implements lease.Store. A bucket that does not exist is an ErrMisconfigured if the answer says so. Otherwise it
+// seems to have no cells, and only Swap notices. An object of more than 16 KiB is an ErrRecord.
 //
-// It is one request. If there is no cell, and the client is not one of NewClient, it is two: that client hides whose answer
-// "not found" is, and the object's metadata tell.
+// Load sends one request. If there is no cell, and the client is not one of NewClient, it sends two: such a client
+// hides who answered "not found", so Load also asks for the object's metadata.
 func (s *Store) Load(ctx context.Context, name string) (lease.Snapshot, error) {
 	if err := s.check(name); err != nil {
 		return lease.Snapshot{}, err
@@ -135,7 +136,7 @@ func (s *Store) Load(ctx context.Context, name string) (lease.Snapshot, error) {
 	return lease.Snapshot{}, fmt.Errorf("read %s: it is not found, and its metadata are: %w", s.url(object), errForeign)
 }
 
-// read is Load, but that a cell is found missing only by proof.
+// read does the work of Load, but returns errUnproven if the answer does not prove that a cell is missing.
 func (s *Store) read(ctx context.Context, object string) (lease.Snapshot, error) {
 	c := &call{Context: ctx}
 	limited, brokeOff := context.Context(c), func() bool { return false }
@@ -159,7 +160,7 @@ func (s *Store) read(ctx context.Context, object string) (lease.Snapshot, error)
 	switch {
 	case brokeOff():
 		return lease.Snapshot{}, fmt.Errorf("read %s: %w", s.url(object), errBrokeOff)
-	case err != nil: // also ErrObjectNotExist, of a generation that was replaced while it was read: the cell is not gone
+	case err != nil: // also ErrObjectNotExist, if the generation was replaced during the read: the cell still exists
 		return lease.Snapshot{}, s.explain(ctx, "read "+s.url(object), err)
 	case len(data) > lease.MaxCell:
 		return lease.Snapshot{}, fmt.Errorf("%w: %s has more than %d bytes; it is left as it is: move it away while nobody runs",
@@ -170,7 +171,7 @@ func (s *Store) read(ctx context.Context, object string) (lease.Snapshot, error)
 	return lease.Snapshot{Data: data, Version: versionOf(r.Attrs.Generation), Age: s.ageIn(c, r.Attrs.LastModified)}, nil
 }
 
-// noReader explains why there was nothing to read. A nil error: there is no such object.
+// noReader explains why there was nothing to read. A nil error means that there is no such object.
 func (s *Store) noReader(c *call, object string, err error, brokeOff bool) error {
 	switch {
 	case brokeOff:
@@ -189,13 +190,13 @@ func (s *Store) noReader(c *call, object string, err error, brokeOff bool) error
 	return s.none(object, r)
 }
 
-// readCell reads all of a cell, and no more than a byte beyond what a cell may have.
+// readCell reads all of a cell, and at most one byte more than a cell may have.
 func readCell(r *storage.Reader) ([]byte, error) {
 	size := r.Attrs.Size
 	if size < 0 || size > lease.MaxCell {
 		return io.ReadAll(io.LimitReader(r, lease.MaxCell+1))
 	}
-	data := make([]byte, size+1) // one more shows the end, where the client compares the checksum
+	data := make([]byte, size+1) // one byte more, to reach the end, where the client compares the checksum
 	n, err := io.ReadFull(r, data)
 	if err == nil || err == io.EOF || err == io.ErrUnexpectedEOF { //nolint:errorlint // ReadFull's own: the end
 		return data[:n], nil
@@ -203,7 +204,7 @@ func readCell(r *storage.Reader) ([]byte, error) {
 	return nil, err
 }
 
-// look asks for the metadata of an object, to tell whether it exists.
+// look asks for the metadata of an object, to learn whether it exists.
 func (s *Store) look(ctx context.Context, object string) (exists bool, err error) {
 	attrs, err := s.handle.Object(object).Attrs(ctx)
 	if err == nil {
@@ -251,13 +252,13 @@ func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data [
 	return "", s.explain(ctx, "write "+s.url(object), err)
 }
 
-// versionOf is the generation: each write gets its own, also one of an object that was deleted meanwhile
-// (https://cloud.google.com/storage/docs/metadata#generation-number).
+// versionOf returns the generation as a version. Each write gets its own generation, even if the object was deleted
+// before (https://cloud.google.com/storage/docs/metadata#generation-number).
 func versionOf(generation int64) lease.Version {
 	return lease.Version(strconv.FormatInt(generation, 10))
 }
 
-// conditions are what has to hold for a write to replace the version; not ok: it is none.
+// conditions returns the conditions for a write that replaces the version; not ok: it is no version.
 func conditions(old lease.Version) (c storage.Conditions, ok bool) {
 	if old == "" {
 		return storage.Conditions{DoesNotExist: true}, true
@@ -266,9 +267,9 @@ func conditions(old lease.Version) (c storage.Conditions, ok bool) {
 	return storage.Conditions{GenerationMatch: generation}, err == nil && generation > 0
 }
 
-// List implements lease.Lister, in the order of the objects' names: one request for a page of at most a thousand, and
-// one for each cell; of an empty list one more, if the client is not one of NewClient. Objects that are not this package's
-// are passed over.
+// List implements lease.Lister, in the order of the objects' names. It sends one request for each page of at most a
+// thousand objects, and one for each cell. If the list is empty, and the client is not one of NewClient, it sends one
+// more. It skips objects that are not this package's.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, error] {
 	return func(yield func(lease.Cell, error) bool) {
 		if s.problem != "" {
@@ -285,7 +286,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, e
 			case errors.Is(err, iterator.Done):
 				err = nil
 				if empty && !c.heard {
-					_, err = s.look(ctx, query.Prefix+"%") // which is no lease's: that the service answers at all
+					_, err = s.look(ctx, query.Prefix+"%") // no lease has this name: any answer of the service proves that it is reached
 				}
 			case err != nil:
 				err = s.explain(ctx, "list "+s.url(query.Prefix)+"*", err)
@@ -305,7 +306,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, e
 	}
 }
 
-// next is the iterator's Next, which panics if a page is null.
+// next calls the iterator's Next, which panics if a page is null.
 func next(objects *storage.ObjectIterator) (attrs *storage.ObjectAttrs, err error) {
 	defer func() {
 		if recover() != nil {
