@@ -1,95 +1,98 @@
 // Package azblob keeps leases in an Azure Blob Storage container, as the native leases of its blobs.
 //
-// Azure itself sees to it that a blob has one lease at a time, and that it runs out: no client's clock decides (R1), and
-// a standby that has just started takes a lease over as soon as it is over. Azure does not show when that is, so a
-// standby polls: just after the moments at which the lease can run out, which it knows from when the leader acquired it and
-// from how often it renews, if the clocks agree. A blob lease lasts 15 to 60 seconds, in whole seconds
-// (https://learn.microsoft.com/rest/api/storageservices/lease-blob); it can be renewed, but not made longer or shorter.
+// Azure itself ensures that a blob has one lease at a time, and that the lease runs out: no client's clock decides
+// (R1). So a standby that has just started takes over a lease as soon as the lease is over. Azure does not show when
+// that will be, so a standby polls, just after the moments at which the lease can run out. It computes these moments
+// from when the leader acquired the lease and how often it renews, which works if the clocks agree. A blob lease lasts
+// 15 to 60 seconds, in whole seconds (https://learn.microsoft.com/rest/api/storageservices/lease-blob). It can be
+// renewed, but its length cannot change.
 //
 // # What is in the container
 //
-// Each lease has an empty block blob, named after it: letters, digits, "-" and "_" as they are, all other bytes as %XX.
-// Its metadata are the record: leader_format, leader_token, leader_id (the ID of the blob lease), leader_holder,
-// leader_length, leader_acquired, leader_renew_every and leader_attributes, the values escaped as in a URL's query. Other
-// people's metadata on such a blob are kept; the upper and lower case of their names, which means nothing to Azure, may
-// change. A blob without this metadata is somebody else's and is left alone: while it is leased it is held, and else it is
-// an [lease.ErrRecord], also if it is empty. For to begin with token 1 on a blob whose metadata were wiped by hand would
-// break the promise that tokens only grow.
+// Each lease has an empty block blob of the same name: letters, digits, "-" and "_" stay as they are, all other bytes
+// are written as %XX. The blob's metadata are the record: leader_format, leader_token, leader_id (the ID of the blob
+// lease), leader_holder, leader_length, leader_acquired, leader_renew_every and leader_attributes. Values are escaped
+// as in a URL's query. The package keeps other metadata on such a blob, but may change the upper and lower case of
+// their names, which Azure ignores. A blob without this metadata belongs to another program, and the package leaves it
+// alone: it counts as held while it is leased, and otherwise as an [lease.ErrRecord], even if it is empty. A person may
+// have wiped its metadata, and beginning again with token 1 would break the promise that tokens only grow.
 //
-// Whoever may write to the container can break every lease in it ("az storage blob lease break"), which the holder
-// finds at its next renewal. Nobody can change or delete a blob by accident while it is leased, as Azure refuses that
+// Anybody who may write to the container can break every lease in it ("az storage blob lease break"); the holder
+// notices at its next renewal. Nobody can change or delete a leased blob by accident, because Azure refuses that
 // without the lease's ID.
 //
 // # Requests
 //
-// A poll of a held lease is one request (Get Blob Properties), an acquisition three (and Lease Blob, Set Blob Metadata),
-// four if the blob has to be made (Put Blob), a renewal one and a release one (Lease Blob). Only conflicts and failures
-// cost more. The SDK's own retries are off: each call is one attempt, as [lease.Manager] says, package leader makes the
-// next one, and a "no" is never the echo of an attempt before. A request may take 30 seconds, or as long as ctx says.
+// A poll of a held lease takes one request (Get Blob Properties). An acquisition takes three (the same, Lease Blob, Set
+// Blob Metadata), or four if the blob must be made (Put Blob). A renewal takes one, and so does a release (Lease Blob).
+// Only conflicts and failures take more. The SDK's own retries are off: each call is one attempt, as [lease.Manager]
+// requires, and package leader makes the next. So a refusal never results from an earlier attempt of the same call. A
+// request may take 30 seconds, or until ctx ends.
 //
-// At the default intervals of package leader, each node sends one request in five seconds, 518,400 in 30 days. All but
-// Put Blob are billed as "other operations"
-// (https://learn.microsoft.com/azure/storage/blobs/map-rest-apis-transaction-categories, 2025-05); at some $0.0044 for
-// 10,000 of these (hot tier, LRS; https://azure.microsoft.com/pricing/details/storage/blobs/ has the price of a region
-// and a day) that is about $0.23 a month for the leader, and as much for each standby. Storage costs nothing to speak of.
+// At the default intervals of package leader, each node sends one request in five seconds, 518,400 in 30 days. Azure
+// bills all but Put Blob as "other operations"
+// (https://learn.microsoft.com/azure/storage/blobs/map-rest-apis-transaction-categories, 2025-05). At some $0.0044 for
+// 10,000 of these (hot tier, LRS; see https://azure.microsoft.com/pricing/details/storage/blobs/ for a region and a
+// day), the leader costs about $0.23 a month, and each standby as much. The storage costs next to nothing.
 //
-// After a failure, an acquisition is undone once: Release Lease, and if Azure then says that there is no such lease, Set
-// Blob Metadata, which keeps a request that is still under way from getting it.
+// After a failed acquisition, the package undoes it once, with Release Lease. If Azure then says that there is no such
+// lease, Set Blob Metadata keeps a request that is still under way from acquiring it.
 //
 // # What counts as an answer
 //
-// Only Azure's own answer to the very request that was sent. It has Azure's request ID and version; the request ID that the
-// client sent comes back in it; that to Acquire and Renew Lease names the lease; and the request was not redirected. Anything
-// else, whatever its status, is an error that leaves open what became of the request: a filter that begins to answer 200
-// with a page of its own renews nothing, and a proxy's 404 or 409 neither frees a lease nor ends one.
+// Only Azure's own answer to the very request counts. Such an answer has Azure's request ID and version, and repeats
+// the request ID that the client sent. An answer to Acquire or Renew Lease names the lease. The request was not
+// redirected. Any other answer, whatever its status, is an error that leaves the request's outcome open: a filter that
+// answers 200 with its own page renews nothing, and a proxy's 404 or 409 neither frees a lease nor ends one.
 //
-// A client that was made with an account key signs the headers that it sends, so that New cannot add a request ID to
-// them, and another account's answer may be taken for its own, except to Acquire and Renew Lease. Make such a client with
-// a request ID: runtime.NewRequestIDPolicy of azcore in its options' PerCallPolicies. Open does.
+// A client that was made with an account key signs the headers that it sends, so New cannot add a request ID to them.
+// Another account's answer may then count as an answer to this client, except to Acquire and Renew Lease. Make such a
+// client with a request ID: add runtime.NewRequestIDPolicy of azcore to its options' PerCallPolicies, as Open does.
 //
 // # Who may use it
 //
-// The role "Storage Blob Data Contributor" on the container suffices, and so does a SAS with the permissions r, w, c
-// and, for List, l. WithCreateContainer needs the role on the storage account.
+// The role "Storage Blob Data Contributor" on the container suffices. So does a SAS with the permissions r, w, c and,
+// for List, l. WithCreateContainer needs the role on the storage account.
 //
 // # Accounts and containers
 //
-// Everything needs the primary endpoint, as "-secondary" lags behind. Snapshots of the blobs do no harm, and neither
-// does what follows:
+// Use the primary endpoint: "-secondary" lags behind. Snapshots of the blobs do no harm. Other features have these
+// effects:
 //
-//   - Versioning keeps a version of each acquisition, as Set Blob Metadata makes one; renewals and releases make none
-//     (https://learn.microsoft.com/azure/storage/blobs/versioning-overview). They are empty, but a lifecycle rule should
-//     delete previous versions where leaders change by the minute: beyond 1,000, listing gets slow.
-//   - Soft delete keeps nothing, since metadata that are overwritten are not kept, and nothing is deleted
+//   - Versioning keeps a version for each acquisition, because Set Blob Metadata makes one; renewals and releases make
+//     none (https://learn.microsoft.com/azure/storage/blobs/versioning-overview). The versions are empty. But where
+//     leaders change every minute, a lifecycle rule should delete previous versions: listing gets slow beyond 1,000.
+//   - Soft delete keeps nothing, because it does not keep overwritten metadata, and the package deletes nothing
 //     (https://learn.microsoft.com/azure/storage/blobs/soft-delete-blob-overview).
-//   - A hierarchical namespace (Data Lake Storage) is as good as a flat one. List passes its directories over.
-//   - An immutability policy or a legal hold refuses new metadata, and a lifecycle rule that moves blobs to the archive
-//     tier does likewise: every acquisition is an [lease.ErrMisconfigured].
+//   - A hierarchical namespace (Data Lake Storage) works as well as a flat one. List skips its directories.
+//   - An immutability policy or a legal hold refuses new metadata, and so does a blob that a lifecycle rule moved to
+//     the archive tier: every acquisition is an [lease.ErrMisconfigured].
 //
-// Whoever deletes a blob, or restores older metadata, makes the tokens begin anew. An account that fails over to its
-// secondary region loses what was not copied there yet, the latest token perhaps
+// Deleting a blob, or restoring older metadata, makes the tokens begin again. An account that fails over to its
+// secondary region loses what was not copied there yet, perhaps the latest token
 // (https://learn.microsoft.com/azure/storage/common/storage-disaster-recovery-guidance).
 //
 // # URL
 //
-// The URL is azblob://account/container, or azblob://account/container/folder to have all blobs below folder/. Its keys:
+// The URL is azblob://account/container, or azblob://account/container/folder to have all blobs below folder/. The
+// query may have
 //
-//   - create=true makes the container when a lease is acquired and it is missing. To list makes none.
-//   - suffix=core.usgovcloudapi.net is for an account of Azure Government, suffix=core.chinacloudapi.cn for one in China, and
-//     any other for a cloud whose accounts are at https://account.blob.SUFFIX.
-//   - endpoint=https%3A%2F%2Faccount.z12.blob.storage.azure.net is for an account with a DNS zone endpoint, or with a domain of
-//     its own.
+//   - create=true, to make a missing container when a lease is acquired. Listing makes none.
+//   - suffix=core.usgovcloudapi.net for an account of Azure Government, suffix=core.chinacloudapi.cn for one in China,
+//     or another for a cloud whose accounts are at https://account.blob.SUFFIX.
+//   - endpoint=https%3A%2F%2Faccount.z12.blob.storage.azure.net for an account with a DNS zone endpoint or a custom
+//     domain.
 //
-// Without these, the account is at https://account.blob.core.windows.net. The credential is azidentity.DefaultAzureCredential:
-// environment variables, workload identity, managed identity, az login. It is asked for at the identity service of the
-// account's cloud: the Government's or China's, going by the address, and else as AZURE_AUTHORITY_HOST says, or the public
-// one. It is shown over https only.
+// Without suffix and endpoint, the account is at https://account.blob.core.windows.net. The credential is
+// azidentity.DefaultAzureCredential: environment variables, workload identity, managed identity, az login. It comes
+// from the identity service of the account's cloud: the Government's or China's if the address is theirs, and otherwise
+// the one that AZURE_AUTHORITY_HOST names, or the public one. The client sends it over https only.
 //
-// If AZURE_STORAGE_CONNECTION_STRING is set, it says where the account is and what gives access, an account key or a SAS. The
+// If AZURE_STORAGE_CONNECTION_STRING is set, it gives the account's address and either an account key or a SAS. The
 // account in the URL, unless it is left out (azblob:///container), must be the same, and so must suffix and endpoint.
 // UseDevelopmentStorage=true is Azurite on this machine.
 //
-// What Open makes has connections of its own, over HTTP/1.1; [lease.Close] closes them.
+// The manager that Open makes has its own connections, over HTTP/1.1; [lease.Close] closes them.
 package azblob
 
 import (
@@ -102,24 +105,25 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// An Option changes what New returns.
+// An Option changes the Manager that New returns.
 type Option func(*manager)
 
-// WithPrefix puts the prefix before the name of every blob, as it is: "leases/" makes a folder. It is at most 259 bytes
-// of UTF-8; no part of it between slashes is empty or ends in a dot, and it has no backslash and no control characters.
+// WithPrefix puts the prefix before the name of every blob, unescaped: "leases/" makes a folder. The prefix is at most
+// 259 bytes of UTF-8 without backslashes and control characters. No part of it between slashes is empty or ends in a
+// dot.
 func WithPrefix(prefix string) Option { return func(m *manager) { m.prefix = prefix } }
 
-// WithCreateContainer makes the container, without public access, when the first lease is acquired and it is missing.
+// WithCreateContainer makes a missing container, without public access, when the first lease is acquired.
 func WithCreateContainer() Option { return func(m *manager) { m.create = true } }
 
-// New returns the Manager that keeps its leases in the container. It never fails: what is wrong with the container is an
-// error of the calls. It sends nothing by itself. Its Renew changes neither the length (that is an ErrInvalid) nor the
-// attributes of a lease.
+// New returns a Manager that keeps its leases in the container. New never fails and sends nothing: a problem with the
+// container shows as an error of later calls. Renew cannot change the attributes or the length of a lease; another
+// length is an ErrInvalid.
 //
-// If an answer is lost, Release returns the error, though the lease may be free, and the next Release finds it so and
-// returns a *lease.LostError with LostReleased. Between two requests of somebody's acquisition, a HeldError and Inspect
-// show a lease that is held with the holder, the ID and the token before. So neither proves that the holder that it shows
-// still has the lease; a look a moment later shows who has it.
+// If the answer to a release is lost, Release returns the error, though the lease may be free. The next Release then
+// returns a *lease.LostError with LostReleased. While another node acquires the lease, between its two requests, a
+// HeldError and Inspect show a held lease with the previous holder, ID and token. So neither proves that the holder it
+// shows still has the lease; a look a moment later shows the new one.
 func New(client *container.Client, opts ...Option) lease.Manager {
 	m := &manager{container: client, late: rand.Float64()}
 	for _, opt := range opts {
@@ -138,11 +142,11 @@ type manager struct {
 	prefix    string
 	place     string // the container and the prefix, in errors
 	create    bool
-	marks     bool    // it adds a request ID to what it sends, to know the answer by
-	page      int32   // blobs that one answer lists; 0: as many as the service likes
-	problem   error   // why no call can work
-	late      float64 // of this manager's looks among those of others: 0 to 1
-	close     func()  // gives up what Open made; nil: it made nothing
+	marks     bool    // it adds a request ID to each request, to recognize the answer
+	page      int32   // blobs per page of a list; 0: the service's default
+	problem   error   // the reason why no call can work
+	late      float64 // 0 to 1: spreads this manager's looks among those of others
+	close     func()  // closes the connections that Open made; nil: New was given the client
 }
 
 func (m *manager) check() error {
@@ -155,8 +159,8 @@ func (m *manager) check() error {
 	return nil
 }
 
-// String is the URL that Open takes for this place, if there is one, and else "azblob:" and the container's URL, without a
-// SAS.
+// String returns the URL that Open takes for this place, if there is one; otherwise "azblob:" and the container's URL,
+// without a SAS.
 func (m *manager) String() string {
 	if m.container == nil {
 		return "azblob"
@@ -164,10 +168,11 @@ func (m *manager) String() string {
 	return m.place
 }
 
-// Limits are Azure's.
+// Limits returns Azure's limits.
 func (m *manager) Limits() lease.Limits { return limits }
 
-// Close implements lease.Closer: it closes the connections that Open made. A client that New was given is left alone.
+// Close implements lease.Closer. It closes the connections that Open made, and leaves a client that New was given
+// alone.
 func (m *manager) Close() error {
 	if m.close != nil {
 		m.close()
@@ -175,7 +180,7 @@ func (m *manager) Close() error {
 	return nil
 }
 
-// begin comes before everything else in a call.
+// begin comes first in every call: it returns an error if the call cannot work.
 func (m *manager) begin(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -19,16 +19,16 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// A sight is what one look at a blob showed.
+// A sight is the result of one look at a blob.
 type sight struct {
 	record
-	others metadata    // other people's, to be kept
-	etag   azcore.ETag // of the record, as the blob is empty; empty: there is no blob
+	others metadata    // other programs' metadata, to be kept
+	etag   azcore.ETag // identifies the record, as the blob is empty; empty: there is no blob
 	state  lease.State
 	broken bool // somebody broke the lease, and nobody has taken it since
 }
 
-// look is one Get Blob Properties. It shows all that was acknowledged before, as the primary endpoint does.
+// look sends one Get Blob Properties. The primary endpoint shows every write that was acknowledged before.
 func (m *manager) look(ctx context.Context, name string) (sight, error) {
 	b := m.container.NewBlobClient(m.blobName(name))
 	var got blob.GetPropertiesResponse
@@ -47,8 +47,8 @@ func (m *manager) look(ctx context.Context, name string) (sight, error) {
 	return sight{}, diagnose(err)
 }
 
-// read makes sense of what an answer says of a blob. It is ErrRecord if the blob is not a lease's; a blob of somebody
-// else's who has leased it is held, and stays so for as long as they like.
+// read interprets an answer about a blob. It returns an ErrRecord if the blob is not a lease's; but a blob that another
+// program has leased counts as held until that program releases it.
 func (m *manager) read(name string, all metadata, etag *azcore.ETag, state *bloblease.StateType) (sight, error) {
 	if etag == nil || *etag == "" || state == nil {
 		return sight{}, errors.New("the answer has no ETag or no lease state")
@@ -67,7 +67,7 @@ func (m *manager) read(name string, all metadata, etag *azcore.ETag, state *blob
 	return s, nil
 }
 
-// stateOf is what Azure's states mean to somebody who wants the lease. A state that is not known is not free.
+// stateOf translates Azure's states for a node that wants the lease. An unknown state is not free.
 func stateOf(s bloblease.StateType) lease.State {
 	switch s {
 	case bloblease.StateTypeAvailable, bloblease.StateTypeBroken:
@@ -75,11 +75,11 @@ func stateOf(s bloblease.StateType) lease.State {
 	case bloblease.StateTypeExpired:
 		return lease.Expired
 	}
-	return lease.Held // leased; or breaking: nobody's any more, and not to be had until the break period is over
+	return lease.Held // leased; or breaking: without a holder, but not available before the break period is over
 }
 
-// info is what a look showed. Of a held lease it is known when the store's own clock ends it; but Azure does not say when
-// that is.
+// info returns what a look showed. A held lease is Timed, as the store's own clock ends it, but Azure does not say
+// when.
 func (m *manager) info(name string, s sight) lease.Info {
 	info := lease.Info{Name: name, State: s.state, Broken: s.broken, Timed: s.state == lease.Held}
 	if s.token == 0 {
@@ -94,19 +94,20 @@ func (m *manager) info(name string, s sight) lease.Info {
 	return info
 }
 
-// version carries the length beside the ETag, as that is what Azure goes by, whatever a Lease says.
+// version joins the length and the ETag: Azure uses the length of the acquisition, whatever a Lease says.
 func version(length time.Duration, etag azcore.ETag) lease.Version {
 	return lease.Version(length.String() + " " + string(etag))
 }
 
-// hasLength tells whether the lease still has the length that it was acquired with.
+// hasLength reports whether the lease still has the length that it was acquired with.
 func hasLength(l lease.Lease) bool {
 	length, _, _ := strings.Cut(string(l.Version), " ")
 	return length == l.Length.String()
 }
 
-// make makes the blob of a lease that was never taken. If somebody is faster, that is an ErrConflict, and what they made
-// is left alone, since it has the token (R5). So is a container that had to be made first.
+// make creates the blob of a lease that was never taken. It returns an ErrConflict if another client was faster, and
+// leaves that client's blob alone, which has the token (R5). It also returns an ErrConflict after it had to make the
+// container.
 func (m *manager) make(ctx context.Context, name string) (sight, error) {
 	b := m.container.NewBlockBlobClient(m.blobName(name))
 	none := azcore.ETagAny
@@ -129,7 +130,7 @@ func (m *manager) make(ctx context.Context, name string) (sight, error) {
 	return sight{}, diagnose(err)
 }
 
-// makeContainer makes the container, and then says ErrConflict, for the caller to begin anew.
+// makeContainer creates the container and then returns an ErrConflict, so that the caller begins again.
 func (m *manager) makeContainer(ctx context.Context) error {
 	err := m.ask(ctx, has(headerETag, headerModified), func(ctx context.Context) error {
 		_, err := m.container.Create(ctx, nil)
@@ -141,7 +142,7 @@ func (m *manager) makeContainer(ctx context.Context) error {
 	return fmt.Errorf("%w: the container is new", lease.ErrConflict)
 }
 
-// isMissing tells whether Azure itself says that there is no blob, and not something in between that knows no such URL.
+// isMissing reports whether Azure itself says that there is no blob; a 404 of something on the way does not count.
 func isMissing(err error) bool {
 	return bloberror.HasCode(err, bloberror.BlobNotFound, bloberror.ContainerNotFound, bloberror.ResourceNotFound)
 }

@@ -2,16 +2,16 @@ package azblob
 
 import "strings"
 
-// A connection is a connection string, by its fields, in order.
+// A connection is a connection string: its fields, in order.
 // https://learn.microsoft.com/azure/storage/common/storage-configure-connection-string
 type connection []struct{ key, value string }
 
-// emulatorKey is public, the same on every machine: https://learn.microsoft.com/azure/storage/common/storage-use-azurite
+// emulatorKey is public and the same everywhere: https://learn.microsoft.com/azure/storage/common/storage-use-azurite
 const emulatorKey = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
-// parseConnection reads a connection string. UseDevelopmentStorage=true, which the Go SDK does not know, is written out:
-// Azurite on this machine, at its usual port, or with DevelopmentStorageProxyUri on another. A SAS may begin with its
-// question mark, as it does where it is shown.
+// parseConnection reads a connection string. It expands UseDevelopmentStorage=true, which the Go SDK does not know, to
+// Azurite on this machine, at its usual port, or on the host of DevelopmentStorageProxyUri. A SAS may begin with a
+// question mark, because the portal shows it that way.
 func parseConnection(text string) connection {
 	var c connection
 	for field := range strings.SplitSeq(text, ";") {
@@ -38,7 +38,7 @@ func parseConnection(text string) connection {
 	return connection{{"AccountName", "devstoreaccount1"}, {"AccountKey", emulatorKey}, {"BlobEndpoint", endpoint}}
 }
 
-// get returns a field's value. The case of its name does not count; nor does it for Azure's other tools.
+// get returns a field's value. It ignores the case of the field's name, as Azure's other tools do.
 func (c connection) get(key string) string {
 	for _, field := range c {
 		if strings.EqualFold(field.key, key) {
@@ -48,7 +48,7 @@ func (c connection) get(key string) string {
 	return ""
 }
 
-// String writes it as the Go SDK reads it, which knows the names of the fields by their case.
+// String returns the connection string with the spelling of field names that the Go SDK requires.
 func (c connection) String() string {
 	var b strings.Builder
 	for _, field := range c {

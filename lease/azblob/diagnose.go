@@ -21,7 +21,7 @@ const (
 	adviceTier   = "move the blob back to the hot tier, and exclude it from the lifecycle rule that archives it"
 )
 
-// advice is what to do about that which will not mend itself.
+// advice says what to do about a permanent error, by its code.
 // https://learn.microsoft.com/rest/api/storageservices/blob-service-error-codes and common-rest-api-error-codes
 var advice = map[bloberror.Code]string{
 	bloberror.ContainerNotFound:                 "create the container, name another, or use WithCreateContainer (?create=true)",
@@ -46,9 +46,9 @@ var advice = map[bloberror.Code]string{
 	bloberror.MetadataTooLarge:                  "the blob has too much of other programs' metadata: remove some",
 }
 
-// diagnose makes an error of the SDK's fit to be read: a refusal in one line, and a failure of the network without the
-// URL, which may hold a SAS. It marks what will not mend itself, and says what to do about it. A server that is busy, a
-// network that is down and a name that DNS does not know are not of the kind.
+// diagnose makes an error of the SDK readable: a refusal in one line, and a network failure without the URL, which may
+// contain a SAS. It marks permanent errors, and says what to do about them. A busy server, a network that is down and a
+// name unknown to DNS are not permanent.
 func diagnose(err error) error {
 	if answer, ok := errors.AsType[*azcore.ResponseError](err); ok {
 		r := refusal{answer}
@@ -60,7 +60,7 @@ func diagnose(err error) error {
 	if trouble := diagnoseIdentity(err); trouble != nil {
 		return trouble
 	}
-	if err != nil && strings.Contains(err.Error(), "not permitted for non-TLS protected") { // which has no type of its own
+	if err != nil && strings.Contains(err.Error(), "not permitted for non-TLS protected") { // this error has no type
 		return fmt.Errorf("%w: %w: use the https endpoint", lease.ErrMisconfigured, err)
 	}
 	if sent, ok := errors.AsType[*url.Error](err); ok {
@@ -69,7 +69,7 @@ func diagnose(err error) error {
 	return err
 }
 
-// A refusal is an answer of Azure's in one line.
+// A refusal is an error answer of Azure's in one line.
 type refusal struct{ *azcore.ResponseError }
 
 func (r refusal) Error() string {
@@ -84,7 +84,7 @@ func (r refusal) Error() string {
 
 func (r refusal) Unwrap() error { return r.ResponseError }
 
-// todo is what to do about the answer; empty: try again.
+// todo returns what to do about the answer; empty: try again.
 func (r refusal) todo() string {
 	if todo := advice[bloberror.Code(r.ErrorCode)]; todo != "" {
 		return todo

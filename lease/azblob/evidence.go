@@ -15,21 +15,21 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/sas"
 )
 
-// requestTimeout is how long a request may take, if ctx does not end before: as long as Azure itself takes for one
-// before it gives up. https://learn.microsoft.com/rest/api/storageservices/setting-timeouts-for-blob-service-operations
+// requestTimeout bounds a request if ctx does not end earlier. It is the time that Azure itself allows for a request.
+// https://learn.microsoft.com/rest/api/storageservices/setting-timeouts-for-blob-service-operations
 const requestTimeout = 30 * time.Second
 
-// once switches the SDK's retries off for what is sent with the context. So what was answered was sent within this call
-// (R2), and a refusal is not that of a second attempt whose first one went through.
+// once switches off the SDK's retries for the context's requests. So an answer is to a request of this call (R2), and a
+// refusal is not the answer to a second attempt after the first one succeeded.
 func once(ctx context.Context) context.Context {
 	return policy.WithRetryOptions(ctx, policy.RetryOptions{MaxRetries: -1, TryTimeout: requestTimeout})
 }
 
 // Headers of Azure's answers, https://learn.microsoft.com/rest/api/storageservices/lease-blob and its siblings.
 const (
-	headerRequestID       = "X-Ms-Request-Id"        // of every answer, also of a refusal
-	headerVersion         = "X-Ms-Version"           // of every answer that is no refusal
-	headerClientRequestID = "X-Ms-Client-Request-Id" // the request's, if it had one; some refusals leave it out
+	headerRequestID       = "X-Ms-Request-Id"        // in every answer, also in a refusal
+	headerVersion         = "X-Ms-Version"           // in every answer that is no refusal
+	headerClientRequestID = "X-Ms-Client-Request-Id" // the request's, if it had one; missing from some refusals
 	headerLeaseID         = "X-Ms-Lease-Id"
 	headerLeaseState      = "X-Ms-Lease-State"
 	headerLeaseTime       = "X-Ms-Lease-Time"
@@ -37,10 +37,10 @@ const (
 	headerModified        = "Last-Modified"
 )
 
-// A proof says what is missing in an answer's headers for it to be Azure's to this very request; empty: nothing.
+// A proof says what an answer's headers lack to be Azure's answer to this very request; empty: nothing.
 type proof func(http.Header) (missing string)
 
-// has is the proof of an answer that has all the headers.
+// has returns the proof that requires all the headers.
 func has(names ...string) proof {
 	return func(h http.Header) string {
 		for _, name := range names {
@@ -52,7 +52,7 @@ func has(names ...string) proof {
 	}
 }
 
-// leasedAs is the proof of an answer that says that the lease with this ID is held.
+// leasedAs returns the proof that requires the ID of the held lease.
 func leasedAs(id string) proof {
 	return func(h http.Header) string {
 		if h.Get(headerLeaseID) != id {
@@ -62,7 +62,7 @@ func leasedAs(id string) proof {
 	}
 }
 
-// rewritten is the proof of an answer to a write that gives the blob another ETag.
+// rewritten returns the proof that requires a new ETag, after a write.
 func rewritten(before azcore.ETag) proof {
 	return func(h http.Header) string {
 		if h.Get(headerETag) == string(before) {
@@ -72,9 +72,9 @@ func rewritten(before azcore.ETag) proof {
 	}
 }
 
-// A strayAnswer is one that is not Azure's to this request, whatever its status and its page say: a filter's, a captive
-// portal's, a proxy's, or that to another request. It is neither a success nor a refusal: the request may have come to
-// Azure or not (R4).
+// A strayAnswer is the error for an answer that is not Azure's to this request, whatever its status and its page say.
+// It may come from a filter, a captive portal or a proxy, or belong to another request. It is neither a success nor a
+// refusal: the request may have reached Azure or not (R4).
 type strayAnswer struct {
 	status int
 	why    string
@@ -84,13 +84,13 @@ func (e *strayAnswer) Error() string {
 	return fmt.Sprintf("answered %d by something that is not Azure Storage (%s): a proxy, a filter or a login page on the way to it?", e.status, e.why)
 }
 
-// ask makes one call of the SDK, which sends one request, and takes nothing for an answer that has not the service's own
-// evidence. A refusal of Azure's is the SDK's error; every other error leaves open what became of the request.
+// ask makes one call of the SDK, which sends one request, and rejects an answer without the service's own evidence. A
+// refusal by Azure is the SDK's error; every other error leaves the request's outcome open.
 func (m *manager) ask(ctx context.Context, p proof, call func(context.Context) error) error {
 	return m.askWith(once(ctx), p, call)
 }
 
-// askWith is ask, with the retries that ctx says.
+// askWith does the work of ask, with the retries in ctx.
 func (m *manager) askWith(ctx context.Context, p proof, call func(context.Context) error) error {
 	if m.marks {
 		ctx = policy.WithHTTPHeader(ctx, http.Header{headerClientRequestID: {rand.Text()}})
@@ -116,12 +116,12 @@ func (m *manager) askWith(ctx context.Context, p proof, call func(context.Contex
 	return nil
 }
 
-// strange says why an answer is not Azure's to the request that it came for; empty if it is.
+// strange says why an answer is not Azure's to its request; empty if it is.
 //
-// Azure gives the client's request ID back, "with the same value"
-// (https://learn.microsoft.com/javascript/api/@azure/storage-blob/blobreleaseleaseheaders). So another account's answer, or
-// one that was kept by a cache, is told from this one. Where the client sends none, only what is common to all of Azure's
-// answers is left.
+// Azure repeats the client's request ID, "with the same value"
+// (https://learn.microsoft.com/javascript/api/@azure/storage-blob/blobreleaseleaseheaders). So strange recognizes
+// another account's answer, or one that a cache kept. If the client sends no ID, strange checks only what all of
+// Azure's answers have in common.
 func strange(answer *http.Response, success bool) string {
 	if answer == nil {
 		return "there are no headers"
@@ -146,9 +146,10 @@ func strange(answer *http.Response, success bool) string {
 	return ""
 }
 
-// canMark tells whether a header may be added to the client's requests. The signature of an account key covers all headers
-// of this kind, and is made before that: https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key
+// canMark reports whether headers may be added to the client's requests. The signature of an account key covers all
+// headers of this kind, and is made before that:
+// https://learn.microsoft.com/rest/api/storageservices/authorize-with-shared-key
 func canMark(client *container.Client) bool {
-	_, err := client.GetSASURL(sas.ContainerPermissions{}, time.Time{}, nil) // which needs the key
+	_, err := client.GetSASURL(sas.ContainerPermissions{}, time.Time{}, nil) // succeeds only with the key
 	return errors.Is(err, bloberror.MissingSharedKeyCredential)
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// Renew is one Renew Lease. Azure grants it also after the lease ran out, if nobody has taken it since.
+// Renew sends one Renew Lease. Azure grants it even after the lease ran out, if nobody has taken the lease since.
 func (m *manager) Renew(ctx context.Context, held lease.Lease) (lease.Lease, error) {
 	err := m.with(ctx, held, func(leased *bloblease.BlobClient) error {
 		if !hasLength(held) {
@@ -31,7 +31,7 @@ func (m *manager) Renew(ctx context.Context, held lease.Lease) (lease.Lease, err
 	return held, nil
 }
 
-// Release is one Release Lease. The metadata stay, so that the token does (R5).
+// Release sends one Release Lease. The metadata stay, and with them the token (R5).
 func (m *manager) Release(ctx context.Context, held lease.Lease) error {
 	err := m.with(ctx, held, func(leased *bloblease.BlobClient) error {
 		return m.ask(ctx, has(headerETag, headerModified), func(ctx context.Context) error {
@@ -42,7 +42,7 @@ func (m *manager) Release(ctx context.Context, held lease.Lease) error {
 	return m.explain("release", held.Name, err)
 }
 
-// with does something to the lease that is held. That it is lost shows as a *LostError.
+// with runs do on a held lease, and returns a *LostError if the lease is lost.
 func (m *manager) with(ctx context.Context, held lease.Lease, do func(*bloblease.BlobClient) error) error {
 	if err := held.Validate(limits); err != nil {
 		return err
@@ -60,7 +60,7 @@ func (m *manager) with(ctx context.Context, held lease.Lease, do func(*bloblease
 	return nil
 }
 
-// lost says how the lease came to be lost, if err is a refusal that says so, with one more look; else it is err.
+// lost explains with one more look how the lease was lost, if err is a refusal that says so; otherwise it returns err.
 func (m *manager) lost(ctx context.Context, held lease.Lease, err error) error {
 	lost := &lease.LostError{Name: held.Name, Token: held.Token, Now: lease.Info{Name: held.Name}, Err: diagnose(err)}
 	switch {
@@ -74,13 +74,13 @@ func (m *manager) lost(ctx context.Context, held lease.Lease, err error) error {
 	now, err := m.look(ctx, held.Name)
 	switch ours := now.id == held.ID; {
 	case err != nil:
-		lost.Reason, lost.Err = lease.LostTaken, errors.Join(lost.Err, err) // or not: that it is lost is certain
+		lost.Reason, lost.Err = lease.LostTaken, errors.Join(lost.Err, err) // a guess: only the loss is certain
 	case now.etag == "":
 		lost.Reason = lease.LostGone
 	case ours && now.state == lease.Held:
-		lost.Reason = lease.LostTaken // by somebody who has not written their metadata yet, so these are still ours, or by a break that lasts
+		lost.Reason = lease.LostTaken // by a node that has not written its metadata yet (the blob has ours), or by a break that lasts
 		lost.Now.State, lost.Now.Timed, lost.Now.Broken = now.state, true, now.broken
-	case ours: // by ourselves; or somebody broke it, or wrote to the blob after it ran out
+	case ours: // we released it; or somebody broke it, or wrote to the blob after it ran out
 		lost.Reason, lost.Now = lease.LostReleased, m.info(held.Name, now)
 	default:
 		lost.Reason, lost.Now = lease.LostTaken, m.info(held.Name, now)
@@ -88,8 +88,8 @@ func (m *manager) lost(ctx context.Context, held lease.Lease, err error) error {
 	return lost
 }
 
-// Break is one look and one Break Lease, without a period: the holder cannot renew from then on, and Azure gives the lease
-// to nobody before what was left of it is over (https://learn.microsoft.com/rest/api/storageservices/lease-blob).
+// Break takes one look and one Break Lease, without a period: from then on the holder cannot renew, and Azure grants
+// the lease to nobody before the rest of it is over (https://learn.microsoft.com/rest/api/storageservices/lease-blob).
 func (m *manager) Break(ctx context.Context, seen lease.Info) error {
 	return m.explain("break", seen.Name, m.takeAway(ctx, seen))
 }
@@ -105,7 +105,7 @@ func (m *manager) takeAway(ctx context.Context, seen lease.Info) error {
 	switch {
 	case err != nil:
 		return err
-	case now.state != lease.Held, now.broken: // and so runs out, whoever broke it
+	case now.state != lease.Held, now.broken: // a broken lease runs out without another break
 		return nil
 	case now.token == 0:
 		return fmt.Errorf("%w: blob %s is leased by somebody else's program: it is left to them", lease.ErrRecord, m.blobName(seen.Name))
@@ -122,7 +122,7 @@ func (m *manager) takeAway(ctx context.Context, seen lease.Info) error {
 		})
 		return err
 	})
-	if bloberror.HasCode(err, bloberror.LeaseNotPresentWithLeaseOperation) { // it was given back meanwhile
+	if bloberror.HasCode(err, bloberror.LeaseNotPresentWithLeaseOperation) { // the holder released it meanwhile
 		return nil
 	}
 	return diagnose(err)

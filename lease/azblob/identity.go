@@ -20,11 +20,11 @@ const (
 	adviceTenant = "set AZURE_TENANT_ID and AZURE_CLIENT_ID to those of an application of the account's tenant"
 	adviceCloud  = "name the cloud with ?suffix= in the URL, or set AZURE_AUTHORITY_HOST: the identity is another cloud's"
 	adviceTrust  = "give the application a federated credential for this workload: issuer, subject and audience have to be the same"
-	adviceAgain  = "" // it passes
+	adviceAgain  = "" // the error is temporary
 )
 
-// entra is what to do about the codes of Microsoft Entra ID that have advice of their own, or pass; any other code is for
-// good. https://learn.microsoft.com/entra/identity-platform/reference-error-codes
+// entra says what to do about the codes of Microsoft Entra ID that have specific advice or are temporary. Any other
+// code is permanent. https://learn.microsoft.com/entra/identity-platform/reference-error-codes
 var entra = map[int]string{
 	40010:   adviceAgain,                                                                                                   // OAuth2IdPRetryableServerError
 	50033:   adviceAgain,                                                                                                   // RetryableError: a transient error
@@ -53,21 +53,21 @@ var entra = map[int]string{
 	700213:  adviceTrust,                                                                                                   // likewise, by subject
 }
 
-// passing are the OAuth errors that are over soon, whatever their code.
+// passing are the temporary OAuth errors, whatever their code.
 // https://learn.microsoft.com/entra/identity-platform/reference-error-codes#handling-error-codes-in-your-application
 var passing = []string{"temporarily_unavailable", "server_error", "slow_down"}
 
-// metadataPasses are the answers of the instance metadata service that call for another try, beside 5xx.
+// metadataPasses are the answers of the instance metadata service that call for another try, besides 5xx.
 // https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#error-handling
 var metadataPasses = []int{http.StatusNotFound, http.StatusGone, http.StatusRequestTimeout, http.StatusTooManyRequests}
 
-// unreachable is in the text of an error that is the network's: azidentity keeps nothing else of it.
+// unreachable lists texts that only network errors have: azidentity keeps nothing but the text of such an error.
 var unreachable = []string{
 	"unreachable", "no route to host", "host is down", "connection refused", "actively refused", "connection reset", "timed out", "timeout", "deadline exceeded",
 	"no such host", "name resolution", "server misbehaving", "Failed to establish a new connection", "Max retries exceeded", "EOF",
 }
 
-// An identityError is what azidentity says, in one line.
+// An identityError is an error of azidentity in one line.
 type identityError struct {
 	text string
 	err  error
@@ -76,15 +76,15 @@ type identityError struct {
 func (e *identityError) Error() string { return e.text }
 func (e *identityError) Unwrap() error { return e.err }
 
-// diagnoseIdentity is diagnose for an error of azidentity's; nil if it is none. For good is that none of its sources has a
-// credential, or that the identity service itself refuses one; not that it cannot be reached, or is busy, or that somebody
-// else answers in its place.
+// diagnoseIdentity does the work of diagnose for an error of azidentity; nil if err is none. The error is permanent if
+// no source has a credential, or if the identity service itself refuses one. It is temporary if the service is busy or
+// cannot be reached, or if something else answers in its place.
 func diagnoseIdentity(err error) error {
 	if failed, ok := errors.AsType[*azidentity.AuthenticationFailedError](err); ok {
 		text, todo := judgeAnswer(failed)
 		return identityTrouble(text, todo, err)
 	}
-	type marked interface { // azidentity's type for this is not exported; other packages' have the method, too
+	type marked interface { // azidentity does not export its type for this; other packages' errors have the method, too
 		error
 		NonRetriable()
 	}
@@ -107,7 +107,7 @@ func identityTrouble(text, todo string, err error) error {
 	return fmt.Errorf("%w: %w: %s", lease.ErrMisconfigured, e, todo)
 }
 
-// judgeAnswer says what the identity service answered, and what to do about it.
+// judgeAnswer returns what the identity service answered, and what to do about it.
 func judgeAnswer(failed *azidentity.AuthenticationFailedError) (text, todo string) {
 	answer := failed.RawResponse
 	if answer == nil {

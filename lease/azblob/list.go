@@ -14,7 +14,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// Inspect is one look.
+// Inspect takes one look.
 func (m *manager) Inspect(ctx context.Context, name string) (lease.Info, error) {
 	err := lease.CheckName(name)
 	if err == nil {
@@ -30,8 +30,9 @@ func (m *manager) Inspect(ctx context.Context, name string) (lease.Info, error) 
 	return m.info(name, seen), nil
 }
 
-// List is one List Blobs for each page, of 5,000 blobs if the service likes. What is not named after a lease is passed over,
-// and so are directories. It makes no container: one that is missing, and that an acquisition would make, has no leases.
+// List sends one List Blobs for each page: by the service's default, 5,000 blobs. It skips directories and blobs that
+// are not named after a lease. It makes no container: if one is missing that an acquisition would make, there are no
+// leases.
 func (m *manager) List(ctx context.Context, prefix string) iter.Seq2[lease.Info, error] {
 	return func(yield func(lease.Info, error) bool) {
 		err := m.begin(ctx)
@@ -58,7 +59,7 @@ func (m *manager) List(ctx context.Context, prefix string) iter.Seq2[lease.Info,
 	}
 }
 
-// nextPage is one request. What says 200 but is no list of this container's blobs is an error.
+// nextPage sends one request. An answer of status 200 that is no list of this container's blobs is an error.
 func (m *manager) nextPage(ctx context.Context, pages *runtime.Pager[container.ListBlobsFlatResponse]) (page container.ListBlobsFlatResponse, err error) {
 	err = m.ask(ctx, has(), func(ctx context.Context) (err error) {
 		page, err = pages.NextPage(ctx)
@@ -78,8 +79,8 @@ func (m *manager) nextPage(ctx context.Context, pages *runtime.Pager[container.L
 	return page, nil
 }
 
-// isDirectory tells of a directory of a hierarchical namespace, which the Blob service shows as an empty blob.
-// https://learn.microsoft.com/azure/storage/blobs/data-lake-storage-known-issues has hdi_isfolder.
+// isDirectory reports whether a blob is a directory of a hierarchical namespace, which the Blob service shows as an
+// empty blob. https://learn.microsoft.com/azure/storage/blobs/data-lake-storage-known-issues describes hdi_isfolder.
 func isDirectory(all metadata) bool {
 	for key, value := range all {
 		if strings.EqualFold(key, "hdi_isfolder") && value != nil && strings.EqualFold(*value, "true") {

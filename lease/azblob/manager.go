@@ -15,16 +15,16 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// https://learn.microsoft.com/rest/api/storageservices/lease-blob. An infinite lease, which there is, would outlive its
-// holder.
+// limits are those of https://learn.microsoft.com/rest/api/storageservices/lease-blob, except that they exclude
+// infinite leases, which would outlive their holder.
 var limits = lease.Limits{MinLength: 15 * time.Second, MaxLength: time.Minute, LengthStep: time.Second}
 
-// maxTries bounds the tries of one acquisition. Each that is in vain needs somebody's write in the same moment.
+// maxTries bounds the tries of one acquisition. A try fails only if another client writes at the same moment.
 const maxTries = 8
 
 var errRestless = fmt.Errorf("%w, %d times in one call", lease.ErrConflict, maxTries)
 
-// Acquire is one look, and if nobody has the lease, what take does.
+// Acquire looks at the lease, and takes it if nobody holds it.
 func (m *manager) Acquire(ctx context.Context, req lease.Request) (lease.Lease, error) {
 	l, err := m.acquire(ctx, req)
 	return l, m.explain("acquire", req.Name, err)
@@ -53,21 +53,21 @@ func (m *manager) acquire(ctx context.Context, req lease.Request) (lease.Lease, 
 		if !errors.Is(err, lease.ErrConflict) {
 			return l, err
 		}
-		// Somebody else was faster: look who.
+		// Another node was faster: see which.
 	}
 	return lease.Lease{}, errRestless
 }
 
-// take is Acquire Lease and Set Blob Metadata. It is an ErrConflict if the blob is no longer what was seen, or somebody
-// has leased it.
+// take sends Acquire Lease and Set Blob Metadata. It returns an ErrConflict if the blob has changed since it was seen,
+// or if somebody has leased it.
 //
-// The token is greater than all before it (R5). Acquire Lease is granted only if the ETag is the one that was seen, and
-// each Set Blob Metadata changes the ETag (https://learn.microsoft.com/azure/storage/blobs/concurrency-manage). So the
-// token that was seen was the latest when the lease began. From then on until it ends, Azure lets nobody write without
-// this lease's ID, and Set Blob Metadata with it is refused unless it still holds
-// (https://learn.microsoft.com/rest/api/storageservices/lease-blob, the table of attempts to use a blob), so nobody has
-// written in between, however long that took. That leasing leaves the ETag alone only spares retries. An attempt that
-// failed may have written: then its token is skipped.
+// The token is greater than all before it (R5). Azure grants Acquire Lease only if the ETag is the one that was seen,
+// and each Set Blob Metadata changes the ETag (https://learn.microsoft.com/azure/storage/blobs/concurrency-manage). So
+// the token that was seen was the latest when the lease began. While the lease lasts, Azure lets nobody write without
+// the lease's ID. It refuses Set Blob Metadata with the ID unless the lease still holds
+// (https://learn.microsoft.com/rest/api/storageservices/lease-blob, the table of attempts to use a blob). So nobody has
+// written in between, however long that took. Leasing does not change the ETag, but only retries depend on that. A
+// failed attempt may have written: then its token is skipped.
 func (m *manager) take(ctx context.Context, req lease.Request, seen sight, asked time.Time) (lease.Lease, error) {
 	b := m.container.NewBlobClient(m.blobName(req.Name))
 	leased, err := bloblease.NewBlobClient(b, nil) // with a random UUID
@@ -82,7 +82,7 @@ func (m *manager) take(ctx context.Context, req lease.Request, seen sight, asked
 		return err
 	})
 	if bloberror.HasCode(err, bloberror.LeaseAlreadyPresent, bloberror.LeaseIsBreakingAndCannotBeAcquired,
-		bloberror.ConditionNotMet, bloberror.BlobNotFound) { // a clear no: there is nothing to give back
+		bloberror.ConditionNotMet, bloberror.BlobNotFound) { // a clear refusal: there is nothing to give back
 		return lease.Lease{}, fmt.Errorf("%w: %w", lease.ErrConflict, diagnose(err))
 	}
 	ours := record{
@@ -105,15 +105,15 @@ func (m *manager) take(ctx context.Context, req lease.Request, seen sight, asked
 	return ours.lease(req.Name, version(req.Length, *set.ETag)), nil
 }
 
-// abandon gives a lease back that an acquisition that failed may have got (R6), even if ctx has ended. If there was none
-// to give back, the request for it may be still under way. It is bound to the ETag that was seen, so to write the same
-// metadata again makes sure that it never gets it. It is one attempt, and one more where there was no answer at all: a
-// service that is busy is not pressed. If abandon fails, too, the lease runs out by itself.
+// abandon releases a lease that a failed acquisition may have got (R6), even if ctx has ended. If there was no lease to
+// release, the request for it may still be under way. That request is bound to the ETag that was seen, so writing the
+// same metadata again changes the ETag and makes the request fail. abandon makes one attempt, and one more if there was
+// no answer at all, to spare a busy service. If abandon fails, too, the lease simply runs out.
 func (m *manager) abandon(ctx context.Context, req lease.Request, leased *bloblease.BlobClient, seen sight) {
 	bound := min(req.Length/3, 5*time.Second)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bound)
 	defer cancel()
-	// Here, a retry does no harm: nobody is told what became of it. No status code calls for one.
+	// A retry does no harm here, because nobody uses its result. No status code calls for one.
 	ctx = policy.WithRetryOptions(ctx, policy.RetryOptions{
 		MaxRetries: 1, RetryDelay: 100 * time.Millisecond, TryTimeout: bound / 4, StatusCodes: []int{},
 	})
@@ -140,7 +140,7 @@ func (r record) lease(name string, version lease.Version) lease.Lease {
 	}
 }
 
-// explain says what was tried, on what. What a HeldError or a LostError says is enough.
+// explain adds what was tried, on what lease. A HeldError or a LostError already says enough.
 func (m *manager) explain(op, name string, err error) error {
 	if err == nil || errors.Is(err, lease.ErrHeld) || errors.Is(err, lease.ErrLost) {
 		return err

@@ -13,44 +13,45 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// recordFormat rises only when a reader of the one before would act unsafely.
+// recordFormat rises only when a reader of the previous format would act unsafely.
 const recordFormat = 1
 
-// The names are C# identifiers, and the values ASCII, as they travel as headers; together they are well below the 8 KiB
-// that a blob's metadata may have, as the holder is at most 255 bytes and the attributes are 1 KiB, escaped three times
-// as many. https://learn.microsoft.com/rest/api/storageservices/setting-and-retrieving-properties-and-metadata-for-blob-resources
+// The names are C# identifiers, and the values ASCII, because both travel as headers. Together they stay well below the
+// 8 KiB of a blob's metadata: the holder has at most 255 bytes and the attributes 1 KiB, and escaping triples that at
+// most.
+// https://learn.microsoft.com/rest/api/storageservices/setting-and-retrieving-properties-and-metadata-for-blob-resources
 const (
 	keyFormat     = "leader_format"
 	keyToken      = "leader_token"
 	keyID         = "leader_id"
 	keyHolder     = "leader_holder"
 	keyLength     = "leader_length"
-	keyAcquired   = "leader_acquired"    // the holder's wall clock: for people, and for a guess at when it renews
-	keyRenewEvery = "leader_renew_every" // a hint; what is no length of time is none
+	keyAcquired   = "leader_acquired"    // by the holder's wall clock: for people, and to guess when it renews
+	keyRenewEvery = "leader_renew_every" // a hint; anything but a duration counts as none
 	keyAttributes = "leader_attributes"
 )
 
 const rfc3339Milli = "2006-01-02T15:04:05.000Z07:00"
 
-// A record is what a blob's metadata say of its lease. They are written by each acquisition, and stay as they are when
-// the lease is renewed, released or runs out: that is what Azure's own lease state tells.
+// A record is the lease in a blob's metadata. Each acquisition writes it. It does not change when the lease is renewed,
+// released or runs out: Azure's own lease state shows that.
 type record struct {
-	token      uint64 // 0: it was never taken, and the fields below are empty
+	token      uint64 // 0: the lease was never taken, and the fields below are empty
 	id         string // of the blob lease
 	holder     string
 	length     time.Duration
 	acquired   time.Time
-	renewEvery time.Duration // 0: not said
+	renewEvery time.Duration // 0: unknown
 	attributes map[string]string
 }
 
-// metadata are a blob's, by names whose case does not count. A value is never nil.
+// metadata are a blob's, by case-insensitive names. A value is never nil.
 type metadata map[string]*string
 
-// errForeign is what decode says of a blob that nobody made for a lease.
+// errForeign is the error of decode for a blob that was not made for a lease.
 var errForeign = errors.New("it is not a lease: it has no " + keyFormat + " in its metadata")
 
-// encode adds the record to other people's metadata.
+// encode adds the record to other programs' metadata.
 func (r record) encode(others metadata) metadata {
 	all := metadata{}
 	for key, value := range others {
@@ -69,7 +70,7 @@ func (r record) encode(others metadata) metadata {
 	if r.renewEvery > 0 {
 		set(keyRenewEvery, r.renewEvery.String())
 	}
-	if len(r.attributes) > 0 { // an empty header is not for certain kept
+	if len(r.attributes) > 0 { // an empty header might get lost
 		attributes := url.Values{}
 		for key, value := range r.attributes {
 			attributes.Set(key, value)
@@ -79,7 +80,7 @@ func (r record) encode(others metadata) metadata {
 	return all
 }
 
-// decode is the way back, and gives other people's metadata apart. Its errors say what is wrong.
+// decode is the inverse of encode, and returns other programs' metadata separately. Its errors say what is wrong.
 func decode(all metadata) (r record, others metadata, err error) {
 	ours, others := map[string]string{}, metadata{}
 	for key, value := range all {
@@ -93,7 +94,7 @@ func decode(all metadata) (r record, others metadata, err error) {
 	if len(ours) == 0 {
 		return record{}, nil, errForeign
 	}
-	// The format first: what a newer one means by the other keys is not known here.
+	// Check the format first: a newer one may use the other keys in another way.
 	switch format, err := strconv.Atoi(ours[keyFormat]); {
 	case err != nil || format < 1:
 		return record{}, nil, fmt.Errorf("%s is %q, which is no format", keyFormat, ours[keyFormat])

@@ -11,13 +11,13 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// maxPrefix leaves room for the longest name, 255 bytes that are all escaped, in the 1,024 characters of a blob name.
+// maxPrefix leaves room in the 1,024 characters of a blob name for the longest lease name: 255 bytes, all escaped.
 // https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
 const maxPrefix = 1024 - 3*255
 
-// blobName is the blob that a lease is kept in. The dot is escaped since no part of a blob's path may end in one; the
-// slash, since with a hierarchical namespace the lease a/b would need a directory where the lease a has its blob. A
-// prefix of a name becomes a prefix of the blob's, so that List can ask for it.
+// blobName returns the name of a lease's blob. It escapes the dot, because no part of a blob's path may end in one. It
+// escapes the slash, because in a hierarchical namespace the lease a/b would need a directory where the lease a has its
+// blob. A prefix of a lease's name becomes a prefix of the blob's name, so that List can ask for it.
 func (m *manager) blobName(name string) string {
 	var b strings.Builder
 	b.Grow(len(m.prefix) + len(name))
@@ -33,7 +33,7 @@ func (m *manager) blobName(name string) string {
 	return b.String()
 }
 
-// leaseName is the way back. Only what blobName made is the blob of a lease.
+// leaseName is the inverse of blobName: a name that blobName cannot have made is not that of a lease's blob.
 func (m *manager) leaseName(blob string) (name string, ok bool) {
 	name, err := url.PathUnescape(strings.TrimPrefix(blob, m.prefix))
 	if err != nil || lease.CheckName(name) != nil || m.blobName(name) != blob {
@@ -42,7 +42,8 @@ func (m *manager) leaseName(blob string) (name string, ok bool) {
 	return name, true
 }
 
-// checkPrefix says what is wrong with a prefix: with some, the blob that is named is not the one that Azure makes.
+// checkPrefix says what is wrong with a prefix: Azure would change some names, and make another blob than the one
+// named.
 func checkPrefix(prefix string) error {
 	switch {
 	case len(prefix) > maxPrefix:

@@ -20,7 +20,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// connectionVariable is the one that Azure's own tools read.
+// connectionVariable is the variable that Azure's own tools read.
 // https://learn.microsoft.com/azure/storage/common/storage-configure-connection-string
 const connectionVariable = "AZURE_STORAGE_CONNECTION_STRING"
 
@@ -80,13 +80,13 @@ func open(u *url.URL, connection string) (lease.Manager, error) {
 
 // A target is the container that a URL names.
 type target struct {
-	account   string // empty: the connection string says it
+	account   string // empty: the connection string names it
 	container string
-	endpoint  string // where the account is; empty: the connection string says it
-	given     bool   // the URL gives the endpoint, and does not only name the account
+	endpoint  string // the account's address; empty: the connection string has it
+	given     bool   // the URL gives the endpoint, not only the account
 }
 
-// endpointOf is where the URL says that the account is: https://account.blob.core.windows.net, or as its query says.
+// endpointOf returns the account's address in the URL: https://account.blob.core.windows.net, or what the query says.
 func endpointOf(u *url.URL, query url.Values) (endpoint string, given bool, err error) {
 	suffix := query.Get("suffix")
 	endpoint, err = storeurl.Endpoint(u, query)
@@ -115,10 +115,10 @@ func endpointOf(u *url.URL, query url.Values) (endpoint string, given bool, err 
 	return "https://" + u.Host + ".blob." + suffix, true, nil
 }
 
-// connect makes the client of a container. Its errors must not repeat the connection string, which is a secret.
+// connect returns a client for the container. Its errors must not repeat the connection string, which is a secret.
 func connect(t target, connection string, transport *http.Transport) (*container.Client, error) {
 	opts := &container.ClientOptions{ClientOptions: azcore.ClientOptions{
-		// The service never sends a client elsewhere; whoever does is something in between.
+		// The service never redirects a client: a redirect comes from something on the way.
 		Transport: &http.Client{
 			Transport:     transport,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -142,7 +142,7 @@ func connect(t target, connection string, transport *http.Transport) (*container
 	return container.NewClient(t.endpoint+"/"+t.container, credential, opts)
 }
 
-// connectString makes the client that the connection string describes. What the URL says beside it must be the same.
+// connectString returns the client that the connection string describes. The URL must not contradict it.
 func connectString(t target, connection string, opts *container.ClientOptions) (*container.Client, error) {
 	fields := parseConnection(connection)
 	client, err := container.NewClientFromConnectionString(fields.String(), t.container, opts)
@@ -165,9 +165,9 @@ func connectString(t target, connection string, opts *container.ClientOptions) (
 	return client, nil
 }
 
-// newTransport makes connections for one manager, over HTTP/1.1. There, a request that times out closes its connection, and
-// the next one has a new one. Over HTTP/2, where all share one, azcore notices after 15 seconds that it is dead, as long as
-// the shortest lease lasts. Azure itself speaks HTTP/1.1.
+// newTransport makes the connections of one manager, over HTTP/1.1. There, a request that times out closes its
+// connection, and the next request opens a new one. Over HTTP/2, where all requests share a connection, azcore notices
+// only after 15 seconds that the connection is dead: as long as the shortest lease lasts. Azure itself speaks HTTP/1.1.
 func newTransport() *http.Transport {
 	t := &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,

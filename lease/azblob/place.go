@@ -10,23 +10,24 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 )
 
-// publicSuffix is the end of an account's host in the public cloud. The Government's and China's are core.usgovcloudapi.net
-// and core.chinacloudapi.cn: https://learn.microsoft.com/azure/storage/common/storage-powershell-independent-clouds
+// publicSuffix ends an account's host name in the public cloud. The Government's and China's suffixes are
+// core.usgovcloudapi.net and core.chinacloudapi.cn:
+// https://learn.microsoft.com/azure/storage/common/storage-powershell-independent-clouds
 const publicSuffix = "core.windows.net"
 
 var (
-	// accountName is what an account may be called: nothing that would make the URL that of another host.
+	// accountName matches valid account names, none of which turns the URL into that of another host.
 	// https://learn.microsoft.com/azure/storage/common/storage-account-overview#storage-account-name
 	accountName = regexp.MustCompile(`^[a-z0-9]{3,24}$`)
 
-	// accountHost is the host of an account: its name, the zone if its endpoint is of that kind, and the suffix.
+	// accountHost matches an account's host: its name, the DNS zone if the endpoint has one, and the suffix.
 	// https://learn.microsoft.com/azure/storage/common/storage-account-overview#storage-account-endpoints
 	accountHost = regexp.MustCompile(`^([a-z0-9]{3,24})(-secondary)?\.(z[0-9]+\.)?blob\.([a-z0-9-]+(?:\.[a-z0-9-]+)+)$`)
 
 	endpointSuffix = regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)+$`)
 )
 
-// placeOf names a container and a folder in it as Open's URL does, if there is one for it.
+// placeOf returns Open's URL for a container and a folder in it, if there is one.
 func placeOf(containerURL, prefix string) string {
 	u, err := url.Parse(containerURL)
 	if err != nil {
@@ -52,7 +53,7 @@ func placeOf(containerURL, prefix string) string {
 	return place.String()
 }
 
-// containerOf is the container's name in its URL.
+// containerOf returns the container's name in its URL.
 func containerOf(containerURL string) string {
 	parts, err := blob.ParseURL(containerURL)
 	if err != nil {
@@ -61,9 +62,9 @@ func containerOf(containerURL string) string {
 	return parts.ContainerName
 }
 
-// accountAt is the account that a blob endpoint belongs to: its host says it, or if that is an address or a machine's own
-// name, the first part of the path. Empty: the endpoint does not say, as a domain of the user's own. secondary: it is the
-// account's read-only copy.
+// accountAt returns the account of a blob endpoint. The host names it; if the host is an address or a machine's name,
+// the first part of the path does. Empty: the endpoint does not tell, for example a custom domain. secondary: the
+// endpoint is the account's read-only copy.
 func accountAt(endpoint string) (account string, secondary bool) {
 	u, err := url.Parse(endpoint)
 	if err != nil {
@@ -79,9 +80,9 @@ func accountAt(endpoint string) (account string, secondary bool) {
 	return strings.CutSuffix(first, "-secondary")
 }
 
-// cloudOf is the cloud that an endpoint is in, where its identities are asked for. The zero value leaves it to azidentity,
-// which takes AZURE_AUTHORITY_HOST or else the public cloud. A token for https://storage.azure.com is good in all of them:
-// https://learn.microsoft.com/azure/storage/blobs/authorize-access-azure-active-directory
+// cloudOf returns the cloud of an endpoint, whose identity service gives the token. The zero value leaves the choice to
+// azidentity, which uses AZURE_AUTHORITY_HOST or else the public cloud. A token for https://storage.azure.com is valid
+// in all clouds: https://learn.microsoft.com/azure/storage/blobs/authorize-access-azure-active-directory
 func cloudOf(endpoint string) cloud.Configuration {
 	u, err := url.Parse(endpoint)
 	switch {

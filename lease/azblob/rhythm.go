@@ -2,14 +2,14 @@ package azblob
 
 import "time"
 
-// lookAfter is the time from now to the next look that is best: just after the next moment at which the lease can run out, or
-// be renewed. Azure shows neither. But its holder says how often it renews, by default every third of the length, and does
-// so at whole intervals after it asked for the lease, if it is a leader of this module. This goes by the clocks of two
-// machines, and by what is only usual: it is a hint, and if it is wrong, it is no worse than any other time.
+// lookAfter returns the time from now to the best moment for the next look: just after the lease can next run out or be
+// renewed. Azure shows neither. But the record says how often the holder renews (by default every third of the length),
+// and a leader of this module renews at whole intervals after it asked for the lease. This relies on two machines'
+// clocks and on usual behaviour, so it is a hint. If it is wrong, it is no worse than any other time.
 //
-// Each manager looks at a moment of its own in the window after that, or all standbys would ask for a free lease at once. It
-// costs nothing to stay in step: who has looked in the window looks an interval later again, also if that look showed a new
-// holder, whose own window has just begun.
+// Each manager looks at its own moment in a window after that: otherwise all standbys would ask for a free lease at
+// once. A manager that has looked in the window looks again an interval later, even if a new holder appeared, whose own
+// window has just begun. So it stays in step at no cost.
 func (m *manager) lookAfter(seen record, now time.Time) time.Duration {
 	every := seen.renewEvery
 	if every <= 0 || every > seen.length {
@@ -27,7 +27,7 @@ func (m *manager) lookAfter(seen record, now time.Time) time.Duration {
 	switch soon := every / 64; {
 	case passed > own:
 		return every + own - passed
-	case passed >= soon: // early in the window, but in it
+	case passed >= soon: // early, but in the window
 		return every
 	}
 	return own - passed
