@@ -5,44 +5,47 @@
 //
 // # The table
 //
-// Its partition key is the string attribute "lease", and it has no sort key. CreateTable makes it; so does
+// The table's partition key is the string attribute "lease", and it has no sort key. CreateTable makes such a table; so
+// does
 //
 //	aws dynamodb create-table --table-name leases --billing-mode PAY_PER_REQUEST \
 //	    --attribute-definitions AttributeName=lease,AttributeType=S --key-schema AttributeName=lease,KeyType=HASH
 //
-// Other things may share the table, with other keys: see WithPrefix. A table that is there already may have another
-// partition key, and a sort key: see WithPartitionKey and WithSortKey.
+// Other data may share the table under other keys: see WithPrefix. An existing table may have another partition key,
+// and a sort key: see WithPartitionKey and WithSortKey.
 //
-// An item is less than a kilobyte, if its attributes are few: the lease's name, its record (data), a nonce (version), and an upper bound on the
-// table's clock when it was written (written), by which a process that has just started sees that a lease has run out.
-// Whoever deletes, edits or restores an item by hand, or has the table's time to live expire it, takes the lease from its
+// An item is less than a kilobyte, if the lease has few attributes. It has the lease's name, its record (data), a nonce
+// (version), and an upper bound on the table's clock at the time of the write (written). The bound shows a process that
+// has just started whether the lease has run out. Do not delete, edit or restore an item by hand, and do not let the
+// table's time to live expire it: the holder loses the lease, or fencing tokens go back.
 // holder, or its fencing token back.
 //
 // # Takeover
 //
-// A new process takes over a lease that was left behind without watching it first, some four seconds after it has run out,
-// by the Date of the table's answers. That is off where the client's requests go to an endpoint of the user's own, since
-// anybody's clock may be behind that Date: see WithAge and WithoutAge.
+// A new process takes over an abandoned lease some four seconds after it has run out, without watching it first. It
+// measures that by the Date of the table's answers. If the client's requests go to an endpoint that its user named,
+// this is off, because the clock behind that Date may be anybody's: see WithAge and WithoutAge.
 //
 // # What counts as an answer
 //
-// Something between, or in the table's place, may answer anything with 200: a filter, a captive portal, a server that passes
-// over conditions. So an answer has to name the table (ReturnConsumedCapacity), a read the item that was asked for, and a
-// write the version that it replaced (ReturnValues); that costs nothing. Other answers are errors that may pass, but for
-// a write that was not checked: that is an ErrMisconfigured, since such a server elects everybody. A server of another making
-// has to say the same: ScyllaDB's Alternator does of items, but not to Scan, so it cannot list
-// (https://github.com/scylladb/scylladb/issues/5027).
+// Something between the program and the table, or in the table's place, may answer anything with 200: a filter, a
+// captive portal, a server that ignores conditions. So an answer must name the table (ReturnConsumedCapacity), a read
+// the item that was asked for, and a write the version that it replaced (ReturnValues); that costs nothing. Other
+// answers are temporary errors, except to a write whose condition was ignored: that is an ErrMisconfigured, because
+// such a server lets every node lead. A compatible server must answer in the same way. ScyllaDB's Alternator does for
+// items, but not for Scan, so it cannot list (https://github.com/scylladb/scylladb/issues/5027).
 //
 // # One Region
 //
 // Use a table of one Region. In a global table with eventual consistency, the default, each Region checks a condition
-// against its own replica, and the last writer wins: it elects a leader per Region. A global table with strong
-// consistency checks it against the latest version and elects one; a write that meets one of another Region is refused,
-// and tried again. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/V2globaltables_HowItWorks.html
+// against its own replica, and the last writer wins: each Region elects a leader. A global table with strong
+// consistency checks the condition against the latest version and elects one leader. It refuses a write that meets a
+// write of another Region, and the write is tried again.
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/V2globaltables_HowItWorks.html
 //
 // # Permissions
 //
-// A program that campaigns needs the first two actions, one that lists leases the third:
+// A program that campaigns needs the first two actions; a program that lists leases needs the third:
 //
 //	{
 //	  "Version": "2012-10-17",
@@ -53,8 +56,8 @@
 //	  }]
 //	}
 //
-// CreateTable needs dynamodb:DescribeTable and dynamodb:CreateTable (and, for tags, dynamodb:TagResource). A table that is encrypted
-// with a KMS key of your own needs, in the key's policy or in this one, for the key
+// CreateTable needs dynamodb:DescribeTable and dynamodb:CreateTable (and, for tags, dynamodb:TagResource). If the table
+// is encrypted with your own KMS key, the key's policy or this one must also allow, on the key,
 //
 //	{
 //	  "Effect": "Allow",
@@ -63,39 +66,40 @@
 //	  "Condition": {"StringLike": {"kms:ViaService": "dynamodb.*.amazonaws.com"}}
 //	}
 //
-// (https://docs.aws.amazon.com/kms/latest/developerguide/services-dynamodb.html#dynamodb-customer-cmk-policy). A role
-// that is assumed by role_arn has these permissions; the program's own identity needs sts:AssumeRole on the role. A fleet that shares the table can be kept to its
-// prefix by the condition "ForAllValues:StringLike": {"dynamodb:LeadingKeys": "team-a/*"}. It does not restrain Scan,
-// which names no key: leave that out.
+// (https://docs.aws.amazon.com/kms/latest/developerguide/services-dynamodb.html#dynamodb-customer-cmk-policy). With
+// role_arn, these permissions belong to the role; the program's own identity needs sts:AssumeRole on the role. The
+// condition "ForAllValues:StringLike": {"dynamodb:LeadingKeys": "team-a/*"} restricts a fleet that shares the table to
+// its prefix. It does not restrict Scan, which names no key: leave Scan out.
 // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
 //
 // # Cost
 //
 // By request, in us-east-1, since November 2024: $0.625 for a million writes of up to 1 KB, $0.125 for a million
-// consistent reads of up to 4 KB. https://aws.amazon.com/dynamodb/pricing/on-demand/ With the default intervals, in 30
-// days, a lease is renewed every 5 s, which is 518,400 writes and $0.32, and each standby reads it every 4.8 s, which is
-// some 535,000 reads and $0.07: a leader and two standbys are less than half a dollar a month.
+// consistent reads of up to 4 KB (https://aws.amazon.com/dynamodb/pricing/on-demand/). With the default intervals, a
+// lease is renewed every 5 s, which is 518,400 writes and $0.32 in 30 days. Each standby reads it every 4.8 s, which is
+// some 535,000 reads and $0.07. A leader and two standbys cost less than half a dollar a month.
 //
 // # Retries
 //
-// The SDK sends a request up to three times by itself (a setting of the client), and waits between; all that ends with
-// the context of the call. A leader gives each call less than a renew interval, so there is nothing to set. A write
-// that was applied and sent again is answered as a conflict; the manager then reads, and settles it.
+// The SDK sends a request up to three times (a setting of the client), and waits in between, until the context of the
+// call ends. A leader gives each call less than a renew interval, so there is nothing to configure. If the SDK repeats
+// a write that was already applied, the answer is a conflict; the manager then reads the record and settles it.
 //
 // # URL
 //
-// The URL is dynamodb://leases?region=eu-west-1, where leases is the table. Region and credentials are found as every
-// AWS program finds them: environment variables, ~/.aws, the role of the machine. Query keys, all optional:
+// The URL is dynamodb://leases?region=eu-west-1, where leases is the table. Region and credentials come from the usual
+// sources of AWS programs: environment variables, ~/.aws, the role of the machine. Query keys, all optional:
 //
 //   - region
 //   - profile, a section of ~/.aws/config
-//   - role_arn, a role to assume with the credentials that were found; external_id and role_session_name go with it
+//   - role_arn, a role to assume with the credentials that were found, with external_id and role_session_name
 //   - endpoint, the address of an emulator (AWS_ENDPOINT_URL does the same)
 //   - prefix, see WithPrefix; partition_key, see WithPartitionKey; sort_key and sort_value, see WithSortKey
 //   - age=true, see WithAge; age=false, see WithoutAge
 //
-// The client that Open makes speaks HTTP/1.1, so that one dead connection costs one request, and follows no redirect. It reads
-// credentials anew when they are refused: also such as were rotated in a file, which the SDK never reads again.
+// The client that Open makes speaks HTTP/1.1, so that a dead connection costs one request only, and follows no
+// redirect. It reads credentials again when they are refused, even credentials that were rotated in a file, which the
+// SDK would not read again.
 package dynamodb
 
 import (
@@ -115,43 +119,43 @@ func init() { lease.Register("dynamodb", open) }
 // An Option changes a Store.
 type Option func(*Store)
 
-// WithPrefix has the keys of all leases begin with the prefix, so that fleets, or other things, can share a table. No
-// prefix of a table should begin another: end each with a slash, say. A prefix that is longer than 1793 bytes is an
-// ErrMisconfigured of the calls, if the name does not fit as well.
+// WithPrefix puts the prefix before the keys of all leases, so that several fleets, or other data, can share a table.
+// No prefix in a table should begin another one: end each with a slash, for example. With a prefix of more than 1793
+// bytes, calls return an ErrMisconfigured if the lease's name does not fit as well.
 func WithPrefix(prefix string) Option { return func(s *Store) { s.prefix = prefix } }
 
-// WithPartitionKey names the table's partition key, whose type is S, if it is not "lease": for a table that is there already. data,
-// version and written are the lease's own attributes and cannot be it.
+// WithPartitionKey names the partition key of an existing table, of type S, if it is not "lease". It cannot be data,
+// version or written, which are the lease's own attributes.
 func WithPartitionKey(name string) Option { return func(s *Store) { s.keys.partition = name } }
 
-// WithSortKey names the sort key, whose type is S, of a table that has one, and its value, 1 to 1024 bytes, which is the
-// same for all leases. A key that is not the table's is an ErrMisconfigured of the calls.
+// WithSortKey names the sort key, of type S, of a table that has one, and its value, 1 to 1024 bytes, which is the same
+// for all leases. If the table has another key, calls return an ErrMisconfigured.
 func WithSortKey(name, value string) Option {
 	return func(s *Store) { s.keys.sort, s.keys.value = name, value }
 }
 
-// WithAge takes the Date of the answers for the table's clock, and so shows a process that has just started how old a record is,
-// also where the client's requests go to an endpoint of the user's own: an emulator, a proxy, a VPC endpoint by its own
-// name. With the service's own endpoint that is the default. Whoever writes that Date must do so by the service's clock,
-// within two seconds: one that is ahead has leases taken from their holders.
+// WithAge uses the Date of the answers as the table's clock, which shows a process that has just started how old a
+// record is, even where the client's user named the endpoint: an emulator, a proxy, a VPC endpoint by its own name. For
+// the service's own endpoint that is the default. The Date must follow the service's clock within two seconds: if it is
+// ahead, leases are taken from their holders.
 func WithAge() Option { return func(s *Store) { s.age = true } }
 
-// WithoutAge never trusts the Date: where something between, an intercepting proxy say, writes its own. A process that has
-// just started then watches a lease for its whole length before it takes it over.
+// WithoutAge never trusts the Date. Use it if something on the way, such as an intercepting proxy, writes its own Date.
+// A process that has just started then watches a lease for its length before it takes over the lease.
 func WithoutAge() Option { return func(s *Store) { s.age = false } }
 
-// New returns the Manager that keeps its leases in the table. It sends nothing and never fails: what is wrong with the
-// table, the credentials or the region is an error of the calls. The client is its owner's to configure: the SDK's
-// retries go on within each call until they are used up or the call's context ends. By default the SDK speaks HTTP/2, over which
-// one dead connection can cost a lease; the client that Open makes does not.
+// New returns a Manager that keeps its leases in the table. New never fails and sends nothing: a problem with the
+// table, the credentials or the region shows as an error of later calls. The caller configures the client: the SDK's
+// retries go on within each call until they are used up or the call's context ends. By default the SDK speaks HTTP/2,
+// where a dead connection can cost the lease; the client that Open makes does not.
 func New(client API, tableName string, opts ...Option) lease.Manager {
 	return lease.NewManager(NewStore(client, tableName, opts...))
 }
 
-// form is how a store URL is written.
+// form shows how to write a store URL.
 const form = "dynamodb://table?region=eu-west-1"
 
-// open makes the client as the package comment says of URLs.
+// open makes the client for a URL, as the package comment describes.
 func open(ctx context.Context, u *url.URL) (lease.Manager, error) {
 	switch {
 	case u.Host == "" || u.Opaque != "":

@@ -13,7 +13,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// A table is what errors say of where the leases are.
+// A table names the leases' table in errors.
 type table struct {
 	name   string
 	region string // empty: unknown
@@ -27,7 +27,7 @@ func tableOf(client any, name string) table {
 	return t
 }
 
-// isService tells whether the client's requests go to the service itself, as far as the client shows.
+// isService reports whether the client's requests go to the service itself, as far as the client shows.
 func isService(client any) bool {
 	c, ok := client.(interface{ Options() sdk.Options })
 	if !ok {
@@ -45,10 +45,10 @@ func (t table) String() string {
 	return fmt.Sprintf("table %q in %s", t.name, t.region)
 }
 
-// A meaning is what a code of DynamoDB's stands for.
+// A meaning says what an error code of DynamoDB's means.
 type meaning struct {
 	conflict bool
-	advice   string // what to do about what will not pass by itself; %[1]v is the table, %[2]s the operation. Empty: it passes
+	advice   string // what to do about a permanent error; %[1]v is the table, %[2]s the operation. Empty: it is temporary
 	source   string
 }
 
@@ -58,8 +58,8 @@ const (
 	permission  = "%[1]v refuses: allow dynamodb:%[2]s on it to this program's identity"
 )
 
-// meanings has the codes that are DynamoDB's own matter; what concerns credentials, accounts and KMS keys is awsopen's. What is
-// in neither, 5xx, networks and contexts that end, may pass.
+// meanings has DynamoDB's own codes; awsopen has those about credentials, accounts and KMS keys. Anything in neither is
+// temporary: 5xx, network errors, and contexts that end.
 var meanings = map[string]meaning{
 	"ConditionalCheckFailedException":  {conflict: true, source: programming},
 	"TransactionConflictException":     {conflict: true, source: programming},
@@ -84,7 +84,7 @@ var meanings = map[string]meaning{
 	"InternalFailure":                          {source: common},
 }
 
-// explain says whether the error of an operation will pass by itself, and if it will not, what to do.
+// explain marks a permanent error of an operation as ErrMisconfigured, and says what to do about it.
 func (t table) explain(operation string, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%v: %w", t, err)
@@ -94,7 +94,7 @@ func (t table) explain(operation string, err error) error {
 		return fmt.Errorf("%w: %v: %s: %w", lease.ErrMisconfigured, t, do, err)
 	case do != "":
 		return fmt.Errorf("%v: %s: %w", t, do, err)
-	case strings.Contains(err.Error(), "Missing Region"): // the SDK has no error of its own for this
+	case strings.Contains(err.Error(), "Missing Region"): // the SDK has no type for this error
 		return fmt.Errorf("%w: no AWS region is set for table %q: set AWS_REGION, or region in the URL: %w", lease.ErrMisconfigured, t.name, err)
 	}
 	api, ok := errors.AsType[smithy.APIError](err)

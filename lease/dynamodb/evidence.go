@@ -11,17 +11,17 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// What is an answer of the service's own? A filter, a captive portal or an intercepting proxy answers 200 with anything: nothing, {},
-// a page. {} alone is what PutItem answers by default, and GetItem about an item that is missing, so every request asks for
-// more. ReturnConsumedCapacity has the answer name the table, and costs nothing; a write over an old version is to show the
-// item that it replaced, and so that version, which nobody else knows and which no earlier answer has. A request ID would be
-// weaker: an intercepting proxy may leave the headers of an answer whose body it replaces. Nor does the SDK's check of the
-// body's CRC32 do: it only logs that it failed (v1.73).
+// Which answers are the service's own? A filter, a captive portal or an intercepting proxy may answer anything with
+// 200: nothing, {}, a page. {} alone is the default answer to PutItem, and to GetItem for a missing item, so every
+// request asks for more. ReturnConsumedCapacity makes the answer name the table, at no cost. A write over an old
+// version asks for the item that it replaced, and so for that version, which nobody else knows and no earlier answer
+// has. A request ID would be weaker: an intercepting proxy may keep an answer's headers and replace its body. The SDK's
+// check of the body's CRC32 would not help: it only logs a failure (v1.73).
 //
-// All of that is in the SDK's output, so it holds for a client that somebody has wrapped as well, and for one of another
-// making, which has to fill ConsumedCapacity and Attributes in.
+// All of that is in the SDK's output. So it also holds for a client that somebody has wrapped, and for another
+// implementation, which must fill in ConsumedCapacity and Attributes.
 
-// named tells whether an answer names this table. If the request named it by its ARN, so may the answer.
+// named reports whether an answer names this table. It may name the table by its ARN if the request did.
 func (t table) named(capacity *types.ConsumedCapacity) bool {
 	return capacity != nil && t.is(capacity.TableName)
 }
@@ -30,7 +30,7 @@ func (t table) is(name *string) bool {
 	return name != nil && nameOf(*name) == nameOf(t.name)
 }
 
-// nameOf is the table's name, also of arn:aws:dynamodb:eu-west-1:111122223333:table/leases.
+// nameOf returns the table's name, also from arn:aws:dynamodb:eu-west-1:111122223333:table/leases.
 func nameOf(nameOrARN string) string {
 	_, name, isARN := strings.Cut(nameOrARN, ":table/")
 	if isARN {
@@ -39,7 +39,7 @@ func nameOf(nameOrARN string) string {
 	return nameOrARN
 }
 
-// written is nil if the answer proves that the write over the old version stands.
+// written returns nil if the answer proves that the write over the old version was applied.
 func (s *Store) written(out *sdk.PutItemOutput, key string, old lease.Version) error {
 	if out == nil || !s.named(out.ConsumedCapacity) {
 		return s.foreign("PutItem", "it does not say that it wrote to this table")
@@ -60,13 +60,14 @@ func (s *Store) written(out *sdk.PutItemOutput, key string, old lease.Version) e
 	return nil
 }
 
-// foreign is the error of an answer that is not the service's. It may pass: a portal lets people in.
+// foreign returns the error for an answer that is not the service's. It is temporary: a captive portal lets users
+// through in the end.
 func (t table) foreign(operation, why string) error {
 	return fmt.Errorf("%v: the answer to %s is not DynamoDB's: %s: a proxy, a filter or another server answers in its place, so look at the endpoint "+
 		"and at what is between", t, operation, why)
 }
 
-// described tells whether an answer describes this table.
+// described reports whether an answer describes this table.
 func (t table) described(d *types.TableDescription) bool {
 	return d != nil && (t.is(d.TableName) || aws.ToString(d.TableArn) == t.name)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// snapshot makes sense of an item that an answer of the date showed.
+// snapshot returns the cell in an item, from an answer with this Date.
 func (s *Store) snapshot(key string, found item, date time.Time) (lease.Snapshot, error) {
 	version, _ := textOf(found[versionAttribute])
 	data, isText := textOf(found[dataAttribute])
@@ -26,7 +26,7 @@ func (s *Store) snapshot(key string, found item, date time.Time) (lease.Snapshot
 	return snapshot, nil
 }
 
-// An item is one of a table, or a part of it.
+// An item is an item of a table, or a part of one.
 type item = map[string]types.AttributeValue
 
 func text(s string) *types.AttributeValueMemberS { return &types.AttributeValueMemberS{Value: s} }

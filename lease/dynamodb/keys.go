@@ -2,10 +2,10 @@ package dynamodb
 
 import "slices"
 
-// keys are how the table's key attributes are called, and what the sort key is, if there is one.
+// keys has the names of the table's key attributes, and the value of the sort key, if there is one.
 type keys struct {
 	partition   string
-	sort, value string // sort is empty: there is no sort key
+	sort, value string // sort is empty if there is no sort key
 }
 
 // item returns the key attributes of the item whose partition key is key.
@@ -17,7 +17,7 @@ func (k keys) item(key string) item {
 	return i
 }
 
-// match tells whether an item is that of the key.
+// match reports whether an item has this key.
 func (k keys) match(found item, key string) bool {
 	for name, want := range k.item(key) {
 		is, isText := textOf(found[name])
@@ -28,7 +28,7 @@ func (k keys) match(found item, key string) bool {
 	return true
 }
 
-// wrong says why the keys cannot be used; empty if they can.
+// wrong says why the keys cannot be used; empty: they can.
 func (k keys) wrong() string {
 	ours := []string{dataAttribute, versionAttribute, writtenAttribute}
 	switch {

@@ -20,34 +20,35 @@ const (
 	maxKey     = 2048 // bytes: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
 	maxSortKey = 1024 // likewise
 
-	// The attributes of an item. None is named ttl: many a table has its expiry set to that, and would delete leases.
+	// The attributes of an item. None is named ttl: many tables expire items by an attribute of that name, and would
+	// delete leases.
 	keyAttribute     = "lease"   // the partition key, unless WithPartitionKey names another: the prefix and the lease's name
 	dataAttribute    = "data"    // the cell
 	versionAttribute = "version" // a nonce, new with each write
 	writtenAttribute = "written" // an upper bound on the table's clock when the write was sent; see clock
 )
 
-// API is what a Store uses of the SDK's client. It may be wrapped. One of another making fills in what the requests ask for,
-// ConsumedCapacity and Attributes: see "What counts as an answer" in the package comment.
+// API is the part of the SDK's client that a Store uses. The client may be wrapped. Any other implementation must fill
+// in ConsumedCapacity and Attributes, as the requests ask: see "What counts as an answer" in the package comment.
 type API interface {
 	GetItem(context.Context, *sdk.GetItemInput, ...func(*sdk.Options)) (*sdk.GetItemOutput, error)
 	PutItem(context.Context, *sdk.PutItemInput, ...func(*sdk.Options)) (*sdk.PutItemOutput, error)
 	Scan(context.Context, *sdk.ScanInput, ...func(*sdk.Options)) (*sdk.ScanOutput, error)
 }
 
-// Store is a lease.Store in a table. Any number of Stores, anywhere, may share one. Make it with NewStore. It is safe
-// for concurrent use.
+// Store is a lease.Store in a table. Any number of Stores, anywhere, may share one table. Make it with NewStore. It is
+// safe for concurrent use.
 type Store struct {
 	table
 	client API
 	prefix string
 	keys   keys
-	age    bool // the service's Date is taken for a proof of a record's age
+	age    bool // the service's Date counts as proof of a record's age
 	clock  clock
 	close  func() // nil: there is nothing to close
 }
 
-// NewStore returns the Store in the table. What New says of it holds here, too.
+// NewStore returns a Store in the table. Like New, it never fails and sends nothing.
 func NewStore(client API, tableName string, opts ...Option) *Store {
 	s := &Store{client: client, table: tableOf(client, tableName), keys: keys{partition: keyAttribute}, age: isService(client)}
 	for _, opt := range opts {
@@ -56,7 +57,7 @@ func NewStore(client API, tableName string, opts ...Option) *Store {
 	return s
 }
 
-// String names the store as the URL that Open takes: "dynamodb://leases?prefix=team-a%2F".
+// String returns the store as the URL that Open takes: "dynamodb://leases?prefix=team-a%2F".
 func (s *Store) String() string {
 	query := url.Values{}
 	set := func(key, value, standard string) {
@@ -72,8 +73,8 @@ func (s *Store) String() string {
 	return u.String()
 }
 
-// Close implements lease.Closer: it closes the connections of the client that Open made. A client that was passed to
-// New is its owner's.
+// Close implements lease.Closer. It closes the connections of a client that Open made, and leaves a client that New was
+// given alone.
 func (s *Store) Close() error {
 	if s.close != nil {
 		s.close()
@@ -110,8 +111,8 @@ func (s *Store) Load(ctx context.Context, name string) (lease.Snapshot, error) {
 // Swap implements lease.Store with a conditional PutItem. Data that is not UTF-8 text of at most 16 KiB is an ErrInvalid.
 // An item that is not this package's is an ErrConflict, and is left as it is.
 //
-// A write that the service refused because a transaction, or another Region's write, was under way on the same item is
-// an ErrConflict, too: it will not land.
+// It returns an ErrConflict, too, if the service refused the write because a transaction, or a write of another Region,
+// was under way on the same item: the refused write will not be applied.
 func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data []byte) (lease.Version, error) {
 	key, err := s.key(name)
 	if err != nil {
@@ -137,8 +138,9 @@ func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data [
 	return lease.Version(version), nil
 }
 
-// put is the write of a new version over the old one. Its answer is to repeat the old item, which costs nothing
-// (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html, ReturnValues), and to name the table.
+// put returns the write of a new version over the old one. It asks the answer to name the table and to repeat the old
+// item, which costs nothing (https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html,
+// ReturnValues).
 func (s *Store) put(key string, old lease.Version, version string, data []byte) *sdk.PutItemInput {
 	in := &sdk.PutItemInput{
 		TableName: &s.name, Item: s.keys.item(key),
@@ -155,8 +157,8 @@ func (s *Store) put(key string, old lease.Version, version string, data []byte) 
 	return in
 }
 
-// List implements lease.Lister with a consistent Scan, which reads the whole table, and is billed for it. Items that
-// cannot be a lease of this prefix are passed over.
+// List implements lease.Lister with a consistent Scan, which reads the whole table and is billed for that. It skips
+// items that cannot be a lease of this prefix.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, error] {
 	return func(yield func(lease.Cell, error) bool) {
 		if err := s.ready(); err != nil {
@@ -164,7 +166,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, e
 			return
 		}
 		in := &sdk.ScanInput{TableName: &s.name, ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal}
-		if begin := s.prefix + prefix; begin != "" && utf8.ValidString(begin) { // half a character can be looked for only here
+		if begin := s.prefix + prefix; begin != "" && utf8.ValidString(begin) { // half a character is filtered only below
 			in.FilterExpression = aws.String("begins_with(#key, :begin)")
 			in.ExpressionAttributeNames = map[string]string{"#key": s.keys.partition}
 			in.ExpressionAttributeValues = item{":begin": text(begin)}
@@ -202,7 +204,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, e
 	}
 }
 
-// ready is the error of options that cannot be used, which New has no way to return.
+// ready returns an error for unusable options, as New cannot return one.
 func (s *Store) ready() error {
 	if why := s.keys.wrong(); why != "" {
 		return fmt.Errorf("%w: %v: %s", lease.ErrMisconfigured, s.table, why)
@@ -210,7 +212,7 @@ func (s *Store) ready() error {
 	return nil
 }
 
-// key is where the lease is kept.
+// key returns the partition key of the lease's item.
 func (s *Store) key(name string) (string, error) {
 	if err := lease.CheckName(name); err != nil {
 		return "", err

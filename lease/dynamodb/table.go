@@ -14,21 +14,21 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// TableAPI is what CreateTable uses of the SDK's client.
+// TableAPI is the part of the SDK's client that CreateTable uses.
 type TableAPI interface {
 	CreateTable(context.Context, *sdk.CreateTableInput, ...func(*sdk.Options)) (*sdk.CreateTableOutput, error)
 	DescribeTable(context.Context, *sdk.DescribeTableInput, ...func(*sdk.Options)) (*sdk.DescribeTableOutput, error)
 }
 
-// creating is how long a new table is waited for. It takes seconds.
+// creating bounds the wait for a new table. It takes seconds.
 const creating = 5 * time.Minute
 
-// CreateTable makes the table, billed by request, unless it exists, and waits until it can be used: until ctx ends, five
-// minutes at most. Of a table that exists it only looks at the key and the status: one that cannot be used is an
+// CreateTable makes the table, billed by request, unless it exists. It waits until the table can be used: until ctx
+// ends, five minutes at most. It only checks the key and the status of an existing table: an unusable one is an
 // ErrMisconfigured.
 //
-// The changes are made to what is asked for, in their order: provisioned throughput, tags, a KMS key, deletion protection, a
-// table class; or another key, whose attributes must be of type S, and which the Store has to be told, too:
+// The changes are applied to the request in their order: provisioned throughput, tags, a KMS key, deletion protection,
+// a table class; or another key, whose attributes must be of type S. Tell the Store about another key, too:
 //
 //	err := CreateTable(ctx, client, "leases", func(in *dynamodb.CreateTableInput) {
 //		in.DeletionProtectionEnabled = aws.Bool(true)
@@ -56,20 +56,20 @@ func CreateTable(ctx context.Context, client TableAPI, name string, changes ...f
 	return nil
 }
 
-// ensure returns the table as it is once it can be used.
+// ensure returns the table once it can be used.
 func (t table) ensure(ctx context.Context, client TableAPI, in *sdk.CreateTableInput) (*types.TableDescription, error) {
 	describe := &sdk.DescribeTableInput{TableName: in.TableName}
 	found, err := t.describe(client.DescribeTable(ctx, describe))
 	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
 		_, err = client.CreateTable(ctx, in)
-		if _, exists := errors.AsType[*types.ResourceInUseException](err); err != nil && !exists { // somebody else is as good
+		if _, exists := errors.AsType[*types.ResourceInUseException](err); err != nil && !exists { // another node may have made it
 			return nil, t.explain("CreateTable", err)
 		}
 		found, err = &types.TableDescription{TableStatus: types.TableStatusCreating}, nil
 	}
 	if err == nil && found.TableStatus == types.TableStatusCreating {
 		wait := sdk.NewTableExistsWaiter(client, func(o *sdk.TableExistsWaiterOptions) {
-			o.MinDelay, o.MaxDelay = time.Second, 5*time.Second // the SDK's own are made for tables with data
+			o.MinDelay, o.MaxDelay = time.Second, 5*time.Second // the SDK's own delays are for tables with data
 		})
 		found, err = t.describe(wait.WaitForOutput(ctx, describe, creating))
 	}
@@ -77,7 +77,7 @@ func (t table) ensure(ctx context.Context, client TableAPI, in *sdk.CreateTableI
 		return nil, err
 	}
 	switch found.TableStatus {
-	case types.TableStatusActive, types.TableStatusUpdating: // it can be used meanwhile
+	case types.TableStatusActive, types.TableStatusUpdating: // a table can be used during an update
 		return found, nil
 	case types.TableStatusDeleting:
 		return nil, fmt.Errorf("%v is being deleted: try again when it is gone", t)
@@ -88,7 +88,7 @@ func (t table) ensure(ctx context.Context, client TableAPI, in *sdk.CreateTableI
 	return nil, fmt.Errorf("%v is in the state %.40q, in which it may not be used", t, found.TableStatus)
 }
 
-// describe is the answer to DescribeTable, if it is one.
+// describe returns the table in the answer to DescribeTable, or an error if the answer does not describe it.
 func (t table) describe(out *sdk.DescribeTableOutput, err error) (*types.TableDescription, error) {
 	switch {
 	case err != nil:
@@ -99,13 +99,13 @@ func (t table) describe(out *sdk.DescribeTableOutput, err error) (*types.TableDe
 	return out.Table, nil
 }
 
-// fits tells whether the table has the key that was asked for, all of type S.
+// fits reports whether the table has the key that was asked for, all of type S.
 func fits(found *types.TableDescription, in *sdk.CreateTableInput) bool {
 	if keyText(found.KeySchema) != keyText(in.KeySchema) {
 		return false
 	}
 	for _, part := range found.KeySchema {
-		if !slices.ContainsFunc(found.AttributeDefinitions, func(a types.AttributeDefinition) bool { // those of indexes are among them
+		if !slices.ContainsFunc(found.AttributeDefinitions, func(a types.AttributeDefinition) bool { // those of indexes, too
 			return aws.ToString(a.AttributeName) == aws.ToString(part.AttributeName) && a.AttributeType == types.ScalarAttributeTypeS
 		}) {
 			return false
@@ -114,7 +114,7 @@ func fits(found *types.TableDescription, in *sdk.CreateTableInput) bool {
 	return true
 }
 
-// keyText shows a key as errors do.
+// keyText returns a key as errors show it.
 func keyText(schema []types.KeySchemaElement) string {
 	text := ""
 	for _, kind := range []types.KeyType{types.KeyTypeHash, types.KeyTypeRange} {
