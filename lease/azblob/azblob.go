@@ -14,7 +14,7 @@
 // lease), leader_holder, leader_length, leader_acquired, leader_renew_every and leader_attributes. Values are escaped
 // as in a URL's query. The package keeps other metadata on such a blob, but may change the upper and lower case of
 // their names, which Azure ignores. A blob without this metadata belongs to another program, and the package leaves it
-// alone: it counts as held while it is leased, and otherwise as an [lease.ErrRecord], even if it is empty. A person may
+// alone: it counts as held while it is leased, and otherwise as a [lease.ErrRecord], even if it is empty. A person may
 // have wiped its metadata, and beginning again with token 1 would break the promise that tokens only grow.
 //
 // Anybody who may write to the container can break every lease in it ("az storage blob lease break"); the holder
@@ -66,7 +66,7 @@
 //     (https://learn.microsoft.com/azure/storage/blobs/soft-delete-blob-overview).
 //   - A hierarchical namespace (Data Lake Storage) works as well as a flat one. List skips its directories.
 //   - An immutability policy or a legal hold refuses new metadata, and so does a blob that a lifecycle rule moved to
-//     the archive tier: every acquisition is an [lease.ErrMisconfigured].
+//     the archive tier: every acquisition is a [lease.ErrMisconfigured].
 //
 // Deleting a blob, or restoring older metadata, makes the tokens begin again. An account that fails over to its
 // secondary region loses what was not copied there yet, perhaps the latest token

@@ -1,7 +1,7 @@
-// Package memory keeps leases in the memory of one process: for tests, examples and the goroutines of one program. It
-// is what a leader uses if it is given nothing else, and elects nobody across processes.
+// Package memory keeps leases in the memory of one process: for tests, examples and the goroutines of one program. A
+// leader uses it by default, if it is given no other store. It elects no leader across processes.
 //
-// Its URL is mem: (each Open makes a new, empty place).
+// Its URL is mem: (each Open makes a new, empty Manager).
 package memory
 
 import (
@@ -26,15 +26,15 @@ func init() {
 	})
 }
 
-// Manager keeps leases in memory. Make one with New; share it among the leaders that are to elect one of themselves.
+// Manager keeps leases in memory. Make one with New, and share it among the leaders that compete with each other.
 type Manager struct {
 	protocol lease.Manager
 
-	mu       sync.Mutex // over each call: with AssignLeader, a call is more than one step of the protocol
+	mu       sync.Mutex // held during each call: with AssignLeader, a call takes several steps of the protocol
 	assigned map[string]assignment
 }
 
-// assignment says who alone may hold a lease, and what keeps it for that holder until it asks.
+// An assignment names the only holder that may have a lease, and keeps the lease for that holder until it asks.
 type assignment struct {
 	holder string
 	kept   *lease.Lease
@@ -48,12 +48,12 @@ func New() *Manager {
 // Unwrap returns the manager that keeps the leases.
 func (m *Manager) Unwrap() lease.Manager { return m.protocol }
 
-// AssignLeader makes holder the only one who can have the lease, so that a test decides who leads: whoever else holds
-// it loses it now, and everybody else finds it lost or held from now on. The holder gets it when it next asks. An empty
-// holder lifts the assignment. A name or holder that no lease can have changes nothing.
+// AssignLeader makes holder the only one that can have the lease, so that a test decides who leads. Another holder
+// loses the lease now, and all others find it lost or held from now on. The assigned holder gets the lease when it next
+// asks. An empty holder lifts the assignment. A name or holder that no lease can have changes nothing.
 //
-// It is a force from outside, as if somebody had changed the record by hand: a term that is running hears of it at its
-// next renewal, and its Check is nil until then.
+// It acts from outside, as if somebody had changed the record by hand: a running term notices at its next renewal, and
+// its Check is nil until then.
 func (m *Manager) AssignLeader(name, holder string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -122,7 +122,7 @@ func (m *Manager) Release(ctx context.Context, held lease.Lease) error {
 	return m.protocol.Release(ctx, held)
 }
 
-// Inspect reads the lease as everybody sees it but an assigned leader.
+// Inspect returns the lease as everybody but an assigned leader sees it.
 func (m *Manager) Inspect(ctx context.Context, name string) (lease.Info, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -132,7 +132,7 @@ func (m *Manager) Inspect(ctx context.Context, name string) (lease.Info, error) 
 	return lease.Inspect(ctx, m.protocol, name)
 }
 
-// shown is a lease that is assigned: the leader's, whether it has asked yet or not.
+// shown returns an assigned lease: the assigned leader holds it, whether it has asked yet or not.
 func (m *Manager) shown(ctx context.Context, name string, a assignment) lease.Info {
 	info, _ := lease.Inspect(ctx, m.protocol, name)
 	info.Name, info.State, info.Holder, info.RetryAfter = name, lease.Held, a.holder, 0

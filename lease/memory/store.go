@@ -15,7 +15,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// Store is a lease.Store in memory. It tells exactly how old a cell is. Make one with NewStore.
+// Store is a lease.Store in memory. It knows exactly how old a cell is. Make one with NewStore.
 type Store struct {
 	mu     sync.Mutex
 	cells  map[string]cell
@@ -31,7 +31,7 @@ type cell struct {
 // NewStore returns a Store without cells.
 func NewStore() *Store { return &Store{cells: map[string]cell{}} }
 
-// String names the store in errors.
+// String returns the store's name in errors.
 func (s *Store) String() string { return "memory" }
 
 // Load implements lease.Store.
