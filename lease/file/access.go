@@ -10,14 +10,14 @@ import (
 	"syscall"
 )
 
-// access is who may use a file: whoever may use the directory, if it is a new one.
+// access says who may use a file. A new file is for everybody who may use the directory.
 type access struct {
 	mode fs.FileMode
-	like fs.FileInfo // whose it is to be
-	keep bool        // it is like that already
+	like fs.FileInfo // a file with the owner and group to set
+	keep bool        // the file replaces like, and must keep its owner
 }
 
-// access returns that of a new file.
+// access returns the access of a new file.
 func (s *Store) access() (access, error) {
 	info, err := os.Stat(s.dir)
 	if err != nil {
@@ -26,7 +26,7 @@ func (s *Store) access() (access, error) {
 	return access{mode: info.Mode() & 0o666, like: info}, nil
 }
 
-// accessOf returns that of the cell's file: as the one that is there.
+// accessOf returns the access of the cell's file: that of the existing file, if there is one.
 func (s *Store) accessOf(p place) (access, error) {
 	info, err := os.Stat(p.cell())
 	if missing(err) {
@@ -38,19 +38,20 @@ func (s *Store) accessOf(p place) (access, error) {
 	return access{mode: info.Mode().Perm(), like: info, keep: true}, nil
 }
 
-// give gives the file, which this process has just made, to those whose it is to be. It is an error if root would take a
-// file from its owner by replacing it. Others can give nothing to another user, but something to a group that they are in.
+// give sets the owner, group and permissions of a file that this process has just made. It returns an error if root
+// would take a file from its owner by replacing it. Other users cannot give files to another user, only to a group that
+// they are in.
 func (a access) give(f *os.File) error {
 	err := own(f, a.like)
-	_ = f.Chmod(a.mode) // the umask took from it; where there are no permissions, none are needed
+	_ = f.Chmod(a.mode) // undoes the umask; a file system without permissions needs none
 	if a.keep {
 		return err
 	}
 	return nil
 }
 
-// makeDirs makes the directories that the cell is to be in. Those of a long name appear with the permissions of the
-// store's directory.
+// makeDirs makes the directories for the cell. Those of a long name appear with the permissions of the store's
+// directory.
 func (s *Store) makeDirs(p place) error {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return err
@@ -81,7 +82,7 @@ func (s *Store) makeDir(dir string) error {
 	if err := s.makeOpenDir(temp); err != nil {
 		return err
 	}
-	// Renamed over a directory that somebody has made meanwhile, it replaces it if that is empty.
+	// The rename may replace a directory that somebody has made meanwhile, if that is empty.
 	if err := os.Rename(temp, dir); err != nil {
 		_ = os.Remove(temp)
 		if _, there := os.Lstat(dir); there != nil {
@@ -91,7 +92,7 @@ func (s *Store) makeDir(dir string) error {
 	return nil
 }
 
-// makeOpenDir makes a directory that is open to whoever may use the store's.
+// makeOpenDir makes a directory for everybody who may use the store's.
 func (s *Store) makeOpenDir(dir string) error {
 	info, err := os.Stat(s.dir)
 	if err != nil {
@@ -109,14 +110,14 @@ func (s *Store) makeOpenDir(dir string) error {
 	return nil
 }
 
-// settle brings the directories of a new cell to the disk, so that where there is a cell, they survive a power failure. It
-// comes before the cell's first write, not after: whoever finds the cell need not wonder whether the one who made it
-// was killed in between.
+// settle syncs the directories of a new cell to the disk, so that they survive a power failure together with the cell.
+// It runs before the cell's first write: a process that finds the cell can rely on it, even if the writer was killed
+// after that write.
 func (s *Store) settle(p place) error {
 	for dir := p.dir(); dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
 		err := s.syncDir(filepath.Dir(dir))
 		if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
-			continue // not for this process to change, so not changed by it
+			continue // this process may not change it, so it has not
 		}
 		if err != nil {
 			return err

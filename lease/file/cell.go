@@ -13,12 +13,12 @@ import (
 )
 
 const (
-	cellFormat = 1                             // rises only when a reader of the one before would act unsafely
-	maxHeader  = 4 << 10                       // bytes; this program's has some 300
+	cellFormat = 1                             // rises only when a reader of the previous format would act unsafely
+	maxHeader  = 4 << 10                       // bytes; what this program writes has some 300
 	maxFile    = maxHeader + 1 + lease.MaxCell // 1: the line break
 )
 
-// header is the first line of a cell's file; the data follow as they are. Fields that a reader does not know are ignored.
+// header is the first line of a cell's file; the data follow unchanged. A reader ignores fields that it does not know.
 type header struct {
 	Format int    `json:"leaseFile"` // not "format", which a lease's record has as well
 	Nonce  string `json:"nonce"`     // makes every write differ from every other
@@ -26,11 +26,11 @@ type header struct {
 }
 
 func encode(from origin, data []byte) []byte {
-	line, _ := json.Marshal(header{Format: cellFormat, Nonce: rand.Text(), origin: from}) // numbers and strings: no error
+	line, _ := json.Marshal(header{Format: cellFormat, Nonce: rand.Text(), origin: from}) // never fails for numbers and strings
 	return append(append(line, '\n'), data...)
 }
 
-// decode is the way back. Its errors say what is wrong, and are to be wrapped in ErrRecord with what to do about it.
+// decode is the inverse of encode. Its errors say what is wrong; the caller wraps them in ErrRecord and adds advice.
 func decode(content []byte) (header, []byte, error) {
 	line, data, whole := bytes.Cut(content, []byte("\n"))
 	var h header
@@ -49,7 +49,7 @@ func decode(content []byte) (header, []byte, error) {
 	return h, data, nil
 }
 
-// versionOf is a hash of the whole file, so that whoever edits it makes a new version.
+// versionOf returns a hash of the whole file, so that any edit makes a new version.
 func versionOf(content []byte) lease.Version {
 	sum := sha256.Sum256(content)
 	return lease.Version(hex.EncodeToString(sum[:]))

@@ -10,7 +10,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// What to do about an error that will not mend itself.
+// What to do about permanent errors.
 const (
 	allow     = "let this process's user read and write the directory and all in it, or name another directory"
 	moveFile  = "a file is where a directory has to be: name another directory, or move the file away"
@@ -27,9 +27,9 @@ type row struct {
 	advice string
 }
 
-// forGood are the errors that will not mend themselves, in addition to those of the system in forGoodHere. All others may
-// pass: a full disk or quota (ENOSPC, EDQUOT), a disk's or a server's failure (EIO, ESTALE, ETIMEDOUT, ENOLCK), too many
-// open files (EMFILE, ENFILE), too little memory (ENOMEM).
+// forGood has the permanent errors, in addition to those of the system in forGoodHere. All others are temporary: a full
+// disk or quota (ENOSPC, EDQUOT), a disk's or a server's failure (EIO, ESTALE, ETIMEDOUT, ENOLCK), too many open files
+// (EMFILE, ENFILE), too little memory (ENOMEM).
 //
 // https://man7.org/linux/man-pages/man2/open.2.html, rename.2.html, flock.2.html and mkdir.2.html say what each means.
 var forGood = []row{
@@ -41,7 +41,7 @@ var forGood = []row{
 	{errors.ErrUnsupported, local}, // ENOSYS, ENOTSUP, EOPNOTSUPP; ERROR_NOT_SUPPORTED: no locks, no links
 }
 
-// diagnose marks what will not mend itself, and says what to do about it.
+// diagnose marks a permanent error as ErrMisconfigured, and says what to do about it.
 func diagnose(err error) error {
 	for _, row := range slices.Concat(forGood, forGoodHere) {
 		if errors.Is(err, row.err) {

@@ -4,5 +4,5 @@ package file
 
 var forGoodHere []row
 
-// busy is never so: a file that is open can be replaced.
+// busy always returns false: on these systems a file that is open can be replaced.
 func busy(error) bool { return false }

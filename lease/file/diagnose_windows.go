@@ -15,7 +15,7 @@ var forGoodHere = []row{
 	{windows.ERROR_FILENAME_EXCED_RANGE, shorter},
 }
 
-// busy tells that another program has the file open in a way that it keeps others out, or that the file is about to go.
+// busy reports whether another program has the file open and keeps others out, or the file is about to be deleted.
 // https://learn.microsoft.com/en-us/windows/win32/fileio/creating-and-opening-files
 func busy(err error) bool {
 	return errors.Is(err, windows.ERROR_SHARING_VIOLATION) || errors.Is(err, windows.ERROR_LOCK_VIOLATION) ||

@@ -16,7 +16,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// disk is what brings changes to the disk, in the order in which it is asked to.
+// disk has the functions that bring changes to the disk. Tests replace them.
 type disk struct {
 	sync   func(*os.File) error
 	link   func(from, to string) error
@@ -49,8 +49,8 @@ func (s *Store) read(ctx context.Context, p place) (lease.Snapshot, error) {
 	return lease.Snapshot{Data: data, Version: versionOf(content), Age: s.age(h.origin)}, nil
 }
 
-// age is that of a cell of this origin. On a network file system it is unknown: of machines that are copies of one
-// another, IDs included, each would take the others' for its own of before a restart.
+// age returns the age of a cell of this origin. On a network file system it is unknown: if machines are copies of one
+// another, IDs included, each would take the others' cells for its own from before a restart.
 func (s *Store) age(of origin) time.Duration {
 	if s.ageless {
 		return 0
@@ -61,15 +61,15 @@ func (s *Store) age(of origin) time.Duration {
 	return of.age(s.here())
 }
 
-// missing tells that something does not exist. A server that cannot be reached is no proof of that, though to errors.Is it
-// is: https://learn.microsoft.com/en-us/windows/win32/debug/system-error-codes--0-499- (ERROR_BAD_NETPATH).
+// missing reports whether something does not exist. An unreachable server does not prove that, though errors.Is says
+// so: https://learn.microsoft.com/en-us/windows/win32/debug/system-error-codes--0-499- (ERROR_BAD_NETPATH).
 func missing(err error) bool {
 	const badNetPath = syscall.Errno(53)
 	return errors.Is(err, fs.ErrNotExist) && !errors.Is(err, badNetPath)
 }
 
-// noFileAbove is an error if the directory cannot be, as there is a file in its place or above it. Some systems say so
-// by themselves; to Windows, what is below a file does just not exist.
+// noFileAbove returns an error if the directory cannot exist, because a file is in its place or above it. Some systems
+// report that by themselves; Windows only says that anything below a file does not exist.
 func noFileAbove(dir string) error {
 	for at := dir; ; at = filepath.Dir(at) {
 		info, err := os.Stat(at)
@@ -87,7 +87,7 @@ func readFile(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() { // to open a pipe would wait for its other end
+	if !info.Mode().IsRegular() { // opening a pipe would wait for its other end
 		return nil, fmt.Errorf("%w: %s is not a file but %v: move it away", lease.ErrRecord, path, info.Mode())
 	}
 	f, err := os.Open(path)
@@ -95,11 +95,11 @@ func readFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxFile+1)) // the one byte more shows a file of which this is not all
+	return io.ReadAll(io.LimitReader(f, maxFile+1)) // one byte more than a cell's file may have, to notice a larger file
 }
 
-// write replaces the cell's file, under its lock: at any instant the old content is there or the new, and the new is on
-// the disk when it returns. The new file is whose the old one was, and open to whom it was.
+// write replaces the cell's file, under its lock. At any instant either the old or the new content is there, and when
+// write returns, the new content is on the disk. The new file keeps the old one's permissions and, if root writes, owner.
 func (s *Store) write(ctx context.Context, p place, content []byte) error {
 	to, err := s.accessOf(p)
 	if err != nil {
@@ -107,7 +107,7 @@ func (s *Store) write(ctx context.Context, p place, content []byte) error {
 	}
 	inTheWay := func(err error) bool { return s.busy(err) || s.lockReads && errors.Is(err, fs.ErrPermission) }
 	err = patiently(ctx, inTheWay, func() error {
-		_ = os.Remove(p.temp()) // of a writer that was killed, perhaps another user's, whose file this user cannot open
+		_ = os.Remove(p.temp()) // left by a killed writer, perhaps another user, whose file this user cannot open
 		return s.writeFile(p.temp(), to, content)
 	})
 	if err != nil {
@@ -117,7 +117,7 @@ func (s *Store) write(ctx context.Context, p place, content []byte) error {
 	err = patiently(ctx, inTheWay, func() error { return s.disk.rename(p.temp(), p.cell()) })
 	if err != nil {
 		_ = os.Remove(p.temp())
-		if inTheWay(err) { // %v: nothing is wrong with permissions, which were enough for the file beside it
+		if inTheWay(err) { // %v: permissions are not the problem, as they sufficed for the file beside it
 			return fmt.Errorf("replace %s, which another program has open: close it there, or keep that program "+
 				"(a scanner, a backup) from the directory: %v", p.cell(), err)
 		}
@@ -141,7 +141,7 @@ func (s *Store) writeFile(path string, to access, content []byte) error {
 	return cmp.Or(err, f.Close())
 }
 
-// syncDir brings a directory's entries to the disk, where the system can do that on request.
+// syncDir brings a directory's entries to the disk, if the system can do that on request.
 func (s *Store) syncDir(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil
@@ -152,7 +152,7 @@ func (s *Store) syncDir(dir string) error {
 	}
 	err = s.disk.sync(d)
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
-		err = nil // a file system that writes directories at once, or never on request
+		err = nil // the file system writes directories at once, or never on request
 	}
 	return cmp.Or(err, d.Close())
 }

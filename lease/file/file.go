@@ -1,53 +1,55 @@
 // Package file keeps leases in a directory, for the processes of one machine.
 //
-// It is for local file systems with file locks and atomic renames: ext4, XFS, Btrfs, ZFS, tmpfs, overlayfs, APFS, UFS, NTFS.
-// It is not for network file systems (NFS, SMB, 9p, sshfs and others, which NetworkFS tells, as "leader doctor" does): their
-// locks and their renames do not always do what the package relies on. Nor is it for a directory that is swept of old files,
-// as /tmp is on many systems.
+// Use it on local file systems with file locks and atomic renames: ext4, XFS, Btrfs, ZFS, tmpfs, overlayfs, APFS, UFS,
+// NTFS. Do not use it on network file systems (NFS, SMB, 9p, sshfs and others, which NetworkFS and "leader doctor"
+// detect): their locks and renames do not always behave as the package requires. Do not use a directory that is swept
+// of old files either, as /tmp is on many systems.
 //
 // # What is in the directory
 //
-// Each lease has three files, named after it: lease-orders.json, lease-orders.lock and, for an instant, lease-orders.tmp.
-// Other bytes of a name than lower-case letters, digits, "-" and "_" are written as %XX, and a long name is cut into
-// directories. The first is the record: a header line and the lease, both JSON. Read it with cat; to repair it, change
-// it with an editor while nobody runs; what cannot be read is never overwritten.
+// Each lease has three files, named after it: lease-orders.json, lease-orders.lock and, briefly, lease-orders.tmp. All
+// bytes of a name but lower-case letters, digits, "-" and "_" are written as %XX, and a long name is split into
+// directories. The first file is the record: a header line and the lease, both JSON. Read it with cat. To repair it,
+// change it with an editor while no program campaigns for the lease; the package never overwrites a record that it
+// cannot read.
 //
-// The second is what makes a write atomic: whoever holds an advisory lock on it may replace the record, which takes as
-// long as the disk needs. The system gives it up when the process ends, however it ends. A process that is suspended
-// (SIGSTOP, a frozen container) just then keeps the others from writing until it goes on or ends, or until their
-// contexts end. Nothing becomes unsafe by it: the lease runs out like any, and whoever writes has compared under the
-// lock. Lock files are never deleted: a process that has the deleted one open, and one that made a new one, would both
-// have "the" lock.
+// The second file makes a write atomic: only the holder of an advisory lock on it may replace the record, which takes
+// as long as the disk needs. The system drops the lock when the process ends, however it ends. A process that is
+// suspended in the middle of a write (SIGSTOP, a frozen container) blocks other writers until it goes on or ends, or
+// until their contexts end. That is safe: the lease runs out as usual, and every writer compares the version under the
+// lock. Lock files are never deleted: otherwise a process with the deleted file open, and one that made a new file,
+// would both have "the" lock.
 //
-// A record is written to the third file, brought to the disk, and renamed into place. So it survives a crash and a power
-// failure at any instant: one finds the old record or the new, and an acknowledged write is not lost. (On Windows the
-// rename itself is as durable as NTFS makes it: the system does not bring directories to the disk on request.) The
-// leftover of a writer that was killed is overwritten by the next one.
+// A new record is written to the third file, synced to the disk, and renamed into place. So records survive a crash and
+// a power failure at any instant: either the old or the new record is there, and an acknowledged write is not lost. (On
+// Windows the rename is only as durable as NTFS makes it: the system does not sync directories on request.) The next
+// writer overwrites the leftover of a writer that was killed.
 //
 // # Who may use it
 //
-// A directory that the package makes is for its own user alone (0700). For several users' processes, make it yourself,
-// for a group that they are in (mkdir -m 2770, chgrp): the files appear with the permissions of the directory, whatever
-// the umask. A record that is replaced keeps its permissions and, if root replaces it, its owner; what root makes anew is
-// the directory's owner's. Whoever can write to the directory can take every lease in it.
+// A directory that the package makes is for its own user alone (0700). For the processes of several users, make the
+// directory yourself, for a group of these users (mkdir -m 2770, chgrp): the files get the permissions of the
+// directory, whatever the umask. When a record is replaced, the new one keeps its permissions and, if root replaces it,
+// its owner. A new file that root makes belongs to the directory's owner. Anybody who can write to the directory can
+// take every lease in it.
 //
 // # Other programs
 //
-// On Windows, a record that another program has open cannot be replaced (a viewer, a virus scanner, a backup). The package
-// tries for as long as the call may take, two seconds at most; the error is then one that passes.
+// On Windows, a record that another program has open (a viewer, a virus scanner, a backup) cannot be replaced. The
+// package tries for as long as the call may take, two seconds at most, and then returns a temporary error.
 //
 // # Takeover
 //
-// On Linux and macOS a record carries the time since the machine started, and which start that was. So a new process takes
-// over the lease of one that was left behind as soon as it has run out and, on Linux, at once after a restart of the
-// machine, without watching it first. Elsewhere it watches for the length of the lease: Windows and the BSDs do not say
-// which start this is. A record of another time namespace, of another machine or, after a restart, of one without an
-// /etc/machine-id, as most containers are, is watched, too, and so is each on a network file system.
+// On Linux and macOS a record has the time since the machine started, and the ID of that start (boot). So a new process
+// takes over an abandoned lease as soon as it has run out, without watching it first. On Linux it also takes over at
+// once after a restart of the machine. On other systems it watches a lease for its length, because Windows and the BSDs
+// do not identify a boot. It also watches a record of another time namespace, of another machine or, after a restart,
+// of a machine without an /etc/machine-id, as most containers are, and every record on a network file system.
 //
 // # URL
 //
-// The URL is file:///var/lib/leader, or file:state/leases, which is relative to the working directory. On Windows
-// it is file:///C:/ProgramData/leader. The query age=false is WithoutAge.
+// The URL is file:///var/lib/leader, or file:state/leases, which is relative to the working directory. On Windows it is
+// file:///C:/ProgramData/leader. The query age=false stands for WithoutAge.
 package file
 
 import (
@@ -101,7 +103,7 @@ func directory(u *url.URL, windows bool) (string, error) {
 	return filepath.FromSlash(dir), nil
 }
 
-// options returns what a URL's query says.
+// options returns the options that the query of the URL names.
 func options(u *url.URL) ([]Option, error) {
 	query, err := storeurl.Query(u, "age")
 	if err != nil {
@@ -116,12 +118,12 @@ func options(u *url.URL) ([]Option, error) {
 // An Option changes a Store.
 type Option func(*Store)
 
-// WithoutAge makes the store tell no ages, as on a system where it cannot: a new process watches a record that was left
-// behind for the length of the lease before it takes over.
+// WithoutAge makes the store report no ages: a new process watches an abandoned lease for its length before it takes
+// over the lease.
 func WithoutAge() Option { return func(s *Store) { s.ageless = true } }
 
-// New returns the Manager that keeps its leases in the directory. It never fails: what is wrong with the directory is an
-// error of the calls. The directory is made, with those above it, when the first lease is acquired.
+// New returns a Manager that keeps its leases in the directory. New never fails: a problem with the directory shows as
+// an error of later calls. The first acquisition makes the directory, and those above it.
 func New(dir string, opts ...Option) lease.Manager {
 	return lease.NewManager(NewStore(dir, opts...))
 }

@@ -14,13 +14,13 @@ import (
 )
 
 const (
-	// lockEvery is how often a lock is tried that somebody else has: about as long as a disk takes to write.
+	// lockEvery is the interval between tries for a lock that is taken: about as long as a disk takes to write.
 	lockEvery = 5 * time.Millisecond
-	// patience is how long it is tried to do what another program is in the way of.
+	// patience bounds the tries while another program is in the way.
 	patience = 2 * time.Second
 )
 
-// patiently does it again while its error is one that passes, until ctx ends or patience does.
+// patiently repeats do while its error is temporary, until ctx ends or patience runs out.
 func patiently(ctx context.Context, passes func(error) bool, do func() error) error {
 	for begin := time.Now(); ; {
 		err := do()
@@ -35,8 +35,8 @@ func patiently(ctx context.Context, passes func(error) bool, do func() error) er
 	}
 }
 
-// lock waits for the cell's lock until ctx ends. The error is that of a missing file if there is no directory for it, and,
-// of a shared lock, if nobody has ever written to the cell.
+// lock waits for the cell's lock until ctx ends. It returns the error of a missing file if there is no directory for
+// the lock, and, for a shared lock, if nobody has ever written to the cell.
 func (s *Store) lock(ctx context.Context, p place, shared bool) (unlock func(), err error) {
 	if !shared {
 		if err := s.makeLock(p); err != nil {
@@ -62,7 +62,7 @@ func (s *Store) lock(ctx context.Context, p place, shared bool) (unlock func(), 
 	return nil, err
 }
 
-// lockFlag opens a lock's file. Some systems lock for writing only what is open for it.
+// lockFlag returns the flag to open a lock's file. Some systems lock for writing only a file that is open for writing.
 func lockFlag() int {
 	switch runtime.GOOS {
 	case "aix", "solaris", "illumos":
@@ -71,10 +71,11 @@ func lockFlag() int {
 	return os.O_RDONLY
 }
 
-// makeLock makes the lock's file if there is none. It appears with its permissions: whoever finds it can open it.
+// makeLock makes the lock's file if there is none. The file appears with its permissions, so anybody who finds it can
+// open it.
 func (s *Store) makeLock(p place) error {
 	if _, err := os.Lstat(p.lock()); !missing(err) {
-		return nil // or to open it will tell what is wrong
+		return nil // opening it will show any other problem
 	}
 	to, err := s.access()
 	if err != nil {
@@ -90,14 +91,14 @@ func (s *Store) makeLock(p place) error {
 		if err == nil || errors.Is(err, os.ErrExist) {
 			return nil
 		}
-	} // else, or if the file system has no second names: it has no permissions either, as a rule
+	} // on Windows, or on a file system without hard links, which mostly has no permissions either
 	if err := s.touch(p.lock(), to); !errors.Is(err, os.ErrExist) {
 		return err
 	}
 	return nil
 }
 
-// touch makes an empty file, which does not exist yet.
+// touch makes an empty file that does not exist yet.
 func (s *Store) touch(path string, to access) error {
 	f, err := os.OpenFile(path, os.O_RDONLY|os.O_CREATE|os.O_EXCL, to.mode.Perm())
 	if err != nil {
@@ -106,5 +107,5 @@ func (s *Store) touch(path string, to access) error {
 	return cmp.Or(to.give(f), f.Close())
 }
 
-// few are random letters: of these names, there are two at a time at most, and there is no room for more in a long one.
+// few returns eight random letters. Hardly two such names exist at a time, and a long name leaves no room for more.
 func few() string { return rand.Text()[:8] }

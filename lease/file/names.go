@@ -11,9 +11,9 @@ import (
 )
 
 // A lease's name becomes a path of pieces, all but the last of which are directories. Every piece begins with a prefix,
-// so that none is a name that Windows reserves (con), hidden, or a step out of the directory; and has only lower-case
-// letters, digits and a few signs, so that file systems that fold case or normalise Unicode keep two names apart. It
-// leaves room for a suffix below the 143 bytes that a file name has on the strictest file system in use (eCryptfs).
+// so that none is reserved on Windows (con), hidden, or a step out of the directory. A piece has only lower-case
+// letters, digits and a few signs, so that file systems that fold case or normalise Unicode keep two names apart. With
+// its suffix, it stays below the 143 bytes of a file name on the strictest file system in use (eCryptfs).
 const (
 	prefix   = "lease-"
 	maxPiece = 120 // of the escaped name
@@ -23,7 +23,7 @@ const (
 	tempSuffix = ".tmp"
 )
 
-// place is where a cell is: the path of its files, without their suffixes.
+// A place locates a cell: the path of its files, without their suffixes.
 type place string
 
 func (p place) cell() string { return string(p) + cellSuffix }
@@ -33,7 +33,7 @@ func (p place) dir() string  { return filepath.Dir(string(p)) }
 
 var errNoDirectory = fmt.Errorf("%w: no directory is named: pass one to file.New", lease.ErrMisconfigured)
 
-// place begins every call: it says where the cell is, or why there is nothing to do.
+// place comes first in every call: it returns the place of the cell, or an error if there is nothing to do.
 func (s *Store) place(ctx context.Context, name string) (place, error) {
 	if ctx.Err() != nil {
 		return "", context.Cause(ctx)
@@ -47,7 +47,7 @@ func (s *Store) place(ctx context.Context, name string) (place, error) {
 	return place(filepath.Join(s.dir, filepath.FromSlash(stem(name)))), nil
 }
 
-// stem is the path of a lease's files in the directory, with slashes and without suffix.
+// stem returns the path of a lease's files in the directory, with slashes and without suffix.
 func stem(name string) string {
 	var b strings.Builder
 	rest := escape(name)
@@ -71,7 +71,8 @@ func escape(name string) string {
 	return b.String()
 }
 
-// nameOf is the way back from a cell's path in the directory. Only what stem made is the path of a cell.
+// nameOf returns the lease's name for a cell's path in the directory. A path that stem cannot have made is not a
+// cell's.
 func nameOf(file string) (name string, isCell bool) {
 	path, ok := strings.CutSuffix(file, cellSuffix)
 	if !ok {
@@ -88,7 +89,7 @@ func nameOf(file string) (name string, isCell bool) {
 	return name, true
 }
 
-// isPiece tells whether a directory may be part of a long name's path.
+// isPiece reports whether a directory may be part of a long name's path.
 func isPiece(dir string) bool {
 	return strings.HasPrefix(dir, prefix) && len(dir) == len(prefix)+maxPiece
 }

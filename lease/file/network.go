@@ -7,12 +7,12 @@ import (
 	"path/filepath"
 )
 
-// NetworkFS returns the name of the file system that the directory is on, if that is a network file system or another
-// that several machines can have at once (nfs, cifs, fuse.sshfs, 9p), which the package is not for. It is empty if the
-// file system is local, or if the system does not tell. A directory that does not exist yet is taken to be where the
-// nearest one above it is.
+// NetworkFS returns the name of the directory's file system if that is a network file system, or another that several
+// machines can have mounted at once (nfs, cifs, fuse.sshfs, 9p). The package must not be used on these. The name is
+// empty if the file system is local, or if the system does not tell. For a directory that does not exist yet, NetworkFS
+// looks at the nearest existing one above it.
 //
-// A FUSE file system counts, unless it is of a block device: most of them are of something elsewhere.
+// A FUSE file system counts as remote, unless it is on a block device: most of them show something remote.
 func NetworkFS(dir string) (name string, err error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// remote are the file systems of other machines, and of several at once, by the number that statfs tells.
-// https://man7.org/linux/man-pages/man2/statfs.2.html, and the kernel's include/uapi/linux/magic.h; those that have no name
-// in either are from their own source.
+// remote names the file systems of other machines, and those of several machines at once, by the number in statfs. The
+// numbers are from https://man7.org/linux/man-pages/man2/statfs.2.html and the kernel's include/uapi/linux/magic.h;
+// those without a name in either are from the file systems' own sources.
 var remote = map[uint32]string{
 	unix.NFS_SUPER_MAGIC:   "nfs",
 	unix.CIFS_SUPER_MAGIC:  "cifs",
@@ -22,7 +22,7 @@ var remote = map[uint32]string{
 	unix.AFS_FS_MAGIC:      "afs",
 	unix.CODA_SUPER_MAGIC:  "coda",
 	unix.CEPH_SUPER_MAGIC:  "ceph",
-	unix.V9FS_MAGIC:        "9p", // also of a virtual machine's or a container's host
+	unix.V9FS_MAGIC:        "9p", // also from the host of a virtual machine or a container
 	unix.OCFS2_SUPER_MAGIC: "ocfs2",
 	0x01161970:             "gfs2",
 	0x0bd00bd0:             "lustre",
@@ -47,11 +47,11 @@ func networkFS(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	mounts, _ := os.ReadFile("/proc/self/mountinfo") // without it, it is FUSE
+	mounts, _ := os.ReadFile("/proc/self/mountinfo") // without the file, the name is fuse
 	return fuseName(mounts, uint64(info.Sys().(*syscall.Stat_t).Dev)), nil
 }
 
-// fuseName is the name of the FUSE file system with that device number; empty for one of a block device.
+// fuseName returns the name of the FUSE file system with this device number; empty for one on a block device.
 // https://man7.org/linux/man-pages/man5/proc_pid_mountinfo.5.html
 func fuseName(mounts []byte, dev uint64) string {
 	device := fmt.Appendf(nil, "%d:%d", unix.Major(dev), unix.Minor(dev))

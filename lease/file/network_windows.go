@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// networkFS knows shares by their path, and drives by what the system says of them.
+// networkFS recognizes shares by their path, and drives by what the system says about them.
 // https://learn.microsoft.com/en-us/windows/win32/api/fileapi/nf-fileapi-getdrivetypew
 func networkFS(dir string) (string, error) {
 	if _, err := os.Stat(dir); err != nil {

@@ -13,7 +13,7 @@ func machineID() string { return line("/etc/machine-id") }
 
 // https://man7.org/linux/man-pages/man7/time_namespaces.7.html
 func timeNamespace() string {
-	name, _ := os.Readlink("/proc/self/ns/time") // there are none before Linux 5.6
+	name, _ := os.Readlink("/proc/self/ns/time") // empty before Linux 5.6, which has no time namespaces
 	return name
 }
 

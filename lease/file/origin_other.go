@@ -2,8 +2,8 @@
 
 package file
 
-// bootID is empty: these systems do not say which start of the machine this is in a way that can be relied on. Windows
-// documents no such number; the boot time of the BSDs moves when the wall clock is set.
+// bootID is empty: these systems do not reliably identify a start of the machine. Windows documents no such number, and
+// the boot time of the BSDs moves when the wall clock is set.
 func bootID() string { return "" }
 
 func machineID() string { return "" }

@@ -7,5 +7,5 @@ import (
 	"os"
 )
 
-// own does nothing: a new file inherits who may use it from its directory.
+// own does nothing: a new file inherits its access from the directory.
 func own(*os.File, fs.FileInfo) error { return nil }

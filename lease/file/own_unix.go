@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// own makes the file that of another's owner and group.
+// own gives the file the owner and group of another. Without root, it can only set a group, and ignores a failure to.
 func own(f *os.File, like fs.FileInfo) error {
 	info, err := f.Stat()
 	if err != nil {

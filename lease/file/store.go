@@ -15,20 +15,20 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// Store is a lease.Store in a directory. It has no state but what is there, so any number of Stores, in any number of
-// processes of this machine, may share one. Make it with NewStore. It is safe for concurrent use.
+// Store is a lease.Store in a directory. It keeps no state outside the directory, so any number of Stores, in any
+// number of processes of this machine, may share one directory. Make it with NewStore. It is safe for concurrent use.
 type Store struct {
 	dir       string        // absolute; empty: none was named
-	here      func() origin // where and when a write is made
+	here      func() origin // returns the origin of a write made now
 	network   func(dir string) (string, error)
 	disk      disk
-	busy      func(error) bool // another program has the file open, and will close it
-	lockReads bool             // a file that is being read cannot be renamed over
+	busy      func(error) bool // reports that another program has the file open, and will close it
+	lockReads bool             // on this system, a rename cannot replace a file that is being read
 	ageless   bool
 }
 
-// NewStore returns the Store in the directory. What New says of it holds here, too. A relative path is taken from the
-// working directory as it is now.
+// NewStore returns a Store in the directory. Like New, it never fails. It resolves a relative path from the current
+// working directory.
 func NewStore(dir string, opts ...Option) *Store {
 	s := &Store{dir: dir, here: here, network: networkFS, disk: realDisk, busy: busy, lockReads: runtime.GOOS == "windows"}
 	if abs, err := filepath.Abs(dir); err == nil && dir != "" {
@@ -40,11 +40,11 @@ func NewStore(dir string, opts ...Option) *Store {
 	return s
 }
 
-// String names the store in errors: "file:" and the directory.
+// String returns the store's name in errors: "file:" and the directory.
 func (s *Store) String() string { return "file:" + s.dir }
 
-// Load implements lease.Store. In a directory that does not exist there are no cells. What is not a cell's file is an
-// ErrRecord; permissions that are missing are an ErrMisconfigured.
+// Load implements lease.Store. A directory that does not exist has no cells. A file that is not a cell's is an
+// ErrRecord; missing permissions are an ErrMisconfigured.
 func (s *Store) Load(ctx context.Context, name string) (lease.Snapshot, error) {
 	p, err := s.place(ctx, name)
 	if err != nil {
@@ -55,16 +55,17 @@ func (s *Store) Load(ctx context.Context, name string) (lease.Snapshot, error) {
 		switch {
 		case err == nil:
 			defer unlock()
-		case !missing(err): // else nobody writes
+		case !missing(err): // without a lock file, nobody writes
 			return lease.Snapshot{}, diagnose(err)
 		}
 	}
 	return s.read(ctx, p)
 }
 
-// Swap implements lease.Store. It waits, until ctx ends, while another process or goroutine writes the same cell. Data
-// that is not UTF-8 text of at most 16 KiB is an ErrInvalid. A cell that cannot be read is the same error as from Load,
-// and is left as it is. A full disk is neither ErrRecord nor ErrMisconfigured: it leaves the cell as it was, too.
+// Swap implements lease.Store. While another process or goroutine writes the same cell, Swap waits until ctx ends. Data
+// that is not UTF-8 text of at most 16 KiB is an ErrInvalid. For a cell that cannot be read, Swap returns the same
+// error as Load, and leaves the cell as it is. A full disk is neither ErrRecord nor ErrMisconfigured, and leaves the
+// cell as it was, too.
 func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data []byte) (lease.Version, error) {
 	p, err := s.place(ctx, name)
 	if err != nil {
@@ -92,7 +93,7 @@ func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data [
 	return s.swap(ctx, p, old, data)
 }
 
-// swap runs under the lock.
+// swap compares and writes the cell, under its lock.
 func (s *Store) swap(ctx context.Context, p place, old lease.Version, data []byte) (lease.Version, error) {
 	found, err := s.read(ctx, p)
 	if err != nil {
@@ -113,7 +114,7 @@ func (s *Store) swap(ctx context.Context, p place, old lease.Version, data []byt
 	return versionOf(content), nil
 }
 
-// List implements lease.Lister, in the order of the file names. Files that are not this package's are passed over.
+// List implements lease.Lister, in the order of the file names. It skips files that are not this package's.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, error] {
 	return func(yield func(lease.Cell, error) bool) {
 		if s.dir == "" {
