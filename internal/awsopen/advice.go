@@ -9,9 +9,9 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// Advice says what to do about an error of the SDK that lies in the credentials, in the account or in a KMS key, and
-// whether it stays until somebody has done that. Empty: it is none of these, but the answer of the store's own service, or the
-// network's trouble, and so the store's to judge. The SDK's error may be wrapped in others, or in none.
+// Advice says what to do about an error of the SDK that concerns credentials, the account or a KMS key, and whether the
+// error is permanent until somebody has done that. Empty: the error is an answer of the store's own service, or a
+// network error, and the store must judge it. The SDK's error may be wrapped in others.
 func Advice(err error) (do string, forGood bool) {
 	r, from := find(err)
 	switch {
@@ -25,13 +25,13 @@ func Advice(err error) (do string, forGood bool) {
 	return "", false
 }
 
-// refused tells whether other credentials may help.
+// refused reports whether other credentials may help.
 func refused(err error) bool {
 	r, _ := find(err)
 	return r.renew
 }
 
-// find returns the first row that fits, the zero row if none does, and where the error comes from.
+// find returns the first row that fits, or the zero row, and where the error comes from.
 func find(err error) (row, string) {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return row{}, store
@@ -45,14 +45,14 @@ func find(err error) (row, string) {
 	return row{}, f.from
 }
 
-// Where an error may come from, beside the store's service and what the SDK calls the others.
+// Where an error may come from, besides the SDK's names of other services.
 const (
 	store     = ""
 	container = "container" // the endpoint of ECS and EKS that gives credentials
-	kms       = "KMS"       // by way of the store's service
+	kms       = "KMS"       // through the store's service
 )
 
-// facts is what there is to go by in an error.
+// facts are the parts of an error that rows are matched with.
 type facts struct {
 	from   string
 	code   string // of the answer; empty: there was none, or not of AWS's form
@@ -68,7 +68,7 @@ func factsOf(err error) facts {
 		if operation == nil {
 			break
 		}
-		f.from, cause = operation.ServiceID, operation.Err // the innermost is the cause: a role is assumed for the store's sake
+		f.from, cause = operation.ServiceID, operation.Err // the innermost is the cause: for example, the store's client assumes a role
 	}
 	if f.from == "DynamoDB" || f.from == "S3" {
 		f.from = store
@@ -87,7 +87,7 @@ func factsOf(err error) facts {
 	if skewed.MatchString(api.ErrorMessage()) {
 		f.code = "RequestExpired"
 	}
-	if _, ok := api.(interface{ HTTPStatusCode() int }); ok && f.from == store { // only the container's has both in one
+	if _, ok := api.(interface{ HTTPStatusCode() int }); ok && f.from == store { // only the container endpoint's error has both
 		f.from = container
 	}
 	if code := kmsCode(f.code, api.ErrorMessage()); code != "" && f.from == store {
@@ -96,18 +96,18 @@ func factsOf(err error) facts {
 	return f
 }
 
-// skewed is the text of an answer to a signature that is right, but of another time: "Signature expired: 20260101T000000Z is now
+// skewed matches the message about a valid signature of another time: "Signature expired: 20260101T000000Z is now
 // earlier than ..." (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html)
 var skewed = regexp.MustCompile(`^Signature (expired|not yet current)`)
 
-// denied is the text of an answer that KMS gave for want of a permission.
+// denied matches KMS's message about a missing permission.
 var denied = regexp.MustCompile(`not authorized to perform: kms:`)
 
-// fromKMS is how DynamoDB begins to repeat an answer of KMS's: "KMS key disabled error:
+// fromKMS matches the beginning of DynamoDB's message when it repeats an answer of KMS: "KMS key disabled error:
 // com.amazonaws.services.kms.model.DisabledException: arn:... is disabled."
 var fromKMS = regexp.MustCompile(`^KMS [a-z ]+ error.*?: com\.amazonaws\.services\.kms\.model\.([A-Za-z]+)`)
 
-// kmsCode is KMS's code in an answer of another service; empty if it is not KMS's. S3 answers KMS.DisabledException.
+// kmsCode returns KMS's code in another service's answer; empty if there is none. S3 answers KMS.DisabledException.
 func kmsCode(code, message string) string {
 	if inner, ok := strings.CutPrefix(code, "KMS."); ok {
 		return inner

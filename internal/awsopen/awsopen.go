@@ -1,4 +1,5 @@
-// Package awsopen makes the AWS clients of the stores that lease.Open opens, and says what is wrong with credentials and keys.
+// Package awsopen makes the AWS clients of the stores that lease.Open opens, and explains errors about credentials and
+// keys.
 package awsopen
 
 import (
@@ -21,24 +22,25 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// Keys returns the keys of a store URL's query that Load reads, and the store's own.
+// Keys returns the keys that Load reads from a store URL's query, followed by the store's own.
 func Keys(own ...string) []string {
 	return append([]string{"region", "profile", "role_arn", "role_session_name", "external_id", "endpoint"}, own...)
 }
 
-// A Client is what a store makes the SDK's client of.
+// A Client is what a store needs to make the SDK's client.
 type Client struct {
 	Config   aws.Config
-	Endpoint *string // the URL's own, to be set as the client's BaseEndpoint; nil: leave that alone
+	Endpoint *string // from the URL, for the client's BaseEndpoint; nil: leave that alone
 	Close    func()  // closes idle connections
 }
 
-// Load makes a Client from the URL's query and, for what is not there, from where every AWS program takes it: environment
-// variables, ~/.aws, the role of the machine. What cannot be used is an ErrMisconfigured; form is how to write the URL.
+// Load makes a Client from the URL's query. For settings that are missing there, it uses the sources of every AWS
+// program: environment variables, ~/.aws, the role of the machine. An unusable setting is an ErrMisconfigured; form
+// shows how to write the URL.
 //
-// The client follows no redirect and speaks HTTP/1.1: over HTTP/2 all requests share one connection, and one that is dead
-// is used on for as long as the system takes to notice. Credentials that are refused are read anew, and the call is
-// made again with them.
+// The client follows no redirect and speaks HTTP/1.1: over HTTP/2 all requests share one connection, which stays in use
+// after it has died, until the system notices. When credentials are refused, the client reads them again and repeats
+// the call with the new ones.
 func Load(ctx context.Context, u *url.URL, query url.Values, form string) (Client, error) {
 	endpoint, err := storeurl.Endpoint(u, query)
 	if err != nil {
@@ -77,10 +79,10 @@ func Load(ctx context.Context, u *url.URL, query url.Values, form string) (Clien
 	return client, nil
 }
 
-// read reads the configuration. It sends nothing, but for what AWS_DEFAULTS_MODE=auto asks of the machine.
+// read reads the configuration. It sends nothing, except what AWS_DEFAULTS_MODE=auto asks of the machine.
 func read(ctx context.Context, query url.Values) (aws.Config, error) {
 	cfg, err := config.LoadDefaultConfig(ctx,
-		config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(forCredentials)), // AWS_CA_BUNDLE is added to it
+		config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(forCredentials)), // the SDK adds AWS_CA_BUNDLE to it
 		config.WithRegion(query.Get("region")), config.WithSharedConfigProfile(query.Get("profile")))
 	role := query.Get("role_arn")
 	if err != nil || role == "" {
@@ -88,7 +90,7 @@ func read(ctx context.Context, query url.Values) (aws.Config, error) {
 	}
 	cfg.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(cfg), role,
 		func(o *stscreds.AssumeRoleOptions) {
-			o.RoleSessionName = query.Get("role_session_name") // empty: the SDK makes one
+			o.RoleSessionName = query.Get("role_session_name") // empty: the SDK makes one up
 			if id := query.Get("external_id"); id != "" {
 				o.ExternalID = &id
 			}
@@ -96,24 +98,24 @@ func read(ctx context.Context, query url.Values) (aws.Config, error) {
 	return cfg, nil
 }
 
-// broken is the error of a configuration that cannot be read. The SDK's text may repeat the profile that the URL names,
-// and no value of a query is to be shown.
+// broken returns the error for an unreadable configuration. The SDK's text may repeat the profile in the URL, and no
+// value of a query may be shown.
 func broken(u *url.URL, query url.Values, err error) error {
 	text := err.Error()
 	if profile := query.Get("profile"); profile != "" {
 		text = strings.ReplaceAll(text, profile, "...")
 	}
-	if strings.Contains(text, "failed to resolve host") { // of AWS_CONTAINER_CREDENTIALS_FULL_URI: the network's trouble
+	if strings.Contains(text, "failed to resolve host") { // of AWS_CONTAINER_CREDENTIALS_FULL_URI: a temporary network error
 		return fmt.Errorf("store URL %q: the AWS configuration cannot be read: %s", redact.URL(u), text)
 	}
 	return fmt.Errorf("%w: store URL %q: the AWS configuration cannot be read: %s: correct ~/.aws/config and ~/.aws/credentials, the AWS_ "+
 		"variables, or the profile that the URL names", lease.ErrMisconfigured, redact.URL(u), text)
 }
 
-// OwnEndpoint tells whether a client's requests go to an address that its user gave, in whatever way: the options'
-// BaseEndpoint (to which the SDK also sets what AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_<SERVICE> and endpoint_url in
-// ~/.aws/config say: https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html), their EndpointResolver, or
-// an EndpointResolverV2 that is not of the SDK's standard kind.
+// OwnEndpoint reports whether a client's requests go to an address that its user gave, in any way: by the options'
+// BaseEndpoint, their EndpointResolver, or an EndpointResolverV2 that is not of the SDK's standard type. The SDK also
+// sets BaseEndpoint from AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_<SERVICE> and endpoint_url in ~/.aws/config
+// (https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html).
 func OwnEndpoint(base *string, resolver, resolverV2, standard any) bool {
 	return base != nil || resolver != nil || reflect.TypeOf(resolverV2) != reflect.TypeOf(standard)
 }

@@ -7,23 +7,24 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 )
 
-// forCredentials sets up the transport by which credentials are fetched, once in an hour or so: no connection is kept.
+// forCredentials configures the transport that fetches credentials. It keeps no connection, as it is used about once an
+// hour.
 func forCredentials(t *http.Transport) {
 	t.DisableKeepAlives = true
 	t.Protocols = new(http.Protocols)
 	t.Protocols.SetHTTP1(true)
 	t.ForceAttemptHTTP2 = false
-	t.TLSNextProto = nil // it is a copy of a transport that was set up for HTTP/2
+	t.TLSNextProto = nil // the copied transport was configured for HTTP/2
 	if t.TLSClientConfig != nil {
 		t.TLSClientConfig.NextProtos = nil
 	}
 }
 
-// A transport drops all idle connections when a request fails: what made one connection dead (a firewall that has
-// forgotten it, an address that has moved) did so to the others, and each would cost another request.
+// A transport drops all idle connections when a request fails. What killed one connection (a firewall that has
+// forgotten it, an address that has moved) killed the others, too, and each would cost another request.
 type transport struct{ *http.Transport }
 
-// transportOf returns the service's own transport, with the certificates that the configuration adds.
+// transportOf returns the transport for the store's service, with the certificates that the configuration adds.
 func transportOf(client aws.HTTPClient) transport {
 	buildable, ok := client.(*awshttp.BuildableClient)
 	if !ok {

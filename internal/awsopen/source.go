@@ -9,22 +9,22 @@ import (
 	"github.com/aws/smithy-go/middleware"
 )
 
-// readEvery is how often, at most, the configuration is read anew: it may mean a request to STS or SSO each time.
+// readEvery is the minimum interval between readings of the configuration: each may need a request to STS or SSO.
 const readEvery = 5 * time.Second
 
-// A source gives credentials out. The SDK reads the keys of a shared file once and never again
+// A source provides credentials. The SDK reads the keys of a shared file once and never again
 // (https://docs.aws.amazon.com/sdk-for-go/v2/developer-guide/configure-gosdk.html: the configuration is loaded by
-// LoadDefaultConfig). As middleware before the SDK's own retries, a source reads them anew once the service refuses them, or
-// once they cannot be had, and makes the call again if others were found.
+// LoadDefaultConfig). A source is also middleware before the SDK's own retries. When the service refuses the
+// credentials, or they cannot be had, it reads them again, and repeats the call if it finds others.
 type source struct {
 	read func(context.Context) (aws.CredentialsProvider, error)
 
 	mu       sync.Mutex
 	provider aws.CredentialsProvider
-	given    aws.Credentials // the latest
+	given    aws.Credentials // the latest that Retrieve returned
 	readings int
-	latest   time.Time     // when it was read anew
-	reading  chan struct{} // closed when the reading that is under way has ended; nil: none is
+	latest   time.Time     // when the latest reading began
+	reading  chan struct{} // closed when the current reading ends; nil: there is none
 }
 
 func newSource(p aws.CredentialsProvider, read func(context.Context) (aws.CredentialsProvider, error)) *source {
@@ -36,7 +36,7 @@ func (s *source) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	s.mu.Lock()
 	provider := s.provider
 	s.mu.Unlock()
-	given, err := provider.Retrieve(ctx) // which caches them, if they take a request
+	given, err := provider.Retrieve(ctx) // caches them, if they take a request
 	if err == nil {
 		s.mu.Lock()
 		s.given = given
@@ -67,8 +67,8 @@ func (s *source) HandleFinalize(ctx context.Context, in middleware.FinalizeInput
 	return next.HandleFinalize(ctx, in)
 }
 
-// renew reads the configuration anew, unless somebody has done so since it had been read for the readings-th time, or did so
-// just now. It reports whether there are other credentials than those that were refused.
+// renew reads the configuration again, unless another call has done so since the caller counted the readings, or just
+// now. It reports whether there are other credentials than the refused ones.
 func (s *source) renew(ctx context.Context, readings int) bool {
 	s.mu.Lock()
 	for s.reading != nil && s.readings == readings {
@@ -102,7 +102,7 @@ func (s *source) renew(ctx context.Context, readings int) bool {
 	return ok
 }
 
-// other reads the configuration, and returns what gives other credentials than the old ones, if there are any.
+// other reads the configuration, and returns its provider if that has other credentials than the old ones.
 func (s *source) other(ctx context.Context, old aws.Credentials) (aws.CredentialsProvider, bool) {
 	provider, err := s.read(ctx)
 	if err != nil {

@@ -1,15 +1,15 @@
 package awsopen
 
-// A row says of one error whether it passes by itself, and what to do. Whatever has no row passes: networks, 5xx, throttling,
-// and codes that nobody has heard of.
+// A row says whether one error is temporary, and what to do about it. Errors without a row are temporary: network
+// errors, 5xx, throttling, and unknown codes.
 type row struct {
 	from    string // who answered
-	code    string // what
-	status  int    // or with which status, where there are no codes
-	text    string // or what the SDK says, where nobody answered and it has no type for it
+	code    string // the answer's code
+	status  int    // or its status, where there are no codes
+	text    string // or the SDK's text, where nobody answered and the error has no type
 	advice  string
-	lasting bool // it stays until somebody does what the advice says
-	renew   bool // other credentials may help: the configuration is read anew
+	lasting bool // permanent until somebody follows the advice
+	renew   bool // other credentials may help: read the configuration again
 	source  string
 }
 
@@ -60,7 +60,7 @@ var rows = []row{
 	{code: "TokenRefreshRequired", advice: keys, lasting: true, renew: true, source: s3Errors},
 	{code: "OptInRequired", advice: signedUp, lasting: true, source: commonErrors},
 	{code: "NotSignedUp", advice: signedUp, lasting: true, source: s3Errors},
-	{code: "RequestTimeTooSkewed", advice: clock, source: s3Errors}, // the SDK corrects for it, and tries again
+	{code: "RequestTimeTooSkewed", advice: clock, source: s3Errors}, // the SDK adjusts its clock and tries again
 	{code: "RequestExpired", advice: clock, source: commonErrors},
 
 	// A role is assumed.
@@ -76,7 +76,7 @@ var rows = []row{
 	{from: "STS", code: "ExpiredTokenException", advice: token, lasting: true, renew: true, source: webIdentity},
 	{from: "STS", code: "IDPRejectedClaim", advice: token, lasting: true, renew: true, source: webIdentity},
 	{from: "STS", code: "IDPCommunicationError", source: webIdentity},                                // "often a transient error"
-	{from: "STS", code: "InvalidIdentityToken", advice: token, source: webIdentity},                  // the SDK itself takes it for a passing one
+	{from: "STS", code: "InvalidIdentityToken", advice: token, source: webIdentity},                  // temporary to the SDK
 	{from: "STS", code: "RequestExpired", advice: clock, source: commonErrors},                       //
 	{text: "failed to retrieve jwt", advice: token, lasting: true, renew: true, source: webIdentity}, // its file cannot be read
 
@@ -105,12 +105,12 @@ var rows = []row{
 	// A machine, a task or a pod has a role.
 	{from: "ec2imds", status: 400, advice: none, lasting: true, renew: true, source: metadata},
 	{from: "ec2imds", status: 403, advice: none, lasting: true, renew: true, source: metadata}, // "or the IMDS is turned off"
-	{from: "ec2imds", status: 404, advice: none, lasting: true, renew: true, source: metadata}, // it has no role
+	{from: "ec2imds", status: 404, advice: none, lasting: true, renew: true, source: metadata}, // the machine has no role
 	{from: "ec2imds", status: 401, advice: noMachine, source: metadata},                        // a token has expired: the SDK gets another
 	{from: "ec2imds", status: 429, advice: noMachine, source: metadata},
 	{from: "ec2imds", status: 503, advice: noMachine, source: metadata}, // "retry the request"
 	{text: "access disabled to EC2 IMDS", advice: none, lasting: true, renew: true, source: chain},
-	{text: "no EC2 IMDS role found", advice: noMachine, source: chain}, // nobody answers: no such machine, or a network that comes up
+	{text: "no EC2 IMDS role found", advice: noMachine, source: chain}, // nobody answers: another kind of machine, or no network yet
 	{text: "static credentials are empty", advice: none, lasting: true, renew: true, source: chain},
 	{code: "AssumeRoleUnauthorizedAccess", advice: "allow ec2.amazonaws.com in the trust policy of this machine's role", lasting: true, renew: true,
 		source: "https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_iam-ec2.html"},
@@ -121,14 +121,14 @@ var rows = []row{
 	{from: container, status: 429, source: containers},
 	{from: container, status: 500, source: containers},
 
-	// A program gives credentials. That it fails may be its network's trouble; that there is none is not.
+	// A program supplies credentials. Its failure may be a temporary network error; a missing program is permanent.
 	{text: "error in credential_process: exit status 126", advice: process, lasting: true, renew: true, source: processes},
 	{text: "error in credential_process: exit status 127", advice: process, lasting: true, renew: true, source: processes},
 	{text: "error in credential_process", advice: process, source: processes},
 	{text: "in process output", advice: process, lasting: true, renew: true, source: processes},
 	{text: "parse failed of process output", advice: process, lasting: true, renew: true, source: processes},
 
-	// The key that encrypts the data, by way of the store's service.
+	// The key that encrypts the data, through the store's service.
 	{from: kms, code: "AccessDeniedException", lasting: true, source: decrypt,
 		advice: key + "allow this program's identity, in its own policy and in the key's, the action that the answer names"},
 	{from: kms, code: "AWSKMSException", lasting: true, source: decrypt, advice: key + "the answer says what is wrong with it"},

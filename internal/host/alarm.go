@@ -2,8 +2,8 @@ package host
 
 import "time"
 
-// An Alarm wakes one goroutine that waits on C. It may ring once too often after it was set anew, so whoever wakes
-// looks at the clock. It is not safe for concurrent use.
+// An Alarm wakes one goroutine that waits on C. It may ring once too often after Set, so a goroutine that wakes must
+// look at the clock. It is not safe for concurrent use.
 type Alarm struct {
 	C     <-chan struct{}
 	ring  chan struct{}
@@ -17,7 +17,7 @@ func NewAlarm(h Host) *Alarm {
 	return &Alarm{C: ring, ring: ring, host: h}
 }
 
-// Set makes the alarm ring once d has passed, instead of when it was set to ring before.
+// Set makes the alarm ring after d, and cancels an earlier setting.
 func (a *Alarm) Set(d time.Duration) {
 	a.Stop()
 	a.timer = a.host.AfterFunc(max(d, 0), func() {

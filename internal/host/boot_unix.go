@@ -6,21 +6,21 @@ import (
 	"runtime"
 	"time"
 
-	"golang.org/x/sys/unix" // here alone: these systems take system calls from their C library only, and syscall has not this one
+	"golang.org/x/sys/unix" // only here: these systems allow system calls through their C library alone, and syscall lacks this one
 )
 
-// The clocks that count the time that the system is suspended.
+// The clocks that count the time in suspension.
 const (
-	// macOS: CLOCK_MONOTONIC_RAW goes on while the system is asleep, as CLOCK_MONOTONIC does, and is not adjusted. (Go's
-	// own monotonic clock is mach_absolute_time, which stands still.)
+	// macOS: CLOCK_MONOTONIC_RAW goes on while the system is asleep, as CLOCK_MONOTONIC does, and is not adjusted.
+	// (Go's own monotonic clock is mach_absolute_time, which stands still.)
 	// https://keith.github.io/xcode-man-pages/clock_gettime.3.html
 	darwinMonotonicRaw = 4
-	// OpenBSD: CLOCK_BOOTTIME is the time since the system booted; CLOCK_UPTIME is that less the time in suspension.
+	// OpenBSD: CLOCK_BOOTTIME is the time since the system booted; CLOCK_UPTIME leaves out the time in suspension.
 	// https://man.openbsd.org/clock_gettime.2
 	openbsdBoottime = 6
 )
 
-// SinceBoot is the time since this machine started, suspension included; 0 where there is no such clock.
+// SinceBoot returns the time since this machine started, suspension included; 0 if the system has no such clock.
 func SinceBoot() time.Duration {
 	var clock int32 = darwinMonotonicRaw
 	if runtime.GOOS == "openbsd" {

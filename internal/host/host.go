@@ -1,7 +1,8 @@
-// Package host is the machine that a process runs on, as the lease protocol sees it: clocks, timers and randomness.
+// Package host represents the machine that a process runs on, as the lease protocol needs it: clocks, timers and
+// randomness.
 //
-// Code that decides something by time takes its host from the context, so that a simulation can give every node of
-// one process a machine of its own, with clocks that are wrong, that drift and that stop.
+// Code that decides something by time takes its host from the context. So a simulation can give each node in one
+// process its own machine, with clocks that are wrong, that drift and that stop.
 package host
 
 import (
@@ -11,34 +12,33 @@ import (
 	"time"
 )
 
-// A Host tells the time in every way there is, wakes its callers and draws random numbers. It is safe for concurrent
-// use.
+// A Host tells the time by all its clocks, wakes its callers and draws random numbers. It is safe for concurrent use.
 type Host interface {
 	// Read reads all clocks at once.
 	Read() Reading
-	// Now is the wall clock, for people and for time.Time values that are handed out.
+	// Now returns the wall clock's time, for people and for time.Time values that are handed out.
 	Now() time.Time
 	// AfterFunc calls f in its own goroutine once d has passed on the monotonic clock.
 	AfterFunc(d time.Duration, f func()) Timer
-	// Uint64 draws from all 64-bit numbers with equal chance.
+	// Uint64 returns a random number; all 64-bit numbers are equally likely.
 	Uint64() uint64
 }
 
-// A Timer is what AfterFunc started. Stop reports whether it kept the function from being called.
+// A Timer is started by AfterFunc. Stop reports whether it kept the function from being called.
 type Timer interface {
 	Stop() bool
 }
 
-// A Reading is what the clocks showed at one moment. Each counts from a zero of its own, so only differences between
+// A Reading has the times of all clocks at one moment. Each clock counts from its own zero, so only differences between
 // readings of one Host mean something. On a machine without a clock that counts suspension (Boot is 0), a step back of
-// the wall clock may hide that it slept.
+// the wall clock may hide that the machine slept.
 type Reading struct {
 	Mono time.Duration // never steps, but stands still while the machine is suspended
 	Wall time.Duration // goes on during suspension, but may step either way
-	Boot time.Duration // never steps and counts suspension; always 0 where there is no such clock, and never where there is
+	Boot time.Duration // never steps and counts suspension; always 0 if there is no such clock, otherwise never 0
 }
 
-// Since is the most that may have passed since an earlier reading, by whichever clock shows most; never negative.
+// Since returns the most that may have passed since an earlier reading, by the clock that shows most; never negative.
 func (r Reading) Since(earlier Reading) time.Duration {
 	return max(r.Mono-earlier.Mono, r.Wall-earlier.Wall, r.Boot-earlier.Boot, 0)
 }
@@ -58,7 +58,7 @@ func From(ctx context.Context) Host {
 	return System
 }
 
-// WithTimeout is context.WithTimeout on the clock of the host that ctx carries.
+// WithTimeout is like context.WithTimeout, but by the clock of the host that ctx carries.
 func WithTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	h := From(ctx)
 	if h == System {
@@ -72,7 +72,7 @@ func WithTimeout(ctx context.Context, d time.Duration) (context.Context, context
 	}
 }
 
-// overdue says what context.WithTimeout's contexts say once their time is up.
+// overdue makes Err return the error that context.WithTimeout's contexts return after their deadline.
 type overdue struct{ context.Context }
 
 func (c overdue) Err() error {
@@ -90,7 +90,8 @@ type system struct{}
 
 var start = time.Now()
 
-// closely is how far apart clocks are read that count as read at one moment; attempts is how often that is tried.
+// closely is the longest time between readings of clocks that count as one moment; attempts is the number of tries for
+// that.
 const (
 	closely  = 10 * time.Microsecond
 	attempts = 3
@@ -98,7 +99,7 @@ const (
 
 func (system) Read() Reading {
 	now := time.Now()
-	if now == now.Round(0) { // no monotonic reading: a testing/synctest bubble, whose one clock is all the time there is
+	if now == now.Round(0) { // no monotonic reading: in a testing/synctest bubble, which has only one clock
 		return Reading{Mono: now.Sub(start), Wall: time.Duration(now.UnixNano())}
 	}
 	return together(monoAndWall, SinceBoot)
@@ -109,8 +110,8 @@ func monoAndWall() (mono, wall time.Duration) {
 	return now.Sub(start), time.Duration(now.UnixNano())
 }
 
-// together reads all clocks. If a thread had to wait for its processor in between, what it read is of two moments, and a
-// difference of two such readings is longer than the time that passed, so it reads again: the last attempt counts.
+// together reads all clocks. If a thread must wait for its processor in between, the reading mixes two moments, and the
+// difference of two such readings exceeds the time that passed. So together then reads again; the last attempt counts.
 func together(pair func() (mono, wall time.Duration), boot func() time.Duration) Reading {
 	var r Reading
 	mono, wall := pair()
@@ -134,8 +135,8 @@ func (system) Uint64() uint64 {
 	return binary.LittleEndian.Uint64(b[:])
 }
 
-// Jitter returns d less a random part of it, at most a sixteenth: enough to keep a fleet out of step, and never
-// longer than the interval that was asked for.
+// Jitter returns d less a random part of it, at most a sixteenth. That keeps a fleet out of step, and never exceeds the
+// requested interval.
 func Jitter(h Host, d time.Duration) time.Duration {
 	if d < 16 {
 		return d

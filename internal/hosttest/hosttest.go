@@ -1,5 +1,5 @@
-// Package hosttest is a machine for tests: its clocks can be stepped, and it can be suspended. It takes its time from
-// the test's testing/synctest bubble.
+// Package hosttest provides a machine for tests. Tests can step its clocks and suspend it. It takes its time from the
+// test's testing/synctest bubble.
 package hosttest
 
 import (
@@ -23,14 +23,14 @@ type Machine struct {
 	random    *rand.Rand
 }
 
-// sinceBoot is how long ago a machine started when it is made: a boot clock never shows 0.
+// sinceBoot is the uptime of a new machine, because a boot clock never shows 0.
 const sinceBoot = time.Hour
 
-// New returns a machine whose clocks are right. bootClock says whether it has a clock that counts suspension.
+// New returns a machine whose clocks are right. With bootClock, it has a clock that counts suspension.
 func New(bootClock bool) *Machine {
 	m := &Machine{
 		born: time.Now(), bootClock: bootClock, awake: make(chan struct{}), timers: map[*timer]struct{}{},
-		random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), // IDs are unique: machines differ
+		random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), // seeded at random, because IDs must differ between machines
 	}
 	close(m.awake)
 	return m
@@ -71,7 +71,8 @@ func (m *Machine) Resume() {
 	}
 }
 
-// Awake returns a channel that is closed while the machine is not suspended: what is to happen on it waits for that.
+// Awake returns a channel that is closed while the machine is not suspended. Anything that happens on the machine waits
+// for it.
 func (m *Machine) Awake() <-chan struct{} {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -126,7 +127,7 @@ func (m *Machine) AfterFunc(d time.Duration, f func()) host.Timer {
 	t := &timer{machine: m, due: m.mono() + d}
 	m.timers[t] = struct{}{}
 	if !m.asleep.IsZero() {
-		d = never // Resume sets it right
+		d = never // Resume sets the right time
 	}
 	t.real = time.AfterFunc(d, func() {
 		if t.Stop() {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// clouds are the hosts of the clouds, with the store URL of what one may have there.
+// clouds lists the hosts of the clouds, with the form of the store URL for each service.
 //
 //   - S3: https://docs.aws.amazon.com/general/latest/gr/s3.html
 //   - DynamoDB: https://docs.aws.amazon.com/general/latest/gr/ddb.html
@@ -24,8 +24,8 @@ var clouds = []struct {
 
 const aws = `(amazonaws\.com(\.cn)?|amazonaws\.eu|api\.aws)$`
 
-// Advice says how to write the store URL of something that a cloud's own host names, such as
-// https://bucket.s3.eu-west-1.amazonaws.com/key; empty if the host is none.
+// Advice says how to write the store URL for the address of a cloud's service, such as
+// https://bucket.s3.eu-west-1.amazonaws.com/key; empty if the host is no cloud's.
 func Advice(host string) string {
 	host = strings.ToLower(host)
 	for _, c := range clouds {

@@ -1,7 +1,7 @@
-// Package redact shows a store URL without anything in it that could be a secret.
+// Package redact shows a store URL without any part that could be a secret.
 //
-// People paste what they have: a presigned URL, a shared access signature, a connection string, a user and a password. So
-// URL does not look for secrets; it shows what it knows to be harmless, and "..." for the rest.
+// People paste what they have: a presigned URL, a shared access signature, a connection string, a user and a password.
+// So URL does not look for secrets: it shows the parts that are certainly harmless, and "..." for the rest.
 package redact
 
 import (
@@ -11,11 +11,12 @@ import (
 	"strings"
 )
 
-// URL shows a URL for an error or a report: its scheme, its place (a bucket and a folder, say), the keys of its query, and
-// those values that cannot be secrets. Where it may have a user part, also a mistyped one, it shows the scheme alone.
+// URL returns a URL for an error or a report: its scheme, its place (for example a bucket and a folder), the keys of
+// its query, and the values that cannot be secrets. If it may have a user part, even a mistyped one, URL returns the
+// scheme alone.
 func URL(u *url.URL) string {
 	switch {
-	case u == nil || u.Scheme == "": // a connection string or a token has none, and would be the path
+	case u == nil || u.Scheme == "": // a connection string or a token has no scheme, and would be the path
 		return "..."
 	case Hides(u):
 		return u.Scheme + ":..."
@@ -27,7 +28,7 @@ func URL(u *url.URL) string {
 	return u.Scheme + "://" + u.Hostname() + port(u) + u.EscapedPath() + query(u.RawQuery)
 }
 
-// port shows a port with its colon. No store has one, so there it may be a password whose @place is missing.
+// port returns a port with its colon. No store has a port, so in a store's URL it may be a password without its @place.
 func port(u *url.URL) string {
 	switch port := u.Port(); {
 	case port == "":
@@ -38,7 +39,7 @@ func port(u *url.URL) string {
 	return ":..."
 }
 
-// Text is URL for one that is not parsed. Nothing is shown of what cannot be parsed.
+// Text does the work of URL for an unparsed URL. It shows nothing of a text that cannot be parsed.
 func Text(rawURL string) string {
 	u, err := url.Parse(rawURL)
 	if err != nil {
@@ -47,18 +48,18 @@ func Text(rawURL string) string {
 	return URL(u)
 }
 
-// Hides tells of a URL of which URL shows the scheme alone: it names no place that is surely no secret.
+// Hides reports whether URL shows only the scheme, because the place may hold a secret.
 func Hides(u *url.URL) bool {
 	return u.Opaque != "" && u.Scheme != "file" || // file:relative/directory
 		mayHoldUser(u) || u.Host != "" && !plainHost.MatchString(u.Hostname())
 }
 
-// plainHost is what the names of tables, buckets and accounts are made of, and a connection string is not.
+// plainHost matches the names of tables, buckets and accounts, but no connection string.
 var plainHost = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
-// mayHoldUser tells of a URL with a user part, also one in which the password has a sign that ends the place, as in
-// gs://user:12/34@place and gs://user:?34@place. An @ in a folder's name is written %40; in that of a directory, it needs not
-// be, as in file:///home/me@example.com.
+// mayHoldUser reports whether a URL may have a user part, even if the password has a sign that ends the place, as in
+// gs://user:12/34@place and gs://user:?34@place. An @ in a folder's name must be written %40; in a directory's name it
+// need not be, as in file:///home/me@example.com.
 func mayHoldUser(u *url.URL) bool {
 	path := u.Path
 	if opaque, err := url.PathUnescape(u.Opaque); err == nil {
@@ -74,7 +75,7 @@ func mayHoldUser(u *url.URL) bool {
 
 var drive = regexp.MustCompile(`^/?[A-Za-z]:/`) // file:///C:/Users/me@example.com
 
-// harmless has the values that are shown, by their keys.
+// harmless matches the values that may be shown, by their keys.
 var harmless = map[string]*regexp.Regexp{
 	"region":     regexp.MustCompile(`^[a-z]{2,4}(-[a-z]{2,12}){1,3}-[0-9]{1,2}$`),
 	"path_style": truth,
@@ -84,7 +85,7 @@ var harmless = map[string]*regexp.Regexp{
 
 var truth = regexp.MustCompile(`^(true|false)$`)
 
-// query shows a query with its question mark, if there is one.
+// query returns a query with its question mark, if there is one.
 func query(raw string) string {
 	if raw == "" {
 		return ""
@@ -107,7 +108,7 @@ func query(raw string) string {
 	return "?" + strings.Join(parts, "&")
 }
 
-// HasKey tells whether a query has the key, written so that it may be shown.
+// HasKey reports whether a query has the key, in a form that may be shown.
 func HasKey(rawQuery, key string) bool {
 	for part := range strings.SplitSeq(rawQuery, "&") {
 		if name, _, _ := strings.Cut(part, "="); name == key && plainKey(part) {
@@ -119,6 +120,6 @@ func HasKey(rawQuery, key string) bool {
 
 var keyAndValue = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]{0,31}=[^=]`)
 
-// plainKey tells of a part of a query whose key may be shown: a word with a value. A key without one may itself be what
-// nobody is to see, and so may one before an = and nothing else: that is how Base64 ends.
+// plainKey reports whether the key in a part of a query may be shown: it is a word with a value. A key without a value
+// may be a secret itself, and so may a key before a final =, because Base64 ends that way.
 func plainKey(part string) bool { return keyAndValue.MatchString(part) }

@@ -1,5 +1,5 @@
-// Package storeurl reads the URLs that name stores. Its errors are ErrMisconfigured, and show nothing of a URL that could be
-// a secret; whatever is wrong with a URL of a cloud's own host, they say how to write it as a store URL.
+// Package storeurl reads the URLs that name stores. Its errors are ErrMisconfigured, and show no part of a URL that
+// could be a secret. If a URL is the address of a cloud's service, the error says how to write it as a store URL.
 package storeurl
 
 import (
@@ -15,8 +15,8 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// Refuse is the error of a URL that cannot be used: why, and the form that it is to have, such as gs://bucket/folder. The
-// reason must not repeat more of the URL than redact.URL shows.
+// Refuse returns the error for an unusable URL: the reason, and the form to use instead, such as gs://bucket/folder.
+// The reason must not repeat more of the URL than redact.URL shows.
 func Refuse(u *url.URL, why, form string) error {
 	return refuse(u, "%s: use %s", why, form)
 }
@@ -29,9 +29,9 @@ func refuse(u *url.URL, format string, args ...any) error {
 	return fmt.Errorf("%w: store URL %q: %s", lease.ErrMisconfigured, redact.URL(u), why)
 }
 
-// Query returns the URL's query. Each key is one of those known and is there once; region is the name of a region, as it
-// becomes a part of a host's name, which an SDK's errors repeat. A URL whose place may have a secret in it is refused, as a
-// store's errors name their place.
+// Query returns the URL's query. Each of its keys must be known, and be there once. The value of region must look like
+// a region's name, because it becomes a part of a host name, which an SDK's errors repeat. Query refuses a URL whose
+// place may hold a secret, because a store's errors name its place.
 func Query(u *url.URL, known ...string) (url.Values, error) {
 	if redact.Hides(u) {
 		return nil, refuse(u, "there may be a user or a password in it: write it as %s://place/folder, with an @ as %%40, and give the credentials in the environment", u.Scheme)
@@ -54,7 +54,7 @@ func Query(u *url.URL, known ...string) (url.Values, error) {
 	return query, nil
 }
 
-// regionName has room for those of other clouds with S3's or DynamoDB's protocol: auto, fr-par, eu-central-003.
+// regionName also matches regions of other clouds with S3's or DynamoDB's protocol: auto, fr-par, eu-central-003.
 var regionName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,24}$`)
 
 func unknown(u *url.URL, key string) string {
@@ -71,7 +71,7 @@ func knows(known []string) string {
 	return "knows " + strings.Join(known, ", ")
 }
 
-// Bool returns what a key of the query says, true or false, and whether it says anything.
+// Bool returns the value of a key of the query, true or false, and whether the query has the key.
 func Bool(u *url.URL, query url.Values, key string) (value, given bool, err error) {
 	text := query.Get(key)
 	if text == "" {
@@ -83,8 +83,8 @@ func Bool(u *url.URL, query url.Values, key string) (value, given bool, err erro
 	return value, true, nil
 }
 
-// Endpoint returns the address of another server that the query's key endpoint gives: http or https, a host and perhaps a
-// path; empty if it gives none. Nothing else may be there, as an SDK's errors repeat it.
+// Endpoint returns the server address in the query's key endpoint: http or https, a host and perhaps a path; empty if
+// there is none. It refuses anything else in the address, because an SDK's errors repeat it.
 func Endpoint(u *url.URL, query url.Values) (string, error) {
 	text := query.Get("endpoint")
 	if text == "" {

@@ -1,4 +1,4 @@
-// Package urltest has store URLs with a secret in every place that there is, for the tests of whoever shows URLs.
+// Package urltest has store URLs with a secret in every possible place, to test code that shows URLs.
 package urltest
 
 import (
@@ -7,15 +7,15 @@ import (
 
 const (
 	secret = "q7SECRETq7"
-	number = "7364821" // where a URL takes nothing else
+	number = "7364821" // for places in a URL that take only digits
 )
 
-// Shows tells of a text that has the secret, in whatever case.
+// Shows reports whether a text has the secret, in upper or lower case.
 func Shows(text string) bool {
 	return strings.Contains(strings.ToLower(text), strings.ToLower(secret)) || strings.Contains(text, number)
 }
 
-// Places are URLs that are right, by their schemes.
+// Places has a valid URL for each scheme.
 var Places = map[string]string{
 	"azblob":   "azblob://account1/container",
 	"dynamodb": "dynamodb://leases",
@@ -26,11 +26,11 @@ var Places = map[string]string{
 	"s3":       "s3://bucket",
 }
 
-// inPlace are the keys whose values name the place, beside the bucket or table, as a path does: a folder, the keys of a table.
+// inPlace has the keys whose values are a part of the place, as a path is: a folder, the keys of a table.
 var inPlace = map[string]bool{"prefix": true, "partition_key": true, "sort_key": true, "sort_value": true}
 
-// URLs returns those of a scheme: with the secret as a user, a password, also mistyped, a port, an opaque part, a fragment, a
-// key, and the value of a key that is known or not.
+// URLs returns the URLs of a scheme that have the secret: as a user, a password (also mistyped), a port, an opaque
+// part, a fragment, a key, or the value of a known or an unknown key.
 func URLs(scheme string, keys []string) []string {
 	place := Places[scheme]
 	all := []string{
@@ -46,7 +46,7 @@ func URLs(scheme string, keys []string) []string {
 		place + "?sv=2024-11-04&ss=b&sp=rw&sig=SECRET%3D", place + "?X-Amz-Credential=SECRET&X-Amz-Signature=SECRET",
 		place + "?age=SECRET&nosuchkey=1", place + "?nosuchkey=1&region=SECRET",
 	}
-	if scheme != "file" { // whose opaque part is a directory
+	if scheme != "file" { // its opaque part is a directory
 		all = append(all, scheme+":SECRET")
 	}
 	for _, value := range []string{
@@ -62,7 +62,7 @@ func URLs(scheme string, keys []string) []string {
 	return filled(all)
 }
 
-// Pasted are URLs and other texts that people have at hand, and that are no store URLs.
+// Pasted has URLs and other texts that people have at hand, but that are no store URLs.
 var Pasted = filled([]string{
 	"SECRET", "SECRET/SECRET", "?sv=2024-11-04&sig=SECRET", "//user:SECRET@place", "user:SECRET@place", "://user:SECRET@place",
 	"https://account1.blob.core.windows.net/container?sv=2024-11-04&sp=rw&sig=SECRET",
