@@ -1,4 +1,4 @@
-// Package leaderotel makes OpenTelemetry metrics of what a leader.Leader does. It needs the API alone: the program
+// Package leaderotel exports what a leader.Leader does as OpenTelemetry metrics. It needs only the API: the program
 // chooses the SDK and the exporter.
 //
 //	metrics, err := leaderotel.New(provider)
@@ -22,26 +22,26 @@
 //	leader.request.failures   counter     {request}  those that got no clear answer                            leader.request.operation, error.type
 //	leader.events.dropped     counter     {event}    those of the Leader's events that are missing in the others
 //
-// Each has the attributes leader.lease.name and leader.node.id as well, and leader.store.name if WithStore says so. The
-// default node ID is new in each process: if that makes too many time series, set leader.WithNodeID, to the name of a
-// pod that keeps it, say.
+// Each metric also has the attributes leader.lease.name and leader.node.id, and leader.store.name with WithStore. The
+// default node ID is new in each process. If that makes too many time series, set leader.WithNodeID, for example to the
+// name of a pod that keeps its name.
 //
 //	attribute                 values
 //	leader.loss.reason        expired, taken, released, gone, as lease.LostReason; _OTHER
 //	leader.request.operation  acquire, renew, release, inspect, as leader.Op
 //	error.type                misconfigured, record, invalid, conflict, timeout, canceled; _OTHER
 //
-// The values are no more than these, whatever the errors say. A lease that somebody else holds is a clear answer, and so
-// is one that is lost. A standby that is stopped while it asks counts as canceled.
+// The attributes have no other values, whatever the errors say. "Another node holds the lease" is a clear answer, and
+// so is "the lease is lost". A standby that is stopped during a request counts as canceled.
 //
-// The gauges ask the Leader at the moment of collection: as its term does, leader.term.active and leader.term.remaining
-// count the time that the machine slept. leader.renewal.age is by the monotonic clock, which nobody can set and which
-// stands still in a sleep. Counters and the histogram follow the Leader's events, and come a little later; if more than
-// a thousand pile up, requests are left out, and counted as dropped, but never terms and losses. A look at the lease that the
-// manager does not offer is no request.
+// The gauges ask the Leader at the moment of collection. leader.term.active and leader.term.remaining count the time
+// that the machine slept, as the term does. leader.renewal.age follows the monotonic clock, which nobody can set and
+// which stands still during sleep. Counters and the histogram follow the Leader's events, and come a little later. If
+// more than a thousand events pile up, requests are left out and counted as dropped, but never terms and losses. A look
+// at the lease that the manager does not offer is not a request.
 //
-// The sum of leader.term.active over all nodes of a lease is how many lead: 1, but for the time of a failover. It is
-// more than 1 only by the scatter of the moments at which the nodes are asked. What to be woken for:
+// The sum of leader.term.active over all nodes of a lease is the number of leaders: 1, except during a failover. It
+// exceeds 1 only if the nodes are asked at different moments. Alert on:
 //
 //	nobody leads           sum by (leader_lease_name) (leader_term_active) < 1, for some lease lengths
 //	it will soon be lost   leader_renewal_age_seconds > leader_lease_length_seconds / 2
@@ -49,7 +49,7 @@
 //	leadership moves       increase(leader_term_losses_total[15m]) > 2
 //	a store fails          rate(leader_request_failures_total{error_type!="canceled"}[5m])
 //
-// The names in Prometheus are those of the exporter: leader_term_active, leader_term_remaining_seconds,
-// leader_renewal_age_seconds, leader_lease_length_seconds, leader_node_healthy, leader_terms_total, leader_term_losses_total,
+// The Prometheus exporter names them leader_term_active, leader_term_remaining_seconds, leader_renewal_age_seconds,
+// leader_lease_length_seconds, leader_node_healthy, leader_terms_total, leader_term_losses_total,
 // leader_request_duration_seconds, leader_request_failures_total, leader_events_dropped_total.
 package leaderotel

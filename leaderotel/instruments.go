@@ -6,7 +6,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// instruments are what the package's comment has in its table.
+// instruments are the metrics in the table of the package comment.
 type instruments struct {
 	active    metric.Int64ObservableGauge
 	remaining metric.Float64ObservableGauge
@@ -20,7 +20,7 @@ type instruments struct {
 	dropped   metric.Int64Counter
 }
 
-// buckets, in seconds, go from a file or a table nearby to a bucket far away, and on to requests that hang: a renewal
+// buckets, in seconds, range from a file or a nearby table to a distant bucket, and to requests that hang: a renewal
 // may take a renew interval, which is 5 s by default and at most some 20 s on Azure.
 var buckets = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20}
 

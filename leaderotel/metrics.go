@@ -16,7 +16,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// The attributes' keys, and the value for what is none of those that are known.
+// The keys of the attributes, and the value for an unknown reason or error.
 const (
 	keyLease     = attribute.Key("leader.lease.name")
 	keyNode      = attribute.Key("leader.node.id")
@@ -28,32 +28,32 @@ const (
 	other = "_OTHER"
 )
 
-// Metrics are the metrics of one Leader. Make them with New; several Leaders have one each, of the same provider. They
-// are safe for concurrent use.
+// Metrics has the metrics of one Leader. Make it with New. For several Leaders, make one for each, with the same
+// provider. It is safe for concurrent use.
 type Metrics struct {
 	instruments
 	store        string
 	registration metric.Registration
 
 	mu       sync.Mutex
-	leader   *leader.Leader // nil: none is watched
-	renewed  time.Time      // when the latest acquisition or renewal that succeeded was sent; zero: none was
-	losable  bool           // a term has begun that is not counted as lost yet
+	leader   *leader.Leader // nil: no Leader is watched
+	renewed  time.Time      // when the latest successful acquisition or renewal was sent; zero: there was none
+	losable  bool           // a term has begun and is not counted as lost yet
 	counting bool           // the counters show their zeros
 }
 
-// An Option sets up Metrics.
+// An Option changes Metrics.
 type Option func(*Metrics)
 
-// WithStore names the place where the lease is, as the attribute leader.store.name: "dynamodb:leases", say. Without it,
-// there is no such attribute.
+// WithStore sets the attribute leader.store.name, the place of the lease: "dynamodb:leases", for example. Without the
+// option, the metrics lack the attribute.
 func WithStore(name string) Option {
 	return func(m *Metrics) { m.store = name }
 }
 
-// New makes the metrics' instruments; nil is the global provider, otel.GetMeterProvider(). The error says which
-// instruments the provider refused, or that an option is nil, and then there are no Metrics. Close them when the Leader is
-// not run any more.
+// New makes the metrics' instruments. A nil provider stands for the global one, otel.GetMeterProvider(). New returns an
+// error and no Metrics if the provider refuses instruments, which the error names, or if an option is nil. Close the
+// Metrics when the Leader does not run any more.
 func New(provider metric.MeterProvider, opts ...Option) (*Metrics, error) {
 	if provider == nil {
 		provider = otel.GetMeterProvider()
@@ -80,8 +80,8 @@ func New(provider metric.MeterProvider, opts ...Option) (*Metrics, error) {
 	return m, nil
 }
 
-// Watch says whose metrics these are: those of the Leader that was made with leader.WithObserver(m.Observe). Without it
-// there are no gauges, nor with nil.
+// Watch sets the Leader that the gauges show: the one made with leader.WithObserver(m.Observe). Without a Leader, or
+// with nil, there are no gauges.
 func (m *Metrics) Watch(l *leader.Leader) {
 	m.mu.Lock()
 	m.leader = l
@@ -93,8 +93,7 @@ func (m *Metrics) Watch(l *leader.Leader) {
 	m.begin(m.attributes(s.Lease, s.Node))
 }
 
-// Close ends the gauges, so that nothing stays of the Leader in the provider but what the counters have counted. It may
-// be called again.
+// Close ends the gauges. After that, the provider keeps only what the counters have counted. It may be called again.
 func (m *Metrics) Close() error {
 	if err := m.registration.Unregister(); err != nil {
 		return fmt.Errorf("leaderotel: unregistering the gauges: %w", err)
@@ -102,7 +101,7 @@ func (m *Metrics) Close() error {
 	return nil
 }
 
-// Observe takes an event of the Leader: pass it to leader.WithObserver.
+// Observe counts an event of the Leader. Pass it to leader.WithObserver.
 func (m *Metrics) Observe(event leader.Event) {
 	switch e := event.(type) {
 	case leader.StateEvent:
@@ -116,17 +115,17 @@ func (m *Metrics) Observe(event leader.Event) {
 	case leader.DroppedEvent:
 		m.dropped.Add(context.Background(), int64(e.Count), metric.WithAttributes(m.attributes(e.Lease, e.Node)...))
 	case leader.RequestEvent:
-		if errors.Is(e.Err, errors.ErrUnsupported) { // a look that the manager does not offer: nothing was asked
+		if errors.Is(e.Err, errors.ErrUnsupported) { // the manager does not offer this look, so nothing was sent
 			return
 		}
 		operation := append(m.attributes(e.Lease, e.Node), keyOperation.String(string(e.Op)))
 		m.duration.Record(context.Background(), e.Took.Seconds(), metric.WithAttributes(operation...))
 		switch {
 		case e.Err == nil && (e.Op == leader.OpAcquire || e.Op == leader.OpRenew):
-			m.setRenewed(e.At.Add(-e.Took)) // both keep the monotonic reading
+			m.setRenewed(e.At.Add(-e.Took)) // keeps the monotonic reading of At
 		case e.Err == nil, errors.Is(e.Err, lease.ErrHeld):
 		case errors.Is(e.Err, lease.ErrLost):
-			if e.Op == leader.OpRenew { // the one to tell of it, while the work stops
+			if e.Op == leader.OpRenew { // it reports the loss first, while the work stops
 				m.countLoss(e.Origin, e.Err)
 			}
 		default:
@@ -135,7 +134,7 @@ func (m *Metrics) Observe(event leader.Event) {
 	}
 }
 
-// begin makes the counters show their zeros, so that whoever looks at their increase sees the first one, too.
+// begin makes the counters show zeros, so that their first increase is visible, too.
 func (m *Metrics) begin(base []attribute.KeyValue) {
 	m.mu.Lock()
 	counting := m.counting
@@ -163,10 +162,10 @@ func (m *Metrics) setRenewed(sent time.Time) {
 	m.renewed = sent
 }
 
-// countLoss counts a term once, though several events may tell that it is lost.
+// countLoss counts a term once, though several events may report its loss.
 func (m *Metrics) countLoss(o leader.Origin, cause error) {
 	lost, ok := errors.AsType[*lease.LostError](cause)
-	if !ok || lost.Name != o.Lease { // the work may have said that it lost another
+	if !ok || lost.Name != o.Lease { // the work may have returned the loss of another lease
 		return
 	}
 	m.mu.Lock()
@@ -178,7 +177,7 @@ func (m *Metrics) countLoss(o leader.Origin, cause error) {
 	}
 }
 
-// collect is what the gauges show.
+// collect sets the values of the gauges.
 func (m *Metrics) collect(_ context.Context, to metric.Observer) error {
 	m.mu.Lock()
 	l, renewed := m.leader, m.renewed
@@ -207,7 +206,7 @@ func (m *Metrics) collect(_ context.Context, to metric.Observer) error {
 	return nil
 }
 
-// attributes are those that every metric has, with room for more.
+// attributes returns the attributes of every metric, with room for more.
 func (m *Metrics) attributes(lease, node string) []attribute.KeyValue {
 	all := append(make([]attribute.KeyValue, 0, 8), keyLease.String(lease), keyNode.String(node))
 	if m.store != "" {

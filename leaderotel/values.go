@@ -8,7 +8,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// reasons are all that a lease is lost for.
+// reasons has all reasons for the loss of a lease.
 var reasons = []lease.LostReason{lease.LostExpired, lease.LostTaken, lease.LostReleased, lease.LostGone}
 
 func reasonOf(lost *lease.LostError) string {
@@ -18,7 +18,7 @@ func reasonOf(lost *lease.LostError) string {
 	return other
 }
 
-// errorType is one of few words, whatever the error says: each value of an attribute is a time series.
+// errorType returns one of a few words, whatever the error says: each value of an attribute is a time series.
 func errorType(err error) string {
 	for _, known := range []struct {
 		err  error
@@ -34,7 +34,7 @@ func errorType(err error) string {
 			return known.name
 		}
 	}
-	// As context.DeadlineExceeded, os.ErrDeadlineExceeded and the net package's errors say it.
+	// context.DeadlineExceeded, os.ErrDeadlineExceeded and the net package's errors have this method.
 	type timeout interface {
 		error
 		Timeout() bool
