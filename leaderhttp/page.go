@@ -18,7 +18,7 @@ var (
 	//go:embed page.css
 	pageCSS string
 
-	// The style stands in the page itself, where the policy knows it by its hash.
+	// The style is a part of the page, and the policy allows it by its hash.
 	pageTemplate = template.Must(template.New("page").
 			Funcs(template.FuncMap{"duration": duration, "clock": clock}).
 			Parse(strings.Replace(pageHTML, "STYLE", pageCSS, 1)))
@@ -30,7 +30,7 @@ func hash(s string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// refresh is how often a browser asks for the page again, in seconds.
+// refresh is the interval, in seconds, after which a browser asks for the page again.
 const refresh = 2
 
 func page(s Status) answer {
@@ -48,7 +48,7 @@ func page(s Status) answer {
 	return answer{http.StatusOK, "text/html; charset=utf-8", b.Bytes()}
 }
 
-// duration is a number of seconds as people read it: with tenths where they matter.
+// duration returns a number of seconds as people read it: with tenths if it is small.
 func duration(seconds float64) string {
 	if seconds < 10 {
 		return fmt.Sprintf("%.1fs", seconds)
