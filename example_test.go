@@ -2,12 +2,12 @@ package leader_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"log"
 	"os"
 	"os/signal"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,7 +22,7 @@ import (
 
 // Start this program several times on one machine: one of them works, and when it ends, however it ends, another does.
 func Example() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := leader.New(
 		leader.WithLeaseManager(file.New("leases")),
@@ -50,57 +50,63 @@ func process(ctx context.Context) error {
 	}
 }
 
-// The checkpoint of a projection: a row of a database that refuses what an older term writes.
+// The work sends its token with every request, the first of which claims: from then on, the other end refuses an older
+// term's. What the work goes on from, it reads after that.
 func ExampleTermFrom() {
-	save := func(ctx context.Context, tx *sql.Tx, position int64) error {
+	work := func(ctx context.Context) error {
 		term, ok := leader.TermFrom(ctx)
 		if !ok {
-			return errors.New("save: not called by a leader")
+			return errors.New("not called by a leader")
 		}
-		if err := term.Check(); err != nil {
-			return err
-		}
-		result, err := tx.ExecContext(ctx,
-			`UPDATE checkpoint SET position = $1, token = $2 WHERE name = 'orders' AND token <= $2`,
-			position, int64(term.Token()))
-		if err != nil {
-			return err
-		}
-		rows, err := result.RowsAffected()
-		if err == nil && rows == 0 {
-			err = fmt.Errorf("a newer term has written the checkpoint: %w", lease.ErrLost)
+		position, err := claim(ctx, term.Token())
+		for ; err == nil; position++ {
+			if err = term.Check(); err == nil { // right before the effect
+				err = apply(ctx, term.Token(), position)
+			}
 		}
 		return err
 	}
-	_ = save
+	_ = leader.New(leader.WhenStarted(work))
 }
+
+// claim writes the token where the effects go, commits that, and only then reads the position. See docs/fencing.md.
+func claim(ctx context.Context, token uint64) (position int64, err error) { return 0, nil }
+
+// apply has an effect, and moves the position, if the token is still this one.
+func apply(ctx context.Context, token uint64, position int64) error { return nil }
 
 // A scheduled job is triggered on every machine, and done by one.
 func ExampleLeader_RunOnce() {
-	ctx := context.Background()
-	sendReports := func(context.Context) error {
-		fmt.Println("sending the reports")
-		return nil
-	}
 	manager := memory.New()
 	for range 2 { // two machines; the trigger reaches the second one late
-		err := leader.New(
-			leader.WithLeaseManager(manager),
-			leader.WithLeaseName("reports"),
-			leader.WithLeaseLength(time.Minute),
-			leader.WithHoldAtLeast(time.Minute), // a trigger that comes later than the job took is still too late
-			leader.WhenStarted(sendReports),
-		).RunOnce(ctx)
-		switch {
-		case errors.Is(err, lease.ErrHeld):
-			fmt.Println("another machine does it")
-		case err != nil:
-			log.Fatal(err) // not done, or not for sure
+		if err := report(context.Background(), manager); err != nil {
+			log.Fatal(err)
 		}
 	}
 	// Output:
 	// sending the reports
 	// another machine does it
+}
+
+// report does the job, unless another machine does it. It returns nil only if one of them does.
+func report(ctx context.Context, manager lease.Manager) error {
+	err := leader.New(
+		leader.WithLeaseManager(manager),
+		leader.WithLeaseName("reports"),
+		leader.WithLeaseLength(time.Minute),
+		leader.WithHoldAtLeast(time.Minute), // a trigger that comes later than the job took is still too late
+		leader.WhenStarted(sendReports),
+	).RunOnce(ctx)
+	if errors.Is(err, lease.ErrHeld) {
+		fmt.Println("another machine does it")
+		return nil
+	}
+	return err
+}
+
+func sendReports(context.Context) error {
+	fmt.Println("sending the reports")
+	return nil
 }
 
 // A test decides who leads.

@@ -1,67 +1,160 @@
 package house
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-// pages are what people read first.
-var pages = []string{"README.md", "CONTRIBUTING.md"}
-
 // examples are the files from which the pages show pieces.
 var examples = []string{
-	"example_test.go", "leadertest/example_test.go", "lease/file/conformance_test.go", "lease/dynamodb/example_test.go",
+	"example_test.go", "leadertest/example_test.go", "lease/memory/memory_test.go", "lease/dynamodb/example_test.go",
 	"lease/s3/example_test.go", "lease/gcs/example_test.go", "lease/azblob/example_test.go",
-	"leaderhttp/example_test.go", "leaderotel/example_test.go",
+	"leaderhttp/example_test.go", "leaderotel/example_test.go", "examples/service/checkpoint.go",
+}
+
+// pages are what people read: those of the root and of docs.
+func pages(t *testing.T) (names []string) {
+	for _, pattern := range []string{"*.md", "docs/*.md"} {
+		found, err := filepath.Glob(filepath.Join("..", "..", pattern))
+		require.NoError(t, err)
+		for _, file := range found {
+			names = append(names, filepath.ToSlash(strings.TrimPrefix(file, filepath.Join("..", "..")+string(filepath.Separator))))
+		}
+	}
+	require.Greater(t, len(names), 5)
+	return names
 }
 
 var goBlock = regexp.MustCompile("(?ms)^ *```go\n(.*?)^ *```$")
 
-// Every Go block of a page is tested code: a piece of an example, or a whole program.
+// Every Go block of a page is a file that compiles, with its imports to be seen; its package clause may be left out. Each
+// of its declarations is tested: it stands in one of the examples, a main function as the body of an Example.
 func TestPagesCompile(t *testing.T) {
+	t.Parallel()
 	var code strings.Builder
 	for _, file := range examples {
-		code.WriteString(read(t, file))
+		code.WriteString(flat(read(t, file)) + "\n")
 	}
-	for _, page := range pages {
+	programs := map[string]string{}
+	for _, page := range pages(t) {
 		for n, block := range goBlock.FindAllStringSubmatch(read(t, page), -1) {
-			t.Run(fmt.Sprintf("%s %d", page, n+1), func(t *testing.T) {
-				piece := block[1]
-				if strings.HasPrefix(piece, "package main\n") {
-					vet(t, piece)
-					_, piece, _ = strings.Cut(piece, "\n)\n") // what follows the imports
-					piece = strings.Replace(piece, "func main()", "func Example()", 1)
-				}
-				require.Contains(t, flat(code.String()), flat(piece), "it is to be a piece of %s", strings.Join(examples, ", "))
-			})
+			name, program := fmt.Sprintf("%s %d", page, n+1), unindented(block[1])
+			_, declarations, ok := strings.Cut(program, "\n)\n")
+			if !assert.True(t, ok && strings.Contains(program, "import ("), "%s: begin it with its imports, import ( ... )", name) {
+				continue
+			}
+			programs[name] = packageClause.ReplaceAllString(program, "")
+			for _, d := range strings.SplitAfter(declarations, "\n}\n") {
+				piece, _ := strings.CutPrefix(flat(d), "func main() {\n")
+				assert.Contains(t, code.String(), piece, "%s: it is to be a piece of %s", name, strings.Join(examples, ", "))
+			}
+		}
+	}
+	require.Greater(t, len(programs), 8)
+	compile(t, programs)
+}
+
+var packageClause = regexp.MustCompile(`(?m)^package \w+$`)
+
+// compile compiles programs, each as a package of this module, which is there for the go command alone.
+func compile(t *testing.T, programs map[string]string) {
+	t.Helper()
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	require.NoError(t, err)
+	dir, overlay, args := t.TempDir(), map[string]string{}, []string{"build", "-overlay", ""}
+	for name, program := range programs {
+		pkg := "pageblocks/" + strings.NewReplacer("/", "_", ".", "_", " ", "_").Replace(name)
+		file := filepath.Join(dir, filepath.Base(pkg)+".go")
+		require.NoError(t, os.WriteFile(file, []byte("package block\n"+program), 0o600))
+		overlay[filepath.Join(root, filepath.FromSlash(pkg), "block.go")] = file
+		args = append(args, "./"+pkg)
+	}
+	list, err := json.Marshal(map[string]any{"Replace": overlay})
+	require.NoError(t, err)
+	args[2] = filepath.Join(dir, "overlay.json")
+	require.NoError(t, os.WriteFile(args[2], list, 0o600))
+	cmd := exec.Command("go", args...)
+	cmd.Dir = root
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, string(out))
+}
+
+// unindented is a block without the indentation of a list that it stands in.
+func unindented(block string) string {
+	indent := block[:len(block)-len(strings.TrimLeft(block, " "))]
+	var lines []string
+	for line := range strings.Lines(block) {
+		lines = append(lines, strings.TrimPrefix(line, indent))
+	}
+	return strings.Join(lines, "")
+}
+
+// The statements of an SQL block are those of the example that is tested.
+func TestPagesShowTestedSQL(t *testing.T) {
+	t.Parallel()
+	code, found := read(t, "examples/service/checkpoint.go"), 0
+	for _, page := range pages(t) {
+		for _, block := range regexp.MustCompile("(?ms)^```sql\n(.*?)^```$").FindAllStringSubmatch(read(t, page), -1) {
+			for line := range strings.Lines(block[1]) {
+				statement, _, _ := strings.Cut(line, "--")
+				found++
+				assert.Contains(t, code, "`"+strings.TrimSpace(statement)+"`", page)
+			}
+		}
+	}
+	require.NotZero(t, found)
+}
+
+// Every link to a file, and to a heading of a page, leads somewhere.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	link, heading := regexp.MustCompile(`\]\(([^)\s]+)\)`), regexp.MustCompile(`(?m)^#+ (.*)$`)
+	for _, page := range append(pages(t), "internal/README.md") {
+		for _, found := range link.FindAllStringSubmatch(read(t, page), -1) {
+			target, anchor, _ := strings.Cut(found[1], "#")
+			if strings.Contains(target, "://") {
+				continue
+			}
+			file := page
+			if target != "" {
+				file = path.Join(path.Dir(page), target)
+			}
+			_, err := os.Stat(filepath.Join("..", "..", filepath.FromSlash(file)))
+			if !assert.NoError(t, err, "%s links to %s", page, found[1]) || anchor == "" {
+				continue
+			}
+			var anchors []string
+			for _, h := range heading.FindAllStringSubmatch(read(t, file), -1) {
+				anchors = append(anchors, anchorOf(h[1]))
+			}
+			assert.Contains(t, anchors, anchor, "%s links to %s", page, found[1])
 		}
 	}
 }
 
-// The README's table has every option.
-func TestReadmeHasEveryOption(t *testing.T) {
-	readme := read(t, "README.md")
+// anchorOf is what GitHub makes of a heading: lower case, no punctuation, a hyphen for each space.
+func anchorOf(heading string) string {
+	return strings.ReplaceAll(regexp.MustCompile(`[^a-z0-9 _-]`).ReplaceAllString(strings.ToLower(heading), ""), " ", "-")
+}
+
+// The page of the options has a table with every one, and its parameters.
+func TestEveryOptionIsExplained(t *testing.T) {
+	page := read(t, "docs/options.md")
 	options := regexp.MustCompile(`(?m)^func ([A-Z]\w+)\(.*\) Option `).FindAllStringSubmatch(read(t, "options.go"), -1)
 	require.Greater(t, len(options), 10)
 	for _, option := range options {
-		require.True(t, regexp.MustCompile("(?m)^\\| .*`"+option[1]+`\(`).MatchString(readme), "README.md's table has no %s", option[1])
+		require.True(t, regexp.MustCompile("(?m)^\\| .*`"+option[1]+`\(`).MatchString(page), "docs/options.md's table has no %s", option[1])
 	}
-}
-
-// vet compiles a program of another module, which requires this one.
-func vet(t *testing.T, program string) {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "main.go")
-	require.NoError(t, os.WriteFile(file, []byte(program), 0o600))
-	out, err := exec.Command("go", "vet", file).CombinedOutput()
-	require.NoError(t, err, string(out))
 }
 
 func read(t *testing.T, file string) string {

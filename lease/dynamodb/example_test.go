@@ -11,9 +11,34 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/lease"
 	leasedb "github.com/cloudlease/leader/lease/dynamodb"
 )
+
+// A program that leads while it holds a lease in a table.
+func Example() {
+	ctx := context.Background()
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	client := dynamodb.NewFromConfig(cfg)
+	if err := leasedb.CreateTable(ctx, client, "leases"); err != nil { // once; or as you make your other tables
+		log.Fatal(err)
+	}
+	err = leader.New(
+		leader.WithLeaseManager(leasedb.New(client, "leases", leasedb.WithPrefix("team-a/"))),
+		leader.WithLeaseName("orders-projection"),
+		leader.WhenStarted(func(ctx context.Context) error {
+			<-ctx.Done() // the work
+			return nil
+		}),
+	).Run(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+}
 
 func ExampleNew() {
 	ctx := context.Background()
