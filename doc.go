@@ -1,5 +1,5 @@
-// Package leader lets exactly one of many machines do the work: leader election by lease, on storage that the user's
-// cloud account already has, with no server to run.
+// Package leader lets one of many machines do the work, and another take over when that one stops: leader election by
+// lease, on storage that the user's cloud account already has, with no server to run.
 //
 //	leader.New(
 //		leader.WithLeaseManager(dynamodb.New(client, "leases")),
@@ -17,14 +17,19 @@
 // this rests on; docs/design.md says where the code keeps each of them.
 //
 // The work learns of the end through its context, and can ask at any time: [lease.Term.Check] is nil only while the
-// lease is certainly held. The lease is released only once the work has returned. While the work does not return, the lease
-// is kept, or, if it was lost, this node does not ask for it again.
+// lease is certainly held. The lease is released only once the work has returned. A work that does not return after a
+// shutdown keeps the lease: it is renewed until the work returns, or until WithStopTimeout gives the work up and leaves the
+// lease to run out. While a work does not return after a loss, this node does not ask for the lease again.
 //
 // # What the work must do
 //
-// Return soon after its context is cancelled; call Check right before a side effect; and send the term's token along, so
-// that the other end can refuse a token that is smaller than one it has seen. A lease alone cannot stop a process that
-// sleeps between the check and the effect.
+// Return soon after its context is cancelled; call Check right before a side effect; and claim, then read.
+//
+// A lease alone cannot stop a process that sleeps between the check and the effect. The term's fencing token can, if the
+// other end of the effects refuses it: when its term begins, the work writes its token there, commits that, and only then
+// reads what it goes on from; each later write goes through only if the token is still the same. A token that is compared
+// on writing alone comes too late: an older term's write may land after the new one has read, and before it has written.
+// docs/fencing.md shows this in SQL, examples/service in a program.
 //
 // A work that answers requests calls [Serve], and package leaderhttp has the handler that goes with it.
 package leader

@@ -109,7 +109,7 @@ func until(happened func() bool) {
 
 // A load balancer asks /election/leader, and a person opens /election/ in a browser.
 func Example() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	l := leader.New(
 		leader.WithLeaseManager(file.New("leases")),

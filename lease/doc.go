@@ -32,7 +32,8 @@
 // # What it cannot do
 //
 // No lease can stop a process that sleeps between Check and the effect it checked for. Every acquisition has a fencing
-// token greater than all before it (R5): send it with every write, and let the other end refuse smaller ones.
+// token greater than all before it (R5). The holder writes it to the other end before it reads anything there, and from
+// then on the other end refuses smaller ones: claim, then read.
 //
 // The rules R1 to R8 that the comments name:
 //

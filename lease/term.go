@@ -40,8 +40,9 @@ func (t Term) Name() string {
 	return t.keeper.name
 }
 
-// Token returns the fencing token: greater than the token of every earlier term of this name. Send it with every write,
-// so that the other end can refuse a smaller token than one it has seen.
+// Token returns the fencing token: greater than the token of every earlier term of this name; 0 of the zero Term. Claim
+// with it, then read: write it where the effects go, before you read there what to go on from, and make each later write on
+// the condition that it is still there. So the other end refuses a term that is over and writes late.
 func (t Term) Token() uint64 {
 	if t.keeper == nil {
 		return 0
@@ -50,7 +51,7 @@ func (t Term) Token() uint64 {
 }
 
 // Check returns nil only while the lease is certainly still held (R2, R3). Call it right before a side effect. A lease
-// alone cannot stop a process that sleeps between the check and the effect; the token can. The error is a *LostError
+// alone cannot stop a process that sleeps between the check and the effect; the [Term.Token] can. The error is a *LostError
 // (errors.Is ErrLost), and also an ErrClockStepped if a step of the wall clock ended the term.
 func (t Term) Check() error {
 	_, err := t.look()

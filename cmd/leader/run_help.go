@@ -5,8 +5,8 @@ const runHelp = `Run a program while this node leads, and on no other node meanw
 
 The program finds in its environment, beside all that leader has:
 
-  LEADER_TOKEN   the fencing token: greater than that of every earlier run. Send it with every write, so that the other
-                 end can refuse a smaller one.
+  LEADER_TOKEN   the fencing token: greater than that of every earlier run. Claim with it, then read: write it where the
+                 effects go, before you read there what to go on from; then let each write depend on it.
   LEADER_LEASE   the lease, as --name
   LEADER_HOLDER  this node, as --node
 
