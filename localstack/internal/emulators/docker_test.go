@@ -12,7 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// The containers themselves are not started by any test: that needs an engine, and images.
+// No test starts the containers themselves: that needs an engine, and images.
 
 func TestComposeFile(t *testing.T) {
 	t.Parallel()

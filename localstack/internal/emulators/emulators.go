@@ -2,19 +2,18 @@
 //
 // # Processes
 //
-// Each set has a supervisor, a process of its own: the program that starts it runs itself again. The supervisor starts
-// the emulators and holds a pipe from the starter. If the pipe closes, because the starter ended, was interrupted or was
-// killed, the supervisor stops them all and ends. A set that is to outlive its starter (up) is let go by a word on the pipe
-// once it is ready; it is stopped by a signal to the supervisor (down). On Linux an emulator also ends if its
-// supervisor is killed, and what that leaves behind, the Java process of LocalStack, is found and ended when the next
-// set is started or stopped.
+// Each set has a supervisor process: the program that starts the set runs itself again. The supervisor starts the emulators,
+// and holds a pipe from the starter. If the pipe closes, because the starter ended, was interrupted or was killed, the
+// supervisor stops all emulators and ends. A set may outlive its starter (up): once it is ready, the starter says so on the
+// pipe. A signal to the supervisor then stops the set (down). On Linux an emulator also ends if its supervisor is killed.
+// LocalStack's Java process may survive that; it is found and ended when the next set is started or stopped.
 //
 // # Files
 //
 // A set has a directory, sets/up or sets/run-..., beside the installation, with all data and logs of its emulators. It is
-// removed when they are stopped. In it is a file that the supervisor holds a lock on, which the system gives up when the
-// process ends, however it ends: so whether the supervisor with the process ID in set.json is alive is never guessed
-// from the number, which may be another process's by now.
+// removed when they are stopped. The supervisor holds a lock on a file in it, which the system releases when the process
+// ends, however it ends. So nothing guesses from the process ID in set.json whether the supervisor is alive: by now, that
+// may be the ID of another process.
 package emulators
 
 import (
@@ -23,25 +22,25 @@ import (
 	"strings"
 )
 
-// A Config says how a set is started. Its zero value is free ports, and no Docker unless there is no other way.
+// A Config says how to start a set. The zero value uses free ports, and Docker only if there is no other way.
 type Config struct {
 	Ports  Ports
-	Docker bool // use Docker also where Python is there
+	Docker bool // use Docker even if Python is available
 }
 
-// Ports are TCP ports of 127.0.0.1; 0 is a free one.
+// Ports are TCP ports of 127.0.0.1; 0 means a free one.
 type Ports struct {
 	LocalStack, GCS, Azurite int
 }
 
-// The account that everybody's Azurite has, and its key, which is no secret:
+// The account that every Azurite has, and its key, which is no secret:
 // https://learn.microsoft.com/azure/storage/common/storage-connect-azurite
 const (
 	azureAccount = "devstoreaccount1"
 	azureKey     = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 )
 
-// LocalStack, GCS and Azurite are the services' base URLs.
+// The services' base URLs.
 
 func (p Ports) localStackURL() string { return fmt.Sprintf("http://127.0.0.1:%d", p.LocalStack) }
 func (p Ports) gcsURL() string        { return fmt.Sprintf("http://127.0.0.1:%d", p.GCS) }
@@ -49,7 +48,7 @@ func (p Ports) azuriteURL() string {
 	return fmt.Sprintf("http://127.0.0.1:%d/%s", p.Azurite, azureAccount)
 }
 
-// Environ returns the variables, NAME=value, that have SDKs and tests find the emulators on these ports.
+// Environ returns the variables, NAME=value, by which SDKs and tests find the emulators on these ports.
 func (p Ports) Environ() []string {
 	return []string{
 		"AWS_ENDPOINT_URL=" + p.localStackURL(),
@@ -69,7 +68,7 @@ var foreign = []string{
 	"AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_S3", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_PROFILE", "AWS_SESSION_TOKEN",
 }
 
-// Within returns the environment with what Environ returns set, and without what would lead past the emulators.
+// Within returns environ with the variables of Environ, and without those that would lead past the emulators.
 func (p Ports) Within(environ []string) []string {
 	kept := slices.DeleteFunc(slices.Clone(environ), func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
@@ -78,7 +77,7 @@ func (p Ports) Within(environ []string) []string {
 	return append(kept, p.Environ()...)
 }
 
-// Exports returns what Within does as commands for a shell: eval "$(...)".
+// Exports returns shell commands that do what Within does: eval "$(...)".
 func (p Ports) Exports() string {
 	var b strings.Builder
 	fmt.Fprintln(&b, "unset", strings.Join(foreign, " "))

@@ -27,7 +27,7 @@ func TestEnvironIsWhatSDKsRead(t *testing.T) {
 	}, Ports{LocalStack: 1, GCS: 2, Azurite: 3}.Environ())
 }
 
-// What a shell has set must not lead the AWS SDK somewhere else, be it a profile or an endpoint for one service.
+// A shell's settings must not lead the AWS SDK elsewhere, be it a profile or an endpoint for one service.
 func TestNothingLeadsPastTheEmulators(t *testing.T) {
 	t.Parallel()
 	ports := Ports{LocalStack: 1, GCS: 2, Azurite: 3}
@@ -89,7 +89,7 @@ func TestPortsThatAreNotThoseThatRun(t *testing.T) {
 func TestServicesThatDoNotAnswer(t *testing.T) {
 	t.Parallel()
 	var p Ports
-	require.NoError(t, choosePorts(&p)) // nobody listens on these
+	require.NoError(t, choosePorts(&p)) // nothing listens on these
 	err := p.Check(t.Context())
 	for _, s := range services {
 		require.ErrorContains(t, err, s.name+" does not answer as it should: stop the emulators and start them again")

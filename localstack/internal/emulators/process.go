@@ -12,23 +12,23 @@ import (
 	"github.com/cloudlease/leader/localstack/internal/install"
 )
 
-// setVariable is in the environment of all that a set consists of, with the set's directory as its value: so the
-// processes that a killed one left behind are known for the set's own.
+// setVariable is in the environment of all processes of a set; its value is the set's directory. So processes that a killed
+// one left behind can be recognised as the set's.
 const setVariable = "LEADER_EMULATOR_SET"
 
-// A process is one that the supervisor started, in a session of its own.
+// A process is one that the supervisor started, in a new session.
 type process struct {
 	name string
 	cmd  *exec.Cmd
-	log  string        // of what it prints
-	last string        // where the log is moved to when it has failed, and stays when the set is gone
+	log  string        // of its output
+	last string        // where the log is moved if the process fails, and stays when the set is gone
 	done chan struct{} // closed when it has ended; err is set then
 	err  error
 }
 
-// start starts a process with an environment of its own, so that no setting of the user's (AWS_PROFILE, PYTHONPATH, a
-// proxy) reaches it, and with a home of its own, where LocalStack, for one, has a cache. It is to be called from a thread
-// that lives as long as the processes shall.
+// start starts a process. Its environment is new, so that no setting of the user's (AWS_PROFILE, PYTHONPATH, a proxy) reaches
+// it; so is its home directory, where LocalStack, for one, has a cache. Call it from a thread that lives as long as the
+// processes have to.
 func start(name string, c command, set, dir string) (*process, error) {
 	log, err := os.Create(filepath.Join(set, name+".log"))
 	if err != nil {
@@ -52,7 +52,7 @@ func start(name string, c command, set, dir string) (*process, error) {
 	return p, nil
 }
 
-// died says how the process ended, once it has.
+// died says how the process ended. Call it once it has.
 func (p *process) died() error {
 	how := "it exited with status 0"
 	if p.err != nil {
@@ -61,7 +61,7 @@ func (p *process) died() error {
 	return fmt.Errorf("%s ended by itself: %s%s", p.name, how, p.lastWords())
 }
 
-// lastWords is what a process that has failed printed last, for the end of an error's text.
+// lastWords returns the last output of a process that has failed, for the end of an error's text.
 func (p *process) lastWords() string {
 	if err := os.Rename(p.log, p.last); err != nil && !errors.Is(err, fs.ErrNotExist) { // it was moved already
 		return fmt.Sprintf("; its log cannot be kept: %v", err)
@@ -72,8 +72,8 @@ func (p *process) lastWords() string {
 // grace is how long emulators have to end when they are asked to.
 const grace = 10 * time.Second
 
-// stopAll ends the processes, and all that they and those before them started. They are asked first: LocalStack then
-// takes its Java process along, which has a session of its own.
+// stopAll ends the processes, and all that descends from them. It asks them first: LocalStack then ends its Java process, which
+// has another session.
 func stopAll(processes []*process, set string, grace time.Duration) error {
 	for _, p := range processes {
 		_ = p.cmd.Process.Signal(terminate) // it may have ended
@@ -83,7 +83,7 @@ func stopAll(processes []*process, set string, grace time.Duration) error {
 		select {
 		case <-p.done:
 		case <-patience:
-			_ = killGroup(p.cmd.Process.Pid) // not reaped yet, so the number is still its own
+			_ = killGroup(p.cmd.Process.Pid) // not reaped yet, so the process ID is still its own
 			<-p.done
 			patience = time.After(0)
 		}

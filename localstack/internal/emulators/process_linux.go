@@ -9,17 +9,17 @@ import (
 	"syscall"
 )
 
-// apart puts a process into a session of its own, so that a Ctrl-C at the terminal does not reach it, and has it end with
-// the thread that started it.
+// apart starts a process in a new session, so that a Ctrl-C at the terminal does not reach it. The process ends with the thread
+// that started it.
 func apart() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 }
 
-// withStarter has a process end with the thread that started it.
+// withStarter makes a process end with the thread that started it.
 func withStarter() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
 
-// killMembers kills the processes that have the set in their environment, and returns how many there were. The process
-// that an os.Process stands for is the same when it is looked at and when it is killed (pidfd_open).
+// killMembers kills the processes that have the set in their environment, and returns how many there were. An os.Process stands
+// for the same process when it is checked and when it is killed (pidfd_open).
 func killMembers(set string) (int, error) {
 	found, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
@@ -35,7 +35,7 @@ func killMembers(set string) (int, error) {
 		if err != nil {
 			continue
 		}
-		environ, _ := os.ReadFile(filepath.Join(dir, "environ")) // another user's, or one that has ended: nothing
+		environ, _ := os.ReadFile(filepath.Join(dir, "environ")) // empty if it is another user's, or has ended
 		if bytes.Contains(append([]byte{0}, environ...), []byte("\x00"+setVariable+"="+set+"\x00")) {
 			members++
 			if err := p.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A bystander is a process that says back what it is told, with variables in its environment.
+// A bystander is a process that repeats each line that it reads, with given variables in its environment.
 type bystander struct {
 	pid  int
 	done chan struct{}
@@ -43,10 +43,10 @@ func stand(t *testing.T, env ...string) bystander {
 	return b
 }
 
-// assertRuns has it answer: a process that was sent a signal gets that first.
+// assertRuns makes the process answer. It would get a signal that was sent before first.
 func (b bystander) assertRuns(t *testing.T) {
 	t.Helper()
-	_, _ = io.WriteString(b.in, "there?\n") // if it cannot be told, it does not answer
+	_, _ = io.WriteString(b.in, "there?\n") // if this fails, there is no answer
 	answer, err := b.out.ReadString('\n')
 	assert.NoError(t, err, "the process was ended")
 	assert.Equal(t, "there?\n", answer)
@@ -91,7 +91,7 @@ func TestStopAllEndsWhatIgnoresIt(t *testing.T) {
 	assert.EqualError(t, p.err, "signal: killed")
 }
 
-// LocalStack takes its Java process along, if it is asked to end and not killed.
+// LocalStack ends its Java process if it is asked to end, and not if it is killed.
 func TestStopAllAsksFirst(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Supported is whether sets can be started on this system.
+// Supported reports whether sets can be started on this system.
 const Supported = true
 
 const terminate = syscall.SIGTERM
@@ -20,8 +20,8 @@ var forwarded = []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, sys
 // killGroup kills all processes of the group that a process leads.
 func killGroup(leader int) error { return syscall.Kill(-leader, syscall.SIGKILL) }
 
-// fromTerminal tells whether a signal is one that the terminal sends to all of its foreground processes, and this is one
-// of them: then a child got it as well.
+// fromTerminal reports whether the terminal has sent this signal to all of its foreground processes, of which this is one. Then
+// a child has got the signal as well.
 func fromTerminal(s os.Signal) bool {
 	if s != syscall.SIGINT && s != syscall.SIGQUIT {
 		return false
@@ -35,7 +35,7 @@ func fromTerminal(s os.Signal) bool {
 	return err == nil && foreground == unix.Getpgrp()
 }
 
-// statusOf is the exit status of a process as a shell reports it.
+// statusOf returns the exit status of a process as a shell reports it.
 func statusOf(state *os.ProcessState) int {
 	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		return 128 + int(status.Signal())
@@ -43,5 +43,5 @@ func statusOf(state *os.ProcessState) int {
 	return state.ExitCode()
 }
 
-// outliving puts a process into a session of its own, which a signal to this one's, or its end, does not reach.
+// outliving starts a process in a new session. Signals to this process's session, or its end, do not reach that.
 func outliving() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }

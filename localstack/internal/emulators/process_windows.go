@@ -5,7 +5,7 @@ import (
 	"syscall"
 )
 
-// Supported is whether sets can be started on this system. LocalStack does not run on Windows.
+// Supported reports whether sets can be started on this system. LocalStack does not run on Windows.
 const Supported = false
 
 const terminate = syscall.SIGTERM

@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// patience is how long an emulator may take to answer after it was started, on a machine that is busy with other things.
+// patience is how long an emulator may take to answer after its start, on a machine that is busy with other things.
 const patience = 3 * time.Minute
 
-// probe asks a service once. An answer that shows it at work is nil.
+// probe sends one request to a service. It returns nil if the answer shows that the service works.
 type probe func(ctx context.Context) error
 
-// LocalStack's own health page says "running" before its engines do, so each service is asked to list what it has. The
-// signature is not verified: the service is recognised by it.
+// LocalStack's own health page says "running" before its engines do, so each service is asked to list what it has. LocalStack
+// does not verify the signature, but recognises the service by it.
 
 func askDynamoDB(base string) probe {
 	return ask("POST", base+"/", "{}", `"TableNames"`, map[string]string{
@@ -39,13 +39,13 @@ func askGCS(base string) probe {
 	return ask("GET", base+"/storage/v1/b?project=test", "", "storage#buckets", nil)
 }
 
-// askAzurite lists what is in a container that is not there, as one may without a key: it takes the blob service to
-// say no.
+// askAzurite lists a container that does not exist, which needs no key. Only the blob service itself can answer that with an
+// error.
 func askAzurite(account string) probe {
 	return ask("GET", account+"/no-container?restype=container&comp=list", "", "<Error>", nil)
 }
 
-// ask makes a probe of a request whose answer has a certain text in it.
+// ask returns a probe that sends a request, and wants a certain text in the answer.
 func ask(method, url, body, want string, header map[string]string) probe {
 	return func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
@@ -70,7 +70,7 @@ func ask(method, url, body, want string, header map[string]string) probe {
 	}
 }
 
-// Check asks all services once, and says which do not answer.
+// Check probes all services once, and returns an error for each that does not answer.
 func (p Ports) Check(ctx context.Context) error {
 	var errs []error
 	for _, s := range services {
@@ -81,5 +81,5 @@ func (p Ports) Check(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// direct knows no proxy, and keeps no connection open.
+// direct uses no proxy, and keeps no connection open.
 var direct = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}

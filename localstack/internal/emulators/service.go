@@ -12,15 +12,15 @@ import (
 	"github.com/cloudlease/leader/localstack/internal/install"
 )
 
-// A service is what one emulator serves.
+// A service is one of the emulated services.
 type service struct {
 	name   string
 	port   func(*Ports) *int
 	probes func(Ports) []probe
-	native func(i install.Installation, dir string, p Ports) (command, error) // in dir, which is its own, and empty
+	native func(i install.Installation, dir string, p Ports) (command, error) // dir is empty, and for this service alone
 }
 
-// A command is what to run, and what its environment has besides the little that everyone's has.
+// A command is a command line, and its environment, on top of the few variables that every process gets.
 type command struct {
 	args []string
 	env  []string
@@ -59,8 +59,8 @@ func azurite(i install.Installation, _ string, p Ports) (command, error) {
 		"--skipApiVersionCheck", "--blobHost", "127.0.0.1", "--blobPort", strconv.Itoa(p.Azurite)}}, nil
 }
 
-// localStack has everything of LocalStack in dir. It would download DynamoDB Local and Java; so it finds them where it
-// would have put them.
+// localStack keeps all files of LocalStack in dir. LocalStack would download DynamoDB Local and Java, so it gets links to them
+// where it would have put them.
 func localStack(i install.Installation, dir string, p Ports) (command, error) {
 	lib := filepath.Join(dir, "var", "lib", "localstack", "lib")
 	for _, parent := range []string{filepath.Join(lib, "java"), filepath.Join(lib, "dynamodb-local")} {
@@ -86,12 +86,12 @@ func localStack(i install.Installation, dir string, p Ports) (command, error) {
 	}, nil
 }
 
-// choosePorts gives every service that has none a free port; those that have one are to be free. An emulator takes
-// seconds until it listens, so the ports are not of those that the system gives to outgoing connections meanwhile: above
-// 32767 on Linux, above 49151 elsewhere (/proc/sys/net/ipv4/ip_local_port_range; IANA).
+// choosePorts gives every service without a port a free one, and checks that given ports are free. An emulator takes seconds
+// until it listens. So the ports are below those that the system gives to outgoing connections meanwhile: above 32767 on
+// Linux, above 49151 elsewhere (/proc/sys/net/ipv4/ip_local_port_range; IANA).
 func choosePorts(p *Ports) error {
 	const lowest, highest, tries = 20000, 32767, 100
-	var held []net.Listener // all at once, so that none is chosen twice
+	var held []net.Listener // all at once, so that no port is chosen twice
 	defer func() {
 		for _, l := range held {
 			_ = l.Close()
@@ -117,7 +117,7 @@ func choosePorts(p *Ports) error {
 	return nil
 }
 
-// agree is an error if the emulators that run have other ports than are named here.
+// agree returns an error if these ports differ from those of the emulators that run; 0 agrees with any.
 func (p Ports) agree(running Ports) error {
 	for _, s := range services {
 		if want, has := *s.port(&p), *s.port(&running); want != 0 && want != has {
@@ -127,7 +127,7 @@ func (p Ports) agree(running Ports) error {
 	return nil
 }
 
-// ask probes the service once, with all that it has.
+// ask sends each of the service's probes once.
 func (s service) ask(ctx context.Context, p Ports) error {
 	for _, probe := range s.probes(p) {
 		if err := probe(ctx); err != nil {

@@ -13,17 +13,17 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// A set is a directory of sets, which belongs to one supervisor.
+// A set is the directory of a set, which belongs to one supervisor.
 type set string
 
-// shared is the name of the set that up starts. Others have names of their own.
+// shared is the name of the set that up starts. Each other set has a new name.
 const shared = "up"
 
-// State is what a set tells of itself, in set.json.
+// State is what set.json says about a set.
 type State struct {
 	PID    int       // of the supervisor
-	Since  time.Time // when it was started
-	Ready  bool      // its emulators answered, and it has not begun to stop them
+	Since  time.Time // when the supervisor was started
+	Ready  bool      // its emulators have answered, and it has not begun to stop them
 	Ports  Ports
 	Docker bool
 }
@@ -34,7 +34,8 @@ func (s set) path(file string) string     { return filepath.Join(string(s), file
 func (s set) lockFile() *flock.Flock      { return flock.New(s.path("lock")) }
 func sharedLock(root string) *flock.Flock { return flock.New(filepath.Join(root, "up.lock")) }
 
-// alive tells whether the set's supervisor runs: it has the lock. Readers share it, so that none takes another for one.
+// alive reports whether the set's supervisor runs: it holds the lock. Readers share the lock, so that none takes another for
+// the supervisor.
 func (s set) alive() (bool, error) {
 	if _, err := os.Stat(s.path("lock")); errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -48,7 +49,7 @@ func (s set) alive() (bool, error) {
 	return !free, nil
 }
 
-// read returns what the set tells of itself; running is whether that is so.
+// read returns the set's state, and whether its supervisor runs.
 func (s set) read() (state State, running bool, err error) {
 	content, err := os.ReadFile(s.path("set.json"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -64,7 +65,7 @@ func (s set) read() (state State, running bool, err error) {
 	return state, running, err
 }
 
-// write replaces set.json at once: a reader finds the one before or the new one.
+// write replaces set.json atomically: a reader finds the old or the new one.
 func (s set) write(state State) error {
 	content, err := json.Marshal(state)
 	if err != nil {
@@ -76,8 +77,8 @@ func (s set) write(state State) error {
 	return os.Rename(s.path("set.json.new"), s.path("set.json"))
 }
 
-// create makes a set's directory, of the name given or of a new one, and takes its lock. Meanwhile no other set is made or
-// cleared away: one that has no lock yet would look dead.
+// create makes a set's directory, with the given name or a new one, and takes its lock. Meanwhile no other set is made or
+// cleared: a set without its lock would look dead.
 func create(root, name string) (s set, lock *flock.Flock, err error) {
 	unlock, err := lockSets(root)
 	if err != nil {
@@ -98,13 +99,13 @@ func create(root, name string) (s set, lock *flock.Flock, err error) {
 	}
 	s = set(dir)
 	lock = s.lockFile()
-	if err := lock.Lock(); err != nil { // who looks whether it is free has it for an instant
+	if err := lock.Lock(); err != nil { // a process that checks whether the lock is free holds it for an instant
 		return "", nil, fmt.Errorf("lock %s: %w", lock.Path(), err)
 	}
 	return s, lock, nil
 }
 
-// clear ends what sets left behind whose supervisor was killed, and removes them.
+// clear removes the sets whose supervisors were killed, and ends what they left behind.
 func clear(root string) error {
 	unlock, err := lockSets(root)
 	if err != nil {
@@ -136,7 +137,7 @@ func clearLocked(root string) error {
 			continue
 		}
 		if alive, err := s.alive(); err != nil || alive {
-			continue // one that cannot be told is not touched
+			continue // if that is unknown, the set is left alone
 		}
 		if err := s.remove(); err != nil {
 			return err

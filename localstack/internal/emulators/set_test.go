@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A lock on a file belongs to whoever opened it: the test that makes a set is its supervisor to the code that looks at it.
+// A lock on a file belongs to the one who opened it. So a test that creates a set looks like its supervisor to the code.
 
 func TestASetIsAliveWhileItsLockIsHeld(t *testing.T) {
 	t.Parallel()
@@ -53,7 +53,7 @@ func TestAStateThatCannotBeRead(t *testing.T) {
 	require.ErrorContains(t, err, "remove it when no emulators run")
 }
 
-// The supervisor was killed, the machine started anew, and another process has its number.
+// The supervisor was killed, the machine has restarted, and another process has its process ID.
 func TestDownLeavesAProcessAloneThatHasTheSupervisorsNumber(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -92,7 +92,7 @@ func TestASupervisorThatDoesNotEnd(t *testing.T) {
 	t.Parallel()
 	s, lock, err := create(t.TempDir(), shared)
 	require.NoError(t, err)
-	defer lock.Close() // not when the process ends
+	defer lock.Close() // only now, not when the process ends
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	err = s.stop(ctx, stand(t).pid)
@@ -108,14 +108,14 @@ func TestClearingTouchesOnlyTheDead(t *testing.T) {
 	defer lock.Close()
 	dead, deadLock, err := create(root, "")
 	require.NoError(t, err)
-	left := stand(t, setVariable+"="+string(dead)) // as LocalStack's Java process
+	left := stand(t, setVariable+"="+string(dead)) // like LocalStack's Java process
 	used := stand(t, setVariable+"="+string(alive))
 	require.NoError(t, clear(root))
 	assert.DirExists(t, string(dead))
 	left.assertRuns(t)
 
 	require.NoError(t, deadLock.Close())
-	next, nextLock, err := create(root, shared) // the next one that is made clears them away
+	next, nextLock, err := create(root, shared) // a new set clears dead ones away
 	require.NoError(t, err)
 	defer nextLock.Close()
 	assert.NoDirExists(t, string(dead))

@@ -18,11 +18,12 @@ import (
 // A Starter starts and stops sets.
 type Starter struct {
 	Root   string       // where everything is: install.Root
-	Config Config       // of sets to be started
-	Tell   func(string) // is told what happens, line by line, from several goroutines at once
+	Config Config       // of the sets to start
+	Tell   func(string) // is called with each line of progress, from several goroutines at once
 }
 
-// Up starts the shared set, unless it runs, and returns it; started is whether it did. Of two at once, one starts it.
+// Up starts the shared set, unless it runs, and returns it and whether it was started. If two processes call Up at once, one
+// starts the set.
 func (st Starter) Up(ctx context.Context) (state State, started bool, err error) {
 	unlock, err := st.lockShared(ctx)
 	if err != nil {
@@ -35,7 +36,7 @@ func (st Starter) Up(ctx context.Context) (state State, started bool, err error)
 		return State{}, false, err
 	case running && state.Ready:
 		return state, false, errors.Join(st.Config.Ports.agree(state.Ports), state.Ports.Check(ctx))
-	case running: // whoever began to start it was interrupted
+	case running: // the starter was interrupted
 		if err := sharedSet(st.Root).gone(ctx); err != nil {
 			return State{}, false, err
 		}
@@ -52,7 +53,7 @@ func (st Starter) Status() (state State, running bool, err error) {
 	return sharedSet(st.Root).read()
 }
 
-// Down stops the shared set; stopped is whether there was one.
+// Down stops the shared set, and reports whether it ran.
 func (st Starter) Down(ctx context.Context) (stopped bool, err error) {
 	unlock, err := st.lockShared(ctx)
 	if err != nil {
@@ -79,7 +80,7 @@ func (s set) stop(ctx context.Context, pid int) error {
 		return err
 	}
 	defer supervisor.Release()
-	if alive, err := s.alive(); err != nil || !alive { // so the process that was found just now is the supervisor
+	if alive, err := s.alive(); err != nil || !alive { // it is alive, so the process found just now is the supervisor
 		return err
 	}
 	if err := supervisor.Signal(terminate); err != nil && !errors.Is(err, os.ErrProcessDone) {
@@ -105,8 +106,8 @@ func (st Starter) lockShared(ctx context.Context) (unlock func(), err error) {
 	return func() { _ = l.Close() }, nil
 }
 
-// Run starts a set, runs a command with the set's variables in its environment, stops the set and returns the command's
-// exit status, which is 128 and the signal's number if a signal ended it. It passes signals on to the command.
+// Run starts a set, runs a command with the set's variables in its environment, stops the set, and returns the command's exit
+// status: 128 plus the signal's number if a signal ended it. It passes signals on to the command.
 func (st Starter) Run(ctx context.Context, args []string) (status int, err error) {
 	if _, err := exec.LookPath(args[0]); err != nil {
 		return 0, err
@@ -139,7 +140,7 @@ func (st Starter) Run(ctx context.Context, args []string) (status int, err error
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = cmd.Wait() // ProcessState says how
+		_ = cmd.Wait() // ProcessState says how it ended
 	}()
 	for {
 		select {
@@ -153,16 +154,16 @@ func (st Starter) Run(ctx context.Context, args []string) (status int, err error
 	}
 }
 
-// A supervisor is the process, seen from its starter.
+// A supervisor is the supervisor's process, as its starter sees it.
 type supervisor struct {
 	cmd      *exec.Cmd
 	requests io.WriteCloser
 	reports  *json.Decoder
 	state    State         // once it is ready
-	read     chan struct{} // closed when all reports were read
+	read     chan struct{} // closed when all reports have been read
 }
 
-// start starts a set and returns when it is ready, or has failed and is gone.
+// start starts a set, and returns when it is ready, or has failed and is gone.
 func (st Starter) start(ctx context.Context, name string) (*supervisor, error) {
 	i, err := st.installation(ctx)
 	if err != nil {
@@ -202,8 +203,8 @@ func (st Starter) start(ctx context.Context, name string) (*supervisor, error) {
 	return v, nil
 }
 
-// installation returns where the emulators are installed; "" is for Docker, which is used if it is wanted, or if there is
-// no Python and Docker is there.
+// installation returns where the emulators are installed. "" stands for Docker, which is used if Config asks for it, or if
+// Docker is available and Python is not.
 func (st Starter) installation(ctx context.Context) (install.Installation, error) {
 	if st.Config.Docker {
 		return "", findDocker(ctx)
@@ -238,7 +239,7 @@ func (v *supervisor) await(tell func(string)) error {
 	}
 }
 
-// follow tells of what happens while the set is in use, and when it is stopped.
+// follow passes on reports while the set is in use, and while it stops.
 func (v *supervisor) follow(tell func(string)) {
 	defer close(v.read)
 	for {
@@ -246,7 +247,7 @@ func (v *supervisor) follow(tell func(string)) {
 		if v.reports.Decode(&r) != nil {
 			return
 		}
-		if line := r.Progress + r.Error; line != "" { // or it became ready after all
+		if line := r.Progress + r.Error; line != "" { // else it became ready after all
 			tell(line)
 		}
 	}
@@ -257,9 +258,9 @@ func (v *supervisor) keep() error {
 	return errors.Join(json.NewEncoder(v.requests).Encode(request{Keep: true}), v.requests.Close())
 }
 
-// stop has the supervisor stop everything, and waits until it has.
+// stop makes the supervisor stop everything, and waits until it has.
 func (v *supervisor) stop() {
 	_ = v.requests.Close() // it may be closed already
 	<-v.read
-	_ = v.cmd.Wait() // with which status does not matter: it reported what went wrong
+	_ = v.cmd.Wait() // its status does not matter: it has reported what went wrong
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/cloudlease/leader/localstack/internal/install"
 )
 
-// A request is what the starter sends on the pipe: first what to start, and later, perhaps, that it may outlive it.
+// A request is what the starter sends on the pipe: first what to start, and later, perhaps, that the set may outlive it.
 type request struct {
 	Root         string
 	Name         string // of the set; "": a new one
@@ -24,7 +24,7 @@ type request struct {
 	Keep         bool
 }
 
-// A report is what the supervisor sends back, until it is ready, has failed or has ended.
+// A report is what the supervisor sends back: progress, that the set is ready, or an error.
 type report struct {
 	Progress string
 	Ready    *State
@@ -36,8 +36,8 @@ var (
 	errAsked = errors.New("asked to stop")
 )
 
-// Supervise is the supervisor's process; requests come from in, and reports go to out. It returns when everything is
-// stopped. It never has the starter's terminal or output: whoever reads that would wait for it.
+// Supervise is the main function of the supervisor's process. It reads requests from in, writes reports to out, and returns
+// when everything is stopped. The process must not have the starter's terminal or output: a reader of that would wait for it.
 func Supervise(in io.Reader, out io.Writer) error {
 	runtime.LockOSThread() // the emulators end with this thread
 	signal.Ignore(syscall.SIGPIPE, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT)
@@ -70,7 +70,7 @@ func supervise(ctx context.Context, r request, tell func(report)) (err error) {
 	if err != nil {
 		return err
 	}
-	defer lock.Close() // the last thing: who finds it free finds nothing else
+	defer lock.Close() // last: a process that finds the lock free finds nothing else of the set
 	state := State{PID: os.Getpid(), Since: time.Now(), Ports: r.Config.Ports, Docker: r.Installation == ""}
 	if err := errors.Join(choosePorts(&state.Ports), s.write(state)); err != nil {
 		return errors.Join(err, os.RemoveAll(string(s)))
@@ -146,7 +146,7 @@ func awaitAll(ctx context.Context, processes []*process, state State, tell func(
 	return nil
 }
 
-// await waits until the service answers, which its process is to live to see.
+// await waits until the service answers, or its process has ended.
 func await(ctx context.Context, s service, p *process, ports Ports) error {
 	expired := fmt.Errorf("%s does not answer %v after it was started", s.name, patience)
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, expired)
