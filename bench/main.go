@@ -1,5 +1,5 @@
-// Command bench measures this library beside what is used instead, and makes docs/benchmarks.md of the results. It is run
-// from the repository, on emulators:
+// Command bench measures this library beside the usual alternatives, and makes docs/benchmarks.md from the results. Run it in
+// the repository, with the emulators running:
 //
 //	make bench
 package main
@@ -24,14 +24,14 @@ import (
 	"github.com/cloudlease/leader/bench/internal/size"
 )
 
-// A part is one that can be measured.
+// A part is one part of the benchmarks.
 type part struct {
-	name    string // of its command, and of the file of its results
+	name    string // of its command, and of the file with its results
 	command func() *cobra.Command
 	section func(json.RawMessage) (report.Section, error)
 }
 
-// parts returns them in the order of the page.
+// parts returns all parts, in the order of the page.
 func parts() []part {
 	return []part{
 		{"requests", requestsCommand, section[requests.Result]},
@@ -42,7 +42,7 @@ func parts() []part {
 	}
 }
 
-// section makes a section of a result that was kept.
+// section makes a section from kept results.
 func section[R interface {
 	Section() (report.Section, error)
 }](raw json.RawMessage) (report.Section, error) {
@@ -53,7 +53,7 @@ func section[R interface {
 	return result.Section()
 }
 
-// docs is the folder that the page is in, as --docs says; "": that of the repository.
+// docs is the folder of the page, from --docs; "" is docs in the repository.
 var docs string
 
 func main() {
@@ -97,7 +97,7 @@ func allCommand() *cobra.Command {
 		Short: "Measure every part, one after the other, with the defaults of its flags",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var failed []error // one that fails does not keep the others from being measured
+			var failed []error // a part that fails does not keep the others from being measured
 			for _, p := range parts() {
 				if cmd.Context().Err() != nil {
 					break
@@ -114,10 +114,10 @@ func allCommand() *cobra.Command {
 	}
 }
 
-// log says on stderr how far a measurement is.
+// log reports progress on stderr.
 func log(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 
-// keep keeps the result of a part, and makes the page anew.
+// keep writes the results of a part, and makes the page again.
 func keep(part string, result any) error {
 	root, folder, err := places()
 	if err != nil {
@@ -129,7 +129,7 @@ func keep(part string, result any) error {
 	return render(folder)
 }
 
-// render makes the page of the results that are kept.
+// render makes the page from the kept results.
 func render(folder string) error {
 	results := filepath.Join(folder, "benchmarks")
 	var entries []report.Entry
@@ -161,7 +161,7 @@ func render(folder string) error {
 	return nil
 }
 
-// places finds the repository, in which the command is run, and the folder of the page.
+// places finds the repository from the working directory, and the folder of the page.
 func places() (root, folder string, err error) {
 	here, err := os.Getwd()
 	if err != nil {

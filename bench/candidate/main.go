@@ -1,6 +1,6 @@
 // Command candidate is one process that campaigns as a peer, for measurements that kill it. It writes each moment to its
-// standard output, with nanoseconds of CLOCK_MONOTONIC before it. SIGTERM has it give its lease back and end; it ends at once
-// when its standard input does, as then whoever started it is gone.
+// standard output, after nanoseconds of CLOCK_MONOTONIC. On SIGTERM it releases its lease and ends. It ends at once when its
+// standard input ends, as then its parent is gone.
 //
 //	candidate -peer leader-dynamodb -endpoint http://127.0.0.1:4566 -lease x -node a -length 15s < /dev/zero
 //

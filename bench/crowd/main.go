@@ -36,7 +36,7 @@ func main() {
 	}
 }
 
-// counted is a store that counts what it is asked.
+// counted is a store that counts its requests.
 type counted struct {
 	lease.Store
 	requests atomic.Int64
@@ -52,17 +52,17 @@ func (c *counted) Swap(ctx context.Context, name string, old lease.Version, data
 	return c.Store.Swap(ctx, name, old, data)
 }
 
-// state is what a process has taken so far.
+// state is what a process uses at one moment.
 type state struct {
 	heap, stack uint64
 	goroutines  int
 	cpu         time.Duration
 }
 
-// now is what the process has taken once its garbage is collected.
+// now returns what the process uses after its garbage was collected.
 func now() (state, error) {
 	runtime.GC()
-	runtime.GC() // what the first one found, finalizers free
+	runtime.GC() // collects what the finalizers of the first one have released
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	var u syscall.Rusage
@@ -72,7 +72,7 @@ func now() (state, error) {
 	return state{m.HeapAlloc, m.StackInuse, runtime.NumGoroutine(), time.Duration(u.Utime.Nano() + u.Stime.Nano())}, nil
 }
 
-// The leases' records are there before, and are no part of what is measured: a service has them, not the process.
+// measure measures one process. The leases' records exist before it starts to count: a service keeps them, not the process.
 func measure(leases int, role scale.Role, window time.Duration) (scale.Cost, error) {
 	const renewEvery = 5 * time.Second
 	ctx, cancel := context.WithCancel(context.Background())
@@ -105,7 +105,7 @@ func measure(leases int, role scale.Role, window time.Duration) (scale.Cost, err
 	var started atomic.Int64
 	quiet := slog.New(slog.DiscardHandler)
 	begun := time.Now()
-	for i := range held { // over one interval, so that the requests of a process are spread as in the long run
+	for i := range held { // over one interval, so that the requests are spread as in the long run
 		time.Sleep(time.Until(begun.Add(renewEvery * time.Duration(i) / time.Duration(leases))))
 		name := held[i].Name
 		if role == scale.Work {
@@ -121,7 +121,7 @@ func measure(leases int, role scale.Role, window time.Duration) (scale.Cost, err
 			}))
 		go func() { _ = l.Run(ctx) }()
 	}
-	time.Sleep(2*renewEvery + renewEvery/2) // a few renewals, or looks, of each
+	time.Sleep(2*renewEvery + renewEvery/2) // a few renewals or polls of each
 	if want := int64(leases); role == scale.Leading && started.Load() != want || role == scale.Standby && started.Load() != 0 {
 		return scale.Cost{}, fmt.Errorf("%d of %d leases are led, as %s", started.Load(), want, role)
 	}
@@ -137,7 +137,7 @@ func measure(leases int, role scale.Role, window time.Duration) (scale.Cost, err
 	}, nil
 }
 
-// rated is a state, and what happened while it was watched.
+// rated is a state, and what happened while the process was watched.
 type rated struct {
 	state
 	most     int // goroutines at once
@@ -169,14 +169,14 @@ func rate(window time.Duration, requests func() int64) (rated, error) {
 	return rated{last, most, busy, float64(asked)}, nil
 }
 
-// renew is everybody else: it keeps the leases that the standbys watch.
+// renew keeps the leases that the standbys watch.
 func renew(ctx context.Context, m lease.Manager, held []lease.Lease, every time.Duration) {
 	for ctx.Err() == nil {
 		begun := time.Now()
 		for i := range held {
 			renewed, err := m.Renew(ctx, held[i])
 			if err != nil {
-				return // the standbys take over, which measure tells
+				return // the standbys take over, which measure reports
 			}
 			held[i] = renewed
 			time.Sleep(time.Until(begun.Add(every * time.Duration(i+1) / time.Duration(len(held)))))

@@ -1,8 +1,8 @@
-// Command gate counts what the library takes, and compares with bench/gate.json. It is quick, and measures no time, so that
-// it can be run before every change is taken:
+// Command gate counts what the library uses, and compares the figures with bench/gate.json. It is quick and measures no time,
+// so it can run before every change is taken:
 //
 //	go -C bench run ./gate           compares
-//	go -C bench run ./gate -update   accepts what is counted now
+//	go -C bench run ./gate -update   accepts the new figures
 package main
 
 import (

@@ -19,18 +19,18 @@ import (
 	"github.com/cloudlease/leader/bench/internal/service"
 )
 
-// Options say what to measure. Zero values have defaults.
+// Options say what to measure. Zero values stand for defaults.
 type Options struct {
 	Peers     []string      // keys; none: all
-	Groups    int           // of each peer, at once; each has a lease of its own; 0: 20
+	Groups    int           // of each peer, side by side, each with a different lease; 0: 20
 	Kills     int           // of leaders, of each peer, at least; 0: 300; less than 0: none
 	Handovers int           // of each peer, at least; 0: 50; less than 0: none
-	Fresh     int           // kills where there is no standby, of each store of this library, at least; 0: 40; less than 0: none
-	Length    time.Duration // of the leases; 0: 15 s. Azure's are never less than 15 s, and etcd's are whole seconds.
-	LeadFrom  float64       // a leader leads for a random time before it is killed, between so many renew intervals; 0: 6
-	LeadTo    float64       // and so many; 0: 12
+	Fresh     int           // kills without a standby, on each store of this library, at least; 0: 40; less than 0: none
+	Length    time.Duration // of the leases; 0: 15 s. Azure's last 15 s at least, and etcd's are whole seconds.
+	LeadFrom  float64       // a leader leads for a random time before it is killed, from so many renew intervals; 0: 6
+	LeadTo    float64       // to so many; 0: 12
 
-	Candidate string                           // the program bench/candidate; "": it is built
+	Candidate string                           // the program bench/candidate; "": Measure builds it
 	Log       func(format string, args ...any) // nil: silent
 }
 
@@ -39,7 +39,7 @@ const (
 	freshGroups = 3 // of a store, at once: each starts a process every second
 )
 
-// defaults fills in what was left out. A number below 0 is none.
+// defaults fills in what was left out. A number below 0 becomes 0.
 func (o *Options) defaults() {
 	set := func(n *int, value int) {
 		if *n == 0 {
@@ -69,17 +69,17 @@ func (o *Options) defaults() {
 
 // Result is all that was measured.
 type Result struct {
-	LeadFrom float64 `json:"lead_from"` // renew intervals
+	LeadFrom float64 `json:"lead_from"` // in renew intervals
 	LeadTo   float64 `json:"lead_to"`
 	Groups   int     `json:"groups"`
 	Peers    []Of    `json:"peers"`
 
-	// Pauses are the times that the machine stood still, or its wall clock was stepped: by how many seconds. What was being
-	// measured then is left out.
+	// Pauses are how many seconds the machine stood still, or its wall clock was stepped, each time. What was being measured
+	// then is left out.
 	Pauses []float64 `json:"pauses,omitempty"`
 }
 
-// Of is what was measured of a peer. Samples are in milliseconds, to a tenth, in no order that means anything.
+// Of is what was measured of one peer. Samples are in milliseconds, to a tenth; their order means nothing.
 type Of struct {
 	Key          string  `json:"key"`
 	Name         string  `json:"name"`
@@ -87,27 +87,27 @@ type Of struct {
 	Version      string  `json:"version,omitempty"` // of the service
 	Notes        string  `json:"notes"`
 	Ours         bool    `json:"ours"`
-	Length       float64 `json:"length"` // of the lease, in seconds; likewise:
+	Length       float64 `json:"length"` // of the lease, in seconds; so are the next two
 	RenewEvery   float64 `json:"renew_every"`
-	AcquireEvery float64 `json:"acquire_every"` // 0: standbys are told by the service
+	AcquireEvery float64 `json:"acquire_every"` // 0: the service tells standbys
 
 	AfterRenewal []float64 `json:"after_renewal"` // of kills: from when the last successful renewal was sent to the next leader's start
-	AfterKill    []float64 `json:"after_kill"`    // the same kills, in the same order: from the kill
-	Handovers    []float64 `json:"handovers"`     // from the release, or from the work's end, to the next leader's start
-	Fresh        []float64 `json:"fresh"`         // as AfterRenewal, but without standbys; fresh processes try
+	AfterKill    []float64 `json:"after_kill"`    // of the same kills, in the same order: from the kill
+	Handovers    []float64 `json:"handovers"`     // from the release, or from the end of the work, to the next leader's start
+	Fresh        []float64 `json:"fresh"`         // like AfterRenewal, but without standbys: fresh processes try
 
 	Terms     int      `json:"terms"`
-	Overlaps  int      `json:"overlaps"`  // terms that began while another process's was not over
-	Lost      int      `json:"lost"`      // terms that ended before anybody meant them to
-	Discarded int      `json:"discarded"` // kills in the middle of a renewal, of which nothing can be said
+	Overlaps  int      `json:"overlaps"`  // terms that began before the term of another process was over
+	Lost      int      `json:"lost"`      // terms that ended before they were meant to
+	Discarded int      `json:"discarded"` // kills in the middle of a renewal, which prove nothing
 	Disturbed int      `json:"disturbed"` // kills and hand-overs during one of the Pauses, which are left out
 	Problems  []string `json:"problems,omitempty"`
 }
 
-// Takeover is what is known of a kill.
+// Takeover is the result of a kill.
 type Takeover struct{ AfterRenewal, AfterKill time.Duration }
 
-// lengthFor is the length of lease that a peer gets: one that its service takes.
+// lengthFor returns the lease length for a peer: the nearest that its service accepts.
 func lengthFor(p peer.Peer, length time.Duration) time.Duration {
 	switch p.Service {
 	case "azure": // https://learn.microsoft.com/rest/api/storageservices/lease-blob: 15 to 60 whole seconds
@@ -118,8 +118,8 @@ func lengthFor(p peer.Peer, length time.Duration) time.Duration {
 	return length
 }
 
-// Measure starts what the peers need, and takes all peers' measures side by side: first the kills and hand-overs, then the
-// fresh processes, which take more of the processor.
+// Measure starts what the peers need, and measures all peers side by side: first the kills and hand-overs, then the fresh
+// processes, which use more of the processor.
 func Measure(ctx context.Context, o Options) (Result, error) {
 	o.defaults()
 	peers, err := chosen(o.Peers)
@@ -183,7 +183,7 @@ func chosen(keys []string) ([]peer.Peer, error) {
 	return peers, nil
 }
 
-// build builds the candidate's program. It runs in the module's folder, or below.
+// build builds the candidate's program. Call it in the module's folder, or below.
 func (o *Options) build(ctx context.Context) (remove func(), err error) {
 	dir, err := os.MkdirTemp("", "leader-bench-*")
 	if err != nil {
@@ -215,14 +215,14 @@ type measurement struct {
 	o        *Options
 	services *service.Services
 	pulse    pulse
-	run      int64 // makes the leases' names differ from those of other runs
+	run      int64 // distinguishes the leases' names from those of other runs
 
 	mu sync.Mutex
 	of map[string]*Of
 }
 
-// all measures each peer with so many groups at once. A group that cannot go on is an error, and does not keep the others from
-// it.
+// all measures each peer with so many groups at once. If a group cannot go on, the others do, and all returns its error in the
+// end.
 func (m *measurement) all(ctx context.Context, peers []peer.Peer, groups int, measure func(context.Context, *group, int) error) error {
 	var running sync.WaitGroup
 	errs := make([]error, len(peers)*groups)
@@ -304,7 +304,7 @@ func (m *measurement) alone(ctx context.Context, g *group, groups int) error {
 	return nil
 }
 
-// share is a group's part of n, rounded up.
+// share returns a group's part of n, rounded up.
 func share(n, groups int) int { return (n + groups - 1) / groups }
 
 // add adds a sample.
@@ -314,10 +314,10 @@ func (m *measurement) add(samples *[]float64, d time.Duration) {
 	*samples = append(*samples, tenth(d))
 }
 
-// tenth is in milliseconds, rounded to a tenth.
+// tenth returns milliseconds, rounded to a tenth.
 func tenth(d time.Duration) float64 { return math.Round(float64(d)/1e5) / 10 }
 
-// ended notes what else there is to say of a group.
+// ended notes the rest of a group's results.
 func (m *measurement) ended(g *group) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

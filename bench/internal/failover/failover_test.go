@@ -16,7 +16,7 @@ import (
 	"github.com/cloudlease/leader/bench/internal/peer"
 )
 
-// candidateVariable has the test's program be a candidate, so that none must be built.
+// candidateVariable makes the test's program a candidate, so that none has to be built.
 const candidateVariable = "LEADER_BENCH_CANDIDATE"
 
 func TestMain(m *testing.M) {

@@ -13,7 +13,7 @@ import (
 	"github.com/cloudlease/leader/bench/internal/peer"
 )
 
-// A group is some candidates for one lease. One goroutine has it.
+// A group is some candidates for one lease. One goroutine runs it.
 type group struct {
 	o        *Options
 	pulse    *pulse
@@ -22,16 +22,16 @@ type group struct {
 	lease    string
 	endpoint string
 
-	single bool // nobody is started in the place of one that ended by itself
+	single bool // no process is started in the place of one that ended by itself
 
 	events  chan event
 	running map[*process]bool
 	started int // processes so far
 	terms   []term
 
-	discarded int // attempts of which nothing can be said: a renewal was in flight when its process was killed
+	discarded int // attempts that prove nothing: a renewal was in flight when its process was killed
 	disturbed int // attempts during which the machine stood still
-	lost      int // terms that ended before anybody meant them to
+	lost      int // terms that ended before they were meant to
 	problems  []string
 }
 
@@ -63,7 +63,7 @@ func (g *group) end() {
 	}
 }
 
-// kill sends SIGKILL, and returns when.
+// kill sends SIGKILL, and returns when it did.
 func (g *group) kill(p *process) time.Duration {
 	at := candidate.Now()
 	_ = p.cmd.Process.Kill()
@@ -75,7 +75,7 @@ func (g *group) kill(p *process) time.Duration {
 // take notes an event.
 func (g *group) take(e event) {
 	if p := e.of; p.ending && e.Moment == peer.Started {
-		return // it began after it was told to end: its work is to return at once
+		return // it began after it was told to end, so its work returns at once
 	}
 	e.of.take(e)
 	switch {
@@ -99,7 +99,7 @@ func (g *group) endTerm(p *process, at time.Duration) {
 	}
 }
 
-// leader is who leads; nil: nobody. If two do, it is the one that came last.
+// leader returns the process that leads; nil if none does. If two lead, it is the one that began last.
 func (g *group) leader() *process {
 	var found *process
 	for p := range g.running {
@@ -115,7 +115,7 @@ var (
 	errLost     = errors.New("the leader lost its lease")
 )
 
-// until takes events until the condition holds, or the time has come: then it returns false.
+// until takes events until the condition holds, or the given time has come: then it returns false.
 func (g *group) until(ctx context.Context, at time.Duration, met func() bool) (bool, error) {
 	alarm := time.NewTimer(max(0, at-candidate.Now()))
 	defer alarm.Stop()
@@ -144,11 +144,11 @@ func (g *group) until(ctx context.Context, at time.Duration, met func() bool) (b
 	return true, nil
 }
 
-// mostProblems is how many a group may have before it is given up.
+// mostProblems is how many problems a group may have before it is given up.
 const mostProblems = 5
 
-// settled waits until somebody has led for a random number of renew intervals, and no renewal of it is in flight. If it loses
-// the lease meanwhile, it is the next one's turn.
+// settled waits until a process has led for a random number of renew intervals, and no renewal of it is in flight. If it loses
+// the lease meanwhile, settled waits for the next leader.
 func (g *group) settled(ctx context.Context) (*process, error) {
 	for {
 		ok, err := g.until(ctx, candidate.Now()+4*g.length+time.Minute, func() bool { return g.leader() != nil })
@@ -168,7 +168,7 @@ func (g *group) settled(ctx context.Context) (*process, error) {
 	}
 }
 
-// restOf waits for the rest of the time that a leader is to lead.
+// restOf waits for the rest of the time that a leader has to lead.
 func (g *group) restOf(ctx context.Context, p *process) error {
 	renew := float64(g.peer.RenewEvery(g.length))
 	at := p.began + time.Duration(renew*(g.o.LeadFrom+rand.Float64()*(g.o.LeadTo-g.o.LeadFrom)))
@@ -188,8 +188,8 @@ func (g *group) restOf(ctx context.Context, p *process) error {
 	}
 }
 
-// next waits for the next to lead, and only then starts a candidate in the place of the one that is gone: before, it might lead
-// itself, and it is the standbys who are measured.
+// next waits for the next leader, and only then starts a candidate in the place of the one that is gone. Before that, the new
+// candidate might lead itself, and the standbys are to be measured.
 func (g *group) next(ctx context.Context, gone *process) (*process, error) {
 	ok, err := g.until(ctx, candidate.Now()+4*g.length+time.Minute, func() bool { return g.leader() != nil })
 	switch {
@@ -202,8 +202,8 @@ func (g *group) next(ctx context.Context, gone *process) (*process, error) {
 	return p, g.join(ctx)
 }
 
-// join starts a candidate after a random part of a renew interval. One that asks at fixed intervals would otherwise always ask at
-// the same time after a renewal, since both count from the moment at which the leader began.
+// join starts a candidate after a random part of a renew interval. Otherwise one that asks at fixed intervals would always ask
+// at the same time after a renewal, since both count from the moment at which the leader began.
 func (g *group) join(ctx context.Context) error {
 	_, err := g.until(ctx, candidate.Now()+time.Duration(rand.Float64()*float64(g.peer.RenewEvery(g.length))), func() bool { return false })
 	if err != nil {
@@ -213,7 +213,7 @@ func (g *group) join(ctx context.Context) error {
 	return err
 }
 
-// crash kills the leader. Not ok: nothing can be said of it.
+// crash kills the leader. If ok is false, the attempt proves nothing.
 func (g *group) crash(ctx context.Context) (t Takeover, ok bool, err error) {
 	p, err := g.settled(ctx)
 	if err != nil {
@@ -230,13 +230,13 @@ func (g *group) crash(ctx context.Context) (t Takeover, ok bool, err error) {
 	return Takeover{AfterRenewal: next.began - p.renewed, AfterKill: next.began - at}, true, nil
 }
 
-// counts reports whether anything can be said of the leader that was killed, all of whose lines have been read.
+// counts reports whether the kill of a leader proves anything. All lines of the leader have been read.
 func (g *group) counts(p *process) bool {
 	switch {
-	case p.stopped > p.began: // it led no more
+	case p.stopped > p.began: // it no longer led
 		g.lost++
 		return false
-	case p.renewal: // whether that one counts, nobody knows
+	case p.renewal: // whether that renewal counts is unknown
 		g.discarded++
 		return false
 	case g.pulse.missed(p.renewed):
@@ -246,11 +246,11 @@ func (g *group) counts(p *process) bool {
 	return true
 }
 
-// retry is how long after a fresh process the next one is started.
+// retry is the time between the starts of two fresh processes.
 const retry = time.Second
 
-// fresh kills the leader, the only process that there is, and starts processes that make a single try each, until one gets the
-// lease. It leads then.
+// fresh kills the leader, which is the only process, and starts processes that make a single try each, until one gets the
+// lease and leads.
 func (g *group) fresh(ctx context.Context) (after time.Duration, ok bool, err error) {
 	if len(g.running) == 0 {
 		if _, err := g.start(); err != nil {
@@ -284,7 +284,7 @@ func (g *group) fresh(ctx context.Context) (after time.Duration, ok bool, err er
 	return 0, false, fmt.Errorf("%s: fresh processes: %w: %v", g.peer.Key, errPatience, g.problems)
 }
 
-// handOver has the leader end in an orderly way. Not ok: nothing can be said of it.
+// handOver ends the leader in an orderly way. If ok is false, the attempt proves nothing.
 func (g *group) handOver(ctx context.Context) (took time.Duration, ok bool, err error) {
 	p, err := g.settled(ctx)
 	if err != nil {
@@ -294,7 +294,7 @@ func (g *group) handOver(ctx context.Context) (took time.Duration, ok bool, err 
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return 0, false, fmt.Errorf("end %s: %w", p.node, err)
 	}
-	// It may be told of the release after the next one has begun: the answer comes later than what it says.
+	// The release may be reported after the next leader has begun: the answer comes later than the release takes effect
 	if _, err := g.until(ctx, candidate.Now()+4*g.length, func() bool { return p.released > 0 || p.ended }); err != nil {
 		return 0, false, err
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/cloudlease/leader/bench/internal/peer"
 )
 
-// A process is a candidate that was started. Its group alone changes it, as the events come.
+// A process is a candidate that was started. Only its group changes it, as events come.
 type process struct {
 	node string
 	cmd  *exec.Cmd
@@ -21,25 +21,25 @@ type process struct {
 	said bytes.Buffer
 
 	renewal  bool          // one is in flight
-	sent     time.Duration // when the latest request to acquire or renew was
-	renewed  time.Duration // when the latest that succeeded was sent
-	began    time.Duration // its work
+	sent     time.Duration // when the latest request to acquire or renew was sent
+	renewed  time.Duration // when the latest one that succeeded was sent
+	began    time.Duration // when its work began
 	leads    bool
-	stopped  time.Duration // its work ended
-	released time.Duration // 0: it has not been
+	stopped  time.Duration // when its work ended
+	released time.Duration // when it released the lease; 0: it has not
 	ending   bool          // it was told to end, or was killed
-	ended    bool          // all that it said was read, and it is no more
+	ended    bool          // it is gone, and all of its lines have been read
 	status   int           // once it has ended
 }
 
-// An event is a line of a process's, or its end.
+// An event is a line of a process, or its end.
 type event struct {
 	of *process
 	candidate.Line
 	ended bool
 }
 
-// launch starts a candidate, whose lines become events, and after them its end.
+// launch starts a candidate. Its lines become events, and so does its end, after them.
 func launch(program, node string, events chan<- event, args ...string) (*process, error) {
 	p := &process{node: node, cmd: exec.Command(program, append(args, "-node", node)...)}
 	p.cmd.Stderr = &p.said
@@ -55,11 +55,11 @@ func launch(program, node string, events chan<- event, args ...string) (*process
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start a candidate: %w", err)
 	}
-	go func() { // it ends with the process, and whoever has launched it takes the events until then
+	go func() { // it ends with the process; the group takes events until then
 		for lines := bufio.NewScanner(out); lines.Scan(); {
 			l, err := candidate.Parse(lines.Text())
 			if err != nil {
-				continue // what was being written when it was killed
+				continue // a line that was cut off by the kill
 			}
 			events <- event{of: p, Line: l}
 		}

@@ -8,12 +8,12 @@ import (
 	"github.com/cloudlease/leader/bench/internal/failover/candidate"
 )
 
-// A pulse notices when the machine itself stood still, or had its wall clock stepped, as virtual machines do that are moved or
-// copied: then leases run out by some clocks and not by others, and what is measured is not a failover.
+// A pulse notices when the machine itself stood still, or had its wall clock stepped, as happens to virtual machines that are
+// moved or copied. Then leases run out by some clocks and not by others, and what is measured is not a failover.
 type pulse struct {
 	mu    sync.Mutex
-	last  time.Duration // when that was found last
-	found []float64     // each time: by how many seconds
+	last  time.Duration // when it last noticed that
+	found []float64     // for each time, by how many seconds
 }
 
 const (
@@ -37,7 +37,7 @@ func (p *pulse) watch(ctx context.Context) {
 	}
 }
 
-// note takes what two clocks say has passed since the last time.
+// note takes the time that has passed since the last call, by two clocks.
 func (p *pulse) note(now, mono, wall time.Duration) {
 	off := max(mono-beat, wall-beat, mono-wall)
 	if off < tolerated {
@@ -49,7 +49,7 @@ func (p *pulse) note(now, mono, wall time.Duration) {
 	p.found = append(p.found, float64(off.Milliseconds())/1000)
 }
 
-// missed reports whether something was found since then.
+// missed reports whether the machine stood still since the given time.
 func (p *pulse) missed(since time.Duration) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// quantile is the smallest sample that at least the part q of all are not above; NaN if there is none. So it is always one of
-// them, and the quantile of 1 is the greatest.
+// quantile returns the smallest sample such that at least the part q of all samples are not above it; NaN if there are none. So
+// it is always one of the samples, and the quantile of 1 is the greatest.
 func quantile(samples []float64, q float64) float64 {
 	if len(samples) == 0 {
 		return math.NaN()
@@ -16,7 +16,7 @@ func quantile(samples []float64, q float64) float64 {
 	return sorted[min(max(rank, 1), len(sorted))-1]
 }
 
-// scaled is each of the values times f.
+// scaled returns each of the values times f.
 func scaled(values []float64, f float64) []float64 {
 	out := make([]float64, len(values))
 	for i, v := range values {

@@ -8,7 +8,7 @@ import (
 	"github.com/cloudlease/leader/bench/internal/report"
 )
 
-// Section is the part of the page.
+// Section returns this part of the page.
 func (r Result) Section() (report.Section, error) {
 	s := report.Section{
 		Title:   "Failover",
@@ -55,7 +55,7 @@ func (r Result) key() string {
 	return text + "."
 }
 
-// lengths writes a number of lease lengths, or of intervals: two digits after the point, so that columns can be compared.
+// lengths writes a number of lease lengths, or of intervals, with two decimals, so that columns can be compared.
 func lengths(v float64) string {
 	if math.IsNaN(v) {
 		return "-"
@@ -63,11 +63,11 @@ func lengths(v float64) string {
 	return fmt.Sprintf("%.2f", v)
 }
 
-// lengths are samples in lease lengths.
+// lengths returns samples in lease lengths.
 func (of Of) lengths(samples []float64) []float64 { return scaled(samples, 1/(1000*of.Length)) }
 
-// waited are the kills in lease lengths, of a peer whose standbys wait for the lease's end; else none. A standby may begin a little
-// before it: client-go's records are compared by whole seconds.
+// waited returns the kills in lease lengths, if the peer's standbys wait for the lease's end; else none. A standby may begin a
+// little before that end: client-go's records have whole seconds.
 func (of Of) waited() []float64 {
 	if after := of.lengths(of.AfterRenewal); quantile(after, 0.5) > 0.9 {
 		return after
@@ -75,11 +75,11 @@ func (of Of) waited() []float64 {
 	return nil
 }
 
-// goal is how many lease lengths 99 % of this library's takeovers are to take at most.
+// goal is the most lease lengths that 99 % of this library's takeovers may take.
 const goal = 1.05
 
-// allowed is what this library promises (L1 of its design), in lease lengths: a lease's length and an acquire interval. The
-// request that comes on top is not counted.
+// allowed returns what this library promises (L1 of its design), in lease lengths: a lease's length and an acquire interval.
+// The request that L1 also allows is not counted.
 func (of Of) allowed() float64 { return 1 + of.AcquireEvery/of.Length }
 
 func (r Result) writeKills(b *strings.Builder) {
@@ -186,7 +186,7 @@ func (r Result) writeFresh(b *strings.Builder) {
 		"asked here: they have no such single try, or always wait a whole lease length.\n")
 }
 
-// beyond is how many seconds after the lease's end fresh processes led.
+// beyond returns how many seconds after the lease's end fresh processes led.
 func (of Of) beyond() []float64 {
 	out := scaled(of.Fresh, 1e-3)
 	for i := range out {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// A term is one time that somebody led.
+// A term is one time that a process led.
 type term struct {
 	of       *process
 	from, to time.Duration
@@ -16,7 +16,7 @@ type term struct {
 // never is the end of a term that has not ended.
 const never = time.Duration(math.MaxInt64)
 
-// overlaps is how many terms began before one that had begun before them was over.
+// overlaps returns how many terms began before an earlier one was over.
 func overlaps(terms []term) int {
 	sorted := slices.SortedFunc(slices.Values(terms), func(a, b term) int { return cmp.Compare(a.from, b.from) })
 	n, over := 0, time.Duration(math.MinInt64)

@@ -9,11 +9,11 @@ import (
 	"text/tabwriter"
 )
 
-// accept is how a change is accepted.
+// accept tells how to accept a change.
 const accept = "to accept what is new, run go -C bench run ./gate -update, and commit bench/gate.json with a word on why"
 
-// Compare returns what differs between the figures that were committed and those of now, as a table that ends with what to
-// do; empty: nothing. Of what cannot be compared on this machine, left has a line each.
+// Compare returns the differences between the committed figures and those of now, as a table that ends with what to do; empty
+// if there are none. left has a line for each kind that cannot be compared on this machine.
 func Compare(committed, now Figures) (differences string, left []string) {
 	var b strings.Builder
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)

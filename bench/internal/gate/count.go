@@ -12,7 +12,7 @@ import (
 	"github.com/cloudlease/leader/lease/memory"
 )
 
-// counted is a store whose calls are counted.
+// counted is a store that counts its calls.
 type counted struct {
 	*memory.Store
 	loads, swaps int64
@@ -28,7 +28,7 @@ func (s *counted) Swap(ctx context.Context, name string, old lease.Version, data
 	return s.Store.Swap(ctx, name, old, data)
 }
 
-// storeCalls counts what R7 is about: each call is a request where the store has a service.
+// storeCalls counts the calls that R7 limits: each is a request, if the store has a service.
 func storeCalls(ctx context.Context) (map[string]int64, error) {
 	store := &counted{Store: memory.NewStore()}
 	m := lease.NewManager(store)

@@ -1,8 +1,8 @@
-// Package gate keeps the library from growing unnoticed: it counts what can be counted exactly, and compares with what was
-// committed. It measures no time, so it says the same on every machine and under every load.
+// Package gate keeps the library from growing unnoticed: it counts what can be counted exactly, and compares the figures with
+// the committed ones. It measures no time, so it gives the same result on every machine and under every load.
 //
-// The requests that each store sends are not counted here but where there are emulators: by package leasetest, in the tests
-// of the stores ("requests" and "requests of a takeover"), which are as exact.
+// It does not count the requests that each store sends. Package leasetest does that as exactly, where there are emulators, in
+// the tests of the stores ("requests" and "requests of a takeover").
 package gate
 
 import (
@@ -14,10 +14,10 @@ import (
 	"runtime"
 )
 
-// Figures are what is counted, by kind and by name.
+// Figures are all counts, by kind and by name.
 type Figures struct {
 	Go     string                      `json:"go"`     // the minor version: go1.26
-	System string                      `json:"system"` // linux/amd64
+	System string                      `json:"system"` // for example linux/amd64
 	Kinds  map[string]map[string]int64 `json:"figures"`
 }
 
@@ -26,7 +26,7 @@ type kind struct {
 	name    string
 	about   string
 	sameGo  bool    // it depends on Go's minor version, and can only be compared with figures of the same
-	sameOS  bool    // and on the system
+	sameOS  bool    // it depends on the system, too
 	within  float64 // the part by which it may differ; 0: it is exact
 	measure func(ctx context.Context) (map[string]int64, error)
 }
@@ -52,7 +52,7 @@ func Measure(ctx context.Context) (Figures, error) {
 	return f, nil
 }
 
-// Read reads figures that were committed.
+// Read reads committed figures.
 func Read(file string) (f Figures, err error) {
 	data, err := os.ReadFile(file)
 	if err == nil {
@@ -64,7 +64,7 @@ func Read(file string) (f Figures, err error) {
 	return f, nil
 }
 
-// Write writes figures to be committed.
+// Write writes figures that are to be committed.
 func (f Figures) Write(file string) error {
 	data, err := json.MarshalIndent(f, "", "  ")
 	if err == nil {

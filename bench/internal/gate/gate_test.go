@@ -27,7 +27,7 @@ func TestCompare(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		now   Figures
-		shows []string // in the table; none: all is well
+		shows []string // lines of the table; none: there are no differences
 		left  []string
 	}{
 		{"the same", figures(), nil, nil},
@@ -66,7 +66,7 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// Compare leaves what it was given as it is.
+// Compare does not change its arguments.
 func TestCompareChangesNothing(t *testing.T) {
 	committed, now := figures(), figures(set("calls", "list: loads", 1))
 	Compare(committed, now)
@@ -84,7 +84,7 @@ func TestFile(t *testing.T) {
 	require.Equal(t, figures(), read)
 }
 
-// The protocol's promise of requests (R7).
+// The protocol keeps its promise about requests (R7).
 func TestStoreCalls(t *testing.T) {
 	counts, err := storeCalls(t.Context())
 	require.NoError(t, err)
@@ -94,7 +94,7 @@ func TestStoreCalls(t *testing.T) {
 	require.Len(t, counts, 12)
 }
 
-// What is counted does not depend on the moment.
+// The counts do not depend on the moment.
 func TestGoroutines(t *testing.T) {
 	first, err := goroutines(t.Context())
 	require.NoError(t, err)

@@ -15,13 +15,14 @@ import (
 
 const (
 	leases = 100
-	// still is for how long their number does not change once all goroutines that are to end have: they take microseconds.
+	// still is how long the number has to stay the same. Then all goroutines have ended that were about to: that takes
+	// microseconds.
 	still = 200 * time.Millisecond
-	// patience is how long it may take until then.
+	// patience is how long this may take.
 	patience = 20 * time.Second
 )
 
-// goroutines counts those of leaders at rest, that of the call of Run and that of the work among them.
+// goroutines counts the goroutines of leaders at rest, including those that call Run and that run the work.
 func goroutines(ctx context.Context) (map[string]int64, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
@@ -60,7 +61,7 @@ func goroutines(ctx context.Context) (map[string]int64, error) {
 	return counts, nil
 }
 
-// newNode has a lease that is so long that nothing is sent after the first request.
+// newNode returns a leader with a lease so long that it sends nothing after the first request.
 func newNode(manager *memory.Manager, name, node string) *leader.Leader {
 	return leader.New(
 		leader.WithLeaseManager(manager),
@@ -75,7 +76,7 @@ func newNode(manager *memory.Manager, name, node string) *leader.Leader {
 	)
 }
 
-// settled waits until ready says so and the number of goroutines has been the same for a while, and returns it.
+// settled waits until ready returns true and the number of goroutines has stayed the same for a while, and returns that number.
 func settled(ctx context.Context, ready func() bool) (int, error) {
 	deadline := time.Now().Add(patience)
 	n, since := runtime.NumGoroutine(), time.Now()

@@ -8,7 +8,7 @@ import (
 	"github.com/cloudlease/leader/bench/internal/minimal"
 )
 
-// packages are counted as those of Linux, wherever this runs: they differ by system.
+// packages counts the packages of Linux programs, wherever this runs: the numbers differ by system.
 func packages(ctx context.Context) (map[string]int64, error) {
 	m, err := minimal.Find(ctx, "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0")
 	if err != nil {
@@ -25,8 +25,8 @@ func packages(ctx context.Context) (map[string]int64, error) {
 	return counts, nil
 }
 
-// sizes are of programs without debug information, whose size depends on where the sources are. What is compiled for them is
-// in the cache for all else, too.
+// sizes returns the sizes of programs without debug information, whose size would depend on where the sources are. The build
+// cache serves these builds like any other.
 func sizes(ctx context.Context) (map[string]int64, error) {
 	m, err := minimal.Find(ctx)
 	if err != nil {

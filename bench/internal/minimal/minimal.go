@@ -1,8 +1,8 @@
-// Package minimal builds the small programs that are in the folders below it: a leader on each store, as its user would
-// write it, and below bare what does the same requests with the SDK alone.
+// Package minimal builds the small programs in the folders below it: a leader on each store, as a user would write it, and
+// below bare, programs that send the same requests with the SDK alone.
 //
-// They are built as files in the library's own module. So their dependencies are those that the library's users get, and
-// not those of the benchmarks.
+// It builds them as files of the library's own module. So they have the dependencies that the library's users get, not those
+// of the benchmarks.
 package minimal
 
 import (
@@ -15,13 +15,13 @@ import (
 	"strings"
 )
 
-// A Program is one of them.
+// A Program is a small program with a leader.
 type Program struct {
-	Name string // and its folder
-	Bare string // the folder of the program that it is compared with
+	Name string // also its folder
+	Bare string // the folder of the program to compare it with
 }
 
-// Programs are those with a leader.
+// Programs are all of them.
 var Programs = []Program{
 	{"dynamodb", "bare/dynamodb"}, {"s3", "bare/s3"}, {"gcs", "bare/gcs"}, {"azblob", "bare/azblob"},
 	{"file", "bare/nothing"}, {"memory", "bare/nothing"},
@@ -33,8 +33,8 @@ type Module struct {
 	env []string
 }
 
-// Find finds the library from the working directory, which is in the benchmarks' module. The variables are added to the
-// environment of the commands.
+// Find finds the library from the working directory, which has to be in the benchmarks' module. env is added to the environment
+// of the commands.
 func Find(ctx context.Context, env ...string) (Module, error) {
 	const path = "github.com/cloudlease/leader"
 	m := Module{env: env}
@@ -75,7 +75,7 @@ func (m Module) Packages(ctx context.Context, folder string) (standard, others [
 	return standard, others, nil
 }
 
-// Modules returns the modules that are in a program that was built, the library's own among them.
+// Modules returns the modules in a built program, including the library's own.
 func (m Module) Modules(ctx context.Context, binary string) ([]string, error) {
 	out, err := m.run(ctx, "go", "version", "-m", binary)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What a program is compared with has nothing of the library in it, and the program itself has what it is named after, and no
-// other service's SDK.
+// The program to compare with contains nothing of the library. The program itself contains the store that it is named after,
+// and no other service's SDK.
 func TestPrograms(t *testing.T) {
 	const library = "github.com/cloudlease/leader"
 	sdks := map[string]string{

@@ -29,7 +29,7 @@ func openAzure(ctx context.Context) (bare, ours steps, remove func(context.Conte
 	return bare, ours, p.Remove, err
 }
 
-// bareAzure are the requests of lease/azblob on blobs of its own, without the client's own retries, as there.
+// bareAzure sends the requests of lease/azblob on other blobs, also without the client's own retries.
 func bareAzure(ctx context.Context, c *container.Client) (steps, error) {
 	kept, err := newLeased(ctx, c, bareRenewed)
 	if err != nil {
@@ -59,7 +59,7 @@ func bareAzure(ctx context.Context, c *container.Client) (steps, error) {
 	}, errors.Join(kept.acquire(ctx), theirs.acquire(ctx))
 }
 
-// leased is a blob and a lease of it.
+// leased is a blob and its lease.
 type leased struct {
 	blob     *blockblob.Client
 	lease    *bloblease.BlobClient
@@ -76,7 +76,7 @@ func newLeased(ctx context.Context, c *container.Client, name string) (*leased, 
 	if err != nil {
 		return nil, err
 	}
-	for key, value := range map[string]string{ // as lease/azblob
+	for key, value := range map[string]string{ // as lease/azblob writes it
 		"leader_format": "1", "leader_token": "1", "leader_id": *l.lease.LeaseID(), "leader_holder": holder,
 		"leader_length": length.String(), "leader_acquired": "2026-01-02T15:04:05Z",
 	} {
@@ -90,7 +90,7 @@ func (l *leased) look(ctx context.Context) error {
 	return err
 }
 
-// acquire is a look, and the lease on what was seen, and the metadata under the lease.
+// acquire reads the properties, takes the lease if they have not changed, and sets the metadata under the lease.
 func (l *leased) acquire(ctx context.Context) error {
 	seen, err := l.blob.GetProperties(once(ctx), nil)
 	if err != nil {

@@ -6,14 +6,14 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// cells is what one would write by hand over an SDK: a cell that is read, and written if it has not changed since. Both are
-// one request.
+// cells is what one would write by hand with an SDK: a cell that is read, and written if it has not changed since. Each is one
+// request.
 type cells interface {
 	read(ctx context.Context, key string) (version string, err error)
 	write(ctx context.Context, key, old string) (version string, err error) // old "": create
 }
 
-// bareBy are the requests of the library's steps, without the library.
+// bareBy returns the requests of the library's steps, without the library.
 func bareBy(ctx context.Context, c cells) (steps, error) {
 	kept, err := c.write(ctx, bareRenewed, "")
 	if err != nil {
@@ -42,7 +42,7 @@ func bareBy(ctx context.Context, c cells) (steps, error) {
 				}
 				return err
 			},
-			after: func(ctx context.Context) error { // as the library's release
+			after: func(ctx context.Context) error { // like the library's release
 				_, err := c.write(ctx, bareAcquired, taken)
 				return err
 			},
@@ -50,7 +50,7 @@ func bareBy(ctx context.Context, c cells) (steps, error) {
 	}, nil
 }
 
-// payload is the cell of a lease as the library has written it: the bare calls write as much.
+// payload returns the cell of a lease as the library has written it, so that the bare calls write as much.
 func payload(ctx context.Context, s lease.Store) ([]byte, error) {
 	snapshot, err := s.Load(ctx, renewed)
 	return snapshot.Data, err

@@ -13,7 +13,7 @@ const (
 	holder = "ip-10-0-12-34.ec2.internal-4711-1a2b" // as package leader makes it by default
 )
 
-// The leases, and the cells of the bare calls, have names of the same length.
+// The leases have names as long as the cells of the bare calls.
 const (
 	renewed  = "lease-renewed"
 	acquired = "lease-acquire"
@@ -24,7 +24,7 @@ const (
 	bareHeld     = "plain-is-held"
 )
 
-// oursBy are the library's steps. The other manager is that of the process that holds the lease that is polled.
+// oursBy returns the library's steps. The other manager is that of the process that holds the lease to be polled.
 func oursBy(ctx context.Context, m, other lease.Manager) (steps, error) {
 	request := func(name string) lease.Request { return lease.Request{Name: name, Holder: holder, Length: length} }
 	kept, err := m.Acquire(ctx, request(renewed))
@@ -35,7 +35,7 @@ func oursBy(ctx context.Context, m, other lease.Manager) (steps, error) {
 	if err != nil {
 		return steps{}, err
 	}
-	until := time.Now().Add(length / 2) // theirs is to be renewed after that
+	until := time.Now().Add(length / 2) // then theirs has to be renewed
 	var taken lease.Lease
 	return steps{
 		renew: step{do: func(ctx context.Context) (err error) {

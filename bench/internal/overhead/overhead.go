@@ -13,7 +13,7 @@ import (
 	"github.com/cloudlease/leader/bench/internal/overhead/paired"
 )
 
-// Options are what is measured. The zero Options are all services.
+// Options say what to measure. The zero Options measure all services.
 type Options struct {
 	Services []string                      // dynamodb, s3, gcs, azblob; none: all
 	Pairs    int                           // of each call; 0: 1,000 for DynamoDB and S3, whose emulator is slow, and 2,000 for the others
@@ -33,13 +33,13 @@ type Result struct {
 	Alone    []alone.Cost `json:"alone"` // the protocol over a store that answers at once
 }
 
-// A Service is one that leases are kept in.
+// A Service keeps leases.
 type Service struct {
 	Name  string `json:"name"`
 	Calls []Call `json:"calls"`
 }
 
-// A Call is one of a manager's, beside the bare SDK calls that it makes.
+// A Call is a call of a manager, beside the bare SDK calls that it makes.
 type Call struct {
 	Name string            `json:"name"`
 	Time paired.Comparison `json:"time"`
@@ -47,22 +47,22 @@ type Call struct {
 	Ours Memory            `json:"ours"`
 }
 
-// Memory is what one call allocates, on average, in all of the process.
+// Memory is what one call allocates, on average, in the whole process.
 type Memory struct {
 	Allocations float64 `json:"allocations"`
 	Bytes       float64 `json:"bytes"`
 }
 
-// A step is a call that is measured, and what has to be done before and after it that is not; nil: nothing.
+// A step is a call to be measured, with what has to be done before and after it and is not measured; nil: nothing.
 type step struct {
 	before, do, after func(ctx context.Context) error
 }
 
-// steps are one way to use a place, each of one or more requests.
+// steps are one way to use a place. Each step sends one or more requests.
 type steps struct {
-	renew   step // a lease that is held all along
-	poll    step // to ask for a lease that somebody else holds, in vain
-	acquire step // to take a lease that is free; it is given back after it
+	renew   step // a lease that is held all the time
+	poll    step // ask for a lease that another node holds, in vain
+	acquire step // take a free lease; it is released after the step
 }
 
 // A service opens a place, and returns the two ways to use it.
@@ -128,7 +128,7 @@ func (s service) measure(ctx context.Context, o Options) (result Service, err er
 	return result, nil
 }
 
-// warmUp is how many pairs are taken first, and not counted: connections are made, and caches filled.
+// warmUp is how many pairs are taken first and not counted, while connections are made and caches filled.
 const warmUp = 20
 
 func (s service) compare(ctx context.Context, name string, bare, ours step, o Options) (Call, error) {
@@ -148,7 +148,7 @@ func (s service) compare(ctx context.Context, name string, bare, ours step, o Op
 	return c, err
 }
 
-// run does the step: begin and end are called just before and after what is measured.
+// run does the step. It calls begin and end just before and after what is measured.
 func (s step) run(ctx context.Context, begin, end func()) error {
 	if s.before != nil {
 		if err := s.before(ctx); err != nil {
@@ -170,7 +170,7 @@ func (s step) time(ctx context.Context) (took time.Duration, err error) {
 	return took, err
 }
 
-// memory is the average of fifty calls.
+// memory returns the average of fifty calls.
 func (s step) memory(ctx context.Context) (m Memory, err error) {
 	const n = 50
 	var before, after runtime.MemStats

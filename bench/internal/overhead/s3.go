@@ -29,7 +29,7 @@ func openS3(ctx context.Context) (bare, ours steps, remove func(context.Context)
 	return bare, ours, p.Remove, err
 }
 
-// firstLine is how much lease/s3 writes before the lease's record: {"leaseObject":1,"nonce":"26 letters"}, and a line break.
+// firstLine is the length of what lease/s3 writes before the record: {"leaseObject":1,"nonce":"26 letters"} and a line break.
 const firstLine = 55
 
 // objects are cells in a bucket, written as lease/s3 writes them: without the SDK's own checksums.

@@ -11,7 +11,7 @@ import (
 // titles are the services' names for people.
 var titles = map[string]string{"dynamodb": "DynamoDB", "s3": "S3", "gcs": "GCS", "azblob": "Azure Blob"}
 
-// Section tells the result.
+// Section returns this part of the page.
 func (r Result) Section() (report.Section, error) {
 	plot, err := r.plot()
 	if err != nil {
@@ -44,7 +44,7 @@ func (r Result) Section() (report.Section, error) {
 	return s, nil
 }
 
-// each goes through the calls of all services.
+// each calls f for the calls of all services.
 func (r Result) each(f func(service string, c Call)) {
 	for _, s := range r.Services {
 		for _, c := range s.Calls {
@@ -89,7 +89,7 @@ func (r Result) memory() string {
 	return report.Table([]string{"service", "call", "allocations, SDK", "allocations, leader", "more allocations", "more bytes"}, rows...)
 }
 
-// verdict says where the goal of allocations is missed.
+// verdict says where the goal for allocations is missed.
 func (r Result) verdict() string {
 	var missed []string
 	r.each(func(service string, c Call) {
@@ -113,7 +113,7 @@ func (r Result) alone() string {
 	return report.Table([]string{"the protocol alone", "µs", "allocations", "bytes"}, rows...)
 }
 
-// key is the worst of what was measured of renewals, which are most of what is sent.
+// key returns the worst result of renewals, which are most of all requests.
 func (r Result) key() string {
 	var worst Call
 	where := ""

@@ -2,11 +2,10 @@ package peer
 
 import "fmt"
 
-// Where the peers keep their leases, of their own making or that of whoever starts their service: a table, a bucket, a
-// container.
+// Where the peers keep their leases: a table, a bucket or a container. Package service makes them.
 const (
 	Place           = "leader-bench"
-	DynamolockTable = "leader-bench-dynamolock" // it has a key of another name
+	DynamolockTable = "leader-bench-dynamolock" // its key has another name
 )
 
 // All returns the peers, this library's own first.

@@ -14,8 +14,8 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// The defaults that client-go documents: a lease of 15 s, a renew deadline of 10 s, a retry period of 2 s. Here they go with
-// the lease's length.
+// clientGo uses the defaults that client-go documents, in proportion to the lease's length: a lease of 15 s, a renew deadline
+// of 10 s, a retry period of 2 s.
 var clientGo = Peer{
 	Key: "client-go", Name: "client-go leaderelection", Service: "kubernetes",
 	Notes: "Its documented defaults, to scale: renew deadline two thirds, retry period 2/15 of the lease's length; a standby waits one to 2.2 of these between tries. " +
@@ -41,7 +41,7 @@ func runClientGo(ctx context.Context, c Config) error {
 	return nil
 }
 
-// electOnce campaigns and leads once. The elector's context ends once the work has, which is what ReleaseOnCancel asks for.
+// electOnce campaigns and leads once. The elector's context ends only when the work has ended, as ReleaseOnCancel requires.
 func electOnce(ctx context.Context, c Config, client kubernetes.Interface) error {
 	electing, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -92,7 +92,7 @@ func electOnce(ctx context.Context, c Config, client kubernetes.Interface) error
 	return nil
 }
 
-// toldLock tells of the requests of an elector. It releases by an update that names no holder.
+// toldLock reports the requests of an elector. An elector releases by an update that names no holder.
 type toldLock struct {
 	resourcelock.Interface
 	tell func(Moment)

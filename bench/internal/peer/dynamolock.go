@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// refreshPeriod is dynamolock's own, if nothing else is said.
+// refreshPeriod is dynamolock's default.
 const refreshPeriod = time.Second
 
 var dynamolockPeer = Peer{
@@ -38,7 +38,7 @@ func runDynamolock(ctx context.Context, c Config) error {
 	}
 	defer client.Close()
 	for ctx.Err() == nil {
-		const long = 365 * 24 * time.Hour // by default it gives up, and would then watch from the beginning
+		const long = 365 * 24 * time.Hour // by default it gives up at some time, and would then watch from the beginning
 		lock, err := client.AcquireLockWithContext(ctx, c.Lease, dynamolock.WithAdditionalTimeToWaitForLock(long))
 		if err != nil {
 			pause(ctx, refreshPeriod)
@@ -61,11 +61,11 @@ func runDynamolock(ctx context.Context, c Config) error {
 	return nil
 }
 
-// dynamolockWrites tells of the requests that take a lock and that keep it.
+// dynamolockWrites reports the requests that take and keep a lock.
 type dynamolockWrites struct {
 	tell      func(Moment)
 	transport http.RoundTripper
-	quiet     atomic.Bool // what is written now gives the lock back
+	quiet     atomic.Bool // set while the lock is released
 }
 
 func (w *dynamolockWrites) RoundTrip(r *http.Request) (*http.Response, error) {

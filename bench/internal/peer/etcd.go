@@ -20,7 +20,7 @@ var etcd = Peer{
 	Run:        runEtcd,
 }
 
-// sessionTTL is in seconds, which is all that etcd takes.
+// sessionTTL returns seconds, as etcd accepts nothing else.
 func sessionTTL(length time.Duration) int { return int((length + time.Second - 1) / time.Second) }
 
 func runEtcd(ctx context.Context, c Config) error {
@@ -37,13 +37,13 @@ func runEtcd(ctx context.Context, c Config) error {
 	}
 	defer client.Close()
 	for ctx.Err() == nil {
-		_ = leadByEtcd(ctx, c, client) // what is not ctx's end: a session that ran out, or trouble with the service
+		_ = leadByEtcd(ctx, c, client) // any error but ctx's end is a session that ran out, or trouble with the service
 		pause(ctx, c.Length/3)
 	}
 	return nil
 }
 
-// leadByEtcd campaigns and leads once. The session outlives ctx, so that it is kept alive until the work has ended.
+// leadByEtcd campaigns and leads once. The session outlives ctx, so it is kept alive until the work has ended.
 func leadByEtcd(ctx context.Context, c Config, client *clientv3.Client) error {
 	living, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -71,7 +71,7 @@ func leadByEtcd(ctx context.Context, c Config, client *clientv3.Client) error {
 	return nil
 }
 
-// etcdCalls tells of what makes a session and keeps it alive. The election itself only orders those who have one.
+// etcdCalls reports the requests that make a session and keep it alive. The election only orders the clients with a session.
 type etcdCalls struct{ tell func(Moment) }
 
 func (e etcdCalls) unary(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
@@ -92,7 +92,7 @@ func (e etcdCalls) stream(ctx context.Context, desc *grpc.StreamDesc, conn *grpc
 	return &keepAlive{ClientStream: s, tell: e.tell}, nil
 }
 
-// keepAlive tells of the messages of a stream that keeps a session alive: each is answered by one.
+// keepAlive reports the messages of a stream that keeps a session alive. Each is answered by one message.
 type keepAlive struct {
 	grpc.ClientStream
 	tell    func(Moment)
@@ -119,7 +119,7 @@ func (k *keepAlive) RecvMsg(m any) error {
 	return err
 }
 
-// fail tells of messages that will have no answer.
+// fail reports the messages that will get no answer.
 func (k *keepAlive) fail() {
 	if k.waiting.Swap(0) > 0 {
 		k.tell(Failed)

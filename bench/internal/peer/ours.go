@@ -36,7 +36,7 @@ var (
 	onFile     = ours("leader-file", "leader on files", "file", ourNotes, openFile)
 )
 
-// ours is this library on one of its stores.
+// ours returns this library on one of its stores as a peer.
 func ours(key, name, service, notes string, open func(context.Context, Config) (lease.Manager, error)) Peer {
 	return Peer{
 		Key: key, Name: name, Service: service, Ours: true, Notes: notes,
@@ -85,7 +85,7 @@ func newLeader(ctx context.Context, c Config, open func(context.Context, Config)
 	), nil
 }
 
-// told is a manager that tells of its requests. The leader's own events come after the answers only.
+// told is a manager that reports its requests. The leader's own events come only after the answers.
 type told struct {
 	lease.Manager
 	tell func(Moment)
@@ -145,7 +145,7 @@ func openAzure(_ context.Context, c Config) (lease.Manager, error) {
 	connection := cmp.Or(c.Endpoint, os.Getenv("AZURE_STORAGE_CONNECTION_STRING"))
 	client, err := container.NewClientFromConnectionString(connection, Place, nil)
 	if err != nil {
-		return nil, errors.New("the connection string of Azure Storage cannot be used") // and is a secret
+		return nil, errors.New("the connection string of Azure Storage cannot be used") // which is a secret
 	}
 	return azblob.New(client), nil
 }

@@ -22,13 +22,13 @@ func runPostgres(ctx context.Context, c Config) error {
 		return fmt.Errorf("PostgreSQL at %q: %w", c.Endpoint, err)
 	}
 	for ctx.Err() == nil {
-		_ = leadByPostgres(ctx, c) // what is not ctx's end: a connection that broke
+		_ = leadByPostgres(ctx, c) // any error but ctx's end is a connection that broke
 		pause(ctx, third(c.Length))
 	}
 	return nil
 }
 
-// leadByPostgres has one session, from connecting to its end.
+// leadByPostgres runs one session, from connecting to its end.
 func leadByPostgres(ctx context.Context, c Config) error {
 	conn, err := pgx.Connect(ctx, c.Endpoint)
 	if err != nil {
@@ -68,7 +68,7 @@ func leadByPostgres(ctx context.Context, c Config) error {
 	return nil
 }
 
-// statement takes the lock, which may take as long as somebody else has it.
+// statement takes the lock. It waits for as long as another session has it.
 func statement(ctx context.Context, c Config, conn *pgx.Conn, sql string, key int64) error {
 	_, err := renewing(c.Tell, func() (none struct{}, err error) {
 		_, err = conn.Exec(ctx, sql, key)
@@ -77,7 +77,7 @@ func statement(ctx context.Context, c Config, conn *pgx.Conn, sql string, key in
 	return err
 }
 
-// advisoryKey is the number that PostgreSQL knows the lock by.
+// advisoryKey returns the number by which PostgreSQL knows the lock.
 func advisoryKey(name string) int64 {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(name))

@@ -1,19 +1,19 @@
-// Package prices says what requests cost: the list prices of the clouds, as data, and what becomes of them in a month.
+// Package prices has the clouds' list prices of requests, as data, and computes what requests cost in a month.
 package prices
 
 import "fmt"
 
-// HoursOfMonth are those that the clouds reckon a month with: 365 days by 24 hours, by 12.
+// HoursOfMonth is the length of a month in the clouds' bills: 365 days of 24 hours, divided by 12.
 const HoursOfMonth = 730
 
-// A Unit is what is charged for requests of one kind.
+// A Unit is the price of requests of one kind.
 type Unit struct {
-	Name string  // as the bill says it
+	Name string  // as on the bill
 	USD  float64 // for Per requests
 	Per  int
 }
 
-// Each is the price of one request, in USD.
+// Each returns the price of one request, in USD.
 func (u Unit) Each() float64 { return u.USD / float64(u.Per) }
 
 func (u Unit) String() string {
@@ -24,19 +24,19 @@ func (u Unit) String() string {
 	return fmt.Sprintf("%s: $%g for %s", u.Name, u.USD, per)
 }
 
-// A Service is one whose requests are charged one by one. Storage and traffic, a kilobyte, are not counted.
+// A Service charges for each request. Storage and traffic, about a kilobyte, are not counted.
 type Service struct {
-	Key         string // as that of the peers' service: "dynamodb"
+	Key         string // as in peer.Peer.Service: "dynamodb"
 	Name        string
 	Region      string
-	Write, Read Unit   // what this library's requests are to the service: see Classes
-	Classes     string // which of the requests are which
+	Write, Read Unit   // what the service charges for this library's requests; see Classes
+	Classes     string // which requests belong to which
 	Source      string // the page of the prices
 	Checked     string // the day on which they were looked up, 2006-01-02
 	Doubt       string // what could not be verified; "": nothing
 }
 
-// Services are list prices without free tiers or discounts, in US dollars, of a region that is among the cheap ones.
+// Services are list prices without free tiers or discounts, in US dollars, in one of the cheaper regions.
 var Services = []Service{
 	{
 		Key: "dynamodb", Name: "DynamoDB, on demand", Region: "us-east-1",
@@ -71,13 +71,13 @@ var Services = []Service{
 	},
 }
 
-// Rate is how many requests are sent in an hour.
+// Rate is a number of requests per hour.
 type Rate struct {
 	Writes float64 `json:"writes"`
 	Reads  float64 `json:"reads"`
 }
 
-// Month is what requests at a rate cost in a month, in USD.
+// Month returns what requests at this rate cost in a month, in USD.
 func (s Service) Month(r Rate) float64 {
 	return HoursOfMonth * (r.Writes*s.Write.Each() + r.Reads*s.Read.Each())
 }

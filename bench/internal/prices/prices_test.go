@@ -12,7 +12,7 @@ import (
 func TestMonth(t *testing.T) {
 	t.Parallel()
 	s := Service{Write: Unit{"write", 0.625, 1_000_000}, Read: Unit{"read", 0.125, 1_000_000}}
-	// A write in five seconds: 720 an hour, 525,600 in 730 hours; at 0.625 for a million, 0.3285.
+	// A write every five seconds: 720 an hour, 525,600 in 730 hours; at 0.625 for a million, 0.3285.
 	assert.InDelta(t, 0.3285, s.Month(Rate{Writes: 720}), 1e-9)
 	assert.InDelta(t, 0.0657, s.Month(Rate{Reads: 720}), 1e-9)
 	assert.InDelta(t, 0.3942, s.Month(Rate{Writes: 720, Reads: 720}), 1e-9)

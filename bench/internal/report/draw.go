@@ -11,8 +11,8 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// colours are those of Okabe and Ito, but for the yellow, which is hard to see on white: they differ for those, too, who do
-// not tell red from green.
+// colours are those of Okabe and Ito, except the yellow, which is hard to see on white. People who cannot tell red from green
+// can distinguish them, too.
 var colours = []color.RGBA{
 	{0x00, 0x72, 0xb2, 255}, {0xd5, 0x5e, 0x00, 255}, {0x00, 0x9e, 0x73, 255}, {0xcc, 0x79, 0xa7, 255},
 	{0x56, 0xb4, 0xe9, 255}, {0x00, 0x00, 0x00, 255}, {0xe6, 0x9f, 0x00, 255}, {0x88, 0x88, 0x88, 255},
@@ -20,14 +20,14 @@ var colours = []color.RGBA{
 
 func colour(n int) color.Color { return colours[n%len(colours)] }
 
-// dashes tell lines of the same colour apart.
+// dashes distinguish lines of the same colour.
 func dashes(n int) []vg.Length {
 	return [][]vg.Length{nil, {6, 3}, {2, 2}}[n/len(colours)%3]
 }
 
 var shapes = []draw.GlyphDrawer{draw.CircleGlyph{}, draw.BoxGlyph{}, draw.TriangleGlyph{}, draw.RingGlyph{}, draw.SquareGlyph{}, draw.PyramidGlyph{}}
 
-// ticks are labelled as Figure writes numbers. On a logarithmic axis the decades are.
+// ticks labels an axis with numbers as Figure writes them: on a logarithmic axis, the decades.
 func ticks(log bool) plot.Ticker {
 	return plot.TickerFunc(func(low, high float64) []plot.Tick {
 		if !log {
@@ -51,7 +51,7 @@ func ticks(log bool) plot.Ticker {
 	})
 }
 
-// decades widens a logarithmic axis to whole decades. It reports false if nothing can be shown on it.
+// decades widens a logarithmic axis to whole decades. It returns false if nothing can be shown on it.
 func decades(a *plot.Axis) bool {
 	if !(a.Min > 0) || math.IsInf(a.Max, 0) || math.IsInf(a.Min, 0) {
 		return false
@@ -64,7 +64,7 @@ func decades(a *plot.Axis) bool {
 	return true
 }
 
-// swatch is a legend's field of colour.
+// swatch is a field of colour in a legend.
 type swatch struct{ colour color.Color }
 
 func (s swatch) Thumbnail(c *draw.Canvas) {
@@ -93,14 +93,14 @@ func (s *stroke) Thumbnail(c *draw.Canvas) {
 	c.StrokeLine2(s.style, c.Min.X, y, c.Max.X, y)
 }
 
-// bars are horizontal, for names are long. The plotter's own bars begin at 0, which no logarithmic axis has.
+// bars are horizontal, as names are long. The plotter's own bars begin at 0, which a logarithmic axis does not have.
 type bars struct {
 	names  []string
 	series []Samples
 	log    bool
 }
 
-// shown reports whether there is a bar for a value.
+// shown reports whether a value has a bar.
 func (b *bars) shown(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 func (b *bars) DataRange() (xmin, xmax, ymin, ymax float64) {
@@ -117,7 +117,7 @@ func (b *bars) DataRange() (xmin, xmax, ymin, ymax float64) {
 		}
 	}
 	if b.log {
-		xmin *= 0.99 // the shortest of all is to be seen, too, if it is a power of ten
+		xmin *= 0.99 // so that the shortest bar is visible even if it is a power of ten
 	}
 	return xmin, xmax, -0.5, float64(len(b.names)) - 0.5
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// A Machine is what a measurement ran on. It says nothing of whose it is: no host name, no paths.
+// A Machine describes where a measurement ran. It does not say whose machine that is: no host name, no paths.
 type Machine struct {
 	CPU    string  `json:"cpu"`
 	Cores  int     `json:"cores"`
@@ -26,10 +26,10 @@ type About struct {
 	Date    string  `json:"date"` // 2006-01-02, UTC
 	Machine Machine `json:"machine"`
 	Go      string  `json:"go"`
-	Commit  string  `json:"commit"` // with a + if something was changed that is not committed; "": not known
+	Commit  string  `json:"commit"` // with a + if there were changes that are not committed; "": not known
 }
 
-// Here is what is measured in this process, now, of the repository at root. What cannot be found out is left out.
+// Here describes a measurement in this process, now, of the repository at root. What it cannot find out, it leaves out.
 func Here(part, root string) About {
 	return About{
 		Part: part, Date: time.Now().UTC().Format(time.DateOnly), Go: runtime.Version(), Commit: commit(root),
@@ -48,7 +48,7 @@ func readable(file string) string {
 	return string(data)
 }
 
-// cpu finds the model in /proc/cpuinfo, which says nothing of it on some architectures.
+// cpu finds the model in /proc/cpuinfo, which has none on some architectures.
 func cpu(info string) string {
 	for line := range strings.Lines(info) {
 		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
@@ -71,7 +71,7 @@ func memory(info string) float64 {
 	return 0
 }
 
-// commit asks git. The pages themselves, which change with each measurement, do not count as a change.
+// commit asks git. Changes of the pages themselves do not count, as each measurement makes some.
 func commit(root string) string {
 	hash, err := exec.Command("git", "-C", root, "rev-parse", "--short=10", "HEAD").Output()
 	if err != nil {

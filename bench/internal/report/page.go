@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// An Entry is a section of the page, and how it came about.
+// An Entry is a section of the page, and where it was measured.
 type Entry struct {
 	About
 	Section
 }
 
-// Page is docs/benchmarks.md; its pictures are in the folder docs/benchmarks. Whatever it says was measured is taken from the
+// Page returns docs/benchmarks.md; its pictures are in the folder docs/benchmarks. All measured figures in it come from the
 // sections.
 func Page(entries []Entry) string {
 	var b strings.Builder
@@ -44,7 +44,7 @@ func keys(entries []Entry) []string {
 	return keys
 }
 
-// anchor is the name that GitHub gives a heading.
+// anchor returns the name that GitHub gives a heading.
 func anchor(title string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -68,7 +68,7 @@ func measured(a About) string {
 	return text
 }
 
-// machines is a table of what was measured where: mostly a single row.
+// machines returns a table of which sections were measured where: mostly a single row.
 func machines(entries []Entry) string {
 	type place struct{ machine, version string }
 	var places []place

@@ -15,20 +15,20 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// An Axis is one of a plot's.
+// An Axis describes an axis of a plot.
 type Axis struct {
 	Label string // with the unit: "seconds"
-	Log   bool   // logarithmic: for values above 0
+	Log   bool   // logarithmic, for values above 0
 	Marks []Mark // lines across the plot
 }
 
-// A Mark is a line across the plot at a value of an axis: a goal, a promise.
+// A Mark is a line across the plot at a value of an axis: a goal, or a promise.
 type Mark struct {
 	Name  string
 	Value float64
 }
 
-// Samples are values that were measured, in any order.
+// Samples are measured values, in any order.
 type Samples struct {
 	Name   string
 	Values []float64
@@ -40,10 +40,10 @@ type Line struct {
 	X, Y []float64
 }
 
-// mostSteps bounds the steps of a line of an ECDF, which is then right within 1/mostSteps: a page is no place for megabytes.
+// mostSteps limits the steps of a line of an ECDF, which is then right within 1/mostSteps: a page should not have megabytes.
 const mostSteps = 400
 
-// ECDF draws, for each of the series, the part of its samples that is at most x. A series without samples is left out.
+// ECDF draws, for each of the series, the part of its samples that is at most x. It leaves out a series without samples.
 func ECDF(title string, x Axis, series ...Samples) ([]byte, error) {
 	f := newFrame(title, x, Axis{Label: "of all, %"})
 	f.plot.Y.Min, f.plot.Y.Max = 0, 100
@@ -58,7 +58,7 @@ func ECDF(title string, x Axis, series ...Samples) ([]byte, error) {
 	return f.svg(plotHeight)
 }
 
-// steps are the corners of the ECDF.
+// steps returns the corners of the ECDF.
 func steps(values []float64) plotter.XYs {
 	sorted := slices.Sorted(slices.Values(values))
 	n := len(sorted)
@@ -74,7 +74,7 @@ func steps(values []float64) plotter.XYs {
 	return corners
 }
 
-// Lines draws lines through points that are marked.
+// Lines draws lines through points, and marks the points.
 func Lines(title string, x, y Axis, lines ...Line) ([]byte, error) {
 	f := newFrame(title, x, y)
 	for i, l := range lines {
@@ -92,8 +92,8 @@ func Lines(title string, x, y Axis, lines ...Line) ([]byte, error) {
 	return f.svg(plotHeight)
 }
 
-// Bars draws a group of bars beside each name, one of each of the series, whose values are in the order of the names; NaN:
-// there is none. The value stands at the end of each bar.
+// Bars draws a group of bars beside each name, one for each of the series, whose values are in the order of the names. NaN
+// means no bar. The value stands at the end of each bar.
 func Bars(title string, value Axis, names []string, series ...Samples) ([]byte, error) {
 	for _, s := range series {
 		if len(s.Values) != len(names) {
@@ -106,7 +106,7 @@ func Bars(title string, value Axis, names []string, series ...Samples) ([]byte, 
 	f := newFrame(title, value, Axis{})
 	b := &bars{names: names, series: series, log: value.Log}
 	f.plot.Add(b)
-	backwards := slices.Clone(names) // the first at the top
+	backwards := slices.Clone(names) // the first name at the top
 	slices.Reverse(backwards)
 	f.plot.NominalY(backwards...)
 	f.plot.Y.Tick.Label.Font.Size = 10
@@ -125,7 +125,7 @@ const (
 	plotHeight = 320
 )
 
-// frame is a plot and its legend, which stands beside it: it never covers data.
+// frame is a plot with its legend beside it, where it never covers data.
 type frame struct {
 	title  string
 	plot   *plot.Plot
@@ -181,7 +181,7 @@ func (f *frame) line(n int, name string, points plotter.XYs, marked bool) error 
 	return nil
 }
 
-// svg draws all, on white: it is readable on a dark page, too.
+// svg draws everything on white, so that it is readable on a dark page, too.
 func (f *frame) svg(height vg.Length) ([]byte, error) {
 	if math.IsInf(f.plot.X.Min, 0) || math.IsInf(f.plot.Y.Min, 0) {
 		return nil, nothing(f.title)
@@ -206,11 +206,11 @@ func (f *frame) svg(height vg.Length) ([]byte, error) {
 	if _, err := canvas.WriteTo(&b); err != nil {
 		return nil, fmt.Errorf("draw %q: %w", f.title, err)
 	}
-	// Liberation Sans is where Linux is; it was made as wide as Arial.
+	// Liberation Sans, which Linux has, was made as wide as Arial.
 	return bytes.ReplaceAll(b.Bytes(), []byte("font-family:Liberation Sans;"), []byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif;")), nil
 }
 
-// across adds the marks, as the axes are known.
+// across adds the marks, once the axes are known.
 func (f *frame) across() {
 	p := f.plot
 	for _, m := range f.marks[0] {

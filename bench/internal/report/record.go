@@ -9,13 +9,13 @@ import (
 	"strings"
 )
 
-// A Record is a measurement as it is kept: docs/benchmarks/<part>.json.
+// A Record is a measurement as kept in docs/benchmarks/<part>.json.
 type Record struct {
 	About
 	Result json.RawMessage `json:"result"`
 }
 
-// Keep writes a measurement's result to a file of the folder.
+// Keep writes a measurement's result to a file in the folder.
 func Keep(folder string, about About, result any) error {
 	raw, err := json.Marshal(result)
 	if err != nil {
@@ -34,7 +34,7 @@ func Keep(folder string, about About, result any) error {
 	return nil
 }
 
-// Kept reads what Keep wrote; errors.Is(err, fs.ErrNotExist) if it has not been measured.
+// Kept reads what Keep has written. If the part has not been measured, the error is fs.ErrNotExist.
 func Kept(folder, part string) (Record, error) {
 	data, err := os.ReadFile(file(folder, part))
 	if err != nil {
@@ -49,10 +49,10 @@ func Kept(folder, part string) (Record, error) {
 
 func file(folder, part string) string { return filepath.Join(folder, part+".json") }
 
-// numbers is an array of numbers in indented JSON. No string looks like it: a line does not end within one.
+// numbers matches an array of numbers in indented JSON. It matches in no string, as strings have no line breaks.
 var numbers = regexp.MustCompile(`\[\n\s*(?:-?\d[-+.\deE]*,\n\s*)*-?\d[-+.\deE]*\n\s*\]`)
 
-// compact puts arrays of numbers, of which there are long ones, on one line each.
+// compact puts each array of numbers on one line, as there are long ones.
 func compact(indented []byte) []byte {
 	return numbers.ReplaceAllFunc(indented, func(array []byte) []byte {
 		return []byte("[" + strings.Join(strings.Fields(strings.Trim(string(array), "[]")), " ") + "]")

@@ -37,7 +37,7 @@ func TestFigure(t *testing.T) {
 	assert.Equal(t, "-", Figure(math.NaN()))
 }
 
-// texts parses a picture, and returns what is written in it.
+// texts parses a picture, and returns the texts in it.
 func texts(t *testing.T, svg []byte) []string {
 	t.Helper()
 	var found []string
@@ -88,7 +88,7 @@ func TestPlots(t *testing.T) {
 	assert.Subset(t, texts(t, lines), []string{"scale", "leases", "renewals", "ours", "1,000"})
 }
 
-// TestBarsStandBesideTheirNames is for the order: bars and names are drawn by different hands, from below and from above.
+// TestBarsStandBesideTheirNames checks the order: bars are drawn from below, names from above.
 func TestBarsStandBesideTheirNames(t *testing.T) {
 	t.Parallel()
 	svg, err := Bars("x", Axis{}, []string{"a", "b", "c"}, Samples{"s", []float64{11, 22, 33}})

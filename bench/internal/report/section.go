@@ -1,10 +1,10 @@
-// Package report makes docs/benchmarks.md of what was measured.
+// Package report makes docs/benchmarks.md from the results of measurements.
 package report
 
 // A Section is one part of the page.
 type Section struct {
 	Title   string
-	Command string // that measures it again, from the top of the repository
+	Command string // measures it again, from the top of the repository
 	Key     string // Markdown, one sentence: its most important figure, for the top of the page; "": none
 	Text    string // Markdown: what was measured, a table (Table), what it means, and the limits of the measurement
 	Plots   []Plot
@@ -13,6 +13,6 @@ type Section struct {
 // A Plot is a picture beside the page.
 type Plot struct {
 	File    string // its name: failover.svg
-	Caption string // what is to be seen in it, also for those who do not see it
-	SVG     []byte // made by ECDF, Bars or Lines
+	Caption string // describes the picture, also for those who cannot see it
+	SVG     []byte // from ECDF, Bars or Lines
 }

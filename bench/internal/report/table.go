@@ -7,7 +7,7 @@ import (
 	"unicode"
 )
 
-// Table is a table in Markdown. A row may be shorter than the header. A column of figures stands to the right.
+// Table returns a table in Markdown. A row may be shorter than the header. Columns of figures are aligned to the right.
 func Table(header []string, rows ...[]string) string {
 	rule := make([]string, len(header))
 	for i := range header {
@@ -31,7 +31,7 @@ func Table(header []string, rows ...[]string) string {
 	return b.String()
 }
 
-// Met says whether a goal was reached, so that a miss is seen.
+// Met says whether a goal was reached, so that a miss stands out.
 func Met(reached bool) string {
 	if reached {
 		return "met"

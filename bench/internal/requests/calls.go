@@ -11,10 +11,10 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// Ops are what a Manager is asked to do, in the order of the page.
+// Ops are the calls of a Manager that are counted, in the order of the page.
 var Ops = []string{"acquire", "renew", "poll", "release"}
 
-// goal is how many requests a call may be: exactly so many. It reports false for what there is none.
+// goal returns how many requests a call has to take, exactly.
 func goal(service, op string) Count {
 	switch {
 	case op == "acquire" && service == "azure":
@@ -27,8 +27,8 @@ func goal(service, op string) Count {
 	return Count{Writes: 1}
 }
 
-// countCalls counts the requests of single calls of the manager that a peer of ours runs on. All are on the same lease;
-// the first round, which makes its record, is counted by itself.
+// countCalls counts the requests of single calls of the manager that a peer of this library uses. All are on the same lease;
+// the first round, which creates its record, is counted separately.
 func countCalls(ctx context.Context, o Options, here place, p peer.Peer, endpoint string) (calls []Call, err error) {
 	manager, err := p.Open(ctx, peer.Config{Endpoint: endpoint})
 	if err != nil {
@@ -81,7 +81,7 @@ type caller struct {
 	request lease.Request
 }
 
-// round does each of the Ops once.
+// round makes each of the calls in Ops once.
 func (c *caller) round(ctx context.Context) (counts []Count, err error) {
 	var held lease.Lease
 	standby := c.request

@@ -10,7 +10,7 @@ import (
 	"github.com/cloudlease/leader/bench/internal/report"
 )
 
-// A cost is what a peer's lease takes in a month, in USD.
+// A cost is what a peer's lease costs in a month, in USD.
 type cost struct {
 	peer            string // its name
 	ours            bool
@@ -20,7 +20,7 @@ type cost struct {
 
 func (c cost) both() float64 { return c.leader + c.standby }
 
-// costs are those of the peers whose service charges for requests.
+// costs returns the costs of the peers whose service charges for requests.
 func (r Result) costs() []cost {
 	var all []cost
 	for _, w := range r.Peers {
@@ -31,7 +31,7 @@ func (r Result) costs() []cost {
 	return all
 }
 
-// rate is how prices take what was counted in a length of the lease. What is not known as a write is a read.
+// rate converts what was counted in a length of the lease. A request that is not known to be a write counts as a read.
 func (w Watch) rate(inLength Count) prices.Rate {
 	c := w.hourly(inLength)
 	return prices.Rate{Writes: c.Writes, Reads: c.Reads + c.Others}
@@ -39,7 +39,7 @@ func (w Watch) rate(inLength Count) prices.Rate {
 
 func dollars(usd float64) string { return fmt.Sprintf("$%.2f", usd) }
 
-// writePrices writes what the clouds charge for that.
+// writePrices writes what the clouds charge for the requests.
 func (r Result) writePrices(b *strings.Builder) {
 	costs := r.costs()
 	if len(costs) == 0 {
@@ -78,7 +78,7 @@ func (r Result) writePrices(b *strings.Builder) {
 	b.WriteString(report.Table([]string{"", "region", "price", "which requests", "source, and when it was looked up"}, sources...))
 }
 
-// key is the most important of it: whether the goals are met, and what the stores cost.
+// key returns the most important result: whether the goals are met, and what the stores cost.
 func (r Result) key() string {
 	var parts []string
 	met := 0

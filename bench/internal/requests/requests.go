@@ -1,5 +1,5 @@
-// Package requests counts, at the wire, what a lease takes: of this library call by call, and of all peers while they lead,
-// wait, acquire and release.
+// Package requests counts, on the wire, the requests that a lease takes: of this library call by call, and of all peers while
+// they lead, wait, acquire and release.
 package requests
 
 import (
@@ -14,31 +14,31 @@ import (
 	"github.com/cloudlease/leader/bench/internal/service"
 )
 
-// Options say how long to count. Zero values have defaults.
+// Options say how long to count. Zero values stand for defaults.
 type Options struct {
-	Peers    []string                         // keys; none: all whose service has requests
+	Peers    []string                         // keys; none: all whose service gets requests
 	Calls    int                              // of each kind, of this library's managers; 0: 20
-	Window   time.Duration                    // how long the steady state is watched, alone and with standbys each; 0: 4 minutes
+	Window   time.Duration                    // how long the steady state is watched, once alone and once with standbys; 0: 4 minutes
 	Cycles   int                              // acquisitions and releases that are counted; 0: 5
 	Standbys int                              // 0: 2
 	Log      func(format string, args ...any) // nil: silent
 }
 
-// reference is the length of lease that requests per hour are of: the default of this library.
+// reference is the lease length for which the page gives requests per hour: this library's default.
 const reference = 15 * time.Second
 
-// scaled is the length with which this library is watched: all its intervals are parts of the length, so that what is sent in
-// a length is the same. Others have intervals of their own, and are watched with the reference.
+// scaled is the lease length with which this library is watched. All its intervals are parts of the length, so it sends the
+// same in each length. Other peers have intervals of their own, and are watched with the reference.
 const scaled = 3 * time.Second
 
-// Count is a number of requests: of one call, or the average of a time.
+// Count is a number of requests: of one call, or an average over time.
 type Count struct {
 	Reads  float64 `json:"reads"`
 	Writes float64 `json:"writes"`
-	Others float64 `json:"others"` // neither: opening a session, say
+	Others float64 `json:"others"` // neither, such as opening a session
 }
 
-// Total is all of it.
+// Total returns the sum.
 func (c Count) Total() float64 { return c.Reads + c.Writes + c.Others }
 
 func (c Count) minus(d Count) Count {
@@ -58,8 +58,8 @@ type Call struct {
 	Peer    string  `json:"peer"` // its name
 	Service string  `json:"service"`
 	Op      string  `json:"op"`     // one of Ops
-	Counts  []Times `json:"counts"` // what the calls took, on a lease that had been held before: one of them, if it was always the same
-	First   Count   `json:"first"`  // what one took on a lease that had never been
+	Counts  []Times `json:"counts"` // what calls took on a lease that had been held before; one element if it was always the same
+	First   Count   `json:"first"`  // what a call took on a lease that had never been held
 }
 
 // Times says how often something took so many requests.
@@ -68,7 +68,7 @@ type Times struct {
 	Times int `json:"times"`
 }
 
-// Watch is a peer that was watched.
+// Watch is what was counted of one peer.
 type Watch struct {
 	Key      string  `json:"key"`
 	Name     string  `json:"name"`
@@ -77,20 +77,20 @@ type Watch struct {
 	Ours     bool    `json:"ours"`
 	Notes    string  `json:"notes"`
 	Length   float64 `json:"length"`  // of the lease, in seconds
-	Lengths  float64 `json:"lengths"` // how many of them each watch lasted
+	Lengths  float64 `json:"lengths"` // how many lease lengths each watch lasted
 	Standbys int     `json:"standbys"`
-	Renew    float64 `json:"renew_every"` // seconds, of a lease of that length
-	Poll     float64 `json:"poll_every"`  // seconds; 0: standbys do not ask, but are told
+	Renew    float64 `json:"renew_every"` // seconds, with a lease of that length
+	Poll     float64 `json:"poll_every"`  // seconds; 0: standbys do not ask, as the service tells them
 
 	Acquire []Count        `json:"acquire"` // from the start of a node to that of its work, each time
 	Release []Count        `json:"release"` // from the end of a node's context to its return
 	Leading Count          `json:"leading"` // per length of lease, of the leader
 	Waiting Count          `json:"waiting"` // per length of lease, of each standby
-	Names   map[string]int `json:"names"`   // what the service calls the requests of the leader and all standbys, in one watch
-	Ended   int            `json:"ended"`   // terms that ended in a watch: the averages are of more than a steady state
+	Names   map[string]int `json:"names"`   // how many requests the leader and all standbys sent in one watch, by the service's name for them
+	Ended   int            `json:"ended"`   // terms that ended in a watch: with any, the averages are not of a steady state alone
 }
 
-// Measure counts. Peers of different services are watched at the same time.
+// Measure counts. It watches peers of different services at the same time.
 func Measure(ctx context.Context, o Options) (Result, error) {
 	if o.Log == nil {
 		o.Log = func(string, ...any) {}
@@ -129,7 +129,7 @@ func Measure(ctx context.Context, o Options) (Result, error) {
 	return all, errors.Join(failed...)
 }
 
-// at counts all that there is to count at one service, one after the other: a service counts what arrives, whoever sent it.
+// at counts everything at one service, one thing after the other: a service counts all that arrives, whoever sent it.
 func at(ctx context.Context, o Options, services *service.Services, peers []peer.Peer) (r Result, err error) {
 	for _, p := range peers {
 		here, endpoint := placeOf(services, p.Service), services.Endpoint(p.Service)
@@ -150,7 +150,7 @@ func at(ctx context.Context, o Options, services *service.Services, peers []peer
 	return r, nil
 }
 
-// chosen finds the peers. Those whose leases are in files send no requests.
+// chosen finds the peers. Those that have their leases in files send no requests, and are left out.
 func chosen(keys []string) ([]peer.Peer, error) {
 	var peers []peer.Peer
 	for _, p := range peer.All() {
@@ -175,7 +175,7 @@ func orElse[T int | time.Duration](v, otherwise T) T {
 
 // A place is where requests are counted.
 type place struct {
-	count func() (Count, map[string]int) // those that have arrived so far, all and by name
+	count func() (Count, map[string]int) // the requests that have arrived so far, all and by name
 	late  time.Duration                  // how long after its answer a request is counted, at most
 }
 
@@ -184,13 +184,13 @@ func placeOf(services *service.Services, name string) place {
 		c := services.Counts(name)
 		return Count{float64(c.Reads), float64(c.Writes), float64(c.Others)}, c.ByName
 	}}
-	if name == "redis" || name == "postgres" { // whose own logs are what is counted
+	if name == "redis" || name == "postgres" { // these are counted from the servers' own logs
 		p.late = 150 * time.Millisecond
 	}
 	return p
 }
 
-// settled counts once all that was answered before is counted.
+// settled counts once every answered request has been counted.
 func (p place) settled(ctx context.Context) (Count, error) {
 	if err := pause(ctx, p.late); err != nil {
 		return Count{}, err

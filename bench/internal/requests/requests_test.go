@@ -15,7 +15,7 @@ import (
 	"github.com/cloudlease/leader/bench/internal/peer"
 )
 
-// wire is a service without requests but those of the peer below. The real ones take minutes; here, time is virtual.
+// wire is a service that only the peer below uses. Real services take minutes; here, time is virtual.
 type wire struct {
 	mu   sync.Mutex
 	sum  Count
@@ -49,8 +49,8 @@ func (w *wire) free() {
 	w.held = false
 }
 
-// steadyPeer opens a session, acquires with a read and a write, renews with a write three times in a length, polls with a
-// read as often as it likes, and releases with two writes.
+// steadyPeer opens a session, acquires with a read and a write, renews with a write three times in a length, polls with a read
+// at the given interval, and releases with two writes.
 func (w *wire) steadyPeer(poll time.Duration) peer.Peer {
 	third := func(d time.Duration) time.Duration { return d / 3 }
 	return peer.Peer{Key: "steady", Name: "steady", Service: "etcd", RenewEvery: third, Run: func(ctx context.Context, c peer.Config) error {
@@ -158,7 +158,7 @@ func TestMedian(t *testing.T) {
 	assert.Zero(t, median(nil))
 }
 
-// sample is a result whose figures can be reckoned by hand.
+// sample returns a result whose figures can be computed by hand.
 func sample() Result {
 	watched := func(w Watch) Watch {
 		w.Lengths, w.Standbys = 80, 2

@@ -9,10 +9,10 @@ import (
 	"github.com/cloudlease/leader/bench/internal/report"
 )
 
-// mostPolls is how many reads a standby of ours may send in an acquire interval.
+// mostPolls is how many reads a standby of this library may send in an acquire interval.
 const mostPolls = 1.05
 
-// Section is the part of the page.
+// Section returns this part of the page.
 func (r Result) Section() (report.Section, error) {
 	s := report.Section{
 		Title:   "Requests, and what they cost",
@@ -70,7 +70,7 @@ func (r Result) writeCalls(b *strings.Builder) {
 	}
 }
 
-// number is how many calls were counted.
+// number returns how many calls were counted.
 func (c Call) number() (n int) {
 	for _, t := range c.Counts {
 		n += t.Times
@@ -78,10 +78,10 @@ func (c Call) number() (n int) {
 	return n
 }
 
-// met reports whether every one of the calls was what the goal says.
+// met reports whether every one of the calls met the goal.
 func (c Call) met() bool { return len(c.Counts) == 1 && c.Counts[0].Count == goal(c.Service, c.Op) }
 
-// String says what all of the calls took, or that they differ.
+// String says what all of the calls took, or how they differ.
 func (c Call) String() string {
 	var all []string
 	for _, t := range c.Counts {
@@ -114,7 +114,7 @@ func (c Count) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// writePeers writes what all take while they lead and wait.
+// writePeers writes what all peers take while they lead and wait.
 func (r Result) writePeers(b *strings.Builder) {
 	fmt.Fprintf(b, "\n### An hour, a start and an end of each\n\nOne leader was watched alone, and then with %d standbys, for %s each time,\n"+
 		"once they had settled; what the standbys added is theirs.\nThe figures are requests per hour with a lease of %.0f s, at the intervals that each has by default for such a lease.\n"+
@@ -150,7 +150,7 @@ func (r Result) writePeers(b *strings.Builder) {
 	}
 }
 
-// standbys, lasting and cycles say how it was measured; all peers are measured alike.
+// standbys, lasting and cycles say how it was measured, which is the same for all peers.
 func (r Result) standbys() int {
 	if len(r.Peers) == 0 {
 		return 0
@@ -183,11 +183,11 @@ func (r Result) lengths() string {
 	return ""
 }
 
-// polls are the reads of a standby in an acquire interval.
+// polls returns how many reads a standby sends in an acquire interval.
 func (w Watch) polls() float64 { return w.Waiting.Reads * w.Poll / w.Length }
 
-// hourly is what was counted in a length of the lease, as whole requests per hour. It leaves out what may be nothing but a
-// request more at one end of a watch: up to two.
+// hourly converts what was counted in a length of the lease to whole requests per hour. Up to two requests in a watch count as
+// none: they may be there only because of where the watch began or ended.
 func (w Watch) hourly(inLength Count) Count {
 	round := func(v float64) float64 {
 		if v*w.Lengths <= 2 {
@@ -198,7 +198,7 @@ func (w Watch) hourly(inLength Count) Count {
 	return Count{round(inLength.Reads), round(inLength.Writes), round(inLength.Others)}
 }
 
-// median is that of the totals: one of the counts.
+// median returns the count with the median total.
 func median(counts []Count) Count {
 	if len(counts) == 0 {
 		return Count{}

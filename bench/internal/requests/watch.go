@@ -15,7 +15,7 @@ import (
 // watch counts what a peer sends: as it acquires and releases, as it leads alone, and with standbys.
 func watch(ctx context.Context, o Options, here place, p peer.Peer, endpoint string) (Watch, error) {
 	length := reference
-	if p.Ours && p.Service != "azure" { // which has no shorter lease
+	if p.Ours && p.Service != "azure" { // Azure has no shorter leases
 		length = scaled
 	}
 	w := Watch{
@@ -41,7 +41,7 @@ func watch(ctx context.Context, o Options, here place, p peer.Peer, endpoint str
 	return w, w.steady(ctx, o, here, p, config)
 }
 
-// cycle has a node acquire the lease, and release it.
+// cycle makes a node acquire the lease, and release it.
 func cycle(ctx context.Context, here place, p peer.Peer, c peer.Config) (acquire, release Count, err error) {
 	before, err := here.settled(ctx)
 	if err != nil {
@@ -91,8 +91,8 @@ func (w *Watch) steady(ctx context.Context, o Options, here place, p peer.Peer, 
 	return err
 }
 
-// average counts for the window, after a quarter of it in which what begins may settle: a standby of ours asks more often at
-// first, in order to fall into step. It returns how many requests there were in a length of the lease.
+// average counts during the window, after a quarter of it in which things may settle: at first, a standby of this library asks
+// more often, in order to fall into step. It returns how many requests there were in a length of the lease.
 func average(ctx context.Context, o Options, here place, c peer.Config) (Count, map[string]int, error) {
 	if err := pause(ctx, o.Window/4); err != nil {
 		return Count{}, nil, err
@@ -112,12 +112,12 @@ func average(ctx context.Context, o Options, here place, c peer.Config) (Count, 
 	return after.minus(before).times(1 / lengths), names, nil
 }
 
-// A node is one that runs a peer.
+// A node runs a peer.
 type node struct {
 	cancel  context.CancelFunc
 	started chan struct{} // closed when its first term begins
 	done    chan struct{} // closed when it has returned
-	err     error         // of the run, once it has returned
+	err     error         // the result of Run, once it has returned
 
 	mu     sync.Mutex
 	terms  int
@@ -152,7 +152,7 @@ func (n *node) tell(m peer.Moment) {
 	}
 }
 
-// ended is how many of the node's terms ended without being stopped.
+// ended returns how many of the node's terms ended before the node was told to stop.
 func (n *node) ended() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -173,7 +173,7 @@ func (n *node) lead(ctx context.Context) error {
 	}
 }
 
-// stop ends the node, and returns what its run did.
+// stop ends the node, and returns the error of its run.
 func (n *node) stop() error {
 	n.mu.Lock()
 	n.ending = true

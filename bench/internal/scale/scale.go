@@ -1,4 +1,4 @@
-// Package scale measures what many leases take in one process.
+// Package scale measures what many leases cost in one process.
 package scale
 
 import (
@@ -12,41 +12,41 @@ import (
 	"time"
 )
 
-// Options says how much is measured. The zero Options measure what the page shows.
+// Options says how much to measure. The zero Options measure what the page shows.
 type Options struct {
-	Leases []int         // of each process; none: 1, 100 and 10,000
+	Leases []int         // for each process; none: 1, 100 and 10,000
 	Window time.Duration // how long each process is watched; 0: 15 s
 	Log    func(format string, args ...any)
 }
 
-// A Role is what a process does with its leases.
+// A Role says what a process does with its leases.
 type Role string
 
 // The roles.
 const (
 	Leading Role = "leading"
 	Standby Role = "standby"
-	Work    Role = "work" // it only waits, as the works of the leases do: what is not the library's part
+	Work    Role = "work" // it only waits, as the works of the leases do: this cost is not the library's
 )
 
-// Cost is what a process took for its leases.
+// Cost is what a process used for its leases.
 type Cost struct {
 	Leases     int
 	Role       Role
-	Heap       int64   // bytes that live after a garbage collection
+	Heap       int64   // bytes in use after a garbage collection
 	Stack      int64   // bytes
 	Goroutines int     // between requests
 	Most       int     // goroutines at once
-	CPU        float64 // seconds a second
-	Requests   float64 // to the store, a second
+	CPU        float64 // seconds per second
+	Requests   float64 // to the store, per second
 }
 
-// Result is every process.
+// Result has the costs of every process.
 type Result struct {
 	Costs []Cost
 }
 
-// Measure starts a process for each number of leases and each role, one after the other.
+// Measure runs a process for each number of leases and each role, one after the other.
 func Measure(ctx context.Context, o Options) (Result, error) {
 	if len(o.Leases) == 0 {
 		o.Leases = []int{1, 100, 10_000}
@@ -87,7 +87,7 @@ func Measure(ctx context.Context, o Options) (Result, error) {
 	return r, nil
 }
 
-// of returns what a process of the role and size took; false if there was none.
+// of returns the cost of the process with this role and number of leases; false if there was none.
 func (r Result) of(role Role, leases int) (Cost, bool) {
 	for _, c := range r.Costs {
 		if c.Role == role && c.Leases == leases {
@@ -97,10 +97,10 @@ func (r Result) of(role Role, leases int) (Cost, bool) {
 	return Cost{}, false
 }
 
-// PerLease is the part of one lease.
+// PerLease is the cost of one lease.
 type PerLease struct {
 	Heap, Stack, Goroutines, Requests float64
-	CPU                               time.Duration // a second
+	CPU                               time.Duration // per second
 }
 
 func (c Cost) perLease() PerLease {
@@ -111,7 +111,7 @@ func (c Cost) perLease() PerLease {
 	}
 }
 
-// besides is what is left of a lease without the work that waits.
+// besides returns the cost without that of the work, which only waits.
 func (p PerLease) besides(work PerLease) PerLease {
 	return PerLease{p.Heap - work.Heap, p.Stack - work.Stack, p.Goroutines - work.Goroutines, p.Requests - work.Requests, p.CPU - work.CPU}
 }

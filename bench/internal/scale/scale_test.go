@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// result is of processes whose leases take so many bytes each, the work's included, which takes 1,000.
+// result has processes whose leases use so many bytes each, including 1,000 for the work.
 func result(few, many int64) Result {
 	var r Result
 	for _, c := range []struct {

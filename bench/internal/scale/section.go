@@ -9,16 +9,16 @@ import (
 	"github.com/cloudlease/leader/bench/internal/report"
 )
 
-// What a leading lease may take besides its work.
+// The goals: what a leading lease may use besides its work.
 const (
 	mostBytes      = 8 << 10
-	mostGoroutines = 3 // its work's included
+	mostGoroutines = 3 // including that of its work
 )
 
-// linear is how much more a lease of the largest process may take than one of a hundred, for the growth to be called so.
+// linear is how much more a lease of the largest process may use than one of a hundred, if growth is to be called linear.
 const linear = 1.25
 
-// Section tells what a lease takes.
+// Section returns this part of the page.
 func (r Result) Section() (report.Section, error) {
 	var rows [][]string
 	var lines []report.Line
@@ -63,8 +63,8 @@ func (r Result) Section() (report.Section, error) {
 	}, nil
 }
 
-// verdict compares with the goals, in full and in a sentence. The largest process is the one that counts; that growth is
-// linear shows beside the one before.
+// verdict compares the largest process with the goals, in full and in one sentence. The process before it shows whether growth
+// is linear.
 func (r Result) verdict() (text, key string) {
 	sizes := r.sizes()
 	most := sizes[len(sizes)-1]
@@ -82,7 +82,7 @@ func (r Result) verdict() (text, key string) {
 	return text + "\n", key
 }
 
-// sizes are the numbers of leases that there was a leading process of, the least first.
+// sizes returns the numbers of leases that leading processes had, the smallest first.
 func (r Result) sizes() (sizes []int) {
 	for _, c := range r.Costs {
 		if c.Role == Leading {
@@ -93,7 +93,7 @@ func (r Result) sizes() (sizes []int) {
 	return sizes
 }
 
-// leading is what a leading lease takes besides its work, in bytes, and with it, in goroutines.
+// leading returns what a leading lease uses: bytes without its work, and goroutines with it.
 func (r Result) leading(leases int) (own, goroutines float64) {
 	c, _ := r.of(Leading, leases)
 	work, _ := r.of(Work, leases)
@@ -102,7 +102,7 @@ func (r Result) leading(leases int) (own, goroutines float64) {
 
 func bytes(b float64) string { return report.Figure(float64(int64(b + 0.5))) }
 
-// positive leaves out what is less than the measurement can tell: a difference of two processes.
+// positive writes a difference of two processes, or "-" if it is too small to be measured.
 func positive(v float64) string {
 	if v <= 0 {
 		return "-"

@@ -28,8 +28,8 @@ import (
 	leasegcs "github.com/cloudlease/leader/lease/gcs"
 )
 
-// emulator is the value of the first of the variables that is set. Nothing is ever done to a real account: it takes
-// emulators that the environment names.
+// emulator returns the value of the first of the variables that is set. It fails without one, so that nothing is ever done to a
+// real account.
 func emulator(variables ...string) (string, error) {
 	for _, v := range variables {
 		if value := os.Getenv(v); value != "" {
@@ -76,7 +76,7 @@ func startS3(ctx context.Context, p *part) error {
 	return nil
 }
 
-// aws puts a proxy before an AWS emulator, and returns the configuration of its clients.
+// aws puts a proxy in front of an AWS emulator, and returns the configuration of its clients.
 func (p *part) aws(ctx context.Context, variable string, classify classifier) (aws.Config, error) {
 	value, err := emulator(variable, "AWS_ENDPOINT_URL")
 	if err != nil {
@@ -104,7 +104,7 @@ func startGCS(ctx context.Context, p *part) error {
 	if err != nil {
 		return err
 	}
-	at, err := p.serve(pass(upstream, upstream.Host), gcsRequest) // the emulator tells reads from the rest by its own host
+	at, err := p.serve(pass(upstream, upstream.Host), gcsRequest) // the emulator recognises reads by its own host
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func startAzure(ctx context.Context, p *part) error {
 	if err != nil {
 		return err
 	}
-	if !strings.Contains(connection, "AccountName=devstoreaccount1;") { // the account that everybody's Azurite has
+	if !strings.Contains(connection, "AccountName=devstoreaccount1;") { // the account that every Azurite has
 		return errors.New("AZURE_STORAGE_CONNECTION_STRING is not that of Azurite, the emulator: run the command below \"go run ./localstack run -- \"")
 	}
 	at := ""
@@ -159,7 +159,7 @@ func startAzure(ctx context.Context, p *part) error {
 	return nil
 }
 
-// dynamoDBRequest goes by X-Amz-Target: DynamoDB_20120810.GetItem.
+// dynamoDBRequest classifies by X-Amz-Target: DynamoDB_20120810.GetItem.
 func dynamoDBRequest(target string) (wire.Kind, string) {
 	_, name, _ := strings.Cut(target, ".")
 	switch name {
@@ -171,7 +171,7 @@ func dynamoDBRequest(target string) (wire.Kind, string) {
 	return wire.Other, cmp.Or(name, "?")
 }
 
-// s3Request goes by the method, and by whether there is a key: /bucket/key, as path-style clients write it.
+// s3Request classifies by the method, and by whether there is a key: /bucket/key, as path-style clients write it.
 func s3Request(r *http.Request) (wire.Kind, string) {
 	_, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	switch {
@@ -191,7 +191,8 @@ func s3Request(r *http.Request) (wire.Kind, string) {
 	return wire.Other, r.Method + " object"
 }
 
-// gcsRequest goes by https://cloud.google.com/storage/docs/json_api/v1, and by GET /bucket/object, as the Go client reads.
+// gcsRequest classifies by https://cloud.google.com/storage/docs/json_api/v1, and by GET /bucket/object, with which the Go
+// client reads.
 func gcsRequest(r *http.Request) (wire.Kind, string) {
 	path, api := strings.CutPrefix(r.URL.Path, "/storage/v1/b/")
 	_, name, _ := strings.Cut(path, "/")
@@ -208,7 +209,7 @@ func gcsRequest(r *http.Request) (wire.Kind, string) {
 	return wire.Other, r.Method + " bucket"
 }
 
-// azureRequest goes by https://learn.microsoft.com/rest/api/storageservices/operations-on-blobs; the path is
+// azureRequest classifies by https://learn.microsoft.com/rest/api/storageservices/operations-on-blobs. The path is
 // /account/container/blob, as Azurite has it.
 func azureRequest(r *http.Request) (wire.Kind, string) {
 	parts := strings.SplitN(strings.TrimPrefix(r.URL.Path, "/"), "/", 3)

@@ -15,7 +15,7 @@ import (
 	"github.com/cloudlease/leader/internal/wire"
 )
 
-// startEtcd starts a real etcd of one member, in this process, which syncs its disk as it does by default.
+// startEtcd starts a real etcd with one member, in this process. It syncs its disk, as by default.
 func startEtcd(ctx context.Context, p *part) error {
 	client, err := freeURL()
 	if err != nil {
@@ -72,7 +72,7 @@ func (m messages) HandleRPC(ctx context.Context, s stats.RPCStats) {
 func (m messages) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
 func (m messages) HandleConn(context.Context, stats.ConnStats)                       {}
 
-// etcdMessage goes by the method: /etcdserverpb.KV/Range. A transaction may write, so it counts as a write.
+// etcdMessage classifies by the method: /etcdserverpb.KV/Range. A transaction may write, so it counts as a write.
 func etcdMessage(method string) (wire.Kind, string) {
 	switch name := path.Base(method); name {
 	case "Range", "Watch", "LeaseTimeToLive":

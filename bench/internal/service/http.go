@@ -13,10 +13,10 @@ import (
 	"github.com/cloudlease/leader/internal/wire"
 )
 
-// A classifier says what a request is, and what the service calls it. It leaves the body alone.
+// A classifier returns the kind of a request, and the service's name for it. It does not read the body.
 type classifier func(*http.Request) (wire.Kind, string)
 
-// serve answers on a port of its own, counts, and returns the URL: http://127.0.0.1:N.
+// serve serves and counts requests on a new port, and returns the URL: http://127.0.0.1:N.
 func (p *part) serve(handler http.Handler, classify classifier) (string, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -41,8 +41,8 @@ func (p *part) serve(handler http.Handler, classify classifier) (string, error) 
 	return "http://" + listener.Addr().String(), nil
 }
 
-// pass returns a handler that passes everything on to the service at the URL as it is. The Host stays the client's, whose
-// signature may cover it, unless another is given.
+// pass returns a handler that passes everything on to the service at the URL, unchanged. Unless host is given, the client's
+// Host stays: its signature may cover that.
 func pass(upstream *url.URL, host string) http.Handler {
 	return &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -51,13 +51,13 @@ func pass(upstream *url.URL, host string) http.Handler {
 				r.Out.Host = host
 			}
 		},
-		// As many connections may be kept as there are candidates; what is compressed stays so.
+		// Each candidate may keep a connection. Compressed answers stay compressed.
 		Transport: &http.Transport{MaxIdleConnsPerHost: 1000, DisableCompression: true},
-		ErrorLog:  log.New(io.Discard, "", 0), // clients are killed, which is no news
+		ErrorLog:  log.New(io.Discard, "", 0), // candidates are killed, so their errors are no news
 	}
 }
 
-// address returns the URL of an emulator from a variable of the environment.
+// address parses the URL of an emulator from an environment variable.
 func address(value string) (*url.URL, error) {
 	u, err := url.Parse(value)
 	if err != nil || u.Scheme == "" || u.Host == "" {

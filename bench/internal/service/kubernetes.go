@@ -17,11 +17,11 @@ import (
 	"github.com/cloudlease/leader/internal/wire"
 )
 
-// A leaseAPI is a fake of ours of the part of Kubernetes' API that client-go's leader election uses: get, create and update of
-// coordination.k8s.io/v1 Leases, in JSON, in memory. A kube-apiserver is not to be had as a Go module, nor without the
-// binaries of a cluster. What matters here is that an update of a lease that has changed meanwhile is a conflict
-// (https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions). It is faster than a real one, which
-// writes to etcd; that does not change by when a lease has run out.
+// A leaseAPI is our fake of the part of Kubernetes' API that client-go's leader election uses: get, create and update of
+// coordination.k8s.io/v1 Leases, in JSON, in memory. A kube-apiserver is not available as a Go module, nor without the binaries
+// of a cluster. What matters here is that an update of a lease that has changed meanwhile is a conflict
+// (https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions). The fake is faster than a real one, which
+// writes to etcd; that does not change when a lease runs out.
 type leaseAPI struct {
 	mu      sync.Mutex
 	leases  map[string]*coordinationv1.Lease // by path
@@ -98,7 +98,7 @@ func (a *leaseAPI) update(w http.ResponseWriter, path string, sent *coordination
 	}
 }
 
-// store keeps the lease, under the lock.
+// store stores the lease. The caller holds the lock.
 func (a *leaseAPI) store(w http.ResponseWriter, status int, path string, sent *coordinationv1.Lease) {
 	a.version++
 	sent.APIVersion, sent.Kind = "coordination.k8s.io/v1", "Lease"

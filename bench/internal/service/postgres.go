@@ -19,8 +19,8 @@ import (
 	"github.com/cloudlease/leader/internal/wire"
 )
 
-// startPostgres makes a database in the service's folder, and starts the system's PostgreSQL on it. Root may not: then it is
-// the user postgres that does.
+// startPostgres makes a database in the service's folder, and starts the system's PostgreSQL on it. Root may not do that, so
+// for root it uses the user postgres.
 func startPostgres(ctx context.Context, p *part) error {
 	initdb, err := postgresProgram("initdb")
 	if err != nil {
@@ -43,7 +43,7 @@ func startPostgres(ctx context.Context, p *part) error {
 	if said, err := create.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w: %s", initdb, err, said)
 	}
-	// Candidates have a connection each. Statements are counted by what the server logs of them.
+	// Each candidate has a connection. Statements are counted from the server's log.
 	run := exec.Command(server, "-D", data, "-h", "127.0.0.1", "-p", port, "-k", "", "-c", "max_connections=1000", "-c", "log_statement=all")
 	if err := p.asServer(run); err != nil {
 		return err
@@ -77,7 +77,7 @@ func startPostgres(ctx context.Context, p *part) error {
 	return nil
 }
 
-// postgresProgram finds a program of the system's PostgreSQL. Debian keeps them out of PATH.
+// postgresProgram finds a program of the system's PostgreSQL. Debian does not put them in PATH.
 func postgresProgram(name string) (string, error) {
 	if found, err := exec.LookPath(name); err == nil {
 		return filepath.EvalSymlinks(found) // it looks for the others beside itself
@@ -89,7 +89,7 @@ func postgresProgram(name string) (string, error) {
 	return slices.Max(found), nil
 }
 
-// statements counts what the server says it executes, until it ends.
+// statements counts the statements in the server's log, until the log ends.
 func (p *part) statements(log io.Reader) {
 	for lines := bufio.NewReader(log); ; {
 		line, err := lines.ReadString('\n')
@@ -103,12 +103,12 @@ func (p *part) statements(log io.Reader) {
 }
 
 var (
-	// logged is a line of log_statement: LOG:  statement: select 1, or LOG:  execute stmt_1: select $1.
+	// logged matches a line of log_statement: LOG:  statement: select 1, or LOG:  execute stmt_1: select $1.
 	logged   = regexp.MustCompile(`LOG:  (?:statement|execute [^:]*): (.*)`)
 	function = regexp.MustCompile(`\bpg_\w+`)
 )
 
-// postgresStatement reads such a line; not ok: it is none.
+// postgresStatement parses such a line; ok is false for any other.
 func postgresStatement(line string) (kind wire.Kind, name string, ok bool) {
 	m := logged.FindStringSubmatch(line)
 	if m == nil {

@@ -12,7 +12,7 @@ import (
 // stopping is how long a program may take to end before it is killed.
 const stopping = 10 * time.Second
 
-// run starts a program, which ends with the service: by the signal, or if it does not end then, killed.
+// run starts a program. It ends with the service: it gets the signal, and is killed if it does not end then.
 func (p *part) run(cmd *exec.Cmd, end os.Signal) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start %s: %w", cmd.Path, err)

@@ -34,7 +34,7 @@ func startRedis(ctx context.Context, p *part) error {
 	if err != nil {
 		return fmt.Errorf("redis-server does not answer: %w", err)
 	}
-	// https://redis.io/docs/latest/commands/monitor/: the server tells of each command as it processes it.
+	// https://redis.io/docs/latest/commands/monitor/: the server prints each command as it processes it.
 	lines := bufio.NewScanner(conn)
 	if _, err := io.WriteString(conn, "INFO server\r\nMONITOR\r\n"); err != nil {
 		return fmt.Errorf("have redis-server tell of its commands: %w", err)
@@ -64,10 +64,10 @@ func startRedis(ctx context.Context, p *part) error {
 	return nil
 }
 
-// monitored is a line of MONITOR: +1339518083.107412 [0 127.0.0.1:60866] "get" "x". What a script runs comes from lua.
+// monitored matches a line of MONITOR: +1339518083.107412 [0 127.0.0.1:60866] "get" "x". Commands of a script come from lua.
 var monitored = regexp.MustCompile(`^\+[0-9.]+ \[[0-9]+ ([^\]]*)\] "([^"]*)"`)
 
-// redisCommand reads such a line; not ok: it is none, or a script's.
+// redisCommand parses such a line; ok is false for any other, and for a script's commands.
 func redisCommand(line string) (kind wire.Kind, name string, ok bool) {
 	m := monitored.FindStringSubmatch(line)
 	if m == nil || m[1] == "lua" {

@@ -1,12 +1,12 @@
-// Package service starts the services that peers keep their leases in, and counts the requests that arrive there.
+// Package service starts the services in which peers keep their leases, and counts the requests that arrive there.
 //
 //	services, err := service.Start(ctx, "dynamodb", "redis")
 //	defer services.Close()
 //	c := peer.Config{Endpoint: services.Endpoint("redis"), ...}
 //	n := services.Counts("redis").Writes
 //
-// Everything listens on 127.0.0.1, on ports that were free. The cloud services are the emulators that the environment
-// says are there; each gets a proxy of its own, which counts.
+// Everything listens on 127.0.0.1, on ports that were free. The cloud services are the emulators that the environment names;
+// each gets a proxy, which counts.
 package service
 
 import (
@@ -25,7 +25,7 @@ import (
 // ready is how long a service may take to answer.
 const ready = 30 * time.Second
 
-// starters has what starts each service.
+// starters have the function that starts each service.
 var starters = map[string]func(ctx context.Context, p *part) error{
 	"dynamodb":   startDynamoDB,
 	"s3":         startS3,
@@ -38,30 +38,30 @@ var starters = map[string]func(ctx context.Context, p *part) error{
 	"postgres":   startPostgres,
 }
 
-// Names are the services that there are.
+// Names returns the names of all services.
 func Names() []string { return slices.Sorted(maps.Keys(starters)) }
 
-// Services are some that run. They are safe for concurrent use.
+// Services are running services. They are safe for concurrent use.
 type Services struct {
 	dir   string
 	parts map[string]*part
 }
 
-// A part is one service that runs.
+// A part is one running service.
 type part struct {
 	tally
-	dir      string // where it may keep things; it is there
+	dir      string // an existing folder for its files
 	endpoint string
 	version  string
-	stops    []func() // in the order in which they came; called in reverse
+	stops    []func() // in the order in which they were added; called in reverse
 }
 
-// Start starts the named services, without repetition, as peer.Peer.Service names them. The tables, buckets and containers
-// that the peers use are there when it returns. Whoever called it closes the Services; the end of ctx does not.
+// Start starts the named services, each once; names are those of peer.Peer.Service. When it returns, the tables, buckets and
+// containers that the peers use exist. The caller has to close the Services; the end of ctx does not.
 func Start(ctx context.Context, names ...string) (*Services, error) {
 	dir, err := os.MkdirTemp("", "leader-bench-*")
 	if err == nil {
-		err = os.Chmod(dir, 0o711) // PostgreSQL may have to run as another user, whose folder is in there
+		err = os.Chmod(dir, 0o711) // PostgreSQL may have to run as another user, and its folder is in there
 	}
 	if err != nil {
 		return nil, fmt.Errorf("services: make a folder for what they keep: %w", err)
@@ -97,7 +97,7 @@ func (s *Services) start(ctx context.Context, name string) error {
 	return nil
 }
 
-// Close stops the services, waits until they have ended, and removes what they kept.
+// Close stops the services, waits until they have ended, and removes their files.
 func (s *Services) Close() {
 	for _, p := range s.parts {
 		for _, stop := range slices.Backward(p.stops) {
@@ -107,7 +107,7 @@ func (s *Services) Close() {
 	_ = os.RemoveAll(s.dir)
 }
 
-// Endpoint is what peer.Config.Endpoint is to be for the peers of a service that runs; "" for one that does not.
+// Endpoint returns the peer.Config.Endpoint for the peers of a running service; "" if it does not run.
 func (s *Services) Endpoint(name string) string {
 	if p := s.parts[name]; p != nil {
 		return p.endpoint
@@ -115,7 +115,7 @@ func (s *Services) Endpoint(name string) string {
 	return ""
 }
 
-// Version is what a service that runs says of its version; "" if it does not say.
+// Version returns the version of a running service; "" if it does not say.
 func (s *Services) Version(name string) string {
 	if p := s.parts[name]; p != nil {
 		return p.version
@@ -123,20 +123,20 @@ func (s *Services) Version(name string) string {
 	return ""
 }
 
-// Counts are the requests that have arrived at a service since Start returned. Each attempt of a client that retries by itself
-// is one, whatever came of it.
+// Counts are the requests that have arrived at a service since Start returned. If a client retries by itself, each attempt
+// counts, whatever its outcome.
 //
-// A request is an HTTP request (dynamodb, s3, gcs, azure, kubernetes), a command, where a script is one (redis), a statement
-// (postgres), or a message that a client sends, also within a stream (etcd). The counts of redis and postgres are those of
-// the servers' own logs, and come a moment after the answer. A file has none.
+// A request is an HTTP request (dynamodb, s3, gcs, azure, kubernetes), a command, which may be a script (redis), a statement
+// (postgres), or a message that a client sends, also within a stream (etcd). The counts of redis and postgres come from the
+// servers' own logs, a moment after the answer. A file has none.
 //
-// Nothing is said here of whether a write changed anything: taking a lock that somebody else has is one, too. Ask ByName.
+// A write counts whether or not it changed anything: so does the attempt to take a lock that another node has. See ByName.
 type Counts struct {
 	Reads, Writes, Others int
-	ByName                map[string]int // as the service names its requests: "GetItem", "evalsha", "pg_advisory_lock", "LeaseKeepAlive"
+	ByName                map[string]int // by the service's name for a request: "GetItem", "evalsha", "pg_advisory_lock", "LeaseKeepAlive"
 }
 
-// Counts returns the counts of a service that runs; none for one that does not.
+// Counts returns the counts of a running service; none if it does not run.
 func (s *Services) Counts(name string) Counts {
 	if p := s.parts[name]; p != nil {
 		return p.counts()

@@ -20,7 +20,7 @@ import (
 	"github.com/cloudlease/leader/internal/wire"
 )
 
-// start starts a service until the test ends, and sees that nothing of it is left.
+// start starts a service until the test ends, and checks that nothing of it is left.
 func start(t *testing.T, name string) *Services {
 	t.Helper()
 	s, err := Start(t.Context(), name)
@@ -32,7 +32,7 @@ func start(t *testing.T, name string) *Services {
 	return s
 }
 
-// lead has a candidate lead, and give its lease back.
+// lead makes a candidate lead, and release its lease.
 func lead(t *testing.T, key string, s *Services) {
 	t.Helper()
 	p, err := peer.Find(key)
@@ -53,7 +53,7 @@ func lead(t *testing.T, key string, s *Services) {
 	}))
 	mu.Lock()
 	defer mu.Unlock()
-	// It gives the lease back once the work has ended, and does not lead before it has the lease.
+	// It leads only once it has the lease, and releases the lease only once the work has ended.
 	began := slices.Index(moments, peer.Started)
 	require.GreaterOrEqual(t, began, 0, "it never led: %v", moments)
 	assert.Contains(t, moments[:began], peer.Renewed)
@@ -233,7 +233,7 @@ func TestTally(t *testing.T) {
 	assert.Zero(t, c.counts().Reads)
 }
 
-// What Start itself sends, to make a bucket say, is not counted.
+// Requests of Start itself, for example to make a bucket, are not counted.
 func TestStartIsNotCounted(t *testing.T) {
 	made := 0
 	emulator := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { made++ }))
@@ -252,7 +252,7 @@ func TestStartIsNotCounted(t *testing.T) {
 	assert.Equal(t, map[string]int{"GetObject": 1}, s.Counts("s3").ByName)
 }
 
-// client-go's lease is not given back while the work still runs.
+// client-go's lease is not released while the work still runs.
 func TestClientGoWaitsForTheWork(t *testing.T) {
 	t.Parallel()
 	s := start(t, "kubernetes")
@@ -267,7 +267,7 @@ func TestClientGoWaitsForTheWork(t *testing.T) {
 			switch m {
 			case peer.Started:
 				cancel()
-			case peer.Stopped: // it is the work that tells, so it has not ended yet
+			case peer.Stopped: // the work itself reports this, so it has not ended yet
 				select {
 				case <-released:
 					t.Error("the lease was released before the work had ended")

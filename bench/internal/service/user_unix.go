@@ -11,7 +11,8 @@ import (
 	"syscall"
 )
 
-// asServer has the program run as a user that PostgreSQL accepts, who owns the service's folder: whoever we are, but not root.
+// asServer runs the program as a user that PostgreSQL accepts: the current one, or postgres if that is root. The user gets the
+// service's folder.
 func (p *part) asServer(cmd *exec.Cmd) error {
 	cmd.Dir = p.dir
 	if os.Geteuid() != 0 {

@@ -12,7 +12,7 @@ var titles = map[string]string{
 	"dynamodb": "DynamoDB", "s3": "S3", "gcs": "GCS", "azblob": "Azure Blob", "file": "a directory", "memory": "memory",
 }
 
-// Section tells the result.
+// Section returns this part of the page.
 func (r Result) Section() (report.Section, error) {
 	s := report.Section{
 		Title:   "Size and start-up",
@@ -71,7 +71,7 @@ func (r Result) starts() string {
 	return report.Table([]string{"store", "starts", "SDK alone, ms", "until it leads, ms", "difference, ms"}, rows...)
 }
 
-// key is about the program that grows most.
+// key tells about the program that grows most.
 func (r Result) key() string {
 	var most Program
 	grown := func(p Program) int64 { return p.Ours.Stripped - p.Bare.Stripped }

@@ -14,7 +14,7 @@ import (
 	"github.com/cloudlease/leader/bench/internal/overhead/paired"
 )
 
-// Options are what is measured. The zero Options are all programs, as the page has them.
+// Options say what to measure. The zero Options measure all programs, as on the page.
 type Options struct {
 	Programs []string                      // of minimal.Programs; none: all
 	Runs     int                           // of each program; 0: 30
@@ -27,24 +27,24 @@ type Result struct {
 	Programs []Program `json:"programs"`
 }
 
-// A Program is one with a leader, beside one that does the same requests with the SDK alone.
+// A Program is a program with a leader, beside one that sends the same requests with the SDK alone.
 type Program struct {
 	Name  string            `json:"name"`
 	Ours  Binary            `json:"ours"`
 	Bare  Binary            `json:"bare"`
-	Start paired.Comparison `json:"start"` // until it leads, or has done its requests
+	Start paired.Comparison `json:"start"` // the time until it leads, or has sent its requests
 }
 
-// A Binary is what go build makes of a program.
+// A Binary describes the output of go build for a program.
 type Binary struct {
 	Bytes    int64 `json:"bytes"`
 	Stripped int64 `json:"stripped"` // bytes with -trimpath -ldflags='-s -w'
 	Standard int   `json:"standard"` // packages of the standard library
-	Others   int   `json:"others"`   // packages besides
+	Others   int   `json:"others"`   // other packages
 	Modules  int   `json:"modules"`
 }
 
-// opener makes a place for a program, and returns its name and what takes it away.
+// opener makes a place for a program, and returns its name and a function that removes it.
 type opener func(ctx context.Context) (name string, remove func(context.Context) error, err error)
 
 var openers = map[string]opener{
@@ -65,7 +65,7 @@ func service[C any](open func(context.Context) (places.Place[C], error)) opener 
 	}
 }
 
-// Measure builds the programs and runs them, which needs the emulators of their services.
+// Measure builds the programs and runs them, for which it needs the emulators of their services.
 func Measure(ctx context.Context, o Options) (r Result, err error) {
 	if o.Log == nil {
 		o.Log = func(string, ...any) {}
@@ -133,7 +133,7 @@ func (w workshop) measure(ctx context.Context, p minimal.Program, o Options) (re
 	return result, nil
 }
 
-// binary is where the program of a folder is once it has been built.
+// binary returns the path of the built program of a folder.
 func (w workshop) binary(folder string) string {
 	return filepath.Join(w.dir, filepath.Base(filepath.Dir(folder))+"-"+filepath.Base(folder))
 }

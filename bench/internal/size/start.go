@@ -12,8 +12,8 @@ import (
 	"github.com/cloudlease/leader/bench/internal/overhead/paired"
 )
 
-// starts runs a program until its end, each time with a name that is new in the place, and takes the time from before it is
-// started until the first byte of what it writes.
+// starts runs a program to its end, each time with a name that is new in the place. It measures from just before the start to
+// the first byte of output.
 func starts(binary, place string) paired.Way {
 	return func(ctx context.Context) (time.Duration, error) {
 		cmd := exec.CommandContext(ctx, binary, place, rand.Text())

@@ -1,4 +1,5 @@
-// Package candidate is one process that campaigns as a peer, for measurements that kill it, and what it tells them.
+// Package candidate is the program of one process that campaigns as a peer, for measurements that kill it, and the format of
+// its reports.
 package candidate
 
 import (
@@ -15,10 +16,10 @@ import (
 	"github.com/cloudlease/leader/bench/internal/peer"
 )
 
-// Refused is the status with which a candidate exits whose single try (-once) was refused.
+// Refused is a candidate's exit status if its single try (-once) was refused.
 const Refused = 3
 
-// Main is the program of bench/candidate, and does not return.
+// Main is the main function of bench/candidate. It does not return.
 func Main(args []string) {
 	err := run(args)
 	switch {
@@ -40,7 +41,7 @@ func run(args []string) error {
 	flags.StringVar(&c.Node, "node", "", "who this is")
 	flags.DurationVar(&c.Length, "length", 15*time.Second, "of the lease")
 	once := flags.Bool("once", false, "make a single try, for peers that have such a thing")
-	_ = flags.Parse(args) // it exits
+	_ = flags.Parse(args) // Parse exits if it fails
 
 	p, err := peer.Find(*key)
 	if err != nil {

@@ -9,18 +9,18 @@ import (
 	"github.com/cloudlease/leader/bench/internal/peer"
 )
 
-// A Line is what a candidate writes of a moment: when it was, by Now, and which.
+// A Line is what a candidate writes about a moment: when it was, by Now, and which moment.
 type Line struct {
 	At     time.Duration
 	Moment peer.Moment
 }
 
-// String is the line without its end: nanoseconds, and the moment.
+// String returns the line without its end: nanoseconds, and the moment.
 func (l Line) String() string {
 	return strconv.FormatInt(int64(l.At), 10) + " " + string(l.Moment)
 }
 
-// Parse reads what String wrote.
+// Parse reads a line that String has written.
 func Parse(text string) (Line, error) {
 	at, moment, ok := strings.Cut(text, " ")
 	ns, err := strconv.ParseInt(at, 10, 64)

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Now is the time by CLOCK_MONOTONIC, which all processes of a machine share.
+// Now returns the time by CLOCK_MONOTONIC, which all processes of a machine share.
 func Now() time.Duration {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {

@@ -4,5 +4,5 @@ package candidate
 
 import "time"
 
-// Now is the time by the wall clock, for want of another that all processes share: nobody may step it meanwhile.
+// Now returns the wall clock's time: this system has no other that all processes share. Nobody may step it meanwhile.
 func Now() time.Duration { return time.Duration(time.Now().UnixNano()) }

@@ -1,5 +1,5 @@
-// Command azblob leads once, by a lease in Azure Blob Storage, as its user would write it: the arguments are the container
-// and the lease's name, and the account is that of the connection string. It writes a line when it leads.
+// Command azblob leads once, by a lease in Azure Blob Storage, as a user would write it. Its arguments are the container and
+// the lease's name; the account is that of the connection string. It writes a line when it leads.
 package main
 
 import (

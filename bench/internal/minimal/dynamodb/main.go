@@ -1,5 +1,5 @@
-// Command dynamodb leads once, by a lease in DynamoDB, as its user would write it: the arguments are the table and the
-// lease's name. It writes a line when it leads.
+// Command dynamodb leads once, by a lease in DynamoDB, as a user would write it. Its arguments are the table and the lease's
+// name. It writes a line when it leads.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Command file leads once, by a lease in a directory, as its user would write it: the arguments are the directory and the
-// lease's name. It writes a line when it leads.
+// Command file leads once, by a lease in a directory, as a user would write it. Its arguments are the directory and the lease's
+// name. It writes a line when it leads.
 package main
 
 import (

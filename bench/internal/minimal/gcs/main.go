@@ -1,5 +1,5 @@
-// Command gcs leads once, by a lease in Google Cloud Storage, as its user would write it: the arguments are the bucket and
-// the lease's name. It writes a line when it leads.
+// Command gcs leads once, by a lease in Google Cloud Storage, as a user would write it. Its arguments are the bucket and the
+// lease's name. It writes a line when it leads.
 package main
 
 import (

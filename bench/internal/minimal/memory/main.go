@@ -1,5 +1,5 @@
-// Command memory leads once, by a lease in its own memory, as its user would write it: the arguments are a place, which
-// memory has none of, and the lease's name. It writes a line when it leads.
+// Command memory leads once, by a lease in its own memory, as a user would write it. Its arguments are a place, which it
+// ignores, and the lease's name. It writes a line when it leads.
 package main
 
 import (

@@ -23,7 +23,7 @@ import (
 	leasegcs "github.com/cloudlease/leader/lease/gcs"
 )
 
-// variables are where the SDK, or for Azure the program, finds the emulator.
+// variables are those by which the SDK, or for Azure the program, finds the emulator.
 var variables = map[string][]string{
 	"dynamodb": {"AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"},
 	"s3":       {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"},
@@ -31,8 +31,8 @@ var variables = map[string][]string{
 	"azblob":   {"AZURE_STORAGE_CONNECTION_STRING"},
 }
 
-// Need says what is missing if there is no emulator of the service: dynamodb, s3, gcs or azblob. Nothing is made or
-// measured in a real account.
+// Need returns an error that says what is missing if there is no emulator of the service: dynamodb, s3, gcs or azblob. Nothing
+// is made or measured in a real account.
 func Need(service string) error {
 	names, known := variables[service]
 	if !known {
@@ -51,7 +51,7 @@ type Place[C any] struct {
 	remove func(ctx context.Context) error
 }
 
-// Remove takes the place away, with all that is in it, also if ctx has ended.
+// Remove removes the place with all that is in it, even if ctx has ended.
 func (p Place[C]) Remove(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
@@ -103,7 +103,7 @@ func S3(ctx context.Context) (p Place[*s3.Client], err error) {
 	return p, err
 }
 
-// GCS makes a bucket. The client is of the kind that lease/gcs asks for.
+// GCS makes a bucket. The client is of the kind that lease/gcs needs.
 func GCS(ctx context.Context) (p Place[*storage.Client], err error) {
 	if err := Need("gcs"); err != nil {
 		return p, err

@@ -1,5 +1,5 @@
-// Command s3 leads once, by a lease in S3, as its user would write it: the arguments are the bucket and the lease's name.
-// It writes a line when it leads.
+// Command s3 leads once, by a lease in S3, as a user would write it. Its arguments are the bucket and the lease's name. It
+// writes a line when it leads.
 package main
 
 import (

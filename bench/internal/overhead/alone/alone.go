@@ -1,4 +1,4 @@
-// Package alone measures what the lease protocol itself takes, over a store that answers at once.
+// Package alone measures the cost of the lease protocol itself, over a store that answers at once.
 package alone
 
 import (
@@ -12,10 +12,10 @@ import (
 	"github.com/cloudlease/leader/lease/memory"
 )
 
-// instant is a store of one cell that answers at once, allocates nothing and keeps nothing: so all that is measured is the
-// manager's. It is a fake for that reason alone; lease/memory copies what it is given.
+// instant is a store of one cell that answers at once, allocates nothing and keeps nothing. So all that is measured is the
+// manager's. That is why it is a fake: lease/memory copies its data.
 type instant struct {
-	cells    []lease.Snapshot // that Load shows in turn: as if the holder had renewed since the look before
+	cells    []lease.Snapshot // Load shows these in turn, as if the holder had renewed since the last look
 	versions [2]lease.Version
 	n        int
 }
@@ -32,14 +32,14 @@ func (s *instant) Swap(context.Context, string, lease.Version, []byte) (lease.Ve
 	return s.versions[s.n%2], nil
 }
 
-// request is as package leader's defaults make it: a host's name, a process ID and a suffix.
+// request has values as package leader makes them by default: a host's name, a process ID and a suffix.
 var request = lease.Request{Name: "orders-projection", Holder: "ip-10-0-12-34.ec2.internal-4711-1a2b", Length: 15 * time.Second}
 
-// Calls are the names of what a manager is asked for, in the order of their frequency.
+// Calls are the names of the calls of a manager, the most frequent first.
 var Calls = []string{"renew", "poll", "acquire"}
 
-// Call returns a function that does the call once: "renew", "poll" (Acquire of a lease that is held) or "acquire" (of one
-// that is free).
+// Call returns a function that makes the call once: "renew", "poll" (Acquire of a lease that is held) or "acquire" (of a free
+// lease).
 func Call(name string) (func() error, error) {
 	ctx := context.Background()
 	held, free, err := records(ctx)
@@ -76,7 +76,7 @@ func Call(name string) (func() error, error) {
 	return nil, fmt.Errorf("there is no call %q", name)
 }
 
-// records are cells as the protocol writes them: two of a lease that is held, and one of a lease that was given back.
+// records returns cells as the protocol writes them: two of a held lease, and one of a released lease.
 func records(ctx context.Context) (held, free []lease.Snapshot, err error) {
 	store := memory.NewStore()
 	m := lease.NewManager(store)
@@ -97,7 +97,7 @@ func records(ctx context.Context) (held, free []lease.Snapshot, err error) {
 	return []lease.Snapshot{first, second}, []lease.Snapshot{third}, err
 }
 
-// A Cost is what one call takes.
+// A Cost is the cost of one call.
 type Cost struct {
 	Call        string `json:"call"`
 	Nanoseconds int64  `json:"ns"`

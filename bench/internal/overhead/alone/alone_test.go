@@ -18,7 +18,7 @@ func TestCalls(t *testing.T) {
 	require.Error(t, err)
 }
 
-// What is measured is the manager's.
+// The store allocates nothing, so all that is measured is the manager's.
 func TestInstantAllocatesNothing(t *testing.T) {
 	held, _, err := records(t.Context())
 	require.NoError(t, err)

@@ -1,5 +1,5 @@
-// Package paired compares how long two ways of doing the same take, by doing them in turn: so whatever changes meanwhile,
-// the machine's load or the emulator's, changes for both.
+// Package paired compares how long two ways of doing the same thing take. It does them in turn, so that changes of the
+// machine's or the emulator's load affect both.
 package paired
 
 import (
@@ -15,7 +15,7 @@ type Way func(ctx context.Context) (time.Duration, error)
 // Pairs are the times that two ways took, in nanoseconds, in the order in which they were taken.
 type Pairs struct{ Bare, Ours []float64 }
 
-// Take does both n times, each pair in an order that the seed gives.
+// Take does both n times. The seed decides the order within each pair.
 func Take(ctx context.Context, n int, seed uint64, bare, ours Way) (Pairs, error) {
 	p := Pairs{make([]float64, n), make([]float64, n)}
 	random := rand.New(rand.NewPCG(seed, 1))
@@ -54,12 +54,12 @@ type Comparison struct {
 	Difference Estimate `json:"difference"` // ours less bare
 }
 
-// resamples is how often Compare draws anew: enough for the ends of an interval of 95 %.
+// resamples is how often Compare draws again: enough for the ends of an interval of 95 %.
 const resamples = 1000
 
-// Compare estimates. The intervals are those of the percentile bootstrap: as many pairs as there are, drawn with
-// replacement, over and over. A pair is drawn whole, so what both have in common does not widen them. There is at least
-// one pair.
+// Compare estimates the figures. The intervals are those of the percentile bootstrap, which draws as many pairs as there are,
+// with replacement, again and again. It draws whole pairs, so what both times have in common does not widen the intervals.
+// There has to be at least one pair.
 func (p Pairs) Compare(seed uint64) Comparison {
 	n := len(p.Bare)
 	random := rand.New(rand.NewPCG(seed, 2))
@@ -85,7 +85,7 @@ func (p Pairs) Compare(seed uint64) Comparison {
 	return Comparison{n, estimate(0, b), estimate(1, o), estimate(2, o/b), estimate(3, o-b)}
 }
 
-// medianOf sorts the values.
+// medianOf returns the median. It sorts the values.
 func medianOf(values []float64) float64 {
 	slices.Sort(values)
 	n := len(values)

@@ -53,7 +53,7 @@ func TestMedian(t *testing.T) {
 	require.Equal(t, 7.0, medianOf([]float64{7}))
 }
 
-// noisy are pairs whose common noise is far greater than their difference.
+// noisy returns pairs whose common noise is far greater than their difference.
 func noisy(seed uint64, ratio float64) (p Pairs) {
 	random := rand.New(rand.NewPCG(seed, 9))
 	for range 100 {
@@ -77,7 +77,7 @@ func TestCompareFindsTheRatio(t *testing.T) {
 	require.Equal(t, c, noisy(3, 1.10).Compare(1), "a seed repeats it")
 }
 
-// An interval of 95 % has the true value in it 19 times of 20: of two ways that are the same, 1.
+// An interval of 95 % contains the true value 19 times of 20. For two equal ways, that is 1.
 func TestIntervalCovers(t *testing.T) {
 	missed := 0
 	for seed := range uint64(30) {

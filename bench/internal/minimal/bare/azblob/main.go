@@ -1,5 +1,5 @@
-// Command azblob makes a blob and leases it as lease/azblob does for an acquisition, with the SDK alone: the arguments are
-// the container and the blob's name, which is new. It writes a line when it has.
+// Command azblob makes and leases a blob as lease/azblob does for an acquisition, with the SDK alone. Its arguments are the
+// container and the blob's name, which is new. It writes a line when it is done.
 package main
 
 import (

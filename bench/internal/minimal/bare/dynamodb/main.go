@@ -1,5 +1,5 @@
-// Command dynamodb reads and writes an item as lease/dynamodb does for an acquisition, with the SDK alone: the arguments are
-// the table and the item's key, which is new. It writes a line when it has.
+// Command dynamodb reads and writes an item as lease/dynamodb does for an acquisition, with the SDK alone. Its arguments are
+// the table and the item's key, which is new. It writes a line when it is done.
 package main
 
 import (

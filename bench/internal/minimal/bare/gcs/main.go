@@ -1,5 +1,5 @@
-// Command gcs reads and writes an object as lease/gcs does for an acquisition, with the SDK alone: the arguments are the
-// bucket and the object's name, which is new. It writes a line when it has.
+// Command gcs reads and writes an object as lease/gcs does for an acquisition, with the SDK alone. Its arguments are the bucket
+// and the object's name, which is new. It writes a line when it is done.
 package main
 
 import (

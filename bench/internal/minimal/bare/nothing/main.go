@@ -1,4 +1,4 @@
-// Command nothing writes a line: what every Go program of the kind costs.
+// Command nothing writes a line: its cost is that of any small Go program.
 package main
 
 import "fmt"

@@ -1,5 +1,5 @@
-// Command s3 reads and writes an object as lease/s3 does for an acquisition, with the SDK alone: the arguments are the
-// bucket and the object's key, which is new. It writes a line when it has.
+// Command s3 reads and writes an object as lease/s3 does for an acquisition, with the SDK alone. Its arguments are the bucket
+// and the object's key, which is new. It writes a line when it is done.
 package main
 
 import (
