@@ -109,8 +109,7 @@ import (
 type Option func(*manager)
 
 // WithPrefix puts the prefix before the name of every blob, unescaped: "leases/" makes a folder. The prefix is at most
-// 259 bytes of UTF-8 without backslashes and control characters. No part of it between slashes is empty or ends in a
-// dot.
+// 259 bytes of UTF-8 without backslashes and control characters. No part between slashes may be empty or end in a dot.
 func WithPrefix(prefix string) Option { return func(m *manager) { m.prefix = prefix } }
 
 // WithCreateContainer makes a missing container, without public access, when the first lease is acquired.

@@ -111,7 +111,7 @@ func (s *Store) Load(ctx context.Context, name string) (lease.Snapshot, error) {
 // Swap implements lease.Store with a conditional PutItem. Data that is not UTF-8 text of at most 16 KiB is an ErrInvalid.
 // An item that is not this package's is an ErrConflict, and is left as it is.
 //
-// It returns an ErrConflict, too, if the service refused the write because a transaction, or a write of another Region,
+// Swap returns an ErrConflict, too, if the service refused the write because a transaction, or a write of another Region,
 // was under way on the same item: the refused write will not be applied.
 func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data []byte) (lease.Version, error) {
 	key, err := s.key(name)

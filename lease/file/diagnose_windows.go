@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// https://learn.microsoft.com/en-us/windows/win32/debug/system-error-codes--0-499-
+// forGoodHere has permanent errors: https://learn.microsoft.com/en-us/windows/win32/debug/system-error-codes--0-499-
 var forGoodHere = []row{
 	{windows.ERROR_WRITE_PROTECT, writable},
 	{windows.ERROR_DIRECTORY, moveFile},
