@@ -52,14 +52,14 @@ func (c *counted) Swap(ctx context.Context, name string, old lease.Version, data
 	return c.Store.Swap(ctx, name, old, data)
 }
 
-// state is what a process uses at one moment.
+// state describes the resources that a process uses at one moment.
 type state struct {
 	heap, stack uint64
 	goroutines  int
 	cpu         time.Duration
 }
 
-// now returns what the process uses after its garbage was collected.
+// now returns the state of this process after its garbage was collected.
 func now() (state, error) {
 	runtime.GC()
 	runtime.GC() // collects what the finalizers of the first one have released

@@ -23,7 +23,7 @@ const (
 	patience = time.Minute
 )
 
-// A fault is what a round does to the leader, or to all nodes.
+// A fault happens in a round to the leader, or to all nodes.
 //
 // No fault restarts an emulator. Those of package localstack keep their data in memory, and would return without the record,
 // as if an outsider had deleted it. A lease that is held would be lost (Renew never creates a record). Tokens would begin
@@ -94,7 +94,7 @@ func (e *election) round(f fault) {
 	done()
 }
 
-// mishaps are what may happen to a standby. Each returns a function that ends it.
+// mishaps may happen to a standby. Each returns a function that ends it.
 var mishaps = []struct {
 	name string
 	do   func(e *election, n *node) (done func())

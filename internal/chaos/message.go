@@ -14,7 +14,7 @@ type Message struct {
 	At    time.Duration // by Now
 }
 
-// A Deed is what a message reports.
+// A Deed is the kind of a message.
 type Deed string
 
 const (

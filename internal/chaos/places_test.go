@@ -36,7 +36,7 @@ type place struct {
 	gate    *sync.RWMutex
 }
 
-// A site is what the workers of one election share.
+// A site is shared by the workers of one election.
 type site struct {
 	url      string                      // of the store; empty: each worker has a different one
 	upstream string                      // URL of the service; empty: there is none
@@ -96,7 +96,7 @@ func openDynamoDB(t *testing.T, _ string) site {
 	require.NoError(t, err)
 	client := sdkdb.NewFromConfig(cfg)
 	upstream := needProxy(t, client.Options().BaseEndpoint)
-	table := emulator.Name(t) // it stays: emulators forget
+	table := emulator.Name(t) // never deleted: emulators forget
 	require.NoError(t, dynamodb.CreateTable(t.Context(), client, table))
 	return site{url: "dynamodb://" + table + "?age=true", upstream: upstream, environ: awsAt}
 }

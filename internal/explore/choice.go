@@ -13,7 +13,7 @@ const (
 	renews
 	finishes // its work returns
 	releases
-	leaves // it does not give the lease back
+	leaves // it leaves the lease to run out
 	// To a request.
 	arrives  // at the store
 	answered // at the node

@@ -146,7 +146,7 @@ func (x *explorer) run() Result {
 	return r
 }
 
-// part is what one worker found in a part of a level.
+// part has the findings of one worker in a part of a level.
 type part struct {
 	found       [shards][]found
 	transitions int

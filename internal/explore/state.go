@@ -20,7 +20,7 @@ type state struct {
 	names    name  // how many names there are
 }
 
-// node is a machine with its process, and what is under way between it and the store.
+// node is a machine with its process, and the request or answer under way between it and the store.
 type node struct {
 	*local
 	names [maxNames]name // by the number of a name in the node's state: its name in the world

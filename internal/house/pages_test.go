@@ -22,7 +22,7 @@ var examples = []string{
 	"leaderhttp/example_test.go", "leaderotel/example_test.go", "examples/service/checkpoint.go",
 }
 
-// pages are what people read: those of the root and of docs.
+// pages returns the pages for people: those in the root and in docs.
 func pages(t *testing.T) (names []string) {
 	for _, pattern := range []string{"*.md", "docs/*.md"} {
 		found, err := filepath.Glob(filepath.Join("..", "..", pattern))
@@ -37,8 +37,8 @@ func pages(t *testing.T) (names []string) {
 
 var goBlock = regexp.MustCompile("(?ms)^ *```go\n(.*?)^ *```$")
 
-// Every Go block of a page is a file that compiles, with its imports to be seen; its package clause may be left out. Each
-// of its declarations is tested: it stands in one of the examples, a main function as the body of an Example.
+// Every Go block of a page is a file that compiles and shows its imports; it may leave out the package clause. Each of its
+// declarations is tested: it occurs in one of the examples, a main function as the body of an Example.
 func TestPagesCompile(t *testing.T) {
 	t.Parallel()
 	var code strings.Builder
@@ -66,7 +66,7 @@ func TestPagesCompile(t *testing.T) {
 
 var packageClause = regexp.MustCompile(`(?m)^package \w+$`)
 
-// compile compiles programs, each as a package of this module, which is there for the go command alone.
+// compile compiles programs, each as a package of this module. Only the go command sees these packages, by an overlay.
 func compile(t *testing.T, programs map[string]string) {
 	t.Helper()
 	root, err := filepath.Abs(filepath.Join("..", ".."))
@@ -89,7 +89,7 @@ func compile(t *testing.T, programs map[string]string) {
 	require.NoError(t, err, string(out))
 }
 
-// unindented is a block without the indentation of a list that it stands in.
+// unindented returns a block without the indentation of the list around it.
 func unindented(block string) string {
 	indent := block[:len(block)-len(strings.TrimLeft(block, " "))]
 	var lines []string
@@ -99,7 +99,7 @@ func unindented(block string) string {
 	return strings.Join(lines, "")
 }
 
-// The statements of an SQL block are those of the example that is tested.
+// Every statement of an SQL block is in the example that is tested.
 func TestPagesShowTestedSQL(t *testing.T) {
 	t.Parallel()
 	code, found := read(t, "examples/service/checkpoint.go"), 0
@@ -142,12 +142,12 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// anchorOf is what GitHub makes of a heading: lower case, no punctuation, a hyphen for each space.
+// anchorOf returns GitHub's anchor of a heading: lower case, no punctuation, a hyphen for each space.
 func anchorOf(heading string) string {
 	return strings.ReplaceAll(regexp.MustCompile(`[^a-z0-9 _-]`).ReplaceAllString(strings.ToLower(heading), ""), " ", "-")
 }
 
-// The page of the options has a table with every one, and its parameters.
+// The table in docs/options.md has every option.
 func TestEveryOptionIsExplained(t *testing.T) {
 	page := read(t, "docs/options.md")
 	options := regexp.MustCompile(`(?m)^func ([A-Z]\w+)\(.*\) Option `).FindAllStringSubmatch(read(t, "options.go"), -1)

@@ -1,6 +1,6 @@
 // Package linearize checks whether the answers that concurrent clients of a store or a manager of leases got can be true:
 // whether there is one order of all calls, each at some moment between its invocation and its return, in which every answer
-// is one that package lease promises. Its tests check the real stores so, on emulators, while answers are cut off, delayed and
+// is one that package lease promises. Its tests check the real stores this way, on emulators, while answers are cut off, delayed and
 // lost.
 //
 // # What is recorded

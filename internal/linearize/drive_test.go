@@ -32,7 +32,7 @@ var (
 	}
 )
 
-// A connection is what one process uses: a manager, and the store below it, unless the manager is native.
+// A connection belongs to one process: a manager, and the store below it, unless the manager is native.
 type connection struct {
 	lease.Store
 	lease.Manager

@@ -39,7 +39,7 @@ type call[S comparable] struct {
 	unanswered []effect[S] // the effects that it may have had, without its answer; nil: none
 }
 
-// An effect is what a call does to a name's state at one moment. If the answer is known, the effect is impossible in states
+// An effect is the change that a call makes to a name's state at one moment. If the answer is known, the effect is impossible in states
 // where it is not ok. If the answer is unknown, the effect may also not happen.
 type effect[S comparable] struct {
 	text  string

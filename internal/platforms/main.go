@@ -107,7 +107,7 @@ func runIn(dir string, env []string, command ...string) error {
 	return nil
 }
 
-// place returns the directory of what is made for Wine. Each run makes it again, but for the Wine prefix, which takes long.
+// place returns the directory of files for Wine. Each run makes them again, but for the Wine prefix, which takes long.
 func place() (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {

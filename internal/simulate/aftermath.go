@@ -7,7 +7,7 @@ import (
 	"github.com/cloudlease/leader"
 )
 
-// slowest and fastest bound the rates of a plan's machines: those of their clocks, wall clocks that are slewed back left out.
+// slowest and fastest bound the rates of the clocks of a plan's machines. Only wall clocks that are slewed back run slower.
 const (
 	slowest = 0.95
 	fastest = 1.051
@@ -100,7 +100,7 @@ func (w *world) afterRelease() bool {
 	return w.expect("L1 after a release", p.term.Token(), w.store.written+stretch(w.plan.AcquireEvery)+4*request)
 }
 
-// released reports whether the process gives the lease back; the process has been told to. It does not if its work takes
+// released reports whether the process, which has been told to, releases the lease. It does not if its work takes
 // longer than StopTimeout to stop.
 func (w *world) released(p *process) bool {
 	for by := w.time() + 5*time.Second; w.broken == nil; w.live(w.time() + time.Millisecond) {
@@ -117,8 +117,8 @@ func (w *world) released(p *process) bool {
 	return false
 }
 
-// afterDelete deletes the record. Tokens then begin again at 1, and two nodes may lead for a moment, so S1 and S2 are not
-// checked. But no renewal creates the record again (R4), and a new term begins (L1).
+// afterDelete deletes the record. Tokens then begin again at 1, so S2 is checked from there on. Two nodes may lead for a
+// moment, so S1 is not checked. But no renewal creates the record again (R4), and a new term begins (L1).
 func (w *world) afterDelete() {
 	if w.broken != nil || w.leading() == nil {
 		return

@@ -9,7 +9,8 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// breaks records that a promise is broken. The first one counts. The caller holds the world's lock.
+// breaks records that a promise is broken; the first one counts. Each judgement is a method like those below, which is called
+// where the observer sees something, and calls breaks if it holds the world's lock, else fail.
 func (w *world) breaks(format string, args ...any) {
 	if w.broken == nil {
 		w.broken = fmt.Errorf(format, args...)
@@ -31,8 +32,8 @@ func (w *world) judgeTerm(p *process, token uint64) {
 	w.newest = token
 }
 
-// judgeStop checks R3 when a term ends by its deadline: not too early. However often Check and its like are called, the time
-// that the holder counts stays within a hundredth of what the machine's fastest clock shows.
+// judgeStop checks R3 when a term ends by its deadline: it does not end early. However often Check and its like are called, the
+// time that the holder counts stays within a hundredth of what the machine's fastest clock shows.
 func (w *world) judgeStop(p *process, cause error) {
 	lost, ok := errors.AsType[*lease.LostError](cause)
 	if !ok {
@@ -54,8 +55,7 @@ func (w *world) judgeStop(p *process, cause error) {
 
 func usable(length time.Duration) time.Duration { return length - lease.Margin(length) }
 
-// noteStep notes for each process of the machine that its wall clock was stepped back. Without a boot clock, that may end
-// their terms.
+// noteStep notes a step back of the wall clock for each process of a machine without a boot clock, whose term it may end.
 func (w *world) noteStep(m *machine, d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -47,7 +47,8 @@ func (s Settings) apart() time.Duration {
 }
 
 // A Machine describes one computer: its clocks, and the ailment that it may have until Plan.Duration is over. Rate, Slew and
-// Tick stay within what the lease protocol allows for (see newMachine).
+// Tick stay within what the lease protocol allows for (see newMachine). To add an ailment: a field here, its draw in
+// newMachine, and its effect, which ends in world.heal. Shrink can remove it already.
 type Machine struct {
 	Rate float64       // how fast all of its clocks run; 1 is true time
 	Slew float64       // how much faster its wall clock runs than its other clocks: 0.001 gains a thousandth
@@ -61,7 +62,7 @@ type Machine struct {
 
 // Faults are the probabilities that something goes wrong with one request to the store. At most one of Lost to Slow happens
 // to a request; Deaf may come on top. To add one: a field here, its odds in NewPlan, its draw in process.fate, its effect in
-// link.ask, its removal in smaller, and in floors how often it has to come about.
+// link.ask, its removal in smaller, and in floors (tour_test.go) how often it has to come about.
 type Faults struct {
 	Lost       float64 // the request never reaches the store
 	AnswerLost float64 // the store carries the request out, and its answer is lost
@@ -76,13 +77,14 @@ type Faults struct {
 
 // Works are the probabilities that the work of one term does something else than to go on until its context ends.
 type Works struct {
+	// It returns nil, returns an error, panics, returns leader.ErrStepDown, or goes on after the end of its context.
 	Ends, Fails, Panics, StepsDown, Ignores float64
 
 	Asks float64 // the probability that it calls Check 40 times in quick succession after each effect; beside the above
 }
 
 // Kind says what an event does. To add one: a constant here, a place in the list in events, its own values in Event.detail,
-// its effect in world.strike, its end in world.heal if it lasts, and in floors how often it has to come about.
+// its effect in world.strike, its end in world.heal if it lasts, and in floors (tour_test.go) how often it has to come about.
 type Kind string
 
 const (
@@ -113,7 +115,7 @@ const (
 // leading as an Event.Machine means the machine that leads at Event.At. If none does, the event is dropped.
 const leading = -1
 
-// An Event is something that befalls one machine, or the process on it.
+// An Event befalls one machine, or the process on it. Its Kind says what For, By and Far mean.
 type Event struct {
 	At      time.Duration
 	Machine int // an index into Plan.Machines, or leading

@@ -22,7 +22,7 @@ type store struct {
 	broken  bool          // the record was written by a Break
 }
 
-// record is what the observer reads in a cell.
+// record is the content of a cell, as the observer reads it.
 type record struct {
 	Token    uint64 `json:"token"`
 	ID       string `json:"id"`

@@ -18,7 +18,7 @@ type world struct {
 	plan     Plan
 	store    store
 	machines []*machine
-	dice     *rand.Rand // for where in the store a request ends up
+	dice     *rand.Rand
 	over     chan struct{}
 	healed   atomic.Bool // nothing goes wrong any more
 	steps    int

@@ -79,7 +79,7 @@ type Result struct {
 	Pauses []float64 `json:"pauses,omitempty"`
 }
 
-// Of is what was measured of one peer. Samples are in milliseconds, to a tenth; their order means nothing.
+// Of has the results of one peer. Samples are in milliseconds, to a tenth; their order means nothing.
 type Of struct {
 	Key          string  `json:"key"`
 	Name         string  `json:"name"`
@@ -210,7 +210,7 @@ func about(p peer.Peer, length time.Duration, version string) *Of {
 	return of
 }
 
-// A measurement is what the groups share.
+// A measurement is shared by the groups.
 type measurement struct {
 	o        *Options
 	services *service.Services

@@ -6,7 +6,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// cells is what one would write by hand with an SDK: a cell that is read, and written if it has not changed since. Each is one
+// cells does by hand with an SDK what a store does: it reads a cell, and writes it if it has not changed since. Each is one
 // request.
 type cells interface {
 	read(ctx context.Context, key string) (version string, err error)

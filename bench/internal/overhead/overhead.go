@@ -47,7 +47,7 @@ type Call struct {
 	Ours Memory            `json:"ours"`
 }
 
-// Memory is what one call allocates, on average, in the whole process.
+// Memory says how much one call allocates, on average, in the whole process.
 type Memory struct {
 	Allocations float64 `json:"allocations"`
 	Bytes       float64 `json:"bytes"`

@@ -35,10 +35,10 @@ type Peer struct {
 	Once func(ctx context.Context, c Config) error
 }
 
-// ErrRefused is what Once returns if another node leads.
+// ErrRefused means that another node leads. Once returns it.
 var ErrRefused = errors.New("somebody else leads")
 
-// Config is what a Peer needs to run.
+// Config tells a Peer how to run.
 type Config struct {
 	Endpoint string // of the service; "": as the service's own environment variables say
 	Lease    string

@@ -68,7 +68,7 @@ type Times struct {
 	Times int `json:"times"`
 }
 
-// Watch is what was counted of one peer.
+// Watch has the counts of one peer.
 type Watch struct {
 	Key      string  `json:"key"`
 	Name     string  `json:"name"`

@@ -29,7 +29,7 @@ const (
 	Work    Role = "work" // it only waits, as the works of the leases do: this cost is not the library's
 )
 
-// Cost is what a process used for its leases.
+// Cost says how much a process used for its leases.
 type Cost struct {
 	Leases     int
 	Role       Role

@@ -19,7 +19,7 @@ type set string
 // shared is the name of the set that up starts. Each other set has a new name.
 const shared = "up"
 
-// State is what set.json says about a set.
+// State is the content of a set's set.json.
 type State struct {
 	PID    int       // of the supervisor
 	Since  time.Time // when the supervisor was started

@@ -15,7 +15,8 @@ import (
 	"github.com/cloudlease/leader/localstack/internal/install"
 )
 
-// A request is what the starter sends on the pipe: first what to start, and later, perhaps, that the set may outlive it.
+// A request comes from the starter on the pipe. The first one says what to start. A later one may let the set outlive the
+// starter.
 type request struct {
 	Root         string
 	Name         string // of the set; "": a new one
@@ -24,7 +25,7 @@ type request struct {
 	Keep         bool
 }
 
-// A report is what the supervisor sends back: progress, that the set is ready, or an error.
+// A report goes back from the supervisor: progress, the state of a set that is ready, or an error.
 type report struct {
 	Progress string
 	Ready    *State

@@ -9,7 +9,7 @@ import (
 	"github.com/cloudlease/leader/bench/internal/peer"
 )
 
-// A Line is what a candidate writes about a moment: when it was, by Now, and which moment.
+// A Line reports one moment of a candidate: when it was, by Now, and which.
 type Line struct {
 	At     time.Duration
 	Moment peer.Moment
