@@ -18,13 +18,12 @@
 // (version), and an upper bound on the table's clock at the time of the write (written). The bound shows a process that
 // has just started whether the lease has run out. Do not delete, edit or restore an item by hand, and do not let the
 // table's time to live expire it: the holder loses the lease, or fencing tokens go back.
-// holder, or its fencing token back.
 //
 // # Takeover
 //
 // A new process takes over an abandoned lease some four seconds after it has run out, without watching it first. It
-// measures that by the Date of the table's answers. If the client's requests go to an endpoint that its user named,
-// this is off, because the clock behind that Date may be anybody's: see WithAge and WithoutAge.
+// measures that by the Date of the table's answers. It watches the lease for its length where the client's requests go
+// to an endpoint that its user named, because the clock behind that Date may be anybody's: see WithAge and WithoutAge.
 //
 // # What counts as an answer
 //

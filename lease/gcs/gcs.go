@@ -2,7 +2,7 @@
 // precondition.
 //
 // Reads and writes of an object are strongly consistent in every kind of bucket, including dual-region and multi-region
-// buckets (https://cloud.google.com/storage/docs/consistency). The exception are publicly readable objects, which
+// buckets (https://cloud.google.com/storage/docs/consistency). The exceptions are publicly readable objects, which
 // Google's edge may cache: the package writes its objects as "no-store".
 //
 // # The bucket
@@ -64,8 +64,8 @@
 // A process that has just started takes over a lease that ran out before, without watching it first, if its client
 // shows the service's time. A client that [NewClient] or lease.Open made does so as long as it speaks to Google's own
 // host. A client of storage.NewClient hides the Date of an answer. A gateway or an emulator (option.WithEndpoint,
-// STORAGE_EMULATOR_HOST) sends a Date of its own, which the package trusts only [WithAge]. In these cases the process
-// watches the lease for its length.
+// STORAGE_EMULATOR_HOST) sends a Date of its own, which the package trusts only with [WithAge]. Where it does not trust
+// the Date, the process watches the lease for its length.
 //
 // # Requests
 //
