@@ -29,7 +29,7 @@
 // # What is in the bound
 //
 //   - Nodes: 2 or 3. Their clocks run at 0.95, 1.04 and 1.00 of the true rate; two of three have a clock that counts
-//     suspension. All have the same node ID.
+//     suspension. All pass the same Request.Holder.
 //   - Programs: a node asks for the lease at any time. While it holds the lease, it renews at any time, and its work returns
 //     at any time, also while a renewal is under way. Then it releases the lease, and tries again if that failed, or leaves
 //     the lease to run out. A node makes one call at a time.
