@@ -46,8 +46,9 @@
 // nothing; time that the machine slept does not count.
 //
 // HEAD answers as GET, without the body. So does OPTIONS, as in Patroni, with an Allow header: HAProxy's "option
-// httpchk" uses it by itself. Check /leader with it: / is a page, and 200 on every node. Other methods get 405, other
-// paths 404.
+// httpchk" uses it by itself. Check /leader with it: / is a page, and 200 on every node. OPTIONS * asks for no path, and
+// answers as OPTIONS /leader; for that, set the http.Server's DisableGeneralOptionsHandler, or the server itself answers 200
+// on every node. Other methods get 405, other paths 404.
 //
 // Nothing may be stored by a cache, no address is taken from anywhere but the request's path, and the page has neither
 // scripts nor anything that is loaded from elsewhere. Whatever was read from records is escaped. The texts of errors,

@@ -32,7 +32,11 @@ const (
 )
 
 func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	a := h.answer(strings.TrimPrefix(r.URL.Path, "/")) // StripPrefix may or may not have left the slash
+	path := strings.TrimPrefix(r.URL.Path, "/") // StripPrefix may or may not have left the slash
+	if r.Method == http.MethodOptions && r.RequestURI == "*" {
+		path = "leader" // no path is asked for: who sends this is a load balancer
+	}
+	a := h.answer(path)
 	body := a.body
 	switch r.Method {
 	case http.MethodGet:

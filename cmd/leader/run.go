@@ -178,7 +178,10 @@ func serve(l *leader.Leader, address string, log *slog.Logger) (stop func(), err
 	if err != nil {
 		return nil, fmt.Errorf("--listen: %w", err)
 	}
-	server := &http.Server{Handler: leaderhttp.Handler(l), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{
+		Handler: leaderhttp.Handler(l), ReadHeaderTimeout: 10 * time.Second,
+		DisableGeneralOptionsHandler: true, // it answers OPTIONS * with 200 on every node
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

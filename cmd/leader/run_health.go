@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os/exec"
@@ -81,12 +80,19 @@ func (h healthFlags) run(ctx context.Context) error {
 	return fmt.Errorf("--health-cmd: %w", err)
 }
 
+// healthClient asks what is checked itself: not a proxy, which may answer in its place, and not where a redirect leads, a page to
+// log in say. Each check makes a connection, as who wants to be served has to.
+var healthClient = &http.Client{
+	Transport:     &http.Transport{DisableKeepAlives: true},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
 func (h healthFlags) get(ctx context.Context) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, h.url, nil)
 	if err != nil {
 		return err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := healthClient.Do(req)
 	if err != nil {
 		if failed, ok := errors.AsType[*url.Error](err); ok {
 			err = failed.Err // without the URL, whose query may have a secret
@@ -94,11 +100,14 @@ func (h healthFlags) get(ctx context.Context) error {
 		return fmt.Errorf("--health-http: %s: %w", redact.Text(h.url), err)
 	}
 	defer resp.Body.Close()
-	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // so that the connection can be used again
-	if resp.StatusCode/100 != 2 {
+	switch resp.StatusCode / 100 {
+	case 2:
+		return nil
+	case 3:
+		return fmt.Errorf("--health-http: %s answered %s: name the URL that it leads to, if that tells of this node's health", redact.Text(h.url), resp.Status)
+	default:
 		return fmt.Errorf("--health-http: %s answered %s", redact.Text(h.url), resp.Status)
 	}
-	return nil
 }
 
 // limited keeps the beginning of what is written to it.

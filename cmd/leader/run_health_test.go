@@ -4,6 +4,7 @@ package main
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -64,6 +65,51 @@ func TestHealthHTTP(t *testing.T) {
 	s.awaitLines(1)
 	n.signal(syscall.SIGTERM)
 	require.Equal(t, 0, n.wait())
+}
+
+// What is asked is the service itself: no proxy that is well, and no page that it redirects to.
+func TestHealthHTTPAsksTheServiceItself(t *testing.T) {
+	well := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(well.Close)
+	for says, test := range map[string]http.HandlerFunc{
+		"answered 500":                     func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) },
+		"answered 302 Found: name the URL": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, well.URL, http.StatusFound) },
+	} {
+		t.Run(says, func(t *testing.T) {
+			s := newSite(t)
+			service := httptest.NewServer(test)
+			t.Cleanup(service.Close)
+			// Go never uses a proxy for 127.0.0.1; this is another name of it.
+			cmd := s.command("--once", "--health-http", strings.Replace(service.URL, "127.0.0.1", "0.0.0.0", 1), "--", "true")
+			cmd.Env = append(cmd.Env, "HTTP_PROXY="+well.URL, "http_proxy="+well.URL)
+			n := s.launch(cmd)
+			require.Equal(t, exitFailed, n.wait())
+			require.Contains(t, n.output.String(), says)
+		})
+	}
+}
+
+// A load balancer that names no path is told whether this node leads, as by /leader.
+func TestListenAnswersOptionsOfNoPath(t *testing.T) {
+	s := newSite(t)
+	options := func(n *node) (code string) {
+		eventually(t, "it listens", func() bool { return strings.Contains(n.output.String(), `"address":"`) })
+		connection, err := net.Dial("tcp", regexp.MustCompile(`"address":"([^"]+)"`).FindStringSubmatch(n.output.String())[1])
+		require.NoError(t, err)
+		defer connection.Close()
+		_, err = io.WriteString(connection, "OPTIONS * HTTP/1.0\r\n\r\n")
+		require.NoError(t, err)
+		answer, err := io.ReadAll(connection)
+		require.NoError(t, err)
+		return strings.Fields(string(answer))[1]
+	}
+	start := func() *node {
+		return s.start("--listen", "127.0.0.1:0", "--log-format", "json", "--", "sh", "-c", `echo up >>$FILE; exec sleep 1000`)
+	}
+	a := start()
+	s.awaitLines(1)
+	require.Equal(t, "200", options(a))
+	require.Equal(t, "503", options(start()))
 }
 
 func TestListen(t *testing.T) {
