@@ -29,7 +29,8 @@ type app struct {
 	in       io.Reader
 	out, err io.Writer
 
-	store string // its URL
+	store   string        // its URL
+	timeout time.Duration // for one answer of the store; 0: patience
 }
 
 func (a *app) command() *cobra.Command {
@@ -40,14 +41,23 @@ func (a *app) command() *cobra.Command {
 Cloud Storage or Azure container, or a directory, for the processes of one machine.
 
 Every flag can be set in the environment as well: --store as LEADER_STORE, --renew-every as LEADER_RENEW_EVERY.`,
-		SilenceErrors:     true, // main says them
-		SilenceUsage:      true,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return fromEnvironment(cmd.Flags()) },
+		SilenceErrors: true, // main says them
+		SilenceUsage:  true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := fromEnvironment(cmd.Flags()); err != nil {
+				return err
+			}
+			if a.timeout <= 0 {
+				return usage(fmt.Errorf("--timeout %v is not positive: give a duration such as 30s", a.timeout))
+			}
+			return nil
+		},
 	}
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.PersistentFlags().StringVar(&a.store, "store", defaultStore(), "URL of the `store`: dynamodb://TABLE, s3://BUCKET, gs://BUCKET, azblob://ACCOUNT/CONTAINER, file:DIRECTORY")
+	root.PersistentFlags().DurationVar(&a.timeout, "timeout", patience, "how long the store may take for an answer; leader run goes on trying")
 	root.AddCommand(a.commands()...)
 	a.refine(root)
 	return root
@@ -134,11 +144,10 @@ func (a *app) openAt(ctx context.Context, store string) (m lease.Manager, close 
 	if store == "" {
 		return nil, nil, usage(errors.New("no --store is given, and this user has no home directory to keep one in"))
 	}
-	m, err = lease.Open(ctx, store)
+	// A client may keep the context, for the credentials that it gets later.
+	m, err = ask(context.WithoutCancel(ctx), a.limit(), func(context.Context) (lease.Manager, error) { return lease.Open(ctx, store) })
 	if err != nil {
 		return nil, nil, usage(err)
 	}
 	return m, func() { _ = lease.Close(m) }, nil
 }
-
-func oneLine(err error) string { return strings.Join(strings.Split(err.Error(), "\n"), "; ") }

@@ -35,7 +35,8 @@ Exit codes:
   1  it could not be broken, the answer was not yes, or somebody else has taken the lease meanwhile
   2  a flag, an argument or the store's URL makes no sense, or there is nobody to ask
 
-Environment: LEADER_STORE, LEADER_WAIT, LEADER_YES; NO_COLOR.`,
+Environment: LEADER_STORE, LEADER_TIMEOUT, LEADER_WAIT,
+LEADER_YES; NO_COLOR.`,
 		Example: `  leader break orders --store s3://my-leases
   leader break orders --yes --wait`,
 		Args:              args(cobra.ExactArgs(1)),
@@ -55,7 +56,7 @@ func (a *app) breakLease(ctx context.Context, name string, yes, waits bool) erro
 		return err
 	}
 	defer done()
-	seen, err := inspect(ctx, m, name)
+	seen, err := a.inspect(ctx, m, name)
 	if err != nil {
 		return err
 	}
@@ -70,7 +71,7 @@ func (a *app) breakLease(ctx context.Context, name string, yes, waits bool) erro
 		if err := a.confirm(seen, yes); err != nil {
 			return err
 		}
-		if err := breakSeen(ctx, m, seen); err != nil {
+		if err := a.breakSeen(ctx, m, seen); err != nil {
 			return err
 		}
 		fmt.Fprintf(a.out, "%s Nobody can start before it has run out: by %s at the latest, %v from now.\n",
@@ -82,8 +83,8 @@ func (a *app) breakLease(ctx context.Context, name string, yes, waits bool) erro
 	return nil
 }
 
-func breakSeen(ctx context.Context, m lease.Manager, seen lease.Info) error {
-	err := ask(ctx, patience, func(ctx context.Context) error { return lease.Break(ctx, m, seen) })
+func (a *app) breakSeen(ctx context.Context, m lease.Manager, seen lease.Info) error {
+	err := tell(ctx, a.limit(), func(ctx context.Context) error { return lease.Break(ctx, m, seen) })
 	switch {
 	case errors.Is(err, lease.ErrHeld):
 		return fmt.Errorf("nothing was broken: somebody else has it by now: %w; look again with leader status", err)
@@ -116,7 +117,7 @@ func (a *app) confirm(seen lease.Info, yes bool) error {
 func (a *app) waitUntilFree(ctx context.Context, m lease.Manager, broke lease.Info) error {
 	defer a.progress("")
 	for {
-		now, err := inspect(ctx, m, broke.Name)
+		now, err := a.inspect(ctx, m, broke.Name)
 		switch {
 		case err != nil:
 			return fmt.Errorf("the lease is broken, and now it cannot be seen whether it is free: %w", err)

@@ -98,11 +98,11 @@ func TestBreakOfAnother(t *testing.T) {
 	seen := s.inspect(t, "a")
 	require.NoError(t, s.Release(t.Context(), l))
 	s.acquire(t, "a", "two", time.Hour, nil)
-	err := breakSeen(t.Context(), s, seen)
+	err := (&app{}).breakSeen(t.Context(), s, seen)
 	require.ErrorIs(t, err, lease.ErrHeld)
 	require.ErrorContains(t, err, "nothing was broken")
 	require.Equal(t, "two", s.inspect(t, "a").Holder)
 
-	err = breakSeen(t.Context(), struct{ lease.Manager }{s}, seen)
+	err = (&app{}).breakSeen(t.Context(), struct{ lease.Manager }{s}, seen)
 	require.ErrorContains(t, err, "this store cannot; end the holder, or wait")
 }

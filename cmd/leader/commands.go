@@ -5,6 +5,7 @@ import "github.com/spf13/cobra"
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.runCommand(), a.guardCommand(),
-		a.statusCommand(), a.listCommand(), a.watchCommand(), a.breakCommand(), a.doctorCommand(), a.versionCommand(),
+		a.statusCommand(), a.listCommand(), a.watchCommand(), a.breakCommand(),
+		a.initCommand(), a.doctorCommand(), a.versionCommand(),
 	}
 }

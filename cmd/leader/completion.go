@@ -66,7 +66,7 @@ func (a *app) completeNames(cmd *cobra.Command, given []string, begun string) ([
 	}
 	defer done()
 	var names []cobra.Completion
-	for info, err := range lease.List(ctx, m, begun) {
+	for info, err := range list(ctx, completeFor, m, begun) {
 		if err != nil {
 			break // what was found so far is better than nothing
 		}

@@ -84,7 +84,8 @@ With --json it prints an object in one line, at the end:
   limits          min_length_seconds, max_length_seconds, length_step_seconds, write_every_seconds;
                   a limit that there is not is absent
 
-Environment: LEADER_STORE, LEADER_LEASE_LENGTH, LEADER_SAMPLES, LEADER_JSON; NO_COLOR.`,
+Environment: LEADER_STORE, LEADER_TIMEOUT, LEADER_LEASE_LENGTH, LEADER_SAMPLES,
+LEADER_JSON; NO_COLOR.`,
 		Example: `  leader doctor --store 'dynamodb://leases?region=eu-west-1'
   leader doctor --store azblob://account/leases --lease-length 30s
   leader doctor --json | jq '.checks[] | select(.result == "failed")'`,

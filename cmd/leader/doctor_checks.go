@@ -77,14 +77,12 @@ func (d *doctor) checkRead(ctx context.Context) finding {
 }
 
 func (d *doctor) checkList(ctx context.Context) finding {
-	err := ask(ctx, callPatience, func(ctx context.Context) error {
-		for _, err := range lease.List(ctx, d.managers[0], d.name) {
-			if err != nil {
-				return err
-			}
+	var err error
+	for _, err = range list(ctx, d.patience(), d.managers[0], d.name) {
+		if err != nil {
+			break
 		}
-		return nil
-	})
+	}
 	if err != nil {
 		f := refused(err)
 		f.Result = warning

@@ -30,7 +30,7 @@ const (
 	ageSkew      = 2 * time.Second        // that the store's machines may be apart
 	ageAllowed   = 100 * time.Millisecond // clocks that run at slightly different rates
 	ageIsKnown   = time.Millisecond       // less means: a moment, or nothing that the clocks prove
-	clocksAdvice = "add age=false to the store's URL (in a program: WithoutAge), or leases would be taken over before they are over; " +
+	clocksAdvice = "add age=false to the store's URL, or leases would be taken over before they are over; " +
 		"or have everything that answers for the store keep the same time"
 )
 
@@ -194,9 +194,5 @@ func (d *doctor) lookAnew(ctx context.Context, store string) (info lease.Info, e
 		return info, err
 	}
 	defer done()
-	err = ask(ctx, callPatience, func(ctx context.Context) error {
-		info, err = lease.Inspect(ctx, m, d.name)
-		return err
-	})
-	return info, err
+	return ask(ctx, d.patience(), func(ctx context.Context) (lease.Info, error) { return lease.Inspect(ctx, m, d.name) })
 }

@@ -13,6 +13,8 @@ import (
 // callPatience is how long doctor waits for one answer. A leader gives up sooner.
 const callPatience = 10 * time.Second
 
+func (d *doctor) patience() time.Duration { return min(d.limit(), callPatience) }
+
 // A holding is a lease and whose it is.
 type holding struct {
 	lease.Lease
@@ -42,12 +44,10 @@ func (d *doctor) acquire(ctx context.Context, node int) (*holding, error) {
 
 // try is safe for concurrent use, and its result is to be passed to took.
 func (d *doctor) try(ctx context.Context, node int) (h *holding, err error) {
-	err = ask(ctx, callPatience, func(ctx context.Context) error {
-		l, err := d.managers[node].Acquire(ctx, lease.Request{Name: d.name, Holder: holder(node), Length: d.tried})
-		h = &holding{l, node}
-		return err
+	l, err := ask(ctx, d.patience(), func(ctx context.Context) (lease.Lease, error) {
+		return d.managers[node].Acquire(ctx, lease.Request{Name: d.name, Holder: holder(node), Length: d.tried})
 	})
-	return h, err
+	return &holding{l, node}, err
 }
 
 func (d *doctor) took(h *holding) {
@@ -58,11 +58,7 @@ func (d *doctor) took(h *holding) {
 // renew renews the lease from what h is, which may be an old answer, and keeps what it is now.
 func (d *doctor) renew(ctx context.Context, h holding) (lease.Lease, error) {
 	d.pace(ctx)
-	var l lease.Lease
-	err := ask(ctx, callPatience, func(ctx context.Context) (err error) {
-		l, err = d.managers[h.node].Renew(ctx, h.Lease)
-		return err
-	})
+	l, err := ask(ctx, d.patience(), func(ctx context.Context) (lease.Lease, error) { return d.managers[h.node].Renew(ctx, h.Lease) })
 	d.written = time.Now()
 	if err == nil {
 		d.renewals = append(d.renewals, d.written.Sub(d.sent))
@@ -75,7 +71,7 @@ func (d *doctor) renew(ctx context.Context, h holding) (lease.Lease, error) {
 
 func (d *doctor) release(ctx context.Context, h holding) error {
 	d.pace(ctx)
-	err := ask(ctx, callPatience, func(ctx context.Context) error { return d.managers[h.node].Release(ctx, h.Lease) })
+	err := tell(ctx, d.patience(), func(ctx context.Context) error { return d.managers[h.node].Release(ctx, h.Lease) })
 	d.written = time.Now()
 	if err == nil || errors.Is(err, lease.ErrLost) {
 		delete(d.holdings, h.ID)
@@ -96,10 +92,7 @@ func (d *doctor) releaseAll(ctx context.Context) error {
 
 func (d *doctor) inspect(ctx context.Context, node int) (info lease.Info, err error) {
 	began := time.Now()
-	err = ask(ctx, callPatience, func(ctx context.Context) error {
-		info, err = lease.Inspect(ctx, d.managers[node], d.name)
-		return err
-	})
+	info, err = ask(ctx, d.patience(), func(ctx context.Context) (lease.Info, error) { return lease.Inspect(ctx, d.managers[node], d.name) })
 	if err == nil {
 		d.reads = append(d.reads, time.Since(began))
 	}
@@ -119,10 +112,7 @@ func (d *doctor) race(ctx context.Context) (won []*holding, err error) {
 	warm.Add(racers)
 	for i := range racers {
 		all.Go(func() {
-			_ = ask(ctx, callPatience, func(ctx context.Context) error {
-				_, err := lease.Inspect(ctx, d.managers[i%2], d.name)
-				return err
-			})
+			_, _ = ask(ctx, d.patience(), func(ctx context.Context) (lease.Info, error) { return lease.Inspect(ctx, d.managers[i%2], d.name) })
 			warm.Done()
 			<-start
 			got[i], failures[i] = d.try(ctx, i%2)

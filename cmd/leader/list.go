@@ -33,7 +33,7 @@ Exit codes:
 With --json it prints one object a line for each lease, as the store lists them:
 ` + fieldsHelp + `
 
-Environment: LEADER_STORE, LEADER_JSON; NO_COLOR.`,
+Environment: LEADER_STORE, LEADER_TIMEOUT, LEADER_JSON; NO_COLOR.`,
 		Example: `  leader list
   leader list team-a/ --store s3://my-leases/prod
   leader list --json | jq -r 'select(.state == "held") | .lease'`,
@@ -54,12 +54,14 @@ func (a *app) list(ctx context.Context, prefix string, asJSON bool) error {
 	}
 	defer done()
 	var found []entry
-	for info, err := range lease.List(ctx, m, prefix) {
+	count := 0
+	for info, err := range list(ctx, a.limit(), m, prefix) {
 		a.progress("")
 		if err != nil {
 			a.printList(found)
 			return fmt.Errorf("the list is not complete: %w", err)
 		}
+		count++
 		if asJSON {
 			if err := printJSON(a.out, entryOf(info)); err != nil {
 				return err
@@ -70,6 +72,11 @@ func (a *app) list(ctx context.Context, prefix string, asJSON bool) error {
 		a.progress("%d leases ...", len(found))
 	}
 	a.progress("")
+	if count == 0 && a.store != defaultStore() {
+		if err := tell(ctx, a.limit(), func(ctx context.Context) error { return lease.FindPlace(ctx, m) }); err != nil {
+			return err
+		}
+	}
 	if !asJSON && len(found) == 0 {
 		fmt.Fprintln(a.err, "There are no leases.")
 	}

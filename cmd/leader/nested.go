@@ -19,11 +19,11 @@ const (
 
 // checkNested refuses a lease that this process runs under: its holder waits for the end of this process, which would wait for
 // the lease.
-func checkNested(ctx context.Context, m lease.Manager, name string) error {
+func (a *app) checkNested(ctx context.Context, m lease.Manager, name string) error {
 	if os.Getenv(leaseVariable) != name {
 		return nil
 	}
-	info, err := inspect(ctx, m, name)
+	info, err := a.inspect(ctx, m, name)
 	if err != nil {
 		return nil // the campaign says what is wrong with the store
 	}

@@ -112,7 +112,7 @@ func (a *app) run(ctx context.Context, f runFlags, argv []string) error {
 		return err
 	}
 	defer closeStore()
-	if err := checkNested(ctx, manager, f.name); err != nil {
+	if err := a.checkNested(ctx, manager, f.name); err != nil {
 		return err
 	}
 	timing, renewEvery, err := f.plan(lease.LimitsOf(manager))
@@ -165,7 +165,7 @@ func (f *runFlags) options(m lease.Manager, log *slog.Logger, renewEvery time.Du
 }
 
 func newLog(w io.Writer, f runFlags) *slog.Logger {
-	options := &slog.HandlerOptions{Level: f.logLevel}
+	options := &slog.HandlerOptions{Level: f.logLevel, ReplaceAttr: loggedInOwnWords}
 	if f.logFormat == "json" {
 		return slog.New(slog.NewJSONHandler(w, options))
 	}

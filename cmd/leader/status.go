@@ -34,7 +34,7 @@ Exit codes:
 With --json it prints an object in one line:
 ` + fieldsHelp + `
 
-Environment: LEADER_STORE, LEADER_NAME, LEADER_JSON; NO_COLOR.`,
+Environment: LEADER_STORE, LEADER_TIMEOUT, LEADER_NAME, LEADER_JSON; NO_COLOR.`,
 		Example: `  leader status
   leader status orders --store 'dynamodb://leases?region=eu-west-1'
   leader status orders --json | jq -r .holder
@@ -71,7 +71,7 @@ func (a *app) status(ctx context.Context, name string, asJSON bool) error {
 		return err
 	}
 	defer done()
-	info, err := inspect(ctx, m, name)
+	info, err := a.inspect(ctx, m, name)
 	if errors.Is(err, lease.ErrRecord) {
 		info = lease.Info{Name: name, Err: err}
 	} else if err != nil {
@@ -94,14 +94,15 @@ func (a *app) status(ctx context.Context, name string, asJSON bool) error {
 	return &exitError{code: exitNobody}
 }
 
-// inspect is lease.Inspect in time. A name that cannot be one is an error of usage.
-func inspect(ctx context.Context, m lease.Manager, name string) (info lease.Info, err error) {
-	err = ask(ctx, patience, func(ctx context.Context) error {
-		info, err = lease.Inspect(ctx, m, name)
-		return err
-	})
+// inspect is lease.Inspect in time. A name that cannot be one is an error of usage. A lease that was never taken is one only
+// where leases can be: a place that is not there is an error, unless it is this user's own, which the first lease makes.
+func (a *app) inspect(ctx context.Context, m lease.Manager, name string) (lease.Info, error) {
+	info, err := ask(ctx, a.limit(), func(ctx context.Context) (lease.Info, error) { return lease.Inspect(ctx, m, name) })
 	if errors.Is(err, lease.ErrInvalid) {
 		return info, usage(err)
+	}
+	if err == nil && info.State == lease.Free && info.Token == 0 && a.store != defaultStore() {
+		err = tell(ctx, a.limit(), func(ctx context.Context) error { return lease.FindPlace(ctx, m) })
 	}
 	return info, err
 }

@@ -87,7 +87,7 @@ func entryOf(i lease.Info) entry {
 	}
 	switch {
 	case i.Err != nil:
-		e.State, e.Error = unreadable, i.Err.Error()
+		e.State, e.Error = unreadable, oneLine(i.Err)
 	case isBroken(i):
 		e.State = broken
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -42,21 +41,6 @@ func printable(s string) string {
 		return strconv.Quote(s)
 	}
 	return s
-}
-
-// patience is how long a store may take for one answer. The clients of most have no limit of their own.
-const patience = 30 * time.Second
-
-// ask has the store answer in time.
-func ask(ctx context.Context, limit time.Duration, question func(context.Context) error) error {
-	silent := fmt.Errorf("the store has not answered within %v: check the URL, the network, and proxies and firewalls on the way", limit)
-	limited, cancel := context.WithTimeoutCause(ctx, limit, silent)
-	defer cancel()
-	err := question(limited)
-	if err != nil && context.Cause(limited) == silent && !errors.Is(err, silent) {
-		return fmt.Errorf("%w: %w", silent, err)
-	}
-	return err
 }
 
 // wait returns false if ctx ends first.

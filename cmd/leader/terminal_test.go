@@ -103,7 +103,7 @@ func TestColours(t *testing.T) {
 
 func TestAskGivesUp(t *testing.T) {
 	t.Parallel()
-	err := ask(t.Context(), time.Millisecond, func(ctx context.Context) error {
+	err := tell(t.Context(), time.Millisecond, func(ctx context.Context) error {
 		<-ctx.Done()
 		return ctx.Err() // as some SDKs do, without the cause
 	})
@@ -111,6 +111,6 @@ func TestAskGivesUp(t *testing.T) {
 	require.ErrorContains(t, err, "the store has not answered within 1ms: check the URL")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.Equal(t, context.Canceled, ask(ctx, time.Hour, context.Context.Err))
-	require.NoError(t, ask(t.Context(), time.Hour, func(context.Context) error { return nil }))
+	require.Equal(t, context.Canceled, tell(ctx, time.Hour, context.Context.Err))
+	require.NoError(t, tell(t.Context(), time.Hour, func(context.Context) error { return nil }))
 }

@@ -43,7 +43,8 @@ With --json it prints an object a line:
   at, change      when it was seen, by this machine's clock (RFC 3339), and one of the above
 ` + fieldsHelp + `
 
-Environment: LEADER_STORE, LEADER_NAME, LEADER_EVERY, LEADER_VERBOSE, LEADER_JSON; NO_COLOR.`,
+Environment: LEADER_STORE, LEADER_TIMEOUT, LEADER_NAME, LEADER_EVERY,
+LEADER_VERBOSE, LEADER_JSON; NO_COLOR.`,
 		Example: `  leader watch orders
   leader watch orders --json | while read -r change; do notify "$change"; done`,
 		Args:              args(cobra.MaximumNArgs(1)),
@@ -80,7 +81,7 @@ func (w watcher) run(ctx context.Context, name string) error {
 	defer done()
 	var before *lease.Info // nil: not known
 	for failing := false; ; {
-		now, err := inspect(ctx, m, name)
+		now, err := w.inspect(ctx, m, name)
 		switch {
 		case err == nil:
 			if change := changeOf(before, now); change != "" && (change != "renewed" || w.verbose) {

@@ -132,11 +132,7 @@ func (m *manager) make(ctx context.Context, name string) (sight, error) {
 
 // makeContainer creates the container and then returns an ErrConflict, so that the caller begins again.
 func (m *manager) makeContainer(ctx context.Context) error {
-	err := m.ask(ctx, has(headerETag, headerModified), func(ctx context.Context) error {
-		_, err := m.container.Create(ctx, nil)
-		return err
-	})
-	if err != nil && !bloberror.HasCode(err, bloberror.ContainerAlreadyExists) {
+	if err := m.createContainer(ctx); err != nil && !bloberror.HasCode(err, bloberror.ContainerAlreadyExists) {
 		return diagnose(err)
 	}
 	return fmt.Errorf("%w: the container is new", lease.ErrConflict)

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cloudlease/leader/internal/redact"
+	"github.com/cloudlease/leader/lease"
+)
+
+func (a *app) initCommand() *cobra.Command {
+	var location string
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Make what a store keeps its leases in",
+		Long: `init makes the table, bucket, container or directory that the store's URL names,
+as leases want it, and waits until it can be used. What is there is left as it
+is. It needs permissions that nothing else needs: dynamodb:CreateTable and
+dynamodb:DescribeTable, s3:CreateBucket, storage.buckets.create, or the role on
+the storage account.
+
+  DynamoDB  a table with the key that the URL names, billed by request
+  S3        a bucket in the URL's region, closed to the public, without versions
+  Google    a bucket without soft delete, closed to the public, in the project
+            that GOOGLE_CLOUD_PROJECT names
+  Azure     a container, closed to the public
+  file:     a directory that is this user's alone
+
+Exit codes:
+  0  it is there
+  1  it could not be made
+  2  a flag or the store's URL makes no sense
+
+Environment: LEADER_STORE, LEADER_LOCATION, LEADER_TIMEOUT.`,
+		Example: `  leader init --store 'dynamodb://leases?region=eu-west-1'
+  leader init --store gs://my-leases --location europe-west1`,
+		Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.init(cmd.Context(), location)
+		},
+	}
+	cmd.Flags().StringVar(&location, "location", "", "`place` of a new Google bucket, such as europe-west1 (default US)")
+	return cmd
+}
+
+func (a *app) init(ctx context.Context, location string) error {
+	m, done, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	made, err := ask(ctx, max(a.timeout, patienceToMake), func(ctx context.Context) (bool, error) { return lease.MakePlace(ctx, m, location) })
+	switch {
+	case errors.Is(err, lease.ErrInvalid):
+		return usage(err)
+	case err != nil:
+		return err
+	case made:
+		fmt.Fprintf(a.out, "Made %s.\n", redact.Text(a.store))
+	default:
+		fmt.Fprintf(a.out, "%s is there.\n", redact.Text(a.store))
+	}
+	return nil
+}

@@ -1,0 +1,36 @@
+package dynamodb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// MakePlace implements lease.PlaceMaker with CreateTable, if the client has it. The table has the key that the Store was told;
+// it is in the client's region, and has no other location.
+func (s *Store) MakePlace(ctx context.Context, location string) (made bool, err error) {
+	client, ok := s.client.(TableAPI)
+	switch {
+	case !ok:
+		return false, fmt.Errorf("%v: the client cannot create tables: %w", s.table, errors.ErrUnsupported)
+	case location != "":
+		return false, fmt.Errorf("%w: a table is where its URL's region is: name no other location", lease.ErrInvalid)
+	}
+	_, err = client.DescribeTable(ctx, &sdk.DescribeTableInput{TableName: &s.name})
+	_, made = errors.AsType[*types.ResourceNotFoundException](err)
+	err = CreateTable(ctx, client, s.name, func(in *sdk.CreateTableInput) {
+		in.KeySchema[0].AttributeName, in.AttributeDefinitions[0].AttributeName = &s.keys.partition, &s.keys.partition
+		if s.keys.sort != "" {
+			in.KeySchema = append(in.KeySchema, types.KeySchemaElement{AttributeName: &s.keys.sort, KeyType: types.KeyTypeRange})
+			in.AttributeDefinitions = append(in.AttributeDefinitions,
+				types.AttributeDefinition{AttributeName: aws.String(s.keys.sort), AttributeType: types.ScalarAttributeTypeS})
+		}
+	})
+	return made && err == nil, err
+}

@@ -1,0 +1,38 @@
+package file
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// FindPlace implements lease.PlaceFinder: a directory that is not there has no cells, until the first is written.
+func (s *Store) FindPlace(context.Context) error {
+	if s.dir == "" {
+		return errNoDirectory
+	}
+	if _, err := os.Stat(s.dir); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: there is no directory %s: make it, or name another", lease.ErrMisconfigured, s.dir)
+	}
+	return nil
+}
+
+// MakePlace implements lease.PlaceMaker. The directory is this user's alone, and has no location.
+func (s *Store) MakePlace(ctx context.Context, location string) (made bool, err error) {
+	switch err := s.FindPlace(ctx); {
+	case s.dir == "":
+		return false, errNoDirectory
+	case location != "":
+		return false, fmt.Errorf("%w: a directory has no location", lease.ErrInvalid)
+	default:
+		made = err != nil
+	}
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return false, diagnose(err)
+	}
+	return made, nil
+}

@@ -1,0 +1,66 @@
+package gcs
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+
+	"cloud.google.com/go/storage"
+	"google.golang.org/api/iterator"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// FindPlace implements lease.PlaceFinder: a read of a bucket that is missing may look like one of an object that is. A list tells,
+// for which the credentials may lack the permission.
+func (s *Store) FindPlace(ctx context.Context) error {
+	if s.problem != "" {
+		return fmt.Errorf("%w: %s", lease.ErrMisconfigured, s.problem)
+	}
+	objects := s.handle.Objects(&call{Context: ctx, lists: true}, &storage.Query{Prefix: s.objectOf("")})
+	objects.PageInfo().MaxSize = 1
+	_, err := next(objects)
+	if r := s.refusalOf(err); errors.Is(err, iterator.Done) || r.code == http.StatusForbidden || r.code == http.StatusUnauthorized {
+		return nil
+	}
+	if err != nil {
+		return s.explain(ctx, "list "+s.url(""), err)
+	}
+	return nil
+}
+
+// projectVariable is where Google's tools look for the project
+// (https://cloud.google.com/docs/authentication/application-default-credentials).
+const projectVariable = "GOOGLE_CLOUD_PROJECT"
+
+// MakePlace implements lease.PlaceMaker. The bucket belongs to the project that GOOGLE_CLOUD_PROJECT names, or else to the user
+// project. It keeps nothing that was overwritten (soft delete is off), and is closed to the public. The location is
+// a region or a multi-region; empty: US.
+func (s *Store) MakePlace(ctx context.Context, location string) (made bool, err error) {
+	if s.problem != "" {
+		return false, fmt.Errorf("%w: %s", lease.ErrMisconfigured, s.problem)
+	}
+	project := cmp.Or(os.Getenv(projectVariable), s.project)
+	if project == "" {
+		if err := s.FindPlace(ctx); err == nil {
+			return false, nil
+		}
+		return false, fmt.Errorf("%w: a bucket belongs to a project, and none is named: set %s", lease.ErrMisconfigured, projectVariable)
+	}
+	err = s.handle.Create(ctx, project, &storage.BucketAttrs{
+		Location:                 location,
+		PublicAccessPrevention:   storage.PublicAccessPreventionEnforced,
+		SoftDeletePolicy:         &storage.SoftDeletePolicy{},
+		UniformBucketLevelAccess: storage.UniformBucketLevelAccess{Enabled: true},
+	})
+	if s.refusalOf(err).code == http.StatusConflict { // it may be another's: all buckets of the world share the names
+		return false, s.FindPlace(ctx)
+	}
+	if err != nil {
+		return false, s.explain(ctx, "create "+s.url(""), err)
+	}
+	return true, nil
+}

@@ -1,0 +1,56 @@
+package s3
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// bucketAPI is what MakePlace uses of the SDK's client.
+type bucketAPI interface {
+	HeadBucket(context.Context, *s3.HeadBucketInput, ...func(*s3.Options)) (*s3.HeadBucketOutput, error)
+	CreateBucket(context.Context, *s3.CreateBucketInput, ...func(*s3.Options)) (*s3.CreateBucketOutput, error)
+	Options() s3.Options
+}
+
+// taken is what to do about a name that is no longer to be had: all accounts of the world share them.
+const taken = "the name belongs to another account: name another bucket"
+
+// MakePlace implements lease.PlaceMaker, if the client can make buckets. The bucket is in the client's region, and as S3 makes
+// it: without versions, encrypted, and closed to the public. It has no other location.
+func (s *Store) MakePlace(ctx context.Context, location string) (made bool, err error) {
+	if err := s.ready(); err != nil {
+		return false, err
+	}
+	client, ok := s.client.(bucketAPI)
+	switch {
+	case !ok:
+		return false, fmt.Errorf("bucket %q: the client cannot create buckets: %w", s.bucket, errors.ErrUnsupported)
+	case location != "":
+		return false, fmt.Errorf("%w: a bucket is where its URL's region is: name no other location", lease.ErrInvalid)
+	}
+	if _, err := client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &s.bucket}); err == nil {
+		return false, nil
+	}
+	in := &s3.CreateBucketInput{Bucket: &s.bucket}
+	// https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html: us-east-1 is what is meant where none is named
+	if region := client.Options().Region; region != "us-east-1" {
+		in.CreateBucketConfiguration = &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraint(region)}
+	}
+	_, err = client.CreateBucket(ctx, in)
+	if _, ours := errors.AsType[*types.BucketAlreadyOwnedByYou](err); ours { // somebody else is as good
+		return false, nil
+	}
+	if _, exists := errors.AsType[*types.BucketAlreadyExists](err); exists {
+		return false, fmt.Errorf("%w: create bucket %q: %w: %s", lease.ErrMisconfigured, s.bucket, err, taken)
+	}
+	if err != nil {
+		return false, fmt.Errorf("create: %w", s.diagnose(ctx, err))
+	}
+	return true, nil
+}
