@@ -1,7 +1,7 @@
 //go:build unix
 
-// Package register is a fenced register in an SQLite database: it refuses a write whose token is smaller than one that it has
-// seen, as the other end of a lease's effects should.
+// Package register is a fenced register in an SQLite database, as the other end of a lease's effects should be: a term
+// claims it and then reads how many events were applied, and a write of any other term is refused.
 package register
 
 import (
@@ -13,7 +13,7 @@ import (
 	_ "modernc.org/sqlite" // written in Go, so that the workers need no C compiler
 )
 
-// ErrStale means that the write's token is smaller than one that the register has seen. Use errors.Is.
+// ErrStale means that another term has claimed the register, one with a greater token. Use errors.Is.
 var ErrStale = errors.New("register: stale token")
 
 // A Register is one process's connection to the database. It is not safe for concurrent use.
@@ -30,8 +30,8 @@ func Create(path string) error {
 	}
 	for _, statement := range []string{
 		`PRAGMA journal_mode = wal`, // the file keeps this setting
-		`CREATE TABLE register (id INTEGER PRIMARY KEY CHECK (id = 1), token INTEGER NOT NULL, writes INTEGER NOT NULL)`,
-		`CREATE TABLE log (number INTEGER PRIMARY KEY AUTOINCREMENT, token INTEGER NOT NULL, process TEXT NOT NULL)`,
+		`CREATE TABLE register (id INTEGER PRIMARY KEY CHECK (id = 1), token INTEGER NOT NULL, applied INTEGER NOT NULL)`,
+		`CREATE TABLE log (number INTEGER PRIMARY KEY AUTOINCREMENT, token INTEGER NOT NULL, process TEXT NOT NULL, event INTEGER NOT NULL)`,
 		`INSERT INTO register VALUES (1, 0, 0)`,
 	} {
 		if _, err := r.db.Exec(statement); err != nil {
@@ -59,42 +59,55 @@ func Open(path string) (*Register, error) {
 // Close closes the connection.
 func (r *Register) Close() error { return r.db.Close() }
 
-// Write writes in the name of a term. It returns an ErrStale if the register has seen a greater token. After any other error,
-// such as a busy database, nothing was written.
-func (r *Register) Write(token uint64, process string) error {
+// Claim makes the register the term's, and then returns how many events were applied. From the claim on, no older term
+// applies another. It is an ErrStale if the register has seen a greater token. It may be repeated.
+func (r *Register) Claim(token uint64) (applied int64, err error) {
+	if _, err := r.db.Exec(`UPDATE register SET token = ?1 WHERE token < ?1`, int64(token)); err != nil {
+		return 0, err
+	}
+	err = r.db.QueryRow(`SELECT applied FROM register WHERE token = ?1`, int64(token)).Scan(&applied)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = fmt.Errorf("%w %d", ErrStale, token)
+	}
+	return applied, err
+}
+
+// Apply applies an event in the name of the term that has claimed the register. It is an ErrStale if another has. After any
+// other error, a busy database above all, nothing was written.
+func (r *Register) Apply(token uint64, event int64, process string) error {
 	tx, err := r.db.Begin()
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback() // does nothing after Commit
-	result, err := tx.Exec(`UPDATE register SET token = ?1, writes = writes + 1 WHERE token <= ?1`, int64(token))
+	result, err := tx.Exec(`UPDATE register SET applied = ?2 WHERE token = ?1`, int64(token), event)
 	if err != nil {
 		return err
 	}
 	if n, err := result.RowsAffected(); err != nil || n == 0 {
 		return errors.Join(err, fmt.Errorf("%w %d", ErrStale, token))
 	}
-	// Verify reads this log. It is written without any condition, in the order of the transactions.
-	if _, err := tx.Exec(`INSERT INTO log (token, process) VALUES (?, ?)`, int64(token), process); err != nil {
+	// Verify looks at the log. It is written without any condition, in the order of the transactions.
+	if _, err := tx.Exec(`INSERT INTO log (token, process, event) VALUES (?, ?, ?)`, int64(token), process, event); err != nil {
 		return err
 	}
 	return tx.Commit()
 }
 
 // Verify reads the log of all accepted writes, in the order of their transactions, and returns their number. It returns an
-// error if a token is smaller than one before it, if two processes wrote with the same token, or if the register has counted
-// more or fewer writes than the log has.
+// error if an event was left out or applied twice, if a token is smaller than one before it, if two processes wrote with the
+// same token, or if the register has counted more or fewer events than the log has.
 func (r *Register) Verify() (writes int, err error) {
-	rows, err := r.db.Query(`SELECT token, process FROM log ORDER BY number`)
+	rows, err := r.db.Query(`SELECT token, process, event FROM log ORDER BY number`)
 	if err != nil {
 		return 0, err
 	}
 	defer rows.Close()
 	owners := map[int64]string{}
 	for last := int64(0); rows.Next(); writes++ {
-		var token int64
+		var token, event int64
 		var process string
-		if err := rows.Scan(&token, &process); err != nil {
+		if err := rows.Scan(&token, &process, &event); err != nil {
 			return writes, err
 		}
 		if token < last {
@@ -105,16 +118,19 @@ func (r *Register) Verify() (writes int, err error) {
 			return writes, fmt.Errorf("register: S2: %s and %s both wrote with token %d", owner, process, token)
 		}
 		owners[token] = process
+		if want := int64(writes) + 1; event != want {
+			return writes, fmt.Errorf("register: %s with token %d applied event %d, and it was event %d's turn", process, token, event, want)
+		}
 	}
 	if err := rows.Err(); err != nil {
 		return writes, err
 	}
 	var counted int
-	if err := r.db.QueryRow(`SELECT writes FROM register`).Scan(&counted); err != nil {
+	if err := r.db.QueryRow(`SELECT applied FROM register`).Scan(&counted); err != nil {
 		return writes, err
 	}
 	if counted != writes {
-		return writes, fmt.Errorf("register: it has counted %d writes, and its log has %d", counted, writes)
+		return writes, fmt.Errorf("register: it has counted %d events, and its log has %d", counted, writes)
 	}
 	return writes, nil
 }

@@ -20,6 +20,8 @@ type work struct {
 	process  string
 	every    time.Duration
 	careless bool
+	claimed  uint64 // the token by which the register was claimed
+	applied  int64  // how many events were, as far as this process knows
 	refused  uint64 // the token of the latest term that the register has refused
 }
 
@@ -31,6 +33,7 @@ func (w *work) lead(ctx context.Context) error {
 	term, _ := leader.TermFrom(ctx)
 	chaos.Message{Did: chaos.Leads, Token: term.Token()}.Tell()
 	defer func() { chaos.Message{Did: chaos.Returns, Token: term.Token()}.Tell() }()
+	_ = w.claim(term.Token()) // if the register is busy, the first effect claims
 	tick := time.NewTicker(w.every)
 	defer tick.Stop()
 	for n := 1; ; n++ {
@@ -60,7 +63,7 @@ func (w *work) effect(term lease.Term) error {
 	}
 	e.Begun = chaos.Now()
 	time.Sleep(w.every / 2) // most effects are requests and take time; so some are suspended halfway
-	switch err := w.register.Write(term.Token(), w.process); {
+	switch err := w.apply(term.Token()); {
 	case err == nil:
 		e.Verdict = chaos.Accepted
 	case errors.Is(err, register.ErrStale):
@@ -74,4 +77,27 @@ func (w *work) effect(term lease.Term) error {
 	}
 	e.Ended = chaos.Now()
 	return e.Append(w.journal)
+}
+
+// apply applies the next event, once this term has claimed the register.
+func (w *work) apply(token uint64) error {
+	if err := w.claim(token); err != nil {
+		return err
+	}
+	err := w.register.Apply(token, w.applied+1, w.process)
+	if err == nil {
+		w.applied++
+	}
+	return err
+}
+
+// claim claims the register, the first time, and then reads how far it is.
+func (w *work) claim(token uint64) (err error) {
+	if w.claimed == token {
+		return nil
+	}
+	if w.applied, err = w.register.Claim(token); err == nil {
+		w.claimed = token
+	}
+	return err
 }
