@@ -92,11 +92,12 @@ func TermFrom(ctx context.Context) (lease.Term, bool) { return lease.TermFrom(ct
 //
 //   - The work returns nil: the lease is released, and Run returns nil.
 //   - The work returns an error while it leads: the lease is released, and Run returns that error. An ErrStepDown
-//     releases the lease too, but then this node sits out one lease length and campaigns again.
+//     releases the lease too, but then this node sits out and campaigns again, as after StepDown.
 //   - The lease is lost, to somebody else or to its deadline: the work's context is cancelled with a *lease.LostError as
 //     its cause. Whatever the work returns then, this node campaigns again once it has.
 //   - ctx ends: the work's context is cancelled with the same cause, the lease is kept until the work has returned, and
-//     then released. Run returns nil if the work returned nil, ctx.Err() or the cause, and else its error.
+//     then released. Run returns nil if the work returned nil, ctx.Err() or the cause, and else its error. A work that never
+//     returns keeps the lease for ever, as it is renewed, unless WithStopTimeout bounds that.
 //   - The work panics, or calls runtime.Goexit: the lease is released, and Run panics with the same value.
 //   - The options are invalid, or the lease manager is misconfigured on the first try: Run returns why.
 //

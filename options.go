@@ -100,14 +100,16 @@ func WithAcquireEvery(d time.Duration) Option {
 	return option("WithAcquireEvery", func(o *options) { o.acquireEvery = d })
 }
 
-// WithStopMargin cancels the work this long before the lease runs out, so that it can stop in an orderly way while the
-// term still holds. The default is 0: the work is cancelled at the term's deadline.
+// WithStopMargin cancels the work this long before the term's deadline, if no renewal has succeeded until then, so that it can
+// stop in an orderly way while the term still holds. The deadline is nine tenths of the lease's length after a renewal. The
+// default is 0: the work is cancelled at the deadline.
 func WithStopMargin(d time.Duration) Option {
 	return option("WithStopMargin", func(o *options) { o.stopMargin = d })
 }
 
-// WithStopTimeout says how long a cancelled work may take to return before Run gives it up with an ErrStopTimeout. The
-// default, 0, means for ever.
+// WithStopTimeout says how long a cancelled work may take to return before Run gives it up with an ErrStopTimeout, and leaves
+// the lease to run out. The default, 0, means for ever: a work that does not return after a shutdown keeps the lease from all
+// other nodes, as it is renewed.
 func WithStopTimeout(d time.Duration) Option {
 	return option("WithStopTimeout", func(o *options) { o.stopTimeout = d })
 }

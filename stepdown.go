@@ -13,8 +13,9 @@ type resigning struct {
 }
 
 // StepDown makes this node give the lease up if it leads, or is about to. The work's context is cancelled with ErrStepDown
-// as the cause, and the lease is released once the work has returned. Then the node sits out one lease length, so that
-// another node leads, and campaigns again. StepDown returns nil when the lease is released, and the cause of ctx if that
+// as the cause, and the lease is released once the work has returned. Then the node sits out one lease length, or
+// an acquire interval and a request if that is longer, so that another node leads; it campaigns again as soon as it sees that
+// another one has acquired the lease. StepDown returns nil when the lease is released, and the cause of ctx if that
 // ends first. If the release is not acknowledged, it returns the reason: the lease then runs out. Called with the work's
 // own context, it does not wait. If this node does not lead, it does nothing.
 func (l *Leader) StepDown(ctx context.Context) error {

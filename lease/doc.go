@@ -16,8 +16,8 @@
 // # Why at most one holds it
 //
 // A holder counts its lease from just before it sent the write that got or renewed it, by the fastest of its clocks, and
-// stops a tenth of the length early (R2, R3). A standby waits for the full length from just after it saw that write, by a
-// clock that never runs fast, or until the store's own clock proves that the write was sent longer ago (R1). Then it
+// stops a tenth of the length early (R2, R3). A standby waits for the full length from just after it saw that write, by its
+// monotonic clock, which counts no sleep, or until the store's own clock proves that the write was sent longer ago (R1). Then it
 // writes only if the record is still the one that it watched. The write was applied after it was sent and before it was
 // seen. So the holder has stopped before the next one starts, whatever their wall clocks say and however late answers
 // come. After an unclear answer, the manager reads the record (R4); it never guesses.
