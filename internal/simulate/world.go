@@ -3,7 +3,6 @@ package simulate
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing/synctest"
@@ -18,7 +17,6 @@ type world struct {
 	plan     Plan
 	store    store
 	machines []*machine
-	dice     *rand.Rand
 	over     chan struct{}
 	healed   atomic.Bool // nothing goes wrong any more
 	steps    int
@@ -52,7 +50,7 @@ type Result struct {
 // world, so ask for it only if you will read it: a second run of the plan has the same history.
 func Run(plan Plan, tell bool) Result {
 	w := &world{
-		plan: plan, dice: rand.New(rand.NewPCG(plan.Seed, 5)), over: make(chan struct{}),
+		plan: plan, over: make(chan struct{}),
 		counts: map[string]int{}, running: map[uint64]*process{}, brokenIDs: map[string]bool{}, history: history{told: tell},
 	}
 	for i, m := range plan.Machines {
