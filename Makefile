@@ -31,7 +31,7 @@ explore: ## everything that can happen in a small world (NODES, ACQUISITIONS, FA
 	go test ./internal/explore -timeout 0 -v -run 'TestExplore$$' -nodes $(or $(NODES),2) -acquisitions $(or $(ACQUISITIONS),2) \
 		-faults $(or $(FAULTS),2) -steps $(or $(STEPS),3) -states $(or $(STATES),60000000)
 
-mutate: ## takes each rule out of a copy of the code, and sees the simulation or a test find it; a quarter of an hour
+mutate: ## takes each rule out of a copy of the code, and sees the simulation or a test find it; up to an hour
 	go run ./internal/mutate
 
 linearize: ## N histories of each service and kind (20 if not said): concurrent clients under faults, checked for linearizability
