@@ -33,6 +33,9 @@ type Counter struct {
 	Transport http.RoundTripper
 	// Classify returns the kind of a request, and must not read its body. Nil: GET and HEAD read, everything else writes.
 	Classify func(*http.Request) Kind
+	// Answered is called when a request has been carried out, and before the client hears so, as leasetest.Place.Slow
+	// wants it: an error is what the client hears instead. Nil: nothing is called.
+	Answered func() error
 
 	mu   sync.Mutex
 	sent []Request
@@ -53,7 +56,14 @@ func (c *Counter) RoundTrip(r *http.Request) (*http.Response, error) {
 	c.mu.Lock()
 	c.sent = append(c.sent, Request{Kind: classify(r), Method: r.Method, Path: r.URL.Path})
 	c.mu.Unlock()
-	return transport.RoundTrip(r)
+	answer, err := transport.RoundTrip(r)
+	if err == nil && c.Answered != nil {
+		if err = c.Answered(); err != nil {
+			_ = answer.Body.Close()
+			return nil, err
+		}
+	}
+	return answer, err
 }
 
 func byMethod(r *http.Request) Kind {

@@ -26,6 +26,9 @@ func TestManager(t *testing.T) {
 				Manager:  func() lease.Manager { return New(client) },
 				Delete:   p.remove,
 				Requests: counter.Counts,
+				Slow: func(answered func() error) lease.Manager {
+					return New(p.client(t, connectionString(), &wire.Counter{Answered: answered}))
+				},
 			}
 		},
 	})

@@ -99,21 +99,33 @@ func (m *manager) take(ctx context.Context, req lease.Request, seen sight, asked
 		})
 	}
 	if err != nil {
-		m.abandon(ctx, req, leased, seen)
-		return lease.Lease{}, diagnose(err)
+		return lease.Lease{}, m.failed(ctx, req, leased, seen, diagnose(err))
 	}
 	return ours.lease(req.Name, version(req.Length, *set.ETag)), nil
 }
 
-// abandon releases a lease that a failed acquisition may have got (R6), even if ctx has ended. If there was no lease to
-// release, the request for it may still be under way. That request is bound to the ETag that was seen, so writing the
-// same metadata again changes the ETag and makes the request fail. abandon makes one attempt, and one more if there was
-// no answer at all, to spare a busy service. If abandon fails, too, the lease simply runs out.
-func (m *manager) abandon(ctx context.Context, req lease.Request, leased *bloblease.BlobClient, seen sight) {
+// failed returns the error of an acquisition that failed, once it is abandoned. If abandon finds that somebody else has the
+// lease, one more look says who.
+func (m *manager) failed(ctx context.Context, req lease.Request, leased *bloblease.BlobClient, seen sight, err error) error {
 	bound := min(req.Length/3, 5*time.Second)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bound)
 	defer cancel()
-	// A retry does no harm here, because nobody uses its result. No status code calls for one.
+	if taken := m.abandon(ctx, bound, req.Name, leased, seen); !taken || errors.Is(err, lease.ErrMisconfigured) {
+		return err
+	}
+	now, failed := m.look(ctx, req.Name)
+	if failed != nil || now.state != lease.Held {
+		return err
+	}
+	return &lease.HeldError{Info: m.info(req.Name, now), Err: err}
+}
+
+// abandon releases a lease that a failed acquisition may have got (R6), and reports whether somebody else has it. If there
+// was no lease to release, the request for it may still be under way. That request is bound to the ETag that was seen, so
+// writing the same metadata again changes the ETag and makes the request fail. abandon makes one attempt, and one more if
+// there was no answer at all, to spare a busy service. If abandon fails, too, the lease simply runs out.
+func (m *manager) abandon(ctx context.Context, bound time.Duration, name string, leased *bloblease.BlobClient, seen sight) (taken bool) {
+	// A retry does no harm here: what a second attempt is told is as true. No status code calls for one.
 	ctx = policy.WithRetryOptions(ctx, policy.RetryOptions{
 		MaxRetries: 1, RetryDelay: 100 * time.Millisecond, TryTimeout: bound / 4, StatusCodes: []int{},
 	})
@@ -122,15 +134,17 @@ func (m *manager) abandon(ctx context.Context, req lease.Request, leased *bloble
 		return err
 	})
 	if !bloberror.HasCode(err, bloberror.LeaseNotPresentWithLeaseOperation, bloberror.LeaseIDMismatchWithLeaseOperation) {
-		return
+		return false
 	}
-	b := m.container.NewBlobClient(m.blobName(req.Name))
+	b := m.container.NewBlobClient(m.blobName(name))
+	taken = bloberror.HasCode(err, bloberror.LeaseIDMismatchWithLeaseOperation)
 	_ = m.askWith(ctx, has(headerETag), func(ctx context.Context) error {
 		_, err := b.SetMetadata(ctx, seen.encode(seen.others), &blob.SetMetadataOptions{
 			AccessConditions: &blob.AccessConditions{ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfMatch: &seen.etag}},
 		})
 		return err
 	})
+	return taken
 }
 
 func (r record) lease(name string, version lease.Version) lease.Lease {

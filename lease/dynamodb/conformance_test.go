@@ -43,6 +43,11 @@ func TestManager(t *testing.T) {
 				Store:    NewStore(owner, table, WithPrefix(prefix), WithAge()),
 				Delete:   func(ctx context.Context, name string) error { return deleteItem(ctx, owner, table, prefix+name) },
 				Requests: counter.Counts,
+				Slow: func(answered func() error) lease.Manager {
+					client, counter := newClient(t)
+					counter.Answered = answered
+					return New(client, table, WithPrefix(prefix), WithAge())
+				},
 			}
 		},
 	})

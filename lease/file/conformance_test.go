@@ -31,6 +31,9 @@ func TestManager(t *testing.T) {
 			return leasetest.Place{
 				Manager: func() lease.Manager { return New(s.dir) },
 				Store:   s,
+				Slow: func(answered func() error) lease.Manager {
+					return lease.NewManager(leasetest.Late(NewStore(s.dir), answered))
+				},
 				Delete: func(ctx context.Context, name string) error {
 					p, err := s.place(ctx, name)
 					if err != nil {

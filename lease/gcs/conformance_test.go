@@ -34,6 +34,10 @@ func TestManager(t *testing.T) {
 				return plain.Bucket(bucket).Object(s.objectOf(name)).Delete(ctx)
 			},
 			Requests: counter.Counts,
+			Slow: func(answered func() error) lease.Manager {
+				late := &http.Client{Transport: service{&wire.Counter{Answered: answered}}}
+				return New(connect(t, option.WithHTTPClient(late)), bucket, WithAge())
+			},
 		}
 	}})
 }

@@ -54,6 +54,12 @@ type Place struct {
 	// Requests returns how many requests the place's managers have sent so far, the SDK's own attempts included. Nil:
 	// this is not checked.
 	Requests func() (reads, writes int)
+
+	// Slow returns a manager on the place, as Manager does, that calls answered for each of its requests: when the service
+	// has carried the request out, and before the manager hears so. answered may take its time, and its error, if it has
+	// one, is what the manager hears instead. For a manager that speaks HTTP, this is a RoundTripper that calls answered
+	// when that below it returns; for one of lease.NewManager, a store that [Late] makes. Nil: this is not checked.
+	Slow func(answered func() error) lease.Manager
 }
 
 // A Harness is what TestManager has to know of a manager.
@@ -122,6 +128,7 @@ const (
 	records    feature = "Place.Store"
 	deletion   feature = "Place.Delete"
 	counting   feature = "Place.Requests"
+	slowness   feature = "Place.Slow"
 	ageing     feature = "Harness.Age"
 	limiting   feature = "Limits of the length"
 	inspection feature = "Inspect"
@@ -142,7 +149,7 @@ func (h Harness) features(t testing.TB) []feature {
 	}
 	var have []feature
 	for f, ok := range map[feature]bool{
-		records: s.Store != nil, deletion: s.Delete != nil, counting: s.Requests != nil, ageing: h.Age,
+		records: s.Store != nil, deletion: s.Delete != nil, counting: s.Requests != nil, slowness: s.Slow != nil, ageing: h.Age,
 		limiting: s.limits.MinLength > 0 || s.limits.MaxLength > 0 || s.limits.LengthStep > 0, inspection: inspects, listing: lists,
 		breaking: inspects && !errors.Is(lease.Break(t.Context(), m, lease.Info{Name: newName()}), errors.ErrUnsupported),
 	} {

@@ -29,6 +29,10 @@ var managerChecks = []check[*scene]{
 	{name: "a wall clock that is ahead does not decide", run: wallClockOff(24 * time.Hour), needs: []feature{records}},
 	{name: "Inspect watches", run: inspectWatches, needs: []feature{inspection}},
 	{name: "List watches", run: listWatches, needs: []feature{listing}},
+	{name: "a slow Inspect proves nothing", run: slowAnswer("Inspect", lease.Inspect), needs: []feature{slowness, inspection}},
+	{name: "a slow List proves nothing", run: slowAnswer("List", listOne), needs: []feature{slowness, listing}},
+	{name: "a slow Inspect replaces nothing", run: overtaken("Inspect", lease.Inspect), needs: []feature{slowness, inspection}},
+	{name: "a slow List replaces nothing", run: overtaken("List", listOne), needs: []feature{slowness, listing}},
 	{name: "requests of a takeover", run: takeoverRequests, needs: []feature{counting}},
 
 	{name: "acquire", run: acquireFree},
@@ -47,6 +51,7 @@ var managerChecks = []check[*scene]{
 	{name: "every name is a lease of its own", run: leaseNames},
 	{name: "ended context", run: managerContextEnded},
 	{name: "one of many acquires", run: acquireRace},
+	{name: "who loses a race says who won", run: loserSaysHeld, needs: []feature{slowness}},
 	{name: "renew and release at once", run: renewReleaseRace},
 	{name: "many leases at once", run: manyLeases},
 	{name: "requests", run: requests, needs: []feature{counting}},

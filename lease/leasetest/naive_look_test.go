@@ -5,10 +5,55 @@ import (
 	"context"
 	"encoding/json"
 	"iter"
+	"math"
 	"strings"
+	"time"
 
 	"github.com/cloudlease/leader/lease"
 )
+
+func (n *naive) idle(name string, r naiveRecord, s lease.Snapshot, asked time.Time) time.Duration {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	what := s.Version
+	if n.flaw == "watches the holder, not the renewals" {
+		what = lease.Version(r.ID)
+	}
+	if n.seen[name].what != what {
+		if asked.Before(n.seen[name].asked) && n.flaw != "an old answer replaces a newer one" {
+			return s.Age
+		}
+		n.seen[name] = watched{what, time.Now(), asked}
+		if n.flaw == "takes what it sees first" {
+			return time.Hour
+		}
+	}
+	idle := max(asked.Sub(n.seen[name].since), 0)
+	switch n.flaw {
+	case "counts to the answer":
+		return time.Since(n.seen[name].since)
+	case "goes by the wall clock":
+		return time.Since(r.Renewed)
+	case "watches nothing":
+		return s.Age
+	case "counts from when it began to watch only", "does not watch its own writes", "watches the holder, not the renewals", "takes over early",
+		"takes over at half the length", "Inspect does not watch", "List does not watch", "an old answer replaces a newer one":
+		return idle
+	}
+	return max(idle, s.Age)
+}
+
+func (n *naive) needed(r naiveRecord) time.Duration {
+	switch n.flaw {
+	case "takes over early":
+		return r.length() / 5
+	case "takes over at half the length":
+		return r.length() / 2
+	case "never takes over":
+		return math.MaxInt64
+	}
+	return r.length()
+}
 
 func (n *naive) Inspect(ctx context.Context, name string) (lease.Info, error) {
 	if err := lease.CheckName(name); err != nil && n.flaw != "Inspect takes any name" {
@@ -36,12 +81,13 @@ func (n *naive) List(ctx context.Context, prefix string) iter.Seq2[lease.Info, e
 		if n.flaw == "List ignores the prefix" {
 			prefix = ""
 		}
+		asked := time.Now()
 		for c, err := range n.cells.List(ctx, prefix) {
 			if err != nil {
 				yield(lease.Info{}, err)
 				return
 			}
-			_, info, err := looker.look(c.Name, c.Snapshot)
+			_, info, err := looker.look(c.Name, c.Snapshot, asked)
 			if err != nil && n.flaw == "List ends at what is not a record" {
 				yield(lease.Info{}, err)
 				return

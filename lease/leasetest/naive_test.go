@@ -27,8 +27,8 @@ type naive struct {
 }
 
 type watched struct {
-	what  lease.Version
-	since time.Time
+	what         lease.Version
+	since, asked time.Time
 }
 
 type naiveRecord struct {
@@ -80,8 +80,8 @@ func (n *naive) encode(r naiveRecord) []byte {
 	return data
 }
 
-// look makes an Info of a cell, and remembers since when it is as it is.
-func (n *naive) look(name string, s lease.Snapshot) (naiveRecord, lease.Info, error) {
+// look makes an Info of a cell that was asked for then, and remembers since when it is as it is.
+func (n *naive) look(name string, s lease.Snapshot, asked time.Time) (naiveRecord, lease.Info, error) {
 	info := lease.Info{Name: name, Version: s.Version}
 	if s.Version == "" {
 		return naiveRecord{}, info, nil
@@ -96,7 +96,7 @@ func (n *naive) look(name string, s lease.Snapshot) (naiveRecord, lease.Info, er
 	info.ID, info.Holder, info.Token, info.Length, info.Attributes = r.ID, r.Holder, r.Token, r.length(), r.Attributes
 	info.RenewEvery, info.Broken = r.RenewEvery, r.Broken && n.flaw != "does not say what was broken"
 	info.State = lease.Held
-	idle := n.idle(name, r, s)
+	idle := n.idle(name, r, s, asked)
 	switch needed := n.needed(r); {
 	case r.Released && (n.flaw != "waits for a released lease" || idle >= needed):
 		info.State = lease.Free
@@ -107,44 +107,6 @@ func (n *naive) look(name string, s lease.Snapshot) (naiveRecord, lease.Info, er
 	}
 	n.spoil(&info, r)
 	return r, info, nil
-}
-
-func (n *naive) idle(name string, r naiveRecord, s lease.Snapshot) time.Duration {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	what := s.Version
-	if n.flaw == "watches the holder, not the renewals" {
-		what = lease.Version(r.ID)
-	}
-	if n.seen[name].what != what {
-		n.seen[name] = watched{what, time.Now()}
-		if n.flaw == "takes what it sees first" {
-			return time.Hour
-		}
-	}
-	idle := time.Since(n.seen[name].since)
-	switch n.flaw {
-	case "goes by the wall clock":
-		return time.Since(r.Renewed)
-	case "watches nothing":
-		return s.Age
-	case "counts from when it began to watch only", "does not watch its own writes", "watches the holder, not the renewals", "takes over early",
-		"takes over at half the length", "Inspect does not watch", "List does not watch":
-		return idle
-	}
-	return max(idle, s.Age)
-}
-
-func (n *naive) needed(r naiveRecord) time.Duration {
-	switch n.flaw {
-	case "takes over early":
-		return r.length() / 5
-	case "takes over at half the length":
-		return r.length() / 2
-	case "never takes over":
-		return math.MaxInt64
-	}
-	return r.length()
 }
 
 // spoil makes an Info wrong.
@@ -177,11 +139,12 @@ func (n *naive) context(ctx context.Context) context.Context {
 }
 
 func (n *naive) load(ctx context.Context, name string) (naiveRecord, lease.Info, error) {
+	asked := time.Now()
 	s, err := n.Load(n.context(ctx), n.key(name))
 	if err != nil {
 		return naiveRecord{}, lease.Info{}, err
 	}
-	return n.look(name, s)
+	return n.look(name, s, asked)
 }
 
 func (n *naive) key(name string) string {
@@ -199,7 +162,7 @@ func (n *naive) swap(ctx context.Context, name string, old lease.Version, r naiv
 	if err == nil && n.flaw != "does not watch its own writes" {
 		n.mu.Lock()
 		defer n.mu.Unlock()
-		n.seen[name] = watched{v, time.Now()}
+		n.seen[name] = watched{v, time.Now(), time.Now()}
 	}
 	return v, err
 }
@@ -248,9 +211,17 @@ func (n *naive) Acquire(ctx context.Context, req lease.Request) (lease.Lease, er
 		case errors.Is(err, lease.ErrConflict) && n.flaw == "gives up at a conflict":
 			return lease.Lease{}, err
 		case !errors.Is(err, lease.ErrConflict):
-			return lease.Lease{}, n.leak(ctx, info.Version, req.Name, next, err)
+			return lease.Lease{}, n.failed(ctx, info.Version, req.Name, next, err)
 		}
 	}
+}
+
+// failed looks for who has got the lease.
+func (n *naive) failed(ctx context.Context, old lease.Version, name string, r naiveRecord, err error) error {
+	if _, now, failed := n.load(ctx, name); failed == nil && now.State == lease.Held && now.ID != r.ID && n.flaw != "says only that it failed" {
+		return &lease.HeldError{Info: now}
+	}
+	return n.leak(ctx, old, name, r, err)
 }
 
 // leak leaves a failed acquisition behind that lasts.

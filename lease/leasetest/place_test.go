@@ -14,6 +14,12 @@ import (
 // cells is a store that has all that a store may have, in virtual time: a request takes a millisecond, so that what
 // happens at the same time is interleaved.
 type cells struct {
+	*shelf
+	answered func() error // nil: nothing
+}
+
+// A shelf is what the cells of several managers have in common.
+type shelf struct {
 	*memory.Store
 
 	mu            sync.Mutex
@@ -23,7 +29,17 @@ type cells struct {
 }
 
 func newCells() *cells {
-	return &cells{Store: memory.NewStore(), written: map[string]time.Time{}, deleted: map[string]lease.Version{}}
+	return &cells{shelf: &shelf{Store: memory.NewStore(), written: map[string]time.Time{}, deleted: map[string]lease.Version{}}}
+}
+
+// slow are the same cells, for a manager of Place.Slow.
+func (c *cells) slow(answered func() error) *cells { return &cells{c.shelf, answered} }
+
+func (c *cells) hear() error {
+	if c.answered == nil {
+		return nil
+	}
+	return c.answered()
 }
 
 func (c *cells) travel(ctx context.Context) error {
@@ -41,8 +57,12 @@ func (c *cells) Load(ctx context.Context, name string) (lease.Snapshot, error) {
 		return lease.Snapshot{}, err
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.look(ctx, name)
+	snapshot, err := c.look(ctx, name)
+	c.mu.Unlock()
+	if lost := c.hear(); lost != nil {
+		return lease.Snapshot{}, lost
+	}
+	return snapshot, err
 }
 
 func (c *cells) look(ctx context.Context, name string) (lease.Snapshot, error) {
@@ -60,8 +80,12 @@ func (c *cells) Swap(ctx context.Context, name string, old lease.Version, data [
 		return "", err
 	}
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.write(ctx, name, old, data)
+	version, err := c.write(ctx, name, old, data)
+	c.mu.Unlock()
+	if lost := c.hear(); lost != nil {
+		return "", lost
+	}
+	return version, err
 }
 
 func (c *cells) write(ctx context.Context, name string, old lease.Version, data []byte) (lease.Version, error) {
@@ -79,6 +103,13 @@ func (c *cells) write(ctx context.Context, name string, old lease.Version, data 
 }
 
 func (c *cells) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, error] {
+	return Late(lister{c}, c.hear).(lease.Lister).List(ctx, prefix)
+}
+
+// lister lists what is there when each cell is read.
+type lister struct{ *cells }
+
+func (c lister) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, error] {
 	return func(yield func(lease.Cell, error) bool) {
 		for found, err := range c.Store.List(ctx, prefix) {
 			c.mu.Lock()
@@ -126,7 +157,10 @@ func harness(manager func(*cells) lease.Manager) Harness {
 		Virtual: true, Age: true,
 		Open: func(testing.TB) Place {
 			c := newCells()
-			return Place{Manager: func() lease.Manager { return manager(c) }, Store: c, Delete: c.Delete, Requests: c.Requests}
+			return Place{
+				Manager: func() lease.Manager { return manager(c) }, Store: c, Delete: c.Delete, Requests: c.Requests,
+				Slow: func(answered func() error) lease.Manager { return manager(c.slow(answered)) },
+			}
 		},
 	}
 }

@@ -38,7 +38,13 @@ func TestManagersOfOneStore(t *testing.T) {
 		Virtual: true,
 		Open: func(testing.TB) leasetest.Place {
 			store := memory.NewStore()
-			return leasetest.Place{Manager: func() lease.Manager { return lease.NewManager(store) }, Store: store}
+			return leasetest.Place{
+				Manager: func() lease.Manager { return lease.NewManager(store) },
+				Slow: func(answered func() error) lease.Manager {
+					return lease.NewManager(leasetest.Late(store, answered))
+				},
+				Store: store,
+			}
 		},
 	})
 }

@@ -50,6 +50,11 @@ func TestManager(t *testing.T) {
 					return err
 				},
 				Requests: counter.Counts,
+				Slow: func(answered func() error) lease.Manager {
+					late := &wire.Counter{Answered: answered}
+					client := newClient(t, func(o *s3.Options) { o.HTTPClient = late.Client() })
+					return New(client, bucket, WithPrefix("leases/"), WithAge())
+				},
 			}
 		},
 	})

@@ -1,0 +1,167 @@
+package leasetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// A lookFunc looks at a lease without touching it.
+type lookFunc func(ctx context.Context, m lease.Manager, name string) (lease.Info, error)
+
+func listOne(ctx context.Context, m lease.Manager, name string) (lease.Info, error) {
+	for info, err := range lease.List(ctx, m, name) {
+		if err == nil {
+			err = info.Err
+		}
+		return info, err
+	}
+	return lease.Info{}, errors.New("the list has no such lease")
+}
+
+// A look whose answer is held back.
+type heldLook struct {
+	release func()
+	outcome chan error
+	info    lease.Info // once there is an outcome
+}
+
+// lookSlowly has m look, and returns when the answer is held back. It is nil if m looks without a request.
+func (a *answers) lookSlowly(t testing.TB, m lease.Manager, name string, look lookFunc) *heldLook {
+	t.Helper()
+	arrived, release := a.hold()
+	l := &heldLook{release: release, outcome: make(chan error, 1)}
+	go func() {
+		var err error
+		l.info, err = look(t.Context(), m, name)
+		l.outcome <- err
+	}()
+	select {
+	case <-arrived:
+		return l
+	case err := <-l.outcome:
+		if err != nil {
+			t.Fatalf("Inspect or List: %v", err)
+		}
+		return nil
+	}
+}
+
+func (l *heldLook) result(t testing.TB) lease.Info {
+	t.Helper()
+	l.release()
+	if err := <-l.outcome; err != nil {
+		t.Fatalf("Inspect or List whose answer was slow: %v", err)
+	}
+	return l.info
+}
+
+// slowAnswer: an answer shows the lease as it was when the question was asked, and the holder may have renewed since (R1).
+func slowAnswer(what string, look lookFunc) func(t testing.TB, s *scene) {
+	return func(t testing.TB, s *scene) {
+		var a answers
+		holder, m := s.Manager(), s.Slow(a.answered)
+		name := newName()
+		sent := time.Now()
+		held := acquire(t, holder, s.brief(name, "one"))
+		if info, err := look(t.Context(), m, name); err != nil || info.State != lease.Held {
+			t.Fatalf("%s of a lease that was just taken: %s, error %v; want held", what, info.State, err)
+		}
+		seen := time.Now()
+		time.Sleep(time.Until(sent.Add(s.length * 3 / 4)))
+		slow := a.lookSlowly(t, m, name, look)
+		if slow == nil || time.Since(sent) >= s.length {
+			return // it does not ask, or this process was kept from asking for a whole length
+		}
+		defer slow.release()
+		sent = time.Now()
+		renew(t, holder, held)
+		time.Sleep(time.Until(seen.Add(s.length + s.tick)))
+		info := slow.result(t)
+		if since := time.Since(sent); since < s.length && info.State != lease.Held {
+			t.Errorf("%s, whose answer was slow: %s %v after the holder's last request; it is held for %v", what, info.State, since, s.length)
+		}
+	}
+}
+
+// overtaken: an answer that comes after that of a later question changes nothing.
+func overtaken(what string, look lookFunc) func(t testing.TB, s *scene) {
+	return func(t testing.TB, s *scene) {
+		var a answers
+		holder, m := s.Manager(), s.Slow(a.answered)
+		name := newName()
+		held := acquire(t, holder, s.brief(name, "one"))
+		slow := a.lookSlowly(t, m, name, look)
+		if slow == nil {
+			return
+		}
+		defer slow.release()
+		sent := time.Now()
+		held = renew(t, holder, held)
+		_, by := s.try(t, m, s.brief(name, "two"), sent)
+		if by == nil {
+			return // this process was kept from asking for a whole length
+		}
+		seen := time.Now()
+		slow.result(t)
+		if s.Store == nil {
+			s.takeOver(t, m, s.brief(name, "two"), sent)
+			return
+		}
+		time.Sleep(time.Until(seen.Add(by.Info.RetryAfter)))
+		if next, err := m.Acquire(t.Context(), s.brief(name, "two")); err == nil {
+			s.wantNext(t, held, next)
+		} else {
+			t.Errorf("Acquire %v after an Acquire that said RetryAfter %v: %v; want success, though the answer to an older %s came in between",
+				time.Since(seen), by.Info.RetryAfter, err, what)
+		}
+	}
+}
+
+// loserSaysHeld: who finds a lease free, and is not the first to take it, says that it is held, also if the attempt failed.
+func loserSaysHeld(t testing.TB, s *scene) {
+	for _, c := range []struct {
+		what     string
+		released bool
+		fate     func() error // of the answer after the one that shows the lease free
+	}{
+		{"a new lease", false, nil},
+		{"a released lease", true, nil},
+		{"a released lease, with an answer that was lost", true, func() error { return io.ErrUnexpectedEOF }},
+	} {
+		var a answers
+		other, m := s.Manager(), s.Slow(a.answered)
+		name := newName()
+		if c.released {
+			release(t, other, acquire(t, other, s.request(name, "one")))
+		}
+		var won lease.Lease
+		var failed error
+		a.onNext(func() error {
+			won, failed = other.Acquire(t.Context(), s.request(name, "winner"))
+			a.onNext(c.fate)
+			return nil
+		})
+		_, err := m.Acquire(t.Context(), s.request(name, "loser"))
+		if err == nil && errors.Is(failed, lease.ErrHeld) {
+			continue // it takes the lease with its first request
+		}
+		if failed != nil {
+			t.Errorf("Acquire of %s while somebody else asks for it: %v", c.what, failed)
+			continue
+		}
+		what := fmt.Sprintf("Acquire of %s that somebody else has taken meanwhile", c.what)
+		var by *lease.HeldError
+		if !errors.As(err, &by) || !errors.Is(err, lease.ErrHeld) {
+			t.Errorf("%s: %v; want a *HeldError", what, err)
+			continue
+		}
+		s.wantInfo(t, what, by.Info, lease.Held, won)
+		release(t, other, won)
+	}
+}
