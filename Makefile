@@ -7,6 +7,8 @@ COVERED     = $(MODULE) $(MODULE)/lease
 MINIMUM     = 90
 # Tests of servers that are installed for make bench alone.
 SERVERS     = ^(TestRedis|TestPostgres)$$
+# The race detector needs a C compiler, but on macOS. make RACE=-race insists.
+RACE        = $(if $(filter 1 darwin,$(shell go env CGO_ENABLED GOOS)),-race,$(warning there is no C compiler, as gcc or clang, for the race detector: the tests run without it))
 # Emulators of this shell's own (eval "$$(go run ./localstack env)") are used; else some are started for the test.
 EMULATORS   = $(if $(filter 1,$(LEADER_EMULATORS)),,go run ./localstack run --)
 
@@ -18,7 +20,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: ## every test, on emulators of all services, with the race detector; the coverage of leader and lease (V=1 names each test)
-	$(EMULATORS) go test -race -shuffle=on -timeout 15m $(if $(V),-v) -coverpkg=$(call list,$(COVERED)) -coverprofile=$(PROFILE) ./...
+	$(EMULATORS) go test $(RACE) -shuffle=on -timeout 15m $(if $(V),-v) -coverpkg=$(call list,$(COVERED)) -coverprofile=$(PROFILE) ./...
 	go -C internal/simulate test
 	go test ./internal/explore
 	go -C bench test -skip '$(SERVERS)' ./...
@@ -35,7 +37,7 @@ mutate: ## takes each rule out of a copy of the code, and sees the simulation or
 	go run ./internal/mutate
 
 linearize: ## N histories of each service and kind (20 if not said): concurrent clients under faults, checked for linearizability
-	$(EMULATORS) go test -race ./internal/linearize -timeout 0 -v -run TestServices -histories $(or $(N),20)
+	$(EMULATORS) go test $(RACE) ./internal/linearize -timeout 0 -v -run TestServices -histories $(or $(N),20)
 
 chaos: ## D (10m if not said) of real processes, killed, suspended and cut off on every store, and their emulators, too (SEED=7 repeats)
 	go test ./internal/chaos -run TestChaos -v -timeout 0 -duration $(or $(D),10m) -seed $(or $(SEED),0) -own
