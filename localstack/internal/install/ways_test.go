@@ -175,3 +175,12 @@ func TestWaysEndWithTheContext(t *testing.T) {
 	require.Error(t, s.firstOf(ctx, filepath.Join(s.dir, "part"), "advice", way{"one", try}, way{"two", try}))
 	assert.Equal(t, 1, tried)
 }
+
+// What PyPI brings may not run on every machine. That is found out before it is needed.
+func TestAJavaThatDoesNotStart(t *testing.T) { // not parallel: it sets the environment
+	s := testSite(t)
+	fakers["pip"].setUp(t, s, strings.Replace(fakers["pip"].bring, "ln -s /bin/true", "ln -s /bin/false", 1))
+	err := installLocalStack(t.Context(), s)
+	require.ErrorContains(t, err, "java: exit status 1")
+	require.ErrorContains(t, err, "use Docker (--docker)")
+}
