@@ -8,7 +8,7 @@
 // # What is in the directory
 //
 // Each lease has three files, named after it: lease-orders.json, lease-orders.lock and, briefly, lease-orders.tmp. All
-// bytes of a name but lower-case letters, digits, "-" and "_" are written as %XX, and a long name is split into
+// bytes of a name but lower-case letters, digits, "-" and "_" are written as %xx, and a long name is split into
 // directories. The first file is the record: a header line and the lease, both JSON. Read it with cat. To repair it,
 // change it with an editor while no program campaigns for the lease; the package never overwrites a record that it
 // cannot read.
