@@ -2,13 +2,13 @@ package main
 
 import (
 	"errors"
-	"io"
 	"log/slog"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -27,7 +27,8 @@ import (
 // (R3): an answer that comes late, because either of them was suspended, never gives more time than there is. When what is
 // left falls below what timing says, it sends SIGTERM and then SIGKILL by itself, whether leader is stopped, hangs or is
 // dead. It also does when the pipe ends, which is how it learns that leader is gone. It reports the program's end only when
-// nothing that the program started is left, so the lease is released after that.
+// nothing that the program started is left, so the lease is released after that: by leader, or if that is gone, by the guard
+// itself, which has what it takes from the charge. So the next leader need not wait for the lease to run out.
 //
 // All that the program started is its process group, and on Linux also what left that group, a daemon with its own session
 // say: the guard is the subreaper of everything below it, and ends whatever falls to it. It kills only its own children,
@@ -41,7 +42,7 @@ import (
 //     runs out.
 //   - A process that the guard may not signal, after sudo say, is not ended. Give leader the rights that it needs.
 //   - If the guard itself is killed with SIGKILL, the kernel kills the program (Linux), and leader its process group. What
-//     has left the group stays. If it is stopped with SIGSTOP, leader kills the process group at the term's end.
+//     has left the group stays, and the lease runs out. If it is stopped with SIGSTOP, leader kills the process group at the term's end.
 //   - On other Unix systems there is no subreaper: what leaves the process group stays.
 //   - On Windows there is no guard. A job object ends all processes when leader ends, however it does; but if leader itself
 //     is suspended, the program runs on.
@@ -54,8 +55,9 @@ type program struct {
 	timing timing
 	log    *slog.Logger
 
-	in       io.Reader
-	out, err io.Writer
+	store string // the URL of the lease's
+	keep  bool   // the lease, when the program has ended by itself: --hold-at-least
+	logs  logFlags
 
 	running running
 }
@@ -93,8 +95,19 @@ func (e ending) attr() slog.Attr {
 	return slog.Int("status", e.Code)
 }
 
+// notStarted is an error of a program that has not run.
+type notStarted struct{ err error }
+
+func (e *notStarted) Error() string { return e.err.Error() }
+func (e *notStarted) Unwrap() error { return e.err }
+
+// Is makes RunOnce give the lease back, also if --hold-at-least would have it kept: nothing has been done.
+func (e *notStarted) Is(target error) bool { return target == leader.ErrStepDown }
+
 // guardName is the command that leader run starts itself with, to be the program's guard.
 const guardName = "guard"
+
+var errNotByHand = usage(errors.New("the guard is started by leader run alone"))
 
 func (a *app) guardCommand() *cobra.Command {
 	return &cobra.Command{
@@ -103,10 +116,7 @@ func (a *app) guardCommand() *cobra.Command {
 		Hidden:             true,
 		DisableFlagParsing: true,
 		RunE: func(_ *cobra.Command, args []string) error {
-			if len(args) < 2 {
-				return usage(errors.New("the guard is started by leader run alone"))
-			}
-			return runGuard(args[0], args[1:])
+			return runGuard(args)
 		},
 	}
 }

@@ -22,14 +22,14 @@ func TestGuardCountsFromBeforeItAsked(t *testing.T) {
 	reports, reportsOut, err := os.Pipe()
 	require.NoError(t, err)
 	defer reports.Close()
-	cmd := command(t, guardName, "/bin/sh", "sh", "-c", "echo never >>"+s.file)
+	cmd := command(t, guardName, "3", "4", "/bin/sh", "sh", "-c", "echo never >>"+s.file)
 	cmd.ExtraFiles = []*os.File{ordersIn, reportsOut}
 	require.NoError(t, cmd.Start())
 	require.NoError(t, ordersIn.Close())
 	require.NoError(t, reportsOut.Close())
 
 	tell, hear := json.NewEncoder(orders), json.NewDecoder(reports)
-	require.NoError(t, tell.Encode(guardOrder{Timing: &timing{Stop: 40 * time.Millisecond, Kill: 10 * time.Millisecond}}))
+	require.NoError(t, tell.Encode(guardOrder{Charge: &charge{Timing: timing{Stop: 40 * time.Millisecond, Kill: 10 * time.Millisecond}}}))
 	var r guardReport
 	require.NoError(t, hear.Decode(&r))
 	require.True(t, r.Ask)
@@ -38,7 +38,7 @@ func TestGuardCountsFromBeforeItAsked(t *testing.T) {
 	require.NoError(t, tell.Encode(guardOrder{Answer: true, Remaining: 190 * time.Millisecond}))
 	r = guardReport{}
 	require.NoError(t, hear.Decode(&r))
-	require.Equal(t, guardReport{Ended: &ending{Code: exitFailed, Early: true}}, r)
+	require.Equal(t, guardReport{Ended: &ending{Early: true}}, r)
 	require.NoError(t, cmd.Wait())
 	require.NoError(t, orders.Close())
 	require.Empty(t, s.lines())

@@ -4,10 +4,10 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"os"
 	"os/signal"
 	"runtime"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -16,29 +16,39 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// runGuard is what the guard's process does.
-func runGuard(path string, argv []string) error {
-	for _, fd := range []int{ordersFile, reportsFile} {
-		var stat unix.Stat_t
-		if err := unix.Fstat(fd, &stat); err != nil || stat.Mode&unix.S_IFMT != unix.S_IFIFO {
-			return usage(errors.New("the guard is started by leader run alone"))
-		}
+// runGuard is what the guard's process does. It finds its orders and its reports open, at the numbers that are its first two
+// arguments.
+func runGuard(args []string) error {
+	if len(args) < 4 {
+		return errNotByHand
 	}
-	newGuard(path, argv).run()
+	orders, errOrders := pipeOf(args[0], "orders")
+	reports, errReports := pipeOf(args[1], "reports")
+	if errOrders != nil || errReports != nil {
+		return errNotByHand
+	}
+	newGuard(orders, reports, args[2], args[3:]).run()
 	return nil // what is to be told of the program has been told to leader
 }
 
-// The files that the guard finds open: exec.Cmd's ExtraFiles.
-const (
-	ordersFile  = 3
-	reportsFile = 4
-)
+func pipeOf(number, name string) (*os.File, error) {
+	fd, err := strconv.Atoi(number)
+	if err != nil {
+		return nil, err
+	}
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil || stat.Mode&unix.S_IFMT != unix.S_IFIFO {
+		return nil, errNotByHand
+	}
+	syscall.CloseOnExec(fd)
+	return os.NewFile(uintptr(fd), name), nil
+}
 
 // guard is the process that ends the program in time; program's comment says how. One goroutine has it.
 type guard struct {
-	path    string
-	argv    []string
-	timing  timing
+	path string
+	argv []string
+	charge
 	orders  <-chan guardOrder // closed when leader is gone; nil then
 	reports *json.Encoder
 
@@ -47,16 +57,16 @@ type guard struct {
 	left  time.Duration  // of the term, from there
 
 	tree
-	told    bool           // leader has ordered the end
-	stopped *lease.Instant // when the end began; nil before
-	limit   time.Duration  // from there to SIGKILL, at the latest
+	early   []syscall.Signal // for the program, once it runs
+	done    bool             // the program has ended before anybody stopped it
+	told    bool             // leader has ordered the end
+	stopped *lease.Instant   // when the end began; nil before
+	limit   time.Duration    // from there to SIGKILL, at the latest
 	killing bool
 }
 
-func newGuard(path string, argv []string) *guard {
-	syscall.CloseOnExec(ordersFile)
-	syscall.CloseOnExec(reportsFile)
-	orders, decoder := make(chan guardOrder), json.NewDecoder(os.NewFile(ordersFile, "orders"))
+func newGuard(from, to *os.File, path string, argv []string) *guard {
+	orders, decoder := make(chan guardOrder), json.NewDecoder(from)
 	go func() { // until leader's end of the pipe is closed, or this process ends
 		defer close(orders)
 		for {
@@ -67,7 +77,7 @@ func newGuard(path string, argv []string) *guard {
 			orders <- o
 		}
 	}()
-	return &guard{path: path, argv: argv, orders: orders, reports: json.NewEncoder(os.NewFile(reportsFile, "reports"))}
+	return &guard{path: path, argv: argv, orders: orders, reports: json.NewEncoder(to)}
 }
 
 func (g *guard) run() {
@@ -76,8 +86,9 @@ func (g *guard) run() {
 	children := make(chan os.Signal, 1)
 	signal.Notify(children, unix.SIGCHLD)
 	// What is sent to every process of a service is for leader to act on. If it were ignored here, so it would be in the
-	// program.
-	signal.Notify(make(chan os.Signal, 1), notIgnored(unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2)...)
+	// program; as SIGTTOU is in leader, but not to be in the program.
+	signal.Notify(make(chan os.Signal, 1), append(notIgnored(unix.SIGINT, unix.SIGHUP),
+		unix.SIGTERM, unix.SIGQUIT, unix.SIGUSR1, unix.SIGUSR2, unix.SIGTTOU)...)
 	for timer := time.NewTimer(time.Hour); !g.act(); {
 		timer.Reset(g.next())
 		select {
@@ -87,15 +98,17 @@ func (g *guard) run() {
 		case <-timer.C:
 		}
 	}
+	g.settle()
 }
 
 func (g *guard) take(o guardOrder, ok bool) {
 	switch {
 	case !ok: // leader is gone, and what it knew of the term counts on
 		g.orders = nil
-		g.stop(g.timing.Stop)
-	case o.Timing != nil:
-		g.timing = *o.Timing
+		g.stop(g.Timing.Stop)
+		g.limit = min(g.limit, g.stopped.Elapsed()+g.Timing.Stop) // the lease is kept no longer, also if it drains
+	case o.Charge != nil:
+		g.charge = *o.Charge
 	case o.Answer && g.asked != nil:
 		g.since, g.left, g.asked = *g.asked, o.Remaining, nil
 	case o.Stop > 0:
@@ -104,6 +117,8 @@ func (g *guard) take(o guardOrder, ok bool) {
 	case o.Kill:
 		g.told = true
 		g.kill()
+	case o.Signal != 0 && g.pid == 0:
+		g.early = append(g.early, o.Signal)
 	case o.Signal != 0:
 		g.signalGroup(o.Signal)
 	}
@@ -127,12 +142,12 @@ func (g *guard) act() (over bool) {
 
 // begin starts the program, once it is known that the term lasts.
 func (g *guard) begin() (over bool) {
-	if g.left > 0 && g.remaining() <= g.timing.margin() {
-		g.stop(g.timing.Stop)
+	if g.left > 0 && g.remaining() <= g.Timing.margin() {
+		g.stop(g.Timing.Stop)
 	}
 	switch {
 	case g.stopped != nil:
-		g.report(guardReport{Ended: &ending{Code: exitFailed, Early: !g.told}})
+		g.report(guardReport{Ended: &ending{Early: !g.told}})
 		return true
 	case g.left <= 0:
 		return false
@@ -142,6 +157,9 @@ func (g *guard) begin() (over bool) {
 		return true
 	}
 	g.report(guardReport{Started: g.pid})
+	for _, s := range g.early {
+		g.signalGroup(s)
+	}
 	return false
 }
 
@@ -152,15 +170,18 @@ func (g *guard) watch() (over bool) {
 		over = true
 	}
 	if running && g.ending != nil {
-		g.ending.Early = g.stopped != nil && !g.told
+		g.done, g.ending.Early = g.stopped == nil, g.stopped != nil && !g.told
+		if !g.killing {
+			g.stopped = nil // what it has left behind is stopped anew: it may have been started after SIGTERM was sent
+		}
 	}
 	switch {
 	case over:
 		g.report(guardReport{Ended: g.ending})
-	case g.remaining() <= g.timing.Kill, g.stopped != nil && g.stopped.Elapsed() >= g.limit:
+	case g.remaining() <= g.Timing.Kill, g.stopped != nil && g.stopped.Elapsed() >= g.limit:
 		g.kill()
-	case g.remaining() <= g.timing.margin(), g.ending != nil: // what the program left behind does not outlive it for long
-		g.stop(g.timing.Stop)
+	case g.remaining() <= g.Timing.margin(), g.ending != nil: // what the program left behind does not outlive it for long
+		g.stop(g.Timing.Stop)
 	}
 	return over
 }
@@ -176,9 +197,10 @@ func (g *guard) stop(limit time.Duration) {
 	g.terminate(unix.SIGCONT)
 }
 
+// kill ends the program, and goes on until all that it has left behind is gone.
 func (g *guard) kill() {
 	g.stop(0)
-	g.killing = true
+	g.limit, g.killing = 0, true
 	g.terminate(unix.SIGKILL)
 }
 
@@ -197,15 +219,15 @@ func (g *guard) remaining() time.Duration { return g.left - g.since.Elapsed() }
 
 // askIn is how long it is until the next question: twice before the margin, and at least every second.
 func (g *guard) askIn() time.Duration {
-	every := min(max((g.left-g.timing.margin())/2, g.timing.Kill/4), time.Second)
+	every := min(max((g.left-g.Timing.margin())/2, g.Timing.Kill/4), time.Second)
 	return every - g.since.Elapsed()
 }
 
 // next is how long there is nothing to do, if nothing happens.
 func (g *guard) next() time.Duration {
-	next := min(time.Second, g.remaining()-g.timing.Kill) // R3: clocks are read every second
+	next := min(time.Second, g.remaining()-g.Timing.Kill) // R3: clocks are read every second
 	if g.stopped == nil {
-		next = min(next, g.remaining()-g.timing.margin())
+		next = min(next, g.remaining()-g.Timing.margin())
 	} else {
 		next = min(next, g.limit-g.stopped.Elapsed())
 	}

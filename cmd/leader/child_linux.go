@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"strconv"
 	"syscall"
@@ -9,8 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// image is this very program, also if its file has been replaced since it was started.
-const image = "/proc/self/exe"
+// executable is the file of this very program, also if another has replaced it since this was started.
+func executable() (string, error) {
+	const image = "/proc/self/exe"
+	if _, err := os.Stat(image); err != nil {
+		return "", fmt.Errorf("%w: leader run needs /proc, to start the program's guard and to find all that the program has started: mount -t proc proc /proc", err)
+	}
+	return image, nil
+}
 
 // becomeSubreaper makes those processes below this one that lose their parent its children.
 // https://man7.org/linux/man-pages/man2/PR_SET_CHILD_SUBREAPER.2const.html

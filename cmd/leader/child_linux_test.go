@@ -67,7 +67,7 @@ func TestNoOrphanIsLeft(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
-			n := s.as("tree", "--lease-length", "5m", "--stop-timeout", "250ms") // no deadline will do it
+			n := s.as("tree", "--lease-length", "5m", "--stop-timeout", "250ms", "--drain-timeout", "250ms") // no deadline will do it
 			pids := s.awaitPids(size)
 			program := programOf(t, n)
 			require.Contains(t, pids, program)

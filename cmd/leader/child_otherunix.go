@@ -2,10 +2,13 @@
 
 package main
 
-import "syscall"
+import (
+	"os"
+	"syscall"
+)
 
-// image is this very program, also if its file has been replaced since it was started; there is no such path here.
-const image = ""
+// executable is the file of this very program.
+func executable() (string, error) { return os.Executable() }
 
 func becomeSubreaper() {} // there are none here: what leaves the process group stays
 

@@ -119,6 +119,15 @@ func TestTerminal(t *testing.T) {
 		y.see(" echo ")
 		y.see(" icanon ")
 	})
+	t.Run("who writes in the background is stopped", func(t *testing.T) { // tostop: but leader is not, for its log
+		s := newSite(t)
+		y := s.sit(`stty tostop; run -- sh -c 'echo ready; read line; echo "got $line"'; echo "status $?"`)
+		y.see("ready")
+		y.see("the program runs") // says leader, whose terminal is the program's by then
+		y.press("hello\n")
+		y.see("got hello")
+		y.see("status 0")
+	})
 	t.Run("in the background there is nothing to read", func(t *testing.T) {
 		s := newSite(t)
 		y := s.sit(`set -m; run -- sh -c 'read line || echo "it is empty"' & wait $!; echo "status $?"`)

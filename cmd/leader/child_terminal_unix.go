@@ -4,7 +4,6 @@ package main
 
 import (
 	"os"
-	"os/signal"
 
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
@@ -20,11 +19,7 @@ type terminal struct {
 }
 
 func (p *program) terminal() *terminal {
-	f, ok := p.in.(*os.File)
-	if !ok {
-		return nil
-	}
-	fd := int(f.Fd())
+	fd := int(os.Stdin.Fd())
 	if group, err := unix.IoctlGetInt(fd, unix.TIOCGPGRP); err != nil || group != unix.Getpgrp() {
 		return nil
 	}
@@ -45,13 +40,11 @@ func (t *terminal) give(group int) bool {
 }
 
 // takeBack makes leader the foreground again, and the terminal what it was: the program may have been killed in the
-// middle of something.
+// middle of something. SIGTTOU, which stops a background process that does this, is ignored: see watchSignals.
 func (t *terminal) takeBack() {
 	if t == nil || !t.given {
 		return
 	}
-	signal.Ignore(unix.SIGTTOU) // what stops a background process that does this; children would inherit it
-	defer signal.Reset(unix.SIGTTOU)
 	t.give(unix.Getpgrp())
 	_ = term.Restore(t.fd, t.state)
 }

@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/exec"
-	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -18,14 +16,24 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// A guardOrder is what leader tells the guard; the first one is the timing.
+// A guardOrder is what leader tells the guard; the first one is the charge.
 type guardOrder struct {
-	Timing    *timing        `json:",omitempty"`
+	Charge    *charge        `json:",omitempty"`
 	Answer    bool           `json:",omitempty"` // to the question how much is left of the term: Remaining
 	Remaining time.Duration  `json:",omitempty"`
 	Stop      time.Duration  `json:",omitempty"` // SIGTERM, and SIGKILL after so long at the latest
 	Kill      bool           `json:",omitempty"` // SIGKILL
 	Signal    syscall.Signal `json:",omitempty"` // for the program's process group
+}
+
+// A charge is what the guard has to know to do its work when leader is dead. It goes through the pipe, since a store's URL may
+// have a secret in it, and what is in a process's arguments is for everybody to see.
+type charge struct {
+	Timing timing
+	Store  string      // its URL
+	Lease  lease.Lease // as it was acquired: renewals change its version alone, and Release finds the latest (R6)
+	Keep   bool        // it is not given back if the program ends by itself: --hold-at-least
+	Logs   logFlags
 }
 
 // A guardReport is what the guard tells leader.
@@ -39,22 +47,93 @@ type guardReport struct {
 
 // running is the guard of the program that runs, if one does.
 type running struct {
-	mu     sync.Mutex
-	orders *json.Encoder
-	group  int // the program's process group; 0 before it has started, and after
+	mu      sync.Mutex
+	orders  *os.File // nil: there is no guard
+	group   int      // the program's process group; 0 before it has started, and after
+	last    uint64   // the token of the latest term with a guard
+	pending []signalFor
+	stayed  *guardProcess // behind its program; nil: none has
+}
+
+// signalFor is a signal for the program of a term that has begun, but not its program.
+type signalFor struct {
+	token  uint64
+	signal syscall.Signal
 }
 
 // order tells the guard something. It reports whether there is one.
 func (r *running) order(o guardOrder) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.orders != nil && r.orders.Encode(o) == nil
+	return r.send(o)
 }
 
-func (r *running) set(orders *json.Encoder, group int) {
+// send is order for whoever has r.mu. A guard that is stopped, and takes no more, keeps nobody waiting for long.
+func (r *running) send(o guardOrder) bool {
+	if r.orders == nil {
+		return false
+	}
+	_ = r.orders.SetWriteDeadline(time.Now().Add(time.Second))
+	return json.NewEncoder(r.orders).Encode(o) == nil
+}
+
+// begin has the guard of a new term, with what the program is sent as soon as it runs.
+func (r *running) begin(orders *os.File, c charge, token uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.orders, r.group = orders, group
+	r.orders, r.group, r.last = orders, 0, token
+	r.send(guardOrder{Charge: &c})
+	for _, s := range r.pending {
+		if s.token == token {
+			r.send(guardOrder{Signal: s.signal})
+		}
+	}
+	r.pending = nil
+}
+
+func (r *running) runs(group int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.group = group
+}
+
+// end is the program's end. Its guard stays.
+func (r *running) end(g *guardProcess) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.orders, r.group, r.stayed = nil, 0, g
+}
+
+// dismiss ends the guard that has stayed behind its program, so that leader's death between the program's end and the release
+// leaves no lease behind: leader has released that by now, or has left it to run out.
+func (r *running) dismiss() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stayed != nil {
+		r.stayed.end()
+		r.stayed = nil
+	}
+}
+
+// signal passes a signal on to the program, or keeps it for the one of the term that is about to start it. It reports false if
+// there is none.
+func (r *running) signal(s syscall.Signal, leading uint64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.orders != nil:
+		return r.send(guardOrder{Signal: s})
+	case leading <= r.last: // tokens grow: that program is over
+		return false
+	}
+	r.pending = append(r.pending, signalFor{leading, s})
+	return true
+}
+
+// ready tells what leader run needs here and does not find.
+func ready() error {
+	_, err := executable()
+	return err
 }
 
 // killGroup does the guard's work where the guard may be unable to.
@@ -66,31 +145,26 @@ func (r *running) killGroup() {
 	}
 }
 
-// signal sends a signal to the program's process group, and kill ends it with all that it started. They report whether
-// it runs.
-func (p *program) signal(s os.Signal) bool {
+// signal sends a signal to the program's process group, or to that of the program that the term with the token leading is
+// about to start; 0: there is no such term. kill ends the program with all that it started. They report whether there is one.
+func (p *program) signal(s os.Signal, leading uint64) bool {
 	number, ok := s.(syscall.Signal)
-	return ok && p.running.order(guardOrder{Signal: number})
+	return ok && p.running.signal(number, leading)
 }
 
 func (p *program) kill() bool { return p.running.order(guardOrder{Kill: true}) }
 
 // run runs the program until it has ended, with all that it started. It is stopped when ctx ends, and killed when the term
-// has.
-func (p *program) run(ctx context.Context, term lease.Term) (ending, error) {
+// has. The guard then stays, until it is dismissed.
+func (p *program) run(ctx context.Context, term lease.Term, held lease.Lease) (ending, error) {
+	p.running.dismiss()
 	tty := p.terminal()
-	guard, orders, reports, err := p.startGuard(term.Token(), tty)
+	g, err := p.startGuard(term.Token(), tty)
 	if err != nil {
-		return ending{}, err
+		return ending{}, &notStarted{err}
 	}
-	defer func() { // the guard ends by the end of its orders, if not before
-		p.running.set(nil, 0)
-		_ = orders.Close()
-		_ = reports.Close()
-		_ = guard.Wait()
-	}()
-	p.running.set(json.NewEncoder(orders), 0)
-	p.running.order(guardOrder{Timing: &p.timing})
+	p.running.begin(g.orders, charge{p.timing, p.store, held, p.keep, p.logs}, term.Token())
+	defer p.running.end(g)
 
 	over := make(chan struct{})
 	var watch sync.WaitGroup
@@ -98,7 +172,7 @@ func (p *program) run(ctx context.Context, term lease.Term) (ending, error) {
 	defer watch.Wait()
 	defer close(over)
 	defer tty.takeBack()
-	return p.follow(json.NewDecoder(reports), term, tty)
+	return p.follow(json.NewDecoder(g.reports), term, tty)
 }
 
 // end has the program ended when it is time, until it is over.
@@ -123,23 +197,25 @@ func (p *program) follow(reports *json.Decoder, term lease.Term, tty *terminal) 
 	for {
 		var r guardReport
 		if err := reports.Decode(&r); err != nil {
+			err = fmt.Errorf("the guard of %s was killed, and so is the program: %w", p.argv[0], err)
+			if group == 0 {
+				return ending{}, &notStarted{err}
+			}
 			p.bury(group)
-			return ending{}, fmt.Errorf("the guard of %s was killed, and so is the program: %w", p.argv[0], err)
+			return ending{}, err
 		}
 		switch {
 		case r.Ask:
 			p.running.order(guardOrder{Answer: true, Remaining: term.Remaining()})
 		case r.Started != 0:
 			group = r.Started
-			p.running.mu.Lock()
-			p.running.group = group
-			p.running.mu.Unlock()
+			p.running.runs(group)
 			if tty.give(group) {
-				p.signal(syscall.SIGCONT) // it may have read from the terminal too early
+				p.running.order(guardOrder{Signal: syscall.SIGCONT}) // it may have read from the terminal too early
 			}
 			p.log.Info("the program runs", slog.Int("pid", group), slog.Uint64("token", term.Token()))
 		case r.Failed != "":
-			return ending{}, &exitError{code: r.Code, err: errors.New(r.Failed)}
+			return ending{}, &notStarted{&exitError{code: r.Code, err: errors.New(r.Failed)}}
 		case r.Ended != nil:
 			p.log.Info("the program has ended", r.Ended.attr())
 			return *r.Ended, nil
@@ -149,46 +225,7 @@ func (p *program) follow(reports *json.Decoder, term lease.Term, tty *terminal) 
 
 // bury waits for a program whose guard was killed to die, for as long as it may take to stop.
 func (p *program) bury(group int) {
-	if group == 0 {
-		return
-	}
 	for since := time.Now(); syscall.Kill(-group, syscall.SIGKILL) == nil && time.Since(since) < p.timing.Stop; {
 		time.Sleep(p.timing.Kill / 10) // somebody else reaps it: there is nothing to wait for
 	}
-}
-
-func (p *program) startGuard(token uint64, tty *terminal) (guard *exec.Cmd, orders, reports *os.File, err error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	if _, err := os.Stat(image); err == nil {
-		self = image
-	}
-	ordersIn, orders, err := os.Pipe()
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	defer ordersIn.Close()
-	reports, reportsOut, err := os.Pipe()
-	if err != nil {
-		_ = orders.Close()
-		return nil, nil, nil, err
-	}
-	defer reportsOut.Close()
-	guard = exec.Command(self)
-	guard.Args = append([]string{"leader", guardName, p.path}, p.argv...)
-	guard.Env = append(append(os.Environ(), p.env...), tokenVariable+"="+strconv.FormatUint(token, 10))
-	guard.Stdin, guard.Stdout, guard.Stderr = p.in, p.out, p.err
-	if tty == nil && isTerminal(p.in) {
-		guard.Stdin = nil // who reads from a terminal in the background is stopped
-	}
-	guard.ExtraFiles = []*os.File{ordersIn, reportsOut}
-	guard.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what is meant for leader's process group is not for it
-	if err := guard.Start(); err != nil {
-		_ = orders.Close()
-		_ = reports.Close()
-		return nil, nil, nil, fmt.Errorf("start the guard: %w", err)
-	}
-	return guard, orders, reports, nil
 }

@@ -17,9 +17,11 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-func runGuard(string, []string) error {
+func runGuard([]string) error {
 	return usage(errors.New("there is no guard on Windows: a job object does its work"))
 }
+
+func ready() error { return nil }
 
 // startCode is what a shell would exit with.
 func startCode(error) int { return 127 }
@@ -31,13 +33,16 @@ type running struct {
 }
 
 // signal passes nothing on: there are no such signals here.
-func (p *program) signal(os.Signal) bool { return false }
+func (p *program) signal(os.Signal, uint64) bool { return false }
 
 func (p *program) kill() bool {
 	p.running.mu.Lock()
 	defer p.running.mu.Unlock()
 	return p.running.job != 0 && windows.TerminateJobObject(p.running.job, exitFailed) == nil
 }
+
+// dismiss does nothing: there is no guard here.
+func (r *running) dismiss() {}
 
 func (r *running) set(job windows.Handle) {
 	r.mu.Lock()
@@ -70,7 +75,7 @@ func newJob() (windows.Handle, error) {
 
 // run runs the program until it has ended, with all that it started. It is sent CTRL_BREAK when ctx ends, and ended when its
 // patience or the term is over.
-func (p *program) run(ctx context.Context, term lease.Term) (ending, error) {
+func (p *program) run(ctx context.Context, term lease.Term, _ lease.Lease) (ending, error) {
 	if err := own(); err != nil {
 		return ending{}, err
 	}
@@ -83,10 +88,10 @@ func (p *program) run(ctx context.Context, term lease.Term) (ending, error) {
 	cmd := exec.Command(p.path)
 	cmd.Args = p.argv
 	cmd.Env = append(append(os.Environ(), p.env...), tokenVariable+"="+strconv.FormatUint(term.Token(), 10))
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = p.in, p.out, p.err
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: windows.CREATE_NEW_PROCESS_GROUP}
 	if err := cmd.Start(); err != nil {
-		return ending{}, &exitError{code: startCode(err), err: err}
+		return ending{}, &notStarted{&exitError{code: startCode(err), err: err}}
 	}
 	if err := p.assign(job, cmd.Process.Pid); err != nil {
 		p.log.Warn("what the program starts may outlive it, until leader ends", "err", err)

@@ -61,7 +61,11 @@ func startLeader() (pid int, err error) {
 	if group, err := unix.IoctlGetInt(0, unix.TIOCGPGRP); err == nil && group == unix.Getpgrp() {
 		attr.Foreground = true // Ctty: 0, standard input
 	}
-	p, err := os.StartProcess(image, os.Args, &os.ProcAttr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}, Sys: attr})
+	self, err := executable()
+	if err != nil {
+		return 0, err
+	}
+	p, err := os.StartProcess(self, os.Args, &os.ProcAttr{Files: []*os.File{os.Stdin, os.Stdout, os.Stderr}, Sys: attr})
 	if err != nil {
 		return 0, err
 	}

@@ -10,13 +10,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"os/signal"
+	"syscall"
 )
 
 func main() {
-	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	// Else Go ends the process when nobody reads what it writes: it may have a lease to give back.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	out := &output{to: os.Stdout}
+	a := &app{in: os.Stdin, out: out, err: os.Stderr}
 	err := a.command().ExecuteContext(context.Background())
-	os.Exit(a.exit(err))
+	os.Exit(a.exit(out.judge(err)))
 }
 
 // Exit codes. A program under leader run that ends by itself gives its own, or 128 and the number of the signal that
@@ -25,6 +31,8 @@ const (
 	exitFailed = 1 // what was asked for could not be done
 	exitUsage  = 2 // what was asked for makes no sense
 	exitLost   = 3 // run --once: the lease was lost, and the program was ended before it had finished
+
+	exitUnread = 128 + int(syscall.SIGPIPE) // nobody reads the output: what a shell has of a program that dies of that
 )
 
 // exitError is an error with an exit code of its own.
@@ -52,7 +60,35 @@ func (a *app) exit(err error) int {
 		coded = &exitError{code: exitFailed, err: err}
 	}
 	if coded.err != nil {
-		fmt.Fprintln(a.err, "leader:", oneLine(coded.err))
+		soon(func() { fmt.Fprintln(a.err, "leader:", oneLine(coded.err)) })
 	}
 	return coded.code
+}
+
+// output is standard output. It notes what goes wrong with it, once for all that is written there.
+type output struct {
+	to  io.Writer
+	err error // the first one: nothing is written any more
+}
+
+func (o *output) Write(p []byte) (n int, err error) {
+	if o.err == nil {
+		n, o.err = o.to.Write(p)
+	}
+	return n, o.err
+}
+
+// judge is a command's error, or that of its output.
+func (o *output) judge(err error) error {
+	coded, ok := errors.AsType[*exitError](err)
+	silent := err == nil || ok && coded.err == nil
+	switch {
+	case o.err == nil:
+		return err
+	case errors.Is(o.err, syscall.EPIPE):
+		return &exitError{code: exitUnread}
+	case silent || errors.Is(err, o.err):
+		return fmt.Errorf("the output is not complete: %w", o.err)
+	}
+	return err
 }

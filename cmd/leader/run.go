@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -27,8 +26,8 @@ type runFlags struct {
 	once                                                bool
 	heldCode                                            int
 	health                                              healthFlags
-	listen, logFormat                                   string
-	logLevel                                            slog.Level
+	listen                                              string
+	logs                                                logFlags
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -73,8 +72,8 @@ func (a *app) runCommand() *cobra.Command {
 	flags.IntVar(&f.health.after, "health-after", 1, "`number` of health checks in a row that must fail before this node may not lead")
 	flags.DurationVar(&f.health.timeout, "health-timeout", 0, "how long a health check may take (default a little less than --renew-every)")
 	flags.StringVar(&f.listen, "listen", "", "`address` to serve /leader, /standby, /healthz, /status and a page on, such as :8080")
-	flags.StringVar(&f.logFormat, "log-format", "text", "text or json; the log goes to standard error")
-	flags.TextVar(&f.logLevel, "log-level", slog.LevelInfo, "debug, info, warn or error")
+	flags.StringVar(&f.logs.Format, "log-format", "text", "text or json; the log goes to standard error")
+	flags.TextVar(&f.logs.Level, "log-level", slog.LevelInfo, "debug, info, warn or error")
 	return cmd
 }
 
@@ -86,7 +85,7 @@ func (f *runFlags) check(given func(string) bool) error {
 			problems = append(problems, fmt.Errorf(format, args...))
 		}
 	}
-	refuse(f.logFormat != "text" && f.logFormat != "json", "--log-format %q: it is text or json", f.logFormat)
+	refuse(f.logs.Format != "text" && f.logs.Format != "json", "--log-format %q: it is text or json", f.logs.Format)
 	refuse(f.holdAtLeast > f.length, "--hold-at-least %v is more than --lease-length %v: nothing holds a lease longer", f.holdAtLeast, f.length)
 	refuse(f.heldCode < 0 || f.heldCode > 255, "--held-exit-code %d: it is 0 to 255", f.heldCode)
 	if err := f.health.validate(); err != nil {
@@ -107,6 +106,9 @@ func (a *app) run(ctx context.Context, f runFlags, argv []string) error {
 	if err != nil {
 		return &exitError{code: startCode(err), err: err}
 	}
+	if err := ready(); err != nil {
+		return err
+	}
 	manager, closeStore, err := a.open(ctx)
 	if err != nil {
 		return err
@@ -119,21 +121,24 @@ func (a *app) run(ctx context.Context, f runFlags, argv []string) error {
 	if err != nil {
 		return usage(err)
 	}
+	signals := watchSignals() // before, they end this process at once
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	log := newLog(a.err, f)
+	lines := newBacklog(a.err, f.logs)
+	defer lines.close()
+	log := newLog(lines, f.logs)
 	r := &runner{
 		stopping: ctx, cancel: cancel, once: f.once, onTerminal: isTerminal(a.in),
-		program: &program{path: path, argv: argv, timing: timing, log: log, in: a.in, out: a.out, err: a.err},
+		program: &program{path: path, argv: argv, timing: timing, store: a.store, keep: f.holdAtLeast > 0, logs: f.logs},
 	}
-	l := leader.New(append(f.options(manager, log, renewEvery, timing), leader.WhenStarted(r.work))...)
-	node := l.Status().Node
+	r.leader = leader.New(append(f.options(manager, log, renewEvery, timing), leader.WhenStarted(r.work))...)
+	node := r.leader.Status().Node
 	r.program.env = []string{leaseVariable + "=" + f.name, holderVariable + "=" + node}
 	r.log = log.With("lease", f.name, "node", node)
 	r.program.log = r.log
 
 	if f.listen != "" {
-		stop, err := serve(l, f.listen, r.log)
+		stop, err := serve(r.leader, f.listen, r.log)
 		if err != nil {
 			return err
 		}
@@ -141,7 +146,7 @@ func (a *app) run(ctx context.Context, f runFlags, argv []string) error {
 	}
 	r.log.Info("leader run: the program gets SIGTERM, and SIGKILL, before the lease can be anybody else's",
 		"length", f.length, "renewed", renewEvery, "sigterm", timing.margin(), "sigkill", timing.Kill, "stop", timing.Stop, "drain", timing.Drain)
-	return r.run(l, f.heldCode)
+	return r.run(signals, f.heldCode)
 }
 
 // options are the leader's.
@@ -162,14 +167,6 @@ func (f *runFlags) options(m lease.Manager, log *slog.Logger, renewEvery time.Du
 		options = append(options, leader.WithHealth(check, leader.After(f.health.after)))
 	}
 	return options
-}
-
-func newLog(w io.Writer, f runFlags) *slog.Logger {
-	options := &slog.HandlerOptions{Level: f.logLevel, ReplaceAttr: loggedInOwnWords}
-	if f.logFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
-	}
-	return slog.New(slog.NewTextHandler(w, options))
 }
 
 // serve answers load balancers and people until stop is called.

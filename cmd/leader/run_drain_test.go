@@ -42,7 +42,6 @@ func TestDrainOutlastsTheLease(t *testing.T) {
 
 // It has an end, though: that of --drain-timeout, or that of the lease.
 func TestDrainEnds(t *testing.T) {
-	const stubborn = `trap 'echo asked >>$FILE' TERM; echo up >>$FILE; while :; do sleep 0.01; done`
 	t.Run("by its own limit", func(t *testing.T) {
 		s := newSite(t)
 		n := s.start("--drain-timeout", "500ms", "--", "sh", "-c", stubborn)

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/lease"
 )
 
 func TestOnceHeld(t *testing.T) {
@@ -45,6 +47,22 @@ func TestOnceHoldsAtLeast(t *testing.T) {
 	require.Equal(t, 9, job())
 	require.Equal(t, []string{"done"}, s.lines())
 	eventually(t, "it runs out", func() bool { return job() == 0 })
+}
+
+// Nothing has been done that must not be done again.
+func TestOnceHoldsNothingThatHasNotBegun(t *testing.T) {
+	s := newSite(t)
+	garbage := filepath.Join(t.TempDir(), "garbage")
+	require.NoError(t, os.WriteFile(garbage, []byte("\x00\x01"), 0o700))
+	n := s.start("--once", "--hold-at-least", "1m", "--lease-length", "1m", "--log-level", "error", "--", garbage)
+	require.Equal(t, 126, n.wait())
+	require.Contains(t, n.output.String(), "exec format error")
+	require.Equal(t, 1, strings.Count(n.output.String(), "\n"), n.output)
+	require.Equal(t, lease.Free, s.lease(defaultName).State)
+	require.Equal(t, 7, s.start("--once", "--hold-at-least", "1m", "--lease-length", "1m", "--", "sh", "-c", "exit 7").wait())
+	if newShelf(t).tells(t) { // elsewhere it is kept, and then given back
+		require.Equal(t, lease.Held, s.lease(defaultName).State, "a job that failed is one that has begun")
+	}
 }
 
 // The record is deleted: the program is ended at the next renewal.

@@ -10,15 +10,15 @@ import (
 	"syscall"
 )
 
-// watchSignals returns the signals that leader acts on or passes on, until stop is called, which closes the channel.
-func watchSignals() (signals chan os.Signal, stop func()) {
-	signals = make(chan os.Signal, 16)
+// watchSignals returns the signals that leader acts on or passes on, as long as this process lives: one that comes at its very
+// end changes nothing. It also sees to it that its log does not stop leader, when the program is the foreground of a terminal
+// (stty tostop).
+func watchSignals() <-chan os.Signal {
+	signal.Ignore(syscall.SIGTTOU)
+	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, notIgnored(syscall.SIGINT, syscall.SIGTERM,
 		syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGWINCH)...)
-	return signals, func() {
-		signal.Stop(signals)
-		close(signals)
-	}
+	return signals
 }
 
 // endsWithoutProgram tells of a signal that would be the program's whether it ends leader while there is no program.

@@ -8,15 +8,11 @@ import (
 	"syscall"
 )
 
-// watchSignals returns the signals that leader acts on, until stop is called, which closes the channel: ^C, and the end of
-// the session.
-func watchSignals() (signals chan os.Signal, stop func()) {
-	signals = make(chan os.Signal, 16)
+// watchSignals returns the signals that leader acts on, as long as this process lives: ^C, and the end of the session.
+func watchSignals() <-chan os.Signal {
+	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	return signals, func() {
-		signal.Stop(signals)
-		close(signals)
-	}
+	return signals
 }
 
 func endsWithoutProgram(os.Signal, bool) bool { return false }

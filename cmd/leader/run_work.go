@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/lease"
@@ -16,6 +17,7 @@ import (
 // runner runs the program for each term.
 type runner struct {
 	program    *program
+	leader     *leader.Leader
 	log        *slog.Logger
 	once       bool
 	onTerminal bool // when it began: one that has been closed is none any more
@@ -24,7 +26,12 @@ type runner struct {
 	cancel   context.CancelCauseFunc
 	ran      atomic.Bool            // there was a term
 	stopped  atomic.Pointer[ending] // the program's, once leader was asked to stop
+	asked    time.Time              // when that was first; only handle has it
 }
+
+// oneDecision is how soon after the first signal that asks leader to stop another one says the same: a service manager and a
+// script, or a terminal and a parent process, may each send one.
+const oneDecision = time.Second
 
 // askedToStop is a signal that asked leader to stop.
 type askedToStop struct{ signal os.Signal }
@@ -40,12 +47,13 @@ func (e *askedToStop) code() int {
 }
 
 // run runs until the program ends by itself, or leader is asked to stop. The error has the exit code.
-func (r *runner) run(l *leader.Leader, heldCode int) error {
-	defer r.handleSignals()()
+func (r *runner) run(signals <-chan os.Signal, heldCode int) error {
+	go r.handleSignals(signals) // as long as this process lives
+	defer r.program.running.dismiss()
 	if r.once {
-		return r.judgeOnce(l.RunOnce(r.stopping), heldCode)
+		return r.judgeOnce(r.leader.RunOnce(r.stopping), heldCode)
 	}
-	if err := l.Run(r.stopping); errors.Is(err, lease.ErrInvalid) {
+	if err := r.leader.Run(r.stopping); errors.Is(err, lease.ErrInvalid) {
 		return usage(err)
 	} else if err != nil {
 		return err
@@ -59,11 +67,14 @@ func (r *runner) run(l *leader.Leader, heldCode int) error {
 // judgeOnce is what became of a job.
 func (r *runner) judgeOnce(err error, heldCode int) error {
 	_, failed := errors.AsType[*exitError](err)
+	_, idle := errors.AsType[*notStarted](err)
 	asked, stopped := errors.AsType[*askedToStop](err)
 	ended := errors.Is(err, lease.ErrLost) || errors.Is(err, leader.ErrStepDown) || errors.Is(err, leader.ErrUnhealthy)
 	switch {
 	case errors.Is(err, lease.ErrInvalid):
 		return usage(err)
+	case idle:
+		return err
 	case errors.Is(err, lease.ErrHeld) && heldCode == 0: // the job is done elsewhere: cron is not to send a mail
 		r.log.Info("there is nothing to do here", "because", err.Error())
 		return nil
@@ -93,8 +104,11 @@ func (r *runner) stoppedCode() int {
 func (r *runner) work(ctx context.Context) error {
 	term, _ := leader.TermFrom(ctx)
 	r.ran.Store(true)
-	end, err := r.program.run(ctx, term)
+	end, err := r.program.run(ctx, term, r.held(term))
+	_, idle := errors.AsType[*notStarted](err)
 	switch {
+	case idle && !r.once:
+		return errors.Unwrap(err) // and not an ErrStepDown: this node does not try again
 	case err != nil:
 		return err
 	case r.stopping.Err() != nil:
@@ -110,30 +124,44 @@ func (r *runner) work(ctx context.Context) error {
 	return nil
 }
 
+// held is the lease that the term is of. The zero Lease, of a term that is over already, is nobody's.
+func (r *runner) held(term lease.Term) lease.Lease {
+	h := r.leader.Status().Holder
+	if h.Token != term.Token() {
+		return lease.Lease{}
+	}
+	return lease.Lease{
+		Name: h.Name, Holder: h.Holder, ID: h.ID, Token: h.Token, Length: h.Length,
+		Attributes: h.Attributes, RenewEvery: h.RenewEvery, Acquired: h.Acquired, Version: h.Version,
+	}
+}
+
 // handleSignals stops leader at SIGINT and SIGTERM, and kills the program at the second of them; others are the program's.
-func (r *runner) handleSignals() (stop func()) {
-	signals, done := watchSignals()
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		for s := range signals {
-			r.handle(s)
-		}
-	}()
-	return func() {
-		done()
-		<-over
+func (r *runner) handleSignals(signals <-chan os.Signal) {
+	for s := range signals {
+		r.handle(s)
 	}
 }
 
 func (r *runner) handle(s os.Signal) {
-	asked := s == os.Interrupt || s == syscall.SIGTERM
+	asks := s == os.Interrupt || s == syscall.SIGTERM
 	switch {
-	case asked && r.stopping.Err() != nil:
-		r.log.Warn("killing the program", "signal", s.String())
+	case asks && !r.asked.IsZero() && time.Since(r.asked) < oneDecision:
+		r.log.Debug("the same is asked again", "signal", s.String())
+	case asks && !r.asked.IsZero():
 		r.program.kill()
-	case asked, !r.program.signal(s) && endsWithoutProgram(s, r.onTerminal):
-		r.log.Info("stopping", "signal", s.String())
+		r.log.Warn("killing the program", "signal", s.String())
+	case asks, !r.program.signal(s, r.leading()) && endsWithoutProgram(s, r.onTerminal):
+		r.asked = time.Now()
 		r.cancel(&askedToStop{s})
+		r.log.Info("stopping", "signal", s.String())
 	}
+}
+
+// leading is the token of the term that this node leads; 0: it does not.
+func (r *runner) leading() uint64 {
+	if s := r.leader.Status(); s.State == leader.Leading {
+		return s.Term.Token()
+	}
+	return 0
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -39,6 +40,7 @@ func said(t *testing.T, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
+	defer signal.Reset() // what leader run does is for its process
 	var out bytes.Buffer
 	a := &app{in: strings.NewReader(""), out: &out, err: &out}
 	cmd := a.command()
