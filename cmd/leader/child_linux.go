@@ -23,6 +23,9 @@ func executable() (string, error) {
 // https://man7.org/linux/man-pages/man2/PR_SET_CHILD_SUBREAPER.2const.html
 func becomeSubreaper() { _ = unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }
 
+// diesWithGuard: the kernel kills the program when the guard dies, however it does.
+const diesWithGuard = true
+
 func programAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

@@ -22,7 +22,7 @@ func (g *guard) settle() {
 	if g.Keep && g.done || g.Lease.ID == "" {
 		return
 	}
-	for tick := time.NewTicker(time.Second); g.orders != nil; { // R3: clocks are read every second
+	for tick := time.NewTicker(time.Second); g.orders != nil && g.remaining() > 0; g.sample() { // R3: every second
 		select {
 		case _, ok := <-g.orders:
 			if !ok {
@@ -30,9 +30,9 @@ func (g *guard) settle() {
 			}
 		case <-tick.C:
 		}
-		if g.sample(); g.remaining() <= 0 {
-			return
-		}
+	}
+	if g.remaining() <= 0 {
+		return
 	}
 	log := newLog(os.Stderr, g.Logs).With(slog.String("lease", g.Lease.Name), slog.String("node", g.Lease.Holder), slog.Uint64("token", g.Lease.Token))
 	switch err := g.release(); {

@@ -48,9 +48,9 @@ type guardReport struct {
 // running is the guard of the program that runs, if one does.
 type running struct {
 	mu      sync.Mutex
-	orders  *os.File // nil: there is no guard
-	group   int      // the program's process group; 0 before it has started, and after
-	last    uint64   // the token of the latest term with a guard
+	guard   *guardProcess // nil: there is none
+	group   int           // the program's process group; 0 before it has started, and after
+	last    uint64        // the token of the latest term with a guard
 	pending []signalFor
 	stayed  *guardProcess // behind its program; nil: none has
 }
@@ -70,18 +70,18 @@ func (r *running) order(o guardOrder) bool {
 
 // send is order for whoever has r.mu. A guard that is stopped, and takes no more, keeps nobody waiting for long.
 func (r *running) send(o guardOrder) bool {
-	if r.orders == nil {
+	if r.guard == nil {
 		return false
 	}
-	_ = r.orders.SetWriteDeadline(time.Now().Add(time.Second))
-	return json.NewEncoder(r.orders).Encode(o) == nil
+	_ = r.guard.orders.SetWriteDeadline(time.Now().Add(time.Second))
+	return json.NewEncoder(r.guard.orders).Encode(o) == nil
 }
 
 // begin has the guard of a new term, with what the program is sent as soon as it runs.
-func (r *running) begin(orders *os.File, c charge, token uint64) {
+func (r *running) begin(g *guardProcess, c charge, token uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.orders, r.group, r.last = orders, 0, token
+	r.guard, r.group, r.last = g, 0, token
 	r.send(guardOrder{Charge: &c})
 	for _, s := range r.pending {
 		if s.token == token {
@@ -98,10 +98,10 @@ func (r *running) runs(group int) {
 }
 
 // end is the program's end. Its guard stays.
-func (r *running) end(g *guardProcess) {
+func (r *running) end() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.orders, r.group, r.stayed = nil, 0, g
+	r.guard, r.group, r.stayed = nil, 0, r.guard
 }
 
 // dismiss ends the guard that has stayed behind its program, so that leader's death between the program's end and the release
@@ -121,7 +121,7 @@ func (r *running) signal(s syscall.Signal, leading uint64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
-	case r.orders != nil:
+	case r.guard != nil:
 		return r.send(guardOrder{Signal: s})
 	case leading <= r.last: // tokens grow: that program is over
 		return false
@@ -136,12 +136,15 @@ func ready() error {
 	return err
 }
 
-// killGroup does the guard's work where the guard may be unable to.
-func (r *running) killGroup() {
+// force does the guard's work where the guard may be unable to. It may have started the program and not have said so.
+func (r *running) force() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.group != 0 {
+	switch {
+	case r.group != 0:
 		_ = syscall.Kill(-r.group, syscall.SIGKILL)
+	case r.guard != nil && diesWithGuard:
+		_ = r.guard.process.Kill()
 	}
 }
 
@@ -163,8 +166,8 @@ func (p *program) run(ctx context.Context, term lease.Term, held lease.Lease) (e
 	if err != nil {
 		return ending{}, &notStarted{err}
 	}
-	p.running.begin(g.orders, charge{p.timing, p.store, held, p.keep, p.logs}, term.Token())
-	defer p.running.end(g)
+	p.running.begin(g, charge{p.timing, p.store, held, p.keep, p.logs}, term.Token())
+	defer p.running.end()
 
 	over := make(chan struct{})
 	var watch sync.WaitGroup
@@ -186,7 +189,7 @@ func (p *program) end(ctx context.Context, term lease.Term, over <-chan struct{}
 	select {
 	case <-term.Done(): // which ends ctx as well
 		p.running.order(guardOrder{Kill: true})
-		p.running.killGroup()
+		p.running.force()
 	case <-over:
 	}
 }

@@ -133,12 +133,12 @@ func TestSignalsAreKeptForTheirProgram(t *testing.T) {
 		reader, writer, err := os.Pipe()
 		require.NoError(t, err)
 		defer reader.Close()
-		r.begin(writer, charge{}, token)
+		r.begin(&guardProcess{orders: writer}, charge{}, token)
 		require.NoError(t, writer.Close())
 		orders := make([]byte, 4096)
 		n, err := reader.Read(orders)
 		require.NoError(t, err)
-		r.end(nil)
+		r.end()
 		return string(orders[:n])
 	}
 	var r running
