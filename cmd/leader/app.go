@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -40,7 +41,10 @@ func (a *app) command() *cobra.Command {
 		Long: `leader elects one of many machines, by a lease on storage that they share: a DynamoDB table, an S3, Google
 Cloud Storage or Azure container, or a directory, for the processes of one machine.
 
-Every flag can be set in the environment as well: --store as LEADER_STORE, --renew-every as LEADER_RENEW_EVERY.`,
+Every flag can be set in the environment as well: --store as LEADER_STORE, --renew-every as LEADER_RENEW_EVERY.
+
+Without --store, the leases are in a directory of this user's: ~/.local/state/leader, or leader below XDG_STATE_HOME, or on
+Windows %LOCALAPPDATA%\leader.`,
 		SilenceErrors: true, // main says them
 		SilenceUsage:  true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
@@ -56,7 +60,8 @@ Every flag can be set in the environment as well: --store as LEADER_STORE, --ren
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
-	root.PersistentFlags().StringVar(&a.store, "store", defaultStore(), "URL of the `store`: dynamodb://TABLE, s3://BUCKET, gs://BUCKET, azblob://ACCOUNT/CONTAINER, file:DIRECTORY")
+	root.PersistentFlags().StringVar(&a.store, "store", defaultStore(), "URL of the `store`: dynamodb://TABLE, s3://BUCKET, gs://BUCKET, azblob://ACCOUNT/CONTAINER or file:DIRECTORY (default a directory of this user's)")
+	root.PersistentFlags().Lookup("store").DefValue = "" // the usage has words for it
 	root.PersistentFlags().DurationVar(&a.timeout, "timeout", patience, "how long the store may take for an answer; leader run goes on trying")
 	root.AddCommand(a.commands()...)
 	a.refine(root)
@@ -115,6 +120,9 @@ func tooShort(flag string, d, least time.Duration) error {
 // defaultStore is a directory of this user's on this machine, so that everything works without any setup.
 func defaultStore() string {
 	state := os.Getenv("XDG_STATE_HOME") // https://specifications.freedesktop.org/basedir-spec/latest/
+	if state == "" && runtime.GOOS == "windows" {
+		state, _ = os.UserCacheDir() // %LOCALAPPDATA%: what is of this machine alone, and not taken to others
+	}
 	if state == "" {
 		home, err := os.UserHomeDir()
 		if err != nil {

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,6 +34,60 @@ func (a *app) refine(root *cobra.Command) {
 		}
 		return usage(fmt.Errorf("%w; see %s --help", withUnit(err), cmd.CommandPath()))
 	})
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	fitHelp(root)
+	fitFlags(root)
+	a.completeFlags(root)
+}
+
+// completeFlags offers the values of flags, and not the files here where there are none.
+func (a *app) completeFlags(cmd *cobra.Command) {
+	values := map[string]cobra.CompletionFunc{
+		"name": func(cmd *cobra.Command, _ []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+			return a.completeNames(cmd, nil, begun)
+		},
+		"store":      completeSchemes,
+		"log-format": cobra.FixedCompletions([]cobra.Completion{"text", "json"}, cobra.ShellCompDirectiveNoFileComp),
+		"log-level":  cobra.FixedCompletions([]cobra.Completion{"debug", "info", "warn", "error"}, cobra.ShellCompDirectiveNoFileComp),
+	}
+	complete := func(f *pflag.Flag) {
+		value := values[f.Name]
+		if value == nil {
+			value = cobra.NoFileCompletions
+		}
+		if f.NoOptDefVal == "" { // it takes a value
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, value) // an error: it has one
+		}
+	}
+	cmd.LocalNonPersistentFlags().VisitAll(complete)
+	cmd.PersistentFlags().VisitAll(complete)
+	for _, below := range cmd.Commands() {
+		a.completeFlags(below)
+	}
+}
+
+// forms are how the URLs of the stores are written.
+var forms = map[string]string{
+	"azblob":   "azblob://ACCOUNT/CONTAINER",
+	"dynamodb": "dynamodb://TABLE",
+	"file":     "file:DIRECTORY",
+	"gs":       "gs://BUCKET",
+	"s3":       "s3://BUCKET",
+}
+
+// completeSchemes offers the beginning of a store's URL; of a directory's, the directories.
+func completeSchemes(_ *cobra.Command, _ []string, begun string) (found []cobra.Completion, _ cobra.ShellCompDirective) {
+	for _, scheme := range slices.Sorted(maps.Keys(forms)) {
+		beginning := strings.TrimRight(forms[scheme], "ABCDEFGHIJKLMNOPQRSTUVWXYZ/")
+		if strings.Contains(forms[scheme], "//") {
+			beginning += "//"
+		}
+		if strings.HasPrefix(beginning, begun) {
+			found = append(found, cobra.CompletionWithDesc(beginning, forms[scheme]))
+		}
+	}
+	return found, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
 func didYouMean(prefix string, names []string) string {
@@ -50,8 +106,10 @@ func similarFlags(cmd *cobra.Command, typed string) []string {
 	return flags.SuggestionsFor(typed)
 }
 
-// completeFor is how long a person waits for a completion.
-const completeFor = 3 * time.Second
+const (
+	completeFor  = 3 * time.Second // a person waits for a completion
+	completeMost = 200             // names: more say nothing
+)
 
 // completeNames completes the name of a lease with those of the store.
 func (a *app) completeNames(cmd *cobra.Command, given []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
@@ -67,7 +125,7 @@ func (a *app) completeNames(cmd *cobra.Command, given []string, begun string) ([
 	defer done()
 	var names []cobra.Completion
 	for info, err := range list(ctx, completeFor, m, begun) {
-		if err != nil {
+		if err != nil || len(names) == completeMost {
 			break // what was found so far is better than nothing
 		}
 		what := entryOf(info).State

@@ -20,7 +20,7 @@ import (
 const timed = 2
 
 const (
-	scratchPrefix = "leader-doctor-"
+	scratch       = "leader-doctor"
 	defaultLength = 15 * time.Second // package leader's
 )
 
@@ -34,9 +34,9 @@ func (a *app) doctorCommand() *cobra.Command {
 what to do about it. It takes some twenty seconds; with Google Cloud Storage, where an object may
 be written once a second, about a minute.
 
-It works on a lease of its own with a random name that begins with ` + scratchPrefix + `, and releases it
-in the end. The record of it stays, as nothing in leader deletes records: doctor says its name, and it
-may be removed by hand. Leases of others are not touched.
+It works on a lease of its own, ` + scratch + `, and releases it in the end. The record of it stays, as nothing
+in leader deletes records, and is used again by the next doctor; it may be removed by hand. Leases of
+others are not touched.
 
 Checks, in their order (a check that needs one that failed is skipped):
   open        the URL of the store makes sense; a warning if it is a directory on a network file system
@@ -44,7 +44,8 @@ Checks, in their order (a check that needs one that failed is skipped):
   read        the store can be reached, the credentials are accepted, and a lease may be read
   create      leases may be taken and released
   list        leases may be listed; a warning if not, as only "leader list" needs it
-  first       eight at once try to take a lease that was never taken, and exactly one may get it
+  first       eight at once try to take a lease that was never taken, and exactly one may get it; skipped
+              if an earlier doctor has done it here, unless with --anew
   race        eight at once try to take a free lease, five times, and exactly one may get it each time
   held        a lease that one has is refused to another, who sees who has it
   renew       a lease can be renewed, also from an older answer, as after one that was lost
@@ -84,7 +85,7 @@ With --json it prints an object in one line, at the end:
   limits          min_length_seconds, max_length_seconds, length_step_seconds, write_every_seconds;
                   a limit that there is not is absent
 
-Environment: LEADER_STORE, LEADER_TIMEOUT, LEADER_LEASE_LENGTH, LEADER_SAMPLES,
+Environment: LEADER_STORE, LEADER_TIMEOUT, LEADER_LEASE_LENGTH, LEADER_SAMPLES, LEADER_ANEW,
 LEADER_JSON; NO_COLOR.`,
 		Example: `  leader doctor --store 'dynamodb://leases?region=eu-west-1'
   leader doctor --store azblob://account/leases --lease-length 30s
@@ -103,7 +104,8 @@ LEADER_JSON; NO_COLOR.`,
 		},
 	}
 	cmd.Flags().DurationVar(&d.length, "lease-length", defaultLength, "`length` that the leases are to have")
-	cmd.Flags().IntVar(&d.samples, "samples", 30, "how many reads and renewals to time")
+	cmd.Flags().IntVar(&d.samples, "samples", 30, "`number` of reads and renewals to time")
+	cmd.Flags().BoolVar(&d.anew, "anew", false, "use a lease of another name, whose record stays as well, and so try all")
 	jsonFlag(cmd, &asJSON)
 	return cmd
 }
@@ -113,6 +115,7 @@ type doctor struct {
 	*app
 	length    time.Duration // that is asked for
 	samples   int
+	anew      bool
 	networkFS func(dir string) (name string, err error)
 
 	name     string           // of the lease that is tried
@@ -124,6 +127,7 @@ type doctor struct {
 	sent     time.Time // when the latest write was, and when it had been answered
 	written  time.Time
 	holdings map[string]*holding // what may have to be given back, by ID
+	used     bool                // by an earlier doctor: there is a record
 	firsts   int                 // how many got the lease that was never taken
 	tokens   []uint64            // of all acquisitions that were alone, in their order
 	reads    []time.Duration
@@ -154,7 +158,10 @@ var steps = []step{
 }
 
 func (d *doctor) run(ctx context.Context, asJSON bool) error {
-	d.name, d.holdings = scratchPrefix+strings.ToLower(rand.Text()), map[string]*holding{}
+	d.name, d.holdings = scratch, map[string]*holding{}
+	if d.anew {
+		d.name += "-" + strings.ToLower(rand.Text())
+	}
 	d.report = examination{Scratch: d.name, OK: true, LeaseLength: d.length.Seconds(), results: map[string]result{}}
 	for _, s := range steps {
 		d.do(ctx, s, asJSON)

@@ -67,11 +67,18 @@ func (d *doctor) checkLength(context.Context) finding {
 
 func (d *doctor) checkRead(ctx context.Context) finding {
 	info, err := d.inspect(ctx, 0)
+	if err == nil {
+		err = d.findPlace(ctx, d.managers[0], info)
+	}
 	switch {
 	case err != nil:
 		return refused(err)
+	case info.Token != 0 && info.State == lease.Held && strings.HasPrefix(info.Holder, doctorsName):
+		return wrong("wait until it has ended, or its lease has run out, then run leader doctor again", "another doctor is at work here, or was killed: lease %q is held", d.name)
+	case info.Token != 0 && strings.HasPrefix(info.Holder, doctorsName) && !d.anew:
+		d.used = true
 	case info.State != lease.Free || info.Token != 0:
-		return wrong("use the store itself, without a cache before it", "a lease of a random name is there: %q, %v", d.name, info.State)
+		return wrong("use the store itself, without a cache before it", "a lease that nobody should know is there: %q, %v", d.name, info.State)
 	}
 	return fine("reached; a lease may be read")
 }
@@ -110,6 +117,9 @@ func (d *doctor) checkCreate(ctx context.Context) finding {
 // checkFirst is what else the creation has shown: only the condition that there is no record keeps several from creating
 // it.
 func (d *doctor) checkFirst(context.Context) finding {
+	if d.used {
+		return finding{Result: skipped, Detail: "an earlier doctor has tried that here; --anew tries it again, with a lease whose record stays as well"}
+	}
 	if d.firsts > 1 {
 		return wrong(unfit, "of %d that tried at once to take a lease that was never taken, %d got it", racers, d.firsts)
 	}
@@ -275,7 +285,7 @@ func (d *doctor) checkTokens(context.Context) finding {
 
 // clean gives back what is still held.
 func (d *doctor) clean(ctx context.Context) finding {
-	left := fmt.Sprintf("the record of %q stays: nothing in leader deletes records; remove it by hand if you like", d.name)
+	left := fmt.Sprintf("the record of %q stays, for the next doctor: nothing in leader deletes records; remove it by hand if you like", d.name)
 	switch d.report.results["create"] {
 	case skipped:
 		left = "nothing was written"

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/cloudlease/leader/lease"
@@ -38,20 +39,26 @@ func (d *doctor) checkLatency(context.Context) finding {
 		return wrong("see why renewals fail, above", "no renewal could be timed")
 	}
 	slow, slowest := seconds(d.report.Renewals.P99), seconds(d.report.Renewals.Max)
-	least := needed(slow, d.limits)
+	least, every := needed(slow, d.limits), d.length/3
+	if slowest >= every { // else what is suggested would not do here either
+		least = max(least, fit(ceil(4*slowest), d.limits))
+	}
 	suggested := max(least, fit(defaultLength, d.limits))
-	d.report.Suggested = suggested.Seconds()
-	every := d.length / 3
+	advice := "use a store that is nearer"
+	if slowest < suggested/3 {
+		d.report.Suggested = suggested.Seconds()
+		advice = fmt.Sprintf("use a lease length of %v, or a store that is nearer", suggested)
+	}
 	switch {
 	case slowest >= every:
-		return wrong("use a lease length of "+suggested.String()+", or a store that is nearer",
-			"a renewal took %v, and with a lease length of %v it is given up after %v", slowest.Round(time.Millisecond), d.length, every)
+		return wrong(advice, "a renewal took %v, and with a lease length of %v it is given up after %v",
+			slowest.Round(time.Millisecond), d.length, every.Round(time.Millisecond))
 	case least > d.length:
-		f := wrong("use a lease length of "+suggested.String()+", or a store that is nearer",
-			"a renewal took %v of the %v between two, which leaves little room for others", slow.Round(time.Millisecond), every)
+		f := wrong(advice, "a renewal took %v of the %v between two, which leaves little room for others",
+			slow.Round(time.Millisecond), every.Round(time.Millisecond))
 		f.Result = warning
 		return f
 	}
 	return fine("a renewal took at most %v of the %v between two; this store suits a lease length of %v and more",
-		slowest.Round(time.Millisecond), every, least)
+		slowest.Round(time.Millisecond), every.Round(time.Millisecond), least)
 }

@@ -21,8 +21,11 @@ type holding struct {
 	node int // whose manager
 }
 
+// doctorsName is what each of its nodes is called first.
+const doctorsName = "leader doctor, node "
+
 // holder is what the node calls itself.
-func holder(node int) string { return fmt.Sprintf("leader doctor, node %d", node+1) }
+func holder(node int) string { return fmt.Sprint(doctorsName, node+1) }
 
 // pace waits until the store lets the lease be written again.
 func (d *doctor) pace(ctx context.Context) {

@@ -72,7 +72,7 @@ func refused(err error) finding {
 	case errors.Is(err, context.Canceled):
 		advice = "run leader doctor again, and let it end"
 	case errors.Is(err, lease.ErrHeld), errors.Is(err, lease.ErrLost):
-		advice = "look who else uses the lease " + scratchPrefix + "...; if nobody does, " + unfit
+		advice = "see that no other doctor is at work here, then run leader doctor again; if none is, " + unfit
 	default:
 		advice = "check the store's URL, its service, the network, and proxies and firewalls on the way; then run leader doctor again"
 	}

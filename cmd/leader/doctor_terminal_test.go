@@ -35,7 +35,7 @@ func TestDoctorIsInterrupted(t *testing.T) {
 	require.Equal(t, exitFailed, c.end(t))
 	require.Contains(t, c.text(), "clock    interrupted")
 	found := 0
-	for info, err := range lease.List(t.Context(), s, scratchPrefix) {
+	for info, err := range lease.List(t.Context(), s, scratch) {
 		require.NoError(t, err)
 		require.Equal(t, lease.Free, info.State)
 		found++

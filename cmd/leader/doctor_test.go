@@ -91,7 +91,7 @@ func wantWell(t testing.TB, r examination, o outcome) {
 	require.LessOrEqual(t, r.Renewals.P50, r.Renewals.P99)
 	require.InDelta(t, 15, r.LeaseLength, 0)
 	require.InDelta(t, 15, r.Suggested, 0)
-	require.True(t, strings.HasPrefix(r.Scratch, scratchPrefix))
+	require.True(t, strings.HasPrefix(r.Scratch, scratch))
 	require.Contains(t, r.of("clean").Detail, r.Scratch)
 }
 
@@ -114,6 +114,37 @@ func TestDoctorOnFiles(t *testing.T) {
 	require.Equal(t, lease.Free, left[0].State)
 	require.Contains(t, r.of("tokens").Detail, "12 acquisitions")
 	require.Equal(t, uint64(12), left[0].Token)
+}
+
+// However often it comes, it leaves one record, and says what it has not tried again.
+func TestDoctorLeavesNothingThatGrows(t *testing.T) {
+	t.Parallel()
+	p, s := filePlace(t)
+	records := func() (count int) {
+		for _, err := range lease.List(t.Context(), s, "") {
+			require.NoError(t, err)
+			count++
+		}
+		return count
+	}
+	for i := range 3 {
+		r, o := p.examine(t)
+		o.want(t, 0, "")
+		require.True(t, r.OK)
+		require.Equal(t, i == 0, r.of("first").Result == well)
+		require.Equal(t, i > 0, slices.Equal(r.all(skipped), []string{"first"}))
+		require.Equal(t, 1, records())
+	}
+	r, o := p.examine(t, "--anew")
+	wantWell(t, r, o)
+	require.Equal(t, 2, records())
+
+	// Two at once would take each other for a store that is not fit.
+	_, err := s.Acquire(t.Context(), lease.Request{Name: scratch, Holder: holder(0), Length: time.Hour})
+	require.NoError(t, err)
+	r, o = p.examine(t)
+	o.want(t, exitFailed, "failed: read")
+	require.Contains(t, r.of("read").Detail, "another doctor is at work here")
 }
 
 func TestDoctorOnServices(t *testing.T) {
@@ -197,18 +228,18 @@ func TestDoctorForPeople(t *testing.T) {
 
 func TestDoctorWithoutAPlace(t *testing.T) {
 	t.Parallel()
-	for service, want := range map[emulator.Service]struct{ check, says string }{
-		emulator.DynamoDB: {"read", "create it with dynamodb.CreateTable"},
-		emulator.S3:       {"read", "create the bucket"},
-		emulator.GCS:      {"create", "create it with gcloud storage buckets create"}, // its reads do not tell
-		emulator.Azure:    {"read", "create the container"},
-	} {
-		t.Run(string(service), func(t *testing.T) {
+	examined := map[string]func(t *testing.T) place{
+		"directory": func(t *testing.T) place { return place{store: fileURL(filepath.Join(t.TempDir(), "mistyped"))} },
+	}
+	for service := range services {
+		examined[string(service)] = func(t *testing.T) place { return nowhere(t, service) }
+	}
+	for name, at := range examined {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r, o := nowhere(t, service).examine(t)
-			wantFailed(t, r, o, want.check)
-			require.Contains(t, r.of(want.check).Detail, want.says)
-			require.Equal(t, []string{"list"}, r.all(warning))
+			r, o := at(t).examine(t)
+			wantFailed(t, r, o, "read")
+			require.Contains(t, r.of("read").Detail, "make it with leader init")
 			require.NotContains(t, r.all(well), "tokens")
 		})
 	}
@@ -262,6 +293,19 @@ func TestLatency(t *testing.T) {
 		require.Equal(t, test.advice, f.Advice)
 	}
 	require.Equal(t, failed, (&doctor{}).checkLatency(t.Context()).Result)
+
+	// One that is slow among many fails a length, and so what is suggested is another.
+	for slowest, advice := range map[time.Duration]string{
+		6 * time.Second:  "use a lease length of 24s, or a store that is nearer",
+		30 * time.Second: "use a store that is nearer", // Azure's longest lease would not do
+	} {
+		many := append(slices.Repeat([]time.Duration{time.Millisecond}, 200), slowest)
+		d := doctor{length: 15 * time.Second, renewals: many, limits: lease.Limits{MaxLength: time.Minute}}
+		f := d.checkLatency(t.Context())
+		require.Equal(t, failed, f.Result)
+		require.Equal(t, advice, f.Advice)
+		require.Equal(t, slowest < 20*time.Second, d.report.Suggested > 0)
+	}
 }
 
 func TestNeeded(t *testing.T) {

@@ -72,8 +72,8 @@ func (a *app) list(ctx context.Context, prefix string, asJSON bool) error {
 		a.progress("%d leases ...", len(found))
 	}
 	a.progress("")
-	if count == 0 && a.store != defaultStore() {
-		if err := tell(ctx, a.limit(), func(ctx context.Context) error { return lease.FindPlace(ctx, m) }); err != nil {
+	if count == 0 {
+		if err := a.findPlace(ctx, m, lease.Info{}); err != nil {
 			return err
 		}
 	}

@@ -14,7 +14,7 @@ type logFlags struct {
 }
 
 func newLog(w io.Writer, f logFlags) *slog.Logger {
-	options := &slog.HandlerOptions{Level: f.Level, ReplaceAttr: loggedInOwnWords}
+	options := &slog.HandlerOptions{Level: f.Level, ReplaceAttr: shown(f.Format == "json")}
 	if f.Format == "json" {
 		return slog.New(slog.NewJSONHandler(w, options))
 	}

@@ -1,6 +1,6 @@
 // Command leader elects one of many machines to run a program, on storage that the machines' cloud account already has.
 //
-//	leader run --store dynamodb://leases?region=eu-west-1 --name orders -- ./orders-projection
+//	leader run --store 'dynamodb://leases?region=eu-west-1' --name orders -- ./orders-projection
 //	leader status
 //
 // leader help, and --help of each command, say what there is. README.md has a tour.

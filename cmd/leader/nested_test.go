@@ -7,24 +7,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader/lease"
 )
-
-// everyCommand are all that a person can call, the completion's among them.
-func everyCommand() (all []*cobra.Command) {
-	root := (&app{}).command()
-	root.InitDefaultHelpFlag()
-	root.InitDefaultCompletionCmd()
-	for next := []*cobra.Command{root}; len(next) > 0; next = next[1:] {
-		all = append(all, next[0])
-		next = append(next, next[0].Commands()...)
-	}
-	return all
-}
 
 // What leader sets for its program is all different from what it reads: whatever that program finds beside what leader found.
 func TestProgramFindsNoFlags(t *testing.T) {

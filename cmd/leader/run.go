@@ -36,8 +36,10 @@ func (a *app) runCommand() *cobra.Command {
 		Use:   "run [flags] -- program [args...]",
 		Short: "Run a program while this node leads",
 		Long:  runHelp,
-		Example: `  leader run --store dynamodb://leases?region=eu-west-1 --name orders -- ./orders-projection
-  leader run --store s3://leases --name report --once --hold-at-least 1m --lease-length 1m -- ./nightly-report`,
+		Example: `  leader run --store 'dynamodb://leases?region=eu-west-1' --name orders \
+    -- ./orders
+  leader run --store s3://leases --name report --once --lease-length 1m \
+    --hold-at-least 1m -- ./nightly-report`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usage(errors.New("there is no program to run: leader run [flags] -- program [args...]"))
@@ -57,7 +59,7 @@ func (a *app) runCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.SetInterspersed(false) // what follows the program's name is the program's
 	flags.StringVar(&f.name, "name", defaultName, "`name` of the lease")
-	flags.StringVar(&f.node, "node", "", "`name` of this node, for people (default host name, process id and some random characters)")
+	flags.StringVar(&f.node, "node", "", "`name` of this node, for people (default the host's, the process id and some random characters)")
 	flags.DurationVar(&f.length, "lease-length", 15*time.Second, "how long the lease holds from each renewal: as long a dead leader goes unreplaced")
 	flags.DurationVar(&f.renewEvery, "renew-every", 0, "how often the leader renews (default a third of --lease-length)")
 	flags.DurationVar(&f.acquireEvery, "acquire-every", 0, "how often a standby asks for the lease (default a third of --lease-length)")
@@ -65,15 +67,16 @@ func (a *app) runCommand() *cobra.Command {
 	flags.DurationVar(&f.drain, "drain-timeout", drainTimeout, "how long the program may take to end after SIGTERM if leader is asked to stop; the lease is kept meanwhile")
 	flags.Var(&f.attributes, "attribute", "publish `key=value` with the lease, the value as it is; may be repeated")
 	flags.BoolVar(&f.once, "once", false, "for a job that is triggered on many machines: try once, run it to its end, do not wait for a lease that another node holds")
-	flags.DurationVar(&f.holdAtLeast, "hold-at-least", 0, "with --once: keep the lease so long if the job ends sooner, so that a late trigger does not run it again")
+	flags.DurationVar(&f.holdAtLeast, "hold-at-least", 0, "with --once: keep the lease so long if the job ends sooner, so that a late trigger does not run it again (default not at all)")
 	flags.IntVar(&f.heldCode, "held-exit-code", 0, "with --once: exit `code` if another node holds the lease; if not 0, an error says so, too")
 	flags.StringVar(&f.health.command, "health-cmd", "", "shell `command` that says whether this node may lead: it must exit with 0")
 	flags.StringVar(&f.health.url, "health-http", "", "`URL` that says whether this node may lead: it must answer with 2xx")
 	flags.IntVar(&f.health.after, "health-after", 1, "`number` of health checks in a row that must fail before this node may not lead")
 	flags.DurationVar(&f.health.timeout, "health-timeout", 0, "how long a health check may take (default a little less than --renew-every)")
 	flags.StringVar(&f.listen, "listen", "", "`address` to serve /leader, /standby, /healthz, /status and a page on, such as :8080")
-	flags.StringVar(&f.logs.Format, "log-format", "text", "text or json; the log goes to standard error")
-	flags.TextVar(&f.logs.Level, "log-level", slog.LevelInfo, "debug, info, warn or error")
+	flags.StringVar(&f.logs.Format, "log-format", "text", "`format` of the log, which goes to standard error: text or json")
+	flags.TextVar(&f.logs.Level, "log-level", slog.LevelInfo, "least `level` of what is logged: debug, info, warn or error")
+	flags.Lookup("log-level").DefValue = "info"
 	return cmd
 }
 

@@ -42,7 +42,7 @@ func (f *runFlags) plan(limits lease.Limits) (timing, time.Duration, error) {
 	return timing{}, 0, fmt.Errorf("two renewals, each %v, have to fit into the %v that a lease of %v holds before the program gets SIGTERM, "+
 		"%v (--stop-timeout) before SIGKILL: give a shorter --stop-timeout or --renew-every (%v or more), or a --lease-length of %v, "+
 		"after which a dead leader is replaced; how long the program may take when leader is asked to stop is --drain-timeout",
-		renewEvery, max(usable, 0), f.length, t.Stop, max(limits.WriteEvery, shortestInterval), max(enough, limits.MinLength))
+		renewEvery, max(usable, 0).Round(time.Millisecond), f.length, t.Stop.Round(time.Millisecond), max(limits.WriteEvery, shortestInterval), max(enough, limits.MinLength))
 }
 
 // within is the plan for a lease of the length, which may not fit: usable is how long it holds before the program gets

@@ -94,17 +94,25 @@ func (a *app) status(ctx context.Context, name string, asJSON bool) error {
 	return &exitError{code: exitNobody}
 }
 
-// inspect is lease.Inspect in time. A name that cannot be one is an error of usage. A lease that was never taken is one only
-// where leases can be: a place that is not there is an error, unless it is this user's own, which the first lease makes.
+// inspect is lease.Inspect in time. A name that cannot be one is an error of usage.
 func (a *app) inspect(ctx context.Context, m lease.Manager, name string) (lease.Info, error) {
 	info, err := ask(ctx, a.limit(), func(ctx context.Context) (lease.Info, error) { return lease.Inspect(ctx, m, name) })
 	if errors.Is(err, lease.ErrInvalid) {
 		return info, usage(err)
 	}
-	if err == nil && info.State == lease.Free && info.Token == 0 && a.store != defaultStore() {
-		err = tell(ctx, a.limit(), func(ctx context.Context) error { return lease.FindPlace(ctx, m) })
+	if err == nil {
+		err = a.findPlace(ctx, m, info)
 	}
 	return info, err
+}
+
+// findPlace is an error if what was found, a lease that was never taken or none at all, is so because the place of the leases is
+// not there. This user's own is made by the first lease.
+func (a *app) findPlace(ctx context.Context, m lease.Manager, found lease.Info) error {
+	if found.State != lease.Free || found.Token != 0 || a.store == defaultStore() {
+		return nil
+	}
+	return tell(ctx, a.limit(), func(ctx context.Context) error { return lease.FindPlace(ctx, m) })
 }
 
 // untilFree is when to look next at a lease that may run out by itself: soon, or when it may be over if that is sooner.

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // words has what the packages' errors say to who writes a program, and what who runs the command is to do.
@@ -54,10 +55,18 @@ func oneLine(err error) string {
 	return inOwnWords(strings.Join(strings.Split(err.Error(), "\n"), "; "))
 }
 
-// loggedInOwnWords has the log show errors likewise.
-func loggedInOwnWords(_ []string, a slog.Attr) slog.Attr {
-	if err, ok := a.Value.Any().(error); ok {
-		a.Value = slog.AnyValue(errors.New(inOwnWords(err.Error())))
+// shown has the log show errors likewise, and durations to the millisecond: in JSON as seconds.
+func shown(inJSON bool) func([]string, slog.Attr) slog.Attr {
+	return func(_ []string, a slog.Attr) slog.Attr {
+		switch v := a.Value.Any().(type) {
+		case error:
+			a.Value = slog.AnyValue(errors.New(inOwnWords(v.Error())))
+		case time.Duration:
+			a.Value = slog.DurationValue(v.Round(time.Millisecond))
+			if inJSON {
+				a.Value = slog.Float64Value(v.Round(time.Millisecond).Seconds())
+			}
+		}
+		return a
 	}
-	return a
 }

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"github.com/stretchr/testify/require"
+)
+
+// everyCommand are all that a person can call, the completion's among them.
+func everyCommand() (all []*cobra.Command) {
+	root := (&app{}).command()
+	root.InitDefaultHelpFlag()
+	root.InitDefaultCompletionCmd()
+	for next := []*cobra.Command{root}; len(next) > 0; next = next[1:] {
+		all = append(all, next[0])
+		next = append(next, next[0].Commands()...)
+	}
+	return all
+}
+
+// helpOf is what a person sees.
+func helpOf(t *testing.T, cmd *cobra.Command) string {
+	t.Helper()
+	var out bytes.Buffer
+	cmd.SetOut(&out)
+	cmd.InitDefaultHelpFlag()
+	require.NoError(t, cmd.Help())
+	return out.String()
+}
+
+// The help of each command fits a terminal, wherever this user's directories are.
+func TestHelpFits(t *testing.T) {
+	t.Setenv("XDG_STATE_HOME", "/"+strings.Repeat("long/", 30))
+	for _, cmd := range everyCommand() {
+		for line := range strings.SplitSeq(helpOf(t, cmd), "\n") {
+			require.LessOrEqual(t, utf8.RuneCountInString(line), helpWidth, "%s --help: %s", cmd.CommandPath(), line)
+		}
+	}
+}
+
+func TestWrap(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "aa bb\ncc dd\n\n  a b  cc\n       dd\n  - ee\n    ff\n\n\tleft alone as it is", wrap("aa bb cc\ndd\n\n  a b  cc\n       dd\n  - ee ff\n\n\tleft alone as it is", 7))
+	require.Equal(t, "States:\n  held  it\n        is", wrap("States:\n  held  it is", 10))
+	require.Equal(t, "  a, b\n      c d", wrap("  a, b\n      c\n      d", 10))
+	require.Empty(t, wrap("", 9))
+}
+
+// Each flag that takes a value says of what kind it is, and its default as a person would write it.
+func TestFlagsHaveTypesAndDefaults(t *testing.T) {
+	t.Parallel()
+	for _, cmd := range everyCommand() {
+		cmd.Flags().AddFlagSet(cmd.PersistentFlags())
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			kind, usage := pflag.UnquoteUsage(f)
+			where := "--" + f.Name + " of " + cmd.CommandPath()
+			if f.Value.Type() != "bool" {
+				require.NotContains(t, []string{"", "string", "int", "strings"}, kind, where)
+			}
+			require.NotEmpty(t, usage, where)
+			require.NotRegexp(t, `m0s$|[A-Z]{3}$|^/|:`, f.DefValue, where)
+			if f.Value.Type() == "duration" && f.DefValue == "0s" {
+				require.Contains(t, usage, "(default ", where+" has a default that is not nothing, or says what leaving it out means")
+			}
+		})
+	}
+}
+
+// A shell that finds no file by ? or & gives up (zsh), or starts something in the background.
+func TestURLsAreQuoted(t *testing.T) {
+	t.Parallel()
+	for _, cmd := range everyCommand() {
+		for line := range strings.SplitSeq(cmd.Example, "\n") {
+			bare := regexp.MustCompile(`'[^']*'|"[^"]*"`).ReplaceAllString(line, "")
+			require.NotRegexp(t, `\w+:\S*[?&*]`, bare, "%s: %s", cmd.CommandPath(), line)
+		}
+	}
+}
+
+// The log shows durations as people read them, and in JSON as programs do.
+func TestLoggedDurations(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	const d = 399999999 * time.Nanosecond
+	newLog(&out, logFlags{Format: "text"}).Info("x", "took", d)
+	require.Contains(t, out.String(), "took=400ms\n")
+	out.Reset()
+	newLog(&out, logFlags{Format: "json"}).With("length", 90*time.Second).Info("x", "took", d)
+	var line struct{ Took, Length float64 }
+	require.NoError(t, json.Unmarshal(out.Bytes(), &line))
+	require.InDelta(t, 0.4, line.Took, 0)
+	require.InDelta(t, 90, line.Length, 0)
+}
+
+func TestCompletionOfFlags(t *testing.T) {
+	t.Parallel()
+	s := newFullShelf(t)
+	complete := func(args ...string) string {
+		cmd := command(t, append([]string{"__complete"}, args...)...)
+		cmd.Env = append(cmd.Env, "LEADER_STORE="+s.url)
+		return end(t, cmd).out
+	}
+	require.Equal(t, "azblob://\tazblob://ACCOUNT/CONTAINER\ndynamodb://\tdynamodb://TABLE\nfile:\tfile:DIRECTORY\ngs://\tgs://BUCKET\ns3://\ts3://BUCKET\n:6\n",
+		complete("status", "--store", ""))
+	require.Equal(t, "s3://\ts3://BUCKET\n:6\n", complete("run", "--store", "s"))
+	require.Equal(t, "held\theld by node-1\n:4\n", complete("run", "--name", "h"))
+	require.Equal(t, "debug\ninfo\nwarn\nerror\n:4\n", complete("run", "--log-level", ""))
+	require.Equal(t, "text\njson\n:4\n", complete("run", "--log-format", ""))
+	require.Equal(t, ":4\n", complete("run", "--lease-length", ""), "there are no files that it could be")
+	for scheme := range ageFrom {
+		require.Contains(t, forms, scheme)
+	}
+}
