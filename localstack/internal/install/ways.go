@@ -22,8 +22,9 @@ type site struct {
 	patience time.Duration // how long a way may take, or, where this program downloads, how long nothing may come
 }
 
-// enough is the patience for half a gigabyte over a slow line, and for a build on a busy machine.
-const enough = 20 * time.Minute
+// enough is the patience for half a gigabyte over a slow line, and for a build on a busy machine: on one with 20 processes for its
+// two processors, each of the two took ten minutes.
+const enough = 30 * time.Minute
 
 // A way is one of several to the same part of an installation. It starts without anything of the part. It calls alive when
 // something has come.
