@@ -101,6 +101,7 @@ func overtaken(what string, look lookFunc) func(t testing.TB, s *scene) {
 			return
 		}
 		defer slow.release()
+		time.Sleep(s.tick)
 		sent := time.Now()
 		held = renew(t, holder, held)
 		_, by := s.try(t, m, s.brief(name, "two"), sent)
