@@ -16,6 +16,7 @@ import (
 
 	_ "modernc.org/sqlite"
 
+	"github.com/cloudlease/leader/internal/suspend"
 	"github.com/cloudlease/leader/internal/transcript"
 )
 
@@ -65,7 +66,11 @@ func TestStaleTokenIsRefused(t *testing.T) {
 	worker := numberAfter(t, text.String(), " pid=")
 	guard := parent(t, worker)
 	family := []int{first.Process.Pid, guard, worker}
-	for _, pid := range family {
+	locks, err := filepath.Glob(filepath.Join(dir, "lease", "*.lock"))
+	require.NoError(t, err)
+	require.Len(t, locks, 1)
+	require.NoError(t, suspend.Between(first.Process.Pid, locks[0]))
+	for _, pid := range family[1:] {
 		require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
 	}
 	t.Cleanup(func() {

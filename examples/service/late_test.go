@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"modernc.org/sqlite"
 
+	"github.com/cloudlease/leader/internal/suspend"
 	"github.com/cloudlease/leader/leadertest"
 	"github.com/cloudlease/leader/lease"
 )
@@ -34,7 +35,7 @@ func TestASuspendedLeaderCommitsLate(t *testing.T) {
 	late := make(chan string, 1)
 	go func() { late <- post(a.url + "/numbers") }() // for the number 2
 	a.says(t, sending)
-	require.NoError(t, a.Process.Signal(syscall.SIGSTOP))
+	require.NoError(t, suspend.Between(a.Process.Pid, dir+"/lease/lease-numbers.lock"))
 
 	require.Equal(t, "2", b.says(t, "leads: the next number is "))
 	require.NoError(t, a.Process.Signal(syscall.SIGCONT))
