@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/internal/suspend"
 	"github.com/cloudlease/leader/leaderhttp"
 	"github.com/cloudlease/leader/lease/file"
 )
@@ -85,7 +87,7 @@ func TestStoppedProcess(t *testing.T) {
 		ask(t, conn)
 		waiting = append(waiting, conn)
 	}
-	require.NoError(t, cmd.Process.Signal(syscall.SIGSTOP))
+	require.NoError(t, suspend.Between(cmd.Process.Pid, filepath.Join(dir, "lease-leader.lock")))
 	standby := onFile(dir, "standby")
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
