@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader/internal/host"
+	"github.com/cloudlease/leader/internal/suspend"
 )
 
 func bootClock() time.Duration { return host.SinceBoot() }
@@ -129,7 +131,11 @@ func TestSuspendedPastTheLease(t *testing.T) {
 			program := programOf(t, a)
 			b := s.as("beat", quick("--acquire-every", "10ms")...)
 			eventually(t, "it waits", func() bool { return strings.Contains(b.output.String(), "another node leads") })
-			a.signal(signal)
+			if signal == syscall.SIGSTOP {
+				require.NoError(t, suspend.Between(a.cmd.Process.Pid, filepath.Join(s.store, "lease-leader.lock")))
+			} else {
+				a.signal(signal)
+			}
 			var last, first time.Duration
 			eventually(t, "the next leader's program runs", func() bool {
 				last, first = s.lastAndFirst()
