@@ -16,13 +16,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/cloudlease/leader/lease"
-
-	// The stores that a URL can name.
-	_ "github.com/cloudlease/leader/lease/azblob"
-	_ "github.com/cloudlease/leader/lease/dynamodb"
-	_ "github.com/cloudlease/leader/lease/file"
-	_ "github.com/cloudlease/leader/lease/gcs"
-	_ "github.com/cloudlease/leader/lease/s3"
 )
 
 // app is what all commands have in common.

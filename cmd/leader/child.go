@@ -90,7 +90,7 @@ type ending struct {
 // attr is what the log says of it.
 func (e ending) attr() slog.Attr {
 	if e.Signal != 0 {
-		return slog.String("signal", e.Signal.String())
+		return slog.String("signal", signalName(e.Signal))
 	}
 	return slog.Int("status", e.Code)
 }

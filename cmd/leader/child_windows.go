@@ -105,7 +105,9 @@ func (p *program) run(ctx context.Context, term lease.Term, _ lease.Lease) (endi
 	watch.Go(func() {
 		select {
 		case <-ctx.Done():
-			_ = windows.GenerateConsoleCtrlEvent(windows.CTRL_BREAK_EVENT, uint32(cmd.Process.Pid))
+			if err := windows.GenerateConsoleCtrlEvent(windows.CTRL_BREAK_EVENT, uint32(cmd.Process.Pid)); err != nil {
+				p.log.Warn("the program cannot be asked to stop, and is ended when its time is up: leader has no console, as a service has none", "err", err)
+			}
 		case <-over:
 			return
 		}

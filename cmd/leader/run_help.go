@@ -46,7 +46,8 @@ No program is left behind. A guard, a process between leader and the program, st
 killed (SIGKILL), stopped (SIGSTOP) or hangs. If leader was killed, the guard then gives the lease back, if that surely still is
 this node's: the next one need not wait until it runs out. On Linux that covers what the program has started, in whatever session; on other
 Unix systems its process group. On Windows all that was started ends with leader, but runs on if leader itself is suspended,
-and stopping is CTRL_BREAK. If the whole machine is frozen, so is the guard: the program may run for a moment when it wakes,
+and to stop it, it gets CTRL_BREAK.
+That takes a console: without one, as in a service, the program is not asked to stop, but ended when its time is up. If the whole machine is frozen, so is the guard: the program may run for a moment when it wakes,
 before it is stopped. A process in an uninterruptible sleep, of a dead NFS server say, ends only with that; the lease is then
 not released, but runs out. LEADER_TOKEN is for these.
 

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // watchSignals returns the signals that leader acts on or passes on, as long as this process lives: one that comes at its very
@@ -25,6 +27,14 @@ func watchSignals() <-chan os.Signal {
 // SIGHUP makes a service read its configuration, but a terminal sends it when it is closed.
 func endsWithoutProgram(s os.Signal, onTerminal bool) bool {
 	return s == syscall.SIGQUIT || s == syscall.SIGHUP && onTerminal
+}
+
+// signalName is what kill(1) and people call it.
+func signalName(s os.Signal) string {
+	if number, ok := s.(syscall.Signal); ok && unix.SignalName(number) != "" {
+		return unix.SignalName(number)
+	}
+	return s.String()
 }
 
 // shell is a command that is killed with all of its process group when ctx ends.

@@ -36,7 +36,7 @@ const oneDecision = time.Second
 // askedToStop is a signal that asked leader to stop.
 type askedToStop struct{ signal os.Signal }
 
-func (e *askedToStop) Error() string { return "stopped by the signal " + e.signal.String() }
+func (e *askedToStop) Error() string { return "stopped by " + signalName(e.signal) }
 
 // code is what a shell would exit with.
 func (e *askedToStop) code() int {
@@ -147,14 +147,14 @@ func (r *runner) handle(s os.Signal) {
 	asks := s == os.Interrupt || s == syscall.SIGTERM
 	switch {
 	case asks && !r.asked.IsZero() && time.Since(r.asked) < oneDecision:
-		r.log.Debug("the same is asked again", "signal", s.String())
+		r.log.Debug("the same is asked again", "signal", signalName(s))
 	case asks && !r.asked.IsZero():
 		r.program.kill()
-		r.log.Warn("killing the program", "signal", s.String())
+		r.log.Warn("killing the program", "signal", signalName(s))
 	case asks, !r.program.signal(s, r.leading()) && endsWithoutProgram(s, r.onTerminal):
 		r.asked = time.Now()
 		r.cancel(&askedToStop{s})
-		r.log.Info("stopping", "signal", s.String())
+		r.log.Info("stopping", "signal", signalName(s))
 	}
 }
 
