@@ -15,6 +15,7 @@ import (
 
 	"github.com/cloudlease/leader/internal/host"
 	"github.com/cloudlease/leader/internal/suspend"
+	"github.com/cloudlease/leader/lease"
 )
 
 func bootClock() time.Duration { return host.SinceBoot() }
@@ -120,6 +121,43 @@ func TestGuardAndLeaderAreKilled(t *testing.T) {
 	n.wait()
 }
 
+// A second signal kills all that the program has started, however long it would have to drain.
+func TestASecondSignalKills(t *testing.T) {
+	s := newSite(t)
+	n := s.as("tree", "--drain-timeout", "1h")
+	pids := s.awaitPids(7)
+	programOf(t, n)
+	began := time.Now()
+	n.signal(syscall.SIGTERM)
+	eventually(t, "it ends", func() bool { // once a signal is no longer the same decision
+		_ = n.cmd.Process.Signal(os.Interrupt)
+		select {
+		case <-n.done:
+			return true
+		default:
+			return false
+		}
+	})
+	require.GreaterOrEqual(t, time.Since(began), oneDecision)
+	require.Equal(t, 137, n.wait())
+	for _, pid := range pids {
+		require.False(t, alive(pid))
+	}
+	require.Equal(t, lease.Free, s.lease(defaultName).State)
+}
+
+// What the program starts when it is asked to end is asked to end, too.
+func TestWhatIsStartedLateIsStopped(t *testing.T) {
+	s := newSite(t)
+	n := s.start("--drain-timeout", "1h", "--stop-timeout", "2s", "--", "sh", "-c",
+		`trap 'sh -c "trap \"echo asked >>\$FILE; exit\" TERM; echo late >>\$FILE; while :; do sleep 0.01; done" & while ! test -s $FILE; do sleep 0.01; done; exit 0' TERM
+		while :; do sleep 0.01; done`)
+	programOf(t, n)
+	n.signal(syscall.SIGTERM)
+	require.Equal(t, 0, n.wait())
+	require.Equal(t, []string{"late", "asked"}, s.lines())
+}
+
 // S1 for who cannot check a term: the program of a leader that is suspended or dead has written its last line before the next
 // leader's writes its first.
 func TestSuspendedPastTheLease(t *testing.T) {
@@ -168,6 +206,25 @@ func TestGuardIsSuspended(t *testing.T) {
 	kill(t, guard, syscall.SIGCONT)
 	require.NotEqual(t, program, s.awaitPids(2)[1], "and started again")
 	n.signal(syscall.SIGKILL)
+}
+
+// The same, if the guard is stopped before it has said that the program runs, or before it has started that.
+func TestGuardIsSuspendedEarly(t *testing.T) {
+	s := newSite(t)
+	n := s.start(append(quick(), "--", "sh", "-c", `echo $$ >>$FILE; exec sleep 1000`)...)
+	guard := childOf(t, n.cmd.Process.Pid)
+	kill(t, guard, syscall.SIGSTOP)
+	if strings.Contains(n.output.String(), "the program runs") {
+		kill(t, guard, syscall.SIGCONT) // it was too fast; TestGuardIsSuspended is about that
+		return
+	}
+	require.NoError(t, os.Remove(s.store+"/lease-leader.json"))
+	eventually(t, "the guard is killed", func() bool { return !alive(guard) })
+	eventually(t, "another program runs", func() bool { return strings.Contains(n.output.String(), "the program runs") })
+	program := programOf(t, n)
+	for _, pid := range s.awaitPids(1) {
+		require.True(t, pid == program || !alive(pid))
+	}
 }
 
 // lastAndFirst is when token 1 was written last, and 2 first; 0: not at all.

@@ -18,27 +18,6 @@ import (
 // stubborn says that it was asked to end, and does not.
 const stubborn = `trap 'echo asked >>$FILE' TERM; echo up >>$FILE; while :; do sleep 0.01; done`
 
-func TestASecondSignalKills(t *testing.T) {
-	s := newSite(t)
-	n := s.start(append(quick("--drain-timeout", "5m"), "--", "sh", "-c", stubborn)...)
-	s.awaitLines(1)
-	began := time.Now()
-	n.signal(syscall.SIGTERM)
-	s.awaitLines(2)
-	eventually(t, "it ends", func() bool { // once a signal is no longer the same decision
-		_ = n.cmd.Process.Signal(os.Interrupt)
-		select {
-		case <-n.done:
-			return true
-		default:
-			return false
-		}
-	})
-	require.GreaterOrEqual(t, time.Since(began), oneDecision)
-	require.Equal(t, 137, n.wait())
-	require.Equal(t, lease.Free, s.lease(defaultName).State)
-}
-
 // A service manager and a script that each send a signal, a moment apart, do not kill the program.
 func TestTwoSignalsAreOneDecision(t *testing.T) {
 	s := newSite(t)
