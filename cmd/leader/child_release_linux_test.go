@@ -108,6 +108,19 @@ func (w *ward) answer(left time.Duration) guardReport {
 	}
 }
 
+// wait waits until the guard has ended by itself.
+func (w *ward) wait() {
+	w.s.t.Helper()
+	ended := make(chan error, 1)
+	go func() { ended <- w.cmd.Wait() }()
+	select {
+	case err := <-ended:
+		require.NoError(w.s.t, err)
+	case <-time.After(stuckAfter):
+		require.Fail(w.s.t, "the guard does not end")
+	}
+}
+
 // When the lease may have passed on, when leader lives, and when the lease is to be kept, the guard does not touch it.
 func TestGuardLeavesTheLease(t *testing.T) {
 	t.Run("the term is over", func(t *testing.T) {
@@ -120,7 +133,7 @@ func TestGuardLeavesTheLease(t *testing.T) {
 			require.NoError(t, w.hear.Decode(&r))
 		}
 		require.True(t, r.Ended.Early)
-		require.NoError(t, w.cmd.Wait(), "it has nothing to wait for, though leader lives")
+		w.wait() // it has nothing to stay for, though leader lives
 		require.Equal(t, lease.Held, s.lease("a").State)
 	})
 	t.Run("the term is over when leader dies", func(t *testing.T) {
@@ -132,7 +145,7 @@ func TestGuardLeavesTheLease(t *testing.T) {
 		eventually(t, "the term is over", func() bool { return over.Elapsed() > 300*time.Millisecond })
 		require.NoError(t, w.orders.Close())
 		kill(t, w.cmd.Process.Pid, syscall.SIGCONT)
-		require.NoError(t, w.cmd.Wait())
+		w.wait()
 		require.Equal(t, lease.Held, s.lease("a").State)
 	})
 	t.Run("it is somebody else's", func(t *testing.T) {
@@ -143,7 +156,7 @@ func TestGuardLeavesTheLease(t *testing.T) {
 		other, err := w.manager.Acquire(t.Context(), lease.Request{Name: "a", Holder: "n", Length: time.Hour})
 		require.NoError(t, err)
 		require.NoError(t, w.orders.Close())
-		require.NoError(t, w.cmd.Wait())
+		w.wait()
 		require.Equal(t, lease.Held, s.lease("a").State)
 		require.Equal(t, other.Version, s.lease("a").Version)
 	})
@@ -152,7 +165,7 @@ func TestGuardLeavesTheLease(t *testing.T) {
 		w := s.guard(true, "exit 0")
 		require.NotZero(t, w.answer(time.Hour).Started)
 		require.Equal(t, &ending{}, w.answer(time.Hour).Ended)
-		require.NoError(t, w.cmd.Wait())
+		w.wait()
 		require.Equal(t, lease.Held, s.lease("a").State)
 	})
 }
@@ -165,7 +178,7 @@ func TestGuardGivesBackWhatWasRenewed(t *testing.T) {
 	_, err := w.manager.Renew(t.Context(), w.held)
 	require.NoError(t, err)
 	require.NoError(t, w.orders.Close())
-	require.NoError(t, w.cmd.Wait())
+	w.wait()
 	require.Equal(t, lease.Free, s.lease("a").State)
 }
 
