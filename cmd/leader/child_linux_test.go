@@ -145,12 +145,13 @@ func TestASecondSignalKills(t *testing.T) {
 func TestWhatIsStartedLateIsStopped(t *testing.T) {
 	s := newSite(t)
 	n := s.start("--drain-timeout", "1h", "--stop-timeout", "2s", "--", "sh", "-c",
-		`trap 'sh -c "trap \"echo asked >>\$FILE; exit\" TERM; echo late >>\$FILE; while :; do sleep 0.01; done" & while ! test -s $FILE; do sleep 0.01; done; exit 0' TERM
+		`trap 'sh -c "trap \"echo asked >>\$FILE; exit\" TERM; echo late >>\$FILE; while :; do sleep 0.01; done" & while ! grep -q late $FILE; do sleep 0.01; done; exit 0' TERM
+		echo up >>$FILE
 		while :; do sleep 0.01; done`)
-	programOf(t, n)
+	s.awaitLines(1)
 	n.signal(syscall.SIGTERM)
 	require.Equal(t, 0, n.wait())
-	require.Equal(t, []string{"late", "asked"}, s.lines())
+	require.Equal(t, []string{"up", "late", "asked"}, s.lines())
 }
 
 // S1 for who cannot check a term: the program of a leader that is suspended or dead has written its last line before the next
