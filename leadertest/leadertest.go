@@ -1,5 +1,6 @@
-// Package leadertest is for tests of a leader's work: it gives the work the context that it would have while its node
-// leads, without a leader, a store or any waiting.
+// Package leadertest is for tests of a leader's work. [Context] gives the work the context that it would have while its node
+// leads, without a leader, a store or any waiting. [Manager] is for tests with a leader: a lease manager that loses answers,
+// hangs, is cut off and forgets, when the test says so.
 package leadertest
 
 import (

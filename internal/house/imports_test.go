@@ -39,7 +39,7 @@ var rules = []rule{
 	{of: "lease/memory", may: []string{"lease", "internal/storeurl"}, standard: true},
 	{of: "lease/leasetest", may: []string{"lease", "internal/host", "internal/hosttest"}, standard: true},
 	{of: "lease/...", may: []string{"lease", "internal/..."}}, // a store, with its SDK
-	{of: "leadertest", may: []string{"lease"}, standard: true},
+	{of: "leadertest", may: []string{"lease", "lease/memory"}, standard: true},
 	{of: "leaderhttp", may: []string{root, "lease"}, standard: true},
 	{of: "leaderotel", may: []string{root, "lease"}},
 	{of: "internal/host", standard: true},

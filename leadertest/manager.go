@@ -1,0 +1,246 @@
+package leadertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"sync"
+
+	"github.com/cloudlease/leader/lease"
+	"github.com/cloudlease/leader/lease/memory"
+)
+
+// A Manager is a lease manager that fails as a store does, when a test says so. Make one with NewManager. It is safe for
+// concurrent use, also of Set and Forget while requests are under way, and works in a testing/synctest bubble.
+//
+// Its faults are those of one way to the store, so give each node a Manager of its own to fault it alone, above one that all
+// of them share:
+//
+//	store := leadertest.NewManager(nil)
+//	a, b := leadertest.NewManager(store), leadertest.NewManager(store)
+//	a.Set(leadertest.CutOff)  // node a cannot reach the store; node b can
+//	store.Forget("orders")    // for all of them
+type Manager struct {
+	inner lease.Manager
+
+	mu        sync.Mutex
+	faults    map[Op]Fault
+	forgotten map[string]int   // how often a lease was, by its name
+	renamed   map[string]title // what a lease that was forgotten is called within, and its own name
+}
+
+// A Fault is what becomes of requests.
+type Fault int
+
+const (
+	// None: requests are carried out, and answered.
+	None Fault = iota
+
+	// CutOff: requests reach nothing, and fail at once with ErrFault, as behind a connection that is refused.
+	CutOff
+
+	// Hang: requests reach nothing, and get no answer. They fail with ErrFault and the cause of their context when that
+	// ends, also if the fault is over by then: a packet that was dropped does not come back.
+	Hang
+
+	// LoseAnswers: requests are carried out, and fail with ErrFault all the same. Whoever asked cannot know. An acquisition
+	// whose answer is lost is given back, as a Manager has to see to.
+	LoseAnswers
+)
+
+// An Op is a kind of request.
+type Op string
+
+// The kinds of requests. Inspect is for List as well.
+const (
+	Acquire Op = "acquire"
+	Renew   Op = "renew"
+	Release Op = "release"
+	Inspect Op = "inspect"
+	Break   Op = "break"
+)
+
+// ErrFault is what errors.Is finds in the error of a request that a Fault has hit.
+var ErrFault = errors.New("leadertest: the connection to the store broke")
+
+// NewManager returns a Manager without faults on another one, which says what is held. With nil, that is a new
+// memory.Manager.
+func NewManager(m lease.Manager) *Manager {
+	if m == nil {
+		m = memory.New()
+	}
+	return &Manager{inner: m, faults: map[Op]Fault{}, forgotten: map[string]int{}, renamed: map[string]title{}}
+}
+
+// Set makes requests of these kinds, or of all kinds if none is named, fail like that from now on; None ends that. Requests
+// under way go on as they began.
+//
+//	m.Set(leadertest.Hang, leadertest.Renew) // and everything else works
+func (m *Manager) Set(f Fault, only ...Op) {
+	if len(only) == 0 {
+		only = []Op{Acquire, Renew, Release, Inspect, Break}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, op := range only {
+		m.faults[op] = f
+	}
+}
+
+// Forget makes the lease's record disappear, as if somebody had deleted it by hand. Its holder finds the lease lost at its
+// next renewal, with the reason lease.LostGone, and its Check is nil until then. For everybody else the lease is free at once,
+// and its tokens begin again at 1.
+//
+// It does so for those who ask by this Manager. The one below keeps the record, and has a new one by another name for what is
+// acquired after it.
+func (m *Manager) Forget(name string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.forgotten[name]++
+	m.renamed[renamed(name, m.forgotten[name])] = title{name, m.forgotten[name]}
+}
+
+// title is a lease's name, and how often it had been forgotten.
+type title struct {
+	name string
+	era  int
+}
+
+// within is what the lease is called in the manager below.
+func (m *Manager) within(name string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return renamed(name, m.forgotten[name])
+}
+
+func renamed(name string, forgotten int) string {
+	if forgotten == 0 {
+		return name
+	}
+	return fmt.Sprintf("%s (forgotten: %d)", name, forgotten)
+}
+
+// Unwrap returns the manager below, for what faults do not touch: limits, and Close.
+func (m *Manager) Unwrap() lease.Manager { return m.inner }
+
+// Acquire implements lease.Manager.
+func (m *Manager) Acquire(ctx context.Context, req lease.Request) (lease.Lease, error) {
+	name := req.Name
+	req.Name = m.within(name)
+	held, err := do(ctx, m, Acquire, func() (lease.Lease, error) { return m.inner.Acquire(ctx, req) })
+	if errors.Is(err, ErrFault) && held.ID != "" {
+		return lease.Lease{}, errors.Join(err, m.inner.Release(context.WithoutCancel(ctx), held))
+	}
+	if err != nil {
+		return lease.Lease{}, m.translated(name, err)
+	}
+	held.Name = name
+	return held, nil
+}
+
+// Renew implements lease.Manager.
+func (m *Manager) Renew(ctx context.Context, held lease.Lease) (lease.Lease, error) {
+	name := held.Name
+	held.Name = m.within(name)
+	renewed, err := do(ctx, m, Renew, func() (lease.Lease, error) { return m.inner.Renew(ctx, held) })
+	if err != nil {
+		return lease.Lease{}, m.translated(name, err)
+	}
+	renewed.Name = name
+	return renewed, nil
+}
+
+// Release implements lease.Manager.
+func (m *Manager) Release(ctx context.Context, held lease.Lease) error {
+	name := held.Name
+	held.Name = m.within(name)
+	_, err := do(ctx, m, Release, func() (struct{}, error) { return struct{}{}, m.inner.Release(ctx, held) })
+	return m.translated(name, err)
+}
+
+// Inspect is for lease.Inspect.
+func (m *Manager) Inspect(ctx context.Context, name string) (lease.Info, error) {
+	within := m.within(name)
+	info, err := do(ctx, m, Inspect, func() (lease.Info, error) { return lease.Inspect(ctx, m.inner, within) })
+	if err != nil {
+		return lease.Info{}, m.translated(name, err)
+	}
+	info.Name = name
+	return info, nil
+}
+
+// Break is for lease.Break.
+func (m *Manager) Break(ctx context.Context, seen lease.Info) error {
+	name := seen.Name
+	seen.Name = m.within(name)
+	_, err := do(ctx, m, Break, func() (struct{}, error) { return struct{}{}, lease.Break(ctx, m.inner, seen) })
+	return m.translated(name, err)
+}
+
+// List is for lease.List.
+func (m *Manager) List(ctx context.Context, prefix string) iter.Seq2[lease.Info, error] {
+	return func(yield func(lease.Info, error) bool) {
+		if _, err := do(ctx, m, Inspect, func() (struct{}, error) { return struct{}{}, nil }); err != nil {
+			yield(lease.Info{}, err)
+			return
+		}
+		for info, err := range lease.List(ctx, m.inner, prefix) {
+			name, is := m.outer(info.Name)
+			if err == nil && (!is || !strings.HasPrefix(name, prefix)) {
+				continue
+			}
+			info.Name = name
+			if !yield(info, err) {
+				return
+			}
+		}
+	}
+}
+
+// outer is the name of what is called so in the manager below, and whether that is not forgotten.
+func (m *Manager) outer(within string) (name string, is bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t, ok := m.renamed[within]
+	if !ok {
+		t.name = within
+	}
+	return t.name, t.era == m.forgotten[t.name]
+}
+
+// translated is an error of the manager below, with the lease's own name.
+func (m *Manager) translated(name string, err error) error {
+	if held, ok := errors.AsType[*lease.HeldError](err); ok && held.Info.Name != name {
+		own := *held
+		own.Info.Name = name
+		return &own
+	}
+	if lost, ok := errors.AsType[*lease.LostError](err); ok && lost.Name != name {
+		own := *lost
+		own.Name = name
+		if own.Now.Name != "" {
+			own.Now.Name = name
+		}
+		return &own
+	}
+	return err
+}
+
+// do carries a request out, or does not, as the fault of its kind is. If its answer is lost, it returns that as well.
+func do[T any](ctx context.Context, m *Manager, op Op, request func() (T, error)) (answer T, err error) {
+	m.mu.Lock()
+	fault := m.faults[op]
+	m.mu.Unlock()
+	switch fault {
+	case None:
+		return request()
+	case LoseAnswers:
+		answer, _ = request()
+	case Hang:
+		<-ctx.Done()
+		return answer, fmt.Errorf("%s: %w: %w", op, ErrFault, context.Cause(ctx))
+	}
+	return answer, fmt.Errorf("%s: %w", op, ErrFault)
+}
