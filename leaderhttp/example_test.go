@@ -45,8 +45,10 @@ func ExampleWhileLeading() {
 			stop() // without its server, this node does not lead
 		}
 	}()
-	err := l.Run(ctx) // when it returns, requests are answered, and the lease is released
-	_ = server.Close()
+	err := l.Run(ctx) // when it returns, the lease is released, and no request is under way
+	ending, done := context.WithTimeout(context.Background(), time.Second)
+	defer done()
+	_ = server.Shutdown(ending) // the last answers may still be on their way out
 	if err != nil {
 		log.Fatal(err)
 	}

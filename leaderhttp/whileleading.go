@@ -23,7 +23,8 @@ import (
 //	mux.Handle("/orders/", leaderhttp.WhileLeading(l, orders))
 //
 // Requests that are under way when this node is to stop leading are finished before the lease is released: leader.Serve
-// returns only when they have been answered, and the lease is kept until the work has returned. New ones get 503 meanwhile.
+// returns only when their handlers have, and the lease is kept until the work has returned. New ones get 503 meanwhile. After
+// Run, end the server with its Shutdown: the last answers may still be on their way out.
 //
 // The handler finds the term in the request's context, with leader.TermFrom: it calls Check right before each effect, and
 // sends the token along. That context ends

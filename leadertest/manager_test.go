@@ -184,7 +184,10 @@ func TestForget(t *testing.T) {
 }
 
 func renewal(t *testing.T, m lease.Manager, held lease.Lease) error {
-	_, err := m.Renew(t.Context(), held)
+	renewed, err := m.Renew(t.Context(), held)
+	if err == nil {
+		require.Equal(t, held.Name, renewed.Name)
+	}
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -45,7 +46,8 @@ func TestASuspendedLeaderCommitsLate(t *testing.T) {
 	b.take(t, 2)
 	b.take(t, 3)
 	require.Equal(t, []given{{1, 1}, {2, 2}, {3, 2}}, ledger(t, dir+"/db"))
-	require.Contains(t, answer, "503 Service Unavailable: this node does not lead: ask another (the checkpoint is that of token 2, and this term has 1")
+	require.Contains(t, answer, "503 Service Unavailable: this node does not lead any more: ask another")
+	require.Equal(t, "0", a.says(t, sent), "the database has refused it")
 }
 
 // post returns the answer, however long it takes: a suspended process is asked.
@@ -75,7 +77,7 @@ func TestALateWriteAnywhereInAClaim(t *testing.T) {
 		old.set(olderTerm, last)
 
 		statements, claimed, wrote := 0, false, error(nil)
-		newer := sql.OpenDB(hooked{"file:" + path, func(string) {
+		newer := sql.OpenDB(hooked{name: "file:" + path, before: func(string) {
 			if claimed {
 				return
 			}
@@ -159,25 +161,33 @@ func TestRefusals(t *testing.T) {
 const (
 	lateVariable = "SERVICE_TEST_LATE"
 	sending      = "sending the number 2"
+	sent         = "sent the number 2; rows changed: "
 )
 
 // sendLate registers SQLite as the driver of a process that is held up while it sends the number 2: after Check, and before
 // the database hears of it. It goes on at a line on its standard input.
 func sendLate() (name string) {
 	var numbers atomic.Int32
+	moves := func(query string) bool { return strings.HasPrefix(query, "UPDATE checkpoint SET position") }
 	sql.Register("late", hooked{before: func(query string) {
-		if strings.HasPrefix(query, "UPDATE checkpoint SET position") && numbers.Add(1) == 2 {
+		if moves(query) && numbers.Add(1) == 2 {
 			fmt.Println(sending)
 			_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
+		}
+	}, after: func(query string, rows int64) {
+		if moves(query) && numbers.Load() == 2 {
+			fmt.Println(sent + strconv.FormatInt(rows, 10))
 		}
 	}})
 	return "late"
 }
 
-// hooked is SQLite, and a function that is called before each statement.
+// hooked is SQLite, a function that is called before each statement, and one that is told how many rows it has changed. What
+// is sent is not called back when its context ends.
 type hooked struct {
 	name   string
 	before func(query string)
+	after  func(query string, rows int64) // nil: nobody is told
 }
 
 func (h hooked) Driver() sqldriver.Driver                        { return h }
@@ -187,7 +197,7 @@ func (h hooked) Open(name string) (sqldriver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &hookedConn{conn.(plain), h.before}, nil
+	return &hookedConn{conn.(plain), h}, nil
 }
 
 type plain interface {
@@ -199,15 +209,20 @@ type plain interface {
 
 type hookedConn struct {
 	plain
-	before func(query string)
+	hooks hooked
 }
 
 func (c *hookedConn) ExecContext(ctx context.Context, query string, args []sqldriver.NamedValue) (sqldriver.Result, error) {
-	c.before(query)
-	return c.plain.ExecContext(ctx, query, args)
+	c.hooks.before(query)
+	result, err := c.plain.ExecContext(context.WithoutCancel(ctx), query, args)
+	if err == nil && c.hooks.after != nil {
+		rows, _ := result.RowsAffected()
+		c.hooks.after(query, rows)
+	}
+	return result, err
 }
 
 func (c *hookedConn) QueryContext(ctx context.Context, query string, args []sqldriver.NamedValue) (sqldriver.Rows, error) {
-	c.before(query)
+	c.hooks.before(query)
 	return c.plain.QueryContext(ctx, query, args)
 }

@@ -8,7 +8,7 @@
 //	go run ./examples/service -store file:/tmp/numbers/lease -database /tmp/numbers/db -listen 127.0.0.1:8082 &
 //	curl -X POST http://127.0.0.1:8081/numbers http://127.0.0.1:8082/numbers
 //
-// One answers with a number, the other with 503. On VMs, the store is a table or bucket of the cloud account, such as
+// One answers with a number, the other with 503, and says which one leads and at what address. On VMs, the store is a table or bucket of the cloud account, such as
 // -store dynamodb://leases?region=eu-west-1, and the database, which is an SQLite file here, is one that all VMs reach.
 //
 // # What is where
@@ -24,8 +24,8 @@
 //
 // # Stopping
 //
-// On SIGTERM, new requests get 503 at once, those that are being answered are finished, and only then is the lease
-// released: the next leader starts within a second or so (-acquire-every). A leader that dies is replaced when its lease has
+// On SIGTERM, new requests get 503 at once, those that are being answered are finished (leaderhttp.WhileLeading,
+// leader.Serve), and only then is the lease released: the next leader starts within a second or so (-acquire-every). A leader that dies is replaced when its lease has
 // run out.
 package main
 
@@ -80,6 +80,9 @@ func main() {
 	}
 }
 
+// patience is how long a client may take to send its request, and to take the answer.
+const patience = 20 * time.Second
+
 // run serves until ctx ends.
 func run(ctx context.Context, c config) error {
 	manager, err := lease.Open(ctx, c.store)
@@ -107,9 +110,12 @@ func run(ctx context.Context, c config) error {
 		leader.WhenStarted(n.work),
 	)
 	mux := http.NewServeMux()
-	mux.Handle("POST /numbers", n)
+	mux.Handle("POST /numbers", leaderhttp.WhileLeading(l, n))
 	mux.Handle("/", leaderhttp.Handler(l)) // do not let the world see this part: haproxy.cfg
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{
+		Handler:     mux,
+		ReadTimeout: patience, WriteTimeout: patience, // else a client that is slow keeps the lease from the next leader
+	}
 	fmt.Println("listening on", listener.Addr())
 
 	served := make(chan error, 1)
@@ -120,7 +126,9 @@ func run(ctx context.Context, c config) error {
 		served <- server.Serve(listener)
 	}()
 	err = l.Run(ctx) // the load balancer is answered until the lease is released
-	_ = server.Close()
+	ending, done := context.WithTimeout(context.Background(), time.Second)
+	defer done()
+	_ = server.Shutdown(ending) // the last answers may still be on their way out
 	if serving := <-served; !errors.Is(serving, http.ErrServerClosed) {
 		err = errors.Join(err, serving)
 	}

@@ -20,11 +20,11 @@ type numbers struct {
 	db *sql.DB
 
 	mu   sync.Mutex
-	term lease.Term // the zero Term, whose Check fails, while this node does not lead
+	term lease.Term // the latest; no request comes in before it has begun, or after it has ended
 	last int64
 }
 
-// work is what the leader does: it takes the state over, and serves from it until its context ends.
+// work is what the leader does: it takes the state over, and lets requests in until its context ends.
 func (n *numbers) work(ctx context.Context) error {
 	term, _ := leader.TermFrom(ctx)
 	last, err := claim(ctx, n.db, term)
@@ -33,9 +33,7 @@ func (n *numbers) work(ctx context.Context) error {
 	}
 	n.set(term, last)
 	fmt.Println("leads: the next number is", last+1)
-	<-ctx.Done()
-	n.set(lease.Term{}, 0) // after the request that is being answered
-	return nil
+	return leader.Serve(ctx) // which returns when all that came in are answered
 }
 
 func (n *numbers) set(term lease.Term, last int64) {
@@ -44,13 +42,13 @@ func (n *numbers) set(term lease.Term, last int64) {
 	n.term, n.last = term, last
 }
 
-// ServeHTTP answers with a number that nobody has got yet.
+// ServeHTTP answers with a number that nobody has got yet. It is called while this node leads.
 func (n *numbers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	number, err := n.next(r.Context())
 	switch {
-	case errors.Is(err, lease.ErrLost):
+	case err != nil && r.Context().Err() != nil, errors.Is(err, lease.ErrLost):
 		w.Header().Set("Retry-After", "1")
-		http.Error(w, fmt.Sprintf("this node does not lead: ask another (%v)", err), http.StatusServiceUnavailable)
+		http.Error(w, fmt.Sprintf("this node does not lead any more: ask another (%v)", err), http.StatusServiceUnavailable)
 	case err != nil:
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	default:

@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,6 +19,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/leaderhttp"
 )
 
 // childVariable makes this test's binary the service.
@@ -43,8 +46,13 @@ type vm struct {
 
 // start starts a node; environment is what it gets besides.
 func start(t *testing.T, dir string, environment ...string) *vm {
+	return startWith(t, dir, "-lease-length=1s", environment...)
+}
+
+// startWith is start with a lease of another length.
+func startWith(t *testing.T, dir, length string, environment ...string) *vm {
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-store", "file://"+dir+"/lease", "-database", dir+"/db",
-		"-listen", "127.0.0.1:0", "-lease-length", "1s", "-acquire-every", "20ms")
+		"-listen", "127.0.0.1:0", "-acquire-every", "20ms", length)
 	cmd.Env = append(append(os.Environ(), childVariable+"=1", "GORACE=atexit_sleep_ms=0"), environment...)
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
@@ -122,8 +130,13 @@ func TestFailover(t *testing.T) {
 	a, others := leaderOf(t, start(t, dir), start(t, dir), start(t, dir))
 	a.take(t, 1)
 	a.take(t, 2)
-	code, _ := others[0].ask(t, http.MethodPost, "/numbers")
-	require.Equal(t, http.StatusServiceUnavailable, code)
+	require.Eventually(t, func() bool { // once it has heard who leads
+		code, text := others[0].ask(t, http.MethodPost, "/numbers")
+		require.Equal(t, http.StatusServiceUnavailable, code)
+		var says leaderhttp.NotLeading
+		require.NoError(t, json.Unmarshal([]byte(text), &says))
+		return says.Token == 1 && "http://"+says.Attributes["address"] == a.url
+	}, 30*time.Second, 5*time.Millisecond)
 
 	require.NoError(t, a.Process.Kill())
 	_ = a.Wait()
@@ -135,6 +148,36 @@ func TestFailover(t *testing.T) {
 	c, _ := leaderOf(t, others...)
 	c.take(t, 4)
 	require.Equal(t, []given{{1, 1}, {2, 1}, {3, 2}, {4, 3}}, ledger(t, dir+"/db"))
+}
+
+// A request that is under way when its leader is stopped is answered, and the lease is kept until then.
+func TestStopFinishesWhatIsUnderWay(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	const patient = "-lease-length=1m" // so that the request may take as long as this test does
+	a := startWith(t, dir, patient, lateVariable+"=1")
+	a.take(t, 1)
+	b := startWith(t, dir, patient)
+	underWay := make(chan string, 1)
+	go func() { underWay <- post(a.url + "/numbers") }() // for the number 2
+	a.says(t, sending)
+
+	require.NoError(t, a.Process.Signal(syscall.SIGTERM))
+	require.Eventually(t, func() bool { // a request that comes sooner is let in, and waits for the first
+		code, _ := a.ask(t, http.MethodGet, "/leader")
+		return code == http.StatusServiceUnavailable
+	}, 30*time.Second, 5*time.Millisecond)
+	code, text := a.ask(t, http.MethodPost, "/numbers")
+	require.Equal(t, http.StatusServiceUnavailable, code)
+	require.Contains(t, text, "this node leads no more: it finishes what is under way")
+	code, text = b.ask(t, http.MethodGet, "/standby")
+	require.Equal(t, http.StatusOK, code, text)
+	_, err := fmt.Fprintln(a.stdin, "go on")
+	require.NoError(t, err)
+	require.Equal(t, "200 OK: 2\n<nil>", <-underWay)
+	require.NoError(t, a.Wait())
+	b.take(t, 3)
+	require.Equal(t, []given{{1, 1}, {2, 1}, {3, 2}}, ledger(t, dir+"/db"))
 }
 
 // A given is a number, and the token of the term that gave it.
