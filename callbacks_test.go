@@ -219,11 +219,12 @@ func TestLogger_LevelsAndKeys(t *testing.T) {
 		time.Sleep(length)
 		require.NoError(t, a.stop())
 		for _, line := range []string{
-			`level=INFO msg="leading: the work begins" lease=leader node=a from=standby token=1`,
-			`level=DEBUG msg=renew lease=leader node=a`,
-			`level=WARN msg="renew failed" lease=leader node=a took=0s err="test store: renew lease \"leader\": the connection broke"`,
-			`level=WARN msg=stopping lease=leader node=a from=leading token=1 cause=`,
-			`level=INFO msg=ended lease=leader node=a`,
+			`level=INFO msg="this node leads: the work begins" lease=leader node=a token=1`,
+			`level=DEBUG msg=renew lease=leader node=a took=0s`,
+			`level=WARN msg="a request to the store has failed: this node leads on, and loses the lease unless one succeeds in time" lease=leader node=a token=1 left=8.5s op=renew took=0s err="test store: renew lease \"leader\": the connection broke"`,
+			`level=DEBUG msg="renew failed" lease=leader node=a took=0s err=`,
+			`level=WARN msg="the lease is lost, and this node leads no more: the work is told to stop" lease=leader node=a token=1 led=18.5s cause=`,
+			`level=INFO msg="ended: this node has no part in the election any more" lease=leader node=a`,
 		} {
 			assert.Contains(t, out.String(), line)
 		}

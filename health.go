@@ -87,8 +87,8 @@ func (r *run) feels(health error) {
 	r.leader.board.change(func(s *Status) { before, s.Health = s.Health, health })
 	switch {
 	case before == nil && health != nil:
-		r.remark(slog.LevelWarn, "unhealthy: this node does not campaign, and does not lead", slog.Any("err", health))
+		r.remark(slog.LevelWarn, "this node is unhealthy: until its check succeeds, it does not ask for the lease, and gives it up", slog.Any("err", health))
 	case before != nil && health == nil:
-		r.remark(slog.LevelInfo, "healthy again")
+		r.remark(slog.LevelInfo, "this node is healthy again, and asks for the lease")
 	}
 }

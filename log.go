@@ -22,15 +22,27 @@ func (remark) event() {}
 type entry struct {
 	log   *slog.Logger
 	event Event
+
+	// Of a request that failed:
+	left      time.Duration // of this node's term
+	calledOff bool          // it was cut short, as Run is to end
 }
 
 func (r *run) remark(level slog.Level, message string, attrs ...slog.Attr) {
-	r.leader.logbook.post(entry{r.log, remark{level, message, attrs}}, true)
+	r.leader.logbook.post(entry{log: r.log, event: remark{level, message, attrs}}, true)
 }
 
-// scribe writes events to the log: changes of state at Info, trouble at Warn, requests at Debug. A trouble that lasts is one
-// line when it begins, one when it ends, and few between.
+// scribe writes events to the log, for people who read one line of it, at night: what has happened, why, and what this node
+// does now. Changes are at Info, trouble at Warn, requests at Debug. A trouble that lasts is one line when it begins, one when
+// it ends, and few between.
 type scribe struct {
+	state State
+	token uint64     // of this node's latest term
+	led   time.Time  // when that began
+	lost  bool       // it is over, though its work may not have returned
+	other lease.Info // the latest that was another node's; zero: none was
+	leads bool       // that one holds the lease, as this node last heard
+
 	since  time.Time // when the requests began to fail; zero: they do not
 	failed int       // requests since then
 	again  time.Duration
@@ -45,84 +57,186 @@ func (s *scribe) write(e entry) {
 	case remark:
 		level, message, attrs = event.level, event.message, event.attrs
 	case StateEvent:
-		level, message, attrs = describeState(event)
+		level, message, attrs = s.describeState(event)
 	case RequestEvent:
-		s.writeRequest(e.log, event)
+		s.writeRequest(e, event)
 		return
 	case HolderEvent:
-		level, message, attrs = describeHolder(event)
+		level, message, attrs = s.describeHolder(event)
 	case OverrunEvent:
-		level, message = slog.LevelError, "the work has not returned, though its context was cancelled"
-		attrs = append(attrs, slog.Duration("after", event.After))
-		attrs = appendToken(attrs, event.Token)
+		level, message = slog.LevelError, "the work has not returned, though it was told to stop: the lease is kept, and nobody else leads, until it has"
+		if s.lost {
+			message = "the work has not returned, though its lease is lost: another node may lead beside it, and this one does not ask for the lease until it has"
+		}
+		attrs = appendToken([]slog.Attr{lasting("after", event.After)}, event.Token)
 	}
 	e.log.LogAttrs(context.Background(), level, message, attrs...)
 }
 
-// states has what a change to a state says in the log.
-var states = map[State]string{
-	Idle:     "ended",
-	Standby:  "standing by",
-	Leading:  "leading: the work begins",
-	Stopping: "stopping",
-}
-
-func describeState(e StateEvent) (level slog.Level, message string, attrs []slog.Attr) {
-	message = states[e.To]
-	if e.From == Stopping && e.To == Stopping {
-		message = "the lease was lost while the work was stopping"
-	}
-	attrs = appendToken(append(attrs, slog.String("from", e.From.String())), e.Token)
-	if e.To == Standby && e.From == Stopping {
-		return slog.LevelInfo, message, attrs // the cause stands in the line before
-	}
-	trouble := errors.Is(e.Cause, lease.ErrLost) || errors.Is(e.Cause, ErrUnhealthy) || e.To == Idle && e.Cause != nil
-	if trouble {
-		level = slog.LevelWarn
-	}
-	return level, message, appendError(attrs, "cause", e.Cause)
-}
-
-func describeHolder(e HolderEvent) (level slog.Level, message string, attrs []slog.Attr) {
-	switch {
-	case e.Holder.State == lease.Held && e.Holder.Broken:
-		level, message = slog.LevelWarn, "the lease was broken, and is nobody's until it has run out"
-	case e.Holder.State == lease.Held && e.Holder.Holder == e.Node:
-		level, message = slog.LevelDebug, "this node holds the lease"
-	case e.Holder.State == lease.Held:
-		message = "another node leads"
-	case e.Holder.State == lease.Expired:
-		message = "the lease has run out"
-	default:
-		message = "nobody holds the lease"
-	}
-	return level, message, appendToken(append(attrs, slog.String("holder", e.Holder.Holder)), e.Holder.Token)
-}
-
-func (s *scribe) writeRequest(log *slog.Logger, e RequestEvent) {
-	ctx := context.Background()
-	if isClear(e.Err) {
-		log.LogAttrs(ctx, slog.LevelDebug, string(e.Op), appendError([]slog.Attr{slog.Duration("took", e.Took)}, "err", e.Err)...)
-		if s.failed > 0 {
-			log.LogAttrs(ctx, slog.LevelInfo, "the store answers again",
-				slog.Duration("after", e.At.Sub(s.since)), slog.Int("failed", s.failed))
+// describeState tells of a change of state, and goes on from it.
+func (s *scribe) describeState(e StateEvent) (level slog.Level, message string, attrs []slog.Attr) {
+	attrs = appendToken(nil, e.Token)
+	from := s.state
+	s.state = e.To
+	switch e.To {
+	case Idle:
+		return s.describeEnd(e, attrs)
+	case Leading:
+		s.token, s.led, s.lost = e.Token, e.At, false
+		if s.other.Holder != "" {
+			attrs = append(attrs, slog.String("previous", s.other.Holder))
 		}
-		s.failed = 0
+		return slog.LevelInfo, "this node leads: the work begins", attrs
+	case Standby:
+		if from == Idle {
+			return slog.LevelDebug, "standing by", attrs // Run has said so
+		}
+		message = "this node stands by again, and leaves the lease to the others for a while"
+		if lost, ok := errors.AsType[*lease.LostError](e.Cause); ok && lost.Reason != lease.LostExpired {
+			message = "this node stands by again" // another one has the lease, or had
+		}
+		return slog.LevelInfo, message, attrs
+	}
+	switch {
+	case errors.Is(e.Cause, lease.ErrLost):
+		level, message = slog.LevelWarn, "the lease is lost, and this node leads no more: the work is told to stop"
+		if from == Stopping {
+			message = "the lease is lost, and the work is still stopping: another node may lead beside it"
+		}
+		s.lost = true
+	case from == Leading && e.Cause == nil:
+		message = "the work has returned: this node leads no more"
+	case from == Leading:
+		message = "this node is to lead no more: the work is told to stop, and the lease is kept until it has"
+	case e.Token != 0:
+		message = "this node does not begin to lead, though it got the lease"
+	case e.Cause == nil:
+		return slog.LevelDebug, "this node asks for the lease no more", attrs // the next line says why Run ends
+	default:
+		message = "this node was asked to stop, and asks for the lease no more"
+	}
+	if from == Leading {
+		attrs = append(attrs, lasting("led", e.At.Sub(s.led)))
+	}
+	return level, message, appendCause(attrs, e.Cause)
+}
+
+// describeEnd tells how Run ended. To find that another node has the lease is no trouble for a RunOnce.
+func (s *scribe) describeEnd(e StateEvent, attrs []slog.Attr) (slog.Level, string, []slog.Attr) {
+	switch {
+	case e.Cause == nil:
+		return slog.LevelInfo, "ended: this node has no part in the election any more", attrs
+	case errors.Is(e.Cause, lease.ErrHeld):
+		return slog.LevelInfo, "ended: another node has the lease", appendCause(attrs, e.Cause)
+	}
+	return slog.LevelWarn, "ended with an error: this node has no part in the election any more", appendCause(attrs, e.Cause)
+}
+
+// describeHolder tells who holds the lease. What this node did to it itself is said elsewhere.
+func (s *scribe) describeHolder(e HolderEvent) (level slog.Level, message string, attrs []slog.Attr) {
+	by, own := e.Holder, e.Holder.Holder == e.Node
+	if s.leads = !own && by.State == lease.Held && !by.Broken; !own && !by.Broken && by.Holder != "" {
+		s.other = by
+	}
+	attrs = appendHolder(nil, by)
+	switch {
+	case by.State == lease.Held && by.Broken:
+		return slog.LevelWarn, "the lease was broken: nobody leads until it has run out", attrs
+	case by.State == lease.Held && own:
+		return slog.LevelDebug, "this node holds the lease", attrs
+	case by.State == lease.Held:
+		message = "another node leads: this one stands by"
+		if s.state != Standby {
+			message = "another node leads"
+		}
+		if !by.Acquired.IsZero() {
+			attrs = append(attrs, slog.Time("since", by.Acquired))
+		}
+		return slog.LevelInfo, message, attrs
+	case own && by.State == lease.Expired:
+		return slog.LevelDebug, "this node's lease runs out", attrs
+	case own:
+		return slog.LevelInfo, "this node has given the lease back: nobody leads, and any node may", attrs
+	case by.State == lease.Expired:
+		return slog.LevelInfo, "nobody leads: the lease has run out", attrs
+	}
+	return slog.LevelInfo, "nobody leads: the lease is free", attrs
+}
+
+func (s *scribe) writeRequest(line entry, e RequestEvent) {
+	ctx, log := context.Background(), line.log
+	op := slog.String("op", string(e.Op))
+	switch {
+	case isClear(e.Err):
+		log.LogAttrs(ctx, slog.LevelDebug, string(e.Op), appendError([]slog.Attr{lasting("took", e.Took)}, "err", e.Err)...)
+		s.writeRecovery(log, e.At)
+		return
+	case line.calledOff:
+		log.LogAttrs(ctx, slog.LevelDebug, string(e.Op)+" called off", lasting("took", e.Took), slog.Any("err", e.Err))
 		return
 	}
 	s.failed++
 	lasted := e.At.Sub(s.since)
+	consequence, attrs := s.consequence(e, line.left)
 	switch {
 	case s.failed == 1:
 		s.since, s.again = e.At, firstReminder
-		log.LogAttrs(ctx, slog.LevelWarn, string(e.Op)+" failed", slog.Duration("took", e.Took), slog.Any("err", e.Err))
+		attrs = append(attrs, op, lasting("took", e.Took), slog.Any("err", e.Err))
+		log.LogAttrs(ctx, slog.LevelWarn, "a request to the store has failed: "+consequence, attrs...)
 	case lasted >= s.again:
 		s.again = lasted + min(max(lasted, firstReminder), lastReminder)
-		log.LogAttrs(ctx, slog.LevelWarn, "requests to the store still fail",
-			slog.Duration("for", lasted), slog.Int("failed", s.failed), slog.String("op", string(e.Op)), slog.Any("err", e.Err))
+		attrs = append(attrs, op, lasting("for", lasted), slog.Int("failed", s.failed), slog.Any("err", e.Err))
+		log.LogAttrs(ctx, slog.LevelWarn, "requests to the store still fail: "+consequence, attrs...)
 	default:
-		log.LogAttrs(ctx, slog.LevelDebug, string(e.Op)+" failed", slog.Duration("took", e.Took), slog.Any("err", e.Err))
+		log.LogAttrs(ctx, slog.LevelDebug, string(e.Op)+" failed", lasting("took", e.Took), slog.Any("err", e.Err))
 	}
+}
+
+// writeRecovery tells that requests to the store do not fail any more, if they did.
+func (s *scribe) writeRecovery(log *slog.Logger, at time.Time) {
+	if s.failed == 0 {
+		return
+	}
+	attrs := []slog.Attr{lasting("after", at.Sub(s.since)), slog.Int("failed", s.failed)}
+	s.failed = 0
+	message := "the store answers again"
+	if s.state == Leading {
+		message, attrs = "the store answers again: this node leads on", appendToken(attrs, s.token)
+	}
+	log.LogAttrs(context.Background(), slog.LevelInfo, message, attrs...)
+}
+
+// consequence says what a failed request means for this node.
+func (s *scribe) consequence(e RequestEvent, left time.Duration) (string, []slog.Attr) {
+	own := []slog.Attr{slog.Uint64("token", s.token)}
+	switch {
+	case e.Op == OpRelease:
+		return "the lease is not given back yet", own
+	case left > 0 && s.state == Leading:
+		return "this node leads on, and loses the lease unless one succeeds in time", append(own, lasting("left", left))
+	case left > 0:
+		return "the work is stopping, and the lease is lost unless one succeeds in time", append(own, lasting("left", left))
+	case s.leads:
+		return "this node cannot lead until one succeeds, and another did when it last heard", appendHolder(nil, s.other)
+	}
+	return "this node cannot lead until one succeeds", nil
+}
+
+// lasting is a time span as people read it, in text and in JSON.
+func lasting(key string, d time.Duration) slog.Attr {
+	switch {
+	case d >= time.Minute:
+		d = d.Round(time.Second)
+	case d >= time.Second:
+		d = d.Round(100 * time.Millisecond)
+	case d >= time.Millisecond:
+		d = d.Round(time.Millisecond)
+	}
+	return slog.String(key, d.String())
+}
+
+func appendHolder(attrs []slog.Attr, holder lease.Info) []slog.Attr {
+	return appendToken(append(attrs, slog.String("holder", holder.Holder)), holder.Token)
 }
 
 func appendToken(attrs []slog.Attr, token uint64) []slog.Attr {
@@ -130,6 +244,14 @@ func appendToken(attrs []slog.Attr, token uint64) []slog.Attr {
 		return attrs
 	}
 	return append(attrs, slog.Uint64("token", token))
+}
+
+// appendCause says why. That ctx was cancelled, with no cause of its own, is all that is known of most shutdowns.
+func appendCause(attrs []slog.Attr, cause error) []slog.Attr {
+	if cause == context.Canceled {
+		return append(attrs, slog.String("cause", "Run's context was cancelled"))
+	}
+	return appendError(attrs, "cause", cause)
 }
 
 func appendError(attrs []slog.Attr, key string, err error) []slog.Attr {

@@ -42,3 +42,21 @@ func TestLogger_SaysATroubleOnce(t *testing.T) {
 		assert.Contains(t, out.String(), "for=1m")
 	})
 }
+
+// A request that is called off because Run is to end is no trouble of the store's.
+func TestLogger_AStopIsNoTrouble(t *testing.T) {
+	inWorld(t, func(w *world) {
+		var out bytes.Buffer
+		a := w.node("a", leader.WithLogger(slog.New(slog.NewTextHandler(&out, nil))))
+		asked := make(chan struct{})
+		a.link.set(func(q request) {
+			close(asked)
+			hang(q)
+		})
+		a.run()
+		<-asked
+		require.NoError(t, a.stop())
+		assert.NotContains(t, out.String(), "level=WARN")
+		assert.Contains(t, out.String(), "this node was asked to stop, and asks for the lease no more")
+	})
+}

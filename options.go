@@ -159,9 +159,9 @@ func WithAttributes(attributes map[string]string) Option {
 	return option("WithAttributes", func(o *options) { o.attributes = maps.Clone(attributes) })
 }
 
-// WithLogger says where to log, with the keys lease, node and token: this node's changes of state at Info, requests at
-// Debug, trouble at Warn, once when it begins and at growing intervals while it lasts. The default is what slog.Default
-// returns when Run begins.
+// WithLogger says where to log, with the keys lease, node, token and holder: what this node does and who leads at Info,
+// requests at Debug, trouble at Warn, once when it begins and at growing intervals while it lasts. Each line says what has
+// happened, why, and what this node does now. The texts may change. The default is what slog.Default returns when Run begins.
 func WithLogger(logger *slog.Logger) Option {
 	return option("WithLogger", func(o *options) { o.logger = logger })
 }

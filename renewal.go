@@ -103,7 +103,8 @@ func (t *term) release() error {
 		wait := t.backoff(n)
 		if t.mono()+wait >= until {
 			t.found(info(t.held, lease.Expired)) // this node's term is over, and others wait for the lease to run out
-			t.remark(slog.LevelWarn, "the lease was not given back, and runs out", slog.Any("err", a.err))
+			t.remark(slog.LevelWarn, "the lease was not given back: the others wait until it has run out",
+				slog.Uint64("token", t.held.Token), lasting("length", t.length), slog.Any("err", a.err))
 			return a.err
 		}
 		t.breathe(wait)

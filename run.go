@@ -55,6 +55,8 @@ func (r *run) run() (err error) {
 	if !r.has("WithLeaseManager") {
 		r.remark(slog.LevelWarn, "no lease manager is set: the lease is in this process's own memory, where nobody else asks for it; not for production")
 	}
+	r.remark(slog.LevelInfo, "this node takes part in the election", slog.String("store", r.leader.Status().Store),
+		lasting("length", r.length), lasting("renew_every", r.renewEvery), lasting("acquire_every", r.acquireEvery))
 	r.enter(Standby, 0, nil)
 	beats := r.startHeartbeat()
 	var out outcome
@@ -134,7 +136,7 @@ func (r *run) end(beats *heartbeat, cause error) {
 // awaitPart waits for a part of the end. A nil channel means that there is nothing to wait for.
 func (r *run) awaitPart(name string, done <-chan struct{}) {
 	if done != nil && !within(r.host, r.left(), done) {
-		r.remark(slog.LevelWarn, "left behind: it does not return", slog.String("part", name))
+		r.remark(slog.LevelWarn, "Run ends and leaves this behind: it does not return", slog.String("part", name))
 	}
 }
 
@@ -159,7 +161,12 @@ func within(h host.Host, patience time.Duration, done <-chan struct{}) bool {
 // emit passes an event to the log and to each observer.
 func (r *run) emit(e Event) {
 	_, state := e.(StateEvent)
-	r.leader.logbook.post(entry{r.log, e}, !state)
+	line := entry{log: r.log, event: e}
+	if q, ok := e.(RequestEvent); ok && !isClear(q.Err) {
+		line.left = r.leader.Status().Term.Remaining()
+		line.calledOff = r.ctx.Err() != nil && (errors.Is(q.Err, context.Canceled) || errors.Is(q.Err, context.Cause(r.ctx)))
+	}
+	r.leader.logbook.post(line, !state)
 	for _, m := range r.leader.watchers {
 		if h, ok := e.(HolderEvent); ok { // each observer gets a copy of the map
 			h.Holder.Attributes = maps.Clone(h.Holder.Attributes)

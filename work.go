@@ -35,7 +35,7 @@ func (r *run) startWork(ctx context.Context, term lease.Term) work {
 		defer func() {
 			if v := recover(); v != nil { // since Go 1.21 also after panic(nil); nil means Goexit
 				res.value = v
-				r.remark(slog.LevelError, "the work panicked",
+				r.remark(slog.LevelError, "the work panicked: the lease is given back, and Run panics",
 					slog.Uint64("token", term.Token()), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
 			}
 			res.cause, res.lost = context.Cause(ctx), term.Check()
