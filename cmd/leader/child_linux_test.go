@@ -181,7 +181,7 @@ func TestSuspendedPastTheLease(t *testing.T) {
 			if signal == syscall.SIGSTOP {
 				a.signal(syscall.SIGCONT)
 				eventually(t, "it stands by", func() bool {
-					_, after, ok := strings.Cut(a.output.String(), "msg=stopping")
+					_, after, ok := strings.Cut(a.output.String(), "this node leads no more")
 					return ok && strings.Contains(after, "another node leads")
 				})
 			}

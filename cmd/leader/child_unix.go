@@ -220,7 +220,7 @@ func (p *program) follow(reports *json.Decoder, term lease.Term, tty *terminal) 
 		case r.Failed != "":
 			return ending{}, &notStarted{&exitError{code: r.Code, err: errors.New(r.Failed)}}
 		case r.Ended != nil:
-			p.log.Info("the program has ended", r.Ended.attr())
+			p.log.Info("the program has ended", r.Ended.attr(), slog.Uint64("token", term.Token()))
 			return *r.Ended, nil
 		}
 	}

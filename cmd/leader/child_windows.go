@@ -132,7 +132,7 @@ func (p *program) run(ctx context.Context, term lease.Term, _ lease.Lease) (endi
 	if windows.NTStatus(uint32(end.Code)) == windows.STATUS_CONTROL_C_EXIT {
 		end.Signal = syscall.SIGTERM // what it does on CTRL_BREAK if it does not handle it
 	}
-	p.log.Info("the program has ended", end.attr())
+	p.log.Info("the program has ended", end.attr(), slog.Uint64("token", term.Token()))
 	return end, nil
 }
 

@@ -147,8 +147,8 @@ func (a *app) run(ctx context.Context, f runFlags, argv []string) error {
 		}
 		defer stop()
 	}
-	r.log.Info("leader run: the program gets SIGTERM, and SIGKILL, before the lease can be anybody else's",
-		"length", f.length, "renewed", renewEvery, "sigterm", timing.margin(), "sigkill", timing.Kill, "stop", timing.Stop, "drain", timing.Drain)
+	r.log.Info("when the lease cannot be renewed, the program gets SIGTERM, and SIGKILL, so long before the lease ends",
+		"sigterm", timing.margin().String(), "sigkill", timing.Kill.String(), "drain_timeout", timing.Drain.String())
 	return r.run(signals, f.heldCode)
 }
 

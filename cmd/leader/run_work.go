@@ -150,11 +150,11 @@ func (r *runner) handle(s os.Signal) {
 		r.log.Debug("the same is asked again", "signal", signalName(s))
 	case asks && !r.asked.IsZero():
 		r.program.kill()
-		r.log.Warn("killing the program", "signal", signalName(s))
+		r.log.Warn("leader is asked to stop again, and kills the program", "signal", signalName(s))
 	case asks, !r.program.signal(s, r.leading()) && endsWithoutProgram(s, r.onTerminal):
 		r.asked = time.Now()
 		r.cancel(&askedToStop{s})
-		r.log.Info("stopping", "signal", signalName(s))
+		r.log.Info("leader is asked to stop", "signal", signalName(s))
 	}
 }
 
