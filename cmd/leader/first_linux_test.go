@@ -62,7 +62,7 @@ func TestFirstProcessWaitsForOrphans(t *testing.T) {
 	n := s.launch(contain(t, s.command("--renew-every", "2s", "--acquire-every", "50ms",
 		"--health-cmd", check, "--", "sh", "-c", program)))
 	eventually(t, "nothing is left of ten", func() bool { _, err := os.Stat(sick); return err == nil })
-	require.NotContains(t, n.output.String(), "does not campaign", "each check was good")
+	require.NotContains(t, n.output.String(), "this node is unhealthy", "each check was good")
 	eventually(t, "one that is not", func() bool { return strings.Contains(n.output.String(), "exit status 9: it is sick") })
 	kill(t, childOf(t, n.cmd.Process.Pid), syscall.SIGTERM)
 	require.Equal(t, 0, n.wait())
