@@ -97,7 +97,7 @@ func TestSignalsBeforeTheProgramRuns(t *testing.T) {
 		t.Run(signal.String(), func(t *testing.T) {
 			s := newSite(t)
 			n := s.start("--", "sleep", "1000")
-			eventually(t, "it leads", func() bool { return strings.Contains(n.output.String(), "leading") })
+			eventually(t, "it leads", func() bool { return strings.Contains(n.output.String(), "this node leads") })
 			n.signal(signal)
 			require.Equal(t, code, n.wait())
 			require.Equal(t, lease.Free, s.lease(defaultName).State)
