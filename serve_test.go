@@ -317,7 +317,7 @@ func TestServe_Race(t *testing.T) {
 							defer inTerm[i].Add(-1)
 							term, _ := leader.TermFrom(ctx)
 							for range rand.IntN(20) { // it goes on after it was told to stop, but not after the term's end
-								time.Sleep(time.Duration(rand.IntN(int(50 * time.Millisecond))))
+								time.Sleep(rand.N(50 * time.Millisecond))
 								if term.Check() != nil {
 									break
 								}
@@ -326,14 +326,14 @@ func TestServe_Race(t *testing.T) {
 						})
 						if err != nil {
 							refused.Add(1)
-							time.Sleep(time.Duration(rand.IntN(int(100 * time.Millisecond))))
+							time.Sleep(rand.N(100 * time.Millisecond))
 						}
 					}
 				})
 			}
 		}
 		for range 100 {
-			time.Sleep(time.Duration(rand.IntN(int(20 * time.Second))))
+			time.Sleep(rand.N(20 * time.Second))
 			for _, n := range nodes {
 				_ = n.StepDown(context.Background())
 			}
