@@ -9,16 +9,16 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// Status is what GET /status answers, in JSON. The names of its fields stay as they are; there may be more later. A field
-// that has no value is left out. Durations are numbers of seconds, to the millisecond; times are RFC 3339 in UTC, by the
-// wall clock of whoever set them, and for people only.
+// Status is the JSON that GET /status answers. Its fields keep their names; there may be more later. A field without a
+// value is left out. Durations are numbers of seconds, to the millisecond. Times are RFC 3339 in UTC, by the wall clock
+// of the machine that set them, and only for people.
 type Status struct {
-	// Lease and Node name the lease and this node; Store is the lease manager's name of itself, left out if it has none.
+	// Lease and Node name the lease and this node; Store is the lease manager's own name, left out if it has none.
 	Lease string `json:"lease"`
 	Node  string `json:"node"`
 	Store string `json:"store,omitempty"`
-	// LengthSeconds is how long the lease holds from each renewal if this node has it; RenewEverySeconds and
-	// AcquireEverySeconds are how often this node renews it, or asks for it.
+	// LengthSeconds is how long the lease holds from each renewal, if this node has it. RenewEverySeconds and
+	// AcquireEverySeconds are the intervals at which this node renews the lease, or asks for it.
 	LengthSeconds       float64 `json:"length_seconds,omitzero"`
 	RenewEverySeconds   float64 `json:"renew_every_seconds,omitzero"`
 	AcquireEverySeconds float64 `json:"acquire_every_seconds,omitzero"`
@@ -26,44 +26,45 @@ type Status struct {
 	State string `json:"state"`
 	// Since is when the state began.
 	Since time.Time `json:"since,omitzero"`
-	// Token, Deadline and RemainingSeconds are of this node's term, while it holds: its fencing token, and when and in how
-	// many seconds it ends if it is not renewed.
+	// Token, Deadline and RemainingSeconds describe this node's term while it holds: its fencing token, and when and in
+	// how many seconds the term ends without a renewal.
 	Token            uint64    `json:"token,omitzero"`
 	Deadline         time.Time `json:"deadline,omitzero"`
 	RemainingSeconds float64   `json:"remaining_seconds,omitzero"`
-	// Holder is who holds the lease, as this node last heard; left out until it has.
+	// Holder is the lease's holder, as this node last heard; left out until it has heard.
 	Holder *Holder `json:"holder,omitempty"`
-	// Contact is when the lease store last gave a clear answer, and ContactAgeSeconds how long ago that was by the
-	// monotonic clock; left out if it never did.
+	// Contact is when the lease store last gave a clear answer, and ContactAgeSeconds the time since then by the
+	// monotonic clock; left out if the store never did.
 	Contact           time.Time `json:"contact,omitzero"`
 	ContactAgeSeconds float64   `json:"contact_age_seconds,omitzero"`
-	// Unhealthy is why GET /healthz answers 503; left out while it answers 200.
+	// Unhealthy is the reason why GET /healthz answers 503; left out while it answers 200.
 	Unhealthy string `json:"unhealthy,omitempty"`
-	// Health is why the node's own health check (leader.WithHealth) keeps it from leading; left out if it does not.
+	// Health is the error of the node's own health check (leader.WithHealth) that keeps it from leading; left out if
+	// none does.
 	Health string `json:"health,omitempty"`
-	// Error is why the latest request to the lease store failed; left out if it did not.
+	// Error is the error of the latest request to the lease store; left out if that request did not fail.
 	Error string `json:"error,omitempty"`
 }
 
-// Holder is who holds a lease, or held it last, as a node heard.
+// Holder describes the holder of a lease, or its last holder, as a node heard.
 type Holder struct {
-	// State is the lease's: "free", "held" or "expired". Unless it is held, the rest tells who held it last. A lease is
-	// "expired" as well if this node has held it and could not give it back for sure.
+	// State is the lease's state: "free", "held" or "expired". Unless it is "held", the other fields are about the last
+	// holder. A lease is also "expired" if this node has held it and could not certainly release it.
 	State string `json:"state"`
-	// Broken is whether the lease was taken from its holder ("leader break"): nobody leads until it has run out.
+	// Broken reports whether the lease was taken from its holder ("leader break"): nobody leads until it has run out.
 	Broken bool `json:"broken,omitempty"`
 	// Name is the holder's label: the ID of its node.
 	Name string `json:"name,omitempty"`
-	// ID is that of the acquisition, and Token its fencing token.
+	// ID is the ID of the acquisition, and Token its fencing token.
 	ID    string `json:"id,omitempty"`
 	Token uint64 `json:"token,omitzero"`
-	// LengthSeconds is how long the lease holds from each renewal, and RenewEverySeconds how often the holder says that it
-	// renews.
+	// LengthSeconds is how long the lease holds from each renewal, and RenewEverySeconds the renew interval that the
+	// holder states.
 	LengthSeconds     float64 `json:"length_seconds,omitzero"`
 	RenewEverySeconds float64 `json:"renew_every_seconds,omitzero"`
-	// Attributes is what the holder published.
+	// Attributes has the attributes that the holder published.
 	Attributes map[string]string `json:"attributes,omitempty"`
-	// Acquired and Renewed are by the holder's clock, if the store tells.
+	// Acquired and Renewed are times of the holder's clock; left out if the store does not have them.
 	Acquired time.Time `json:"acquired,omitzero"`
 	Renewed  time.Time `json:"renewed,omitzero"`
 }
@@ -102,12 +103,12 @@ func newHolder(info lease.Info) *Holder {
 }
 
 func (s Status) json() answer {
-	body, _ := json.MarshalIndent(s, "", "  ") // a time outside the years 0 to 9999 is all that JSON cannot say
+	body, _ := json.MarshalIndent(s, "", "  ") // never fails: forPeople leaves out times that JSON cannot express
 	return answer{http.StatusOK, jsonText, append(body, '\n')}
 }
 
-// forPeople is a time without what is of no use on another machine. One that JSON cannot say is left out: anything may
-// stand in a record.
+// forPeople returns a time without the parts that are useless on another machine; zero if JSON cannot express the time,
+// because a record may hold anything.
 func forPeople(t time.Time) time.Time {
 	t = t.UTC().Truncate(time.Millisecond)
 	if t.Year() < 0 || t.Year() > 9999 {
