@@ -11,14 +11,14 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// Handler returns a handler that tells what l is doing; the package's comment says how. It may be used before Run, while
-// it runs and after, and keeps nothing. Under a prefix, wrap it in http.StripPrefix. Without a Leader, it answers 503 to
-// everything.
+// Handler returns a handler that shows what l is doing, as the package comment describes. It may be used before Run,
+// while Run runs and after, and has no state. Under a path prefix, wrap it in http.StripPrefix. With a nil Leader, it
+// answers 503 to everything.
 func Handler(l *leader.Leader) http.Handler { return handler{l} }
 
 type handler struct{ leader *leader.Leader }
 
-// answer is what one path says.
+// An answer is the response of one path.
 type answer struct {
 	code  int
 	media string
@@ -34,7 +34,7 @@ const (
 func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := strings.TrimPrefix(r.URL.Path, "/") // StripPrefix may or may not have left the slash
 	if r.Method == http.MethodOptions && r.RequestURI == "*" {
-		path = "leader" // no path is asked for: who sends this is a load balancer
+		path = "leader" // a load balancer asks without a path
 	}
 	a := h.answer(path)
 	body := a.body
@@ -59,7 +59,7 @@ func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Content-Type", a.media)
 	header.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(a.code)
-	_, _ = w.Write(body) // who asked has gone, if it fails
+	_, _ = w.Write(body) // a write fails only if the client has gone away
 }
 
 func (h handler) answer(path string) answer {
@@ -71,7 +71,7 @@ func (h handler) answer(path string) answer {
 	case "":
 		return page(newStatus(s))
 	case "leader":
-		return check(s.State == leader.Leading, describe(s)) // which Status says only while Check is nil
+		return check(s.State == leader.Leading, describe(s)) // Status says Leading only while Check is nil
 	case "standby":
 		if s.Health != nil {
 			return check(false, s.Health.Error())
@@ -99,7 +99,7 @@ func line(code int, format string, args ...any) answer {
 	return answer{code, text, fmt.Appendf(nil, format+"\n", args...)}
 }
 
-// describe says what the node is doing, in a few words.
+// describe says in a few words what the node is doing.
 func describe(s leader.Status) string {
 	switch s.State {
 	case leader.Leading:
@@ -124,12 +124,12 @@ func describe(s leader.Status) string {
 	}
 }
 
-// unhealthy says why the node is not healthy; empty if it is.
+// unhealthy says why the node is not healthy; empty: it is.
 func unhealthy(s leader.Status) string {
 	switch {
 	case s.State == leader.Idle:
 		return describe(s)
-	case s.Health != nil: // then it does not ask the store, and there is no telling how that is
+	case s.Health != nil: // then the node does not ask the store, so the store's state is unknown
 		return s.Health.Error()
 	case s.Contact.IsZero():
 		return withError("the lease store has not answered yet", s.Err)
@@ -146,11 +146,12 @@ func withError(what string, err error) string {
 	return fmt.Sprintf("%s: %v", what, err)
 }
 
-// silence is how long ago the store gave its last clear answer, by the monotonic clock: Contact has a reading of it.
+// silence returns the time since the store's last clear answer, by the monotonic clock, which Contact has a reading of.
 func silence(s leader.Status) time.Duration { return max(time.Since(s.Contact), 0) }
 
-// patience is how long the store may be silent. A node that asks seldom is allowed one request without a clear answer. If
-// no request has failed, it may not have asked: a node that sits out need not, for a length and an interval.
+// patience returns how long the store may be silent. A node that seldom asks may have one request without a clear
+// answer. If no request has failed, the node may not have asked: one that sits out need not, for a length and an
+// interval.
 func patience(s leader.Status) time.Duration {
 	d := max(s.Length, 2*s.AcquireEvery)
 	if s.Err == nil {

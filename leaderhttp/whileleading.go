@@ -13,8 +13,8 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// WhileLeading returns a handler that passes requests on to another one while this node leads and its work is in
-// [leader.Serve], and answers them with 503 and a [NotLeading] otherwise.
+// WhileLeading returns a handler that passes requests on to another handler while this node leads and its work is in
+// [leader.Serve]. Otherwise it answers them with 503 and a [NotLeading].
 //
 //	l := leader.New(
 //		leader.WithAttributes(map[string]string{"address": "10.0.0.7:8080"}),
@@ -22,33 +22,35 @@ import (
 //	)
 //	mux.Handle("/orders/", leaderhttp.WhileLeading(l, orders))
 //
-// Requests that are under way when this node is to stop leading are finished before the lease is released: leader.Serve
-// returns only when their handlers have, and the lease is kept until the work has returned. New ones get 503 meanwhile. After
-// Run, end the server with its Shutdown: the last answers may still be on their way out.
+// When this node must stop leading, requests under way are finished before the lease is released: leader.Serve returns
+// only when their handlers have returned, and the node keeps the lease until the work has returned. New requests get
+// 503 meanwhile. After Run, end the server with its Shutdown: the last answers may still be on their way.
 //
-// The handler finds the term in the request's context, with leader.TermFrom: it calls Check right before each effect, and
-// sends the token along. That context ends
+// The handler finds the term in the request's context, with leader.TermFrom. Call the term's Check right before each
+// effect, and send the token along. That context ends
+//
 //   - when the term does: the lease is lost, and another node may lead;
-//   - when the request's own does: the client has gone away, or the server was closed;
+//   - when the request's own context does: the client has gone away, or the server was closed;
 //   - once FinishWithin has passed since the work was told to stop.
 //
-// The cause of the first and third is that of the work's context. A handler that goes on after that keeps this node from
-// campaigning, and from releasing a lease that it still holds, as a work does that does not return: give the server a
-// ReadTimeout and a WriteTimeout, so that a client cannot keep it either, and the Leader a WithStopTimeout if you want to
-// end without it.
+// In the first and third case, the cause is that of the work's context. A handler that goes on after that acts like a
+// work that does not return: it keeps this node from campaigning, and from releasing a lease that it still holds. So
+// give the server a ReadTimeout and a WriteTimeout, so that a client cannot do that either. To end without waiting for
+// the handler, give the Leader a WithStopTimeout.
 //
-// The handler gets the server's own ResponseWriter, so that flushing, hijacking and http.ResponseController work. A request
-// counts until its handler has returned or panicked: one that hijacks the connection returns when it is done with that.
+// The handler gets the server's own ResponseWriter, so flushing, hijacking and http.ResponseController work. A request
+// counts until its handler has returned or panicked: a handler that hijacks the connection must return only when it is
+// done with the connection.
 //
 // # What it tells to clients
 //
-// The 503 names the leader, and has the attributes that it published, as far as this node knows: that is for clients who may
-// know your machines' names and addresses. Where the world can ask, use WithoutLeader.
+// The 503 has the leader's name and published attributes, as far as this node knows them. That is for clients who may
+// know your machines' names and addresses. If strangers can ask, use WithoutLeader.
 //
-// It is no redirect, and there is no Location in it. What stands in the record was written by whoever may write to the
-// store: a client that would send its requests, with its credentials, to any address it is told is an open redirect. So it
-// compares the address with those that it knows. And the leader may have changed by the time the client asks it: that one
-// then answers likewise.
+// The 503 is no redirect, and has no Location. Anybody who may write to the store may have written the record. A client
+// that sends its requests, with its credentials, to any address in an answer would be an open redirect. So the client
+// must compare the address with those that it knows. And the leader may have changed by the time the client asks it:
+// then that node answers 503, too.
 func WhileLeading(l *leader.Leader, handler http.Handler, opts ...WhileLeadingOption) http.Handler {
 	w := &whileLeading{leader: l, handler: handler, finish: -1}
 	for _, set := range opts {
@@ -59,12 +61,12 @@ func WhileLeading(l *leader.Leader, handler http.Handler, opts ...WhileLeadingOp
 	return w
 }
 
-// A WhileLeadingOption changes what WhileLeading does.
+// A WhileLeadingOption changes the handler that WhileLeading returns.
 type WhileLeadingOption func(*whileLeading)
 
-// FinishWithin says how long requests may go on once the work was told to stop and the term still holds, before their
-// contexts end. 0 is for those that would not end by themselves, such as streams of events. The default is a lease length,
-// or half of WithStopTimeout if that is less.
+// FinishWithin sets how long requests may go on after the work was told to stop, while the term holds, before their
+// contexts end. Use 0 for requests that would not end by themselves, such as streams of events. The default is a lease
+// length, or half of WithStopTimeout if that is less.
 func FinishWithin(d time.Duration) WhileLeadingOption {
 	return func(w *whileLeading) { w.finish = max(d, 0) }
 }
@@ -86,7 +88,7 @@ func (h *whileLeading) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "leaderhttp.WhileLeading was given nil", http.StatusServiceUnavailable)
 		return
 	}
-	// The function returns nil, so an error is that it was not called.
+	// The function returns nil, so an error means that it was not called.
 	if err := h.leader.WhileLeading(r.Context(), func(ctx context.Context) error {
 		ctx, done := h.finishing(ctx, r.Context())
 		defer done()
@@ -97,8 +99,8 @@ func (h *whileLeading) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// finishing is the context of a request: it outlasts the work's by as long as a request may take to finish. done is to be
-// called.
+// finishing returns the context of a request. It outlasts the work's context by the time that a request may take to
+// finish. The caller must call done.
 func (h *whileLeading) finishing(work, request context.Context) (ctx context.Context, done context.CancelFunc) {
 	term, _ := lease.TermFrom(work)
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(work))
@@ -109,7 +111,7 @@ func (h *whileLeading) finishing(work, request context.Context) (ctx context.Con
 		case <-request.Done():
 		case <-term.Done():
 		case <-timer.C:
-		case <-ctx.Done(): // it has finished
+		case <-ctx.Done(): // the request has finished
 		}
 		cancel(context.Cause(work))
 	})
@@ -130,20 +132,20 @@ func (h *whileLeading) finishWithin() time.Duration {
 	return s.Length
 }
 
-// NotLeading is what a node answers, in JSON, to a request that only the leader takes. The names of its fields stay as they
-// are; there may be more later. A field that has no value is left out.
+// NotLeading is the JSON that a node answers to a request that only the leader takes. Its fields keep their names;
+// there may be more later. A field without a value is left out.
 type NotLeading struct {
-	// Error says that this node does not lead, and what it does.
+	// Error says why this node does not take the request: it does not lead, or its work takes no requests yet.
 	Error string `json:"error"`
-	// Leader is the name of the node that leads, as this one last heard: its leader.WithNodeID. It is left out while nobody
-	// is known to, or if this node has not heard from the store for long, as are the next two.
+	// Leader is the name of the leading node (its leader.WithNodeID), as this node last heard. Leader, Token and
+	// Attributes are left out if no leader is known, or if this node has not heard from the store for long.
 	Leader string `json:"leader,omitempty"`
-	// Token is the fencing token of its term.
+	// Token is the fencing token of the leader's term.
 	Token uint64 `json:"token,omitzero"`
-	// Attributes is what it published: its leader.WithAttributes.
+	// Attributes has the attributes that the leader published (its leader.WithAttributes).
 	Attributes map[string]string `json:"attributes,omitempty"`
-	// RetryAfterSeconds is when asking again is worth while, as the header Retry-After has it: when the lease may be over, or
-	// in an acquire interval, if that is sooner; after a second, while this node leads and its work prepares.
+	// RetryAfterSeconds is the time after which to ask again, as in the header Retry-After: when the lease may be over,
+	// or an acquire interval if that is sooner; one second while this node leads and its work prepares.
 	RetryAfterSeconds int `json:"retry_after_seconds"`
 }
 
@@ -161,17 +163,18 @@ func (h *whileLeading) refuse(w http.ResponseWriter) {
 		says.Error = fmt.Sprintf("this node does not lead: %q does", s.Holder.Holder)
 		says.Leader, says.Token, says.Attributes = s.Holder.Holder, s.Holder.Token, s.Holder.Attributes
 	}
-	body, _ := json.Marshal(says) // which has nothing that JSON cannot say
+	body, _ := json.Marshal(says) // never fails: all fields have JSON forms
 	header := w.Header()
 	header.Set("Cache-Control", "no-store")
 	header.Set("Content-Type", jsonText)
 	header.Set("Retry-After", strconv.Itoa(says.RetryAfterSeconds))
 	header.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(http.StatusServiceUnavailable)
-	_, _ = w.Write(append(body, '\n')) // who asked has gone, if it fails
+	_, _ = w.Write(append(body, '\n')) // a write fails only if the client has gone away
 }
 
-// retryAfter is when this node, or another, may lead at the earliest, as far as this one can tell; a second at least.
+// retryAfter returns the time until this node, or another, may lead at the earliest, as far as known; at least a
+// second.
 func retryAfter(s leader.Status) time.Duration {
 	if s.State == leader.Leading {
 		return time.Second
