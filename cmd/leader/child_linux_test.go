@@ -131,7 +131,7 @@ func TestASecondSignalKills(t *testing.T) {
 	n.signal(syscall.SIGTERM)
 	eventually(t, "one that is no longer the same decision", func() bool {
 		n.signal(os.Interrupt)
-		return strings.Contains(n.output.String(), "killing the program")
+		return strings.Contains(n.output.String(), "and kills the program")
 	})
 	require.GreaterOrEqual(t, time.Since(began), oneDecision)
 	require.Equal(t, 137, n.wait())
