@@ -1,6 +1,9 @@
 package house
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,20 +13,61 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Nothing in the repository is large: a program that was compiled in the wrong place stays in the history for ever.
-func TestNoLargeFiles(t *testing.T) {
-	const most = 1 << 20
-	root := filepath.Join("..", "..")
-	list := exec.Command("git", "ls-files", "-z")
-	list.Dir = root
-	files, err := list.Output()
-	require.NoError(t, err, "git ls-files")
-	for name := range strings.SplitSeq(strings.TrimSuffix(string(files), "\x00"), "\x00") {
-		info, err := os.Lstat(filepath.Join(root, name))
+// The limits that CONTRIBUTING.md states.
+const (
+	mostLines    = 400     // of a Go file
+	mostFunction = 50      // lines of a function, tests excepted: theirs are mostly tables
+	mostBytes    = 1 << 20 // of any file: a program that was compiled in the wrong place stays in the history for ever
+)
+
+// long are the functions that are longer, and why.
+var long = map[string]string{
+	"bench/crowd/main.go measure":                      "one measurement, read from top to bottom",
+	"bench/internal/service/postgres.go startPostgres": "the steps of one server's start",
+	"cmd/leader/child_windows.go run":                  "the life of one process, whose handles are closed in reverse",
+	"cmd/leader/doctor.go doctorCommand":               "its help is half of it",
+	"cmd/leader/watch.go watchCommand":                 "its help is half of it",
+	"examples/service/main.go run":                     "a program to copy, in the order in which it happens",
+	"internal/platforms/dll.go forwarder":              "a file format, field by field",
+	"internal/simulate/process.go work":                "what a work may do, one thing after the other",
+	"internal/simulate/shrink.go smaller":              "one table",
+	"settings.go validate":                             "one table",
+}
+
+func TestSizes(t *testing.T) {
+	reasons := 0
+	for _, name := range tracked(t) {
+		info, err := os.Lstat(filepath.Join("..", "..", name))
 		if os.IsNotExist(err) {
 			continue // it was removed, and that is not committed yet
 		}
 		require.NoError(t, err)
-		require.Less(t, info.Size(), int64(most), "%s", name)
+		require.Less(t, info.Size(), int64(mostBytes), "%s", name)
+		if filepath.Ext(name) != ".go" {
+			continue
+		}
+		files := token.NewFileSet()
+		file, err := parser.ParseFile(files, name, read(t, name), 0)
+		require.NoError(t, err)
+		line := func(at token.Pos) int { return files.Position(at).Line }
+		require.Less(t, line(file.End()), mostLines, "lines of %s", name)
+		for _, decl := range file.Decls {
+			function, ok := decl.(*ast.FuncDecl)
+			if !ok || strings.HasSuffix(name, "_test.go") || line(function.End())-line(function.Pos())+1 < mostFunction {
+				continue
+			}
+			reasons++
+			require.NotEmpty(t, long[name+" "+function.Name.Name], "%s: %s has %d lines or more", name, function.Name.Name, mostFunction)
+		}
 	}
+	require.Len(t, long, reasons, "what has become shorter needs no reason")
+}
+
+// tracked are the files of the repository.
+func tracked(t *testing.T) []string {
+	list := exec.Command("git", "ls-files", "-z")
+	list.Dir = filepath.Join("..", "..")
+	files, err := list.Output()
+	require.NoError(t, err, "git ls-files")
+	return strings.Split(strings.TrimSuffix(string(files), "\x00"), "\x00")
 }
