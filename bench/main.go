@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cloudlease/leader/bench/internal/command"
 	"github.com/cloudlease/leader/bench/internal/failover"
 	"github.com/cloudlease/leader/bench/internal/overhead"
 	"github.com/cloudlease/leader/bench/internal/report"
@@ -36,6 +37,7 @@ func parts() []part {
 	return []part{
 		{"requests", requestsCommand, section[requests.Result]},
 		{"failover", failoverCommand, section[failover.Result]},
+		{"command", commandCommand, section[command.Result]},
 		{"overhead", overheadCommand, section[overhead.Result]},
 		{"scale", scaleCommand, section[scale.Result]},
 		{"size", sizeCommand, section[size.Result]},
