@@ -80,7 +80,7 @@ func steps() (all []step) {
 			}
 			return "", run(target("linux/s390x"), "go", "test", "-exec", emulator, "./lease")
 		}},
-		step{"tests on windows/amd64, under Wine: " + names(onWine), true, testOnWine},
+		step{"tests on windows/amd64, under Wine: " + names(onWine) + ", and leader run", true, testOnWine},
 	)
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 )
 
+// onWine are the packages whose tests run under Wine.
 var onWine = []string{"./internal/host", "./internal/hosttest", "./lease", "./lease/memory", "./lease/file", "."}
 
 // notOnWine are tests that fail because of Wine (8.0), and not because of Windows.
@@ -32,6 +33,7 @@ func testOnWine() (left string, err error) {
 	for _, pkg := range onWine {
 		errs = append(errs, w.test(pkg))
 	}
+	errs = append(errs, w.command())
 	return "", errors.Join(errs...)
 }
 
@@ -96,4 +98,20 @@ func (w *wineRun) test(pkg string) error {
 	// One test at a time: every file, lock and process goes through the one thread of Wine's server. Leases of a second or two run
 	// out while that is busy with other tests.
 	return runIn(pkg, w.env(), w.wine, binary, "-test.parallel", "1", "-test.timeout", "5m", "-test.skip", notOnWine)
+}
+
+// command has the command run a program once: it leads, and ends with the program's exit code.
+func (w *wineRun) command() error {
+	binary := filepath.Join(w.dir, "leader.exe")
+	tags := "no_azblob,no_dynamodb,no_gs,no_s3" // as a directory is all that it needs here
+	if err := run(target("windows/amd64"), "go", "build", "-overlay", w.overlay(), "-tags", tags, "-o", binary, "./cmd/leader"); err != nil {
+		return err
+	}
+	const code = 7
+	var exit *exec.ExitError
+	err := run(w.env(), w.wine, binary, "run", "--name", "platforms", "--once", "--", "cmd", "/c", fmt.Sprint("exit ", code))
+	if !errors.As(err, &exit) || exit.ExitCode() != code {
+		return fmt.Errorf("leader run is to end with the program's exit code, %d: %w", code, err)
+	}
+	return nil
 }
