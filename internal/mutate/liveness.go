@@ -90,4 +90,22 @@ var liveness = []mutation{
 			new:  "err == nil && (seen.Timed || seen.Token > 0) {",
 		},
 	},
+	{
+		name: "Serve: it returns before the calls that are under way",
+		deaf: true,
+		edit: edit{
+			file: "serve.go",
+			old:  "		defer d.calls.Wait()\n",
+			new:  "",
+		},
+	},
+	{
+		name: "Serve: calls are let in after the term's end",
+		deaf: true,
+		edit: edit{
+			file: "serve.go",
+			old:  " || d.term.Check() != nil {",
+			new:  " {",
+		},
+	},
 }
