@@ -170,8 +170,10 @@ func TestStopFinishesWhatIsUnderWay(t *testing.T) {
 	code, text := a.ask(t, http.MethodPost, "/numbers")
 	require.Equal(t, http.StatusServiceUnavailable, code)
 	require.Contains(t, text, "this node leads no more: it finishes what is under way")
-	code, text = b.ask(t, http.MethodGet, "/standby")
-	require.Equal(t, http.StatusOK, code, text)
+	require.Eventually(t, func() bool { // it may have begun to listen just now
+		code, _ := b.ask(t, http.MethodGet, "/standby")
+		return code == http.StatusOK
+	}, 30*time.Second, 5*time.Millisecond)
 	_, err := fmt.Fprintln(a.stdin, "go on")
 	require.NoError(t, err)
 	require.Equal(t, "200 OK: 2\n<nil>", <-underWay)
