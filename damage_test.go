@@ -2,6 +2,7 @@ package leader_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,7 +33,7 @@ func TestDamage_RecordOfARunningLeader(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			const length = 600 * time.Millisecond
+			const length = 1500 * time.Millisecond // with room for requests on a busy machine: the failure is to be that of the record
 			dir := t.TempDir()
 			path := filepath.Join(dir, "lease-leader.json")
 			started, lost := make(chan lease.Term, 10), make(chan error, 10)
@@ -61,9 +62,8 @@ func TestDamage_RecordOfARunningLeader(t *testing.T) {
 			assert.Error(t, first.Check())
 			require.Eventually(t, func() bool {
 				s := a.Status()
-				return s.State == leader.Standby && s.Err != nil
-			}, 10*time.Second, 10*time.Millisecond)
-			assert.ErrorIs(t, a.Status().Err, lease.ErrRecord)
+				return s.State == leader.Standby && errors.Is(s.Err, lease.ErrRecord)
+			}, 30*time.Second, 10*time.Millisecond)
 			assert.Equal(t, damaged, shape(t, path), "left as it was")
 
 			locked(t, path, func() {

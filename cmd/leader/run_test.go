@@ -36,7 +36,23 @@ type site struct {
 func newSite(t *testing.T) site {
 	t.Parallel()
 	dir := t.TempDir()
-	return site{t: t, store: filepath.Join(dir, "store"), file: filepath.Join(dir, "file")}
+	s := site{t: t, store: filepath.Join(dir, "store"), file: filepath.Join(dir, "file")}
+	// Before the directory is removed, which a guard would make anew that gives its lease back.
+	t.Cleanup(func() { eventually(t, "no guard is left", func() bool { return !s.guarded() }) })
+	return s
+}
+
+// guarded reports whether a guard of this site's runs, where there is a /proc to tell.
+func (s site) guarded() bool {
+	commands, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, path := range commands {
+		command, _ := os.ReadFile(path)
+		environ, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "environ"))
+		if strings.HasPrefix(string(command), "leader\x00"+guardName+"\x00") && strings.Contains(string(environ), "FILE="+s.file+"\x00") {
+			return true
+		}
+	}
+	return false
 }
 
 // A node is a leader run that has been started.
