@@ -81,27 +81,28 @@ func Measure(ctx context.Context, o Options) (Result, error) {
 	}
 	all := o.open(dir)
 	r := Result{Length: 15, AcquireEvery: 5, Stores: make([]Store, len(all))}
-	errs := make([]error, len(all))
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	var running sync.WaitGroup
 	for i, p := range all {
 		running.Go(func() {
-			r.Stores[i] = Store{Name: p.name}
-			r.Stores[i].Took, errs[i] = measure(ctx, binary, p, o)
+			took, err := measure(ctx, binary, p, o)
+			if err != nil {
+				cancel(fmt.Errorf("on %s: %w", p.name, err)) // the first one ends the others
+			}
+			r.Stores[i] = Store{Name: p.name, Took: took}
 		})
 	}
 	running.Wait()
-	for i, err := range errs {
-		if err != nil {
-			return Result{}, fmt.Errorf("on %s: %w", all[i].name, err)
-		}
-	}
-	return r, nil
+	return r, context.Cause(ctx)
 }
 
 // measure has two nodes on one store: it kills the one that leads, at a random moment of the other's acquire interval, and starts it
 // again.
 func measure(ctx context.Context, binary string, p place, o Options) (took []float64, err error) {
-	if out, err := exec.CommandContext(ctx, binary, "init", "--store", p.url).CombinedOutput(); err != nil {
+	place := exec.CommandContext(ctx, binary, "init", "--store", p.url)
+	place.Env = append(os.Environ(), "GOOGLE_CLOUD_PROJECT=bench") // which a bucket of the emulator belongs to
+	if out, err := place.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("leader init: %w\n%s", err, out)
 	}
 	leads, err := start(ctx, binary, p.url)
