@@ -194,6 +194,7 @@ func TestGuardIsSuspended(t *testing.T) {
 	s := newSite(t)
 	n := s.start(append(quick(), "--", "sh", "-c", `trap '' TERM; echo $$ >>$FILE; while :; do sleep 0.01; done`)...)
 	program := s.awaitPids(1)[0]
+	eventually(t, "the guard has said so", func() bool { return strings.Contains(n.output.String(), "the program runs") })
 	guard := guardOf(t, program)
 	kill(t, guard, syscall.SIGSTOP)
 	t.Cleanup(func() { _ = syscall.Kill(guard, syscall.SIGCONT) })
