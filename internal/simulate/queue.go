@@ -13,7 +13,9 @@ type queue struct {
 	now  time.Duration
 	heap happenings
 	seq  int
-	sum  uint64 // a hash of all times at which something happened: finer than the history, which shows milliseconds
+	// sum is of all times at which something happened, in milliseconds: two timers of one process that are due at the same
+	// instant may go off in either order, which moves what follows by a nanosecond.
+	sum uint64
 }
 
 // happening is one thing that is to happen.
@@ -61,7 +63,7 @@ func (q *queue) next(before time.Duration) (func(), bool) {
 	}
 	h := heap.Pop(&q.heap).(*happening)
 	q.now = max(h.at, q.now+1)
-	q.sum = q.sum*1099511628211 ^ uint64(q.now)
+	q.sum = q.sum*1099511628211 ^ uint64(q.now/time.Millisecond)
 	return h.what, true
 }
 
