@@ -45,7 +45,7 @@ type Metrics struct {
 // An Option changes Metrics.
 type Option func(*Metrics)
 
-// WithStore sets the attribute leader.store.name, the place of the lease: "dynamodb:leases", for example. Without the
+// WithStore sets the attribute leader.store.name, the place of the lease: "dynamodb://leases", for example. Without the
 // option, the metrics lack the attribute.
 func WithStore(name string) Option {
 	return func(m *Metrics) { m.store = name }

@@ -35,8 +35,9 @@
 // 10,000 of these (hot tier, LRS; see https://azure.microsoft.com/pricing/details/storage/blobs/ for a region and a
 // day), the leader costs about $0.23 a month, and each standby as much. The storage costs next to nothing.
 //
-// After a failed acquisition, the package undoes it once, with Release Lease. If Azure then says that there is no such
-// lease, Set Blob Metadata keeps a request that is still under way from acquiring it.
+// After a failed acquisition, the package tries to undo it with Release Lease, and once more if there is no answer. If
+// Azure says that there is no such lease, Set Blob Metadata keeps a request that is still under way from acquiring it.
+// If another node has the lease, one more Get Blob Properties shows which.
 //
 // # What counts as an answer
 //

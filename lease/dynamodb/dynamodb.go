@@ -80,9 +80,9 @@
 //
 // # Retries
 //
-// The SDK sends a request up to three times (a setting of the client), and waits in between, until the context of the
-// call ends. A leader gives each call less than a renew interval, so there is nothing to configure. If the SDK repeats
-// a write that was already applied, the answer is a conflict; the manager then reads the record and settles it.
+// By default the SDK sends a request up to three times, and waits in between, until the context of the call ends. A
+// leader gives each call less than a renew interval, so there is nothing to configure. If the SDK repeats a write
+// that was already applied, the answer is a conflict; the manager then reads the record and settles it.
 //
 // # URL
 //

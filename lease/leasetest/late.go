@@ -8,8 +8,8 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// Late returns the store with a call of answered after each request, for [Place.Slow] where lease.NewManager makes the
-// managers. An error of answered replaces the answer.
+// Late returns a store that calls answered after each request, for [Place.Slow] of a manager that lease.NewManager makes.
+// An error of answered replaces the answer.
 func Late(s lease.Store, answered func() error) lease.Store {
 	if _, ok := s.(lease.Lister); ok {
 		return lateList{late{s, answered}}
@@ -65,8 +65,8 @@ func (l lateList) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell,
 	}
 }
 
-// answers says what becomes of the answers to the requests of a manager that Place.Slow made: nothing, unless a check says
-// otherwise of the next one.
+// answers delays or replaces answers to the requests of a manager that Place.Slow made. A check sets the fate of the next
+// answer; all others pass.
 type answers struct {
 	mu   sync.Mutex
 	next func() error

@@ -1,5 +1,5 @@
-// Package leasetest says whether a store or a manager of leases keeps the rules of package lease. A store passes
-// [TestStore], and the manager that is made of it, as every other one, passes [TestManager]:
+// Package leasetest checks whether a store or a manager of leases keeps the rules of package lease. A store passes
+// [TestStore]. A manager passes [TestManager], also one that lease.NewManager makes of a store:
 //
 //	func TestStore(t *testing.T) {
 //		leasetest.TestStore(t, func(t testing.TB) lease.Store { return mine.NewStore(client(t), table) })
@@ -17,12 +17,12 @@
 //		})
 //	}
 //
-// The checks use names of their own, so they may share one real table, and leave behind what they have written. Only
-// where a name like "." or "con" is the point is it used as it is; so no two runs should share the table at the same
-// time. The checks themselves do run at the same time, so open and Open are called concurrently.
+// Nearly all checks use random names, so they may share one real table. They leave behind what they have written. The
+// checks of awkward names, such as "." and "con", use these names as they are: do not let two runs share a table at the
+// same time. Checks run at the same time, so open and Open are called concurrently.
 //
-// What they cannot find out: whether the store keeps its promises in a failure, and whether a list of more than a
-// megabyte in some seventy cells is complete. Test what your service does beyond.
+// The checks cannot find out whether the store keeps its promises in a failure, or whether a list of more than 70 cells
+// and 1.1 MB is complete. Test what your service does beyond.
 package leasetest
 
 import (
@@ -41,53 +41,55 @@ import (
 
 // A Place is one place that keeps leases, such as a table or a bucket.
 type Place struct {
-	// Manager returns a manager on the place as one more process would have it. Required.
+	// Manager returns a new manager on the place, as another process would have it. Required.
 	Manager func() lease.Manager
 
-	// Store is the place below its managers, where a check reads records and changes them by hand. Nil: the managers
-	// are not made by lease.NewManager, or have no records that a check can understand.
+	// Store is the store below the managers. Checks read its records and change them by hand. Nil: lease.NewManager does
+	// not make the managers, or a check cannot understand their records.
 	Store lease.Store
 
-	// Delete removes what is stored for a lease, as somebody might by hand. Nil: this is not checked.
+	// Delete removes what is stored for a lease, as somebody might by hand. Nil: the suite leaves these checks out.
 	Delete func(ctx context.Context, name string) error
 
 	// Requests returns how many requests the place's managers have sent so far, the SDK's own attempts included. Nil:
-	// this is not checked.
+	// the suite leaves these checks out.
 	Requests func() (reads, writes int)
 
-	// Slow returns a manager on the place, as Manager does, that calls answered for each of its requests: when the service
-	// has carried the request out, and before the manager hears so. answered may take its time, and its error, if it has
-	// one, is what the manager hears instead. For a manager that speaks HTTP, this is a RoundTripper that calls answered
-	// when that below it returns; for one of lease.NewManager, a store that [Late] makes. Nil: this is not checked.
+	// Slow returns a manager, as Manager does, that calls answered for each of its requests: after the service has
+	// carried out the request, and before the manager gets the answer. answered may block. If it returns an error, the
+	// manager gets that error instead of the answer. For a manager that speaks HTTP, use a RoundTripper that calls
+	// answered when the RoundTripper below it returns; for one of lease.NewManager, a store that [Late] makes. Nil: the
+	// suite leaves these checks out.
 	Slow func(answered func() error) lease.Manager
 }
 
-// A Harness is what TestManager has to know of a manager.
+// A Harness tells TestManager about a manager.
 type Harness struct {
-	// Open returns a place without leases, or at least one that nobody else uses. It fails t if there is none. Called
-	// for each check, and once before. Required.
+	// Open returns a place without leases, or at least one that nobody else uses. It fails t if there is none. The suite
+	// calls it for each check, and once before. Required.
 	Open func(t testing.TB) Place
 
-	// Length is how long a lease is whose end a check waits for. 0: the shortest that the manager's Limits allow, but
-	// 500 ms at least.
+	// Length is the length of a lease whose end a check waits for. 0: the shortest that the manager's Limits allow, but
+	// at least 500 ms.
 	Length time.Duration
 
-	// Age says that a manager takes a lease over that is long expired without having watched it before: the store
-	// supplies Snapshot.Age, or expires leases by itself.
+	// Age says that a new manager takes over an expired lease without watching it first, because the store supplies
+	// Snapshot.Age or expires leases itself.
 	Age bool
 
-	// AcquireWrites is how many writes one acquisition sends. 0: one, as the managers of lease.NewManager.
+	// AcquireWrites is the number of writes that one acquisition sends. 0: one, as with the managers of
+	// lease.NewManager.
 	AcquireWrites int
 
-	// Virtual runs each check in a testing/synctest bubble: for what does no real input or output.
+	// Virtual runs each check in a testing/synctest bubble. Use it for a manager that does no real input or output.
 	Virtual bool
 
-	// Parallel is how many checks run at a time. 0: 16. Most of them wait for a lease to expire.
+	// Parallel is the number of checks that run at a time. 0: 16. Most of them wait for a lease to expire.
 	Parallel int
 }
 
 // TestStore checks whether stores keep the contract of lease.Store. open returns a store on a place that nobody else
-// uses; it is called for each check, and once before.
+// uses. The suite calls it for each check, and once before.
 func TestStore(t *testing.T, open func(t testing.TB) lease.Store) {
 	var have []feature
 	if _, ok := open(t).(lease.Lister); ok {
@@ -96,8 +98,8 @@ func TestStore(t *testing.T, open func(t testing.TB) lease.Store) {
 	runAll(t, parallel, choose(t, storeChecks, have), func(t *testing.T, c check[lease.Store]) { c.run(t, open(t)) })
 }
 
-// TestManager checks whether managers keep the contract of lease.Manager and the rules of package lease. Checks that the
-// place has no means for are left out, and the log names them.
+// TestManager checks whether managers keep the contract of lease.Manager and the rules of package lease. It leaves out
+// the checks for which the place lacks the means, and logs their names.
 func TestManager(t *testing.T, h Harness) {
 	var have []feature
 	h.bubble(t, func(t *testing.T) { have = h.features(t) })
@@ -121,7 +123,7 @@ func (h Harness) bubble(t *testing.T, f func(t *testing.T)) {
 	f(t)
 }
 
-// A feature is what a place may have or not, and a check may need.
+// A feature is something that a place may have and a check may need.
 type feature string
 
 const (
@@ -160,7 +162,7 @@ func (h Harness) features(t testing.TB) []feature {
 	return have
 }
 
-// A check is one thing to be found out about an S. It may run at the same time as others.
+// A check tests one property of an S. Several run at the same time.
 type check[S any] struct {
 	name  string
 	run   func(t testing.TB, subject S)
@@ -184,8 +186,7 @@ func choose[S any](t testing.TB, checks []check[S], have []feature) (chosen []ch
 	return chosen
 }
 
-// runAll does not use t.Parallel: the checks wait more than they work, so the number of processors is no measure of how
-// many of them may run at a time.
+// runAll does not use t.Parallel, which limits tests by the number of processors: the checks wait more than they work.
 func runAll[S any](t *testing.T, atOnce int, checks []check[S], run func(*testing.T, check[S])) {
 	slots := make(chan struct{}, atOnce)
 	var all sync.WaitGroup

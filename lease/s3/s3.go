@@ -2,9 +2,10 @@
 //
 // # What is in the bucket
 //
-// The key of a lease's object is the prefix of [WithPrefix] and the lease's name. Letters, digits, "-", "_", "." and
-// the slashes between them stay as they are in the name. Other bytes are written as %XX, so that no client, proxy or
-// server confuses two keys. The object is two lines of JSON: a nonce, which makes each write's ETag differ, and the
+// The key of a lease's object is the prefix of [WithPrefix] and the lease's name. Letters, digits, "-" and "_" of the
+// name stay as they are. So does a ".", unless the name begins with it, and a slash between two letters or digits. Other
+// bytes are written as %XX, so that no client, proxy or server confuses two keys. The object is two lines of JSON: a
+// nonce, which makes each write's ETag differ, and the
 // lease. Read it with aws s3 cp s3://bucket/orders -. The package never overwrites an object that it cannot read:
 // repair or delete the object by hand while no program campaigns for the lease. The package never deletes an object.
 //
@@ -83,9 +84,9 @@
 //
 // # Cost
 //
-// A leader writes every five seconds by default, which costs 2.59 USD a month. Each standby reads every five seconds,
-// which costs 0.21 USD. The prices are 0.005 USD for 1,000 PUT requests and 0.0004 USD for 1,000 GET requests, in
-// us-east-1 in 2026 (https://aws.amazon.com/s3/pricing/). A lease of a minute costs a quarter of that.
+// By default a leader writes every 5 s: 518,400 PUT requests and 2.59 USD in 30 days. Each standby reads every 4.8 s:
+// some 535,000 GET requests and 0.21 USD. The prices are 0.005 USD for 1,000 PUT requests and 0.0004 USD for 1,000 GET
+// requests, in us-east-1 in 2026 (https://aws.amazon.com/s3/pricing/). A lease of a minute costs a quarter of that.
 //
 // # URL
 //
