@@ -15,7 +15,7 @@ var errEnded = errors.New("ended")
 // campaign asks for the lease until it is acquired, the first time after the wait. The error says why the run is over.
 func (r *run) campaign(wait time.Duration) (*term, error) {
 	for {
-		usual := host.Jitter(r.host, r.acquireEvery)
+		usual := host.Jitter(r.host, r.opts.acquireEvery)
 		err := r.waitAndProbe(wait)
 		wait = usual
 		if err == nil {
@@ -42,7 +42,7 @@ func (r *run) campaign(wait time.Duration) (*term, error) {
 		case r.once:
 			return nil, err
 		case held:
-			wait = r.looks.wait(wait, r.acquireEvery, by.Info)
+			wait = r.looks.wait(wait, r.opts.acquireEvery, by.Info)
 		}
 	}
 }
@@ -50,17 +50,16 @@ func (r *run) campaign(wait time.Duration) (*term, error) {
 // acquire tries once.
 func (r *run) acquire() (*term, error) {
 	r.leader.startsAsking()
-	q := r.ask(r.ctx, OpAcquire, r.timeout(), r.timeout()+undoing, func(ctx context.Context) answer {
-		held, err := r.manager.Acquire(ctx, r.request())
-		return answer{held: held, err: err}
+	q := ask(r.ctx, r, r.timeout(), r.timeout()+lease.UndoTimeout(r.opts.length)+requestTime, func(ctx context.Context) (lease.Lease, error) {
+		return r.opts.manager.Acquire(ctx, r.opts.request())
 	})
-	a := r.await(q, r.ctx.Done())
+	a := await(r, OpAcquire, q)
 	if a.err == errOverdue {
 		r.requests.Go(func() { // it may yet succeed, and then nobody uses the lease (R6)
 			if late := <-q.answers; late.err == nil {
 				ctx, cancel := host.WithTimeout(context.WithoutCancel(r.ctx), r.timeout())
 				defer cancel()
-				_ = r.manager.Release(ctx, late.held)
+				_ = r.opts.manager.Release(ctx, late.value)
 			}
 		})
 	}
@@ -68,5 +67,5 @@ func (r *run) acquire() (*term, error) {
 		r.leader.leadsNoMore(nil)
 		return nil, a.err
 	}
-	return r.newTerm(a.held, q.sent), nil
+	return r.newTerm(a.value, q.sent), nil
 }

@@ -176,9 +176,9 @@ func FuzzOptions(f *testing.F) {
 func wantTimes(t *testing.T, o *options) {
 	t.Helper()
 	const now = 30 * 365 * 24 * time.Hour // a machine that has run for long
-	r := &run{options: o, host: host.System}
+	r := &run{opts: o, host: host.System}
 	for _, d := range []time.Duration{
-		o.length, o.renewEvery, o.acquireEvery, o.stopMargin, o.stopTimeout, o.heartbeatEvery, r.timeout() + undoing,
+		o.length, o.renewEvery, o.acquireEvery, o.stopMargin, o.stopTimeout, o.heartbeatEvery, r.timeout() + lease.UndoTimeout(o.length) + requestTime,
 	} {
 		require.GreaterOrEqual(t, now+d, now)
 	}

@@ -14,7 +14,7 @@ import (
 // or ctx has ended.
 func (r *run) waitAndProbe(d time.Duration) error {
 	until := r.mono() + d
-	if r.health == nil {
+	if r.opts.health == nil {
 		if !r.pause(d) {
 			return context.Cause(r.ctx)
 		}
@@ -37,11 +37,11 @@ func (r *run) healthy() error {
 	r.probe()
 	q := r.leader.probing
 	alarm := host.NewAlarm(r.host)
-	alarm.Set(q.overdue - r.mono())
+	alarm.Set(q.due - r.mono())
 	defer alarm.Stop()
 	select {
 	case a := <-q.answers:
-		return r.probed(a)
+		return r.probed(a.err)
 	case <-alarm.C:
 		return r.unwell(errOverdue)
 	case <-r.ctx.Done():
@@ -51,29 +51,48 @@ func (r *run) healthy() error {
 
 // probe begins to ask the health check, if there is one, and if no question is under way, perhaps from an earlier run.
 func (r *run) probe() {
-	if r.health == nil || r.leader.probing != nil {
+	if r.opts.health == nil || r.leader.probing != nil {
 		return
 	}
-	r.leader.probing = r.begin(r.life, "", r.timeout(), r.renewEvery, func(ctx context.Context) answer {
-		return answer{err: r.health(ctx)}
+	r.leader.probing = begin(r.life, r, r.timeout(), r.opts.renewEvery, func(ctx context.Context) (nothing, error) {
+		return nothing{}, r.opts.health(ctx)
 	})
 }
 
 // probed takes the health check's answer, and returns why this node is unhealthy; nil if it is healthy, or has not failed often
 // enough.
-func (r *run) probed(a answer) error {
+func (r *run) probed(err error) error {
 	r.leader.probing = nil
-	if a.err != nil {
-		return r.unwell(a.err)
+	if err != nil {
+		return r.unwell(err)
 	}
 	r.failures = 0
 	r.feels(nil)
 	return nil
 }
 
+// hangs counts a check that has not returned for a renew interval as failed, once in each interval, and returns why this node is
+// unhealthy; nil if it is healthy, or has not failed often enough.
+func (r *run) hangs(now time.Duration) error {
+	q := r.leader.probing
+	if q == nil || !q.overdue(now) {
+		return nil
+	}
+	q.due += r.opts.renewEvery
+	return r.unwell(errOverdue)
+}
+
+// hangsAt returns when hangs has something to do.
+func (r *run) hangsAt() time.Duration {
+	if q := r.leader.probing; q != nil {
+		return q.due
+	}
+	return never
+}
+
 // unwell counts a failure of the health check, and returns why this node is unhealthy; nil if it has not failed often enough.
 func (r *run) unwell(err error) error {
-	if r.failures++; r.failures < r.patience {
+	if r.failures++; r.failures < r.opts.patience {
 		return nil
 	}
 	err = fmt.Errorf("%w: %w", ErrUnhealthy, err)

@@ -9,12 +9,6 @@ import (
 	"github.com/cloudlease/leader/internal/host"
 )
 
-// heartbeat controls the goroutine of the periodic callback; nil if there is none.
-type heartbeat struct {
-	cancel  context.CancelFunc
-	endsRun context.CancelCauseFunc
-}
-
 // heartbeatError is the cause of a run's context whose heartbeat has failed.
 type heartbeatError struct {
 	run *run // the heartbeat's run: a leader within another's work inherits its context
@@ -34,14 +28,10 @@ func (r *run) heartbeatOf(cause error) *heartbeatError {
 
 // startHeartbeat begins to call the callback, once a call from an earlier run has returned. Calls go on while a cancelled work
 // stops, so that a listener knows that this node still leads.
-func (r *run) startHeartbeat() *heartbeat {
-	if r.heartbeat == nil {
-		return nil
+func (r *run) startHeartbeat() {
+	if r.opts.heartbeat == nil {
+		return
 	}
-	b := &heartbeat{}
-	var ctx context.Context
-	ctx, b.cancel = context.WithCancel(r.life)
-	r.ctx, b.endsRun = context.WithCancelCause(r.ctx)
 	before, done := r.leader.beating, make(chan struct{})
 	r.leader.beating = done
 	go func() {
@@ -52,19 +42,11 @@ func (r *run) startHeartbeat() *heartbeat {
 		failed := errGoexit
 		defer func() { // also if the callback has called runtime.Goexit
 			if failed != nil {
-				b.endsRun(&heartbeatError{r, failed})
+				r.cancel(&heartbeatError{r, failed})
 			}
 		}()
-		failed = r.beat(ctx)
+		failed = r.beat(r.life)
 	}()
-	return b
-}
-
-func (b *heartbeat) stop() {
-	if b != nil {
-		b.cancel()
-		b.endsRun(nil)
-	}
 }
 
 // beat calls the callback until it fails, or ctx ends.
@@ -74,7 +56,7 @@ func (r *run) beat(ctx context.Context) error {
 	next := r.mono()
 	for {
 		late := max(r.mono()-next, 0) // a call that took longer than an interval
-		next += (late/r.heartbeatEvery + 1) * r.heartbeatEvery
+		next += (late/r.opts.heartbeatEvery + 1) * r.opts.heartbeatEvery
 		for wait := next - r.mono(); wait > 0 && ctx.Err() == nil; wait = next - r.mono() {
 			alarm.Set(wait)
 			select {
@@ -85,7 +67,7 @@ func (r *run) beat(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err := r.options.heartbeat(ctx, r.leader.Status().Term.Check() == nil); err != nil && ctx.Err() == nil {
+		if err := r.opts.heartbeat(ctx, r.leader.Status().Term.Check() == nil); err != nil && ctx.Err() == nil {
 			r.remark(slog.LevelWarn, "the heartbeat failed: the run ends", slog.Any("err", err))
 			return err
 		}

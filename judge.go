@@ -1,7 +1,6 @@
 package leader
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,35 +28,26 @@ type stop struct {
 	at    time.Duration // by the monotonic clock
 }
 
-// stop cancels the work; only the first call counts. If the work's context was cancelled a moment before, by its parent or by
-// the term's end, that is the reason.
-func (t *term) stop(why reason, cause error) {
-	if t.stopped.why != none {
-		return
-	}
-	t.keeper.Cancel(cause)
+// stop tells the work to return, and returns the next phase. If the work's context was cancelled a moment before, by its parent or
+// by the term's end, that is the reason.
+func (t *term) stop(why reason, cause error) phase {
+	t.holding.keeper.Cancel(cause)
 	if first := context.Cause(t.workCtx); !same(first, cause) {
 		why, cause = t.reasonOf(first), first
 	}
-	t.stopped = stop{why, cause, t.mono()}
-	t.overrunAt = t.stopped.at + t.length
-	t.enter(Stopping, t.held.Token, cause)
-}
-
-// stopAs stops the work whose context was cancelled by its parent or by the term's end. If the work is stopping already, it
-// was the term's end.
-func (t *term) stopAs(cause error) {
-	if lost := t.term.Check(); lost != nil {
-		t.lose(lost)
-		return
+	t.stopped = stop{why, cause, t.run.mono()}
+	t.overrunAt = t.stopped.at + t.opts.length
+	t.run.enter(Stopping, t.holding.held.Token, cause)
+	if why == lostLease {
+		return t.over
 	}
-	t.stop(t.reasonOf(cause), cause)
+	return t.stopping
 }
 
 // reasonOf returns the reason behind a cause that this term did not set itself: the term's end, or that of the run's
 // context. The latter may have any cause, even the lost lease of a leader around this one.
 func (t *term) reasonOf(cause error) reason {
-	if same(cause, t.term.Check()) {
+	if same(cause, t.holding.term.Check()) {
 		return lostLease
 	}
 	return ctxEnded
@@ -65,17 +55,18 @@ func (t *term) reasonOf(cause error) reason {
 
 // whyReturned returns why the work has returned.
 func (t *term) whyReturned(res *result) stop {
+	now := t.run.mono()
 	switch {
-	case res.cause == nil && res.lost != nil: // the term was over, and this node had not noticed yet
-		return stop{lostLease, res.lost, t.mono()}
-	case res.cause == nil && !res.panicked && errors.Is(res.err, ErrStepDown):
-		return stop{gaveUp, res.err, t.mono()}
-	case res.cause == nil:
-		return stop{byItself, nil, t.mono()}
-	case t.stopped.why == none:
-		return stop{t.reasonOf(res.cause), res.cause, t.mono()}
+	case t.stopped.why != none && res.cause != nil:
+		return t.stopped
+	case res.cause != nil:
+		return stop{t.reasonOf(res.cause), res.cause, now}
+	case res.lost != nil: // the term was over, and this node had not noticed yet
+		return stop{lostLease, res.lost, now}
+	case !res.panicked && errors.Is(res.err, ErrStepDown):
+		return stop{gaveUp, res.err, now}
 	}
-	return t.stopped
+	return stop{byItself, nil, now}
 }
 
 // An outcome says how the run goes on after a term.
@@ -93,54 +84,55 @@ type outcome struct {
 //	it panicked                            panics                      panics
 //	ctx ended              no              nil                         ctx's cause
 //	ctx ended              yes             its error                   both
+//	by itself              yes or no       what it returned            what it returned
+//	it gave up: ErrStepDown                campaigns again             its error
+//	the stop margin        no              campaigns again             nil if it returned nil, else the LostError
+//	the stop margin        yes             logs it, campaigns again    both
 //	the lease is lost      no              campaigns again             the LostError
 //	the lease is lost      yes             logs it, campaigns again    both
 //	StepDown, ill health   no              campaigns again             the cause
 //	StepDown, ill health   yes             its error                   both
-//	the stop margin        no              campaigns again             nil if it returned nil, else the LostError
-//	the stop margin        yes             logs it, campaigns again    both
-//	it gave up: ErrStepDown                campaigns again             its error
-//	by itself              yes or no       what it returned            what it returned
 //
-// A work fails if it returns anything but nil, the cause, the error of its own context, or what wraps only these; a work that
-// was stopped may also return ErrStepDown. The lease is lost, whatever the work was stopped for before, if Check fails when it
-// returns; ctx's end goes before that.
-func (t *term) judge(res *result, why stop) outcome {
-	failed, lost := res.err, res.lost
-	if why.why == lostLease {
-		lost = why.cause
-	}
-	reasons := []error{why.cause, t.workCtx.Err(), ErrStepDown}
-	if why.why != ctxEnded {
-		reasons = append(reasons, lost)
-	}
-	if why.why != byItself && why.why != gaveUp && excused(res.err, reasons...) {
-		failed = nil
+// The lease is lost, whatever the work was stopped for before, if Check fails when it returns; ctx's end goes before that.
+func (t *term) judge(res *result, stopped stop) outcome {
+	why, cause, failed := stopped.why, stopped.cause, t.failed(res, stopped)
+	if res.lost != nil && why != ctxEnded && why != lostLease {
+		why, cause = lostLease, res.lost
 	}
 	switch {
 	case res.panicked:
 		return outcome{panicked: true, value: res.value}
-	case why.why == ctxEnded && t.once:
-		return outcome{final: true, err: t.ended(joined(lost, failed))}
-	case why.why == ctxEnded:
-		return outcome{final: true, err: t.ended(failed)}
-	case lost != nil && t.once:
-		return outcome{final: true, err: joined(lost, failed)}
-	case why.why == marginReached && t.once && res.err == nil:
-		return outcome{final: true}
-	case lost != nil || why.why == marginReached && !t.once:
-		t.logFailure(failed)
-		return outcome{err: cmp.Or(lost, why.cause)}
-	case why.why == gaveUp:
-		return outcome{final: t.once, err: res.err}
-	case why.why == byItself:
+	case why == ctxEnded && t.run.once:
+		return outcome{final: true, err: t.run.ended(joined(res.lost, failed))}
+	case why == ctxEnded:
+		return outcome{final: true, err: t.run.ended(failed)}
+	case why == byItself:
 		return outcome{final: true, err: res.err}
-	case t.once:
-		return outcome{final: true, err: joined(why.cause, failed)}
+	case why == gaveUp:
+		return outcome{final: t.run.once, err: res.err}
+	case why == marginReached && t.run.once && res.err == nil:
+		return outcome{final: true}
+	case t.run.once:
+		return outcome{final: true, err: joined(cause, failed)}
+	case why == marginReached || why == lostLease:
+		t.logFailure(failed)
 	case failed != nil:
 		return outcome{final: true, err: failed}
 	}
-	return outcome{err: why.cause}
+	return outcome{err: cause}
+}
+
+// failed returns the error by which the work has failed; nil if it has not. It fails if it returns anything but nil, the cause,
+// the error of its own context, or what wraps only these; a work that was stopped may also return ErrStepDown.
+func (t *term) failed(res *result, stopped stop) error {
+	excuses := []error{stopped.cause, t.workCtx.Err(), ErrStepDown}
+	if stopped.why != ctxEnded {
+		excuses = append(excuses, res.lost)
+	}
+	if excused(res.err, excuses...) {
+		return nil
+	}
+	return res.err
 }
 
 // stopTimeoutError is an ErrStopTimeout. It does not wrap the cause of the stop.

@@ -25,20 +25,19 @@ type Leader struct {
 	options options
 	board   board
 
-	mu      sync.Mutex
-	running bool
-	term    *term      // the term that this node leads; nil if none
-	resign  *resigning // what StepDown has asked for; nil if nothing
-	asking  bool       // a request to acquire the lease is in flight
-	door    *door      // by which calls of WhileLeading get in; nil if they do not
+	mu        sync.Mutex
+	running   bool
+	candidate bool       // this node leads, or a request to acquire the lease is in flight
+	resign    *resigning // what StepDown has asked for; nil if nothing
+	door      *door      // by which calls of WhileLeading get in; nil if they do not
 
 	// A run may leave these behind, and the next goes on with them. One run at a time uses them.
 	logbook   *mailbox[entry]
 	watchers  []*mailbox[Event]
 	electees  *mailbox[bool]
-	probing   *request        // to the health check; nil while it is not being asked
-	beating   <-chan struct{} // closed when the latest heartbeat has returned; nil: there was none
-	abandoned <-chan struct{} // closed when a work that was given up has returned; nil: none was
+	probing   *request[nothing] // to the health check; nil while it is not being asked
+	beating   <-chan struct{}   // closed when the latest heartbeat has returned; nil: there was none
+	abandoned <-chan struct{}   // closed when a work that was given up has returned; nil: none was
 }
 
 // New returns a Leader with the options. It never fails: Run reports every invalid option.

@@ -17,9 +17,9 @@ func (r *run) outwatch(seen lease.Info) (*term, error) {
 	if !r.canInspect() {
 		return nil, held
 	}
-	until := r.mono() + 2*max(r.length, seen.Length) // the limit for a store that does not answer
+	until := r.mono() + 2*max(r.opts.length, seen.Length) // the limit for a store that does not answer
 	for {
-		wait := host.Jitter(r.host, r.acquireEvery)
+		wait := host.Jitter(r.host, r.opts.acquireEvery)
 		if seen.RetryAfter > 0 {
 			wait = min(wait, seen.RetryAfter)
 		}
@@ -46,8 +46,8 @@ func (r *run) outwatch(seen lease.Info) (*term, error) {
 		switch {
 		case r.ctx.Err() != nil && err != nil:
 			return nil, errEnded
-		case err == nil && t.held.Token != seen.Token+1: // another node's whole term came and went
-			t.keeper.End(nil)
+		case err == nil && t.holding.held.Token != seen.Token+1: // another node's whole term came and went
+			t.holding.keeper.End(nil)
 			_ = t.giveBack(byItself)
 			return nil, held
 		case err == nil || errors.Is(err, lease.ErrHeld):
@@ -55,4 +55,29 @@ func (r *run) outwatch(seen lease.Info) (*term, error) {
 		}
 		return nil, fmt.Errorf("take over a lease that was left behind: %w", err)
 	}
+}
+
+// hold keeps the lease of a job that ended sooner than WithHoldAtLeast says. It reports whether the lease is left to run
+// out: because the store tells how old a record is, so that nobody takes it sooner; or because ctx has ended. On other
+// stores it renews the lease until the time has passed, and the caller releases it.
+func (t *term) hold() bool {
+	if seen, err := t.run.inspect(); err == nil && seen.Timed {
+		return true
+	}
+	t.run.enter(Stopping, t.holding.held.Token, nil)
+	until := t.began + t.opts.holdAtLeast
+	for now := t.run.mono(); now < until; now = t.run.mono() {
+		if _, lost := t.holding.keep(now); lost != nil {
+			return true
+		}
+		t.alarm.Set(min(t.holding.due(now), until) - now)
+		select {
+		case a := <-t.holding.pending.arrives():
+			t.holding.renewed(a)
+		case <-t.run.ctx.Done():
+			return true
+		case <-t.alarm.C:
+		}
+	}
+	return t.holding.term.Check() != nil
 }

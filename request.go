@@ -2,6 +2,7 @@ package leader
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,115 +12,128 @@ import (
 
 // A request is a question in flight, to the lease manager or to the health check. It runs in its own goroutine, so that a call
 // that hangs keeps nothing else waiting.
-type request struct {
-	op      Op
+type request[T any] struct {
 	sent    lease.Instant // just before it was asked (R2), and counted on while the answer is awaited (R3)
-	began   time.Duration
-	overdue time.Duration // when the run stops waiting
-	answers chan answer
+	began   time.Duration // by the monotonic clock
+	due     time.Duration // when the run stops waiting
+	answers chan answer[T]
 }
 
-// An answer has the value that was asked for; the others are zero.
-type answer struct {
-	held lease.Lease
-	info lease.Info
-	err  error
+type answer[T any] struct {
+	value T
+	err   error
 }
+
+// nothing is the value of an answer that only says whether something succeeded.
+type nothing = struct{}
 
 var (
 	errOverdue = fmt.Errorf("no answer, though its context has ended: %w", context.DeadlineExceeded)
 	errWaiting = fmt.Errorf("%d requests before this one have not returned, though their contexts have ended", maxWaiting)
 )
 
-// sampleEvery is the interval at which R3 counts on while the run waits for an answer, or for a renewal to be due.
-const sampleEvery = time.Second
+// maxWaiting bounds the requests in flight. More than one is in flight only if the manager does not return when a request's
+// context ends.
+const maxWaiting = 4
 
-// undoing is how much longer than its context an acquisition may take, to undo what its write may have done.
-const undoing = 6 * time.Second
+// requestTime is longer than a request takes on a store that works.
+const requestTime = time.Second
 
 // timeout returns the time limit of a request's context. It is less than the renew interval, so that a request that hangs has
 // returned when the next is to begin (R4).
-func (r *run) timeout() time.Duration { return r.renewEvery - r.renewEvery/16 }
+func (r *run) timeout() time.Duration { return r.opts.renewEvery - r.opts.renewEvery/16 }
 
 // renewTimeout returns the time limit of a renewal: half of what is left of the term, if that is less, so that an attempt that
 // hangs leaves room for another.
 func (r *run) renewTimeout(left time.Duration) time.Duration {
-	return min(max(left/2, r.renewEvery/4), r.timeout())
+	return min(max(left/2, r.opts.renewEvery/4), r.timeout())
+}
+
+// begin makes a call in a goroutine, with a context that ends after the timeout. The run waits for as long as its patience
+// lasts.
+func begin[T any](ctx context.Context, r *run, timeout, patience time.Duration, call func(context.Context) (T, error)) *request[T] {
+	now := r.mono()
+	q := &request[T]{sent: lease.NowIn(ctx), began: now, due: now + patience, answers: make(chan answer[T], 1)}
+	r.requests.Go(func() {
+		ctx, cancel := host.WithTimeout(ctx, timeout)
+		defer cancel()
+		a := answer[T]{err: errGoexit}
+		defer func() { q.answers <- a }() // also if the call ends its goroutine
+		a.value, a.err = call(ctx)
+	})
+	return q
 }
 
 // ask begins a request to the manager. If too many hang already, the request fails at once.
-func (r *run) ask(ctx context.Context, op Op, timeout, overdue time.Duration, call func(context.Context) answer) *request {
-	return r.begin(ctx, op, timeout, overdue, func(ctx context.Context) answer {
+func ask[T any](ctx context.Context, r *run, timeout, patience time.Duration, call func(context.Context) (T, error)) *request[T] {
+	return begin(ctx, r, timeout, patience, func(ctx context.Context) (none T, _ error) {
 		defer r.waiting.Add(-1)
 		if r.waiting.Add(1) > maxWaiting {
-			return answer{err: errWaiting}
+			return none, errWaiting
 		}
 		return call(ctx)
 	})
 }
 
-// begin makes a call in a goroutine, with a context that ends after the timeout.
-func (r *run) begin(ctx context.Context, op Op, timeout, overdue time.Duration, call func(context.Context) answer) *request {
-	now := r.mono()
-	q := &request{op: op, sent: lease.NowIn(ctx), began: now, overdue: now + overdue, answers: make(chan answer, 1)}
-	r.requests.Go(func() {
-		ctx, cancel := host.WithTimeout(ctx, timeout)
-		defer cancel()
-		a := answer{err: errGoexit}
-		defer func() { q.answers <- a }() // also if the call ends its goroutine
-		a = call(ctx)
-	})
-	return q
-}
-
-// await waits for the answer. Once ctx has ended, it waits no longer than the end of Run may take.
-func (r *run) await(q *request, ends <-chan struct{}) answer {
-	alarm := host.NewAlarm(r.host)
-	defer alarm.Stop()
-	for {
-		alarm.Set(min(sampleEvery, q.overdue-r.mono()))
-		select {
-		case a := <-q.answers:
-			return r.answered(q, a)
-		case <-ends:
-			ends = nil
-			r.enter(Stopping, 0, context.Cause(r.ctx))
-			q.overdue = min(q.overdue, r.mono()+r.left()*3/4) // the rest is for the observers
-		case <-alarm.C:
-			q.sent = q.sent.Sample()
-			if r.mono() >= q.overdue {
-				return r.answered(q, answer{err: errOverdue})
-			}
-		}
-	}
-}
-
-// answered notes the answer for Status and observers, and returns it.
-func (r *run) answered(q *request, a answer) answer {
-	r.leader.board.change(func(s *Status) {
-		if s.Err = a.err; isClear(a.err) {
-			s.Contact, s.Err = r.host.Now(), nil
-		}
-	})
-	r.emit(RequestEvent{Origin: r.origin(), Op: q.op, Took: r.mono() - q.began, Err: a.err})
-	return a
-}
-
 // arrives returns the channel of the answer; nil, which never has one, if nothing was asked.
-func (q *request) arrives() <-chan answer {
+func (q *request[T]) arrives() <-chan answer[T] {
 	if q == nil {
 		return nil
 	}
 	return q.answers
 }
 
+// overdue counts on (R3), and reports whether the run waits no longer.
+func (q *request[T]) overdue(now time.Duration) bool {
+	q.sent = q.sent.Sample()
+	return now >= q.due
+}
+
+// await waits for the manager's answer. Once ctx has ended, it waits no longer than the end of Run may take.
+func await[T any](r *run, op Op, q *request[T]) answer[T] {
+	alarm := host.NewAlarm(r.host)
+	defer alarm.Stop()
+	a, ends := answer[T]{err: errOverdue}, r.ctx.Done()
+	for waiting := true; waiting; {
+		alarm.Set(min(lease.SampleEvery, q.due-r.mono()))
+		select {
+		case a = <-q.answers:
+			waiting = false
+		case <-ends:
+			ends = nil
+			r.enter(Stopping, 0, context.Cause(r.ctx))
+			q.due = min(q.due, r.mono()+r.left()*3/4) // the rest is for the observers
+		case <-alarm.C:
+			waiting = !q.overdue(r.mono())
+		}
+	}
+	r.answered(op, q.began, a.err)
+	return a
+}
+
+// answered notes the manager's answer for Status and observers.
+func (r *run) answered(op Op, began time.Duration, err error) {
+	r.leader.board.change(func(s *Status) {
+		if s.Err = err; isClear(err) {
+			s.Contact, s.Err = r.host.Now(), nil
+		}
+	})
+	r.emit(RequestEvent{Origin: r.origin(), Op: op, Took: r.mono() - began, Err: err})
+}
+
+// isClear reports whether the manager gave a clear answer: success, or that the lease is held or lost.
+func isClear(err error) bool {
+	return err == nil || errors.Is(err, lease.ErrHeld) || errors.Is(err, lease.ErrLost)
+}
+
 // backoff returns how long after the nth failed request in a row the next one begins, counted from its beginning.
 func (r *run) backoff(n int) time.Duration {
-	d := r.renewEvery / 8
-	for ; n > 1 && d < r.renewEvery; n-- {
+	every := r.opts.renewEvery
+	d := every / 8
+	for ; n > 1 && d < every; n-- {
 		d *= 2
 	}
-	d = min(d, r.renewEvery)
+	d = min(d, every)
 	d -= time.Duration(r.host.Uint64() % uint64(d/2+1))
-	return max(d, r.limits.WriteEvery)
+	return max(d, r.opts.limits.WriteEvery)
 }

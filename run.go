@@ -16,15 +16,16 @@ import (
 
 // A run is one call of Run or RunOnce: campaign, lead, sit out, and again.
 type run struct {
-	*options
 	leader *Leader
+	opts   *options
 	once   bool
 	host   host.Host
 	log    *slog.Logger
 
-	ctx  context.Context // the caller's; a heartbeat's error ends it as well
-	life context.Context // ends when Run returns; requests that are sent after ctx has ended use it
-	die  context.CancelFunc
+	ctx    context.Context         // ends with the caller's, and when the heartbeat fails
+	cancel context.CancelCauseFunc // ends ctx
+	life   context.Context         // ends when Run returns; requests that are sent after ctx has ended use it
+	die    context.CancelFunc      // ends life
 
 	requests sync.WaitGroup // goroutines that wait for an answer
 	waiting  atomic.Int32   // requests to the manager in flight
@@ -36,36 +37,33 @@ type run struct {
 	endBy     time.Duration // when the end of Run is to be over, by the monotonic clock; 0: it has not begun
 }
 
-// maxWaiting bounds the requests in flight. More than one is in flight only if the manager does not return when a request's
-// context ends.
-const maxWaiting = 4
-
 func newRun(ctx context.Context, l *Leader, once bool) *run {
-	r := &run{options: &l.options, leader: l, once: once, host: host.From(ctx), ctx: ctx}
+	r := &run{leader: l, opts: &l.options, once: once, host: host.From(ctx)}
+	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	r.life, r.die = context.WithCancel(context.WithoutCancel(ctx))
-	if r.log = r.logger; r.log == nil {
+	if r.log = r.opts.logger; r.log == nil {
 		r.log = slog.Default()
 	}
-	r.log = r.log.With("lease", r.lease, "node", r.node)
+	r.log = r.log.With("lease", r.opts.lease, "node", r.opts.node)
 	return r
 }
 
 func (r *run) run() (err error) {
 	r.leader.board.change(func(*Status) { r.leader.board.host = r.host })
-	if !r.has("WithLeaseManager") {
+	if !r.opts.has("WithLeaseManager") {
 		r.remark(slog.LevelWarn, "no lease manager is set: the lease is in this process's own memory, where nobody else asks for it; not for production")
 	}
 	r.remark(slog.LevelInfo, "this node takes part in the election", slog.String("store", r.leader.Status().Store),
-		lasting("length", r.length), lasting("renew_every", r.renewEvery), lasting("acquire_every", r.acquireEvery))
+		lasting("length", r.opts.length), lasting("renew_every", r.opts.renewEvery), lasting("acquire_every", r.opts.acquireEvery))
 	r.enter(Standby, 0, nil)
-	beats := r.startHeartbeat()
+	r.startHeartbeat()
 	var out outcome
 	defer func() {
 		cause := err
 		if out.panicked {
 			cause = fmt.Errorf("leader: the work panicked: %v", out.value)
 		}
-		r.end(beats, cause)
+		r.end(cause)
 	}()
 	for wait := time.Duration(0); ; {
 		t, err := r.campaign(wait)
@@ -104,7 +102,7 @@ func (r *run) ended(err error) error {
 // left returns how long the end of Run may still take. The first call begins the end.
 func (r *run) left() time.Duration {
 	if r.endBy == 0 {
-		r.endBy = max(r.mono()+r.endTimeout, 1)
+		r.endBy = max(r.mono()+r.opts.endTimeout, 1)
 	}
 	return max(r.endBy-r.mono(), 0)
 }
@@ -112,10 +110,10 @@ func (r *run) left() time.Duration {
 // end waits for every goroutine of this run, and until each observer has been told, for as long as the end of Run may take. It
 // leaves a goroutine that is stuck in the user's code behind, with a warning. The next run finds in the Leader what it must
 // not overlap.
-func (r *run) end(beats *heartbeat, cause error) {
+func (r *run) end(cause error) {
 	r.left()
 	r.enter(Stopping, 0, context.Cause(r.ctx))
-	beats.stop()
+	r.cancel(nil)
 	r.die()
 	answered := make(chan struct{})
 	go func() {
@@ -176,20 +174,15 @@ func (r *run) emit(e Event) {
 	}
 }
 
-func (r *run) origin() Origin { return Origin{Lease: r.lease, Node: r.node, At: r.host.Now()} }
+func (r *run) origin() Origin {
+	return Origin{Lease: r.opts.lease, Node: r.opts.node, At: r.host.Now()}
+}
 
 // enter changes the state.
 func (r *run) enter(to State, token uint64, cause error) {
 	e := StateEvent{Origin: r.origin(), To: to, Token: token, Cause: cause}
 	if e.From = r.leader.board.enter(to, e.At); e.From != to {
 		r.emit(e)
-	}
-}
-
-// tell passes a change of leadership to WhenElected's function.
-func (r *run) tell(isLeader bool) {
-	if r.elected != nil {
-		r.leader.electees.post(isLeader, false)
 	}
 }
 
@@ -223,8 +216,3 @@ func (r *run) pause(d time.Duration) bool {
 
 // mono returns the time by the monotonic clock. All waiting goes by it.
 func (r *run) mono() time.Duration { return r.host.Read().Mono }
-
-// isClear reports whether the manager gave a clear answer: success, or that the lease is held or lost.
-func isClear(err error) bool {
-	return err == nil || errors.Is(err, lease.ErrHeld) || errors.Is(err, lease.ErrLost)
-}

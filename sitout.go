@@ -14,26 +14,23 @@ type rest struct {
 	held  lease.Lease   // the lease that was given up
 }
 
-// requestTime is longer than a request takes on a store that works. A standby needs it for its last look.
-const requestTime = time.Second
-
 // restAfter returns how long this node sits out after its term. It counts from the answer to the release. If that was not
 // acknowledged, or the lease was broken, it counts from the latest moment from which a standby may wait for the lease to run
 // out.
 func (t *term) restAfter(why reason, released bool) rest {
-	look := t.acquireEvery + min(requestTime, t.timeout())
-	now := t.mono()
+	look := t.opts.acquireEvery + min(requestTime, t.run.timeout())
+	now := t.run.mono()
 	switch {
-	case t.gone && !t.broken:
+	case t.holding.gone && !t.holding.broken:
 		return rest{} // another node has acquired it
-	case t.broken:
-		return rest{now + t.length + look, t.held}
+	case t.holding.broken:
+		return rest{now + t.opts.length + look, t.holding.held}
 	case !released:
-		return rest{max(t.wrote+t.length+look, now+look), t.held}
+		return rest{max(t.holding.wrote+t.opts.length+look, now+look), t.holding.held}
 	case why == steppedDown || why == gaveUp:
-		return rest{now + max(t.length, look), t.held}
+		return rest{now + max(t.opts.length, look), t.holding.held}
 	}
-	return rest{now + look, t.held}
+	return rest{now + look, t.holding.held}
 }
 
 // sitOut waits for the end of the rest, or until another node has acquired the lease: it looks at each acquire interval, as a
@@ -42,7 +39,7 @@ func (r *run) sitOut(rest rest) (wait time.Duration) {
 	for sees := r.canInspect(); r.mono() < rest.until; {
 		left := rest.until - r.mono()
 		if sees {
-			left = min(left, host.Jitter(r.host, r.acquireEvery))
+			left = min(left, host.Jitter(r.host, r.opts.acquireEvery))
 		}
 		if !r.pause(left) || r.mono() >= rest.until {
 			return 0
@@ -52,7 +49,7 @@ func (r *run) sitOut(rest rest) (wait time.Duration) {
 			if info.State != lease.Held {
 				return 0
 			}
-			return r.looks.wait(host.Jitter(r.host, r.acquireEvery), r.acquireEvery, info) // the look was a poll like any other
+			return r.looks.wait(host.Jitter(r.host, r.opts.acquireEvery), r.opts.acquireEvery, info) // the look was a poll like any other
 		}
 	}
 	return 0
@@ -62,19 +59,17 @@ func (r *run) sitOut(rest rest) (wait time.Duration) {
 func (r *run) canInspect() bool {
 	_, ok := lease.Find[interface {
 		Inspect(ctx context.Context, name string) (lease.Info, error)
-	}](r.manager)
+	}](r.opts.manager)
 	return ok
 }
 
 // inspect looks at the lease without touching it.
 func (r *run) inspect() (lease.Info, error) {
-	q := r.ask(r.ctx, OpInspect, r.timeout(), r.timeout(), func(ctx context.Context) answer {
-		info, err := lease.Inspect(ctx, r.manager, r.lease)
-		return answer{info: info, err: err}
-	})
-	a := r.await(q, r.ctx.Done())
+	a := await(r, OpInspect, ask(r.ctx, r, r.timeout(), r.timeout(), func(ctx context.Context) (lease.Info, error) {
+		return lease.Inspect(ctx, r.opts.manager, r.opts.lease)
+	}))
 	if a.err == nil {
-		r.found(a.info)
+		r.found(a.value)
 	}
-	return a.info, a.err
+	return a.value, a.err
 }

@@ -41,7 +41,7 @@ type insideOf struct{ leader *Leader }
 func (l *Leader) askToResign() *resigning {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.term == nil && !l.asking {
+	if !l.candidate {
 		return nil
 	}
 	if l.resign == nil {
@@ -63,15 +63,14 @@ func newResigning() *resigning {
 func (l *Leader) startsAsking() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.asking = true
+	l.candidate = true
 }
 
-// leads notes the term that this node leads from now on. It returns a channel that is closed when StepDown is called, or
-// that is closed already if StepDown was called since the lease was asked for.
-func (l *Leader) leads(t *term) <-chan struct{} {
+// leads returns a channel that is closed when StepDown is called, or that is closed already if StepDown was called since the
+// lease was asked for.
+func (l *Leader) leads() <-chan struct{} {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.asking, l.term = false, t
 	if l.resign == nil {
 		l.resign = newResigning()
 	}
@@ -82,7 +81,7 @@ func (l *Leader) leads(t *term) <-chan struct{} {
 func (l *Leader) leadsNoMore(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.asking, l.term = false, nil
+	l.candidate = false
 	if l.resign != nil {
 		if err != nil {
 			l.resign.err = fmt.Errorf("leader: step down: the lease was not given back, and runs out: %w", err)

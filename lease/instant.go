@@ -55,8 +55,8 @@ func NowIn(ctx context.Context) Instant { return nowOn(host.From(ctx)) }
 
 func nowOn(h host.Host) Instant { return Instant{host: h, last: h.Read()} }
 
-// Sample counts the time since the sample before, by the clock that shows the most. Sample a kept Instant at least every
-// second: over a longer time, a step back of the wall clock can hide a suspension. Sampling more often does no harm: the
+// Sample counts the time since the sample before, by the clock that shows the most. Sample a kept Instant at least at
+// each SampleEvery: over a longer time, a step back of the wall clock can hide a suspension. Sampling more often does no harm: the
 // count stays within a hundredth of the fastest clock.
 func (i Instant) Sample() Instant {
 	if i.host == nil || i.stepped > 0 {

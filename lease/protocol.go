@@ -18,8 +18,9 @@ const maxSwaps = 8
 
 var errRestless = fmt.Errorf("%w, %d times in one call", ErrConflict, maxSwaps)
 
-// abandonFor returns how long a failed acquisition tries to undo itself, for a lease of the given length.
-func abandonFor(length time.Duration) time.Duration { return min(length/3, 5*time.Second) }
+// UndoTimeout returns how long a failed Acquire may try to undo what its write may have done, also after its context has
+// ended: a third of the lease's length, five seconds at most (R6).
+func UndoTimeout(length time.Duration) time.Duration { return min(length/3, 5*time.Second) }
 
 // Acquire is one Load and, if nobody holds the lease, one Swap. After a failure it tries for a third of the lease's
 // length, five seconds at most, to undo what the swap may have done, even if ctx has ended. If that shows that another
@@ -101,7 +102,7 @@ func (m *manager) failed(ctx context.Context, req Request, id string, replaced c
 // record shows up later, this manager counts it as free. It returns the cell that it found, and whether it could look.
 func (m *manager) abandon(ctx context.Context, req Request, id string, replaced cell) (cell, bool) {
 	m.watch.bury(req.Name, replaced.version, id, replaced.sent, host.From(ctx).Read().Mono)
-	ctx, cancel := host.WithTimeout(context.WithoutCancel(ctx), abandonFor(req.Length))
+	ctx, cancel := host.WithTimeout(context.WithoutCancel(ctx), UndoTimeout(req.Length))
 	defer cancel()
 	seen, err := m.load(ctx, req.Name)
 	if err == nil && seen.ID == id && !seen.Released {

@@ -9,8 +9,8 @@ import (
 	"github.com/cloudlease/leader/internal/host"
 )
 
-// sampleEvery is the interval at which a holder samples its clocks (R3).
-const sampleEvery = time.Second
+// SampleEvery is the longest interval at which a holder samples its clocks (R3).
+const SampleEvery = time.Second
 
 // A Term is one unbroken holding of a lease. It ends once: when its work has returned, at its deadline, or when the
 // lease is found lost (R8). Terms are small values to pass on, safe for concurrent use. The zero Term has ended.
@@ -124,10 +124,13 @@ func StartTerm(ctx context.Context, l Lease, sent Instant) (context.Context, *Ke
 		name: l.Name, token: l.Token, host: host.From(ctx),
 		since: sent.Sample(), usable: usable(l), length: l.Length,
 	}
-	ctx, k.cancel = context.WithCancelCause(WithTerm(ctx, Term{k}))
+	ctx, k.cancel = context.WithCancelCause(WithTerm(ctx, k.Term()))
 	k.tick()
 	return ctx, k
 }
+
+// Term returns the term that this keeper keeps.
+func (k *Keeper) Term() Term { return Term{k} }
 
 // usable returns how long a lease holds from just before the request that got or renewed it: its length less the margin
 // (R2).
@@ -247,5 +250,5 @@ func (k *Keeper) arm() {
 	if k.timer != nil {
 		k.timer.Stop()
 	}
-	k.timer = k.host.AfterFunc(min(sampleEvery, k.remaining()), k.tick)
+	k.timer = k.host.AfterFunc(min(SampleEvery, k.remaining()), k.tick)
 }

@@ -23,8 +23,8 @@ var ends = []mutation{
 		name: "R6: an acquisition that failed is left as it is",
 		edit: edit{
 			file: "lease/protocol.go",
-			old:  "	ctx, cancel := host.WithTimeout(context.WithoutCancel(ctx), abandonFor(req.Length))",
-			new:  "	return cell{}, false\n	ctx, cancel := host.WithTimeout(context.WithoutCancel(ctx), abandonFor(req.Length))",
+			old:  "	ctx, cancel := host.WithTimeout(context.WithoutCancel(ctx), UndoTimeout(req.Length))",
+			new:  "	return cell{}, false\n	ctx, cancel := host.WithTimeout(context.WithoutCancel(ctx), UndoTimeout(req.Length))",
 		},
 	},
 	{
@@ -38,16 +38,16 @@ var ends = []mutation{
 	{
 		name: "R6: a term that was lost by its deadline is not released",
 		edit: edit{
-			file: "renewal.go",
-			old:  "	if t.gone {\n		return",
-			new:  "	if t.gone || t.stopped.why != none {\n		return",
+			file: "term.go",
+			old:  "	err := t.holding.release()\n",
+			new:  "	err := lease.ErrLost\n	if t.stopped.why == none {\n		err = t.holding.release()\n	}\n",
 		},
 	},
 	{
 		name: "R6: an acquisition that comes too late is kept",
 		edit: edit{
 			file: "campaign.go",
-			old:  "				_ = r.manager.Release(ctx, late.held)\n",
+			old:  "				_ = r.opts.manager.Release(ctx, late.value)\n",
 			new:  "				_ = ctx\n",
 		},
 	},
@@ -117,7 +117,7 @@ var ends = []mutation{
 		name: "R8: Check still holds after the release",
 		edit: edit{
 			file: "term.go",
-			old:  "	t.keeper.End(nil) // R8",
+			old:  "	t.holding.keeper.End(nil) // R8",
 			new:  "	// R8",
 		},
 	},
@@ -134,15 +134,15 @@ var ends = []mutation{
 		edit: edit{
 			file: "term.go",
 			old:  "case lost != nil: // R8",
-			new:  "case lost != nil && t.mono() < 0: // R8",
+			new:  "case lost != nil && t.run.mono() < 0: // R8",
 		},
 	},
 	{
 		name: "S3: release before the work has returned",
 		edit: edit{
 			file: "judge.go",
-			old:  "	t.overrunAt = t.stopped.at + t.length\n	t.enter(Stopping, t.held.Token, cause)",
-			new:  "	t.overrunAt = t.stopped.at + t.length\n	t.enter(Stopping, t.held.Token, cause)\n	_ = t.release()",
+			old:  "	t.run.enter(Stopping, t.holding.held.Token, cause)",
+			new:  "	t.run.enter(Stopping, t.holding.held.Token, cause)\n	_ = t.holding.release()",
 		},
 	},
 	{

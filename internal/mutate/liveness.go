@@ -5,17 +5,17 @@ var liveness = []mutation{
 	{
 		name: "R3: a renewal is due by the monotonic clock alone",
 		edit: edit{
-			file: "term.go",
-			old:  "(now >= t.renewAt || late(t.since, t.renewIn))",
-			new:  "now >= t.renewAt",
+			file: "holding.go",
+			old:  "now >= s.at || late(s.since, s.after)",
+			new:  "now >= s.at",
 		},
 	},
 	{
 		name: "R3: who waits for a renewal to be due does not look at the clocks",
 		edit: edit{
-			file: "term.go",
-			old:  "		due = min(now+sampleEvery, t.renewAt)",
-			new:  "		due = t.renewAt",
+			file: "holding.go",
+			old:  "		return min(now+lease.SampleEvery, h.next.at)",
+			new:  "		return h.next.at",
 		},
 	},
 	{
@@ -30,7 +30,7 @@ var liveness = []mutation{
 		name: "Run 7: a node that is sick once in a while does not sit out",
 		edit: edit{
 			file: "sitout.go",
-			old:  "	return rest{now + look, t.held}",
+			old:  "	return rest{now + look, t.holding.held}",
 			new:  "	return rest{}",
 		},
 	},
@@ -39,23 +39,23 @@ var liveness = []mutation{
 		edit: edit{
 			file: "sitout.go",
 			old:  "	case !released:",
-			new:  "	case !released && t.broken:",
+			new:  "	case !released && t.holding.broken:",
 		},
 	},
 	{
 		name: "Run 7: StepDown is taken back before a lease length is over",
 		edit: edit{
 			file: "sitout.go",
-			old:  "rest{now + max(t.length, look), t.held}",
-			new:  "rest{now + look, t.held}",
+			old:  "rest{now + max(t.opts.length, look), t.holding.held}",
+			new:  "rest{now + look, t.holding.held}",
 		},
 	},
 	{
 		name: "Run 7: who was broken does not sit out",
 		edit: edit{
 			file: "sitout.go",
-			old:  "	case t.gone && !t.broken:",
-			new:  "	case t.gone:",
+			old:  "	case t.holding.gone && !t.holding.broken:",
+			new:  "	case t.holding.gone:",
 		},
 	},
 	{
@@ -69,9 +69,9 @@ var liveness = []mutation{
 	{
 		name: "StepDown: nothing comes of it while the lease is asked for",
 		edit: edit{
-			file: "stepdown.go",
-			old:  "	if l.term == nil && !l.asking {",
-			new:  "	if l.term == nil {",
+			file: "campaign.go",
+			old:  "	r.leader.startsAsking()\n",
+			new:  "	defer r.leader.startsAsking()\n",
 		},
 	},
 	{
@@ -85,7 +85,7 @@ var liveness = []mutation{
 	{
 		name: "RunOnce: a lease that is to be held on is left where nobody can tell its age",
 		edit: edit{
-			file: "term.go",
+			file: "once.go",
 			old:  "err == nil && seen.Timed {",
 			new:  "err == nil && (seen.Timed || seen.Token > 0) {",
 		},

@@ -29,7 +29,7 @@ func TestMutationsApply(t *testing.T) {
 // The tests find a rule that is taken out. A change of no consequence survives. One that does not compile is an error.
 func TestRun(t *testing.T) {
 	var out bytes.Buffer
-	comment := edit{file: "lease/term.go", old: "// sampleEvery is the interval at which a holder samples its clocks (R3).", new: "// Every second."}
+	comment := edit{file: "lease/term.go", old: "// SampleEvery is the longest interval at which a holder samples its clocks (R3).", new: "// Every second."}
 	survivors, err := run(t.Context(), &out, []mutation{
 		{name: "no margin", edit: edit{file: "lease/term.go", old: "max(l.Length-Margin(l.Length), 0)", new: "2 * l.Length"}},
 		{name: "a comment", edit: comment},

@@ -211,17 +211,17 @@ var mutations = []mutation{
 	{
 		name: "R2: the deadline counts from the answer to the renewal",
 		edit: edit{
-			file: "renewal.go",
-			old:  "t.keeper.Extend(a.held, q.sent)",
-			new:  "t.keeper.Extend(a.held, lease.NowIn(t.run.ctx))",
+			file: "holding.go",
+			old:  "h.keeper.Extend(a.value, q.sent)",
+			new:  "h.keeper.Extend(a.value, lease.NowIn(h.run.ctx))",
 		},
 	},
 	{
 		name: "R2: the deadline counts from the answer to the acquisition",
 		edit: edit{
 			file: "campaign.go",
-			old:  "r.newTerm(a.held, q.sent)",
-			new:  "r.newTerm(a.held, lease.NowIn(r.ctx))",
+			old:  "r.newTerm(a.value, q.sent)",
+			new:  "r.newTerm(a.value, lease.NowIn(r.ctx))",
 		},
 	},
 	{
@@ -261,8 +261,8 @@ var mutations = []mutation{
 	{
 		name: "R3: no samples while an answer is awaited",
 		edit: edit{
-			file: "term.go",
-			old:  "		q.sent = q.sent.Sample()\n",
+			file: "request.go",
+			old:  "	q.sent = q.sent.Sample()\n",
 			new:  "",
 		},
 	},
@@ -278,7 +278,7 @@ var mutations = []mutation{
 		name: "R3: the holder does not sample every second",
 		edit: edit{
 			file: "lease/term.go",
-			old:  "k.host.AfterFunc(min(sampleEvery, k.remaining()), k.tick)",
+			old:  "k.host.AfterFunc(min(SampleEvery, k.remaining()), k.tick)",
 			new:  "k.host.AfterFunc(k.remaining(), k.tick)",
 		},
 	},
@@ -295,9 +295,9 @@ var mutations = []mutation{
 	{
 		name: "R4: an unclear answer is a lost lease",
 		edit: edit{
-			file: "renewal.go",
-			old:  "	case errors.Is(a.err, lease.ErrLost):\n		t.gone = true",
-			new:  "	case a.err != nil:\n		t.gone = true",
+			file: "holding.go",
+			old:  "	case errors.Is(a.err, lease.ErrLost):\n		h.gone = true",
+			new:  "	case a.err != nil:\n		h.gone = true",
 		},
 	},
 	{
@@ -343,9 +343,9 @@ var mutations = []mutation{
 	{
 		name: "R4: the next renewal waits for one that hangs",
 		edit: edit{
-			file: "term.go",
-			old:  "		if now >= q.overdue || late(q.sent, q.overdue-q.began) { // R4",
-			new:  "		if q.overdue < 0 { // R4",
+			file: "holding.go",
+			old:  "(q.overdue(now) || late(q.sent, q.due-q.began))",
+			new:  "q.due < 0",
 		},
 	},
 

@@ -107,7 +107,7 @@ func (m *manager) take(ctx context.Context, req lease.Request, seen sight, asked
 // failed returns the error of an acquisition that failed, once it is abandoned. If abandon finds that somebody else has the
 // lease, one more look says who.
 func (m *manager) failed(ctx context.Context, req lease.Request, leased *bloblease.BlobClient, seen sight, err error) error {
-	bound := min(req.Length/3, 5*time.Second)
+	bound := lease.UndoTimeout(req.Length)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bound)
 	defer cancel()
 	if taken := m.abandon(ctx, bound, req.Name, leased, seen); !taken || errors.Is(err, lease.ErrMisconfigured) {

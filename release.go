@@ -1,0 +1,75 @@
+package leader
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/cloudlease/leader/internal/host"
+	"github.com/cloudlease/leader/lease"
+)
+
+// release gives the lease back, unless its record certainly shows another acquisition. It tries for a renew interval, or for
+// most of the time that the end of Run may take. A lease that it cannot give back runs out; the error says why.
+func (h *holding) release() error {
+	if q := h.pending; q != nil { // one write after the other: the release then meets no conflict
+		h.pending = nil
+		h.heed(q, await(h.run, OpRenew, q))
+	}
+	if h.gone {
+		return nil
+	}
+	r := h.run
+	until := r.mono() + h.opts.renewEvery
+	for n := 1; ; n++ {
+		if r.endBy != 0 {
+			until = min(until, r.endBy-h.opts.endTimeout/4) // the rest is for the observers
+		}
+		left := until - r.mono()
+		h.wrote = r.mono()
+		err := await(r, OpRelease, ask(r.life, r, left/2, left, func(ctx context.Context) (nothing, error) {
+			return nothing{}, h.opts.manager.Release(ctx, h.held)
+		})).err
+		if err == nil {
+			r.found(info(h.held, lease.Free))
+			return nil
+		}
+		if errors.Is(err, lease.ErrLost) {
+			return nil
+		}
+		wait := r.backoff(n)
+		if r.mono()+wait >= until {
+			r.found(info(h.held, lease.Expired)) // this node's term is over, and others wait for the lease to run out
+			r.remark(slog.LevelWarn, "the lease was not given back: the others wait until it has run out",
+				slog.Uint64("token", h.held.Token), lasting("length", h.opts.length), slog.Any("err", err))
+			return err
+		}
+		r.breathe(wait)
+	}
+}
+
+// breathe waits between two attempts to release. If ctx ends meanwhile, the end of Run begins, and the next attempt follows at
+// once.
+func (r *run) breathe(d time.Duration) {
+	var ends <-chan struct{}
+	if r.endBy == 0 {
+		ends = r.ctx.Done()
+	}
+	alarm := host.NewAlarm(r.host)
+	alarm.Set(d)
+	defer alarm.Stop()
+	select {
+	case <-alarm.C:
+	case <-ends:
+		r.left()
+	}
+}
+
+// info describes the lease as its holder knows it.
+func info(l lease.Lease, state lease.State) lease.Info {
+	return lease.Info{
+		Name: l.Name, State: state, Holder: l.Holder, ID: l.ID, Token: l.Token, Length: l.Length,
+		Attributes: l.Attributes, Version: l.Version, Acquired: l.Acquired, RenewEvery: l.RenewEvery,
+	}
+}
