@@ -169,7 +169,7 @@ func TestObserver_EventsInOrder(t *testing.T) {
 		assert.ErrorIs(t, states[2].Cause, leader.ErrStepDown)
 		assert.Equal(t, 2, countEvents(a, func(e leader.Event) bool {
 			h, ok := e.(leader.HolderEvent)
-			return ok && h.Holder.State == lease.Held
+			return ok && h.Seen.State == lease.Held
 		}), "b, then a itself")
 	})
 }
@@ -248,10 +248,10 @@ func TestStatus(t *testing.T) {
 		assert.NoError(t, s.Term.Check())
 		assert.Equal(t, time.Minute, time.Since(s.Since))
 		assert.Zero(t, time.Since(s.Contact))
-		assert.Equal(t, "a", s.Holder.Holder)
+		assert.Equal(t, "a", s.Seen.Holder)
 		s = b.Status()
 		assert.Equal(t, leader.Standby, s.State)
-		assert.Equal(t, "10.0.0.1:80", s.Holder.Attributes["addr"])
+		assert.Equal(t, "10.0.0.1:80", s.Seen.Attributes["addr"])
 		assert.NoError(t, s.Err)
 		b.link.set(cut)
 		time.Sleep(every)

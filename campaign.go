@@ -42,7 +42,7 @@ func (r *run) campaign(wait time.Duration) (*term, error) {
 		case r.once:
 			return nil, err
 		case held:
-			wait = r.looks.wait(wait, r.opts.acquireEvery, by.Info)
+			wait = r.budget.wait(wait, r.opts.acquireEvery, by.Info)
 		}
 	}
 }

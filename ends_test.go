@@ -240,7 +240,7 @@ func TestRun7_StepDownSaysThatTheReleaseFailed(t *testing.T) {
 		err := a.StepDown(context.Background())
 		assert.ErrorIs(t, err, errLost)
 		assert.ErrorContains(t, err, "runs out")
-		assert.NotEqual(t, lease.Held, a.Status().Holder.State, "it is not this node's any more")
+		assert.NotEqual(t, lease.Held, a.Status().Seen.State, "it is not this node's any more")
 	})
 }
 

@@ -48,7 +48,7 @@ const (
 // A HolderEvent tells that this node has found another holder of the lease than before, or none.
 type HolderEvent struct {
 	Origin
-	Holder lease.Info
+	Seen lease.Info
 }
 
 // An OverrunEvent tells that the work has not returned for another lease length since its context was cancelled.

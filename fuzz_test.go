@@ -94,7 +94,7 @@ func fits(o options) bool {
 
 // isPlausible tells of limits that a manager may have.
 func isPlausible(l lease.Limits) bool {
-	shortest := defaultLength
+	shortest := DefaultLeaseLength
 	if l.MaxLength > 0 {
 		shortest = min(shortest, l.MaxLength)
 	}

@@ -38,7 +38,7 @@ type schedule struct {
 
 // scheduled makes something due at a time of the monotonic clock.
 func (r *run) scheduled(at time.Duration) schedule {
-	return schedule{at: at, after: at - r.mono(), since: lease.NowIn(r.ctx)}
+	return schedule{at: at, after: at - r.mono(), since: lease.Now(r.ctx)}
 }
 
 // due reports whether it is due.

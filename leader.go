@@ -32,9 +32,9 @@ type Leader struct {
 	door      *door      // by which calls of WhileLeading get in; nil if they do not
 
 	// A run may leave these behind, and the next goes on with them. One run at a time uses them.
-	logbook   *mailbox[entry]
-	watchers  []*mailbox[Event]
-	electees  *mailbox[bool]
+	logbook   *callbackQueue[entry]
+	watchers  []*callbackQueue[Event]
+	electees  *callbackQueue[bool]
 	probing   *request[nothing] // to the health check; nil while it is not being asked
 	beating   <-chan struct{}   // closed when the latest heartbeat has returned; nil: there was none
 	abandoned <-chan struct{}   // closed when a work that was given up has returned; nil: none was
@@ -50,10 +50,10 @@ func New(opts ...Option) *Leader {
 		Length: o.length, RenewEvery: o.renewEvery, AcquireEvery: o.acquireEvery, StopTimeout: o.stopTimeout,
 	}
 	var scribe scribe
-	l.logbook = &mailbox[entry]{deliver: scribe.write}
-	l.electees = &mailbox[bool]{deliver: o.elected, goexit: func() { l.goexit("WhenElected") }}
+	l.logbook = &callbackQueue[entry]{deliver: scribe.write}
+	l.electees = &callbackQueue[bool]{deliver: o.elected, goexit: func() { l.goexit("WhenElected") }}
 	for _, observe := range o.observers {
-		l.watchers = append(l.watchers, &mailbox[Event]{
+		l.watchers = append(l.watchers, &callbackQueue[Event]{
 			deliver: observe,
 			dropped: func(n int) Event {
 				return DroppedEvent{Origin: Origin{Lease: o.lease, Node: o.node, At: l.board.now()}, Count: n}

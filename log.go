@@ -134,7 +134,7 @@ func (s *scribe) describeEnd(e StateEvent, attrs []slog.Attr) (slog.Level, strin
 
 // describeHolder tells who holds the lease. What this node did to it itself is said elsewhere.
 func (s *scribe) describeHolder(e HolderEvent) (level slog.Level, message string, attrs []slog.Attr) {
-	by, own := e.Holder, e.Holder.Holder == e.Node
+	by, own := e.Seen, e.Seen.Holder == e.Node
 	if s.leads = !own && by.State == lease.Held && !by.Broken; !own && !by.Broken && by.Holder != "" {
 		s.other = by
 	}

@@ -71,7 +71,7 @@ func WithLeaseManager(m lease.Manager) Option {
 	return option("WithLeaseManager", func(o *options) { o.manager = m })
 }
 
-// WithLeaseName says which lease: 1 to 255 bytes of UTF-8 without control characters. The default is "leader".
+// WithLeaseName says which lease: 1 to 255 bytes of UTF-8 without control characters. The default is [DefaultLeaseName].
 func WithLeaseName(name string) Option {
 	return option("WithLeaseName", func(o *options) { o.lease = name })
 }
@@ -83,7 +83,7 @@ func WithNodeID(id string) Option {
 }
 
 // WithLeaseLength says how long the lease holds from each renewal. After a leader's crash, no other node leads for that long.
-// The default is three times the renew interval if that is given, else 15 seconds.
+// The default is three times the renew interval if that is given, else [DefaultLeaseLength], 15 seconds.
 func WithLeaseLength(d time.Duration) Option {
 	return option("WithLeaseLength", func(o *options) { o.length = d })
 }

@@ -53,7 +53,7 @@ func (r *run) renewTimeout(left time.Duration) time.Duration {
 // lasts.
 func begin[T any](ctx context.Context, r *run, timeout, patience time.Duration, call func(context.Context) (T, error)) *request[T] {
 	now := r.mono()
-	q := &request[T]{sent: lease.NowIn(ctx), began: now, due: now + patience, answers: make(chan answer[T], 1)}
+	q := &request[T]{sent: lease.Now(ctx), began: now, due: now + patience, answers: make(chan answer[T], 1)}
 	r.requests.Go(func() {
 		ctx, cancel := host.WithTimeout(ctx, timeout)
 		defer cancel()

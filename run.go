@@ -30,7 +30,7 @@ type run struct {
 	requests sync.WaitGroup // goroutines that wait for an answer
 	waiting  atomic.Int32   // requests to the manager in flight
 	tried    bool           // the manager has been asked for the lease
-	looks    looks          // what a standby may spend on looking in time
+	budget   lookBudget     // what a standby may spend on looking in time
 	failures int            // of the health check, in a row
 
 	probeTook time.Duration // how long the latest health check took
@@ -167,7 +167,7 @@ func (r *run) emit(e Event) {
 	r.leader.logbook.post(line, !state)
 	for _, m := range r.leader.watchers {
 		if h, ok := e.(HolderEvent); ok { // each observer gets a copy of the map
-			h.Holder.Attributes = maps.Clone(h.Holder.Attributes)
+			h.Seen.Attributes = maps.Clone(h.Seen.Attributes)
 			e = h
 		}
 		m.post(e, !state)
@@ -190,11 +190,11 @@ func (r *run) enter(to State, token uint64, cause error) {
 func (r *run) found(holder lease.Info) {
 	changed := false
 	r.leader.board.change(func(s *Status) {
-		changed = s.Holder.ID != holder.ID || s.Holder.State != holder.State
-		s.Holder = holder
+		changed = s.Seen.ID != holder.ID || s.Seen.State != holder.State
+		s.Seen = holder
 	})
 	if changed {
-		r.emit(HolderEvent{Origin: r.origin(), Holder: holder})
+		r.emit(HolderEvent{Origin: r.origin(), Seen: holder})
 	}
 }
 

@@ -49,7 +49,7 @@ func (r *run) sitOut(rest rest) (wait time.Duration) {
 			if info.State != lease.Held {
 				return 0
 			}
-			return r.looks.wait(host.Jitter(r.host, r.opts.acquireEvery), r.opts.acquireEvery, info) // the look was a poll like any other
+			return r.budget.wait(host.Jitter(r.host, r.opts.acquireEvery), r.opts.acquireEvery, info) // the look was a poll like any other
 		}
 	}
 	return 0

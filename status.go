@@ -46,7 +46,7 @@ type Status struct {
 	State        State
 	Since        time.Time  // when the state began, by this node's wall clock
 	Term         lease.Term // the latest term; its Check says whether it still holds
-	Holder       lease.Info // who holds the lease, as this node last heard
+	Seen         lease.Info // the lease, as this node last heard of it
 	Contact      time.Time  // when the lease manager last gave a clear answer; zero: never
 	Err          error      // of the latest request; nil if it got a clear answer
 	Health       error      // why this node is unhealthy (errors.Is ErrUnhealthy); nil if it is healthy
@@ -94,7 +94,7 @@ func (b *board) read() Status {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := b.status
-	s.Holder.Attributes = maps.Clone(s.Holder.Attributes)
+	s.Seen.Attributes = maps.Clone(s.Seen.Attributes)
 	if s.State == Leading && s.Term.Check() != nil {
 		if b.lapsed.IsZero() {
 			b.lapsed = b.host.Now()

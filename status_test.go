@@ -15,15 +15,15 @@ func TestStatus_SharesNothing(t *testing.T) {
 		attributes := map[string]string{"addr": "a"}
 		a := w.node("a", leader.WithAttributes(attributes), leader.WithObserver(func(e leader.Event) {
 			if h, ok := e.(leader.HolderEvent); ok {
-				h.Holder.Attributes["addr"] = "event"
+				h.Seen.Attributes["addr"] = "event"
 			}
 		})).run()
 		a.leads()
-		a.Status().Holder.Attributes["addr"] = "status"
+		a.Status().Seen.Attributes["addr"] = "status"
 		attributes["addr"] = "option"
 		time.Sleep(2 * every)
 		assert.Equal(t, "a", w.look().Attributes["addr"])
-		assert.Equal(t, "a", a.Status().Holder.Attributes["addr"])
+		assert.Equal(t, "a", a.Status().Seen.Attributes["addr"])
 	})
 }
 

@@ -91,7 +91,7 @@ func ExampleWhileLeading_answers() {
 	running.Go(func() { _ = a.Run(ctx) })
 	until(func() bool { return a.WhileLeading(ctx, func(context.Context) error { return nil }) == nil })
 	running.Go(func() { _ = b.Run(ctx) })
-	until(func() bool { return b.Status().Holder.Holder == "vm1" })
+	until(func() bool { return b.Status().Seen.Holder == "vm1" })
 
 	ask(ordersAtA)
 	ask(ordersAtB)

@@ -112,7 +112,7 @@ func describe(s leader.Status) string {
 	case leader.Idle:
 		return "idle: Run is not running"
 	}
-	switch by := s.Holder; {
+	switch by := s.Seen; {
 	case by.Holder == "":
 		return "standby"
 	case by.Broken && by.State == lease.Held:

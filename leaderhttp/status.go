@@ -73,7 +73,7 @@ func newStatus(s leader.Status) Status {
 	status := Status{
 		Lease: s.Lease, Node: s.Node, Store: s.Store, State: s.State.String(), Since: forPeople(s.Since),
 		LengthSeconds: seconds(s.Length), RenewEverySeconds: seconds(s.RenewEvery), AcquireEverySeconds: seconds(s.AcquireEvery),
-		Holder: newHolder(s.Holder), Contact: forPeople(s.Contact), Unhealthy: unhealthy(s),
+		Holder: newHolder(s.Seen), Contact: forPeople(s.Contact), Unhealthy: unhealthy(s),
 	}
 	if remaining := s.Term.Remaining(); remaining > 0 {
 		status.Token, status.RemainingSeconds = s.Term.Token(), seconds(remaining)

@@ -152,16 +152,16 @@ type NotLeading struct {
 func (h *whileLeading) refuse(w http.ResponseWriter) {
 	s := h.leader.Status()
 	says := NotLeading{Error: "this node does not lead", RetryAfterSeconds: int(math.Ceil(retryAfter(s).Seconds()))}
-	known := s.State == leader.Standby && s.Holder.State == lease.Held && !s.Holder.Broken &&
-		s.Holder.Holder != "" && silence(s) <= patience(s)
+	known := s.State == leader.Standby && s.Seen.State == lease.Held && !s.Seen.Broken &&
+		s.Seen.Holder != "" && silence(s) <= patience(s)
 	switch {
 	case s.State == leader.Leading:
 		says.Error = "this node leads, and takes no requests yet: its work is not in leader.Serve"
 	case s.State == leader.Stopping:
 		says.Error = "this node leads no more: it finishes what is under way"
 	case known && !h.silent:
-		says.Error = fmt.Sprintf("this node does not lead: %q does", s.Holder.Holder)
-		says.Leader, says.Token, says.Attributes = s.Holder.Holder, s.Holder.Token, s.Holder.Attributes
+		says.Error = fmt.Sprintf("this node does not lead: %q does", s.Seen.Holder)
+		says.Leader, says.Token, says.Attributes = s.Seen.Holder, s.Seen.Token, s.Seen.Attributes
 	}
 	body, _ := json.Marshal(says) // never fails: all fields have JSON forms
 	header := w.Header()
@@ -180,8 +180,8 @@ func retryAfter(s leader.Status) time.Duration {
 		return time.Second
 	}
 	after := s.AcquireEvery
-	if s.Holder.State == lease.Held && s.Holder.RetryAfter > 0 {
-		after = min(after, s.Holder.RetryAfter-silence(s))
+	if s.Seen.State == lease.Held && s.Seen.RetryAfter > 0 {
+		after = min(after, s.Seen.RetryAfter-silence(s))
 	}
 	return max(after, time.Second)
 }

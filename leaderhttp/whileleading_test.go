@@ -94,7 +94,7 @@ func TestWhileLeading_RetryAfter(t *testing.T) {
 		a := w.node("a", serving()).run()
 		b := w.node("b", serving(), leader.WithAcquireEvery(time.Minute)).run()
 		time.Sleep(time.Second)
-		info := b.Status().Holder
+		info := b.Status().Seen
 		require.Greater(t, info.RetryAfter, time.Second)
 		_, says := b.asks(done)
 		require.InDelta(t, info.RetryAfter.Seconds()-1, says.RetryAfterSeconds, 1)

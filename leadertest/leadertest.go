@@ -36,7 +36,7 @@ func Context(t testing.TB, token uint64) (ctx context.Context, lose func(cause e
 		t.Fatal("leadertest.Context: the token is 0, which no term has: the first term of a lease has token 1")
 	}
 	held := lease.Lease{Name: t.Name(), Holder: "this test", Token: token, Length: length}
-	ctx, keeper := lease.StartTerm(context.WithoutCancel(t.Context()), held, lease.Now())
+	ctx, keeper := lease.StartTerm(context.WithoutCancel(t.Context()), held, lease.Now(t.Context()))
 	t.Cleanup(func() { keeper.End(nil) })
 	return ctx, func(cause error) { keeper.End(lost(held, cause)) }
 }

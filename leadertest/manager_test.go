@@ -224,7 +224,7 @@ func TestLeaderUnderFaults(t *testing.T) {
 
 		store.Forget("orders")
 		time.Sleep(length)
-		require.EqualValues(t, 1, a.Status().Holder.Token, "of whoever came first")
+		require.EqualValues(t, 1, a.Status().Seen.Token, "of whoever came first")
 		stop()
 		require.NoError(t, <-ended)
 		require.NoError(t, <-ended)

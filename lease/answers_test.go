@@ -47,7 +47,7 @@ func TestR1_ASlowAnswerProvesNothing(t *testing.T) {
 	for what, look := range looks {
 		t.Run(what, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, holder, standby *node, held lease.Lease) {
-				ctx, keeper := lease.StartTerm(t.Context(), held, lease.Now())
+				ctx, keeper := lease.StartTerm(t.Context(), held, lease.Now(t.Context()))
 				defer keeper.End(nil)
 				term, _ := lease.TermFrom(ctx)
 				require.Equal(t, lease.Held, look(t, standby).State)
@@ -56,7 +56,7 @@ func TestR1_ASlowAnswerProvesNothing(t *testing.T) {
 				done := make(chan lease.Info)
 				go func() { done <- look(t, standby) }()
 				time.Sleep(time.Second / 2)
-				sent := lease.Now()
+				sent := lease.Now(t.Context())
 				held, err := holder.renew(held)
 				require.NoError(t, err)
 				keeper.Extend(held, sent)

@@ -38,7 +38,7 @@ func TestBreak(t *testing.T) {
 // before that.
 func TestBreak_NobodyStartsBeforeTheTermIsOver(t *testing.T) {
 	inBubble(t, func(t *testing.T, holder, standby *node, held lease.Lease) {
-		ctx, keeper := lease.StartTerm(t.Context(), held, lease.Now())
+		ctx, keeper := lease.StartTerm(t.Context(), held, lease.Now(t.Context()))
 		defer keeper.End(nil)
 		term, _ := lease.TermFrom(ctx)
 		require.NoError(t, lease.Break(t.Context(), standby.manager, standby.stored(t)))

@@ -34,7 +34,7 @@ func TestR3_AStepBackWithoutABootClockEndsTheTerm(t *testing.T) {
 				require.ErrorIs(t, err, lease.ErrClockStepped)
 				require.ErrorContains(t, err, "cannot tell any more when it ends")
 				require.Zero(t, term.Remaining())
-				keeper.Extend(held(), lease.Now())
+				keeper.Extend(held(), lease.Now(t.Context()))
 				require.ErrorIs(t, term.Check(), lease.ErrClockStepped, "R8")
 			})
 			onMachine(t, false, func(t *testing.T, m *hosttest.Machine, term lease.Term, _ *lease.Keeper) {
@@ -83,7 +83,7 @@ func TestR3_AnInstantBeforeAStepBackIsInfinitelyLongAgo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := hosttest.New(false)
 		ctx := host.With(t.Context(), m)
-		sent, unseen := lease.NowIn(ctx), lease.NowIn(ctx)
+		sent, unseen := lease.Now(ctx), lease.Now(ctx)
 		time.Sleep(time.Second / 2)
 		m.StepWall(-time.Minute)
 		require.Equal(t, time.Duration(math.MaxInt64), sent.Elapsed())
@@ -96,11 +96,11 @@ func TestR3_AnInstantBeforeAStepBackIsInfinitelyLongAgo(t *testing.T) {
 
 		work, keeper := lease.StartTerm(ctx, held(), sent)
 		require.ErrorIs(t, context.Cause(work), lease.ErrClockStepped)
-		keeper.Extend(held(), lease.NowIn(ctx))
+		keeper.Extend(held(), lease.Now(ctx))
 		term, _ := lease.TermFrom(work)
 		require.ErrorIs(t, term.Check(), lease.ErrClockStepped)
 
-		work, keeper = lease.StartTerm(ctx, held(), lease.NowIn(ctx))
+		work, keeper = lease.StartTerm(ctx, held(), lease.Now(ctx))
 		defer keeper.End(nil)
 		term, _ = lease.TermFrom(work)
 		keeper.Extend(held(), sent)
@@ -170,7 +170,7 @@ func TestR3_CountingDoesNotRunFastBecauseItIsReadOften(t *testing.T) {
 			began := b.now
 			l := held()
 			l.Length = long
-			ctx, keeper := lease.StartTerm(ctx, l, lease.NowIn(ctx))
+			ctx, keeper := lease.StartTerm(ctx, l, lease.Now(ctx))
 			defer keeper.End(nil)
 			term, _ := lease.TermFrom(ctx)
 			before := term.Remaining()

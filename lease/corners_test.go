@@ -20,11 +20,11 @@ import (
 // The record says how long a standby waits; the term must not outlast it.
 func TestR2_ARenewalWithAShorterLengthShortensTheTerm(t *testing.T) {
 	inBubble(t, func(t *testing.T, holder, standby *node, held lease.Lease) {
-		ctx, keeper := lease.StartTerm(t.Context(), held, lease.Now())
+		ctx, keeper := lease.StartTerm(t.Context(), held, lease.Now(t.Context()))
 		defer keeper.End(nil)
 		term, _ := lease.TermFrom(ctx)
 		held.Length = length / 5
-		sent := lease.Now()
+		sent := lease.Now(t.Context())
 		held, err := holder.renew(held)
 		require.NoError(t, err)
 		keeper.Extend(held, sent)
@@ -38,7 +38,7 @@ func TestR2_ARenewalWithAShorterLengthShortensTheTerm(t *testing.T) {
 func TestR3_AnAbsurdStepOfTheWallClockCountsToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := hosttest.New(true)
-		since := lease.NowIn(host.With(t.Context(), m))
+		since := lease.Now(host.With(t.Context(), m))
 		m.StepWall(-200 * 365 * 24 * time.Hour)
 		time.Sleep(2 * time.Second)
 		since = since.Sample()
@@ -74,7 +74,7 @@ func TestR6_AFailedAcquisitionThatWasSeenIsNobodys(t *testing.T) {
 
 func TestR8_TheErrorOfCheckIsALostError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, keeper := lease.StartTerm(t.Context(), held(), lease.Now())
+		ctx, keeper := lease.StartTerm(t.Context(), held(), lease.Now(t.Context()))
 		term, _ := lease.TermFrom(ctx)
 		keeper.End(fmt.Errorf("renewal: %w", lease.ErrLost)) // of somebody's own Manager
 		var lost *lease.LostError
@@ -118,11 +118,11 @@ func (t *handTimer) Stop() bool {
 // A sample that is due while the term is extended sets no second timer beside the one that Extend sets.
 func TestATermHasOneTimer(t *testing.T) {
 	h := &timers{Host: host.System}
-	_, keeper := lease.StartTerm(host.With(context.Background(), h), held(), lease.Now())
+	_, keeper := lease.StartTerm(host.With(context.Background(), h), held(), lease.Now(t.Context()))
 	require.Len(t, h.pending, 1)
 	due := h.pending[0]
 	require.True(t, due.Stop()) // it has fired, and its function is about to run
-	keeper.Extend(held(), lease.Now())
+	keeper.Extend(held(), lease.Now(t.Context()))
 	due.f()
 	require.Len(t, h.pending, 1)
 	keeper.End(nil)

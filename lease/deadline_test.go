@@ -28,7 +28,7 @@ func onMachine(t *testing.T, bootClock bool, test func(t *testing.T, m *hosttest
 	synctest.Test(t, func(t *testing.T) {
 		m := hosttest.New(bootClock)
 		ctx := host.With(t.Context(), m)
-		ctx, keeper := lease.StartTerm(ctx, held(), lease.NowIn(ctx))
+		ctx, keeper := lease.StartTerm(ctx, held(), lease.Now(ctx))
 		defer keeper.End(nil)
 		term, ok := lease.TermFrom(ctx)
 		require.True(t, ok)
@@ -45,7 +45,7 @@ func suspend(m *hosttest.Machine, d time.Duration) {
 func TestR2_TheMarginIsATenth(t *testing.T) {
 	require.Equal(t, 1500*time.Millisecond, lease.Margin(15*time.Second))
 	synctest.Test(t, func(t *testing.T) {
-		ctx, keeper := lease.StartTerm(t.Context(), held(), lease.Now())
+		ctx, keeper := lease.StartTerm(t.Context(), held(), lease.Now(t.Context()))
 		defer keeper.End(nil)
 		term, _ := lease.TermFrom(ctx)
 		require.Equal(t, usable, term.Remaining())
@@ -63,7 +63,7 @@ func TestR2_TheMarginIsATenth(t *testing.T) {
 func TestR2_CountedFromBeforeTheRequest(t *testing.T) {
 	inBubble(t, func(t *testing.T, holder, _ *node, held lease.Lease) {
 		require.NoError(t, holder.release(held))
-		sent := lease.Now()
+		sent := lease.Now(t.Context())
 		holder.script(slow(3 * time.Second))
 		held = holder.mustAcquire(t)
 		ctx, keeper := lease.StartTerm(t.Context(), held, sent)
@@ -71,7 +71,7 @@ func TestR2_CountedFromBeforeTheRequest(t *testing.T) {
 		term, _ := lease.TermFrom(ctx)
 		require.Equal(t, usable-3*time.Second, term.Remaining())
 
-		sent = lease.Now()
+		sent = lease.Now(t.Context())
 		holder.script(slow(2 * time.Second))
 		held, err := holder.renew(held)
 		require.NoError(t, err)
@@ -120,9 +120,9 @@ func TestR2_OwnWriteBehindAConflictIsWrittenAgain(t *testing.T) {
 
 func TestR2_ARenewalCountedFromEarlierShortensNothing(t *testing.T) {
 	onMachine(t, true, func(t *testing.T, _ *hosttest.Machine, term lease.Term, keeper *lease.Keeper) {
-		early := lease.Now()
+		early := lease.Now(t.Context())
 		time.Sleep(2 * time.Second)
-		keeper.Extend(held(), lease.Now())
+		keeper.Extend(held(), lease.Now(t.Context()))
 		require.Equal(t, usable, term.Remaining())
 		keeper.Extend(held(), early) // its answer came late
 		require.Equal(t, usable, term.Remaining())
@@ -192,7 +192,7 @@ func TestR3_WallClockSteps(t *testing.T) {
 func TestR3_AnInstantKeptOverALongRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := hosttest.New(false)
-		sent := lease.NowIn(host.With(t.Context(), m))
+		sent := lease.Now(host.With(t.Context(), m))
 		m.StepWall(time.Minute)
 		time.Sleep(time.Second)
 		sent = sent.Sample()
@@ -206,7 +206,7 @@ func TestR3_AnInstantKeptOverALongRequest(t *testing.T) {
 
 func TestR3_WhatARequestTookCountsWithItsSleep(t *testing.T) {
 	onMachine(t, true, func(t *testing.T, m *hosttest.Machine, term lease.Term, keeper *lease.Keeper) {
-		sent := lease.NowIn(host.With(t.Context(), m))
+		sent := lease.Now(host.With(t.Context(), m))
 		time.Sleep(time.Second)
 		suspend(m, 2*time.Second)
 		keeper.Extend(held(), sent)
@@ -232,7 +232,7 @@ func TestInstant(t *testing.T) {
 	require.Equal(t, time.Duration(math.MaxInt64), lease.Instant{}.Elapsed(), "infinitely long ago")
 	require.Equal(t, time.Duration(math.MaxInt64), lease.Instant{}.Sample().Sample().Elapsed())
 	synctest.Test(t, func(t *testing.T) {
-		now, in := lease.Now(), lease.NowIn(context.Background())
+		now, in := lease.Now(t.Context()), lease.Now(context.Background())
 		time.Sleep(time.Minute)
 		require.Equal(t, time.Minute, now.Elapsed())
 		require.Equal(t, time.Minute, in.Elapsed())

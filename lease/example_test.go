@@ -58,7 +58,7 @@ func ExampleTerm_Check() {
 		return write(term.Token(), "a row")
 	}
 
-	sent := lease.Now() // before the request, since the lease may begin when it is sent
+	sent := lease.Now(context.Background()) // before the request, since the lease may begin when it is sent
 	m := lease.NewManager(memory.NewStore())
 	held, err := m.Acquire(context.Background(), lease.Request{Name: "orders-projection", Holder: "host-1", Length: 15 * time.Second})
 	if err != nil {

@@ -118,7 +118,7 @@ func FuzzInstant(f *testing.F) {
 	f.Add(script(mono, time.Millisecond, boot, 9*time.Millisecond, wall, 5*time.Millisecond, boot, 2*time.Millisecond))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		clocks := running()
-		start := lease.NowIn(host.With(t.Context(), clocks))
+		start := lease.Now(host.With(t.Context(), clocks))
 		want, before := sumFrom(clocks.now), time.Duration(0)
 		for _, step := range steps(data) {
 			clocks.tick(step)
@@ -153,7 +153,7 @@ func FuzzTerm(f *testing.F) {
 	f.Fuzz(func(t *testing.T, length int64, data []byte) {
 		clocks := running()
 		parent := host.With(t.Context(), clocks)
-		sent := lease.NowIn(parent) // a request that is under way
+		sent := lease.Now(parent) // a request that is under way
 		sentSum := sumFrom(clocks.now)
 		other, otherSum := sent, sentSum // another
 		since, alive := sentSum, true    // from when the term counts
@@ -183,7 +183,7 @@ func FuzzTerm(f *testing.F) {
 			value := int64(binary.LittleEndian.Uint64(step[1:]))
 			switch step[0] {
 			case send:
-				sent, sentSum = lease.NowIn(parent), sumFrom(clocks.now)
+				sent, sentSum = lease.Now(parent), sumFrom(clocks.now)
 			case swap: // the one that was sent before may be answered later
 				sent, sentSum, other, otherSum = other, otherSum, sent, sentSum
 			case extend:

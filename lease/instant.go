@@ -47,13 +47,11 @@ const (
 	grain = 50 * time.Millisecond
 )
 
-// Now reads this machine's clocks.
-func Now() Instant { return nowOn(host.System) }
-
-// NowIn does the same. In a simulation by this module, it reads the clocks of the machine that ctx belongs to.
-func NowIn(ctx context.Context) Instant { return nowOn(host.From(ctx)) }
-
-func nowOn(h host.Host) Instant { return Instant{host: h, last: h.Read()} }
+// Now reads the clocks of the machine that ctx belongs to: this one, but in a simulation by this module.
+func Now(ctx context.Context) Instant {
+	h := host.From(ctx)
+	return Instant{host: h, last: h.Read()}
+}
 
 // Sample counts the time since the sample before, by the clock that shows the most. Sample a kept Instant at least at
 // each SampleEvery: over a longer time, a step back of the wall clock can hide a suspension. Sampling more often does no harm: the

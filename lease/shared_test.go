@@ -57,7 +57,7 @@ func (ts *terms) begun(term lease.Term) error {
 // campaign is one goroutine of a process: it acquires, works, renews and releases until ctx ends.
 func campaign(ctx context.Context, m lease.Manager, of string, random *rand.Rand, ts *terms) error {
 	for ctx.Err() == nil {
-		sent := lease.Now()
+		sent := lease.Now(ctx)
 		try, cancel := context.WithTimeout(ctx, 3*time.Second)
 		held, err := m.Acquire(try, lease.Request{Name: of, Holder: "worker", Length: length})
 		cancel()
@@ -75,7 +75,7 @@ func campaign(ctx context.Context, m lease.Manager, of string, random *rand.Rand
 		}
 		for range random.IntN(6) {
 			time.Sleep(time.Duration(random.Int64N(int64(3 * time.Second))))
-			sent := lease.Now()
+			sent := lease.Now(ctx)
 			try, cancel := context.WithTimeout(work, 3*time.Second)
 			renewed, err := m.Renew(try, held)
 			cancel()

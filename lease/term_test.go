@@ -30,7 +30,7 @@ func over(t *testing.T, term lease.Term, reason lease.LostReason) *lease.LostErr
 
 func TestR8_EndEndsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, keeper := lease.StartTerm(t.Context(), held(), lease.Now())
+		ctx, keeper := lease.StartTerm(t.Context(), held(), lease.Now(t.Context()))
 		term, _ := lease.TermFrom(ctx)
 		require.NoError(t, term.Check())
 		require.Equal(t, name, term.Name())
@@ -52,7 +52,7 @@ func TestR8_EndEndsAtOnce(t *testing.T) {
 
 func TestR8_TheFirstCauseStays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, keeper := lease.StartTerm(t.Context(), held(), lease.Now())
+		ctx, keeper := lease.StartTerm(t.Context(), held(), lease.Now(t.Context()))
 		term, _ := lease.TermFrom(ctx)
 		first := &lease.LostError{Name: name, Token: 7, Reason: lease.LostTaken}
 		keeper.End(first)
@@ -67,14 +67,14 @@ func TestR8_TheFirstCauseStays(t *testing.T) {
 
 func TestR8_CausesAreWrapped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, keeper := lease.StartTerm(t.Context(), held(), lease.Now())
+		ctx, keeper := lease.StartTerm(t.Context(), held(), lease.Now(t.Context()))
 		term, _ := lease.TermFrom(ctx)
 		keeper.End(fmt.Errorf("the work is done: %w", errDown))
 		require.ErrorIs(t, over(t, term, lease.LostReleased), errDown)
 		require.ErrorIs(t, context.Cause(ctx), errDown)
 	})
 	synctest.Test(t, func(t *testing.T) {
-		ctx, keeper := lease.StartTerm(t.Context(), held(), lease.Now())
+		ctx, keeper := lease.StartTerm(t.Context(), held(), lease.Now(t.Context()))
 		term, _ := lease.TermFrom(ctx)
 		keeper.End(fmt.Errorf("renewal: %w", &lease.LostError{Name: name, Token: 7, Reason: lease.LostTaken}))
 		over(t, term, lease.LostTaken)
@@ -120,10 +120,10 @@ func TestR8_NoLaterAnswerRevives(t *testing.T) {
 		t.Run(when, func(t *testing.T) {
 			onMachine(t, true, func(t *testing.T, m *hosttest.Machine, term lease.Term, keeper *lease.Keeper) {
 				reason := end(m, keeper)
-				keeper.Extend(held(), lease.Now())
+				keeper.Extend(held(), lease.Now(t.Context()))
 				over(t, term, reason)
 				time.Sleep(time.Second)
-				keeper.Extend(held(), lease.Now())
+				keeper.Extend(held(), lease.Now(t.Context()))
 				over(t, term, reason)
 			})
 		})
@@ -132,7 +132,7 @@ func TestR8_NoLaterAnswerRevives(t *testing.T) {
 
 func TestR8_ATermWhoseDeadlineHasPassedDoesNotBegin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		sent := lease.Now()
+		sent := lease.Now(t.Context())
 		time.Sleep(usable)
 		for what, sent := range map[string]lease.Instant{"a slow answer": sent, "the zero Instant": {}} {
 			ctx, keeper := lease.StartTerm(t.Context(), held(), sent)
@@ -140,10 +140,10 @@ func TestR8_ATermWhoseDeadlineHasPassedDoesNotBegin(t *testing.T) {
 			term, _ := lease.TermFrom(ctx)
 			err := over(t, term, lease.LostExpired)
 			require.Equal(t, error(err), context.Cause(ctx), what)
-			keeper.Extend(held(), lease.Now())
+			keeper.Extend(held(), lease.Now(t.Context()))
 			over(t, term, lease.LostExpired)
 		}
-		ctx, _ := lease.StartTerm(t.Context(), lease.Lease{Name: name}, lease.Now())
+		ctx, _ := lease.StartTerm(t.Context(), lease.Lease{Name: name}, lease.Now(t.Context()))
 		term, _ := lease.TermFrom(ctx)
 		over(t, term, lease.LostExpired)
 	})
@@ -151,7 +151,7 @@ func TestR8_ATermWhoseDeadlineHasPassedDoesNotBegin(t *testing.T) {
 
 func TestR8_TheContextEndsWithTheTerm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, _ := lease.StartTerm(t.Context(), held(), lease.Now())
+		ctx, _ := lease.StartTerm(t.Context(), held(), lease.Now(t.Context()))
 		begun := time.Now()
 		<-ctx.Done()
 		require.Equal(t, usable, time.Since(begun))
@@ -163,13 +163,13 @@ func TestR8_TheParentsEndIsNotTheTerms(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stop := errors.New("stop")
 		parent, cancel := context.WithCancelCause(t.Context())
-		ctx, keeper := lease.StartTerm(parent, held(), lease.Now())
+		ctx, keeper := lease.StartTerm(parent, held(), lease.Now(t.Context()))
 		term, _ := lease.TermFrom(ctx)
 		cancel(stop)
 		require.Equal(t, stop, context.Cause(ctx))
 		require.NoError(t, term.Check(), "the work is still cleaning up, under its lease")
 		time.Sleep(time.Second)
-		keeper.Extend(held(), lease.Now())
+		keeper.Extend(held(), lease.Now(t.Context()))
 		require.Equal(t, usable, term.Remaining())
 		time.Sleep(usable)
 		over(t, term, lease.LostExpired)
@@ -179,7 +179,7 @@ func TestR8_TheParentsEndIsNotTheTerms(t *testing.T) {
 
 func TestCancelIsNotTheTermsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, keeper := lease.StartTerm(t.Context(), held(), lease.Now())
+		ctx, keeper := lease.StartTerm(t.Context(), held(), lease.Now(t.Context()))
 		term, _ := lease.TermFrom(ctx)
 		first := errors.New("first")
 		keeper.Cancel(first)
@@ -205,7 +205,7 @@ func TestR8_TheZeroTermHasEnded(t *testing.T) {
 
 func TestR8_ManyCheckersSeeOneEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, keeper := lease.StartTerm(t.Context(), held(), lease.Now())
+		ctx, keeper := lease.StartTerm(t.Context(), held(), lease.Now(t.Context()))
 		term, _ := lease.TermFrom(ctx)
 		errs := make(chan error)
 		for range 8 {
@@ -215,7 +215,7 @@ func TestR8_ManyCheckersSeeOneEnd(t *testing.T) {
 				}
 				errs <- term.Check()
 			}()
-			go keeper.Extend(held(), lease.Now())
+			go keeper.Extend(held(), lease.Now(t.Context()))
 			go keeper.Failed(nil)
 		}
 		time.Sleep(time.Second)
@@ -233,7 +233,7 @@ func TestExtendClearsTheFailure(t *testing.T) {
 	onMachine(t, true, func(t *testing.T, _ *hosttest.Machine, term lease.Term, keeper *lease.Keeper) {
 		keeper.Failed(errDown)
 		time.Sleep(time.Second)
-		keeper.Extend(held(), lease.Now())
+		keeper.Extend(held(), lease.Now(t.Context()))
 		time.Sleep(usable)
 		require.NotErrorIs(t, over(t, term, lease.LostExpired), errDown)
 	})

@@ -33,7 +33,7 @@ func TestGuardCountsFromBeforeItAsked(t *testing.T) {
 	var r guardReport
 	require.NoError(t, hear.Decode(&r))
 	require.True(t, r.Ask)
-	asked := lease.Now()
+	asked := lease.Now(t.Context())
 	eventually(t, "the answer to be late", func() bool { return asked.Elapsed() > 150*time.Millisecond })
 	require.NoError(t, tell.Encode(guardOrder{Answer: true, Remaining: 190 * time.Millisecond}))
 	r = guardReport{}

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"os/signal"
@@ -133,7 +134,7 @@ func (g *guard) act() (over bool) {
 		over = g.watch()
 	}
 	if !over && g.orders != nil && g.asked == nil && g.askIn() <= 0 {
-		now := lease.Now()
+		now := lease.Now(context.Background())
 		g.asked = &now
 		g.report(guardReport{Ask: true})
 	}
@@ -191,7 +192,7 @@ func (g *guard) stop(limit time.Duration) {
 	if g.stopped != nil {
 		return
 	}
-	now := lease.Now()
+	now := lease.Now(context.Background())
 	g.stopped, g.limit = &now, limit
 	g.terminate(unix.SIGTERM)
 	g.terminate(unix.SIGCONT)

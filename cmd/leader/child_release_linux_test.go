@@ -141,7 +141,7 @@ func TestGuardLeavesTheLease(t *testing.T) {
 		w := s.guard(false, "trap '' TERM; while :; do sleep 0.01; done")
 		require.NotZero(t, w.answer(300*time.Millisecond).Started)
 		kill(t, w.cmd.Process.Pid, syscall.SIGSTOP)
-		over := lease.Now()
+		over := lease.Now(t.Context())
 		eventually(t, "the term is over", func() bool { return over.Elapsed() > 300*time.Millisecond })
 		require.NoError(t, w.orders.Close())
 		kill(t, w.cmd.Process.Pid, syscall.SIGCONT)

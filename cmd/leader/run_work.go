@@ -126,7 +126,7 @@ func (r *runner) work(ctx context.Context) error {
 
 // held is the lease that the term is of. The zero Lease, of a term that is over already, is nobody's.
 func (r *runner) held(term lease.Term) lease.Lease {
-	h := r.leader.Status().Holder
+	h := r.leader.Status().Seen
 	if h.Token != term.Token() {
 		return lease.Lease{}
 	}

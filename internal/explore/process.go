@@ -139,7 +139,7 @@ func (p *process) ask(q *request) (reply, error) {
 func (p *process) call(in point, f func(ctx context.Context) (lease.Lease, error)) {
 	ctx, cancel := context.WithCancel(host.With(context.Background(), p))
 	p.point, p.cancel, p.said = in, cancel, nil
-	p.sent = lease.NowIn(ctx)
+	p.sent = lease.Now(ctx)
 	p.next, p.stop = iter.Pull(func(yield func(*request) bool) {
 		p.send = yield
 		p.result, p.err = f(ctx)
@@ -184,7 +184,7 @@ func (p *process) end() {
 func (p *process) returned() {
 	in, err, lost := p.point, p.err, errors.Is(p.err, lease.ErrLost)
 	if p.countFromAnswer {
-		p.sent = lease.NowIn(host.With(context.Background(), p))
+		p.sent = lease.Now(host.With(context.Background(), p))
 	}
 	switch in {
 	case acquiring:

@@ -31,7 +31,7 @@ var long = map[string]string{
 	"internal/platforms/dll.go forwarder":              "a file format, field by field",
 	"internal/simulate/process.go work":                "what a work may do, one thing after the other",
 	"internal/simulate/shrink.go smaller":              "one table",
-	"settings.go validate":                             "one table",
+	"validate.go validate":                             "one table",
 }
 
 func TestSizes(t *testing.T) {

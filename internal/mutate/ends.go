@@ -148,7 +148,7 @@ var ends = []mutation{
 	{
 		name: "L1: a standby waits its interval, although it knows when the lease expires",
 		edit: edit{
-			file: "looks.go",
+			file: "look_budget.go",
 			old:  "	if free > 0 {",
 			new:  "	if free < 0 {",
 		},

@@ -193,8 +193,8 @@ var mutations = []mutation{
 			},
 			{
 				file: "lease/dynamodb/store.go",
-				old:  "	sent := lease.NowIn(ctx)\n	out, err := s.client.GetItem",
-				new:  "	s.clock.begins(ctx)\n	sent := lease.NowIn(ctx)\n	out, err := s.client.GetItem",
+				old:  "	sent := lease.Now(ctx)\n	out, err := s.client.GetItem",
+				new:  "	s.clock.begins(ctx)\n	sent := lease.Now(ctx)\n	out, err := s.client.GetItem",
 			},
 		},
 	},
@@ -213,7 +213,7 @@ var mutations = []mutation{
 		edit: edit{
 			file: "holding.go",
 			old:  "h.keeper.Extend(a.value, q.sent)",
-			new:  "h.keeper.Extend(a.value, lease.NowIn(h.run.ctx))",
+			new:  "h.keeper.Extend(a.value, lease.Now(h.run.ctx))",
 		},
 	},
 	{
@@ -221,7 +221,7 @@ var mutations = []mutation{
 		edit: edit{
 			file: "campaign.go",
 			old:  "r.newTerm(a.value, q.sent)",
-			new:  "r.newTerm(a.value, lease.NowIn(r.ctx))",
+			new:  "r.newTerm(a.value, lease.Now(r.ctx))",
 		},
 	},
 	{

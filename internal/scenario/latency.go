@@ -19,7 +19,7 @@ func Latency(t testing.TB, name string, proxy *wire.Proxy, slow, healthy lease.M
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	request := lease.Request{Name: name, Holder: "slow", Length: time.Minute}
-	began, sent := time.Now(), lease.Now()
+	began, sent := time.Now(), lease.Now(ctx)
 	held, err := slow.Acquire(ctx, request)
 	if err != nil || time.Since(began) < latency {
 		t.Fatalf("Acquire, after %v: %v; want the lease, after %v at least", time.Since(began), err, latency)
@@ -30,7 +30,7 @@ func Latency(t testing.TB, name string, proxy *wire.Proxy, slow, healthy lease.M
 	if _, err := healthy.Acquire(ctx, request); !errors.Is(err, lease.ErrHeld) {
 		t.Errorf("Acquire by another: %v; want ErrHeld", err)
 	}
-	sent = lease.Now()
+	sent = lease.Now(ctx)
 	held, err = slow.Renew(ctx, held)
 	if err != nil {
 		t.Fatalf("Renew: %v", err)

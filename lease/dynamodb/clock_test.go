@@ -242,7 +242,7 @@ func TestAgeCountsFromTheLatestRequest(t *testing.T) {
 		table := &fakeTable{}
 		writer := newNode(table, true)
 		ctx := host.With(t.Context(), writer)
-		early := lease.NowIn(ctx)
+		early := lease.Now(ctx)
 		time.Sleep(50 * time.Second)
 		writer.load(t)
 		writer.clock.heard(early, answerOf(t, table, ctx))

@@ -88,7 +88,7 @@ func (s *Store) Load(ctx context.Context, name string) (lease.Snapshot, error) {
 	if err != nil {
 		return lease.Snapshot{}, err
 	}
-	sent := lease.NowIn(ctx)
+	sent := lease.Now(ctx)
 	out, err := s.client.GetItem(ctx, &sdk.GetItemInput{
 		TableName: &s.name, Key: s.keys.item(key), ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
 	})
@@ -123,7 +123,7 @@ func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data [
 	}
 	version := rand.Text()
 	in := s.put(key, old, version, data)
-	sent := lease.NowIn(ctx)
+	sent := lease.Now(ctx)
 	if bound, ok := s.clock.bound(ctx, lengthOf(data)); ok {
 		in.Item[writtenAttribute] = text(bound.Format(writtenFormat))
 	}
@@ -172,7 +172,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, e
 			in.ExpressionAttributeValues = item{":begin": text(begin)}
 		}
 		for {
-			sent := lease.NowIn(ctx)
+			sent := lease.Now(ctx)
 			out, err := s.client.Scan(ctx, in)
 			switch {
 			case err != nil:

@@ -6,9 +6,9 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// looks bounds what a standby spends on looking just after each renewal (lease.Info.LookAfter): 1.05 looks in an acquire
+// lookBudget bounds what a standby spends on looking just after each renewal (lease.Info.LookAfter): 1.05 looks in an acquire
 // interval, on average.
-type looks struct {
+type lookBudget struct {
 	spent time.Duration // the waiting that was left out, and not yet made up for
 }
 
@@ -21,13 +21,13 @@ const madeUp = 25
 
 // wait returns after how long to ask again: when the lease may be free; when a look is best, if there is something left to
 // spend; else after the usual time. A standby that asks much less often than the holder renews does not ask sooner.
-func (l *looks) wait(usual, every time.Duration, seen lease.Info) time.Duration {
+func (b *lookBudget) wait(usual, every time.Duration, seen lease.Info) time.Duration {
 	wait, best, free := usual, seen.LookAfter, seen.RetryAfter
 	seldom := seen.RenewEvery > 0 && every > seen.RenewEvery*3/2 && every-best > every/16
-	if best > 0 && best <= every && !seldom && l.spent+every-best <= mostSpent*every {
+	if best > 0 && best <= every && !seldom && b.spent+every-best <= mostSpent*every {
 		wait = best
 	}
-	l.spent = max(l.spent+every-wait-wait/madeUp, 0)
+	b.spent = max(b.spent+every-wait-wait/madeUp, 0)
 	if free > 0 {
 		wait = min(wait, free)
 	}

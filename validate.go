@@ -3,85 +3,22 @@ package leader
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"math"
-	"os"
 	"reflect"
 	"slices"
 	"time"
 
-	"github.com/cloudlease/leader/internal/host"
 	"github.com/cloudlease/leader/lease"
-	"github.com/cloudlease/leader/lease/memory"
 )
 
 const (
-	defaultLease  = "leader"
-	defaultLength = 15 * time.Second
-
 	// No interval is shorter than these. A shorter one is a number without its unit: 15 is 15 nanoseconds.
 	shortestLease    = 100 * time.Millisecond
 	shortestInterval = 10 * time.Millisecond // between requests
 	shortest         = time.Millisecond      // everything else
 
-	longestEnd = 5 * time.Second // by default
-
 	// forever is the longest interval: longer than any process runs, and short enough that no sum of a few overflows.
 	forever = 50 * 365 * 24 * time.Hour
 )
-
-func newOptions(opts []Option) options {
-	o := options{lease: defaultLease}
-	for _, set := range opts {
-		if set == nil {
-			set = option("nil", func(*options) {})
-		}
-		set(&o)
-	}
-	if isNil(o.manager) {
-		o.manager = nil
-	}
-	if !o.has("WithLeaseManager") {
-		o.manager = memory.New()
-	}
-	if !o.has("WithNodeID") {
-		o.node = nodeID()
-	}
-	o.derive()
-	return o
-}
-
-// has reports whether the option was used.
-func (o *options) has(name string) bool { return slices.Contains(o.given, name) }
-
-// derive fills in the intervals that were left out from those that were given, within what the manager allows.
-func (o *options) derive() {
-	if o.manager != nil {
-		o.limits = lease.LimitsOf(o.manager)
-	}
-	if !o.has("WithLeaseLength") {
-		o.length = defaultLength
-		if o.has("WithRenewEvery") {
-			o.length = 3 * min(max(o.renewEvery, 0), forever)
-		}
-		o.length = max(o.length, o.limits.MinLength)
-		if step := o.limits.LengthStep; step > 0 && o.length%step > 0 {
-			o.length += min(step-o.length%step, math.MaxInt64-o.length)
-		}
-		if o.limits.MaxLength > 0 {
-			o.length = min(o.length, o.limits.MaxLength)
-		}
-	}
-	if !o.has("WithRenewEvery") {
-		o.renewEvery = max(o.length/3, o.limits.WriteEvery, 1)
-	}
-	if !o.has("WithAcquireEvery") {
-		o.acquireEvery = max(o.length/3, 1)
-	}
-	if !o.has("WithEndTimeout") {
-		o.endTimeout = min(o.renewEvery, longestEnd)
-	}
-}
 
 // isNil reports whether v is nil, or a nil pointer or other nil value in an interface.
 func isNil(v any) bool {
@@ -151,18 +88,4 @@ func (o *options) validate() error {
 		problems = append(problems, fmt.Errorf("leader: lease %q, node %q: %w", o.lease, o.node, err))
 	}
 	return errors.Join(problems...)
-}
-
-func (o *options) request() lease.Request {
-	return lease.Request{
-		Name: o.lease, Holder: o.node, Length: o.length, Attributes: maps.Clone(o.attributes), RenewEvery: o.renewEvery,
-	}
-}
-
-func nodeID() string {
-	name, err := os.Hostname()
-	if err != nil || lease.CheckName(name) != nil || len(name) > 200 {
-		name = "node"
-	}
-	return fmt.Sprintf("%s-%d-%04x", name, os.Getpid(), host.System.Uint64()%(1<<16))
 }

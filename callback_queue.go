@@ -1,0 +1,97 @@
+package leader
+
+import "sync"
+
+// A callbackQueue passes values to a function of the user's, in order and one at a time, and never makes the sender wait. It has a
+// goroutine only while it is not empty. It outlives a run: the next run's values come after those that the function has not
+// taken yet, and no two calls of the function overlap.
+type callbackQueue[T any] struct {
+	deliver func(T)
+	dropped func(n int) T // makes the value that is delivered in place of n dropped ones; nil: nothing is delivered
+	goexit  func()        // is called if the function has called runtime.Goexit; may be nil
+
+	mu      sync.Mutex
+	letters []letter[T]
+	waiting int           // letters that may be dropped
+	missing int           // values that were dropped and not reported yet
+	idle    chan struct{} // closed when the goroutine ends; nil if there is none
+}
+
+type letter[T any] struct {
+	value     T
+	droppable bool
+}
+
+// queueSize is how many droppable values may wait before more of them are dropped.
+const queueSize = 1024
+
+func (q *callbackQueue[T]) post(v T, droppable bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if droppable && q.waiting >= queueSize {
+		q.missing++
+		return
+	}
+	q.letters = append(q.letters, letter[T]{value: v, droppable: droppable})
+	if droppable {
+		q.waiting++
+	}
+	if q.idle == nil {
+		q.idle = make(chan struct{})
+		go q.drain()
+	}
+}
+
+// drain delivers until nothing is left. A function that calls runtime.Goexit, as an assertion in a test does, ends this
+// goroutine; drain goes on in another.
+func (q *callbackQueue[T]) drain() {
+	done := false
+	defer func() {
+		if !done {
+			if q.goexit != nil {
+				q.goexit()
+			}
+			go q.drain()
+		}
+	}()
+	for q.next() {
+	}
+	done = true
+}
+
+// next delivers one value. It reports false, and the queue is idle, if there was none.
+func (q *callbackQueue[T]) next() bool {
+	v, ok := q.take()
+	if ok {
+		q.deliver(v)
+	}
+	return ok
+}
+
+func (q *callbackQueue[T]) take() (v T, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if missing := q.missing; missing > 0 && q.dropped != nil {
+		q.missing = 0
+		return q.dropped(missing), true
+	}
+	if len(q.letters) == 0 {
+		q.letters = nil
+		close(q.idle)
+		q.idle = nil
+		return v, false
+	}
+	l := q.letters[0]
+	q.letters = q.letters[1:]
+	if l.droppable {
+		q.waiting--
+	}
+	return l.value, true
+}
+
+// emptied returns a channel that is closed once every posted value is delivered; nil if that is so already.
+func (q *callbackQueue[T]) emptied() <-chan struct{} {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.idle
+}
