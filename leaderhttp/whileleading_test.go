@@ -80,7 +80,7 @@ func TestWhileLeading_OnlyTheLeader(t *testing.T) {
 		a.end()
 		synctest.Wait()
 		_, says = a.asks(done)
-		require.Empty(t, says.Leader, "idle: whoever leads now, it does not hear")
+		require.Empty(t, says.Leader, "an idle node does not hear who leads")
 		time.Sleep(5 * time.Second)
 		answer, _ = b.asks(done)
 		require.Equal(t, "done with token 2: <nil>", answer.Body.String())

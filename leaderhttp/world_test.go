@@ -27,7 +27,7 @@ const (
 	name   = "orders"
 )
 
-// world is some nodes on machines of their own, in virtual time, with one store.
+// A world has several nodes, each on its own machine, in virtual time, with one store.
 type world struct {
 	*testing.T
 	store *memory.Store
@@ -87,7 +87,7 @@ func (n *node) ask(method, path string) *httptest.ResponseRecorder {
 	return w
 }
 
-// codes are what the three checks answer.
+// codes are the statuses that the three checks answer.
 func (n *node) codes() [3]int {
 	return [3]int{n.get("/leader").Code, n.get("/standby").Code, n.get("/healthz").Code}
 }

@@ -42,7 +42,7 @@ func TestDroppedEvents(t *testing.T) {
 	})
 }
 
-// The length is what alerts compare with, and health is the node's own.
+// Alerts compare with the length. Health is the node's alone.
 func TestLengthAndHealth(t *testing.T) {
 	inBubble(t, func(t *testing.T, provider *sdk.MeterProvider, r reader) {
 		var sick atomic.Bool

@@ -217,7 +217,7 @@ func TestErrorTypes(t *testing.T) {
 	})
 }
 
-// Two leaders of one process have series of their own, and one that is closed leaves the other's gauges.
+// Two leaders of one process have separate series. To close one leaves the other's gauges.
 func TestSeveralLeaders(t *testing.T) {
 	inBubble(t, func(t *testing.T, provider *sdk.MeterProvider, r reader) {
 		manager := memory.New()
@@ -325,7 +325,7 @@ func TestUnwatched(t *testing.T) {
 	})
 }
 
-// Whoever forgot Observe sees what the Leader itself knows, and no age of a renewal that nobody told of.
+// Without Observe, the gauges show what the Leader knows, but not the age of a renewal.
 func TestUnobserved(t *testing.T) {
 	inBubble(t, func(t *testing.T, provider *sdk.MeterProvider, r reader) {
 		m, err := leaderotel.New(provider)

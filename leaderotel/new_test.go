@@ -72,7 +72,7 @@ func TestNewReportsWhatIsRefused(t *testing.T) {
 	require.NoError(t, m.Close())
 }
 
-// A nil is told, also one in an interface: it is what a function that failed returned.
+// New refuses a nil, also one in an interface, as a function that failed may have returned.
 func TestNewRefusesNil(t *testing.T) {
 	for says, made := range map[string]func() (*leaderotel.Metrics, error){
 		"option 2 of 2 is nil: leave it out": func() (*leaderotel.Metrics, error) {

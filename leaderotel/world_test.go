@@ -27,7 +27,7 @@ const (
 	name   = "orders"
 )
 
-// node is one leader on a machine of its own, and its metrics, in virtual time.
+// node is one leader on its own machine, and its metrics, in virtual time.
 type node struct {
 	*leader.Leader
 	t       *testing.T

@@ -117,7 +117,7 @@ func TestTokenZeroFailsTheTest(t *testing.T) {
 		leadertest.Context(fake, 0)
 	}()
 	<-done
-	require.Contains(t, fake.said, "the token is 0")
+	require.Contains(t, fake.said, "no term has token 0")
 }
 
 // fatal is a test that fails without failing this one.

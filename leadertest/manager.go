@@ -15,8 +15,8 @@ import (
 // A Manager is a lease manager that fails as a store does, when a test says so. Make one with NewManager. It is safe for
 // concurrent use, also of Set and Forget while requests are under way, and works in a testing/synctest bubble.
 //
-// Its faults are those of one way to the store, so give each node a Manager of its own to fault it alone, above one that all
-// of them share:
+// Its faults affect the requests of its callers. To cut off one node alone, give each node its own Manager, above one that
+// all nodes share:
 //
 //	store := leadertest.NewManager(nil)
 //	a, b := leadertest.NewManager(store), leadertest.NewManager(store)
@@ -27,33 +27,33 @@ type Manager struct {
 
 	mu        sync.Mutex
 	faults    map[Op]Fault
-	forgotten map[string]int   // how often a lease was, by its name
-	renamed   map[string]title // what a lease that was forgotten is called within, and its own name
+	forgotten map[string]int   // how often a lease was forgotten, by its name
+	renamed   map[string]title // by the name in the manager below: the lease's own name
 }
 
-// A Fault is what becomes of requests.
+// A Fault says how requests fail.
 type Fault int
 
 const (
-	// None: requests are carried out, and answered.
+	// None: requests work.
 	None Fault = iota
 
-	// CutOff: requests reach nothing, and fail at once with ErrFault, as behind a connection that is refused.
+	// CutOff: requests do not reach the store, and fail at once with ErrFault, as when a connection is refused.
 	CutOff
 
-	// Hang: requests reach nothing, and get no answer. They fail with ErrFault and the cause of their context when that
-	// ends, also if the fault is over by then: a packet that was dropped does not come back.
+	// Hang: requests do not reach the store, and get no answer. When its context ends, a request fails with ErrFault and
+	// the context's cause, also if the test has ended the fault by then: a packet that was dropped does not come back.
 	Hang
 
-	// LoseAnswers: requests are carried out, and fail with ErrFault all the same. Whoever asked cannot know. An acquisition
-	// whose answer is lost is given back, as a Manager has to see to.
+	// LoseAnswers: the store carries out the requests, but they fail with ErrFault. The caller cannot tell this from
+	// CutOff. The Manager releases a lease whose acquisition lost its answer, as every lease.Manager must.
 	LoseAnswers
 )
 
 // An Op is a kind of request.
 type Op string
 
-// The kinds of requests. Inspect is for List as well.
+// The kinds of requests. Inspect includes List.
 const (
 	Acquire Op = "acquire"
 	Renew   Op = "renew"
@@ -62,11 +62,11 @@ const (
 	Break   Op = "break"
 )
 
-// ErrFault is what errors.Is finds in the error of a request that a Fault has hit.
+// errors.Is finds ErrFault in the error of a request that a Fault has hit.
 var ErrFault = errors.New("leadertest: the connection to the store broke")
 
-// NewManager returns a Manager without faults on another one, which says what is held. With nil, that is a new
-// memory.Manager.
+// NewManager returns a Manager without faults that passes requests to m, which keeps the leases. If m is nil, a new
+// memory.Manager keeps them.
 func NewManager(m lease.Manager) *Manager {
 	if m == nil {
 		m = memory.New()
@@ -74,8 +74,8 @@ func NewManager(m lease.Manager) *Manager {
 	return &Manager{inner: m, faults: map[Op]Fault{}, forgotten: map[string]int{}, renamed: map[string]title{}}
 }
 
-// Set makes requests of these kinds, or of all kinds if none is named, fail like that from now on; None ends that. Requests
-// under way go on as they began.
+// Set sets the fault of requests of these kinds, or of all kinds if none is named; None ends a fault. It does not affect
+// requests under way.
 //
 //	m.Set(leadertest.Hang, leadertest.Renew) // and everything else works
 func (m *Manager) Set(f Fault, only ...Op) {
@@ -89,12 +89,11 @@ func (m *Manager) Set(f Fault, only ...Op) {
 	}
 }
 
-// Forget makes the lease's record disappear, as if somebody had deleted it by hand. Its holder finds the lease lost at its
-// next renewal, with the reason lease.LostGone, and its Check is nil until then. For everybody else the lease is free at once,
-// and its tokens begin again at 1.
+// Forget makes the lease's record disappear, as if somebody had deleted it by hand. The holder finds the lease lost at its
+// next renewal, with the reason lease.LostGone; until then its Check is nil. For all others the lease is free at once, and
+// its tokens begin again at 1.
 //
-// It does so for those who ask by this Manager. The one below keeps the record, and has a new one by another name for what is
-// acquired after it.
+// Only callers of this Manager see that. The manager below keeps the record, and keeps the next one under another name.
 func (m *Manager) Forget(name string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -102,13 +101,13 @@ func (m *Manager) Forget(name string) {
 	m.renamed[renamed(name, m.forgotten[name])] = title{name, m.forgotten[name]}
 }
 
-// title is a lease's name, and how often it had been forgotten.
+// title is a lease's name, and how often the lease had been forgotten.
 type title struct {
 	name string
 	era  int
 }
 
-// within is what the lease is called in the manager below.
+// within returns the lease's name in the manager below.
 func (m *Manager) within(name string) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -122,7 +121,7 @@ func renamed(name string, forgotten int) string {
 	return fmt.Sprintf("%s (forgotten: %d)", name, forgotten)
 }
 
-// Unwrap returns the manager below, for what faults do not touch: limits, and Close.
+// Unwrap returns the manager below. Through it, callers find the limits and Close, which faults do not affect.
 func (m *Manager) Unwrap() lease.Manager { return m.inner }
 
 // Acquire implements lease.Manager.
@@ -160,7 +159,7 @@ func (m *Manager) Release(ctx context.Context, held lease.Lease) error {
 	return m.translated(name, err)
 }
 
-// Inspect is for lease.Inspect.
+// Inspect implements what lease.Inspect calls.
 func (m *Manager) Inspect(ctx context.Context, name string) (lease.Info, error) {
 	within := m.within(name)
 	info, err := do(ctx, m, Inspect, func() (lease.Info, error) { return lease.Inspect(ctx, m.inner, within) })
@@ -171,7 +170,7 @@ func (m *Manager) Inspect(ctx context.Context, name string) (lease.Info, error) 
 	return info, nil
 }
 
-// Break is for lease.Break.
+// Break implements lease.Breaker.
 func (m *Manager) Break(ctx context.Context, seen lease.Info) error {
 	name := seen.Name
 	seen.Name = m.within(name)
@@ -179,7 +178,7 @@ func (m *Manager) Break(ctx context.Context, seen lease.Info) error {
 	return m.translated(name, err)
 }
 
-// List is for lease.List.
+// List implements what lease.List calls.
 func (m *Manager) List(ctx context.Context, prefix string) iter.Seq2[lease.Info, error] {
 	return func(yield func(lease.Info, error) bool) {
 		if _, err := do(ctx, m, Inspect, func() (struct{}, error) { return struct{}{}, nil }); err != nil {
@@ -199,7 +198,7 @@ func (m *Manager) List(ctx context.Context, prefix string) iter.Seq2[lease.Info,
 	}
 }
 
-// outer is the name of what is called so in the manager below, and whether that is not forgotten.
+// outer returns the lease's name for a name in the manager below, and whether that record is not forgotten.
 func (m *Manager) outer(within string) (name string, is bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -210,7 +209,7 @@ func (m *Manager) outer(within string) (name string, is bool) {
 	return t.name, t.era == m.forgotten[t.name]
 }
 
-// translated is an error of the manager below, with the lease's own name.
+// translated returns an error of the manager below with the lease's own name.
 func (m *Manager) translated(name string, err error) error {
 	if held, ok := errors.AsType[*lease.HeldError](err); ok && held.Info.Name != name {
 		own := *held
@@ -228,7 +227,8 @@ func (m *Manager) translated(name string, err error) error {
 	return err
 }
 
-// do carries a request out, or does not, as the fault of its kind is. If its answer is lost, it returns that as well.
+// do carries out a request unless the fault of its kind keeps it from the store. It returns the answer also if the fault
+// loses it: Acquire then releases the lease.
 func do[T any](ctx context.Context, m *Manager, op Op, request func() (T, error)) (answer T, err error) {
 	m.mu.Lock()
 	fault := m.faults[op]

@@ -21,9 +21,9 @@ import (
 func TestManagerKeepsTheRules(t *testing.T) {
 	t.Parallel()
 	for name, make := range map[string]func() *leadertest.Manager{
-		"on nil":            func() *leadertest.Manager { return leadertest.NewManager(nil) },
-		"on a manager":      func() *leadertest.Manager { return leadertest.NewManager(memory.New()) },
-		"on one of its own": func() *leadertest.Manager { return leadertest.NewManager(leadertest.NewManager(nil)) },
+		"on nil":             func() *leadertest.Manager { return leadertest.NewManager(nil) },
+		"on a manager":       func() *leadertest.Manager { return leadertest.NewManager(memory.New()) },
+		"on another Manager": func() *leadertest.Manager { return leadertest.NewManager(leadertest.NewManager(nil)) },
 		"after its faults": func() *leadertest.Manager {
 			m := leadertest.NewManager(nil)
 			m.Set(leadertest.CutOff)
@@ -125,7 +125,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// look is what a store has of the lease.
+// look returns the lease as the store has it.
 func look(t *testing.T, m lease.Manager) string {
 	info, err := lease.Inspect(t.Context(), m, "orders")
 	require.NoError(t, err)
@@ -224,7 +224,7 @@ func TestLeaderUnderFaults(t *testing.T) {
 
 		store.Forget("orders")
 		time.Sleep(length)
-		require.EqualValues(t, 1, a.Status().Seen.Token, "of whoever came first")
+		require.EqualValues(t, 1, a.Status().Seen.Token, "of the node that came first")
 		stop()
 		require.NoError(t, <-ended)
 		require.NoError(t, <-ended)

@@ -1,25 +1,25 @@
-// Command localstack brings the emulators of the cloud services up, for tests and examples: LocalStack for DynamoDB and
-// S3, fake-gcs-server for GCS, Azurite for Azure Blob.
+// Command localstack starts the emulators of the cloud services, for tests and examples: LocalStack for DynamoDB and S3,
+// fake-gcs-server for GCS, Azurite for Azure Blob.
 //
 //	go run ./localstack up                      # in the background, until: go run ./localstack down
-//	eval "$(go run ./localstack env)"           # and have this shell's programs use them
-//	go run ./localstack run -- go test ./...    # or some for one command only
+//	eval "$(go run ./localstack env)"           # makes this shell's programs use them
+//	go run ./localstack run -- go test ./...    # starts some for one command only
 //
-// It needs Go and Python 3.11 or later, with venv; the rest it installs into the user's cache directory (leader-emulators,
-// 1 GB) when it is first called, in a minute or two. Removing that directory, once they are down, uninstalls it all. Where
-// there is no Python, or with -docker, it uses Docker Compose instead. It runs on Linux and macOS; on Windows, use WSL.
+// It needs Go and Python 3.11 or later, with venv. At the first call, it installs the rest into the user's cache directory
+// (leader-emulators, 1 GB), in a few minutes. To uninstall, stop the emulators and remove that directory. Without Python, or
+// with -docker, it uses Docker Compose instead. It runs on Linux and macOS; on Windows, use WSL.
 //
-// The emulators listen on free ports of 127.0.0.1, or on those that flags name, and keep what they are told in memory.
-// Those of up are shared by all who call up and env as the same user. Programs find them by the variables that the
-// services' SDKs read (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, STORAGE_EMULATOR_HOST),
-// and by AZURE_STORAGE_CONNECTION_STRING; tests see by LEADER_EMULATORS=1 that all are there, and skip nothing.
+// The emulators listen on free ports of 127.0.0.1, or on those that flags name, and keep their data in memory. All calls of up
+// and env by one user share the emulators of up. Programs find them by the variables that the services' SDKs read
+// (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, STORAGE_EMULATOR_HOST), and by
+// AZURE_STORAGE_CONNECTION_STRING. LEADER_EMULATORS=1 tells tests that all emulators are there: then tests skip nothing.
 //
-// Signals that run gets it passes on to its command. (go run itself passes none on but Ctrl-C: a script that sends others
-// builds the command first.) Whatever ends run, its emulators end with it.
+// run passes its signals on to its command. (go run itself passes on only Ctrl-C: a script that sends others builds the
+// command first.) The emulators of run end with it, however it ends.
 //
-// Environment: LEADER_PYTHON names the Python; LEADER_MAVEN_URL is a Maven repository to download from, without mvn. Else
-// pip, npm, mvn and go use the mirrors and proxies that they are set up for. If that fails, the command downloads for them
-// over HTTPS, without their settings (HTTPS_PROXY and SSL_CERT_FILE are its own).
+// Environment: LEADER_PYTHON names the Python; LEADER_MAVEN_URL names a Maven repository to download from, without mvn.
+// Otherwise pip, npm, mvn and go use the mirrors and proxies that they are configured for. If that fails, the command
+// downloads for them over HTTPS, without their settings; it reads HTTPS_PROXY and SSL_CERT_FILE.
 package main
 
 import (
@@ -40,11 +40,11 @@ const usage = `usage: go run ./localstack COMMAND [flags]
 
   up          start LocalStack (DynamoDB, S3), fake-gcs-server and Azurite in the background, unless they run
   down        stop them
-  status      say whether they run, and where; exits with 1 if they do not
+  status      say whether they run, and where; exit with 1 if they do not
   env         print commands that set a shell's environment for them, and start them if they do not run:
                   eval "$(go run ./localstack env)"
   run -- COMMAND [arguments]
-              start some for this command only, run it with the environment set, stop them, and exit with its status
+              start emulators for this command only, run it with the environment set, stop them, and exit with its status
 
 flags of up, env and run:
 `
@@ -65,7 +65,7 @@ func command(args []string) int {
 func dispatch(args []string) (status int, err error) {
 	st := emulators.Starter{Tell: func(line string) { fmt.Fprintln(os.Stderr, line) }}
 	flags := flag.NewFlagSet("localstack", flag.ContinueOnError)
-	flags.BoolVar(&st.Config.Docker, "docker", false, "use Docker (it is used without being asked where there is no Python)")
+	flags.BoolVar(&st.Config.Docker, "docker", false, "use Docker (the default if there is no Python)")
 	flags.IntVar(&st.Config.Ports.LocalStack, "localstack-port", 0, "`port` of LocalStack on 127.0.0.1; 0 is a free one")
 	flags.IntVar(&st.Config.Ports.GCS, "gcs-port", 0, "`port` of fake-gcs-server")
 	flags.IntVar(&st.Config.Ports.Azurite, "azurite-port", 0, "`port` of Azurite")
@@ -104,7 +104,7 @@ var errUnknown = errors.New("unknown command")
 
 func perform(st emulators.Starter, name string, args []string) (status int, err error) {
 	ctx := context.Background()
-	switch name { // these have their own idea of signals
+	switch name { // these handle signals themselves
 	case "run":
 		return runCommand(ctx, st, args)
 	case "supervise":

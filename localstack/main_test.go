@@ -142,7 +142,7 @@ func (w world) requireNothingLeft() {
 	assert.Empty(w.t, sets, "the sets' directories")
 }
 
-// environment is what a shell has that evaluates nothing but these.
+// environment returns the variables of a shell that evaluates only these commands.
 func (w world) environment(exports string) map[string]string {
 	w.t.Helper()
 	shell := exec.Command("sh", "-c", `eval "$1"; exec env`, "sh", exports)
@@ -164,8 +164,8 @@ func TestUpAndDown(t *testing.T) {
 	assert.Equal(t, 1, status)
 	assert.Contains(t, out, "no emulators run: go run ./localstack up")
 
-	// Two at once: one starts them, and the other finds them running. A process that waited for the supervisor's end,
-	// as whoever reads the output of env would if it had that open, would wait for ever.
+	// Two at once: one starts them, and the other finds them running. A process that waits for the supervisor's end
+	// would wait for ever if the supervisor had its output open; so would a reader of env's output.
 	var group sync.WaitGroup
 	var exports, told [2]string
 	for n := range 2 {
@@ -326,7 +326,7 @@ func TestAPortThatIsTaken(t *testing.T) {
 	for _, flag := range []string{"-localstack-port", "-gcs-port", "-azurite-port"} {
 		_, told, status := w.localStack("up", flag, strconv.Itoa(taken))
 		assert.Equal(t, 1, status)
-		assert.Contains(t, told, fmt.Sprintf("port %d cannot be had: ", taken))
+		assert.Contains(t, told, fmt.Sprintf("port %d cannot be used: ", taken))
 		assert.Contains(t, told, "name another, or none for a free one")
 		w.requireNothingLeft()
 	}

@@ -1,29 +1,29 @@
-// Command job is a job that a schedule triggers on many machines, and that one of them does. There is no machine that has
-// the job: any of them may be down.
+// Command job is a job that a schedule triggers on many machines, and that one of them does. No single machine has to be
+// up: any of them can do the job.
 //
 //	for machine in 1 2 3; do go run ./examples/job -store file:/tmp/report/lease -journal /tmp/report/journal -node $machine & done; wait
 //	cat /tmp/report/journal
 //
-// A program in Go uses RunOnce, as here. For any other program there is the leader command, which does the same:
+// A program in Go uses RunOnce, as here. For any other program, the leader command does the same:
 //
 //	leader run --store dynamodb://leases?region=eu-west-1 --name report --once --lease-length 1m --hold-at-least 1m -- ./report
 //
 // # What is where
 //
-//   - main.go: the job. Its exit code tells the scheduler whether it is done.
+//   - main.go: the job. Its exit code tells the scheduler whether the job is done.
 //   - crontab: a line of cron, for each machine, with the leader command.
 //   - report.service, report.timer: the same for systemd.
 //
 // # Once
 //
 // Machines' clocks differ, so triggers come at slightly different times. A job that takes two seconds may be over on one
-// machine before another's trigger: that would do it again. So the lease is held for at least a minute
-// (WithHoldAtLeast, --hold-at-least), which has to be longer than the clocks differ and shorter than the time between two
-// triggers. The lease's length is the most that can be held for.
+// machine before another machine's trigger comes, and that machine would do it again. So the lease is held for at least a minute
+// (WithHoldAtLeast, --hold-at-least). This must be longer than the clocks differ, and shorter than the time between two
+// triggers. It is at most the lease's length.
 //
-// If the machine dies in the middle of the job, nobody does it before the next trigger. A machine that loses the lease
-// stops, and says so with an error: it cannot know whether another one begins. So the job can be done in part, or twice in
-// bad luck; if that matters, its effects carry the term's token, as in examples/script.
+// If the machine dies in the middle of the job, nobody does the job before the next trigger. A machine that loses the lease
+// stops, and reports an error: it cannot know whether another one begins. So the job may be done in part, or, with bad luck,
+// twice. If that matters, let its effects carry the term's token, as in examples/script.
 package main
 
 import (
@@ -39,7 +39,7 @@ import (
 	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/lease"
 
-	_ "github.com/cloudlease/leader/lease/azblob" // whichever you use
+	_ "github.com/cloudlease/leader/lease/azblob" // those that you use
 	_ "github.com/cloudlease/leader/lease/dynamodb"
 	_ "github.com/cloudlease/leader/lease/file"
 	_ "github.com/cloudlease/leader/lease/gcs"
@@ -68,7 +68,7 @@ func main() {
 		_ = lease.Close(manager)
 	}
 	if held, ok := errors.AsType[*lease.HeldError](err); ok {
-		fmt.Println("nothing to do:", held) // which is not a failure
+		fmt.Println("nothing to do:", held) // no failure
 		return
 	}
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// A cluster is some nodes, each a process of its own, that compete for one lease. All that they keep is in one directory:
-// the lease, the journal and their logs. One goroutine has the cluster.
+// A cluster has several nodes, each a separate process, that compete for one lease. All their files are in one directory:
+// the lease, the journal and the logs. Use a cluster from one goroutine.
 type cluster struct {
 	dir    string
 	length time.Duration // of the lease
@@ -33,10 +33,10 @@ type process struct {
 	node  string
 	cmd   *exec.Cmd
 	stdin io.Closer
-	asked bool // it is to end
+	asked bool // to end
 }
 
-// An event is a node's message, with where and when it was heard.
+// An event is a node's message, with the node, the time and the process.
 type event struct {
 	message
 	Node    string
@@ -54,7 +54,7 @@ func newCluster(dir string, length, every time.Duration) *cluster {
 func (c *cluster) journal() string { return filepath.Join(c.dir, "journal") }
 func (c *cluster) leases() string  { return filepath.Join(c.dir, "leases") }
 
-// store is the URL of the lease store.
+// store returns the URL of the lease store.
 func (c *cluster) store() string {
 	path := filepath.ToSlash(c.leases())
 	if !strings.HasPrefix(path, "/") {
@@ -63,7 +63,7 @@ func (c *cluster) store() string {
 	return (&url.URL{Scheme: "file", Path: path}).String()
 }
 
-// start runs this program once more, as a node. What it logs goes to a file.
+// start runs this program once more, as a node. Its log goes to a file.
 func (c *cluster) start(node string) (pid int, err error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -94,7 +94,7 @@ func (c *cluster) start(node string) (pid int, err error) {
 	return cmd.Process.Pid, nil
 }
 
-// listen passes on what a node tells, and that its process has ended.
+// listen passes on a node's messages, and the end of its process.
 func (c *cluster) listen(p *process, stdout io.Reader) {
 	for lines := bufio.NewScanner(stdout); lines.Scan(); {
 		var m message
@@ -115,7 +115,7 @@ func (c *cluster) send(p *process, m message) {
 }
 
 // await takes events as they come, shows each to the observer, and returns the first that matches. A node that ends
-// without having been asked to is an error.
+// before it was asked to is an error.
 func (c *cluster) await(ctx context.Context, observe func(event), match func(event) bool) (event, error) {
 	for {
 		select {
@@ -133,7 +133,7 @@ func (c *cluster) await(ctx context.Context, observe func(event), match func(eve
 	}
 }
 
-// kill ends a node's process as a crash does.
+// kill ends a node's process, as a crash does.
 func (c *cluster) kill(node string) error {
 	p := c.nodes[node]
 	p.asked = true
@@ -150,11 +150,11 @@ func (c *cluster) stop(node string) error {
 func (c *cluster) suspend(node string) error { return suspendProcess(c.nodes[node].cmd.Process) }
 func (c *cluster) resume(node string) error  { return resumeProcess(c.nodes[node].cmd.Process) }
 
-// close stops every node that still runs, and kills one that takes longer than the patience. When it returns, no process
+// close stops every node that still runs, and kills nodes that take longer than the patience. When it returns, no process
 // is left.
 func (c *cluster) close(patience time.Duration) {
 	for node := range c.nodes {
-		_ = c.resume(node) // or it would not hear
+		_ = c.resume(node) // a suspended process would not notice
 		_ = c.stop(node)
 	}
 	close(c.closed)

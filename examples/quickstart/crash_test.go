@@ -20,7 +20,7 @@ var seed = flag.Uint64("seed", 0, "of the moments at which TestKilledAtAnyMoment
 const (
 	crashLength = 600 * time.Millisecond // renewed and asked for every 200 ms, by default
 	crashBound  = crashLength + crashLength/3
-	// noise is what a takeover may take beyond the bound, and any write: this machine starts processes, brings files to
+	// noise is the time that a takeover or a write may take beyond the bound: this machine starts processes, brings files to
 	// the disk and compiles other tests at the same time.
 	noise = 2 * time.Second
 )

@@ -13,7 +13,7 @@ import (
 
 // An entry is one line of the journal, and one piece of work that a leader did.
 type entry struct {
-	Number uint64 // one more than that of the line before, whoever wrote it
+	Number uint64 // one more than that of the line before, by any node
 	Token  uint64 // of the term it was written in
 	Node   string
 	At     time.Time // by the wall clock, which all nodes share here: this is one machine

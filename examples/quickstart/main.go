@@ -2,12 +2,12 @@
 //
 //	go run ./examples/quickstart
 //
-// It starts three nodes, each a process of its own, on a lease store in a temporary directory. The one that leads writes
-// numbered lines to a journal. Then its process is killed; the next leader's is asked to stop; and the one after that is
-// suspended for longer than its lease, and woken. In the end the journal is read as evidence: had two nodes led at once,
-// it would show.
+// It starts three nodes, each a separate process, on a lease store in a temporary directory. The leader writes
+// numbered lines to a journal. Then its process is killed; the next leader is asked to stop; and the third is
+// suspended for longer than its lease, and woken. In the end the journal is the evidence: if two nodes had led at once,
+// it would show that.
 //
-// A program of yours would look like node.go. The rest is the experiment: story.go is its course, cluster.go the
+// Your program would look like node.go. The rest is the experiment: story.go is its course, cluster.go has the
 // processes, journal.go and verify.go the evidence.
 package main
 

@@ -17,11 +17,11 @@ import (
 
 const leaseName = "journal"
 
-// node is one of the processes that want to lead. It is what a program of yours would look like, but for tell, by which
-// the quickstart hears what goes on in it.
+// node is one of the processes that want to lead. Your program would look like it, except for tell, by which
+// the quickstart hears what happens in it.
 func node(args []string) error {
 	flags := flag.NewFlagSet("node", flag.ExitOnError)
-	id := flags.String("id", "", "who this node is")
+	id := flags.String("id", "", "name of this node")
 	store := flags.String("store", "", "URL of the lease store")
 	path := flags.String("journal", "", "file that the leader writes to")
 	length := flags.Duration("lease", 15*time.Second, "lease length")
@@ -32,7 +32,7 @@ func node(args []string) error {
 	defer stop()
 	go func() { // it ends with the process
 		_, _ = io.Copy(io.Discard, os.Stdin)
-		stop() // whoever started this process wants it to end, or is gone
+		stop() // the quickstart wants this process to end, or has ended itself
 	}()
 
 	manager, err := lease.Open(ctx, *store)
@@ -73,22 +73,22 @@ func keepJournal(ctx context.Context, path, id string, every time.Duration) erro
 	}
 }
 
-// A message is what a node tells whoever started it: a line of JSON on its standard output.
+// A message goes from a node to the quickstart: a line of JSON on standard output.
 type message struct {
 	Did   string
 	Token uint64 `json:",omitempty"`
 	Why   string `json:",omitempty"`
 }
 
-// What a node does.
+// What a message says that the node did.
 const (
 	standsBy = "stands by"
 	leads    = "leads"
 	renewed  = "renewed the lease"
-	stops    = "stops its work" // Why: what for
+	stops    = "stops its work" // Why: the cause
 	returned = "its work has returned"
 	released = "released the lease"
-	exited   = "exited" // told by whoever started it; Why: how
+	exited   = "exited" // the quickstart itself says so; Why: the exit status
 )
 
 func tell(m message) {

@@ -12,11 +12,11 @@ const (
 	acquireEvery = leaseLength / 3 // the default
 	writeEvery   = leaseLength / 30
 
-	// How soon another leader is promised (L1): after one has died or was suspended, and after one has released its
+	// How soon another leader is promised (L1): after one died or was suspended, and after one released its
 	// lease.
 	afterDeath   = leaseLength + acquireEvery
 	afterRelease = acquireEvery
-	// allowance comes on top: for the requests, and for what a busy machine takes to start a process or to wake one.
+	// allowance is for the requests, and for a busy machine that starts or wakes a process.
 	allowance = time.Second
 
 	reign    = 2 * time.Second  // how long a leader is left in peace
@@ -25,7 +25,7 @@ const (
 
 var nodes = []string{"a", "b", "c"}
 
-// A story is the experiment: the nodes, who leads them, and what came of it.
+// A story is the experiment: the nodes, the current leader, and the results.
 type story struct {
 	ctx       context.Context
 	out       io.Writer
@@ -36,7 +36,7 @@ type story struct {
 	findings  []finding
 }
 
-// A failover is one leader's end, and the next one's beginning.
+// A failover is the end of one leader and the beginning of the next.
 type failover struct {
 	after    string        // what was done to the leader
 	from     uint64        // its token
@@ -44,12 +44,12 @@ type failover struct {
 	promised time.Duration
 }
 
-// tellStory does the experiment, and returns what is broken.
+// tellStory does the experiment. Its error names the rules that were broken.
 func tellStory(ctx context.Context, out io.Writer, dir string) error {
 	s := &story{ctx: ctx, out: out, began: time.Now(), cluster: newCluster(dir, leaseLength, writeEvery)}
 	defer s.cluster.close(patience)
-	fmt.Fprintf(out, "Three processes and one lease, of %v; it is renewed every %v, and asked for every %v.\n"+
-		"Whoever leads writes a line to a journal every %v.\n\n", leaseLength, leaseLength/3, acquireEvery, writeEvery)
+	fmt.Fprintf(out, "Three processes compete for one lease of %v. The leader renews it every %v, the others ask for it every %v.\n"+
+		"The leader writes a line to a journal every %v.\n\n", leaseLength, leaseLength/3, acquireEvery, writeEvery)
 	fmt.Fprintf(out, "%7s  %s  %s\n", "time", "node  token", "what happens")
 	for _, act := range []func() error{s.begin, s.kill, s.stop, s.suspend, s.end} {
 		if err := act(); err != nil {
@@ -115,7 +115,7 @@ func (s *story) stop() error {
 // leads.
 func (s *story) suspend() error {
 	if !canSuspend {
-		s.remark("this system cannot suspend a process: that part is left out")
+		s.remark("this system cannot suspend a process: this part is left out")
 		return nil
 	}
 	if err := s.rest(reign); err != nil {
@@ -145,7 +145,7 @@ func (s *story) suspend() error {
 	return s.wake(sleeper, at)
 }
 
-// wake lets the suspended process go on, and sees what it does.
+// wake lets the suspended process go on, and checks what it does.
 func (s *story) wake(sleeper event, since time.Time) error {
 	before, err := s.written(sleeper.Token)
 	if err != nil {
@@ -184,9 +184,9 @@ func (s *story) wake(sleeper event, since time.Time) error {
 	return nil
 }
 
-// end stops all nodes, the leader last, so that nobody takes over for a moment.
+// end stops all nodes, the leader last, so that no node takes over meanwhile.
 func (s *story) end() error {
-	s.remark("everybody is asked to stop")
+	s.remark("all nodes are asked to stop")
 	last := s.leader.Node
 	for _, node := range nodes {
 		if node != last {

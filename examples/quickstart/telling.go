@@ -22,7 +22,7 @@ func (s *story) await(what string, match func(event) bool) (event, error) {
 	return s.cluster.await(ctx, s.see, match)
 }
 
-// rest lets things go on for a while.
+// rest waits for a while, and shows events.
 func (s *story) rest(d time.Duration) error {
 	ctx, cancel := context.WithTimeout(s.ctx, d)
 	defer cancel()
@@ -33,7 +33,7 @@ func (s *story) rest(d time.Duration) error {
 	return err
 }
 
-// see tells of an event, if it is one to tell of.
+// see prints an event, unless it is of no interest.
 func (s *story) see(e event) {
 	switch e.Did {
 	case standsBy, released:
@@ -94,7 +94,7 @@ func (s *story) nextLine() error {
 	return nil
 }
 
-// written is how many lines of a term the journal has.
+// written returns how many lines of a term the journal has.
 func (s *story) written(token uint64) (lines int, err error) {
 	entries, err := readJournal(s.cluster.journal())
 	for _, e := range entries {
@@ -105,10 +105,10 @@ func (s *story) written(token uint64) (lines int, err error) {
 	return lines, err
 }
 
-// say tells what happens to, or in, a node.
+// say prints what happens to a node.
 func (s *story) say(e event, format string, args ...any) { s.line(e.Node, e.Token, format, args...) }
 
-// remark tells what is to be noted.
+// remark prints a note.
 func (s *story) remark(format string, args ...any) { s.line("", 0, "-- "+format, args...) }
 
 func (s *story) line(node string, token uint64, format string, args ...any) {
@@ -119,5 +119,5 @@ func (s *story) line(node string, token uint64, format string, args ...any) {
 	fmt.Fprintf(s.out, "%6.2fs  %-4s  %-5s  %s\n", time.Since(s.began).Seconds(), node, shown, fmt.Sprintf(format, args...))
 }
 
-// inLengths is a time in lease lengths.
+// inLengths returns a time in lease lengths.
 func inLengths(d time.Duration) float64 { return float64(d) / float64(leaseLength) }

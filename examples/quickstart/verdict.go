@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// judge reads the journal, prints the verdict as a table, and returns what is broken.
+// judge reads the journal and prints the verdict as a table. Its error names the rules that were broken.
 func (s *story) judge() error {
 	entries, err := readJournal(s.cluster.journal())
 	if err != nil {
@@ -36,7 +36,7 @@ func (s *story) judge() error {
 	return broken(findings)
 }
 
-// allowed is how long the journal may stand still between two lines.
+// allowed returns how long the journal may stand still between two lines.
 func (s *story) allowed(before, after entry) time.Duration {
 	if before.Token == after.Token {
 		return writeEvery + allowance

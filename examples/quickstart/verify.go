@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// A finding is whether the journal keeps a rule.
+// A finding says whether the journal keeps a rule.
 type finding struct {
 	rule string
-	err  error // how it is broken first; nil if it is kept
+	err  error // the first violation; nil: none
 }
 
-// pause is how long the journal may stand still between two lines that follow one another.
+// pause returns how long the journal may stand still between two consecutive lines.
 type pause func(before, after entry) time.Duration
 
-// verify reads the journal as somebody who was not there, and says whether one node at a time wrote it.
+// verify judges by the journal alone whether one node at a time wrote it.
 func verify(entries []entry, allowed pause) []finding {
 	return []finding{
 		{"the journal has lines", worked(entries)},
@@ -26,7 +26,7 @@ func verify(entries []entry, allowed pause) []finding {
 	}
 }
 
-// broken is what is wrong; nil if nothing is.
+// broken returns all violations; nil: none.
 func broken(findings []finding) error {
 	var errs []error
 	for _, f := range findings {

@@ -1,32 +1,33 @@
-// Command service is an active/passive HTTP service: it runs on two or more VMs, one of them does the work, and another
-// takes over when that one stops, dies or cannot reach the lease's store.
+// Command service is an active/passive HTTP service: it runs on two or more VMs. One of them does the work. Another
+// takes over when the first one stops, dies or cannot reach the lease's store.
 //
-// It hands out numbers, each one once, whichever VM is asked:
+// It hands out numbers, each one once:
 //
 //	mkdir -p /tmp/numbers
 //	go run ./examples/service -store file:/tmp/numbers/lease -database /tmp/numbers/db -listen 127.0.0.1:8081 &
 //	go run ./examples/service -store file:/tmp/numbers/lease -database /tmp/numbers/db -listen 127.0.0.1:8082 &
 //	curl -X POST http://127.0.0.1:8081/numbers http://127.0.0.1:8082/numbers
 //
-// One answers with a number, the other with 503, and says which one leads and at what address. On VMs, the store is a table or bucket of the cloud account, such as
-// -store dynamodb://leases?region=eu-west-1, and the database, which is an SQLite file here, is one that all VMs reach.
+// One node answers with a number. The other answers 503, and says which node leads and at what address. On VMs, the store
+// is a table or bucket of the cloud account, such as -store dynamodb://leases?region=eu-west-1. The database, here an SQLite
+// file, is one that all VMs reach.
 //
 // # What is where
 //
 //   - main.go: the leader, the HTTP server, and how both stop.
 //   - numbers.go: the work. It claims the checkpoint when its term begins, and moves it with each number.
-//   - checkpoint.go: how the database refuses a leader that was suspended and writes late. Copy this one.
+//   - checkpoint.go: how the database refuses a leader that was suspended and writes late. Copy this file.
 //   - numbers.service: the systemd unit that runs it on each VM.
-//   - haproxy.cfg: the load balancer in front of the VMs, which sends everything to the leader. It finds it by GET /leader,
-//     as the health checks of AWS, Google Cloud and Azure load balancers do: port 8080, path /leader, healthy on 200, an
-//     interval of a few seconds. The VMs that do not lead are unhealthy to it, which is as it should be; replace VMs by
-//     /healthz.
+//   - haproxy.cfg: the load balancer in front of the VMs, which sends everything to the leader. It finds the leader by
+//     GET /leader. The load balancers of AWS, Google Cloud and Azure do that with a health check: port 8080, path /leader,
+//     healthy on 200, an interval of a few seconds. To them, the VMs that do not lead are unhealthy, as intended. To replace
+//     sick VMs, check /healthz.
 //
 // # Stopping
 //
-// On SIGTERM, new requests get 503 at once, those that are being answered are finished (leaderhttp.WhileLeading,
-// leader.Serve), and only then is the lease released: the next leader starts within a second or so (-acquire-every). A leader that dies is replaced when its lease has
-// run out.
+// On SIGTERM, new requests get 503 at once, requests under way are finished (leaderhttp.WhileLeading, leader.Serve), and only
+// then the lease is released: the next leader starts within a second or so (-acquire-every). If a leader dies, the next one
+// starts when the lease has run out.
 package main
 
 import (
@@ -45,7 +46,7 @@ import (
 	"github.com/cloudlease/leader/leaderhttp"
 	"github.com/cloudlease/leader/lease"
 
-	_ "github.com/cloudlease/leader/lease/azblob" // whichever you use
+	_ "github.com/cloudlease/leader/lease/azblob" // those that you use
 	_ "github.com/cloudlease/leader/lease/dynamodb"
 	_ "github.com/cloudlease/leader/lease/file"
 	_ "github.com/cloudlease/leader/lease/gcs"
@@ -60,10 +61,10 @@ type config struct {
 func parse(args []string) (c config, err error) {
 	flags := flag.NewFlagSet("service", flag.ContinueOnError)
 	flags.StringVar(&c.store, "store", "", "URL of the lease store")
-	flags.StringVar(&c.listen, "listen", ":8080", "address to serve on")
-	flags.StringVar(&c.database, "database", "numbers.db", "file of the SQLite database that has the numbers")
-	flags.DurationVar(&c.length, "lease-length", 15*time.Second, "how long a leader that dies goes unreplaced")
-	flags.DurationVar(&c.acquireEvery, "acquire-every", time.Second, "how often the others ask for the lease")
+	flags.StringVar(&c.listen, "listen", ":8080", "`address` to serve on")
+	flags.StringVar(&c.database, "database", "numbers.db", "`file` of the SQLite database with the numbers")
+	flags.DurationVar(&c.length, "lease-length", 15*time.Second, "how long nobody replaces a leader that dies")
+	flags.DurationVar(&c.acquireEvery, "acquire-every", time.Second, "how often a standby asks for the lease")
 	return c, flags.Parse(args)
 }
 
@@ -80,7 +81,7 @@ func main() {
 	}
 }
 
-// patience is how long a client may take to send its request, and to take the answer.
+// patience is how long a client may take to send its request, and to read the answer.
 const patience = 20 * time.Second
 
 // run serves until ctx ends.
@@ -111,10 +112,10 @@ func run(ctx context.Context, c config) error {
 	)
 	mux := http.NewServeMux()
 	mux.Handle("POST /numbers", leaderhttp.WhileLeading(l, n))
-	mux.Handle("/", leaderhttp.Handler(l)) // do not let the world see this part: haproxy.cfg
+	mux.Handle("/", leaderhttp.Handler(l)) // for operators: haproxy.cfg hides it from others
 	server := &http.Server{
 		Handler:     mux,
-		ReadTimeout: patience, WriteTimeout: patience, // else a client that is slow keeps the lease from the next leader
+		ReadTimeout: patience, WriteTimeout: patience, // no slow client keeps the lease from the next leader
 	}
 	fmt.Println("listening on", listener.Addr())
 
@@ -125,7 +126,7 @@ func run(ctx context.Context, c config) error {
 		defer cancel() // without its server, this node does not lead
 		served <- server.Serve(listener)
 	}()
-	err = l.Run(ctx) // the load balancer is answered until the lease is released
+	err = l.Run(ctx) // the server answers the load balancer until the lease is released
 	ending, done := context.WithTimeout(context.Background(), time.Second)
 	defer done()
 	_ = server.Shutdown(ending) // the last answers may still be on their way out

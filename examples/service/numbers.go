@@ -24,7 +24,7 @@ type numbers struct {
 	last int64
 }
 
-// work is what the leader does: it takes the state over, and lets requests in until its context ends.
+// work is the leader's work: it claims the state, and lets requests in until its context ends.
 func (n *numbers) work(ctx context.Context) error {
 	term, _ := leader.TermFrom(ctx)
 	last, err := claim(ctx, n.db, term)
@@ -33,7 +33,7 @@ func (n *numbers) work(ctx context.Context) error {
 	}
 	n.set(term, last)
 	fmt.Println("leads: the next number is", last+1)
-	return leader.Serve(ctx) // which returns when all that came in are answered
+	return leader.Serve(ctx) // returns once all requests are answered
 }
 
 func (n *numbers) set(term lease.Term, last int64) {
@@ -42,7 +42,7 @@ func (n *numbers) set(term lease.Term, last int64) {
 	n.term, n.last = term, last
 }
 
-// ServeHTTP answers with a number that nobody has got yet. It is called while this node leads.
+// ServeHTTP answers with a number that it has given to nobody yet. It is called while this node leads.
 func (n *numbers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	number, err := n.next(r.Context())
 	switch {
@@ -56,7 +56,7 @@ func (n *numbers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// next hands out a number: it writes who has given it, and moves the checkpoint.
+// next hands out a number: it writes down the term that gave it, and moves the checkpoint.
 func (n *numbers) next(ctx context.Context) (int64, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -79,7 +79,7 @@ func (n *numbers) next(ctx context.Context) (int64, error) {
 // driver is the name of the database's driver.
 var driver = "sqlite"
 
-// open opens the database, and makes the tables where they are not there yet.
+// open opens the database, and makes missing tables.
 func open(ctx context.Context, path string) (*sql.DB, error) {
 	db, err := sql.Open(driver, (&url.URL{Scheme: "file", Path: path, RawQuery: "_pragma=busy_timeout(10000)"}).String())
 	if err != nil {

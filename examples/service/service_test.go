@@ -44,7 +44,7 @@ type vm struct {
 	stdin io.Writer
 }
 
-// start starts a node; environment is what it gets besides.
+// start starts a node. Its environment has these variables, too.
 func start(t *testing.T, dir string, environment ...string) *vm {
 	return startWith(t, dir, "-lease-length=1s", environment...)
 }
@@ -188,7 +188,7 @@ type given struct {
 	token  uint64
 }
 
-// ledger is what was given, in the order in which it was.
+// ledger returns the numbers that were given, in their order.
 func ledger(t *testing.T, path string) (all []given) {
 	db, err := open(t.Context(), path)
 	require.NoError(t, err)

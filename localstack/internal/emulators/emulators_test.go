@@ -73,7 +73,7 @@ func TestAPortThatIsTaken(t *testing.T) {
 		var p Ports
 		*s.port(&p) = taken
 		err := choosePorts(&p)
-		require.ErrorContains(t, err, fmt.Sprintf("%s: port %d cannot be had: ", s.name, taken))
+		require.ErrorContains(t, err, fmt.Sprintf("%s: port %d cannot be used: ", s.name, taken))
 		require.ErrorContains(t, err, "name another, or none for a free one")
 	}
 }

@@ -110,7 +110,7 @@ func choosePorts(p *Ports) error {
 				break
 			}
 			if named != 0 || try == tries {
-				return fmt.Errorf("%s: port %d cannot be had: %w: name another, or none for a free one", s.name, *port, err)
+				return fmt.Errorf("%s: port %d cannot be used: %w: name another, or none for a free one", s.name, *port, err)
 			}
 		}
 	}

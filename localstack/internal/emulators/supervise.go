@@ -33,7 +33,7 @@ type report struct {
 }
 
 var (
-	errLeft  = errors.New("the one who started the emulators has ended")
+	errLeft  = errors.New("the process that started the emulators has ended")
 	errAsked = errors.New("asked to stop")
 )
 
@@ -50,7 +50,7 @@ func Supervise(in io.Reader, out io.Writer) error {
 	reports := json.NewEncoder(out)
 	var first request
 	if err := requests.Decode(&first); err != nil {
-		return fmt.Errorf("supervise is for the program itself: %w", err)
+		return fmt.Errorf("only this program itself calls supervise: %w", err)
 	}
 	go func() {
 		var next request

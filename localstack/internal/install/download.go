@@ -10,26 +10,26 @@ import (
 	"time"
 )
 
-// A downloader gets what is behind URLs by HTTPS as Go does it: with HTTPS_PROXY, and the certificates of the machine or of
-// SSL_CERT_FILE. Failures that may pass it tries again.
+// A downloader downloads by HTTPS as Go does: with HTTPS_PROXY, and the certificates of the machine or of
+// SSL_CERT_FILE. It tries again after failures that may pass.
 type downloader struct {
 	pause time.Duration // before it tries again
-	stall time.Duration // without a byte, after which a try has failed
-	alive func()        // called when something has come
+	stall time.Duration // without a byte: then a try has failed
+	alive func()        // called when bytes arrive
 }
 
 func newDownloader(alive func()) downloader {
 	return downloader{pause: 2 * time.Second, stall: time.Minute, alive: alive}
 }
 
-// An answer is all that a server said. Its status is 2xx, 3xx or 4xx.
+// An answer is a server's whole answer. Its status is 2xx, 3xx or 4xx.
 type answer struct {
 	status  int
 	kind    string // the Content-Type
 	content []byte
 }
 
-// get returns the server's answer, once it is whole and passes the check.
+// get returns the server's answer once it is complete and passes the check.
 func (d downloader) get(ctx context.Context, url string, header http.Header, check func(answer) error) (answer, error) {
 	const tries = 3
 	for try := 1; ; try++ {
@@ -51,7 +51,7 @@ func (d downloader) get(ctx context.Context, url string, header http.Header, che
 func (d downloader) getOnce(ctx context.Context, url string, header http.Header) (answer, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	timer := time.AfterFunc(d.stall, func() { cancel(fmt.Errorf("nothing came for %s", d.stall)) })
+	timer := time.AfterFunc(d.stall, func() { cancel(fmt.Errorf("no data for %s", d.stall)) })
 	defer timer.Stop()
 	failed := func(err error) (answer, error) {
 		if ctx.Err() != nil {
@@ -79,7 +79,7 @@ func (d downloader) getOnce(ctx context.Context, url string, header http.Header)
 	return answer{response.StatusCode, response.Header.Get("Content-Type"), content}, nil
 }
 
-// A watched reader calls seen when something has come.
+// A watched reader calls seen when bytes arrive.
 type watched struct {
 	io.Reader
 	seen func()

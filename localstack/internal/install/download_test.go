@@ -67,7 +67,7 @@ func TestDownload(t *testing.T) {
 		"always busy":           {fault: status(503), faults: 9, requests: 3, err: "503 Service Unavailable"},
 		"always cut":            {fault: cut, faults: 9, requests: 3, err: "unexpected EOF"},
 		"always a page":         {fault: page, faults: 9, requests: 3, err: "has the SHA-256"},
-		"it hangs":              {fault: hang, faults: 9, requests: 3, err: "nothing came for 50ms"},
+		"it hangs":              {fault: hang, faults: 9, requests: 3, err: "no data for 50ms"},
 		"it goes round":         {fault: loop, faults: 99, requests: 30, err: "stopped after 10 redirects"},
 		"not there":             {fault: status(404), faults: 9, requests: 1, err: "404 Not Found"},
 		"not to be had, at all": {fault: status(403), faults: 9, requests: 1, err: "403 Forbidden"},

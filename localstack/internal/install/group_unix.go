@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// inGroup has a command that is cancelled take the programs along that it started.
+// inGroup makes the cancellation of a command also end the programs that it started.
 func inGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

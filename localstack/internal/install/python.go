@@ -13,8 +13,8 @@ import (
 // pythonVariable names the Python to use, a path or a name on the PATH.
 const pythonVariable = "LEADER_PYTHON"
 
-// probe exits with the reason why this Python will not do, or prints which it is. LocalStack 4.9.2 uses datetime.UTC, which 3.11 brought, whatever
-// its package says.
+// probe exits with the reason why this Python cannot be used, or prints its path. LocalStack 4.9.2 uses datetime.UTC, which
+// needs Python 3.11, though its package says otherwise.
 const probe = `
 import sys
 if sys.version_info < (3, 11): sys.exit("it is Python %d.%d, and 3.11 or later is needed" % sys.version_info[:2])
@@ -24,8 +24,8 @@ import os
 print(os.path.realpath(sys.executable))
 `
 
-// Pythons finds the Pythons that will do, each once, the best first; there is one, or an error, which says what is wrong with
-// each that it found, and what to do.
+// Pythons returns the Pythons that can be used, each once, the best first. If there is none, the error says what is wrong
+// with each Python found, and what to do.
 func Pythons(ctx context.Context) ([]string, error) {
 	candidates := []string{"python3", "python", "python3.13", "python3.12", "python3.11"}
 	if named := os.Getenv(pythonVariable); named != "" {
@@ -59,7 +59,7 @@ func Pythons(ctx context.Context) ([]string, error) {
 		"Docker (--docker)", why, pythonVariable)
 }
 
-// try returns the file that a Python is, which may have several names.
+// try returns the executable of a Python, which may have several names.
 func try(ctx context.Context, python string) (executable string, err error) {
 	out, err := exec.CommandContext(ctx, python, "-I", "-c", probe).CombinedOutput()
 	said := strings.TrimSpace(string(out))

@@ -12,7 +12,7 @@ import (
 	"sync"
 )
 
-// registries are where the packages are, as everybody reaches them who has no mirror. A relay has each at a path.
+// registries are the public registries, by the paths at which a relay serves them.
 var registries = map[string]string{ // tests have others
 	"/pypi/":  "https://pypi.org/",
 	"/files/": "https://files.pythonhosted.org/", // of PyPI
@@ -20,17 +20,17 @@ var registries = map[string]string{ // tests have others
 	"/go/":    "https://proxy.golang.org/",
 }
 
-// A relay is a server on this machine that pip, npm and go take for their registry. What they ask for, it downloads for
-// them: they need no certificates then, nor proxies, nor patience with a server that is busy. What comes they check against
-// the pins' checksums, or Go's.
+// A relay is a server on this machine that pip, npm and go use as their registry. It downloads for them:
+// so they need no certificates, no proxies, and no patience with a busy server. They check the downloads against
+// the checksums of pins, or of Go.
 type relay struct {
 	base string // its URL
 	downloader
 	failed chan error // has the first download that failed
 }
 
-// relayed calls use with the URL of a relay that serves until use returns. An error of use comes with that of the download
-// that failed first: the program cannot know why its registry has not answered.
+// relayed calls use with the URL of a relay that serves until use returns. To an error of use it adds that of the download
+// that failed first: the program itself only knows that its registry did not answer.
 func relayed(ctx context.Context, d downloader, use func(base string) error) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

