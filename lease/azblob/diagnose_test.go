@@ -242,7 +242,7 @@ func TestWithoutClient(t *testing.T) {
 	require.NoError(t, lease.Close(m))
 }
 
-// The length of a blob lease is what it was acquired with, so a holder that counts on more must not get it (R2).
+// A blob lease keeps the length of its acquisition, so a holder that counts on another length gets an error (R2).
 func TestLengthStays(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)

@@ -137,7 +137,7 @@ func mirror(t *testing.T) string {
 	return server.URL
 }
 
-// managers are those of clients that know an answer by different things. Each is behind a proxy of its own.
+// managers have clients that recognize an answer by different evidence. Each is behind its own proxy.
 var managers = map[string]func(t *testing.T, p place) (lease.Manager, *wire.Proxy){
 	"opened": func(t *testing.T, p place) (lease.Manager, *wire.Proxy) {
 		connection, proxy := proxiedConnection(t)

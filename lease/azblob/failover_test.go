@@ -22,7 +22,7 @@ import (
 
 // These tests are in virtual time, and take all of a processor's: they run before those that real requests are late for.
 
-// A fakeNode is a process that campaigns on the fake, with a machine and a way there of its own.
+// A fakeNode is a process that campaigns on the fake, with its own machine and connection.
 type fakeNode struct {
 	*link
 	stop  context.CancelFunc
@@ -97,7 +97,7 @@ func TestFailover(t *testing.T) {
 	})
 }
 
-// S1: a filter that begins to answer every request of the leader's with 200 and a page of its own renews nothing.
+// S1: a filter that begins to answer every request of the leader with 200 and its own page renews nothing.
 func TestAFilterBeginsToAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		azure, led := &fakeAzure{}, make(chan *fakeNode, 10)
@@ -137,7 +137,7 @@ func TestStepDownWhereStandbysAskSeldom(t *testing.T) {
 	})
 }
 
-// A release meets few of a large fleet's standbys at once, as each looks at a moment of its own; also after many leaders, each
+// A release meets few of a large fleet's standbys at once, because each looks at another moment; also after many leaders, each
 // of which the others have fallen into step with.
 func TestManyStandbys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

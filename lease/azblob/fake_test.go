@@ -39,7 +39,7 @@ type fakeAzure struct {
 type link struct {
 	azure *fakeAzure
 	cut   atomic.Bool // nothing gets through
-	page  atomic.Bool // a filter answers everything with a page of its own
+	page  atomic.Bool // a filter answers everything with its own page
 	sent  atomic.Int64
 }
 

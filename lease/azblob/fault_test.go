@@ -16,7 +16,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// faults are what becomes of a request. From the client they all look alike: there is no answer, or none that tells.
+// faults are the faults of a request. To the client they all look alike: there is no answer, or no clear one.
 func faults() map[string]wire.Fault {
 	return map[string]wire.Fault{
 		"cut before":   wire.Cut(wire.Before),

@@ -213,7 +213,7 @@ func TestOtherMetadataAreKept(t *testing.T) {
 	assert.Equal(t, "2", *got[keyToken])
 }
 
-// notRecords are what might be found in the metadata of a lease, beside what is right. None is read, nor overwritten.
+// notRecords are changes to the metadata of a lease that make it no record. The manager neither accepts nor overwrites it.
 var notRecords = map[string]map[string]string{
 	"a newer format":                 {keyFormat: "2"},
 	"no format":                      {keyFormat: ""},

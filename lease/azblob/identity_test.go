@@ -53,7 +53,7 @@ func unreachableBy(call string, err error) error {
 	return &net.OpError{Op: call, Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(169, 254, 169, 254), Port: 80}, Err: os.NewSyscallError("connect", err)}
 }
 
-// One row for each way in which there is no token. What passes must not end Run; what is for good must. Sources:
+// One row for each way in which there is no token. A temporary error must not end Run, and a permanent one must. Sources:
 // https://learn.microsoft.com/entra/identity-platform/reference-error-codes (AADSTS),
 // https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#error-handling (IMDS).
 var identityRows = []struct {
@@ -76,7 +76,7 @@ var identityRows = []struct {
 	{"a federated credential of another issuer", "secret", identityService{status: 401, body: said("invalid_client", 700211)}, "federated"},
 	{"a federated credential for another audience", "secret", identityService{status: 401, body: said("invalid_client", 700212)}, "federated"},
 	{"a federated credential of another subject", "secret", identityService{status: 401, body: said("invalid_client", 700213)}, "federated"},
-	{"a code without advice of its own", "secret", identityService{status: 400, body: said("invalid_grant", 53003)}, "az login"},
+	{"a code without specific advice", "secret", identityService{status: 400, body: said("invalid_grant", 53003)}, "az login"},
 	{"a transient error", "secret", identityService{status: 400, body: said("invalid_request", 50033)}, ""},
 	{"a provider's transient error", "secret", identityService{status: 400, body: said("invalid_grant", 40010)}, ""},
 	{"another transient error", "secret", identityService{status: 400, body: said("invalid_grant", 50087)}, ""},

@@ -30,7 +30,7 @@ func wantFit(t testing.TB, all metadata) {
 	assert.LessOrEqual(t, size, 8<<10)
 }
 
-// FuzzMetadata: what encode writes is what Azure takes, and decode reads it back.
+// FuzzMetadata: Azure takes the output of encode, and decode reads it back.
 func FuzzMetadata(f *testing.F) {
 	f.Add(uint64(1), "id", "holder", int64(15), "key", "value", "other", "")
 	f.Add(uint64(1<<63), "a b", "ключ 🔑+%2F", int64(60), " ", "\ufeff\u2028&=;", "e\u0301", "x")

@@ -26,7 +26,7 @@ func TestBlobNames(t *testing.T) {
 	}
 }
 
-// FuzzBlobNames: each name has a blob of its own, whose name Azure takes as it is, and finds its way back.
+// FuzzBlobNames: each name has a separate blob. Azure takes the blob's name as it is, and that leads back to the lease's name.
 func FuzzBlobNames(f *testing.F) {
 	for _, name := range []string{"a", ".", "a/../b", "%41", "é", "e\u0301", " ", "team a/x-a", strings.Repeat("🚀", 63)} {
 		f.Add(name)

@@ -55,7 +55,7 @@ func TestLookAfter(t *testing.T) {
 	assert.Positive(t, m.lookAfter(record{acquired: acquired, length: 15 * time.Second}, time.Time{}))
 }
 
-// A leader renews at whole intervals after it asked for the lease, and that is what is published, however long it took.
+// A leader renews at whole intervals after it asked for the lease, and publishes that time, however long the acquisition took.
 func TestAcquiredIsWhenItWasAskedFor(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)

@@ -20,7 +20,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// A place is a container, with clients of its own.
+// A place is a container, with its own clients.
 type place struct {
 	*container.Client
 	name string

@@ -96,7 +96,7 @@ func (n node) load(t testing.TB) lease.Snapshot {
 	return snapshot
 }
 
-// The age is what has passed, less the second that the bound adds, the grain and the skew, whatever the clocks of both
+// The age is the time since the write, less the second that the bound adds, the grain and the skew, whatever the clocks of both
 // machines and of the table show, and wherever in its second the table was.
 func TestAge(t *testing.T) {
 	t.Parallel()
@@ -338,7 +338,7 @@ func TestAgeOfAnOwnEndpoint(t *testing.T) {
 	}
 }
 
-// headerOf is what the SDK wants to see above an answer.
+// headerOf returns the header that the SDK requires of an answer.
 func headerOf(answer string) http.Header {
 	return http.Header{
 		"Content-Type": {"application/x-amz-json-1.0"}, "X-Amz-Crc32": {fmt.Sprint(crc32.ChecksumIEEE([]byte(answer)))},

@@ -51,7 +51,7 @@ func TestMissingTable(t *testing.T) {
 		_, ok := errors.AsType[*types.ResourceNotFoundException](err)
 		assert.True(t, ok, "the SDK's error is hidden")
 	}
-	assert.Len(t, counter.Requests(), 4, "what will not mend itself is not tried again")
+	assert.Len(t, counter.Requests(), 4, "a permanent error is not tried again")
 }
 
 // A table with another key is refused by the calls, and by CreateTable.
@@ -99,7 +99,7 @@ func TestAnswers(t *testing.T) {
 	for _, test := range []struct {
 		status int
 		code   string
-		want   error  // nil: it may mend itself
+		want   error  // nil: it is temporary
 		advice string // what to do
 	}{
 		{400, "AccessDeniedException", lease.ErrMisconfigured, "allow dynamodb:"},

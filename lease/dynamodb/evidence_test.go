@@ -22,7 +22,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// foreignAnswers are what a filter, a captive portal, a proxy or another server may answer with 200, or a redirect.
+// foreignAnswers are answers that a filter, a captive portal, a proxy or another server may give, with 200 or a redirect.
 var foreignAnswers = map[string]struct {
 	status       int
 	header, body string

@@ -74,7 +74,7 @@ func ExampleCreateTable() {
 	}
 }
 
-// A table that is there already, with keys of its own.
+// An existing table, with other keys.
 func ExampleWithSortKey() {
 	cfg, err := config.LoadDefaultConfig(context.Background())
 	if err != nil {

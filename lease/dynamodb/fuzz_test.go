@@ -167,8 +167,8 @@ func (s *scan) Scan(_ context.Context, in *sdk.ScanInput, _ ...func(*sdk.Options
 	return out, nil
 }
 
-// FuzzKeys: each name has a key of its own, behind the prefix, and the way back; and a list asks for, and shows, just the
-// names that begin with what is looked for, of this prefix.
+// FuzzKeys: each name has a separate key, which begins with the prefix and leads back to the name. A list asks for, and shows,
+// only the names of this prefix that begin with the given text.
 func FuzzKeys(f *testing.F) {
 	f.Add("orders", "Orders", "", "o")
 	f.Add("a/b", "a", "team-a/", "a/")

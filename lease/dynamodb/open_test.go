@@ -60,7 +60,7 @@ func isolated(t *testing.T) (configFile string) {
 	return configFile
 }
 
-// What the URL says is what is sent. The service is a stand-in that shows requests, which the emulator does not.
+// The client sends requests as the URL says. The service is a stand-in that shows requests, which the emulator does not.
 func TestOpenConfigures(t *testing.T) {
 	config := isolated(t)
 	requests := make(chan *http.Request, 1)

@@ -25,7 +25,7 @@ func soon(t testing.TB) context.Context {
 	return ctx
 }
 
-// newClient returns a client as a program has it, with connections of its own.
+// newClient returns a client as a program has it, with separate connections.
 func newClient(t testing.TB, opts ...func(*sdk.Options)) (*sdk.Client, *wire.Counter) {
 	t.Helper()
 	emulator.Need(t, emulator.DynamoDB)

@@ -197,7 +197,7 @@ func FuzzList(f *testing.F) {
 	})
 }
 
-// FuzzDirectory: a URL names every directory there can be, and what it names is what it says.
+// FuzzDirectory: a URL can name every possible directory, and names the one that it shows.
 func FuzzDirectory(f *testing.F) {
 	f.Add("/var/lib/leader", false)
 	f.Add("state/leases", false)

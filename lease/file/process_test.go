@@ -127,7 +127,7 @@ func raceRole(dir string) error {
 	return nil
 }
 
-// history is what writers say they did: which version they replaced by which.
+// A history has the writers' reports: which version they replaced by which.
 type history struct {
 	mu   sync.Mutex
 	next map[lease.Version]lease.Version

@@ -291,7 +291,7 @@ func TestSwapWaitsForTheLock(t *testing.T) {
 	if runtime.GOOS != "windows" {
 		assert.Equal(t, version, load(t, s, "a").Version, "readers do not wait")
 	}
-	swap(t, s, "b", "", "other cells have locks of their own")
+	swap(t, s, "b", "", "other cells have other locks")
 
 	// Where a file that is read cannot be replaced, readers wait, too.
 	locking := NewStore(s.dir, func(s *Store) { s.lockReads = true })

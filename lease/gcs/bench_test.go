@@ -17,9 +17,9 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// BenchmarkRead compares a read of a record by the SDK alone with Load and with a poll of a held lease: in nothing, where a
-// fake below the client answers at once, and what is left is what the processor does; and on the service, in turn, so that
-// whatever else happens meanwhile happens to all. The medians' ratios to the bare read are load/bare and poll/bare.
+// BenchmarkRead compares a read of a record by the SDK alone with Load and with a poll of a held lease. In nothing, a
+// fake below the client answers at once, so that only the processor's time counts. On the service, the three take turns, so that
+// other load hits all of them. The medians' ratios to the bare read are load/bare and poll/bare.
 func BenchmarkRead(b *testing.B) {
 	b.Run("nothing", func(b *testing.B) {
 		held := `{"format":1,"token":7,"id":"x","holder":"ip-10-0-12-34.ec2.internal-4711-1a2b","length":"1m0s","nonce":"n"}`

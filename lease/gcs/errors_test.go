@@ -30,7 +30,7 @@ func asXML(code, message string) string {
 	return fmt.Sprintf("<?xml version='1.0' encoding='UTF-8'?><Error><Code>%s</Code><Message>%s</Message></Error>", code, message)
 }
 
-// refusals are what the service says, what it means, and what to do about it, each with where it is known from: [json] and
+// refusals are answers of the service, their meaning, what to do about them, and the source: [json] and
 // [xml] are the pages above.
 var refusals = map[string]struct {
 	call   string // read, create, overwrite or list

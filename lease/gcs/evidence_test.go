@@ -30,7 +30,7 @@ var makers = map[string]func(context.Context, ...option.ClientOption) (*storage.
 	"NewClient": NewClient, "storage.NewClient": storage.NewClient,
 }
 
-// newService is what answers as the handler does, and counts what is sent. It returns a client for each maker.
+// newService starts a service with this handler, and counts requests. It returns a client for each maker.
 func newService(t testing.TB, handler http.HandlerFunc, opts ...option.ClientOption) (sent *atomic.Int64, clients map[string]*storage.Client) {
 	sent, clients = new(atomic.Int64), map[string]*storage.Client{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -77,7 +77,7 @@ func contentOf(r *http.Request) (object, content string, err error) {
 	return r.URL.Query().Get("name"), string(data), err
 }
 
-// An answer is what a test has something on the way say.
+// An answerOf is a false answer that something on the way gives.
 type answerOf struct {
 	status int
 	header http.Header
@@ -98,8 +98,8 @@ func (a answerOf) give(w http.ResponseWriter, _ *http.Request) {
 
 const page = "<!DOCTYPE html><html><head><title>Please log in</title></head><body>Welcome</body></html>"
 
-// whatIsNoAnswer are answers that something on the way may give, to any call: none of them may count as success, as a
-// conflict, as a missing record or as what will not mend itself.
+// whatIsNoAnswer returns answers that something on the way may give to any call. None of them may count as a success, a
+// conflict, a missing record or a permanent error.
 func whatIsNoAnswer() map[string]answerOf {
 	generation := http.Header{"X-Goog-Generation": {"7"}}
 	header := func(h http.Header, kv ...string) http.Header {
@@ -122,7 +122,7 @@ func whatIsNoAnswer() map[string]answerOf {
 		"cut object":          {200, header(nil, "Content-Length", "1000"), written("b", "a", "x", 8)[:60]},
 		"no content":          {204, nil, ""},
 		"redirect":            {302, http.Header{"Location": {"/login"}}, page},
-		"redirect for good":   {301, http.Header{"Location": {"/login"}}, page},
+		"redirect permanent":  {301, http.Header{"Location": {"/login"}}, page},
 		"redirect the body":   {307, http.Header{"Location": {"/login"}}, ""},
 		"another bucket":      {200, nil, written("another", "a", "x", 8)},
 		"another object":      {200, nil, written("b", "another", "x", 8)},

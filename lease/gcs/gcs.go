@@ -63,7 +63,7 @@
 // A process that has just started takes over a lease that ran out before, without watching it first, if its client
 // shows the service's time. A client that [NewClient] or lease.Open made does so as long as it speaks to Google's own
 // host. A client of storage.NewClient hides the Date of an answer. A gateway or an emulator (option.WithEndpoint,
-// STORAGE_EMULATOR_HOST) sends a Date of its own, which the package trusts only with [WithAge]. Where it does not trust
+// STORAGE_EMULATOR_HOST) sends its own Date, which the package trusts only with [WithAge]. Where it does not trust
 // the Date, the process watches the lease for its length.
 //
 // # Requests

@@ -95,7 +95,7 @@ func FuzzNames(f *testing.F) {
 		require.True(t, isLease)
 		require.Equal(t, a, back)
 		require.Equal(t, a == b, object == s.objectOf(b), "%q and %q", a, b)
-		// What List asks for is what it is to find.
+		// List asks for the names that it is to find.
 		require.Equal(t, strings.HasPrefix(a, b), strings.HasPrefix(object, s.objectOf(b)) && strings.HasPrefix(a, b))
 		if strings.HasPrefix(a, b) {
 			require.True(t, strings.HasPrefix(object, s.objectOf(b)))

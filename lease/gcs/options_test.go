@@ -18,8 +18,8 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// Age is that of Google's own host over HTTPS, unless a program says otherwise: whoever stands in front of it may write a Date
-// of its own. A fake of the transport: Google's host is not to be had here.
+// By default only the Date of Google's own host over HTTPS counts: something in front of it may write another
+// Date. The transport is a fake: no test reaches Google's host.
 func TestWhoseDateCounts(t *testing.T) {
 	t.Parallel()
 	const long = time.Hour - grain - skew
@@ -193,8 +193,8 @@ func TestErrorsHideSecrets(t *testing.T) {
 	assert.NotContains(t, err.Error(), "SECRET")
 }
 
-// A key that was replaced while the program runs is read once the old one is refused: by whoever gives out tokens, or by the
-// service.
+// The client reads a key that was replaced while the program runs once the old one is refused, by the token service or by the
+// store's service.
 func TestCredentialsAreReadAnew(t *testing.T) {
 	t.Setenv("STORAGE_EMULATOR_HOST", "")
 	old, fresh := newTokens(t), newTokens(t)

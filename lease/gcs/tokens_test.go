@@ -19,7 +19,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// A tokenRow is an answer of whoever gives out access tokens, and what it means.
+// A tokenRow is an answer of a service that gives out access tokens, and its meaning.
 type tokenRow struct {
 	status int
 	body   string

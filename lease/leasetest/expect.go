@@ -47,14 +47,14 @@ func forEach[T any](items []T, f func(item T)) {
 	all.Wait()
 }
 
-// ended returns a context that is over.
+// ended returns a context that has ended.
 func ended(t testing.TB) context.Context {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	return ctx
 }
 
-// wantSoon fails if f, which has nothing left to wait for, does wait.
+// wantSoon fails if f does not return soon, as it must when its context has ended.
 func wantSoon(t testing.TB, what string, f func()) {
 	t.Helper()
 	from := time.Now()
@@ -64,7 +64,7 @@ func wantSoon(t testing.TB, what string, f func()) {
 	}
 }
 
-// The functions below call a manager for which nothing stands in the way, or fail.
+// The functions below fail the test if the manager returns an error.
 
 func acquire(t testing.TB, m lease.Manager, req lease.Request) lease.Lease {
 	t.Helper()

@@ -48,10 +48,10 @@ var managerChecks = []check[*scene]{
 	{name: "limits", run: limitsHold, needs: []feature{limiting}},
 	{name: "lengths are exact", run: lengthsExact},
 	{name: "attributes", run: attributesExact},
-	{name: "every name is a lease of its own", run: leaseNames},
+	{name: "every name is a separate lease", run: leaseNames},
 	{name: "ended context", run: managerContextEnded},
 	{name: "one of many acquires", run: acquireRace},
-	{name: "who loses a race says who won", run: loserSaysHeld, needs: []feature{slowness}},
+	{name: "the loser of a race says who won", run: loserSaysHeld, needs: []feature{slowness}},
 	{name: "renew and release at once", run: renewReleaseRace},
 	{name: "many leases at once", run: manyLeases},
 	{name: "requests", run: requests, needs: []feature{counting}},
@@ -78,7 +78,7 @@ func acquireFree(t testing.TB, s *scene) {
 			t.Errorf("Acquire returned %+v; want what was asked for: %+v", l, req)
 		}
 		if l.ID == "" || ids[l.ID] || l.Version == "" {
-			t.Errorf("Acquire returned ID %q and version %q; want an ID of its own and a version", l.ID, l.Version)
+			t.Errorf("Acquire returned ID %q and version %q; want a new ID and a version", l.ID, l.Version)
 		}
 		if l.Token == 0 || s.Store != nil && l.Token != 1 {
 			t.Errorf("the token of a new lease is %d; want 1 where records are kept, and never 0", l.Token)
@@ -147,7 +147,7 @@ func renewHeld(t testing.TB, s *scene) {
 	release(t, m, held)
 }
 
-// renewOlder renews as a holder does whose last renewal was applied without its knowing (R4).
+// renewOlder renews as a holder whose latest renewal was applied although its answer was lost (R4).
 func renewOlder(t testing.TB, s *scene) {
 	m := s.Manager()
 	held := acquire(t, m, s.request(newName(), "one"))
@@ -256,7 +256,7 @@ func invalidRequests(t testing.TB, s *scene) {
 	release(t, m, renew(t, m, held))
 }
 
-// renewIntervalShown: how often the holder says that it renews is shown to everybody, with each write of the term.
+// renewIntervalShown: each write of the term shows everybody the renew interval that the holder states.
 func renewIntervalShown(t testing.TB, s *scene) {
 	m, other := s.Manager(), s.Manager()
 	req := s.request(newName(), "one")

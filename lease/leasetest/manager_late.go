@@ -61,7 +61,7 @@ func (l *heldLook) result(t testing.TB) lease.Info {
 	return l.info
 }
 
-// slowAnswer: an answer shows the lease as it was when the question was asked, and the holder may have renewed since (R1).
+// slowAnswer: an answer shows the lease as it was when the request was sent, and the holder may have renewed since (R1).
 func slowAnswer(what string, look lookFunc) func(t testing.TB, s *scene) {
 	return func(t testing.TB, s *scene) {
 		var a answers
@@ -89,7 +89,7 @@ func slowAnswer(what string, look lookFunc) func(t testing.TB, s *scene) {
 	}
 }
 
-// overtaken: an answer that comes after that of a later question changes nothing.
+// overtaken: an answer that comes after that of a later request changes nothing.
 func overtaken(what string, look lookFunc) func(t testing.TB, s *scene) {
 	return func(t testing.TB, s *scene) {
 		var a answers
@@ -124,7 +124,7 @@ func overtaken(what string, look lookFunc) func(t testing.TB, s *scene) {
 	}
 }
 
-// loserSaysHeld: who finds a lease free, and is not the first to take it, says that it is held, also if the attempt failed.
+// loserSaysHeld: a node that finds a lease free, and is not the first to take it, says that it is held, also if its attempt failed.
 func loserSaysHeld(t testing.TB, s *scene) {
 	for _, c := range []struct {
 		what     string

@@ -12,7 +12,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// acquireRace has many ask for one lease at once. At most one may get it, and the others find it held.
+// acquireRace lets many ask for one lease at once. At most one may get it, and the others find it held.
 func (s *scene) acquireRace(t testing.TB, managers []lease.Manager, name string) (won []lease.Lease) {
 	t.Helper()
 	var leases [racers]lease.Lease
@@ -46,7 +46,7 @@ func acquireRace(t testing.TB, s *scene) {
 	}
 }
 
-// renewReleaseRace is what happens when a renewal is given up and the lease is released: the renewal may be still under
+// renewReleaseRace releases a lease during a renewal, as a holder does that gives up the renewal: it may still be under
 // way, and must not outlive the release (R6).
 func renewReleaseRace(t testing.TB, s *scene) {
 	m, other := s.Manager(), s.Manager()
@@ -177,7 +177,7 @@ func attributesExact(t testing.TB, s *scene) {
 			req.Attributes["address"] = "changed" // by its owner, who may do so
 		}
 		held := renew(t, m, l)
-		for _, returned := range []lease.Lease{renew(t, m, held), held} { // nor is what is returned shared with anything
+		for _, returned := range []lease.Lease{renew(t, m, held), held} { // the returned maps are not shared either
 			for key := range returned.Attributes {
 				returned.Attributes[key] = "changed"
 			}
@@ -224,7 +224,7 @@ func lengthsExact(t testing.TB, s *scene) {
 	}
 }
 
-// requests is R7.
+// requests checks R7.
 func requests(t testing.TB, s *scene) {
 	ctx := t.Context()
 	holder, standby := s.Manager(), s.Manager()
@@ -234,7 +234,7 @@ func requests(t testing.TB, s *scene) {
 	if s.Store != nil {
 		s.wantRequests(t, "Acquire of a new lease", 1, s.acquireWrites, first)
 	} else {
-		first() // what keeps the lease may have to be created
+		first() // the manager may have to create something first
 	}
 	s.wantRequests(t, "five polls of a held lease", 5, 0, func() {
 		for range 5 {

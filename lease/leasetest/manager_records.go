@@ -130,7 +130,7 @@ func listStates(t testing.TB, s *scene) {
 	}
 }
 
-// wrapper is what somebody might put around a manager, to log or to count.
+// A wrapper is around a manager, as one that logs or counts.
 type wrapper struct{ lease.Manager }
 
 func (w wrapper) Unwrap() lease.Manager { return w.Manager }
@@ -147,7 +147,7 @@ func wrapperHidesNothing(t testing.TB, s *scene) {
 	}
 }
 
-// notRecord are what might be found in a cell. Each is read by nobody, and overwritten by nobody.
+// notRecord are contents of cells that are no records. A manager neither accepts nor overwrites them.
 var notRecord = map[string]string{
 	"nothing": "", "text": "hello", "null": "null", "an empty object": "{}", "a list": "[]", "a string": `"x"`,
 	"half a record": `{"format":1,"token":1,"id":"x","holder":"h","len`,
@@ -267,7 +267,7 @@ func unknownFields(t testing.TB, s *scene) {
 	s.wantNext(t, held, acquire(t, standby, s.request(held.Name, "two")))
 }
 
-// wallClockOff has a holder whose clock is hours off (R1). It must neither lose its lease by it nor keep it.
+// wallClockOff checks that a holder whose clock is hours off neither loses its lease by that nor keeps it (R1).
 func wallClockOff(off time.Duration) func(t testing.TB, s *scene) {
 	return func(t testing.TB, s *scene) {
 		name := newName()
@@ -282,7 +282,7 @@ func wallClockOff(off time.Duration) func(t testing.TB, s *scene) {
 	}
 }
 
-// recordGone is R4: another term may have come and gone meanwhile, so the record is not the old holder's to create.
+// recordGone checks R4: another term may have come and gone meanwhile, so the old holder must not create the record.
 func recordGone(t testing.TB, s *scene) {
 	m := s.Manager()
 	held := acquire(t, m, s.request(newName(), "one"))

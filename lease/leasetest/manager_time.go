@@ -67,7 +67,7 @@ func tokensGrow(t testing.TB, s *scene) {
 	s.wantNext(t, four, five)
 }
 
-// takeoverIsFinal has the old holder come back.
+// takeoverIsFinal lets the old holder come back.
 func takeoverIsFinal(t testing.TB, s *scene) {
 	holder, standby := s.Manager(), s.Manager()
 	name := newName()
@@ -140,7 +140,7 @@ func retryAfter(t testing.TB, s *scene) {
 	}
 }
 
-// ownLeaseRunsOut: a manager's own write counts as watched, whoever asks for the lease through it (R1).
+// ownLeaseRunsOut: a manager's own write counts as watched, for every holder that asks through it (R1).
 func ownLeaseRunsOut(t testing.TB, s *scene) {
 	m := s.Manager()
 	req := s.brief(newName(), "one")
@@ -154,8 +154,8 @@ func ownLeaseRunsOut(t testing.TB, s *scene) {
 	s.takeOver(t, m, req, time.Now().Add(-s.length))
 }
 
-// freshManager asks through one manager after another, none of which has ever seen the lease before. The clocks of a
-// service may be seconds apart, and some tell seconds only, so it may take some more of them than the length.
+// freshManager asks through one manager after another, none of which has seen the lease before. The clocks of a
+// service may be seconds apart, and some show only seconds, so it may take a few seconds more than the length.
 func freshManager(t testing.TB, s *scene) {
 	name := newName()
 	sent := time.Now()
@@ -172,7 +172,7 @@ func freshManager(t testing.TB, s *scene) {
 		time.Since(sent), s.length)
 }
 
-// releaseLate is what a holder does that has come back after its deadline (R6): what may still be its own is given back.
+// releaseLate: a holder that comes back after its deadline releases a lease that may still be its own (R6).
 func releaseLate(t testing.TB, s *scene) {
 	m := s.Manager()
 	name := newName()
@@ -184,8 +184,8 @@ func releaseLate(t testing.TB, s *scene) {
 	s.wantNext(t, held, acquire(t, s.Manager(), s.brief(name, "two")))
 }
 
-// failedAcquire ends the context of one acquisition after another, each a little later, so that one or the other ends
-// when something has been written (R6).
+// failedAcquire ends the context of one acquisition after another, each a little later, so that some end
+// after a write (R6).
 func failedAcquire(t testing.TB, s *scene) {
 	m := s.Manager()
 	var failed []string
@@ -216,7 +216,7 @@ func failedAcquire(t testing.TB, s *scene) {
 	})
 }
 
-// notBrokenAgain: a lease that was broken is nobody's. Broken again and again, nobody would ever get it.
+// notBrokenAgain: nobody holds a broken lease. If it could be broken again and again, nobody would ever get it.
 func (s *scene) notBrokenAgain(t testing.TB, name string) {
 	t.Helper()
 	again := func() {

@@ -282,7 +282,7 @@ func (n *naive) lease(name string, r naiveRecord, version lease.Version) lease.L
 	}
 }
 
-// write is what Renew and Release have in common: the change is swapped in, from whatever version the lease has got.
+// write does the work of Renew and Release: it swaps the change in, from the lease's version.
 func (n *naive) write(ctx context.Context, held lease.Lease, op string, change func(*naiveRecord)) (lease.Lease, error) {
 	if err := n.validate(held.Validate(n.Limits())); err != nil {
 		return lease.Lease{}, err

@@ -2,7 +2,7 @@ package leasetest
 
 import "strings"
 
-// awkwardNames are valid, all different, and each is something else to some file system, service, URL or language.
+// awkwardNames are valid and all different. Each means something else to some file system, service, URL or language.
 var awkwardNames = []string{
 	// Paths.
 	".", "..", "...", "../x", "../../x", "/etc/x", "/", "//", "a", "a/", "/a", "a/b", "a//b", "./a", "a/.", "a/..", `a\b`, `C:\x`,

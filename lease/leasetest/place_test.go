@@ -18,7 +18,7 @@ type cells struct {
 	answered func() error // nil: nothing
 }
 
-// A shelf is what the cells of several managers have in common.
+// A shelf has the cells of several managers.
 type shelf struct {
 	*memory.Store
 

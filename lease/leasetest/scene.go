@@ -9,14 +9,14 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// A scene is a place for one check, and how it measures time there.
+// A scene is the place of one check, with its lengths and intervals.
 type scene struct {
 	Place
 	limits        lease.Limits
 	length        time.Duration // of a lease whose end is waited for
 	long          time.Duration // of one that must not end during the check
 	tick          time.Duration // between two polls
-	slack         time.Duration // what scheduling and requests may take beyond what the rules give
+	slack         time.Duration // for scheduling and requests, beyond the time that the rules allow
 	acquireWrites int
 }
 

@@ -18,11 +18,11 @@ var storeChecks = []check[lease.Store]{
 	{name: "swap", run: swapCurrent},
 	{name: "swap from a stale version", run: swapStale},
 	{name: "swap of a missing cell", run: swapMissing},
-	{name: "every write has a version of its own", run: versionsDiffer},
+	{name: "every write makes a new version", run: versionsDiffer},
 	{name: "data is exact", run: dataExact},
 	{name: "data is not shared", run: dataNotShared},
 	{name: "a write is seen at once", run: seenAtOnce},
-	{name: "every name is a cell of its own", run: namesDiffer},
+	{name: "every name is a separate cell", run: namesDiffer},
 	{name: "one of many creators wins", run: creatorsRace},
 	{name: "one of many swappers wins", run: swappersRace},
 	{name: "no update is lost", run: noLostUpdate},
@@ -177,7 +177,7 @@ func dataNotShared(t testing.TB, s lease.Store) {
 	}
 }
 
-// seenAtOnce has another goroutine read each write as soon as it is acknowledged.
+// seenAtOnce lets another goroutine read each write as soon as it is acknowledged.
 func seenAtOnce(t testing.TB, s lease.Store) {
 	name := newName()
 	var version lease.Version
@@ -193,7 +193,7 @@ func seenAtOnce(t testing.TB, s lease.Store) {
 	}
 }
 
-// fill writes every awkward name's own name and what is the same for all into its cell, whatever was there before.
+// fill writes into the cell of every awkward name its name and the tag, whatever was there before.
 func fill(t testing.TB, s lease.Store, tag string) {
 	forEach(awkwardNames, func(name string) {
 		before, err := s.Load(t.Context(), name)
@@ -207,7 +207,7 @@ func fill(t testing.TB, s lease.Store, tag string) {
 	})
 }
 
-// namesDiffer uses every name as it is, not below a prefix of this check's own: "." is not the same as "x/.".
+// namesDiffer uses every name as it is, without a prefix: "." is not the same as "x/.".
 func namesDiffer(t testing.TB, s lease.Store) {
 	tag := " " + newName()
 	fill(t, s, tag)
@@ -256,7 +256,7 @@ func storeContextEnded(t testing.TB, s lease.Store) {
 	wantCell(t, s, missing, "", "")
 }
 
-// agePlausible takes more than a second, the grain of the clocks that services tell.
+// agePlausible takes more than a second, the grain of services' clocks.
 func agePlausible(t testing.TB, s lease.Store) {
 	name := newName()
 	var version lease.Version

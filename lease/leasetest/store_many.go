@@ -28,7 +28,7 @@ func swappersRace(t testing.TB, s lease.Store) {
 	}
 }
 
-// swapRace has many swap from one version, and returns the winner's.
+// swapRace lets many swap from one version, and returns the winner's new version.
 func swapRace(t testing.TB, s lease.Store, name string, old lease.Version) lease.Version {
 	t.Helper()
 	var versions [racers]lease.Version
@@ -150,7 +150,7 @@ func listPrefix(t testing.TB, s lease.Store) {
 	}
 }
 
-// listLong has more to list than what a service puts on one page: DynamoDB, one megabyte.
+// listLong lists more than a service puts on one page: DynamoDB, one megabyte.
 func listLong(t testing.TB, s lease.Store) {
 	top := newName() + "/"
 	names := make([]string, 70)

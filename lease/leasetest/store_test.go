@@ -78,7 +78,7 @@ var flawedStores = []struct {
 		}
 		return old
 	})},
-	{"a cell is written once", []string{"swap", "every write has a version of its own", "no update is lost"}, swapped(func(old, _ lease.Version) lease.Version {
+	{"a cell is written once", []string{"swap", "every write makes a new version", "no update is lost"}, swapped(func(old, _ lease.Version) lease.Version {
 		if old != "" {
 			return "none"
 		}
@@ -87,22 +87,22 @@ var flawedStores = []struct {
 	{"compares and writes in two steps", []string{
 		"one of many creators wins", "one of many swappers wins", "no update is lost",
 	}, twoSteps},
-	{"the version is a checksum of the data", []string{"every write has a version of its own"}, checksums},
+	{"the version is a checksum of the data", []string{"every write makes a new version"}, checksums},
 	{"shares what is written", []string{"data is not shared"}, sharesWritten},
 	{"shares what is read", []string{"data is not shared"}, sharesRead},
-	{"loses the last byte", []string{"create", "data is exact", "every name is a cell of its own"}, read(func(s *lease.Snapshot) { s.Data = s.Data[:max(len(s.Data)-1, 0)] })},
+	{"loses the last byte", []string{"create", "data is exact", "every name is a separate cell"}, read(func(s *lease.Snapshot) { s.Data = s.Data[:max(len(s.Data)-1, 0)] })},
 	{"trims spaces", []string{"data is exact"}, read(func(s *lease.Snapshot) { s.Data = []byte(strings.TrimSpace(string(s.Data))) })},
 	{"composes characters", []string{"data is exact"}, read(func(s *lease.Snapshot) { s.Data = []byte(strings.ReplaceAll(string(s.Data), "e\u0301", "é")) })},
 	{"ends lines as it likes", []string{"data is exact"}, read(func(s *lease.Snapshot) { s.Data = []byte(strings.ReplaceAll(string(s.Data), "\r\n", "\n")) })},
 	{"keeps no more than 16000 bytes", []string{"data is exact"}, read(func(s *lease.Snapshot) { s.Data = s.Data[:min(len(s.Data), 16000)] })},
 	{"reads a replica that lags", []string{"a write is seen at once", "swap"}, lagging},
-	{"names are lower-cased", []string{"every name is a cell of its own"}, renamed(strings.ToLower)},
-	{"names are composed", []string{"every name is a cell of its own"}, renamed(func(name string) string { return strings.ReplaceAll(name, "e\u0301", "é") })},
-	{"names are cleaned as paths", []string{"every name is a cell of its own"}, renamed(path.Clean)},
-	{"names are trimmed", []string{"every name is a cell of its own"}, renamed(strings.TrimSpace)},
-	{"names are cut at 254 bytes", []string{"every name is a cell of its own"}, renamed(func(name string) string { return name[:min(len(name), 254)] })},
-	{"slashes are escaped, percents are not", []string{"every name is a cell of its own"}, renamed(func(name string) string { return strings.ReplaceAll(name, "/", "%2F") })},
-	{"names are listed as they are kept", []string{"every name is a cell of its own", "list"}, listedBy(func(_ string, _ int, c *lease.Cell) bool {
+	{"names are lower-cased", []string{"every name is a separate cell"}, renamed(strings.ToLower)},
+	{"names are composed", []string{"every name is a separate cell"}, renamed(func(name string) string { return strings.ReplaceAll(name, "e\u0301", "é") })},
+	{"names are cleaned as paths", []string{"every name is a separate cell"}, renamed(path.Clean)},
+	{"names are trimmed", []string{"every name is a separate cell"}, renamed(strings.TrimSpace)},
+	{"names are cut at 254 bytes", []string{"every name is a separate cell"}, renamed(func(name string) string { return name[:min(len(name), 254)] })},
+	{"slashes are escaped, percents are not", []string{"every name is a separate cell"}, renamed(func(name string) string { return strings.ReplaceAll(name, "/", "%2F") })},
+	{"names are listed as they are kept", []string{"every name is a separate cell", "list"}, listedBy(func(_ string, _ int, c *lease.Cell) bool {
 		c.Name = strings.ReplaceAll(c.Name, "/", "%2F")
 		return true
 	}, same)},

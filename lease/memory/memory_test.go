@@ -31,7 +31,7 @@ func TestManager(t *testing.T) {
 	})
 }
 
-// The protocol over the store is what other processes would use if they could.
+// Other processes would use the protocol over the store, if they could.
 func TestManagersOfOneStore(t *testing.T) {
 	t.Parallel()
 	leasetest.TestManager(t, leasetest.Harness{

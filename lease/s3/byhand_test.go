@@ -222,7 +222,7 @@ func TestVersionedBucket(t *testing.T) {
 	assert.Equal(t, uint64(1), held.Token)
 }
 
-// TestFreshManager: whoever has not watched the lease gets it as soon as S3's clock proves that it is over.
+// TestFreshManager: a manager that has not watched the lease gets it as soon as S3's clock proves that it is over.
 func TestFreshManager(t *testing.T) {
 	t.Parallel()
 	client, bucket := newClient(t), newBucket(t)

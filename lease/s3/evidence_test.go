@@ -84,7 +84,7 @@ func TestOnlyEvidenceCounts(t *testing.T) {
 	}
 }
 
-// The SDK's own HTTP client follows some redirects, and so ends at the page of whoever sent it there.
+// The SDK's own HTTP client follows some redirects, and so may end at a stranger's page.
 func TestRedirectToAPage(t *testing.T) {
 	t.Parallel()
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -16,7 +16,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// faults are what may become of a request. With the last two, the call's context ends.
+// faults are the faults of a request. With the last two, the call's context ends.
 var faults = []struct {
 	name   string
 	fault  wire.Fault
@@ -30,7 +30,7 @@ var faults = []struct {
 	{"silence after", wire.Stall(wire.After), true},
 }
 
-// eachFault runs a test for each fault at each of a call's requests, on a bucket and a connection of its own.
+// eachFault runs a test for each fault at each of a call's requests, each time on a new bucket and connection.
 func eachFault(t *testing.T, requests int, test func(t *testing.T, f faulty)) {
 	bucket := newBucket(t)
 	for k := 1; k <= requests; k++ {

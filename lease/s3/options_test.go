@@ -113,7 +113,7 @@ func TestWhoseClocksAreTrusted(t *testing.T) {
 	}
 }
 
-// A front end that puts a Date of its own into the answers, 20 seconds fast, takes no lease from a living holder.
+// A front end that puts its own Date into the answers, 20 seconds fast, takes no lease from a living holder.
 func TestFrontEndWithAFastClock(t *testing.T) {
 	t.Parallel()
 	bucket := newBucket(t)
