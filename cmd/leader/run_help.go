@@ -1,57 +1,60 @@
 package main
 
-// runHelp is what leader run --help says. program's comment has the reasons.
+// runHelp has the help of leader run. The comment of program has the reasons.
 const runHelp = `Run a program while this node leads, and on no other node meanwhile.
 
-The program finds in its environment, beside all that leader has:
+The program gets leader's environment, and these variables:
 
-  LEADER_TOKEN   the fencing token: greater than that of every earlier run. Claim with it, then read: write it where the
-                 effects go, before you read there what to go on from; then let each write depend on it.
+  LEADER_TOKEN   the fencing token: greater than that of every earlier run. Claim, then read: write it to where the effects
+                 go, and only then read there the state from which to continue. Let each later write depend on it.
   LEADER_LEASE   the lease, as --name
   LEADER_HOLDER  this node, as --node
 
-It is stopped with SIGTERM to its process group, and later with SIGKILL if it has not ended, when
-  - leader gets SIGTERM or SIGINT: the lease is renewed until the program has ended, then released. The program has
+To stop the program, leader sends SIGTERM to its process group, and SIGKILL if it has not ended in time, when
+  - leader gets SIGTERM or SIGINT: it renews the lease until the program has ended, and then releases it. The program has
     --drain-timeout; give it less time than the service manager gives leader. A second signal, at least a second later, kills
     the program.
-  - a health check fails, --health-after times in a row: the same, and then this node steps down until it is good again. It is
-    asked also while the program does not run.
-  - the lease is lost or cannot be renewed: the program has --stop-timeout, or what is left of the lease. SIGKILL comes before
-    anybody else can have the lease; when exactly is printed at the start. Then this node waits for the lease again, and runs
-    the program again.
-SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 and SIGWINCH are passed on, also if the program is only being started. If leader is in the foreground of a terminal, so is the program
-while it runs: it reads what is typed, and gets ^C itself; ^Z does nothing. In the background it does not read from the
-terminal.
+  - a health check fails, --health-after times in a row: the same, and then this node steps down until the check succeeds.
+    leader also runs the check while the program does not run.
+  - the lease is lost or cannot be renewed: the program has --stop-timeout, or the rest of the term if that is less. SIGKILL
+    comes before any other node can have the lease; leader logs the times at the start. Then this node campaigns again, and
+    runs the program again when it leads.
+leader passes SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 and SIGWINCH on, also while the program is being started. In the foreground of
+a terminal, the program is in the foreground, too: it reads the terminal, and gets ^C itself; ^Z does nothing. In the
+background, it does not read the terminal.
 
-Files that are open when leader starts are open in the program, too. Signals that are ignored then are ignored in the program
-if they are SIGHUP, SIGINT, SIGTSTP or SIGTTIN. The Go runtime, which leader is built on, takes the others over before leader
-can see what they were, SIGPIPE among them: to have one ignored, run -- sh -c 'trap "" PIPE; exec my-service'.
+Files that are open when leader starts are open in the program, too. If SIGHUP, SIGINT, SIGTSTP or SIGTTIN is ignored then, the
+program ignores it. leader cannot pass on other ignored signals, such as SIGPIPE, because the Go runtime handles them first. To
+have one ignored, run -- sh -c 'trap "" PIPE; exec my-service'.
 
-When the program ends by itself, the lease is released, and leader exits with its status, or 128 and the number of the signal
-that ended it. Let the service manager start leader again (systemd: Restart=always, KillMode=mixed): another node may lead first. What the
-program has started is stopped when it ends.
+When the program ends by itself, leader stops everything that it has started, releases the lease, and exits with the program's
+status, or with 128 and the number of the signal that ended it. Let the service manager start leader again (systemd:
+Restart=always, KillMode=mixed): another node may lead first.
 
-With --once, leader tries once: it exits at once if another node is known to hold the lease. Where the store cannot tell how
-old a record is (leader doctor says so), a new process cannot know whether its holder lives: it watches the record until that
-changes, which takes a renew interval of a living holder, or has stood for its length, and then runs the program. There, a
-lease that --hold-at-least keeps is renewed until its time has passed, and leader exits only then. A program that could not be
-started keeps no lease.
+With --once, leader tries once. It exits at once if another node is known to hold the lease. Some stores cannot tell how old a
+record is (see leader doctor). There, a new process cannot know whether the holder is alive, and watches the record: until it
+changes, which takes one renew interval of a living holder, or until it has stood for its length. Then leader runs the program.
+On such a store, --hold-at-least renews the lease until the time has passed, and leader exits only then. If the program could
+not be started, leader does not keep the lease.
 
-Exit codes: the program's; 0 if leader was asked to stop, and the program ended by that SIGTERM or there was none; 1 if something
-failed; 2 for wrong flags; 126 or 127 if the program cannot be run. With --once: --held-exit-code (0) if another node holds the
-lease, which is no failure: with --log-level error nothing is written then, so cron sends no mail; 3 if the program was stopped before it had finished, since the lease was lost or this node became unhealthy; 128 and
-the signal's number if leader was asked to stop.
+Exit codes: the program's; 0 if leader was asked to stop, and the program ended by that SIGTERM or was not running; 1 if
+something failed; 2 for wrong flags; 126 or 127 if the program cannot be run. With --once: --held-exit-code (0) if another node
+holds the lease, which is no failure (with --log-level error, leader then writes nothing, and cron sends no mail); 3 if the
+program was stopped before it had finished, because the lease was lost or this node became unhealthy; 128 and the signal's
+number if leader was asked to stop.
 
-No program is left behind. A guard, a process between leader and the program, stops the program in time also if leader is
-killed (SIGKILL), stopped (SIGSTOP) or hangs. If leader was killed, the guard then gives the lease back, if that surely still is
-this node's: the next one need not wait until it runs out. On Linux that covers what the program has started, in whatever session; on other
-Unix systems its process group. On Windows all that was started ends with leader, but runs on if leader itself is suspended,
-and to stop it, it gets CTRL_BREAK.
-That takes a console: without one, as in a service, the program is not asked to stop, but ended when its time is up. If the whole machine is frozen, so is the guard: the program may run for a moment when it wakes,
-before it is stopped. A process in an uninterruptible sleep, of a dead NFS server say, ends only with that; the lease is then
-not released, but runs out. LEADER_TOKEN is for these.
+No program is left behind. The guard, a process between leader and the program, stops the program in time also if leader is
+killed (SIGKILL), stopped (SIGSTOP) or hangs. If leader was killed, the guard releases the lease if that surely still belongs
+to this node, so that the next node need not wait until it runs out. On Linux, the guard stops everything that the program has
+started, in any session; on other Unix systems, the program's process group. On Windows, everything ends with leader, but runs
+on while leader itself is suspended. There, leader asks the program to stop with CTRL_BREAK, which needs a console: without
+one, as in a service, leader ends the program when its time is up.
 
-The log never holds leader up: what nobody reads in time is left out, and how much that was is logged later.
+A frozen machine freezes the guard, too: when it wakes, the program may run for a moment before the guard stops it. A process
+in an uninterruptible sleep, on a dead NFS server for example, ends only when the sleep does: then leader does not release the
+lease, and it runs out. LEADER_TOKEN protects against both.
 
-As the first process of a container, leader starts itself once more, and waits for all processes that lose their parent: no
-init is needed there.`
+The log never delays leader: if nobody reads it in time, leader drops lines, and logs later how many.
+
+As the first process of a container, leader starts itself once more, and reaps all processes that lose their parent: the
+container needs no init.`
