@@ -61,9 +61,9 @@ func TestDesignHasEveryRule(t *testing.T) {
 	}
 }
 
-// declared returns the names that the library's packages and all tests declare: f, T, T.method and T.field. A method also
-// counts without its type.
-func declared(t *testing.T) map[string]bool {
+// declared returns the names that the library's packages, other directories and all tests declare: f, T, T.method and
+// T.field. A method also counts without its type.
+func declared(t *testing.T, others ...string) map[string]bool {
 	names := map[string]bool{"leader": true, "lease": true}
 	add := func(path, text string) {
 		file, err := parser.ParseFile(token.NewFileSet(), path, text, 0)
@@ -83,7 +83,9 @@ func declared(t *testing.T) map[string]bool {
 		}
 	}
 	goFiles(t, ".", false, add)
-	goFiles(t, "lease", true, add)
+	for _, dir := range append(others, "lease") {
+		goFiles(t, dir, true, add)
+	}
 	goFiles(t, ".", true, func(path, text string) {
 		if strings.HasSuffix(path, "_test.go") {
 			add(path, text)

@@ -18,6 +18,7 @@ const (
 	mostLines    = 400     // of a Go file
 	mostFunction = 50      // lines of a function, tests excepted: theirs are mostly tables
 	mostBytes    = 1 << 20 // of any file: a program that was compiled in the wrong place stays in the history for ever
+	mostReadme   = 250     // lines of README.md: a newcomer reads it at one go
 )
 
 // long are the functions that are longer, and why.
@@ -61,6 +62,11 @@ func TestSizes(t *testing.T) {
 		}
 	}
 	require.Len(t, long, reasons, "what has become shorter needs no reason")
+}
+
+// README.md is short. The details are in docs.
+func TestReadmeIsShort(t *testing.T) {
+	require.LessOrEqual(t, strings.Count(read(t, "README.md"), "\n"), mostReadme, "move details to docs")
 }
 
 // tracked are the files of the repository.

@@ -1,0 +1,148 @@
+package house
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A phrase makes a reader parse a sentence twice.
+type phrase struct {
+	is      *regexp.Regexp
+	instead string
+}
+
+var phrases = []phrase{
+	{regexp.MustCompile(`\b(is|are|was|were) what\b`), "begin with the verb: X returns ..., X has ..."},
+	{regexp.MustCompile(`\b[Ww]hoever\b`), "name the actor: the caller, the holder, a node"},
+	{regexp.MustCompile(`\bof (its|their|his|your|our) own\b *([.,;:)"]|$)`), "its own X, a separate X, another X"},
+	{regexp.MustCompile(`\bmend(s|ed|ing)?\b`), "repair, correct; an error is temporary or permanent"},
+	{regexp.MustCompile(`\bfor good\b|\bforGood`), "permanent"},
+}
+
+// prose are the kinds of files with texts that people write, and read.
+var prose = []string{".go", ".md", ".py", ".sh", ".yaml", ".html", ".cfg", ".service", ".timer"}
+
+// older are directories whose Go files are older than the list of phrases. Directories below them count as all others.
+var older = []string{".", "lease"}
+
+// Comments, messages and pages are in plain English.
+func TestPlainEnglish(t *testing.T) {
+	t.Parallel()
+	files := 0
+	for _, name := range tracked(t) {
+		generated := name == "docs/benchmarks.md"
+		self := name == "internal/house/prose_test.go"
+		unread := path.Ext(name) == ".go" && slices.Contains(older, path.Dir(name))
+		if generated || self || unread || !slices.Contains(prose, path.Ext(name)) && path.Base(name) != "Makefile" {
+			continue
+		}
+		files++
+		for _, problem := range unplain(read(t, name)) {
+			assert.Fail(t, name+":"+problem)
+		}
+	}
+	require.Greater(t, files, 300)
+}
+
+// unplain returns each phrase of a text: its line, and what to write instead.
+func unplain(text string) (problems []string) {
+	for n, line := range strings.Split(text, "\n") {
+		for _, p := range phrases {
+			if found := p.is.FindString(line); found != "" {
+				problems = append(problems, fmt.Sprintf("%d: %q: write it plainly: %s", n+1, found, p.instead))
+			}
+		}
+	}
+	return problems
+}
+
+// The list finds each of its phrases, and leaves similar texts alone.
+func TestUnplainIsFound(t *testing.T) {
+	t.Parallel()
+	for text, found := range map[string]int{
+		"// name is what the lease is called.":               1,
+		"// These are what a store needs, whoever asks.":     2,
+		"// a connection of its own, which it closes":        1,
+		"// each has a machine of its own":                   1,
+		"// the cause of its own conflict":                   0,
+		"// it will not mend itself":                         1,
+		"// recommend it, and amend the rest":                0,
+		"func forGood() // an error that stays for good":     1,
+		"// it says what it is, and is whatever you like":    0,
+		"// Run returns the work's error; Whoever sent that": 1,
+	} {
+		require.Len(t, unplain(text), found, text)
+	}
+}
+
+// A page that lists its headings at the top lists all of them.
+func TestPagesListTheirHeadings(t *testing.T) {
+	t.Parallel()
+	heading := regexp.MustCompile(`(?m)^## (.*)$`)
+	listed := 0
+	for _, page := range pages(t) {
+		content := read(t, page)
+		top, _, _ := strings.Cut(content, "\n## ")
+		if !strings.Contains(top, "](#") {
+			continue
+		}
+		listed++
+		for _, h := range heading.FindAllStringSubmatch(content, -1) {
+			assert.Contains(t, top, "["+h[1]+"](#"+anchorOf(h[1])+")", "%s does not list a heading at its top", page)
+		}
+	}
+	require.Greater(t, listed, 5, "pages with a list")
+}
+
+// What the pages name exists: functions, types and options, make's targets, flags of the command.
+func TestPagesNameWhatExists(t *testing.T) {
+	t.Parallel()
+	known := declared(t, "leaderhttp", "leaderotel", "leadertest", "cmd", "internal")
+	makefile := read(t, "Makefile")
+	var command strings.Builder
+	goFiles(t, "cmd/leader", true, func(_, text string) { command.WriteString(text) })
+	foreign := regexp.MustCompile(`^(f|slog|storage)\.|^Date$`)
+	name := regexp.MustCompile(`^\*?(?:[a-z]\w*\.)?([A-Z]\w*[a-z]\w*)(?:\(.*)?$`)
+	for _, page := range pages(t) {
+		if page == "docs/benchmarks.md" || page == "docs/design.md" { // the latter has a test of its names
+			continue
+		}
+		content := read(t, page)
+		for _, code := range quotedCode.FindAllStringSubmatch(fencedCode.ReplaceAllString(content, ""), -1) {
+			if found := name.FindStringSubmatch(code[1]); found != nil && !foreign.MatchString(code[1]) {
+				assert.True(t, known[found[1]], "%s names `%s`, and nothing is called so", page, code[1])
+			}
+		}
+		for _, target := range regexp.MustCompile("(?m)(?:`|^    )make ([a-z]+)").FindAllStringSubmatch(content, -1) {
+			assert.Contains(t, makefile, "\n"+target[1]+":", "%s names a target of make that there is not", page)
+		}
+		for _, flag := range regexp.MustCompile("`--([a-z-]+)`| --([a-z-]+) .* -- ").FindAllStringSubmatch(content, -1) {
+			assert.Contains(t, command.String(), `"`+flag[1]+flag[2]+`"`, "%s names a flag that leader has not", page)
+		}
+	}
+}
+
+var fencedCode = regexp.MustCompile("(?ms)^ *```.*?^ *```$")
+
+// CONTRIBUTING.md says where everything is.
+func TestContributingHasEveryPackage(t *testing.T) {
+	t.Parallel()
+	content := read(t, "CONTRIBUTING.md")
+	seen := map[string]bool{}
+	for _, name := range tracked(t) {
+		parts := strings.Split(name, "/")
+		if len(parts) < 3 || parts[0] != "internal" || path.Ext(name) != ".go" || seen[parts[1]] {
+			continue
+		}
+		seen[parts[1]] = true
+		assert.Contains(t, content, "`internal/"+parts[1], "CONTRIBUTING.md does not say what is in internal/%s", parts[1])
+	}
+	require.Greater(t, len(seen), 10)
+}
