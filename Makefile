@@ -9,7 +9,7 @@ MINIMUM     = 90
 SERVERS     = ^(TestRedis|TestPostgres)$$
 # The race detector needs a C compiler, but on macOS. make RACE=-race insists.
 RACE        = $(if $(filter 1 darwin,$(shell go env CGO_ENABLED GOOS)),-race,$(warning there is no C compiler, as gcc or clang, for the race detector: the tests run without it))
-# Emulators of this shell's own (eval "$$(go run ./localstack env)") are used; else some are started for the test.
+# Tests use the emulators of this shell (eval "$$(go run ./localstack env)"), or else start some.
 EMULATORS   = $(if $(filter 1,$(LEADER_EMULATORS)),,go run ./localstack run --)
 
 empty =
@@ -29,11 +29,11 @@ test: ## every test, on emulators of all services, with the race detector; the c
 simulate: ## N worlds (10,000 if not said), from SEED on, on all processors: the promises of the design, under every fault
 	go test ./internal/simulate -timeout 0 -v -run 'TestWorlds$$' -worlds $(or $(N),10000) -seed $(or $(SEED),1)
 
-explore: ## everything that can happen in a small world (NODES, ACQUISITIONS, FAULTS, STEPS; cut at STATES): minutes, gigabytes
+explore: ## every order of events in a small world (NODES, ACQUISITIONS, FAULTS, STEPS; cut at STATES): minutes, gigabytes
 	go test ./internal/explore -timeout 0 -v -run 'TestExplore$$' -nodes $(or $(NODES),2) -acquisitions $(or $(ACQUISITIONS),2) \
 		-faults $(or $(FAULTS),2) -steps $(or $(STEPS),3) -states $(or $(STATES),60000000)
 
-mutate: ## takes each rule out of a copy of the code, and sees the simulation or a test find it; up to an hour
+mutate: ## takes each rule out of a copy of the code: the simulation or a test must notice; up to an hour
 	go run ./internal/mutate
 
 linearize: ## N histories of each service and kind (20 if not said): concurrent clients under faults, checked for linearizability
@@ -49,14 +49,14 @@ fuzz: ## every fuzz target in turn, each for T (30s if not said)
 		go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(or $(T),30s) "$$package" </dev/null || failed="$$failed $$name"; \
 	done; test -z "$$failed" || { echo "failed:$$failed"; exit 1; }; }
 
-bench: ## measures everything beside what is used instead, and makes docs/benchmarks.md (PART=requests for one part): alone on the machine
+bench: ## measures this library beside others, and makes docs/benchmarks.md (PART=requests for one part): alone on the machine
 	go -C bench test -run '$(SERVERS)' ./internal/service
 	$(EMULATORS) go -C bench run . $(or $(PART),all)
 
-check: format vet static house modules gate ## what is not a matter of taste (make -k check: all that is wrong, not the first)
+check: format vet static house modules gate ## every rule that a tool can check (make -k check: all violations, not the first)
 	@echo 'make check: all good'
 
-quickstart: ## three processes, one lease, and what goes wrong; 20 seconds
+quickstart: ## three processes compete for one lease, and fail; 20 seconds
 	go run ./examples/quickstart
 
 format: ## gofmt
@@ -75,15 +75,15 @@ static: ## staticcheck
 	go run $(STATICCHECK) ./...
 	go -C bench run $(STATICCHECK) ./...
 
-house: ## who may import whom; the README's programs
+house: ## the house rules: imports, sizes, the pages' programs, plain English
 	go test -count=1 ./internal/house
 
-modules: ## go.mod is tidy, and the modules are what go.sum says
+modules: ## go.mod is tidy, and the modules match go.sum
 	go mod tidy -diff
 	go -C bench mod tidy -diff
 	go mod verify
 
-gate: ## what the library takes, counted: calls, allocations, goroutines, packages, bytes; against bench/gate.json (UPDATE=1 accepts)
+gate: ## counts calls, allocations, goroutines, packages and bytes, against bench/gate.json (UPDATE=1 accepts)
 	go -C bench run ./gate $(if $(UPDATE),-update)
 
 .PHONY: help test simulate explore mutate linearize chaos fuzz bench check quickstart format vet platforms static house modules gate

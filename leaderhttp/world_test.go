@@ -87,7 +87,7 @@ func (n *node) ask(method, path string) *httptest.ResponseRecorder {
 	return w
 }
 
-// codes are the statuses that the three checks answer.
+// codes returns the statuses that the three checks answer.
 func (n *node) codes() [3]int {
 	return [3]int{n.get("/leader").Code, n.get("/standby").Code, n.get("/healthz").Code}
 }

@@ -78,7 +78,7 @@ func (n *node) end() {
 	require.NoError(n.t, n.metrics.Close())
 }
 
-// inBubble is a test in virtual time, with a provider and a reader of it.
+// inBubble runs a test in virtual time, with a provider and its reader.
 func inBubble(t *testing.T, test func(t *testing.T, provider *sdk.MeterProvider, r reader)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -104,7 +104,7 @@ func (p point) get(key string) string {
 	return v.AsString()
 }
 
-// all are the metrics, as they are collected now.
+// all collects the metrics and returns them.
 func (r reader) all() (metrics []metricdata.Metrics) {
 	r.t.Helper()
 	synctest.Wait() // until the observer has seen every event
@@ -117,7 +117,7 @@ func (r reader) all() (metrics []metricdata.Metrics) {
 	return metrics
 }
 
-// points are the time series of a metric that have all of the attributes, given as key, value, key, value.
+// points returns the time series of a metric that have all of the attributes, given as key, value, key, value.
 func (r reader) points(metric string, attributes ...string) (points []point) {
 	r.t.Helper()
 	for _, m := range r.all() {
@@ -159,7 +159,7 @@ func pointsOf(m metricdata.Metrics) (points []point) {
 	return points
 }
 
-// value is the sum over a metric's time series that have the attributes.
+// value returns the sum over a metric's time series that have the attributes.
 func (r reader) value(metric string, attributes ...string) (sum float64) {
 	r.t.Helper()
 	for _, p := range r.points(metric, attributes...) {

@@ -106,7 +106,7 @@ func (w world) localStack(args ...string) (stdout, stderr string, status int) {
 	return out.String(), diagnosis.String(), cmd.ProcessState.ExitCode()
 }
 
-// processes are those that have the world's directory in their environment or their command line: the program, its
+// processes returns those that have the world's directory in their environment or their command line: the program, its
 // supervisors and all that they started.
 func (w world) processes() (found []string) {
 	if runtime.GOOS != "linux" {

@@ -95,7 +95,7 @@ func request(t *testing.T, method, url, body string, headers ...string) (status 
 	return response.StatusCode, string(content)
 }
 
-// occupied is a port that somebody listens on.
+// occupied returns a port on which somebody listens.
 func occupied(t *testing.T) int {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// build compiles the program as go run does, and returns a command that runs it with a temporary directory of its own.
+// build compiles the program as go run does, and returns a command that runs it with a new temporary directory.
 func build(t *testing.T) (cmd *exec.Cmd, temp string) {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "quickstart.exe")

@@ -59,7 +59,7 @@
 // # What an exhausted run shows, and what it does not
 //
 // It shows that no order of events within the bound, however unlikely, breaks a promise in the code as it is. It shows nothing
-// about more nodes, acquisitions or faults than the bound has. Nor about finer steps; but deadlines are what matters, and they
+// about more nodes, acquisitions or faults than the bound has. Nor about finer steps; but only deadlines matter, and they
 // fall on both sides of a step. Nor about managers that several nodes share or several goroutines call. Nor about package
 // leader, which decides when to call: package simulate runs it, and here a node may call at any time. Nor about real stores,
 // which may behave differently: the conformance suite tests them. Nor about liveness: terms do begin, but nothing checks that

@@ -11,7 +11,7 @@ import (
 	"github.com/cloudlease/leader/internal/hosttest"
 )
 
-// passed is what each clock of the machine says passed while something happened.
+// passed returns the time that each clock of the machine shows while something happens.
 func passed(m *hosttest.Machine, happens func()) host.Reading {
 	before := m.Read()
 	happens()
@@ -75,7 +75,7 @@ func TestNowIsTheWallClock(t *testing.T) {
 	})
 }
 
-// fired is whether the timer's function has been called by now.
+// fired reports whether the timer's function has been called.
 func fired(called <-chan struct{}) bool {
 	synctest.Wait()
 	select {
@@ -157,7 +157,7 @@ func TestAwake(t *testing.T) {
 	})
 }
 
-// Every acquisition has an ID of its own, also on two machines of one test.
+// Every acquisition has a new ID, also on two machines of one test.
 func TestMachinesDrawDifferentNumbers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		drawn := map[uint64]bool{}

@@ -69,7 +69,7 @@ func TestReadmeIsShort(t *testing.T) {
 	require.LessOrEqual(t, strings.Count(read(t, "README.md"), "\n"), mostReadme, "move details to docs")
 }
 
-// tracked are the files of the repository.
+// tracked returns the names of the repository's files.
 func tracked(t *testing.T) []string {
 	list := exec.Command("git", "ls-files", "-z")
 	list.Dir = filepath.Join("..", "..")

@@ -34,7 +34,7 @@ type Counter struct {
 	// Classify returns the kind of a request, and must not read its body. Nil: GET and HEAD read, everything else writes.
 	Classify func(*http.Request) Kind
 	// Answered is called when a request has been carried out, and before the client hears so, as leasetest.Place.Slow
-	// wants it: an error is what the client hears instead. Nil: nothing is called.
+	// wants it: the client gets an error of it instead of the answer. Nil: nothing is called.
 	Answered func() error
 
 	mu   sync.Mutex

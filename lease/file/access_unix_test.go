@@ -20,7 +20,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// teamNames are the cells that teamRole counts in.
+// teamNames returns the cells in which teamRole counts.
 func teamNames() (names []string) {
 	for i := range 40 {
 		names = append(names, fmt.Sprintf("job%d", i), fmt.Sprintf("%s%d", strings.Repeat("long", 60), i))
@@ -28,7 +28,7 @@ func teamNames() (names []string) {
 	return names
 }
 
-// teamRole is a user who may use the directory, and whose umask gives nothing to anybody else.
+// teamRole runs as a user who may use the directory, and whose umask gives no rights to others.
 func teamRole(dir string, uid int) error {
 	if err := become(uid); err != nil {
 		return err

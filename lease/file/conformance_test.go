@@ -14,7 +14,7 @@ func TestStore(t *testing.T) {
 	leasetest.TestStore(t, func(t testing.TB) lease.Store { return NewStore(t.TempDir()) })
 }
 
-// TestStoreWithLockedReads is how the store works on Windows.
+// TestStoreWithLockedReads tests the store as it works on Windows.
 func TestStoreWithLockedReads(t *testing.T) {
 	t.Parallel()
 	leasetest.TestStore(t, func(t testing.TB) lease.Store {

@@ -35,7 +35,7 @@ const (
 // full is a record that fills a cell.
 var full = aRecord + strings.Repeat(" ", lease.MaxCell-len(aRecord))
 
-// long is a header of so many bytes, its line break aside.
+// long returns a header of so many bytes, without its line break.
 func long(size int) string {
 	return strings.Replace(aHeader, "}", strings.Repeat(" ", size+len("\n")-len(aHeader))+"}", 1)
 }

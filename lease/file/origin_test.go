@@ -118,7 +118,7 @@ func TestAgeOfURL(t *testing.T) {
 	assert.NotContains(t, err.Error(), "perhaps")
 }
 
-// clocked is a store on a machine whose clock stands still but for what is added to it.
+// clocked returns a store on a machine whose clock only moves when the test moves it.
 func clocked(dir string, start origin) (s *Store, clock *atomic.Int64) {
 	clock = &atomic.Int64{}
 	return NewStore(dir, func(s *Store) {

@@ -68,7 +68,7 @@ func start(t testing.TB, role, dir string) (cmd *exec.Cmd, in io.WriteCloser, ou
 	return cmd, in, bufio.NewScanner(stdout)
 }
 
-// counted is the cell's text at a count: of a length that changes, so that a torn one shows.
+// counted returns the cell's text at a count. Its length changes, so that a torn text shows.
 func counted(n int) string { return fmt.Sprintf("%d %s.", n, strings.Repeat("x", n*997%8000)) }
 
 // countOf reads a count, and fails if the text is not what counted made.

@@ -116,7 +116,7 @@ func become(uid int) error {
 	return errors.Join(syscall.Setgroups([]int{65003}), syscall.Setgid(uid), syscall.Setuid(uid))
 }
 
-// outside is a directory that others can reach, unlike t.TempDir.
+// outside returns a directory that others can reach, unlike t.TempDir.
 func outside(t *testing.T, mode fs.FileMode) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "lease-file")

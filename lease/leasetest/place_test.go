@@ -32,7 +32,7 @@ func newCells() *cells {
 	return &cells{shelf: &shelf{Store: memory.NewStore(), written: map[string]time.Time{}, deleted: map[string]lease.Version{}}}
 }
 
-// slow are the same cells, for a manager of Place.Slow.
+// slow returns the same cells, for a manager of Place.Slow.
 func (c *cells) slow(answered func() error) *cells { return &cells{c.shelf, answered} }
 
 func (c *cells) hear() error {

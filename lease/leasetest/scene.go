@@ -64,7 +64,7 @@ func (s *scene) poll(t testing.TB, m lease.Manager, req lease.Request, sent time
 	}
 }
 
-// try is one poll. It returns the lease or who holds it.
+// try polls once. It returns the lease or its holder.
 func (s *scene) try(t testing.TB, m lease.Manager, req lease.Request, sent time.Time) (lease.Lease, *lease.HeldError) {
 	t.Helper()
 	l, err := m.Acquire(t.Context(), req)

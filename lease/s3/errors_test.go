@@ -21,7 +21,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// refusal is an error answer of S3. Most of these no emulator gives.
+// refusal returns an error answer of S3. No emulator gives most of these.
 func refusal(status int, code string) wire.Fault {
 	return wire.Reply(status, http.Header{"Content-Type": {"application/xml"}},
 		fmt.Sprintf(`<?xml version="1.0"?><Error><Code>%s</Code><Message>the message</Message></Error>`, code))

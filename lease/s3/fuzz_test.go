@@ -27,7 +27,7 @@ const (
 
 var full = aRecord + strings.Repeat(" ", lease.MaxCell-len(aRecord))
 
-// long is a first line of so many bytes, its line break aside.
+// long returns a first line of so many bytes, without its line break.
 func long(size int) string {
 	return strings.Replace(aHeader, "}", strings.Repeat(" ", size+len("\n")-len(aHeader))+"}", 1)
 }

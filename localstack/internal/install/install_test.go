@@ -21,7 +21,7 @@ import (
 // These tests install a few small files, with the real directories, locks and renames. The real steps need the
 // registries and minutes: every start of the emulators has run them.
 
-// small is an installer of two files, one a step; before is called before each.
+// small returns an installer with two steps, each of which makes a file. It calls before before each step.
 func small(t *testing.T, root string, before func(step string) error) installer {
 	write := func(name string) step {
 		return step{name, func(ctx context.Context, s site) error {

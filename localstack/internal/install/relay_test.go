@@ -113,7 +113,7 @@ func goClient(t *testing.T, _ Installation) client {
 	}
 }
 
-// serve is a registry that has the fault in its first answers for the file.
+// serve starts a registry that has the fault in its first answers for the file.
 func (c client) serve(t *testing.T, fault http.HandlerFunc, faults int) *httptest.Server {
 	var mu sync.Mutex
 	var server *httptest.Server
