@@ -29,7 +29,7 @@
 // requests behind WhileLeading.
 //
 // A node is stopping while its work is to return, or has returned and the lease is not released yet; also when its term
-// has run out and the work has not noticed, and while its Run is about to return. It leads no more, so it should get no
+// has run out and the work has not noticed, and while its Run is about to return. It no longer leads, so it should get no
 // new traffic. It is no standby either, because it cannot take the lease. At most one node answers 200 to /leader, by
 // the promise S1 of package leader. The answer checks the term at that moment, by every clock of the machine, so the
 // first answer of a node that was suspended past its deadline is 503. But an answer is about the past when it arrives.

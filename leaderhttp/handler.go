@@ -85,7 +85,7 @@ func (h handler) answer(path string) answer {
 	case "status":
 		return newStatus(s).json()
 	}
-	return line(http.StatusNotFound, "there is nothing here: try leader, standby, healthz, status, or the page above them")
+	return line(http.StatusNotFound, "not found: try leader, standby, healthz or status, or the page above them")
 }
 
 func check(ok bool, why string) answer {
@@ -108,7 +108,7 @@ func describe(s leader.Status) string {
 		if s.Term.Check() == nil {
 			return fmt.Sprintf("stopping: the lease is kept, with token %d, until the work has returned", s.Term.Token())
 		}
-		return "stopping: this node holds the lease no more, and its work or its Run is still to return"
+		return "stopping: this node no longer holds the lease, and its work or Run has not returned yet"
 	case leader.Idle:
 		return "idle: Run is not running"
 	}
@@ -118,9 +118,9 @@ func describe(s leader.Status) string {
 	case by.Broken && by.State == lease.Held:
 		return "standby: the lease was broken, and nobody leads until it has run out"
 	case by.State == lease.Held:
-		return fmt.Sprintf("standby: the lease is held, %q has token %d", by.Holder, by.Token)
+		return fmt.Sprintf("standby: %q holds the lease with token %d", by.Holder, by.Token)
 	default:
-		return fmt.Sprintf("standby: the lease is %s, %q had token %d", by.State, by.Holder, by.Token)
+		return fmt.Sprintf("standby: the lease is %s; %q held it with token %d", by.State, by.Holder, by.Token)
 	}
 }
 

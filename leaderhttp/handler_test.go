@@ -35,7 +35,7 @@ func TestChecksByState(t *testing.T) {
 		assert.Equal(t, "leading, with token 1\n", a.get("/leader").Body.String())
 		b.run()
 		require.Equal(t, [3]int{503, 200, 200}, b.codes(), "standby")
-		assert.Equal(t, "standby: the lease is held, \"a\" has token 1\n", b.get("/leader").Body.String())
+		assert.Equal(t, "standby: \"a\" holds the lease with token 1\n", b.get("/leader").Body.String())
 
 		a.stop()
 		synctest.Wait()

@@ -100,7 +100,7 @@ func TestPage(t *testing.T) {
 			}
 			return page
 		}
-		shows(a, "<title>idle: orders on a</title>", "Run is not running", "Nothing is known of it yet", "has not answered yet")
+		shows(a, "<title>idle: orders on a</title>", "Run is not running", "This node knows nothing about it yet", "has not answered yet")
 		a.run()
 		b.run()
 		time.Sleep(12 * time.Second)

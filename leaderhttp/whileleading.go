@@ -156,9 +156,9 @@ func (h *whileLeading) refuse(w http.ResponseWriter) {
 		s.Seen.Holder != "" && silence(s) <= patience(s)
 	switch {
 	case s.State == leader.Leading:
-		says.Error = "this node leads, and takes no requests yet: its work is not in leader.Serve"
+		says.Error = "this node leads, but takes no requests yet: its work is not in leader.Serve"
 	case s.State == leader.Stopping:
-		says.Error = "this node leads no more: it finishes what is under way"
+		says.Error = "this node no longer leads: it finishes the requests under way"
 	case known && !h.silent:
 		says.Error = fmt.Sprintf("this node does not lead: %q does", s.Seen.Holder)
 		says.Leader, says.Token, says.Attributes = s.Seen.Holder, s.Seen.Token, s.Seen.Attributes

@@ -60,7 +60,7 @@ func TestWhileLeading_OnlyTheLeader(t *testing.T) {
 		a.run()
 		_, says = a.asks(done)
 		require.Equal(t, leaderhttp.NotLeading{
-			Error: "this node leads, and takes no requests yet: its work is not in leader.Serve", RetryAfterSeconds: 1,
+			Error: "this node leads, but takes no requests yet: its work is not in leader.Serve", RetryAfterSeconds: 1,
 		}, says)
 		close(prepared)
 		b := w.node("b", serving()).run()
@@ -177,7 +177,7 @@ func TestWhileLeading_Finishes(t *testing.T) {
 				a.stop()
 				synctest.Wait()
 				_, says := a.asks(done)
-				require.Equal(t, "this node leads no more: it finishes what is under way", says.Error)
+				require.Equal(t, "this node no longer leads: it finishes the requests under way", says.Error)
 				stopped := time.Now()
 				<-ctx.Done()
 				require.Equal(t, test.within, time.Since(stopped))

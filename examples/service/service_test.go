@@ -169,7 +169,7 @@ func TestStopFinishesWhatIsUnderWay(t *testing.T) {
 	}, 30*time.Second, 5*time.Millisecond)
 	code, text := a.ask(t, http.MethodPost, "/numbers")
 	require.Equal(t, http.StatusServiceUnavailable, code)
-	require.Contains(t, text, "this node leads no more: it finishes what is under way")
+	require.Contains(t, text, "this node no longer leads: it finishes the requests under way")
 	require.Eventually(t, func() bool { // it may have begun to listen just now
 		code, _ := b.ask(t, http.MethodGet, "/standby")
 		return code == http.StatusOK
