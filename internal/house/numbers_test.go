@@ -1,0 +1,59 @@
+package house
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// The prices in README.md's table are those that the stores' package comments derive.
+func TestPricesHaveSources(t *testing.T) {
+	t.Parallel()
+	rows := regexp.MustCompile("(?m)^\\| `lease/(\\w+)` \\|.*\\| \\$([0-9.]+) \\| \\$([0-9.]+) \\|$").FindAllStringSubmatch(read(t, "README.md"), -1)
+	require.Len(t, rows, 4)
+	for _, row := range rows {
+		comment, _, found := strings.Cut(read(t, "lease/"+row[1]+"/"+row[1]+".go"), "\npackage ")
+		require.True(t, found, row[1])
+		for _, price := range row[2:] {
+			assert.Contains(t, comment, price, "lease/%s has a price in README.md that its package comment does not derive", row[1])
+		}
+	}
+}
+
+// The table of lengths in docs/options.md is computed: from the length, intervals of a third of it, and the margin.
+func TestLengthsAreComputed(t *testing.T) {
+	t.Parallel()
+	page := read(t, "docs/options.md")
+	for row, value := range map[string]func(length, third time.Duration) string{
+		"longest failover after a crash":         func(length, third time.Duration) string { return seconds(length + third) },
+		"usual failover after a crash":           func(length, third time.Duration) string { return seconds(length - third/2) },
+		"failover after a stop":                  func(_, third time.Duration) string { return seconds(third) },
+		"longest pause that the leader survives": func(length, third time.Duration) string { return seconds(length - lease.Margin(length) - third) },
+		"writes a day, by the leader":            func(_, third time.Duration) string { return thousands(24 * time.Hour / third) },
+		"reads a day, by each standby":           func(_, third time.Duration) string { return thousands(24 * time.Hour * 105 / 100 / third) },
+	} {
+		var cells []string
+		for _, length := range []time.Duration{15 * time.Second, 3 * time.Second, time.Minute} {
+			cells = append(cells, value(length, length/3))
+		}
+		assert.Regexp(t, `(?m)^\| `+row+` \|[^|]*\| `+strings.Join(cells, ` \| `)+` \|$`, page)
+	}
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%v s", d.Seconds()) }
+
+// thousands returns a count as the pages write it: 17,280.
+func thousands(n time.Duration) string {
+	text := fmt.Sprint(int64(n))
+	if len(text) > 3 {
+		text = text[:len(text)-3] + "," + text[len(text)-3:]
+	}
+	return text
+}
