@@ -5,10 +5,13 @@ MODULE      = github.com/cloudlease/leader
 PROFILE     = coverage.out
 COVERED     = $(MODULE) $(MODULE)/lease
 MINIMUM     = 90
+# Separate modules, so that go.mod does not ask users for what these need.
+BELOW       = bench examples/service internal/stress
 # Tests of servers that are installed for make bench alone.
 SERVERS     = ^(TestRedis|TestPostgres)$$
 # The race detector needs a C compiler, but on macOS. make RACE=-race insists.
 RACE        = $(if $(filter 1 darwin,$(shell go env CGO_ENABLED GOOS)),-race,$(warning there is no C compiler, as gcc or clang, for the race detector: the tests run without it))
+FLAGS       = $(RACE) -shuffle=on -timeout 15m $(if $(V),-v)
 # Tests use the emulators of this shell (eval "$$(go run ./localstack env)"), or else start some.
 EMULATORS   = $(if $(filter 1,$(LEADER_EMULATORS)),,go run ./localstack run --)
 
@@ -20,11 +23,19 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: ## every test, on emulators of all services, with the race detector; the coverage of leader and lease (V=1 names each test)
-	$(EMULATORS) go test $(RACE) -shuffle=on -timeout 15m $(if $(V),-v) -coverpkg=$(call list,$(COVERED)) -coverprofile=$(PROFILE) ./...
+	$(EMULATORS) $(MAKE) --no-print-directory -j2 tests stress
 	go -C internal/simulate test
 	go test ./internal/explore
+	go -C examples/service test $(FLAGS) ./...
 	go -C bench test -skip '$(SERVERS)' ./...
 	@go run ./internal/coverage -min $(MINIMUM) $(PROFILE) $(COVERED)
+
+tests:
+	go test $(FLAGS) -coverpkg=$(call list,$(COVERED)) -coverprofile=$(PROFILE) ./...
+
+# These tests mostly wait, so they run beside the others.
+stress:
+	go -C internal/stress test $(FLAGS) ./...
 
 simulate: ## N worlds (10,000 if not said), from SEED on, on all processors: the promises of the design, under every fault
 	go test ./internal/simulate -timeout 0 -v -run 'TestWorlds$$' -worlds $(or $(N),10000) -seed $(or $(SEED),1)
@@ -37,10 +48,10 @@ mutate: ## takes each rule out of a copy of the code: the simulation or a test m
 	go run ./internal/mutate
 
 linearize: ## N histories of each service and kind (20 if not said): concurrent clients under faults, checked for linearizability
-	$(EMULATORS) go test $(RACE) ./internal/linearize -timeout 0 -v -run TestServices -histories $(or $(N),20)
+	$(EMULATORS) go -C internal/stress test $(RACE) ./linearize -timeout 0 -v -run TestServices -histories $(or $(N),20)
 
 chaos: ## D (10m if not said) of real processes, killed, suspended and cut off on every store, and their emulators, too (SEED=7 repeats)
-	go test ./internal/chaos -run TestChaos -v -timeout 0 -duration $(or $(D),10m) -seed $(or $(SEED),0) -own
+	go -C internal/stress test ./chaos -run TestChaos -v -timeout 0 -duration $(or $(D),10m) -seed $(or $(SEED),0) -own
 
 fuzz: ## every fuzz target in turn, each for T (30s if not said)
 	@go test -list '^Fuzz' ./... | awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, names[i]; n = 0 }' | \
@@ -63,27 +74,24 @@ format: ## gofmt
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "run gofmt -w on:" $$files; exit 1; }
 
 vet: ## go vet, for three systems
-	GOOS=linux go vet ./...
-	GOOS=windows go vet ./...
-	GOOS=darwin go vet ./...
+	for system in linux windows darwin; do for module in . $(filter-out bench,$(BELOW)); do \
+		GOOS=$$system go -C $$module vet ./... || exit; done; done
 	go -C bench vet ./...
 
 platforms: ## tests on linux/386, on linux/s390x under qemu-user and on Windows under Wine, as far as they are here; vet for the rest (QUICK=1: without emulators)
 	go run ./internal/platforms $(if $(QUICK),-quick)
 
 static: ## staticcheck
-	go run $(STATICCHECK) ./...
-	go -C bench run $(STATICCHECK) ./...
+	for module in . $(BELOW); do go -C $$module run $(STATICCHECK) ./... || exit; done
 
 house: ## the house rules: imports, sizes, the pages' programs, plain English
 	go test -count=1 ./internal/house
 
 modules: ## go.mod is tidy, and the modules match go.sum
-	go mod tidy -diff
-	go -C bench mod tidy -diff
+	for module in . $(BELOW); do go -C $$module mod tidy -diff || exit; done
 	go mod verify
 
 gate: ## counts calls, allocations, goroutines, packages and bytes, against bench/gate.json (UPDATE=1 accepts)
 	go -C bench run ./gate $(if $(UPDATE),-update)
 
-.PHONY: help test simulate explore mutate linearize chaos fuzz bench check quickstart format vet platforms static house modules gate
+.PHONY: help test tests stress simulate explore mutate linearize chaos fuzz bench check quickstart format vet platforms static house modules gate

@@ -1,7 +1,7 @@
 package script
 
 import (
-	"database/sql"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,9 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	_ "modernc.org/sqlite"
 
 	"github.com/cloudlease/leader/internal/suspend"
 	"github.com/cloudlease/leader/internal/transcript"
@@ -49,20 +48,22 @@ func TestStaleTokenIsRefused(t *testing.T) {
 		})
 		return cmd, text
 	}
-	db, err := sql.Open("sqlite", "file:"+database+"?_pragma=busy_timeout(10000)")
-	require.NoError(t, err)
-	defer db.Close()
-	effects := func(token int) (n int) {
-		_ = db.QueryRow("SELECT count(*) FROM effects WHERE token = ?", token).Scan(&n) // no table: none
+	effects := func() []effect { return effectsIn(t, python, database) }
+	by := func(token int) (n int) {
+		for _, e := range effects() {
+			if e.token() == token {
+				n++
+			}
+		}
 		return n
 	}
 	await := func(what string, is func() bool) {
 		t.Helper()
-		require.Eventually(t, is, stuckAfter, 5*time.Millisecond, what)
+		require.Eventually(t, is, stuckAfter, 50*time.Millisecond, what)
 	}
 
 	first, text := start()
-	await("the first to work", func() bool { return effects(1) > 2 })
+	await("the first to work", func() bool { return by(1) > 2 })
 	worker := numberAfter(t, text.String(), " pid=")
 	guard := parent(t, worker)
 	family := []int{first.Process.Pid, guard, worker}
@@ -80,22 +81,36 @@ func TestStaleTokenIsRefused(t *testing.T) {
 	})
 
 	_, _ = start()
-	await("the second to work", func() bool { return effects(2) > 2 })
-	before := effects(1)
+	await("the second to work", func() bool { return by(2) > 2 })
+	before := by(1)
 	require.NoError(t, syscall.Kill(worker, syscall.SIGCONT)) // it has not been told of anything
 	await("the worker to end", func() bool { return strings.Contains(text.String(), "token 1 is stale: another node leads") })
-	require.Equal(t, before, effects(1))
-	rows, err := db.Query("SELECT token, position FROM effects ORDER BY rowid")
-	require.NoError(t, err)
-	defer rows.Close()
-	for last, n := 0, 1; rows.Next(); n++ {
-		var token, position int
-		require.NoError(t, rows.Scan(&token, &position))
-		require.GreaterOrEqual(t, token, last)
-		require.Equal(t, n, position, "each once, and in order")
-		last = token
+	require.Equal(t, before, by(1))
+	last := 0
+	for i, e := range effects() {
+		require.GreaterOrEqual(t, e.token(), last)
+		require.Equal(t, i+1, e.position(), "each once, and in order")
+		last = e.token()
 	}
-	require.NoError(t, rows.Err())
+}
+
+// An effect is a row that the worker wrote: its token, and its position.
+type effect [2]int
+
+func (e effect) token() int    { return e[0] }
+func (e effect) position() int { return e[1] }
+
+// effectsIn reads the effects with Python, as the worker writes them; there are none before there is a table.
+func effectsIn(t *testing.T, python, database string) (effects []effect) {
+	out, err := exec.CommandContext(t.Context(), python, "-c", `
+import json, sqlite3, sys
+db = sqlite3.connect(sys.argv[1], timeout=10)
+table = db.execute("SELECT name FROM sqlite_master WHERE name = 'effects'").fetchone()
+print(json.dumps(db.execute("SELECT token, position FROM effects ORDER BY rowid").fetchall() if table else []))
+`, database).Output()
+	assert.NoError(t, err)
+	assert.NoError(t, json.Unmarshal(out, &effects))
+	return effects
 }
 
 func numberAfter(t *testing.T, text, key string) int {

@@ -4,8 +4,8 @@
 // It hands out numbers, each one once:
 //
 //	mkdir -p /tmp/numbers
-//	go run ./examples/service -store file:/tmp/numbers/lease -database /tmp/numbers/db -listen 127.0.0.1:8081 &
-//	go run ./examples/service -store file:/tmp/numbers/lease -database /tmp/numbers/db -listen 127.0.0.1:8082 &
+//	go -C examples/service run . -store file:/tmp/numbers/lease -database /tmp/numbers/db -listen 127.0.0.1:8081 &
+//	go -C examples/service run . -store file:/tmp/numbers/lease -database /tmp/numbers/db -listen 127.0.0.1:8082 &
 //	curl -X POST http://127.0.0.1:8081/numbers http://127.0.0.1:8082/numbers
 //
 // One node answers with a number. The other answers 503, and says which node leads and at what address. On VMs, the store

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -49,8 +50,9 @@ var rules = []rule{
 	{of: "internal/scenario", may: []string{root, "lease", "internal/wire"}, standard: true},
 	{of: "internal/simulate", may: []string{root, "lease", "internal/host"}, standard: true},
 	{of: "internal/explore", may: []string{"lease", "internal/host"}, standard: true},
-	{of: "internal/linearize", may: []string{"lease"}}, // with Porcupine
-	{of: "internal/chaos/...", may: []string{root, "lease", "lease/...", "internal/..."}},
+	{of: "internal/stress/linearize", may: []string{"lease"}}, // with Porcupine
+	{of: "internal/stress/chaos", may: []string{"internal/host"}},
+	{of: "internal/stress/chaos/...", may: []string{root, "lease", "lease/...", "internal/..."}}, // with SQLite
 	{of: "internal/mutate", standard: true},
 	{of: "internal/...", may: []string{"lease", "lease/...", "internal/..."}},
 	{of: "localstack", may: []string{"localstack/..."}},
@@ -88,8 +90,54 @@ func TestImports(t *testing.T) {
 	}
 }
 
-func list(system string) ([]pkg, error) {
-	cmd := exec.Command("go", "list", "-deps", "-json=ImportPath,Standard,Imports,Deps", module+"/...")
+// modules are the directories of this repository's modules. Each has the packages below it that no other module has.
+var modules = []string{".", "examples/service", "internal/stress", "bench"}
+
+// The house's rules are for each package of these modules. The programs of bench may import what they compare.
+var ruled = []string{".", "examples/service", "internal/stress"}
+
+// Every module is known here and in the Makefile.
+func TestModules(t *testing.T) {
+	var found []string
+	for _, name := range tracked(t) {
+		if path.Base(name) == "go.mod" {
+			found = append(found, path.Dir(name))
+		}
+	}
+	require.ElementsMatch(t, modules, found)
+	_, below, _ := strings.Cut(read(t, "Makefile"), "BELOW ")
+	below, _, _ = strings.Cut(below, "\n")
+	require.ElementsMatch(t, modules[1:], strings.Fields(below)[1:], "BELOW in the Makefile")
+}
+
+// Whoever imports the library gets to know none of what its heaviest tests need.
+func TestUsersNeedNoTools(t *testing.T) {
+	for _, tool := range []string{"modernc.org/sqlite", "github.com/anishathalye/porcupine"} {
+		require.NotContains(t, read(t, "go.mod")+read(t, "go.sum"), tool, "a test that needs it belongs into a module below this one")
+	}
+}
+
+// list returns the packages of all modules that the rules are for, and all that they import.
+func list(system string) (packages []pkg, err error) {
+	seen := map[string]bool{}
+	for _, dir := range ruled {
+		of, err := listIn(dir, system)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range of {
+			if !seen[p.ImportPath] {
+				seen[p.ImportPath] = true
+				packages = append(packages, p)
+			}
+		}
+	}
+	return packages, nil
+}
+
+func listIn(dir, system string) ([]pkg, error) {
+	cmd := exec.Command("go", "list", "-deps", "-json=ImportPath,Standard,Imports,Deps", "./...")
+	cmd.Dir = filepath.Join("..", "..", dir)
 	cmd.Env = append(os.Environ(), "GOOS="+system, "CGO_ENABLED=0")
 	out, err := cmd.Output()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {

@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -140,6 +141,41 @@ func TestLinks(t *testing.T) {
 			assert.Contains(t, anchors, anchor, "%s links to %s", page, found[1])
 		}
 	}
+}
+
+// Every command of the pages, of the Makefile and of comments that names a package finds it in the module where it runs.
+func TestCommandsFindTheirPackages(t *testing.T) {
+	t.Parallel()
+	command, found := regexp.MustCompile(`\bgo (?:-C ([\w./-]+) )?(?:run|test|vet|build)\b((?: [^ \n`+"`"+`&|;]+)+)`), 0
+	for _, name := range append(tracked(t), pages(t)...) {
+		if !slices.Contains([]string{".go", ".md", ""}, path.Ext(name)) || strings.HasSuffix(name, "_test.go") || path.Base(name) == "LICENSE" {
+			continue
+		}
+		for _, c := range command.FindAllStringSubmatch(read(t, name), -1) {
+			for word := range strings.FieldsSeq(c[2]) {
+				dir, isDir := strings.CutPrefix(strings.TrimRight(word, ".,:)"), "./")
+				if !isDir {
+					continue
+				}
+				found++
+				in, dir := path.Clean(c[1]), path.Join(c[1], strings.TrimSuffix(dir, "/"))
+				_, err := os.Stat(filepath.Join("..", "..", filepath.FromSlash(dir)))
+				assert.NoError(t, err, "%s: %s", name, c[0])
+				assert.Equal(t, in, moduleOf(dir), "%s: %s: this package is in another module", name, c[0])
+			}
+		}
+	}
+	require.Greater(t, found, 20)
+}
+
+// moduleOf returns the module that a directory is in.
+func moduleOf(dir string) string {
+	for ; dir != "."; dir = path.Dir(dir) {
+		if slices.Contains(modules, dir) {
+			return dir
+		}
+	}
+	return "."
 }
 
 // anchorOf returns GitHub's anchor of a heading: lower case, no punctuation, a hyphen for each space.

@@ -22,7 +22,7 @@ import (
 )
 
 // mayFormatURLs are packages that show only URLs that they make themselves, and the package that makes URLs safe to show.
-var mayFormatURLs = []string{"internal/redact", "localstack", "localstack/...", "internal/wire", "internal/emulator", "internal/chaos/...", "examples/..."}
+var mayFormatURLs = []string{"internal/redact", "localstack", "localstack/...", "internal/wire", "internal/emulator", "internal/stress/...", "examples/..."}
 
 // Outside internal/redact, no code formats a URL or the text of a store's URL, as it may contain a secret.
 func TestURLsAreShownByRedactAlone(t *testing.T) {
@@ -162,10 +162,24 @@ func (p typedPkg) check(t *testing.T, fset *token.FileSet) ([]*ast.File, *types.
 	return files, info
 }
 
-// typed returns the packages of this module. go list compiles the packages that they import, as any build does.
+// typed returns the packages of all modules that the rules are for.
 func typed(t *testing.T) (ours []typedPkg) {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-deps", "-export", "-json=ImportPath,Dir,GoFiles,Export", module+"/...")
+	for _, dir := range ruled {
+		for _, p := range typedIn(t, dir) {
+			if !slices.ContainsFunc(ours, func(q typedPkg) bool { return q.ImportPath == p.ImportPath }) {
+				ours = append(ours, p)
+			}
+		}
+	}
+	return ours
+}
+
+// typedIn returns the packages of one module. go list compiles the packages that they import, as any build does.
+func typedIn(t *testing.T, dir string) (ours []typedPkg) {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-deps", "-export", "-json=ImportPath,Dir,GoFiles,Export", "./...")
+	cmd.Dir = filepath.Join("..", "..", dir)
 	out, err := cmd.Output()
 	require.NoError(t, err)
 	exports := map[string]string{}

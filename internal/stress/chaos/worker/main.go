@@ -17,9 +17,9 @@ import (
 	"time"
 
 	"github.com/cloudlease/leader"
-	"github.com/cloudlease/leader/internal/chaos"
-	"github.com/cloudlease/leader/internal/chaos/register"
 	"github.com/cloudlease/leader/internal/host"
+	"github.com/cloudlease/leader/internal/stress/chaos"
+	"github.com/cloudlease/leader/internal/stress/chaos/register"
 	"github.com/cloudlease/leader/lease"
 	_ "github.com/cloudlease/leader/lease/azblob"
 	_ "github.com/cloudlease/leader/lease/dynamodb"

@@ -59,12 +59,12 @@ func startProcess(cmd *exec.Cmd) error {
 // detector, which looks into one process, would make each several times as heavy.
 var worker = sync.OnceValues(func() (binary string, err error) { return build("./worker") })
 
-// build compiles a package of this module.
-func build(pkg string) (binary string, err error) {
-	binary = filepath.Join(binaries, filepath.Base(pkg))
-	out, err := exec.Command("go", "build", "-o", binary, pkg).CombinedOutput()
+// build compiles the program in a directory, in the module that the directory is in.
+func build(dir string) (binary string, err error) {
+	binary = filepath.Join(binaries, filepath.Base(dir))
+	out, err := exec.Command("go", "-C", dir, "build", "-o", binary, ".").CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("go build %s: %w: %s", pkg, err, out)
+		return "", fmt.Errorf("go build in %s: %w: %s", dir, err, out)
 	}
 	return binary, nil
 }

@@ -22,7 +22,7 @@ var ownSet *os.Process
 // startEmulators starts a set of emulators, which ends with the test, and sets the environment for them.
 func startEmulators(t *testing.T) {
 	// The command of the set prints its environment, and runs until its standard input ends.
-	binary, err := build("../../localstack")
+	binary, err := build("../../../localstack")
 	require.NoError(t, err)
 	cmd := exec.Command(binary, "run", "--", "sh", "-c", "env; echo; exec cat")
 	cmd.Stderr = os.Stderr

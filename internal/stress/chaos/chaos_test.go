@@ -14,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/cloudlease/leader/internal/chaos/register"
+	"github.com/cloudlease/leader/internal/stress/chaos/register"
 )
 
 // S1, S2, S3, L1: whatever happens to the leader, the standbys, their network and the store, at most one term holds, the

@@ -19,7 +19,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/cloudlease/leader/internal/chaos/register"
+	"github.com/cloudlease/leader/internal/stress/chaos/register"
 	"github.com/cloudlease/leader/internal/wire"
 )
 

@@ -11,8 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cloudlease/leader/internal/chaos"
 	"github.com/cloudlease/leader/internal/host"
+	"github.com/cloudlease/leader/internal/stress/chaos"
 )
 
 // A machine is the real one, with a wall clock that can be shifted. The system's clock cannot be: Go reads it through the vDSO,

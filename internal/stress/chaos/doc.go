@@ -2,8 +2,8 @@
 // network and its store can fail. Then it reads the evidence of whether the promises held. The processes run package worker;
 // the faults and the verdict are in this package's test:
 //
-//	go test ./internal/chaos                                              # a minute
-//	go test ./internal/chaos -run TestChaos -v -timeout 0 -duration 10m -own
+//	go -C internal/stress test ./chaos                                             # a minute
+//	go -C internal/stress test ./chaos -run TestChaos -v -timeout 0 -duration 10m -own
 //
 // A leader claims a register with its token, reads there how many events were applied, and applies another every few
 // milliseconds (package register, an SQLite database). The register refuses all terms but the one that has claimed it. Then

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/cloudlease/leader"
-	"github.com/cloudlease/leader/internal/chaos"
-	"github.com/cloudlease/leader/internal/chaos/register"
+	"github.com/cloudlease/leader/internal/stress/chaos"
+	"github.com/cloudlease/leader/internal/stress/chaos/register"
 	"github.com/cloudlease/leader/lease"
 )
 
