@@ -293,7 +293,7 @@ func (p *process) sleep(ctx context.Context, notices, d time.Duration) bool {
 	return false
 }
 
-// notices returns a channel that is closed after the delay, for whoever waits for a context's end. Other goroutines of the
+// notices returns a channel that is closed after the delay, for a goroutine that waits for a context's end. Other goroutines of the
 // process may notice the same end: at the same instant, the scheduler would choose which of them is first.
 func (p *process) notices(delay time.Duration) <-chan struct{} {
 	noticed := make(chan struct{})

@@ -17,7 +17,7 @@ import (
 var (
 	seed     = flag.Uint64("seed", 0, "of the schedule of faults in TestChaos; 0: another one each time")
 	duration = flag.Duration("duration", 40*time.Second, "how long TestChaos goes on, at least")
-	own      = flag.Bool("own", false, "have TestChaos start emulators of its own, and suspend them, too (Linux)")
+	own      = flag.Bool("own", false, "let TestChaos start separate emulators, and suspend them, too (Linux)")
 )
 
 // starts are processes to start. On Linux they end with the thread that started them, so one thread starts them all.

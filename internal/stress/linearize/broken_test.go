@@ -227,7 +227,7 @@ func halved(m lease.Manager) lease.Manager {
 	}
 }
 
-// rob releases the lease, whoever has it.
+// rob releases the lease of any holder.
 func rob(ctx context.Context, m lease.Manager, name string) error {
 	i, err := lease.Inspect(ctx, m, name)
 	if err != nil {

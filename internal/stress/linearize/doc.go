@@ -30,7 +30,7 @@
 // The state of a lease is its latest record (the acquisition that it is of, and its token), the acquisition that holds it, and
 // when the latest write that keeps it was invoked. Each acquisition has a different holder's label, which names it. An
 // acquisition gets the next token. It needs a lease that was never taken, was released, or is over: its length has passed
-// between the invocation of its latest write and the acquisition's return. R1 promises at least that, whoever watched the
+// between the invocation of its latest write and the acquisition's return. R1 promises at least that, whichever node watched the
 // lease. So a sound manager always passes, and an acquisition that is too early by more than its two requests take is found.
 // (A renewal with an unknown outcome may have extended the lease. No answer can be refuted by that, so such a renewal is left
 // out.) The manager of an acquisition that failed may at once take over what that has left behind (R6). Renewals and releases
