@@ -30,7 +30,6 @@ var long = map[string]string{
 	"cmd/leader/watch.go watchCommand":                 "its help is half of it",
 	"examples/service/main.go run":                     "a program to copy, in the order in which it happens",
 	"internal/platforms/dll.go forwarder":              "a file format, field by field",
-	"internal/simulate/process.go work":                "what a work may do, one thing after the other",
 	"internal/simulate/shrink.go smaller":              "one table",
 	"validate.go validate":                             "one table",
 }

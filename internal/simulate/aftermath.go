@@ -64,10 +64,10 @@ func (w *world) calm(d time.Duration) {
 
 // lookSlowly lets an operator look at the lease through every manager. The answers come late, when newer ones have arrived.
 func (w *world) lookSlowly() {
-	kinds := []Kind{Look, List}
 	for i, m := range w.machines {
 		if p := m.process; p != nil {
-			w.do(func() { go p.operate(Event{Kind: kinds[i%2], Lag: w.plan.RenewEvery + w.plan.AcquireEvery}) })
+			visit := []func(lag time.Duration){p.look, p.list}[i%2]
+			w.do(func() { go visit(w.plan.RenewEvery + w.plan.AcquireEvery) })
 		}
 	}
 }

@@ -18,7 +18,7 @@ func TestHoldsOnBeyondItsStopTimeout(t *testing.T) {
 				Once: true, HoldAtLeast: 2900 * time.Millisecond, StopTimeout: 100 * time.Millisecond,
 			},
 			Machines: []Machine{{Rate: 1}, {Rate: 1, Boot: true}},
-			Works:    Works{Ends: 1},
+			Chances:  []Chance{{named(t, "ends"), 1}},
 		}, false)
 		require.NoError(t, r.Broken)
 	}

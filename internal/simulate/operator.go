@@ -40,25 +40,35 @@ func (p *process) stepDown() {
 	_ = p.leader.StepDown(context.Background())
 }
 
-// operate is one operator's visit: it lists, or inspects the lease and may break it.
-func (p *process) operate(e Event) {
-	ctx, cancel := host.WithTimeout(host.With(context.Background(), p.host), p.w.plan.Length+e.Lag)
+// visit is an operator's: what it does there takes lag longer than a request.
+func (p *process) visit(lag time.Duration, do func(ctx context.Context)) {
+	ctx, cancel := host.WithTimeout(host.With(context.Background(), p.host), p.w.plan.Length+lag)
 	defer cancel()
-	if e.Kind == List {
-		p.list(ctx, e.Lag)
-		return
-	}
-	seen, err := p.leases.inspect(ctx, "leader", e.Lag)
-	if err != nil || e.Kind == Look || seen.ID == "" {
-		return
-	}
-	if p.leases.Break(ctx, seen) != nil {
-		return
-	}
-	_ = p.leases.Break(ctx, seen) // once more: by now it is broken, or was free
-	if seen, err = p.leases.inspect(ctx, "leader", 0); err == nil && seen.ID != "" && p.w.isBroken(seen) {
-		_ = p.leases.Break(ctx, seen)
-	}
+	do(ctx)
+}
+
+// look inspects the lease. The answer takes lag longer.
+func (p *process) look(lag time.Duration) {
+	p.visit(lag, func(ctx context.Context) { _, _ = p.leases.inspect(ctx, "leader", lag) })
+}
+
+// breakLease looks at the lease, which takes lag longer, and breaks it.
+func (p *process) breakLease(lag time.Duration) {
+	p.visit(lag, func(ctx context.Context) {
+		seen, err := p.leases.inspect(ctx, "leader", lag)
+		if err != nil || seen.ID == "" || p.leases.Break(ctx, seen) != nil {
+			return
+		}
+		_ = p.leases.Break(ctx, seen) // once more: by now it is broken, or was free
+		if seen, err = p.leases.inspect(ctx, "leader", 0); err == nil && seen.ID != "" && p.w.isBroken(seen) {
+			_ = p.leases.Break(ctx, seen)
+		}
+	})
+}
+
+// list lists all leases, and pauses for lag between two of them.
+func (p *process) list(lag time.Duration) {
+	p.visit(lag, func(ctx context.Context) { p.readList(ctx, lag) })
 }
 
 // isBroken reports whether seen is the record that a Break wrote.
@@ -80,8 +90,8 @@ func (m watched) inspect(ctx context.Context, name string, lag time.Duration) (l
 	return seen, err
 }
 
-// list reads the list of leases, and pauses before it reads on to the second one.
-func (p *process) list(ctx context.Context, takes time.Duration) {
+// readList reads the list of leases, and pauses before it reads on to the second one.
+func (p *process) readList(ctx context.Context, takes time.Duration) {
 	ctx, _ = p.leases.begin(ctx, opInspect, lease.Lease{})
 	for seen, err := range lease.List(ctx, p.leases.Manager, "") {
 		switch {

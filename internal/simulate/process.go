@@ -29,6 +29,7 @@ type process struct {
 	crashed   atomic.Bool // nothing reaches it any more
 	unhealthy atomic.Bool
 	mute      atomic.Int32 // which of its requests are lost: 0 (none), muteRenewals or muteAll
+	sickly    float64      // the probability that one call of its health check fails
 
 	diceMu     sync.Mutex
 	dice       *rand.Rand // for the fates of its requests, and delays
@@ -62,7 +63,7 @@ const (
 
 // health is the health check that the leader gets.
 func (p *process) health(context.Context) error {
-	blip := p.healthDice.Float64() < p.m.Sickly && !p.w.healed.Load()
+	blip := p.healthDice.Float64() < p.sickly && !p.w.healed.Load()
 	if blip {
 		p.w.count("health checks that failed once in a while")
 	}
@@ -91,8 +92,9 @@ func (w *world) start(m *machine) {
 		dice: rand.New(rand.NewPCG(seed, 2)), healthDice: rand.New(rand.NewPCG(seed, 7)),
 		dead: map[string]bool{}, seen: map[lease.Version]sighting{}, grants: map[leader.Op]grant{},
 	}
-	if m.Mute && !w.healed.Load() {
-		p.mute.Store(muteAll)
+	if m.Ailment != nil && !w.healed.Load() {
+		w.count(m.Ailment.String())
+		m.Ailment.ails(p, m.Severity)
 	}
 	p.host = &hostOf{machine: m, p: p, random: rand.New(rand.NewPCG(seed, 3))}
 	m.process = p
@@ -219,57 +221,80 @@ func (p *process) observe(e leader.Event) {
 	}
 }
 
-// work is the work of a term: now and then it has an effect, if Check allows it, until it ends in one of the plan's ways.
+// A job is the work of one term.
+type job struct {
+	*process
+	ctx     context.Context
+	term    lease.Term
+	random  *rand.Rand
+	notices time.Duration // how long after its context's end it notices that
+	faults  []*Fault      // what it does besides going on until its context ends
+}
+
+// work is the work of a term: now and then it has an effect, if Check allows it, until its context ends, or one of its faults
+// ends it.
 func (p *process) work(ctx context.Context) error {
 	term, _ := leader.TermFrom(ctx)
 	p.w.working(p, term, true)
 	defer p.w.working(p, term, false)
-	r := rand.New(rand.NewPCG(p.w.plan.Seed, 4+term.Token()))
-	roll, ends := r.Float64(), 1+r.IntN(20)
-	in := func(odds float64) bool { roll -= odds; return roll < 0 && !p.w.healed.Load() }
-	how := ""
-	works := p.w.plan.Works
-	for _, c := range []struct {
-		how  string
-		odds float64
-	}{{"ends", works.Ends}, {"fails", works.Fails}, {"panics", works.Panics}, {"steps down", works.StepsDown}} {
-		if how == "" && in(c.odds) {
-			how = c.how
+	j := &job{process: p, ctx: ctx, term: term, random: rand.New(rand.NewPCG(p.w.plan.Seed, 4+term.Token()))}
+	j.faults = strike(p.w.chances(), ofWork, j.random)
+	j.notices = time.Duration(1 + 2*j.random.Int64N(1e6))
+	for n, ends := 0, 1+j.random.IntN(20); j.goesOn(p.w.plan.Length / 3); n++ {
+		p.act(term)
+		for _, f := range j.ailing() {
+			switch {
+			case f.during != nil:
+				f.during(j)
+			case f.returns != nil && n >= ends:
+				p.w.count(f.String())
+				return f.returns()
+			}
 		}
 	}
-	ignores, asks := in(works.Ignores), r.Float64() < works.Asks
-	notices := time.Duration(1 + 2*r.Int64N(1e6))
-	for n := 0; p.sleep(ctx, notices, time.Duration(1+r.Int64N(int64(p.w.plan.Length)/3))); n++ {
-		p.act(term)
-		for n := 0; asks && n < 40 && !p.w.healed.Load() && p.sleep(ctx, notices, time.Duration(1+r.Int64N(4e6))); n++ {
-			p.w.count("checks in a row")
-			_ = term.Check()
-		}
-		if n < ends || how == "" || p.w.healed.Load() {
-			continue
-		}
-		p.w.count("work " + how)
-		switch how {
-		case "ends":
-			return nil
-		case "fails":
-			return errors.New("out of paper")
-		case "panics":
-			panic("out of luck")
-		case "steps down":
-			return leader.ErrStepDown
-		}
-	}
-	for n := r.IntN(4); n > 0; n-- { // it tidies up
-		p.sleep(context.Background(), 0, time.Duration(1+r.Int64N(1e9)))
+	for n := j.random.IntN(4); n > 0; n-- { // it tidies up
+		p.sleep(context.Background(), 0, j.upTo(time.Second))
 		p.act(term)
 	}
-	for n := 0; ignores && n < 10 && !p.w.healed.Load(); n++ {
-		p.w.count("work ignores its end")
-		p.sleep(context.Background(), 0, time.Duration(1+r.Int64N(int64(p.w.plan.Length)/2)))
-		p.act(term)
+	for _, f := range j.ailing() {
+		if f.late != nil {
+			f.late(j)
+		}
 	}
 	return ctx.Err()
+}
+
+// upTo draws how long the job waits.
+func (j *job) upTo(d time.Duration) time.Duration {
+	return time.Duration(1 + j.random.Int64N(int64(d)))
+}
+
+// goesOn waits for up to d, and reports whether the context has not ended meanwhile.
+func (j *job) goesOn(d time.Duration) bool { return j.sleep(j.ctx, j.notices, j.upTo(d)) }
+
+// ailing returns what is wrong with the work by now.
+func (j *job) ailing() []*Fault {
+	if j.w.healed.Load() {
+		return nil
+	}
+	return j.faults
+}
+
+// ask calls Check 40 times in quick succession.
+func (j *job) ask() {
+	for n := 0; n < 40 && !j.w.healed.Load() && j.goesOn(4*time.Millisecond); n++ {
+		j.w.count("work: asks much")
+		_ = j.term.Check()
+	}
+}
+
+// goOn has more effects after the end of the context.
+func (j *job) goOn() {
+	for n := 0; n < 10 && !j.w.healed.Load(); n++ {
+		j.w.count("work: ignores its end")
+		j.sleep(context.Background(), 0, j.upTo(j.w.plan.Length/2))
+		j.act(j.term)
+	}
 }
 
 // sleep waits on the machine's clock, and reports whether it has waited for all of d.

@@ -27,7 +27,7 @@ func TestAStepBackHidesNoSleep(t *testing.T) {
 					Settings: Settings{Length: 3 * time.Second, RenewEvery: time.Second, AcquireEvery: time.Second},
 					Machines: []Machine{{Rate: 1}, {Rate: 1, Boot: true}},
 					Events: []Event{{
-						At: 10*time.Second + time.Duration(part)*time.Second/4, Machine: leading, Kind: Rewind,
+						Fault: named(t, "rewind"), At: 10*time.Second + time.Duration(part)*time.Second/4, Machine: leading,
 						For: sleep, By: by, Far: sleep + time.Second/2,
 					}},
 				}, false)

@@ -31,7 +31,7 @@ func shrinkOnce(broken Result, run func(Plan) Result, tries *int) (Result, bool)
 func smaller(p Plan) (plans []Plan) {
 	with := func(change func(*Plan)) {
 		q := p
-		q.Events, q.Machines = slices.Clone(p.Events), slices.Clone(p.Machines)
+		q.Events, q.Machines, q.Chances = slices.Clone(p.Events), slices.Clone(p.Machines), slices.Clone(p.Chances)
 		change(&q)
 		plans = append(plans, q)
 	}
@@ -47,21 +47,11 @@ func smaller(p Plan) (plans []Plan) {
 			q.Events = slices.DeleteFunc(q.Events, func(e Event) bool { return e.At > q.Duration })
 		})
 	}
-	for _, odds := range []func(*Plan) *float64{
-		func(q *Plan) *float64 { return &q.Faults.Lost }, func(q *Plan) *float64 { return &q.Faults.AnswerLost },
-		func(q *Plan) *float64 { return &q.Faults.Late }, func(q *Plan) *float64 { return &q.Faults.Repeated },
-		func(q *Plan) *float64 { return &q.Faults.Throttled }, func(q *Plan) *float64 { return &q.Faults.Slow },
-		func(q *Plan) *float64 { return &q.Faults.Deaf },
-		func(q *Plan) *float64 { return &q.Works.Ends }, func(q *Plan) *float64 { return &q.Works.Fails },
-		func(q *Plan) *float64 { return &q.Works.Panics }, func(q *Plan) *float64 { return &q.Works.StepsDown },
-		func(q *Plan) *float64 { return &q.Works.Ignores }, func(q *Plan) *float64 { return &q.Works.Asks },
-	} {
-		if *odds(&p) != 0 {
-			with(func(q *Plan) { *odds(q) = 0 })
-		}
+	for i := range p.Chances {
+		with(func(q *Plan) { q.Chances = slices.Delete(q.Chances, i, i+1) })
 	}
-	if p.Faults.Latency != 0 {
-		with(func(q *Plan) { q.Faults.Latency = 0 })
+	if p.Latency != 0 {
+		with(func(q *Plan) { q.Latency = 0 })
 	}
 	if s := p.Settings; s.StopMargin+s.StopTimeout+s.HoldAtLeast != 0 {
 		with(func(q *Plan) { q.StopMargin, q.StopTimeout, q.HoldAtLeast = 0, 0, 0 })
@@ -79,8 +69,11 @@ func smaller(p Plan) (plans []Plan) {
 		if p.Machines[i].Rate != 1 {
 			with(func(q *Plan) { q.Machines[i].Rate = 1 })
 		}
-		if m := p.Machines[i]; m != (Machine{Rate: m.Rate, Skew: m.Skew, Boot: m.Boot}) {
-			with(func(q *Plan) { q.Machines[i] = Machine{Rate: m.Rate, Skew: m.Skew, Boot: m.Boot} })
+		if p.Machines[i].Ailment != nil {
+			with(func(q *Plan) { q.Machines[i].Ailment = nil })
+		}
+		if m := p.Machines[i]; m.Slew != 0 || m.Tick != 0 {
+			with(func(q *Plan) { q.Machines[i].Slew, q.Machines[i].Tick = 0, 0 })
 		}
 	}
 	return plans

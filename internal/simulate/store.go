@@ -152,13 +152,16 @@ func (l link) String() string { return "simulated" }
 func (l link) ask(ctx context.Context, c *call, what string, do func() *answer) (a *answer) {
 	w, p := l.p.w, l.p
 	answers := make(chan *answer, 1)
-	fate := p.fate()
+	fate := p.fate(c.op)
 	fate.back += c.lag
-	if p.mutes(c.op) {
-		fate.kind = "lost"
+	if w.history.told {
+		w.log("%s: sends %s%s", p.name, what, fate)
 	}
-	arrives := func(d time.Duration, answered bool) {
-		w.after(d, func() {
+	for _, name := range fate.names {
+		w.count(name)
+	}
+	for _, arrives := range fate.arrivals {
+		w.after(arrives.after, func() {
 			if p.m.cut {
 				return
 			}
@@ -166,7 +169,7 @@ func (l link) ask(ctx context.Context, c *call, what string, do func() *answer) 
 			if w.history.told {
 				w.log("%s: %s reaches the store: %s", p.name, what, a)
 			}
-			if answered {
+			if arrives.answered {
 				if a.wrote() {
 					fate.back, p.lag = fate.back+p.lag, 0
 				}
@@ -174,36 +177,19 @@ func (l link) ask(ctx context.Context, c *call, what string, do func() *answer) 
 			}
 		})
 	}
-	if w.history.told {
-		w.log("%s: sends %s%s", p.name, what, fate)
-	}
-	switch fate.kind {
-	case "":
-		arrives(fate.there, true)
-	case "answer lost":
-		arrives(fate.there, false)
-	case "late":
-		arrives(fate.late, false)
-	case "repeated":
-		arrives(fate.there, false)
-		arrives(fate.there+fate.back, true)
-	case "throttled":
+	if fate.refused {
 		w.after(fate.back, func() { p.answer(answers, &answer{err: errThrottled}) })
 	}
-	if fate.kind != "" {
-		w.count("request (" + fate.kind + ")")
-	}
 	a = l.await(ctx, fate, answers)
-	w.judgeAnswer(p, c, a.err, fate.kind != "")
+	w.judgeAnswer(p, c, a.err, fate.troubled())
 	return a
 }
 
 // await waits for the answer, or until the sender gives up.
-func (l link) await(ctx context.Context, fate fate, answers chan *answer) *answer {
+func (l link) await(ctx context.Context, fate *fate, answers chan *answer) *answer {
 	w, p := l.p.w, l.p
 	ended := ctx.Done()
 	if fate.deaf { // a request always returns in the end
-		w.count("request (does not return when its context ends)")
 		ended = nil
 		w.after(fate.late, func() { p.reach(func() { send(answers, &answer{err: errDropped}) }) })
 	}
@@ -236,53 +222,50 @@ func (a *answer) String() string {
 	return fmt.Sprintf("version %s, age %v", a.version, a.snapshot.Age)
 }
 
-// fate says what happens to a request; Faults lists the kinds.
+// fate says what happens to a request. The faults that the dice choose change it.
 type fate struct {
-	kind              string
-	there, back, late time.Duration
-	notices           time.Duration // how long after the end of its context the sender gives up
-	deaf              bool          // the sender does not notice the end of its context
+	names      []string // of its faults
+	arrivals   []arrival
+	refused    bool          // the answer is "slow down", from before the store
+	back, late time.Duration // how long an answer takes; how long a request takes that is late
+	notices    time.Duration // how long after the end of its context the sender gives up
+	deaf       bool          // the sender does not notice the end of its context, for as long as a request may be late
+	length     time.Duration // of the lease
 }
 
-func (f fate) String() string {
+// An arrival is when a request reaches the store, and whether its answer comes back from there.
+type arrival struct {
+	after    time.Duration
+	answered bool
+}
+
+// troubled reports whether the request does not reach the store once, with an answer.
+func (f *fate) troubled() bool { return len(f.arrivals) != 1 || !f.arrivals[0].answered }
+
+func (f *fate) String() string {
 	s := ""
-	if f.kind != "" {
-		s = " (" + f.kind + ")"
-	}
-	if f.deaf {
-		s += " (deaf)"
+	for _, name := range f.names {
+		s += " (" + name + ")"
 	}
 	return s
 }
 
-func (p *process) fate() fate {
-	r, faults, length := p.dice, p.w.faults(), int64(p.w.plan.Length)
+// fate draws what happens to the next request, which is one of such a call.
+func (p *process) fate(op leader.Op) *fate {
+	r, plan := p.dice, p.w.plan
 	p.diceMu.Lock()
 	defer p.diceMu.Unlock()
-	f := fate{
-		there: time.Duration(1e6 + r.Int64N(20e6) + r.Int64N(1+int64(faults.Latency))),
-		back:  time.Duration(1e6 + r.Int64N(20e6) + r.Int64N(1+int64(faults.Latency))),
-		late:  time.Duration(r.Int64N(2 * length)),
-
-		notices: time.Duration(2 + 2*r.Int64N(1e6)),
+	way := func() time.Duration { return time.Duration(1e6 + r.Int64N(20e6) + r.Int64N(1+int64(p.w.latency()))) }
+	f := &fate{
+		arrivals: []arrival{{way(), true}}, back: way(), late: time.Duration(r.Int64N(2 * int64(plan.Length))),
+		notices: time.Duration(2 + 2*r.Int64N(1e6)), length: plan.Length,
 	}
-	f.deaf = r.Float64() < faults.Deaf
-	roll := r.Float64()
-	for _, c := range []struct {
-		kind string
-		odds float64
-	}{
-		{"lost", faults.Lost}, {"answer lost", faults.AnswerLost}, {"late", faults.Late},
-		{"repeated", faults.Repeated}, {"throttled", faults.Throttled},
-	} {
-		if roll -= c.odds; roll < 0 {
-			f.kind = c.kind
-			return f
-		}
+	for _, hit := range strike(p.w.chances(), ofRequest, r) {
+		hit.request(f, r)
+		f.names = append(f.names, hit.String())
 	}
-	if roll -= faults.Slow; roll < 0 {
-		f.there += time.Duration(r.Int64N(length / 4))
-		f.back += time.Duration(r.Int64N(length / 4))
+	if p.mutes(op) {
+		f.arrivals, f.refused, f.names = nil, false, []string{"request: muted"}
 	}
 	return f
 }

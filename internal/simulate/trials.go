@@ -71,7 +71,7 @@ func (w *world) afterGivingUp() bool {
 		after("its renewals and releases do not arrive", func() { p.mute.Store(muteAll) })
 		return w.relieved(p, why, w.store.written+stretch(w.plan.Length)+within)
 	case 4:
-		after("the lease is broken", func() { go p.operate(Event{Kind: Break}) })
+		after("the lease is broken", func() { go p.breakLease(0) })
 		w.live(w.time() + 6*request)
 		if !w.store.broken {
 			w.fail("Break: all is well, and the lease is not broken")

@@ -129,11 +129,20 @@ func (w *world) closed() bool {
 	}
 }
 
-func (w *world) faults() Faults {
+// chances returns what may go wrong with a request or a work by now.
+func (w *world) chances() []Chance {
 	if w.healed.Load() {
-		return Faults{}
+		return nil
 	}
-	return w.plan.Faults
+	return w.plan.Chances
+}
+
+// latency returns how much longer each way of a request may take by now.
+func (w *world) latency() time.Duration {
+	if w.healed.Load() {
+		return 0
+	}
+	return w.plan.Latency
 }
 
 // storeClock draws how far the clock is ahead on the store's machine that a request reaches. Any two agree within two
@@ -168,36 +177,12 @@ func (w *world) befall(e Event) {
 
 // strike lets an event happen to a process and its machine.
 func (w *world) strike(p *process, e Event) {
-	m := p.m
-	if m.process != p || w.healed.Load() {
+	if p.m.process != p || w.healed.Load() {
 		return
 	}
-	w.log("%s: %v", p.name, e.Kind)
-	w.count("event: " + string(e.Kind))
-	switch e.Kind {
-	case Crash:
-		w.crash(p)
-		w.after(e.For, func() { w.replace(p) })
-	case Shutdown:
-		p.reach(func() { p.cancel(errors.New("shutdown")) })
-	case Suspend:
-		w.suspend(m, e.For)
-	case Step:
-		w.step(m, e.By)
-	case Rewind:
-		w.after(max(-e.By, 0), func() { w.suspend(m, e.For) })
-		w.after(max(e.By, 0), func() { w.step(m, -e.Far) })
-	case Cut:
-		m.cut = true
-		w.after(e.For, func() { m.cut = false })
-	case StepDown:
-		p.reach(func() { go p.stepDown() })
-	case Break, Look, List:
-		p.reach(func() { go p.operate(e) })
-	case Unhealthy:
-		p.unhealthy.Store(true)
-		w.after(e.For, func() { p.unhealthy.Store(false) })
-	}
+	w.log("%s: %s", p.name, e.name)
+	w.count(e.Fault.String())
+	e.strikes(w, p, e)
 }
 
 // step steps the wall clock of a machine, if that will show.
