@@ -1,20 +1,20 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/cloudlease/leader/cmd/leader/internal/show"
+	"github.com/cloudlease/leader/cmd/leader/internal/store"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -24,7 +24,7 @@ type app struct {
 	out, err io.Writer
 
 	store   string        // its URL
-	timeout time.Duration // for one answer of the store; 0: patience
+	timeout time.Duration // for one answer of the store; 0: store.Patience
 }
 
 func (a *app) command() *cobra.Command {
@@ -53,9 +53,9 @@ Windows %LOCALAPPDATA%\leader.`,
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
-	root.PersistentFlags().StringVar(&a.store, "store", defaultStore(), "URL of the `store`: dynamodb://TABLE, s3://BUCKET, gs://BUCKET, azblob://ACCOUNT/CONTAINER or file:DIRECTORY (default a directory of this user's)")
+	root.PersistentFlags().StringVar(&a.store, "store", store.Default(), "URL of the `store`: dynamodb://TABLE, s3://BUCKET, gs://BUCKET, azblob://ACCOUNT/CONTAINER or file:DIRECTORY (default a directory of this user's)")
 	root.PersistentFlags().Lookup("store").DefValue = "" // the usage has words for it
-	root.PersistentFlags().DurationVar(&a.timeout, "timeout", patience, "how long the store may take for an answer; leader run goes on trying")
+	root.PersistentFlags().DurationVar(&a.timeout, "timeout", store.Patience, "how long the store may take for an answer; leader run goes on trying")
 	root.AddCommand(a.commands()...)
 	a.refine(root)
 	return root
@@ -110,45 +110,37 @@ func tooShort(flag string, d, least time.Duration) error {
 	return fmt.Errorf("--%s %v: it is at least %v, and usually some seconds", flag, d, least)
 }
 
-// defaultStore is a directory of this user's on this machine, so that everything works without any setup.
-func defaultStore() string {
-	state := os.Getenv("XDG_STATE_HOME") // https://specifications.freedesktop.org/basedir-spec/latest/
-	if state == "" && runtime.GOOS == "windows" {
-		state, _ = os.UserCacheDir() // %LOCALAPPDATA%: what is of this machine alone, and not taken to others
-	}
-	if state == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return ""
-		}
-		state = filepath.Join(home, ".local", "state")
-	}
-	return fileURL(filepath.Join(state, "leader"))
-}
+// limit is how long a store may take for one answer.
+func (a *app) limit() time.Duration { return cmp.Or(a.timeout, store.Patience) }
 
-// fileURL is the store URL of a directory whose path is absolute.
-func fileURL(dir string) string {
-	path := filepath.ToSlash(dir)
-	if !strings.HasPrefix(path, "/") { // C:/Users/...
-		path = "/" + path
-	}
-	return (&url.URL{Scheme: "file", Path: path}).String()
-}
-
-// open opens the store. close must be called.
-func (a *app) open(ctx context.Context) (m lease.Manager, close func(), err error) {
-	return a.openAt(ctx, a.store)
-}
-
-// openAt opens a store by its URL.
-func (a *app) openAt(ctx context.Context, store string) (m lease.Manager, close func(), err error) {
-	if store == "" {
-		return nil, nil, usage(errors.New("no --store is given, and this user has no home directory to keep one in"))
-	}
-	// A client may keep the context, for the credentials that it gets later.
-	m, err = ask(context.WithoutCancel(ctx), a.limit(), func(context.Context) (lease.Manager, error) { return lease.Open(ctx, store) })
+// onStore does something on the store that --store names.
+func (a *app) onStore(ctx context.Context, do func(*store.Store) error) error {
+	s, err := store.Open(ctx, a.store, a.limit())
 	if err != nil {
-		return nil, nil, usage(err)
+		return usage(err)
 	}
-	return m, func() { _ = lease.Close(m) }, nil
+	defer s.Close()
+	return do(s)
+}
+
+// inspect looks at a lease. A name that cannot be one is an error of usage.
+func inspect(ctx context.Context, s *store.Store, name string) (lease.Info, error) {
+	info, err := s.Inspect(ctx, name)
+	if errors.Is(err, lease.ErrInvalid) {
+		err = usage(err)
+	}
+	return info, err
+}
+
+// progress shows what is being done, on a terminal.
+func (a *app) progress(format string, args ...any) { show.Progress(a.err, format, args...) }
+
+// args makes a wrong number of arguments an error of usage.
+func args(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, given []string) error {
+		if err := check(cmd, given); err != nil {
+			return usage(fmt.Errorf("%w; see %s --help", err, cmd.CommandPath()))
+		}
+		return nil
+	}
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cloudlease/leader/cmd/leader/internal/show"
+	"github.com/cloudlease/leader/cmd/leader/internal/store"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -42,7 +44,7 @@ LEADER_YES; NO_COLOR.`,
 		Args:              args(cobra.ExactArgs(1)),
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, given []string) error {
-			return a.breakLease(cmd.Context(), given[0], yes, waits)
+			return a.onStore(cmd.Context(), func(s *store.Store) error { return a.breakLease(cmd.Context(), s, given[0], yes, waits) })
 		},
 	}
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
@@ -50,13 +52,8 @@ LEADER_YES; NO_COLOR.`,
 	return cmd
 }
 
-func (a *app) breakLease(ctx context.Context, name string, yes, waits bool) error {
-	m, done, err := a.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer done()
-	seen, err := a.inspect(ctx, m, name)
+func (a *app) breakLease(ctx context.Context, s *store.Store, name string, yes, waits bool) error {
+	seen, err := inspect(ctx, s, name)
 	if err != nil {
 		return err
 	}
@@ -71,20 +68,20 @@ func (a *app) breakLease(ctx context.Context, name string, yes, waits bool) erro
 		if err := a.confirm(seen, yes); err != nil {
 			return err
 		}
-		if err := a.breakSeen(ctx, m, seen); err != nil {
+		if err := breakSeen(ctx, s, seen); err != nil {
 			return err
 		}
 		fmt.Fprintf(a.out, "%s Nobody can start before it has run out: by %s at the latest, %v from now.\n",
-			good("Broken."), time.Now().Add(seen.Length).Format("15:04:05"), seen.Length)
+			show.Good("Broken."), time.Now().Add(seen.Length).Format("15:04:05"), seen.Length)
 	}
 	if waits {
-		return a.waitUntilFree(ctx, m, seen)
+		return a.waitUntilFree(ctx, s, seen)
 	}
 	return nil
 }
 
-func (a *app) breakSeen(ctx context.Context, m lease.Manager, seen lease.Info) error {
-	err := tell(ctx, a.limit(), func(ctx context.Context) error { return lease.Break(ctx, m, seen) })
+func breakSeen(ctx context.Context, s *store.Store, seen lease.Info) error {
+	err := s.Break(ctx, seen)
 	switch {
 	case errors.Is(err, lease.ErrHeld):
 		return fmt.Errorf("nothing was broken: somebody else has it by now: %w; look again with leader status", err)
@@ -99,10 +96,10 @@ func (a *app) confirm(seen lease.Info, yes bool) error {
 	if yes {
 		return nil
 	}
-	if !isTerminal(a.in) {
+	if !show.IsTerminal(a.in) {
 		return usage(errors.New("there is no terminal to ask on whether to take the lease away: say --yes if so"))
 	}
-	fmt.Fprintf(a.err, "Take it away from %s? Type yes: ", printable(seen.Holder))
+	fmt.Fprintf(a.err, "Take it away from %s? Type yes: ", show.Printable(seen.Holder))
 	answer, err := bufio.NewReader(a.in).ReadString('\n')
 	if strings.TrimSpace(answer) == "yes" {
 		return nil
@@ -114,10 +111,10 @@ func (a *app) confirm(seen lease.Info, yes bool) error {
 }
 
 // waitUntilFree returns once the lease that was broken can be taken, or has been.
-func (a *app) waitUntilFree(ctx context.Context, m lease.Manager, broke lease.Info) error {
+func (a *app) waitUntilFree(ctx context.Context, s *store.Store, broke lease.Info) error {
 	defer a.progress("")
 	for {
-		now, err := a.inspect(ctx, m, broke.Name)
+		now, err := inspect(ctx, s, broke.Name)
 		switch {
 		case err != nil:
 			return fmt.Errorf("the lease is broken, and now it cannot be seen whether it is free: %w", err)
@@ -127,11 +124,11 @@ func (a *app) waitUntilFree(ctx context.Context, m lease.Manager, broke lease.In
 			return nil
 		case now.ID != broke.ID && !isBroken(now):
 			a.progress("")
-			fmt.Fprintf(a.out, "It was free, and %s has it now, with token %d.\n", printable(now.Holder), now.Token)
+			fmt.Fprintf(a.out, "It was free, and %s has it now, with token %d.\n", show.Printable(now.Holder), now.Token)
 			return nil
 		}
 		a.progress("waiting until it is free, %s ...", entryOf(now).upTo())
-		if !wait(ctx, untilFree(now, time.Second)) {
+		if !store.Wait(ctx, untilFree(now, time.Second)) {
 			return context.Cause(ctx)
 		}
 	}

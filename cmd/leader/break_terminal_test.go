@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/cmd/leader/internal/commandtest"
 )
 
 func TestBreakAsks(t *testing.T) {
@@ -17,7 +19,7 @@ func TestBreakAsks(t *testing.T) {
 			s := newShelf(t)
 			s.acquire(t, "a", "one", time.Hour, nil)
 			before := s.inspect(t, "a")
-			c := onScreen(t, command(t, "break", "a", "--store", s.url))
+			c := onScreen(t, commandtest.Command(t, "break", "a", "--store", s.url))
 			c.see(t, "Take it away from one? Type yes: ")
 			require.Equal(t, before.Version, s.inspect(t, "a").Version)
 			c.enter(t, answer)
@@ -38,7 +40,7 @@ func TestBreakShowsThatItWaits(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
 	s.acquire(t, "a", "one", 2*time.Second, nil)
-	c := onScreen(t, command(t, "break", "a", "--yes", "--wait", "--store", s.url))
+	c := onScreen(t, commandtest.Command(t, "break", "a", "--yes", "--wait", "--store", s.url))
 	c.see(t, "\r\x1b[Kwaiting until it is free, up to ")
 	require.Zero(t, c.end(t))
 	require.Contains(t, c.text(), "\r\x1b[KIt is free.\n")

@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/cmd/leader/internal/commandtest"
+	"github.com/cloudlease/leader/cmd/leader/internal/store"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -23,11 +25,11 @@ func TestBreakNeedsAWord(t *testing.T) {
 	s := newShelf(t)
 	s.acquire(t, "a", "one", time.Hour, nil)
 	before := s.inspect(t, "a")
-	cmd := command(t, "break", "a", "--store", s.url)
+	cmd := commandtest.Command(t, "break", "a", "--store", s.url)
 	cmd.Stdin = strings.NewReader("yes\n")
-	o := end(t, cmd)
-	o.want(t, exitUsage, "say --yes")
-	require.Contains(t, o.out, "holder        one")
+	o := commandtest.End(t, cmd)
+	o.Want(t, exitUsage, "say --yes")
+	require.Contains(t, o.Out, "holder        one")
 	require.Equal(t, before.Version, s.inspect(t, "a").Version)
 }
 
@@ -35,18 +37,18 @@ func TestBreak(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
 	l := s.acquire(t, "a", "one", time.Hour, nil)
-	o := end(t, command(t, "break", "a", "--yes", "--store", s.url))
-	o.want(t, 0, "")
-	require.Regexp(t, `Broken. Nobody can start before it has run out: by \d\d:\d\d:\d\d at the latest, 1h0m0s from now.\n$`, o.out)
+	o := commandtest.End(t, commandtest.Command(t, "break", "a", "--yes", "--store", s.url))
+	o.Want(t, 0, "")
+	require.Regexp(t, `Broken. Nobody can start before it has run out: by \d\d:\d\d:\d\d at the latest, 1h0m0s from now.\n$`, o.Out)
 	_, err := s.Renew(t.Context(), l)
 	require.ErrorIs(t, err, lease.ErrLost)
 	_, err = s.Acquire(t.Context(), lease.Request{Name: "a", Holder: "two", Length: time.Hour})
 	require.ErrorIs(t, err, lease.ErrHeld)
 
 	broken := s.inspect(t, "a")
-	o = end(t, command(t, "break", "a", "--yes", "--store", s.url))
-	o.want(t, 0, "")
-	require.Contains(t, o.out, "It is broken already.")
+	o = commandtest.End(t, commandtest.Command(t, "break", "a", "--yes", "--store", s.url))
+	o.Want(t, 0, "")
+	require.Contains(t, o.Out, "It is broken already.")
 	require.Equal(t, broken.Version, s.inspect(t, "a").Version)
 }
 
@@ -55,11 +57,11 @@ func TestBreakOfWhatNobodyHolds(t *testing.T) {
 	s := newFullShelf(t)
 	s.needToTell(t)
 	for _, name := range []string{"never", "free", "expired"} {
-		o := end(t, command(t, "break", name, "--wait", "--store", s.url))
-		o.want(t, 0, "")
-		require.Contains(t, o.out, "Nobody holds it: there is nothing to break.")
+		o := commandtest.End(t, commandtest.Command(t, "break", name, "--wait", "--store", s.url))
+		o.Want(t, 0, "")
+		require.Contains(t, o.Out, "Nobody holds it: there is nothing to break.")
 	}
-	end(t, command(t, "break", "notes", "--yes", "--store", s.url)).want(t, exitFailed, "not a lease record")
+	commandtest.End(t, commandtest.Command(t, "break", "notes", "--yes", "--store", s.url)).Want(t, exitFailed, "not a lease record")
 }
 
 func TestBreakWaits(t *testing.T) {
@@ -68,9 +70,9 @@ func TestBreakWaits(t *testing.T) {
 	const length = time.Second
 	s.acquire(t, "a", "one", length, nil)
 	began := time.Now()
-	o := end(t, command(t, "break", "a", "--yes", "--wait", "--store", s.url))
-	o.want(t, 0, "")
-	require.Contains(t, o.out, "\nIt is free.\n")
+	o := commandtest.End(t, commandtest.Command(t, "break", "a", "--yes", "--wait", "--store", s.url))
+	o.Want(t, 0, "")
+	require.Contains(t, o.Out, "\nIt is free.\n")
 	require.GreaterOrEqual(t, time.Since(began), length)
 	require.Equal(t, uint64(3), s.acquire(t, "a", "two", length, nil).Token)
 }
@@ -80,7 +82,7 @@ func TestBreakWaitsForTheNext(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
 	s.acquire(t, "a", "one", time.Second, nil)
-	wait := start(t, command(t, "break", "a", "--yes", "--wait", "--store", s.url))
+	wait := start(t, commandtest.Command(t, "break", "a", "--yes", "--wait", "--store", s.url))
 	for !strings.HasPrefix(wait.next(t), "Broken.") {
 	}
 	require.Eventually(t, func() bool {
@@ -98,11 +100,11 @@ func TestBreakOfAnother(t *testing.T) {
 	seen := s.inspect(t, "a")
 	require.NoError(t, s.Release(t.Context(), l))
 	s.acquire(t, "a", "two", time.Hour, nil)
-	err := (&app{}).breakSeen(t.Context(), s, seen)
+	err := breakSeen(t.Context(), &store.Store{Manager: s}, seen)
 	require.ErrorIs(t, err, lease.ErrHeld)
 	require.ErrorContains(t, err, "nothing was broken")
 	require.Equal(t, "two", s.inspect(t, "a").Holder)
 
-	err = (&app{}).breakSeen(t.Context(), struct{ lease.Manager }{s}, seen)
+	err = breakSeen(t.Context(), &store.Store{Manager: struct{ lease.Manager }{s}}, seen)
 	require.ErrorContains(t, err, "this store cannot; end the holder, or wait")
 }

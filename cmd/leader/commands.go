@@ -4,7 +4,7 @@ import "github.com/spf13/cobra"
 
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
-		a.runCommand(), a.guardCommand(),
+		a.runCommand(), guardCommand(),
 		a.statusCommand(), a.listCommand(), a.watchCommand(), a.breakCommand(),
 		a.initCommand(), a.doctorCommand(), a.versionCommand(),
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/cloudlease/leader/cmd/leader/internal/show"
+	"github.com/cloudlease/leader/cmd/leader/internal/store"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -118,21 +120,19 @@ func (a *app) completeNames(cmd *cobra.Command, given []string, begun string) ([
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), completeFor)
 	defer cancel()
-	m, done, err := a.open(ctx)
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	defer done()
 	var names []cobra.Completion
-	for info, err := range list(ctx, completeFor, m, begun) {
-		if err != nil || len(names) == completeMost {
-			break // what was found so far is better than nothing
+	_ = a.onStore(ctx, func(s *store.Store) error {
+		for info, err := range s.List(ctx, begun) {
+			if err != nil || len(names) == completeMost {
+				break // what was found so far is better than nothing
+			}
+			what := entryOf(info).State
+			if info.State == lease.Held {
+				what += " by " + show.Printable(info.Holder)
+			}
+			names = append(names, cobra.CompletionWithDesc(info.Name, what))
 		}
-		what := entryOf(info).State
-		if info.State == lease.Held {
-			what += " by " + printable(info.Holder)
-		}
-		names = append(names, cobra.CompletionWithDesc(info.Name, what))
-	}
+		return nil
+	})
 	return names, cobra.ShellCompDirectiveNoFileComp
 }

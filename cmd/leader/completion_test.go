@@ -10,17 +10,19 @@ import (
 
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/cmd/leader/internal/commandtest"
 )
 
 func TestCompletion(t *testing.T) {
 	t.Parallel()
 	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
-		o := end(t, command(t, "completion", shell))
-		o.want(t, 0, "")
-		require.Greater(t, len(o.out), 1000)
+		o := commandtest.End(t, commandtest.Command(t, "completion", shell))
+		o.Want(t, 0, "")
+		require.Greater(t, len(o.Out), 1000)
 		if path, err := exec.LookPath(shell); err == nil && shell == "bash" {
 			check := exec.Command(path, "-n")
-			check.Stdin = strings.NewReader(o.out)
+			check.Stdin = strings.NewReader(o.Out)
 			out, err := check.CombinedOutput()
 			require.NoError(t, err, "%s", out)
 		}
@@ -42,8 +44,8 @@ func TestCompletionInBash(t *testing.T) {
 		source <("$1" completion bash)
 		COMP_WORDS=("$1" status h) COMP_CWORD=2 COMP_LINE="$1 status h" COMP_POINT=${#COMP_LINE} COMP_TYPE=9
 		__start_leader
-		echo "${COMPREPLY[*]}"`, "bash", binary) // what is defined first comes with bash-completion
-	cmd.Env = append(command(t).Env, "LEADER_STORE="+s.url)
+		echo "${COMPREPLY[*]}"`, "bash", commandtest.Binary()) // what is defined first comes with bash-completion
+	cmd.Env = append(commandtest.Command(t).Env, "LEADER_STORE="+s.url)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -55,9 +57,9 @@ func TestCompletionOfNames(t *testing.T) {
 	t.Parallel()
 	s := newFullShelf(t)
 	complete := func(args ...string) string {
-		cmd := command(t, append([]string{"__complete"}, args...)...)
+		cmd := commandtest.Command(t, append([]string{"__complete"}, args...)...)
 		cmd.Env = append(cmd.Env, "LEADER_STORE="+s.url)
-		return end(t, cmd).out
+		return commandtest.End(t, cmd).Out
 	}
 	for _, command := range []string{"status", "list", "watch", "break"} {
 		require.Equal(t, "held\theld by node-1\n:4\n", complete(command, "h"))
@@ -71,15 +73,15 @@ func TestCompletionOfNames(t *testing.T) {
 func TestHelp(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"status", "list", "watch", "break", "doctor"} {
-		o := end(t, command(t, name, "--help"))
-		o.want(t, 0, "")
+		o := commandtest.End(t, commandtest.Command(t, name, "--help"))
+		o.Want(t, 0, "")
 		for _, part := range []string{"\nUsage:\n", "\nExamples:\n", "\nExit codes:\n", "\nEnvironment: LEADER_STORE", "NO_COLOR", "--store store"} {
-			require.Contains(t, o.out, part, name)
+			require.Contains(t, o.Out, part, name)
 		}
-		require.NotContains(t, o.out, "\x1b")
+		require.NotContains(t, o.Out, "\x1b")
 		if name != "break" {
-			require.Contains(t, o.out, "--json")
-			require.Contains(t, o.out, "LEADER_JSON")
+			require.Contains(t, o.Out, "--json")
+			require.Contains(t, o.Out, "LEADER_JSON")
 		}
 	}
 }
@@ -140,9 +142,9 @@ func TestRootSaysWhatThereIs(t *testing.T) {
 
 func TestVersion(t *testing.T) {
 	t.Parallel()
-	o := end(t, command(t, "version"))
-	o.want(t, 0, "")
-	require.Regexp(t, `^leader \S+ go1\.\S+ .*`+runtime.GOOS+"/"+runtime.GOARCH+"\n$", o.out)
+	o := commandtest.End(t, commandtest.Command(t, "version"))
+	o.Want(t, 0, "")
+	require.Regexp(t, `^leader \S+ go1\.\S+ .*`+runtime.GOOS+"/"+runtime.GOARCH+"\n$", o.Out)
 	text, err := refined("--version")
 	require.NoError(t, err)
 	require.Equal(t, "leader "+version()+"\n", text)

@@ -2,30 +2,19 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/cloudlease/leader/lease"
-	"github.com/cloudlease/leader/lease/file"
-)
-
-// timed is the manager by which the clocks are measured; those before it are two nodes'.
-const timed = 2
-
-const (
-	scratch       = "leader-doctor"
-	defaultLength = 15 * time.Second // package leader's
+	"github.com/cloudlease/leader/cmd/leader/internal/doctor"
+	"github.com/cloudlease/leader/cmd/leader/internal/show"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
-	d := doctor{app: a, networkFS: file.NetworkFS}
+	var o doctor.Options
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "doctor",
@@ -34,7 +23,7 @@ func (a *app) doctorCommand() *cobra.Command {
 what to do about it. It takes some twenty seconds; with Google Cloud Storage, where an object may
 be written once a second, about a minute.
 
-It works on a lease of its own, ` + scratch + `, and releases it in the end. The record of it stays, as nothing
+It works on a lease of its own, ` + doctor.Scratch + `, and releases it in the end. The record of it stays, as nothing
 in leader deletes records, and is used again by the next doctor; it may be removed by hand. Leases of
 others are not touched.
 
@@ -92,113 +81,36 @@ LEADER_JSON; NO_COLOR.`,
   leader doctor --json | jq '.checks[] | select(.result == "failed")'`,
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if d.length <= 0 || d.samples <= 0 {
-				return usage(fmt.Errorf("--lease-length %v and --samples %d must be positive", d.length, d.samples))
+			if o.Length <= 0 || o.Samples <= 0 {
+				return usage(fmt.Errorf("--lease-length %v and --samples %d must be positive", o.Length, o.Samples))
 			}
-			if err := tooShort("lease-length", d.length, shortestLease); err != nil {
+			if err := tooShort("lease-length", o.Length, shortestLease); err != nil {
 				return usage(err)
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			return d.run(ctx, asJSON)
+			return a.doctor(ctx, o, asJSON)
 		},
 	}
-	cmd.Flags().DurationVar(&d.length, "lease-length", defaultLength, "`length` that the leases are to have")
-	cmd.Flags().IntVar(&d.samples, "samples", 30, "`number` of reads and renewals to time")
-	cmd.Flags().BoolVar(&d.anew, "anew", false, "use a lease of another name, whose record stays as well, and so try all")
+	cmd.Flags().DurationVar(&o.Length, "lease-length", doctor.DefaultLength, "`length` that the leases are to have")
+	cmd.Flags().IntVar(&o.Samples, "samples", 30, "`number` of reads and renewals to time")
+	cmd.Flags().BoolVar(&o.Anew, "anew", false, "use a lease of another name, whose record stays as well, and so try all")
 	jsonFlag(cmd, &asJSON)
 	return cmd
 }
 
-// doctor is one run of the command.
-type doctor struct {
-	*app
-	length    time.Duration // that is asked for
-	samples   int
-	anew      bool
-	networkFS func(dir string) (name string, err error)
-
-	name     string           // of the lease that is tried
-	tried    time.Duration    // its length: long enough not to run out while it is tried
-	managers [3]lease.Manager // those of two nodes, and one by which the clocks are measured
-	limits   lease.Limits
-	report   examination
-
-	sent     time.Time // when the latest write was, and when it had been answered
-	written  time.Time
-	holdings map[string]*holding // what may have to be given back, by ID
-	used     bool                // by an earlier doctor: there is a record
-	firsts   int                 // how many got the lease that was never taken
-	tokens   []uint64            // of all acquisitions that were alone, in their order
-	reads    []time.Duration
-	renewals []time.Duration
-}
-
-// A step is a check, and another that has to be well for it.
-type step struct {
-	name, needs string
-	check       func(*doctor, context.Context) finding
-}
-
-var steps = []step{
-	{"open", "", (*doctor).checkOpen},
-	{"length", "open", (*doctor).checkLength},
-	{"read", "open", (*doctor).checkRead},
-	{"create", "read", (*doctor).checkCreate},
-	{"list", "open", (*doctor).checkList},
-	{"first", "create", (*doctor).checkFirst},
-	{"race", "create", (*doctor).checkRace},
-	{"held", "create", (*doctor).checkHeld},
-	{"renew", "create", (*doctor).checkRenew},
-	{"stale", "renew", (*doctor).checkStale},
-	{"fresh", "renew", (*doctor).checkFresh},
-	{"clock", "create", (*doctor).checkClock},
-	{"tokens", "create", (*doctor).checkTokens},
-	{"latency", "renew", (*doctor).checkLatency},
-}
-
-func (d *doctor) run(ctx context.Context, asJSON bool) error {
-	d.name, d.holdings = scratch, map[string]*holding{}
-	if d.anew {
-		d.name += "-" + strings.ToLower(rand.Text())
+func (a *app) doctor(ctx context.Context, o doctor.Options, asJSON bool) error {
+	o.StoreURL, o.Timeout, o.Progress = a.store, a.limit(), a.progress
+	if !asJSON {
+		o.Tell = func(f doctor.Finding) { f.Print(a.out) }
 	}
-	d.report = examination{Scratch: d.name, OK: true, LeaseLength: d.length.Seconds(), results: map[string]result{}}
-	for _, s := range steps {
-		d.do(ctx, s, asJSON)
-	}
-	d.do(context.WithoutCancel(ctx), step{"clean", "open", (*doctor).clean}, asJSON) // also after an interrupt
-	for _, m := range d.managers {
-		if m != nil {
-			_ = lease.Close(m)
-		}
-	}
+	report := doctor.Examine(ctx, o)
 	if asJSON {
-		if err := printJSON(d.out, d.report); err != nil {
+		if err := show.JSON(a.out, report); err != nil {
 			return err
 		}
 	} else {
-		d.report.conclude(d.out)
+		report.Conclude(a.out)
 	}
-	return d.report.err()
-}
-
-// do makes a check, if what it needs is well, and tells.
-func (d *doctor) do(ctx context.Context, s step, quietly bool) {
-	d.progress("%s ...", s.name)
-	began := time.Now()
-	var f finding
-	switch needs := d.report.results[s.needs]; {
-	case ctx.Err() != nil:
-		f = finding{Result: skipped, Detail: interrupted}
-	case s.needs != "" && (needs == failed || needs == skipped):
-		f = finding{Result: skipped, Detail: "needs " + s.needs}
-	default:
-		f = s.check(d, ctx)
-	}
-	f.Check, f.Seconds = s.name, time.Since(began).Seconds()
-	d.report.add(f)
-	d.progress("")
-	if !quietly {
-		f.print(d.out)
-	}
+	return report.Err()
 }

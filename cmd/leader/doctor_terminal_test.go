@@ -11,13 +11,16 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/cmd/leader/internal/commandtest"
+	"github.com/cloudlease/leader/cmd/leader/internal/doctor"
+	"github.com/cloudlease/leader/cmd/leader/internal/store"
 	"github.com/cloudlease/leader/lease"
 )
 
 func TestDoctorOnATerminal(t *testing.T) {
 	t.Parallel()
-	p, _ := filePlace(t)
-	c := onScreen(t, p.doctor(t))
+	s := newShelf(t)
+	c := onScreen(t, doctorOf(t, s.url))
 	c.see(t, "\r\x1b[Krace ...")
 	c.see(t, "\r\x1b[Kfresh, and latency: 3 of 3 ...")
 	require.Zero(t, c.end(t))
@@ -28,14 +31,14 @@ func TestDoctorOnATerminal(t *testing.T) {
 // Whoever interrupts it finds nothing that is held.
 func TestDoctorIsInterrupted(t *testing.T) {
 	t.Parallel()
-	p, s := filePlace(t)
-	c := onScreen(t, p.doctor(t, "--samples", "1000000"))
+	s := newShelf(t)
+	c := onScreen(t, doctorOf(t, s.url, "--samples", "1000000"))
 	c.see(t, "fresh, and latency: 20 of")
 	require.NoError(t, c.cmd.Process.Signal(os.Interrupt))
 	require.Equal(t, exitFailed, c.end(t))
 	require.Contains(t, c.text(), "clock    interrupted")
 	found := 0
-	for info, err := range lease.List(t.Context(), s, scratch) {
+	for info, err := range lease.List(t.Context(), s, doctor.Scratch) {
 		require.NoError(t, err)
 		require.Equal(t, lease.Free, info.State)
 		found++
@@ -48,20 +51,22 @@ func TestDoctorMayNotWrite(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	require.NoError(t, os.Chmod(dir, 0o555))
-	cmd := place{store: fileURL(dir)}.doctor(t, "--json")
+	cmd := doctorOf(t, store.FileURL(dir), "--json")
 	if os.Geteuid() == 0 {
 		for parent := dir; parent != filepath.Dir(parent); parent = filepath.Dir(parent) {
 			if info, err := os.Stat(parent); err == nil && info.Mode()&0o001 == 0 {
 				require.NoError(t, os.Chmod(parent, info.Mode()|0o011))
 			}
 		}
-		require.NoError(t, os.Chmod(filepath.Dir(binary), 0o711))
+		require.NoError(t, os.Chmod(filepath.Dir(commandtest.Binary()), 0o711))
 		const nobody = 65534
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	}
-	o := end(t, cmd)
-	r := decodeJSON[examination](t, o.out)
-	wantFailed(t, r, o, "create")
-	require.Contains(t, r.of("create").Detail, "let this process's user read and write the directory")
-	require.Less(t, r.of("create").Seconds, (10 * time.Second).Seconds())
+	o := commandtest.End(t, cmd)
+	r := decodeJSON[doctor.Report](t, o.Out)
+	o.Want(t, exitFailed, "failed: create")
+	create := r.Checks[3]
+	require.Equal(t, "create", create.Check)
+	require.Contains(t, create.Detail, "let this process's user read and write the directory")
+	require.Less(t, create.Seconds, (10 * time.Second).Seconds())
 }

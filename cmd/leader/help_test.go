@@ -2,16 +2,17 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/cmd/leader/internal/commandtest"
+	"github.com/cloudlease/leader/internal/storeurl/urltest"
 )
 
 // everyCommand are all that a person can call, the completion's among them.
@@ -85,28 +86,13 @@ func TestURLsAreQuoted(t *testing.T) {
 	}
 }
 
-// The log shows durations as people read them, and in JSON as programs do.
-func TestLoggedDurations(t *testing.T) {
-	t.Parallel()
-	var out bytes.Buffer
-	const d = 399999999 * time.Nanosecond
-	newLog(&out, logFlags{Format: "text"}).Info("x", "took", d)
-	require.Contains(t, out.String(), "took=400ms\n")
-	out.Reset()
-	newLog(&out, logFlags{Format: "json"}).With("length", 90*time.Second).Info("x", "took", d)
-	var line struct{ Took, Length float64 }
-	require.NoError(t, json.Unmarshal(out.Bytes(), &line))
-	require.InDelta(t, 0.4, line.Took, 0)
-	require.InDelta(t, 90, line.Length, 0)
-}
-
 func TestCompletionOfFlags(t *testing.T) {
 	t.Parallel()
 	s := newFullShelf(t)
 	complete := func(args ...string) string {
-		cmd := command(t, append([]string{"__complete"}, args...)...)
+		cmd := commandtest.Command(t, append([]string{"__complete"}, args...)...)
 		cmd.Env = append(cmd.Env, "LEADER_STORE="+s.url)
-		return end(t, cmd).out
+		return commandtest.End(t, cmd).Out
 	}
 	require.Equal(t, "azblob://\tazblob://ACCOUNT/CONTAINER\ndynamodb://\tdynamodb://TABLE\nfile:\tfile:DIRECTORY\ngs://\tgs://BUCKET\ns3://\ts3://BUCKET\n:6\n",
 		complete("status", "--store", ""))
@@ -115,7 +101,9 @@ func TestCompletionOfFlags(t *testing.T) {
 	require.Equal(t, "debug\ninfo\nwarn\nerror\n:4\n", complete("run", "--log-level", ""))
 	require.Equal(t, "text\njson\n:4\n", complete("run", "--log-format", ""))
 	require.Equal(t, ":4\n", complete("run", "--lease-length", ""), "there are no files that it could be")
-	for scheme := range ageFrom {
-		require.Contains(t, forms, scheme)
+	for scheme := range urltest.Places {
+		if scheme != "mem" && scheme != "nosuch" { // those are not here
+			require.Contains(t, forms, scheme)
+		}
 	}
 }

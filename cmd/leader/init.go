@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/cloudlease/leader/cmd/leader/internal/store"
 	"github.com/cloudlease/leader/internal/redact"
 	"github.com/cloudlease/leader/lease"
 )
@@ -39,29 +41,29 @@ Environment: LEADER_STORE, LEADER_LOCATION, LEADER_TIMEOUT.`,
   leader init --store gs://my-leases --location europe-west1`,
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.init(cmd.Context(), location)
+			return a.init(cmd.Context(), location, timeToMake)
 		},
 	}
 	cmd.Flags().StringVar(&location, "location", "", "`place` of a new Google bucket, such as europe-west1 (default US)")
 	return cmd
 }
 
-func (a *app) init(ctx context.Context, location string) error {
-	m, done, err := a.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer done()
-	made, err := ask(ctx, max(a.timeout, patienceToMake), func(ctx context.Context) (bool, error) { return lease.MakePlace(ctx, m, location) })
-	switch {
-	case errors.Is(err, lease.ErrInvalid):
-		return usage(err)
-	case err != nil:
-		return err
-	case made:
-		fmt.Fprintf(a.out, "Made %s.\n", redact.Text(a.store))
-	default:
-		fmt.Fprintf(a.out, "%s is there.\n", redact.Text(a.store))
-	}
-	return nil
+// timeToMake is at least how long a new table or bucket is waited for. It takes seconds, mostly.
+const timeToMake = 5 * time.Minute
+
+func (a *app) init(ctx context.Context, location string, atLeast time.Duration) error {
+	return a.onStore(ctx, func(s *store.Store) error {
+		made, err := s.MakePlace(ctx, location, atLeast)
+		switch {
+		case errors.Is(err, lease.ErrInvalid):
+			return usage(err)
+		case err != nil:
+			return err
+		case made:
+			fmt.Fprintf(a.out, "Made %s.\n", redact.Text(a.store))
+		default:
+			fmt.Fprintf(a.out, "%s is there.\n", redact.Text(a.store))
+		}
+		return nil
+	})
 }

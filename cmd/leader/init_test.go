@@ -2,78 +2,85 @@ package main
 
 import (
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/cmd/leader/internal/commandtest"
+	"github.com/cloudlease/leader/cmd/leader/internal/place"
+	"github.com/cloudlease/leader/cmd/leader/internal/store"
 	"github.com/cloudlease/leader/internal/emulator"
 	"github.com/cloudlease/leader/internal/redact"
 	"github.com/cloudlease/leader/lease"
 )
 
+// identifier is what means something in a Go program alone.
+var identifier = regexp.MustCompile(`\bWith(out)?[A-Z]\w+|\b(dynamodb|s3|gcs|azblob|file|lease)\.[A-Z]\w+`)
+
 // Of a place that is not there, nobody says that its leases are free, or that there are none. leader init makes it.
 func TestInit(t *testing.T) {
 	t.Parallel()
-	dir := place{store: fileURL(filepath.Join(t.TempDir(), "mistyped")), env: func(string) string { return "NOTHING=" }}
+	dir := place.Place{Store: store.FileURL(filepath.Join(t.TempDir(), "mistyped")), Env: func(string) string { return "NOTHING=" }}
 	t.Run("directory", func(t *testing.T) {
 		t.Parallel()
-		dir.init(t)
+		initialize(t, dir)
 	})
-	for service := range services {
+	for service := range place.Services {
 		t.Run(string(service), func(t *testing.T) {
 			t.Parallel()
-			nowhere(t, service).init(t)
+			initialize(t, place.Nowhere(t, service))
 		})
 	}
 }
 
-func (p place) init(t *testing.T) {
+func initialize(t *testing.T, p place.Place) {
 	t.Helper()
-	leader := func(args ...string) outcome {
-		cmd := command(t, args...)
-		cmd.Env = append(cmd.Env, "LEADER_STORE="+p.store, p.env(p.upstream), "GOOGLE_CLOUD_PROJECT=test")
-		return end(t, cmd)
+	leader := func(args ...string) commandtest.Outcome {
+		cmd := commandtest.Command(t, args...)
+		cmd.Env = append(cmd.Env, "LEADER_STORE="+p.Store, p.Env(p.Upstream), "GOOGLE_CLOUD_PROJECT=test")
+		return commandtest.End(t, cmd)
 	}
 	for _, args := range [][]string{{"status"}, {"status", "--json"}, {"list"}, {"list", "--json"}, {"watch"}, {"break", "orders", "--yes"}} {
 		o := leader(args...)
-		o.want(t, exitFailed, "make it with leader init")
-		require.Empty(t, o.out)
-		require.NotRegexp(t, identifier, o.err)
+		o.Want(t, exitFailed, "make it with leader init")
+		require.Empty(t, o.Out)
+		require.NotRegexp(t, identifier, o.Err)
 	}
 	o := leader("init")
-	o.want(t, 0, "")
-	require.Equal(t, "Made "+redact.Text(p.store)+".\n", o.out)
+	o.Want(t, 0, "")
+	require.Equal(t, "Made "+redact.Text(p.Store)+".\n", o.Out)
 	o = leader("init")
-	o.want(t, 0, "")
-	require.Equal(t, redact.Text(p.store)+" is there.\n", o.out)
+	o.Want(t, 0, "")
+	require.Equal(t, redact.Text(p.Store)+" is there.\n", o.Out)
 	o = leader("status")
-	o.want(t, exitNobody, "")
-	require.Equal(t, "leader  free\n", o.out)
-	require.Equal(t, "There are no leases.\n", leader("list").err)
-	leader("run", "--once", "--log-level", "error", "--", binary, "version").want(t, 0, "")
+	o.Want(t, exitNobody, "")
+	require.Equal(t, "leader  free\n", o.Out)
+	require.Equal(t, "There are no leases.\n", leader("list").Err)
+	leader("run", "--once", "--log-level", "error", "--", commandtest.Binary(), "version").Want(t, 0, "")
 	o = leader("status")
-	o.want(t, exitNobody, "")
-	require.Contains(t, o.out, "last holder")
+	o.Want(t, exitNobody, "")
+	require.Contains(t, o.Out, "last holder")
 }
 
 // This user's own directory is where it has to be, whether there was a lease in it or not.
 func TestDefaultStoreNeedsNoInit(t *testing.T) {
 	t.Parallel()
-	end(t, command(t, "status")).want(t, exitNobody, "")
-	require.Equal(t, "There are no leases.\n", end(t, command(t, "list")).err)
+	commandtest.End(t, commandtest.Command(t, "status")).Want(t, exitNobody, "")
+	require.Equal(t, "There are no leases.\n", commandtest.End(t, commandtest.Command(t, "list")).Err)
 }
 
 // A table is made with the key that its URL names.
 func TestInitTableWithKeys(t *testing.T) {
 	t.Parallel()
-	p := nowhere(t, emulator.DynamoDB)
-	p.store += "?partition_key=pk&sort_key=sk&sort_value=lease"
-	p.init(t)
+	p := place.Nowhere(t, emulator.DynamoDB)
+	p.Store += "?partition_key=pk&sort_key=sk&sort_value=lease"
+	initialize(t, p)
 }
 
 func TestInitRefuses(t *testing.T) {
 	t.Parallel()
-	end(t, command(t, "init", "--location", "here")).want(t, exitUsage, "a directory has no location")
+	commandtest.End(t, commandtest.Command(t, "init", "--location", "here")).Want(t, exitUsage, "a directory has no location")
 	_, err := lease.MakePlace(t.Context(), struct{ lease.Manager }{}, "")
 	require.Error(t, err)
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cloudlease/leader/cmd/leader/internal/show"
+	"github.com/cloudlease/leader/cmd/leader/internal/store"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -40,22 +42,17 @@ Environment: LEADER_STORE, LEADER_TIMEOUT, LEADER_JSON; NO_COLOR.`,
 		Args:              args(cobra.MaximumNArgs(1)),
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, given []string) error {
-			return a.list(cmd.Context(), nameOf(given, ""), asJSON)
+			return a.onStore(cmd.Context(), func(s *store.Store) error { return a.list(cmd.Context(), s, nameOf(given, ""), asJSON) })
 		},
 	}
 	jsonFlag(cmd, &asJSON)
 	return cmd
 }
 
-func (a *app) list(ctx context.Context, prefix string, asJSON bool) error {
-	m, done, err := a.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer done()
+func (a *app) list(ctx context.Context, s *store.Store, prefix string, asJSON bool) error {
 	var found []entry
 	count := 0
-	for info, err := range list(ctx, a.limit(), m, prefix) {
+	for info, err := range s.List(ctx, prefix) {
 		a.progress("")
 		if err != nil {
 			a.printList(found)
@@ -63,7 +60,7 @@ func (a *app) list(ctx context.Context, prefix string, asJSON bool) error {
 		}
 		count++
 		if asJSON {
-			if err := printJSON(a.out, entryOf(info)); err != nil {
+			if err := show.JSON(a.out, entryOf(info)); err != nil {
 				return err
 			}
 			continue
@@ -73,7 +70,7 @@ func (a *app) list(ctx context.Context, prefix string, asJSON bool) error {
 	}
 	a.progress("")
 	if count == 0 {
-		if err := a.findPlace(ctx, m, lease.Info{}); err != nil {
+		if err := s.FindPlace(ctx, lease.Info{}); err != nil {
 			return err
 		}
 	}
@@ -89,16 +86,16 @@ func (a *app) printList(found []entry) {
 		return
 	}
 	slices.SortFunc(found, func(x, y entry) int { return cmp.Compare(x.Lease, y.Lease) })
-	t := newTable(a.out, "LEASE", "STATE", "HOLDER", "TOKEN", "SINCE", "TIME LEFT", "ATTRIBUTES")
+	t := show.Table(a.out, "LEASE", "STATE", "HOLDER", "TOKEN", "SINCE", "TIME LEFT", "ATTRIBUTES")
 	for _, e := range found {
 		holder, since, rest := "-", "-", ""
 		switch {
 		case e.State == unreadable:
-			rest = printable(e.Error)
+			rest = show.Printable(e.Error)
 		case e.holds() && e.Token > 0:
-			holder, since, rest = printable(e.Holder), ago(e.Acquired), e.attributes()
+			holder, since, rest = show.Printable(e.Holder), ago(e.Acquired), e.attributes()
 		}
-		t.AppendRow([]any{printable(e.Lease), e.coloured(), holder, e.Token, since, e.upTo(), rest})
+		t.AppendRow([]any{show.Printable(e.Lease), e.coloured(), holder, e.Token, since, e.upTo(), rest})
 	}
 	t.Render()
 }

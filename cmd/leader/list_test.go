@@ -5,15 +5,17 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/cmd/leader/internal/commandtest"
 )
 
 func TestList(t *testing.T) {
 	t.Parallel()
 	s := newFullShelf(t)
 	s.needToTell(t)
-	o := end(t, command(t, "list", "--store", s.url))
-	o.want(t, 0, "")
-	lines := strings.Split(steady(o.out), "\n")
+	o := commandtest.End(t, commandtest.Command(t, "list", "--store", s.url))
+	o.Want(t, 0, "")
+	lines := strings.Split(steady(o.Out), "\n")
 	require.Len(t, lines, 7)
 	var words [][]string
 	for _, line := range lines[:6] {
@@ -35,10 +37,10 @@ func TestListJSON(t *testing.T) {
 	t.Parallel()
 	s := newFullShelf(t)
 	s.needToTell(t)
-	o := end(t, command(t, "list", "--store", s.url, "--json"))
-	o.want(t, 0, "")
+	o := commandtest.End(t, commandtest.Command(t, "list", "--store", s.url, "--json"))
+	o.Want(t, 0, "")
 	states := map[string]string{}
-	for line := range strings.Lines(o.out) {
+	for line := range strings.Lines(o.Out) {
 		e := decodeJSON[entry](t, line)
 		states[e.Lease] = e.State
 		require.Equal(t, e.State == unreadable, e.Error != "")
@@ -50,13 +52,13 @@ func TestListJSON(t *testing.T) {
 func TestListPrefix(t *testing.T) {
 	t.Parallel()
 	s := newFullShelf(t)
-	o := end(t, command(t, "list", "f", "--store", s.url, "--json"))
-	o.want(t, 0, "")
-	require.Equal(t, 1, strings.Count(o.out, "\n"))
-	require.Equal(t, "free", decodeJSON[entry](t, o.out).Lease)
+	o := commandtest.End(t, commandtest.Command(t, "list", "f", "--store", s.url, "--json"))
+	o.Want(t, 0, "")
+	require.Equal(t, 1, strings.Count(o.Out, "\n"))
+	require.Equal(t, "free", decodeJSON[entry](t, o.Out).Lease)
 
-	o = end(t, command(t, "list", "nothing", "--store", s.url))
-	require.Equal(t, outcome{"", "There are no leases.\n", 0}, o)
-	o = end(t, command(t, "list", "nothing", "--store", s.url, "--json"))
-	require.Equal(t, outcome{}, o)
+	o = commandtest.End(t, commandtest.Command(t, "list", "nothing", "--store", s.url))
+	require.Equal(t, commandtest.Outcome{Err: "There are no leases.\n"}, o)
+	o = commandtest.End(t, commandtest.Command(t, "list", "nothing", "--store", s.url, "--json"))
+	require.Equal(t, commandtest.Outcome{}, o)
 }

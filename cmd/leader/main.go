@@ -14,6 +14,9 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/cloudlease/leader/cmd/leader/internal/logs"
+	"github.com/cloudlease/leader/cmd/leader/internal/words"
 )
 
 func main() {
@@ -60,7 +63,7 @@ func (a *app) exit(err error) int {
 		coded = &exitError{code: exitFailed, err: err}
 	}
 	if coded.err != nil {
-		soon(func() { fmt.Fprintln(a.err, "leader:", oneLine(coded.err)) })
+		logs.Soon(func() { fmt.Fprintln(a.err, "leader:", words.OneLine(coded.err)) })
 	}
 	return coded.code
 }

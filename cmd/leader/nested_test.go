@@ -10,13 +10,16 @@ import (
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/cmd/leader/internal/commandtest"
+	"github.com/cloudlease/leader/cmd/leader/internal/guard"
+	"github.com/cloudlease/leader/cmd/leader/internal/store"
 	"github.com/cloudlease/leader/lease"
 )
 
 // What leader sets for its program is all different from what it reads: whatever that program finds beside what leader found.
 func TestProgramFindsNoFlags(t *testing.T) {
-	s := newSite(t)
-	cmd := s.command("--", "env")
+	s := commandtest.NewSite(t)
+	cmd := s.Command("--", "env")
 	out, err := cmd.Output()
 	require.NoError(t, err)
 	before := strings.Join(cmd.Env, "\n")
@@ -26,7 +29,7 @@ func TestProgramFindsNoFlags(t *testing.T) {
 			set[found[1]] = true
 		}
 	}
-	for _, variable := range []string{tokenVariable, leaseVariable, holderVariable} {
+	for _, variable := range []string{guard.TokenVariable, leaseVariable, holderVariable} {
 		require.True(t, set[variable], "%s in %v", variable, set)
 		require.Contains(t, runHelp, "\n  "+variable+" ")
 	}
@@ -54,19 +57,19 @@ func TestNested(t *testing.T) {
 		"the name in another store": {"outer", inner + `--store "$STORE-2" --name outer -- sh -c 'echo $LEADER_LEASE $LEADER_TOKEN >>$FILE'`, "", nil, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newSite(t)
-			cmd := s.command("--name", test.name, "--", "sh", "-c", test.program)
-			cmd.Env = append(append(cmd.Env, "BINARY="+binary, "STORE="+fileURL(s.store)), test.env...)
-			n := s.launch(cmd)
-			require.Equal(t, test.code, n.wait())
-			require.Contains(t, n.output.String(), test.says)
+			s := commandtest.NewSite(t)
+			cmd := s.Command("--name", test.name, "--", "sh", "-c", test.program)
+			cmd.Env = append(append(cmd.Env, "BINARY="+commandtest.Binary(), "STORE="+store.FileURL(s.Store)), test.env...)
+			n := s.Launch(cmd)
+			require.Equal(t, test.code, n.Wait())
+			require.Contains(t, n.Output.String(), test.says)
 			if test.code == 0 {
-				require.Len(t, s.lines(), 2)
-				require.Equal(t, "1", s.lines()[1])
+				require.Len(t, s.Lines(), 2)
+				require.Equal(t, "1", s.Lines()[1])
 			} else {
-				require.Empty(t, s.lines())
+				require.Empty(t, s.Lines())
 			}
-			require.Equal(t, lease.Free, s.lease(test.name).State)
+			require.Equal(t, lease.Free, s.Lease(test.name).State)
 		})
 	}
 }

@@ -9,6 +9,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/cmd/leader/internal/commandtest"
+	"github.com/cloudlease/leader/cmd/leader/internal/store"
 )
 
 // A reader that goes away is no failure, and a disk that is full is one, of whatever is written.
@@ -19,11 +22,11 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 		"doctor": {"doctor", "--lease-length", "1s", "--samples", "1"}, "completion": {"completion", "bash"}, "break": {"break", "leader"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newSite(t)
-			require.NoError(t, s.command("--", "true").Run()) // so that there is something to tell of
+			s := commandtest.NewSite(t)
+			require.NoError(t, s.Command("--", "true").Run()) // so that there is something to tell of
 			write := func(to *os.File) (code int, says string) {
 				var complaint bytes.Buffer
-				cmd := command(t, append([]string{"--store", fileURL(s.store)}, args...)...)
+				cmd := commandtest.Command(t, append([]string{"--store", store.FileURL(s.Store)}, args...)...)
 				cmd.Stdout, cmd.Stderr = to, &complaint
 				_ = cmd.Run()
 				require.False(t, cmd.ProcessState.Sys().(syscall.WaitStatus).Signaled(), "it ends by itself")

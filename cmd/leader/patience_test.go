@@ -2,8 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
-	"iter"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -13,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/cloudlease/leader/lease"
+	"github.com/cloudlease/leader/cmd/leader/internal/place"
 )
 
 // No command waits for ever for a store that takes connections and answers nothing.
@@ -33,13 +31,14 @@ func TestNoCommandHangs(t *testing.T) {
 	}
 	address := silent.Listener.Addr().(*net.TCPAddr).String()
 	t.Setenv("STORAGE_EMULATOR_HOST", address)
-	t.Setenv(azureVariable, "DefaultEndpointsProtocol=http;AccountName=account1;AccountKey=c2VjcmV0;BlobEndpoint="+silent.URL+"/account1")
+	t.Setenv(place.AzureVariable, "DefaultEndpointsProtocol=http;AccountName=account1;AccountKey=c2VjcmV0;BlobEndpoint="+silent.URL+"/account1")
 	t.Setenv("GOOGLE_CLOUD_PROJECT", "test")
-	was := patienceToMake
-	patienceToMake = 100 * time.Millisecond
-	t.Cleanup(func() { patienceToMake = was })
+	const limit = 100 * time.Millisecond
 	for _, store := range []string{"dynamodb://leases", "s3://leases", "gs://leases", "azblob:///leases"} {
-		for _, args := range [][]string{{"status"}, {"list"}, {"list", "--json"}, {"watch"}, {"break", "orders", "--yes"}, {"init"}, {"doctor"}} {
+		var out bytes.Buffer
+		a := &app{out: &out, err: &out, store: store, timeout: limit}
+		require.ErrorContains(t, a.init(t.Context(), "", limit), "the store has not answered within 100ms")
+		for _, args := range [][]string{{"status"}, {"list"}, {"list", "--json"}, {"watch"}, {"break", "orders", "--yes"}, {"doctor"}} {
 			var out bytes.Buffer
 			a := &app{in: strings.NewReader(""), out: &out, err: &out}
 			cmd := a.command()
@@ -48,44 +47,4 @@ func TestNoCommandHangs(t *testing.T) {
 			require.Contains(t, out.String(), "the store has not answered within 100ms", "%s %s", args, store)
 		}
 	}
-}
-
-// deaf is a manager that does not mind the end of a context, as a read of a dead file server does not.
-type deaf struct {
-	lease.Manager
-	until <-chan struct{}
-	first []lease.Info
-}
-
-func (d deaf) Inspect(context.Context, string) (lease.Info, error) {
-	<-d.until
-	return lease.Info{}, nil
-}
-
-func (d deaf) List(context.Context, string) iter.Seq2[lease.Info, error] {
-	return func(yield func(lease.Info, error) bool) {
-		for _, info := range d.first {
-			if !yield(info, nil) {
-				return
-			}
-		}
-		<-d.until
-	}
-}
-
-// What does not end by itself is left behind.
-func TestPatienceWithTheDeaf(t *testing.T) {
-	t.Parallel()
-	d := deaf{until: t.Context().Done(), first: []lease.Info{{Name: "a"}, {Name: "b"}}}
-	a := &app{timeout: 10 * time.Millisecond}
-	_, err := a.inspect(t.Context(), d, "a")
-	require.ErrorContains(t, err, "the store has not answered within 10ms")
-	var names []string
-	for info, failed := range list(t.Context(), a.limit(), d, "") {
-		if err = failed; err == nil {
-			names = append(names, info.Name)
-		}
-	}
-	require.Equal(t, []string{"a", "b"}, names)
-	require.ErrorContains(t, err, "the store has not answered within 10ms")
 }

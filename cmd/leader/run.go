@@ -13,6 +13,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/cmd/leader/internal/guard"
+	"github.com/cloudlease/leader/cmd/leader/internal/health"
+	"github.com/cloudlease/leader/cmd/leader/internal/logs"
+	"github.com/cloudlease/leader/cmd/leader/internal/show"
+	"github.com/cloudlease/leader/cmd/leader/internal/signals"
+	"github.com/cloudlease/leader/cmd/leader/internal/store"
 	"github.com/cloudlease/leader/leaderhttp"
 	"github.com/cloudlease/leader/lease"
 )
@@ -25,9 +31,10 @@ type runFlags struct {
 	attributes                                          attributes
 	once                                                bool
 	heldCode                                            int
-	health                                              healthFlags
+	health                                              health.Check
+	healthAfter                                         int // failures in a row
 	listen                                              string
-	logs                                                logFlags
+	logs                                                logs.Flags
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -50,7 +57,7 @@ func (a *app) runCommand() *cobra.Command {
 			if err := f.check(cmd.Flags().Changed); err != nil {
 				return usage(err)
 			}
-			if code, is := asFirst(); is {
+			if code, is := guard.AsFirst(); is {
 				return &exitError{code: code}
 			}
 			return a.run(cmd.Context(), f, args)
@@ -69,10 +76,10 @@ func (a *app) runCommand() *cobra.Command {
 	flags.BoolVar(&f.once, "once", false, "for a job that is triggered on many machines: try once, run it to its end, do not wait for a lease that another node holds")
 	flags.DurationVar(&f.holdAtLeast, "hold-at-least", 0, "with --once: keep the lease so long if the job ends sooner, so that a late trigger does not run it again (default not at all)")
 	flags.IntVar(&f.heldCode, "held-exit-code", 0, "with --once: exit `code` if another node holds the lease; if not 0, an error says so, too")
-	flags.StringVar(&f.health.command, "health-cmd", "", "shell `command` that says whether this node may lead: it must exit with 0")
-	flags.StringVar(&f.health.url, "health-http", "", "`URL` that says whether this node may lead: it must answer with 2xx")
-	flags.IntVar(&f.health.after, "health-after", 1, "`number` of health checks in a row that must fail before this node may not lead")
-	flags.DurationVar(&f.health.timeout, "health-timeout", 0, "how long a health check may take (default a little less than --renew-every)")
+	flags.StringVar(&f.health.Command, "health-cmd", "", "shell `command` that says whether this node may lead: it must exit with 0")
+	flags.StringVar(&f.health.URL, "health-http", "", "`URL` that says whether this node may lead: it must answer with 2xx")
+	flags.IntVar(&f.healthAfter, "health-after", 1, "`number` of health checks in a row that must fail before this node may not lead")
+	flags.DurationVar(&f.health.Timeout, "health-timeout", 0, "how long a health check may take (default a little less than --renew-every)")
 	flags.StringVar(&f.listen, "listen", "", "`address` to serve /leader, /standby, /healthz, /status and a page on, such as :8080")
 	flags.StringVar(&f.logs.Format, "log-format", "text", "`format` of the log, which goes to standard error: text or json")
 	flags.TextVar(&f.logs.Level, "log-level", slog.LevelInfo, "least `level` of what is logged: debug, info, warn or error")
@@ -91,14 +98,15 @@ func (f *runFlags) check(given func(string) bool) error {
 	refuse(f.logs.Format != "text" && f.logs.Format != "json", "--log-format %q: it is text or json", f.logs.Format)
 	refuse(f.holdAtLeast > f.length, "--hold-at-least %v is more than --lease-length %v: nothing holds a lease longer", f.holdAtLeast, f.length)
 	refuse(f.heldCode < 0 || f.heldCode > 255, "--held-exit-code %d: it is 0 to 255", f.heldCode)
-	if err := f.health.validate(); err != nil {
+	refuse(f.healthAfter < 1, "--health-after %d: at least one failure makes a node unhealthy", f.healthAfter)
+	if err := f.health.Validate(); err != nil {
 		problems = append(problems, err)
 	}
 	for _, name := range []string{"hold-at-least", "held-exit-code"} {
 		refuse(given(name) && !f.once, "--%s is for --once", name)
 	}
 	for _, name := range []string{"health-after", "health-timeout"} {
-		refuse(given(name) && f.health.check() == nil, "--%s is for --health-cmd and --health-http", name)
+		refuse(given(name) && f.health.Func() == nil, "--%s is for --health-cmd and --health-http", name)
 	}
 	return errors.Join(problems...)
 }
@@ -107,38 +115,38 @@ func (f *runFlags) check(given func(string) bool) error {
 func (a *app) run(ctx context.Context, f runFlags, argv []string) error {
 	path, err := exec.LookPath(argv[0])
 	if err != nil {
-		return &exitError{code: startCode(err), err: err}
+		return &exitError{code: guard.StartCode(err), err: err}
 	}
-	if err := ready(); err != nil {
+	if err := guard.Ready(); err != nil {
 		return err
 	}
-	manager, closeStore, err := a.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer closeStore()
-	if err := a.checkNested(ctx, manager, f.name); err != nil {
-		return err
-	}
-	timing, renewEvery, err := f.plan(lease.LimitsOf(manager))
-	if err != nil {
-		return usage(err)
-	}
-	signals := watchSignals() // before, they end this process at once
+	return a.onStore(ctx, func(s *store.Store) error {
+		if err := checkNested(ctx, s, f.name); err != nil {
+			return err
+		}
+		timing, renewEvery, err := f.plan(lease.LimitsOf(s.Manager))
+		if err != nil {
+			return usage(err)
+		}
+		program := &guard.Program{Path: path, Argv: argv, Timing: timing, StoreURL: a.store, Keep: f.holdAtLeast > 0, Logs: f.logs}
+		return a.runOn(ctx, s, f, renewEvery, program)
+	})
+}
+
+// runOn runs the program when this node leads.
+func (a *app) runOn(ctx context.Context, s *store.Store, f runFlags, renewEvery time.Duration, program *guard.Program) error {
+	received := signals.Watch() // before, they end this process at once
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	lines := newBacklog(a.err, f.logs)
-	defer lines.close()
-	log := newLog(lines, f.logs)
-	r := &runner{
-		stopping: ctx, cancel: cancel, once: f.once, onTerminal: isTerminal(a.in),
-		program: &program{path: path, argv: argv, timing: timing, store: a.store, keep: f.holdAtLeast > 0, logs: f.logs},
-	}
-	r.leader = leader.New(append(f.options(manager, log, renewEvery, timing), leader.WhenStarted(r.work))...)
+	lines := logs.NewBacklog(a.err, f.logs)
+	defer lines.Close()
+	log := logs.New(lines, f.logs)
+	r := &runner{stopping: ctx, cancel: cancel, once: f.once, onTerminal: show.IsTerminal(a.in), program: program}
+	r.leader = leader.New(append(f.options(s.Manager, log, renewEvery, program.Timing), leader.WhenStarted(r.work))...)
 	node := r.leader.Status().Node
-	r.program.env = []string{leaseVariable + "=" + f.name, holderVariable + "=" + node}
+	program.Env = []string{leaseVariable + "=" + f.name, holderVariable + "=" + node}
 	r.log = log.With("lease", f.name, "node", node)
-	r.program.log = r.log
+	program.Log = r.log
 
 	if f.listen != "" {
 		stop, err := serve(r.leader, f.listen, r.log)
@@ -148,16 +156,16 @@ func (a *app) run(ctx context.Context, f runFlags, argv []string) error {
 		defer stop()
 	}
 	r.log.Info("when the lease cannot be renewed, the program gets SIGTERM, and SIGKILL, so long before the lease ends",
-		"sigterm", timing.margin().String(), "sigkill", timing.Kill.String(), "drain_timeout", timing.Drain.String())
-	return r.run(signals, f.heldCode)
+		"sigterm", program.Timing.Margin().String(), "sigkill", program.Timing.Kill.String(), "drain_timeout", program.Timing.Drain.String())
+	return r.run(received, f.heldCode)
 }
 
 // options are the leader's.
-func (f *runFlags) options(m lease.Manager, log *slog.Logger, renewEvery time.Duration, t timing) []leader.Option {
+func (f *runFlags) options(m lease.Manager, log *slog.Logger, renewEvery time.Duration, t guard.Timing) []leader.Option {
 	options := []leader.Option{
 		leader.WithLeaseManager(m), leader.WithLeaseName(f.name), leader.WithLogger(log),
 		leader.WithLeaseLength(f.length), leader.WithRenewEvery(renewEvery),
-		leader.WithStopMargin(t.margin()), leader.WithStopTimeout(max(t.Stop, t.Drain) + f.length), // of what SIGKILL does not end
+		leader.WithStopMargin(t.Margin()), leader.WithStopTimeout(max(t.Stop, t.Drain) + f.length), // of what SIGKILL does not end
 		leader.WithHoldAtLeast(f.holdAtLeast), leader.WithAttributes(f.attributes),
 	}
 	if f.node != "" {
@@ -166,8 +174,8 @@ func (f *runFlags) options(m lease.Manager, log *slog.Logger, renewEvery time.Du
 	if f.acquireEvery != 0 {
 		options = append(options, leader.WithAcquireEvery(f.acquireEvery))
 	}
-	if check := f.health.check(); check != nil {
-		options = append(options, leader.WithHealth(check, leader.After(f.health.after)))
+	if check := f.health.Func(); check != nil {
+		options = append(options, leader.WithHealth(check, leader.After(f.healthAfter)))
 	}
 	return options
 }
@@ -194,4 +202,20 @@ func serve(l *leader.Leader, address string, log *slog.Logger) (stop func(), err
 		_ = server.Close()
 		<-done
 	}, nil
+}
+
+// guardCommand is the command that leader run starts itself with.
+func guardCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:                guard.Name,
+		Short:              "What leader run starts a program with; not for people",
+		Hidden:             true,
+		DisableFlagParsing: true,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := guard.Main(args); err != nil {
+				return usage(err)
+			}
+			return nil
+		},
+	}
 }

@@ -1,6 +1,10 @@
 package main
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/cloudlease/leader/cmd/leader/internal/commandtest"
+)
 
 // What is wrong with the flags is said before anything is asked.
 func TestRunFlags(t *testing.T) {
@@ -19,9 +23,9 @@ func TestRunFlags(t *testing.T) {
 		{[]string{"--health-timeout", "3s"}, "--health-timeout is for --health-cmd and --health-http"},
 	} {
 		args := append([]string{"run", "--store", store}, test.flags...)
-		end(t, command(t, append(args, "--", binary, "version")...)).want(t, exitUsage, test.says)
+		commandtest.End(t, commandtest.Command(t, append(args, "--", commandtest.Binary(), "version")...)).Want(t, exitUsage, test.says)
 	}
-	cmd := command(t, "run", "--store", store, "--", binary, "version")
+	cmd := commandtest.Command(t, "run", "--store", store, "--", commandtest.Binary(), "version")
 	cmd.Env = append(cmd.Env, "LEADER_LEASE_LENGTH=15")
-	end(t, cmd).want(t, exitUsage, `missing unit in duration "15": write 15s for 15 seconds`)
+	commandtest.End(t, cmd).Want(t, exitUsage, `missing unit in duration "15": write 15s for 15 seconds`)
 }

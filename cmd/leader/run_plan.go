@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cloudlease/leader/cmd/leader/internal/guard"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -17,17 +18,17 @@ const drainTimeout = time.Minute
 //
 // A lease of 15 s holds for 13.5 s, less its safety margin. By default, the program gets SIGTERM 3 s before that is over,
 // and SIGKILL 0.5 s before; renewals each 5 s fit in twice.
-func (f *runFlags) plan(limits lease.Limits) (timing, time.Duration, error) {
+func (f *runFlags) plan(limits lease.Limits) (guard.Timing, time.Duration, error) {
 	if f.length <= 0 || f.stop < 0 || f.renewEvery < 0 || f.acquireEvery < 0 {
-		return timing{}, 0, fmt.Errorf("--lease-length is positive, and --renew-every, --acquire-every and --stop-timeout are not negative")
+		return guard.Timing{}, 0, fmt.Errorf("--lease-length is positive, and --renew-every, --acquire-every and --stop-timeout are not negative")
 	}
 	if f.drain <= 0 {
-		return timing{}, 0, fmt.Errorf("--drain-timeout %v is not positive: give the time that the program may take to end when leader is asked to stop", f.drain)
+		return guard.Timing{}, 0, fmt.Errorf("--drain-timeout %v is not positive: give the time that the program may take to end when leader is asked to stop", f.drain)
 	}
 	err := errors.Join(tooShort("lease-length", f.length, shortestLease),
 		tooShort("renew-every", f.renewEvery, shortestInterval), tooShort("acquire-every", f.acquireEvery, shortestInterval))
 	if err != nil {
-		return timing{}, 0, err
+		return guard.Timing{}, 0, err
 	}
 	t, renewEvery, usable := f.within(f.length, limits)
 	if 2*renewEvery < usable {
@@ -39,7 +40,7 @@ func (f *runFlags) plan(limits lease.Limits) (timing, time.Duration, error) {
 		_, renewals, usable := f.within(enough, limits)
 		fits = 2*renewals < usable
 	}
-	return timing{}, 0, fmt.Errorf("two renewals, each %v, have to fit into the %v that a lease of %v holds before the program gets SIGTERM, "+
+	return guard.Timing{}, 0, fmt.Errorf("two renewals, each %v, have to fit into the %v that a lease of %v holds before the program gets SIGTERM, "+
 		"%v (--stop-timeout) before SIGKILL: give a shorter --stop-timeout or --renew-every (%v or more), or a --lease-length of %v, "+
 		"after which a dead leader is replaced; how long the program may take when leader is asked to stop is --drain-timeout",
 		renewEvery, max(usable, 0).Round(time.Millisecond), f.length, t.Stop.Round(time.Millisecond), max(limits.WriteEvery, shortestInterval), max(enough, limits.MinLength))
@@ -47,13 +48,13 @@ func (f *runFlags) plan(limits lease.Limits) (timing, time.Duration, error) {
 
 // within is the plan for a lease of the length, which may not fit: usable is how long it holds before the program gets
 // SIGTERM.
-func (f *runFlags) within(length time.Duration, limits lease.Limits) (t timing, renewEvery, usable time.Duration) {
-	t = timing{Stop: f.stop, Drain: f.drain, Kill: length / 30}
+func (f *runFlags) within(length time.Duration, limits lease.Limits) (t guard.Timing, renewEvery, usable time.Duration) {
+	t = guard.Timing{Stop: f.stop, Drain: f.drain, Kill: length / 30}
 	if t.Stop == 0 {
 		t.Stop = length / 6
 	}
 	if renewEvery = f.renewEvery; renewEvery == 0 {
 		renewEvery = max(length/3, limits.WriteEvery)
 	}
-	return t, renewEvery, length - lease.Margin(length) - t.margin()
+	return t, renewEvery, length - lease.Margin(length) - t.Margin()
 }

@@ -4,7 +4,6 @@ package main
 
 import (
 	"os"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/cloudlease/leader/cmd/leader/internal/commandtest"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -20,14 +20,14 @@ const stubborn = `trap 'echo asked >>$FILE' TERM; echo up >>$FILE; while :; do s
 
 // A service manager and a script that each send a signal, a moment apart, do not kill the program.
 func TestTwoSignalsAreOneDecision(t *testing.T) {
-	s := newSite(t)
-	n := s.start("--", "sh", "-c", `trap 'echo asked >>$FILE; sleep 0.2; echo drained >>$FILE; exit 0' TERM; echo up >>$FILE; while :; do sleep 0.01; done`)
-	s.awaitLines(1)
-	n.signal(syscall.SIGTERM)
-	n.signal(os.Interrupt)
-	n.signal(syscall.SIGTERM)
-	require.Equal(t, 0, n.wait())
-	require.Equal(t, []string{"up", "asked", "drained"}, s.lines())
+	s := commandtest.NewSite(t)
+	n := s.Start("--", "sh", "-c", `trap 'echo asked >>$FILE; sleep 0.2; echo drained >>$FILE; exit 0' TERM; echo up >>$FILE; while :; do sleep 0.01; done`)
+	s.AwaitLines(1)
+	n.Signal(syscall.SIGTERM)
+	n.Signal(os.Interrupt)
+	n.Signal(syscall.SIGTERM)
+	require.Equal(t, 0, n.Wait())
+	require.Equal(t, []string{"up", "asked", "drained"}, s.Lines())
 }
 
 // fill makes the pipe's end one that a write to it hangs in.
@@ -55,34 +55,34 @@ func TestLogThatNobodyReads(t *testing.T) {
 	} {
 		for signal, code := range map[syscall.Signal]int{syscall.SIGTERM: 0, syscall.SIGUSR1: 9} {
 			t.Run(name+", "+signal.String(), func(t *testing.T) {
-				s := newSite(t)
+				s := commandtest.NewSite(t)
 				reader, writer, err := os.Pipe()
 				require.NoError(t, err)
 				defer reader.Close()
 				defer writer.Close()
 				spoil(t, reader, writer)
-				cmd := s.command(append(quick("--log-level", "debug"), "--", "sh", "-c",
+				cmd := s.Command(append(commandtest.Quick("--log-level", "debug"), "--", "sh", "-c",
 					`exec 2>/dev/null; trap 'echo asked >>$FILE; exit 0' TERM; trap 'echo told >>$FILE; exit 9' USR1
 					i=0; while test $i -lt 200; do sleep 0.01; i=$((i+1)); done; echo up >>$FILE; while :; do sleep 0.01; done`)...)
 				cmd.Stdout, cmd.Stderr = writer, writer
 				require.NoError(t, cmd.Start())
-				n := &node{t: t, cmd: cmd, done: make(chan struct{})}
+				n := &commandtest.Node{T: t, Cmd: cmd, Done: make(chan struct{})}
 				go func() {
-					defer close(n.done)
+					defer close(n.Done)
 					_ = cmd.Wait()
 				}()
-				t.Cleanup(func() { _ = cmd.Process.Kill(); <-n.done })
-				s.awaitLines(1) // more than a lease length after it has begun
-				n.signal(signal)
-				s.awaitLines(2)
+				t.Cleanup(func() { _ = cmd.Process.Kill(); <-n.Done })
+				s.AwaitLines(1) // more than a lease length after it has begun
+				n.Signal(signal)
+				s.AwaitLines(2)
 				select {
-				case <-n.done:
-				case <-time.After(stuckAfter):
+				case <-n.Done:
+				case <-time.After(commandtest.StuckAfter):
 					require.Fail(t, "it does not end")
 				}
 				require.Equal(t, code, cmd.ProcessState.ExitCode())
-				require.Equal(t, lease.Free, s.lease(defaultName).State)
-				require.Equal(t, uint64(1), s.lease(defaultName).Token)
+				require.Equal(t, lease.Free, s.Lease(defaultName).State)
+				require.Equal(t, uint64(1), s.Lease(defaultName).Token)
 			})
 		}
 	}
@@ -95,36 +95,12 @@ func TestSignalsBeforeTheProgramRuns(t *testing.T) {
 		syscall.SIGQUIT: 128 + int(syscall.SIGQUIT),
 	} {
 		t.Run(signal.String(), func(t *testing.T) {
-			s := newSite(t)
-			n := s.start("--", "sleep", "1000")
-			eventually(t, "it leads", func() bool { return strings.Contains(n.output.String(), "this node leads") })
-			n.signal(signal)
-			require.Equal(t, code, n.wait())
-			require.Equal(t, lease.Free, s.lease(defaultName).State)
+			s := commandtest.NewSite(t)
+			n := s.Start("--", "sleep", "1000")
+			n.Await("this node leads")
+			n.Signal(signal)
+			require.Equal(t, code, n.Wait())
+			require.Equal(t, lease.Free, s.Lease(defaultName).State)
 		})
 	}
-}
-
-// The same, piece by piece: leader keeps a signal for the program of the term that has begun.
-func TestSignalsAreKeptForTheirProgram(t *testing.T) {
-	t.Parallel()
-	begin := func(r *running, token uint64) string {
-		reader, writer, err := os.Pipe()
-		require.NoError(t, err)
-		defer reader.Close()
-		r.begin(&guardProcess{orders: writer}, charge{}, token)
-		require.NoError(t, writer.Close())
-		orders := make([]byte, 4096)
-		n, err := reader.Read(orders)
-		require.NoError(t, err)
-		r.end()
-		return string(orders[:n])
-	}
-	var r running
-	require.False(t, r.signal(syscall.SIGHUP, 0), "nobody leads")
-	require.True(t, r.signal(syscall.SIGHUP, 7))
-	require.Contains(t, begin(&r, 7), `{"Signal":1}`)
-	require.False(t, r.signal(syscall.SIGUSR1, 7), "its program is over")
-	require.True(t, r.signal(syscall.SIGUSR1, 8))
-	require.NotContains(t, begin(&r, 9), "Signal", "it was for another one")
 }

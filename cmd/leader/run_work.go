@@ -11,12 +11,14 @@ import (
 	"time"
 
 	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/cmd/leader/internal/guard"
+	"github.com/cloudlease/leader/cmd/leader/internal/signals"
 	"github.com/cloudlease/leader/lease"
 )
 
 // runner runs the program for each term.
 type runner struct {
-	program    *program
+	program    *guard.Program
 	leader     *leader.Leader
 	log        *slog.Logger
 	once       bool
@@ -24,9 +26,9 @@ type runner struct {
 
 	stopping context.Context // ends when leader is asked to stop, with an *askedToStop as its cause
 	cancel   context.CancelCauseFunc
-	ran      atomic.Bool            // there was a term
-	stopped  atomic.Pointer[ending] // the program's, once leader was asked to stop
-	asked    time.Time              // when that was first; only handle has it
+	ran      atomic.Bool                  // there was a term
+	stopped  atomic.Pointer[guard.Ending] // the program's, once leader was asked to stop
+	asked    time.Time                    // when that was first; only handle has it
 }
 
 // oneDecision is how soon after the first signal that asks leader to stop another one says the same: a service manager and a
@@ -36,7 +38,7 @@ const oneDecision = time.Second
 // askedToStop is a signal that asked leader to stop.
 type askedToStop struct{ signal os.Signal }
 
-func (e *askedToStop) Error() string { return "stopped by " + signalName(e.signal) }
+func (e *askedToStop) Error() string { return "stopped by " + signals.Name(e.signal) }
 
 // code is what a shell would exit with.
 func (e *askedToStop) code() int {
@@ -47,9 +49,9 @@ func (e *askedToStop) code() int {
 }
 
 // run runs until the program ends by itself, or leader is asked to stop. The error has the exit code.
-func (r *runner) run(signals <-chan os.Signal, heldCode int) error {
-	go r.handleSignals(signals) // as long as this process lives
-	defer r.program.running.dismiss()
+func (r *runner) run(received <-chan os.Signal, heldCode int) error {
+	go r.handleSignals(received) // as long as this process lives
+	defer r.program.Dismiss()
 	if r.once {
 		return r.judgeOnce(r.leader.RunOnce(r.stopping), heldCode)
 	}
@@ -67,14 +69,16 @@ func (r *runner) run(signals <-chan os.Signal, heldCode int) error {
 // judgeOnce is what became of a job.
 func (r *runner) judgeOnce(err error, heldCode int) error {
 	_, failed := errors.AsType[*exitError](err)
-	_, idle := errors.AsType[*notStarted](err)
+	idle, isIdle := errors.AsType[*guard.NotStarted](err)
 	asked, stopped := errors.AsType[*askedToStop](err)
 	ended := errors.Is(err, lease.ErrLost) || errors.Is(err, leader.ErrStepDown) || errors.Is(err, leader.ErrUnhealthy)
 	switch {
 	case errors.Is(err, lease.ErrInvalid):
 		return usage(err)
-	case idle:
+	case isIdle && idle.Code == 0:
 		return err
+	case isIdle:
+		return &exitError{code: idle.Code, err: idle.Err}
 	case errors.Is(err, lease.ErrHeld) && heldCode == 0: // the job is done elsewhere: cron is not to send a mail
 		r.log.Info("there is nothing to do here", "because", err.Error())
 		return nil
@@ -91,6 +95,14 @@ func (r *runner) judgeOnce(err error, heldCode int) error {
 	return err
 }
 
+// exitOf is the error of a program that has not run, with the exit code.
+func exitOf(idle *guard.NotStarted) error {
+	if idle.Code == 0 {
+		return idle.Err
+	}
+	return &exitError{code: idle.Code, err: idle.Err}
+}
+
 // stoppedCode is the exit status of a program that was stopped because leader was asked to. To die of SIGTERM is what it
 // was asked for.
 func (r *runner) stoppedCode() int {
@@ -104,11 +116,11 @@ func (r *runner) stoppedCode() int {
 func (r *runner) work(ctx context.Context) error {
 	term, _ := leader.TermFrom(ctx)
 	r.ran.Store(true)
-	end, err := r.program.run(ctx, term, r.held(term))
-	_, idle := errors.AsType[*notStarted](err)
+	end, err := r.program.Run(ctx, term, r.held(term))
+	idle, isIdle := errors.AsType[*guard.NotStarted](err)
 	switch {
-	case idle && !r.once:
-		return errors.Unwrap(err) // and not an ErrStepDown: this node does not try again
+	case isIdle && !r.once:
+		return exitOf(idle) // and not an ErrStepDown: this node does not try again
 	case err != nil:
 		return err
 	case r.stopping.Err() != nil:
@@ -137,8 +149,8 @@ func (r *runner) held(term lease.Term) lease.Lease {
 }
 
 // handleSignals stops leader at SIGINT and SIGTERM, and kills the program at the second of them; others are the program's.
-func (r *runner) handleSignals(signals <-chan os.Signal) {
-	for s := range signals {
+func (r *runner) handleSignals(received <-chan os.Signal) {
+	for s := range received {
 		r.handle(s)
 	}
 }
@@ -147,14 +159,14 @@ func (r *runner) handle(s os.Signal) {
 	asks := s == os.Interrupt || s == syscall.SIGTERM
 	switch {
 	case asks && !r.asked.IsZero() && time.Since(r.asked) < oneDecision:
-		r.log.Debug("the same is asked again", "signal", signalName(s))
+		r.log.Debug("the same is asked again", "signal", signals.Name(s))
 	case asks && !r.asked.IsZero():
-		r.program.kill()
-		r.log.Warn("leader is asked to stop again, and kills the program", "signal", signalName(s))
-	case asks, !r.program.signal(s, r.leading()) && endsWithoutProgram(s, r.onTerminal):
+		r.program.Kill()
+		r.log.Warn("leader is asked to stop again, and kills the program", "signal", signals.Name(s))
+	case asks, !r.program.Signal(s, r.leading()) && signals.EndWithoutProgram(s, r.onTerminal):
 		r.asked = time.Now()
 		r.cancel(&askedToStop{s})
-		r.log.Info("leader is asked to stop", "signal", signalName(s))
+		r.log.Info("leader is asked to stop", "signal", signals.Name(s))
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/cmd/leader/internal/commandtest"
+	"github.com/cloudlease/leader/cmd/leader/internal/place"
 	"github.com/cloudlease/leader/internal/storeurl/urltest"
 	"github.com/cloudlease/leader/lease"
 )
@@ -29,7 +31,7 @@ func nothingAround(t *testing.T) {
 		"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_SESSION_TOKEN": "", "AWS_REGION": "eu-west-1", "AWS_PROFILE": "",
 		"AWS_ENDPOINT_URL": nobody, "AWS_ENDPOINT_URL_S3": nobody, "AWS_ENDPOINT_URL_DYNAMODB": nobody, "AWS_ENDPOINT_URL_STS": nobody,
 		"STORAGE_EMULATOR_HOST": "127.0.0.1:1", "HTTPS_PROXY": nobody,
-		azureVariable: "DefaultEndpointsProtocol=http;AccountName=account1;AccountKey=c2VjcmV0;BlobEndpoint=" + nobody + "/account1",
+		place.AzureVariable: "DefaultEndpointsProtocol=http;AccountName=account1;AccountKey=c2VjcmV0;BlobEndpoint=" + nobody + "/account1",
 	} {
 		t.Setenv(name, value)
 	}
@@ -65,7 +67,7 @@ func TestCommandsShowNoSecret(t *testing.T) {
 	nothingAround(t)
 	commands := [][]string{
 		{"doctor", "--samples", "1"}, {"doctor", "--json"}, {"status"}, {"status", "--json"}, {"list"}, {"list", "--json"},
-		{"watch", "--json"}, {"watch"}, {"break", "orders", "--yes"}, {"run", "--once", "--", binary, "version"}, {"run", "--", binary, "version"},
+		{"watch", "--json"}, {"watch"}, {"break", "orders", "--yes"}, {"run", "--once", "--", commandtest.Binary(), "version"}, {"run", "--", commandtest.Binary(), "version"},
 	}
 	urls := urltest.Pasted
 	for scheme := range urltest.Places {
@@ -101,7 +103,7 @@ func TestCommandsShowNoValues(t *testing.T) {
 			continue
 		}
 		for i, url := range urltest.URLs(scheme, strings.Split(known[1], ", ")) {
-			args := [][]string{{"status"}, {"doctor", "--json"}, {"run", "--once", "--", binary, "version"}}[i%3]
+			args := [][]string{{"status"}, {"doctor", "--json"}, {"run", "--once", "--", commandtest.Binary(), "version"}}[i%3]
 			text := said(t, append([]string{args[0], "--store", url}, args[1:]...)...)
 			require.False(t, urltest.Shows(text), "%q %s: %s", args, url, text)
 		}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cloudlease/leader/cmd/leader/internal/show"
+	"github.com/cloudlease/leader/cmd/leader/internal/store"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -42,7 +44,7 @@ Environment: LEADER_STORE, LEADER_TIMEOUT, LEADER_NAME, LEADER_JSON; NO_COLOR.`,
 		Args:              args(cobra.MaximumNArgs(1)),
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, given []string) error {
-			return a.status(cmd.Context(), nameOf(given, name), asJSON)
+			return a.onStore(cmd.Context(), func(s *store.Store) error { return a.status(cmd.Context(), s, nameOf(given, name), asJSON) })
 		},
 	}
 	nameFlag(cmd, &name)
@@ -65,13 +67,8 @@ func nameOf(given []string, name string) string {
 	return name
 }
 
-func (a *app) status(ctx context.Context, name string, asJSON bool) error {
-	m, done, err := a.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer done()
-	info, err := a.inspect(ctx, m, name)
+func (a *app) status(ctx context.Context, s *store.Store, name string, asJSON bool) error {
+	info, err := inspect(ctx, s, name)
 	if errors.Is(err, lease.ErrRecord) {
 		info = lease.Info{Name: name, Err: err}
 	} else if err != nil {
@@ -79,7 +76,7 @@ func (a *app) status(ctx context.Context, name string, asJSON bool) error {
 	}
 	e := entryOf(info)
 	if asJSON {
-		if err := printJSON(a.out, e); err != nil {
+		if err := show.JSON(a.out, e); err != nil {
 			return err
 		}
 	} else {
@@ -92,27 +89,6 @@ func (a *app) status(ctx context.Context, name string, asJSON bool) error {
 		return &exitError{code: exitFailed, err: info.Err}
 	}
 	return &exitError{code: exitNobody}
-}
-
-// inspect is lease.Inspect in time. A name that cannot be one is an error of usage.
-func (a *app) inspect(ctx context.Context, m lease.Manager, name string) (lease.Info, error) {
-	info, err := ask(ctx, a.limit(), func(ctx context.Context) (lease.Info, error) { return lease.Inspect(ctx, m, name) })
-	if errors.Is(err, lease.ErrInvalid) {
-		return info, usage(err)
-	}
-	if err == nil {
-		err = a.findPlace(ctx, m, info)
-	}
-	return info, err
-}
-
-// findPlace is an error if what was found, a lease that was never taken or none at all, is so because the place of the leases is
-// not there. This user's own is made by the first lease.
-func (a *app) findPlace(ctx context.Context, m lease.Manager, found lease.Info) error {
-	if found.State != lease.Free || found.Token != 0 || a.store == defaultStore() {
-		return nil
-	}
-	return tell(ctx, a.limit(), func(ctx context.Context) error { return lease.FindPlace(ctx, m) })
 }
 
 // untilFree is when to look next at a lease that may run out by itself: soon, or when it may be over if that is sooner.

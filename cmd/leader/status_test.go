@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/cmd/leader/internal/commandtest"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -90,28 +91,28 @@ func TestStatus(t *testing.T) {
 			if test.name == expired && !tells {
 				t.Skip("a process that has just started does not see here that a lease is over")
 			}
-			o := end(t, command(t, "status", test.name, "--store", s.url))
-			o.want(t, test.code, test.err)
+			o := commandtest.End(t, commandtest.Command(t, "status", test.name, "--store", s.url))
+			o.Want(t, test.code, test.err)
 			if test.want != "" {
-				require.Equal(t, test.want, steady(o.out))
+				require.Equal(t, test.want, steady(o.Out))
 			}
-			o = end(t, command(t, "status", test.name, "--store", s.url, "--json"))
-			o.want(t, test.code, test.err)
+			o = commandtest.End(t, commandtest.Command(t, "status", test.name, "--store", s.url, "--json"))
+			o.Want(t, test.code, test.err)
 			if test.json != "" {
-				require.Equal(t, test.json, steady(o.out))
+				require.Equal(t, test.json, steady(o.Out))
 			}
 		})
 	}
 	t.Run("the age, where this machine can tell", func(t *testing.T) {
 		t.Parallel()
-		e := decodeJSON[entry](t, end(t, command(t, "status", "held", "--store", s.url, "--json")).out)
+		e := decodeJSON[entry](t, commandtest.End(t, commandtest.Command(t, "status", "held", "--store", s.url, "--json")).Out)
 		require.Equal(t, tells, e.AgeSeconds > 0)
 	})
 	t.Run("what is unreadable is shown", func(t *testing.T) {
 		t.Parallel()
-		o := end(t, command(t, "status", "notes", "--store", s.url))
-		require.Contains(t, o.out, "notes  unreadable\n")
-		e := decodeJSON[entry](t, end(t, command(t, "status", "notes", "--store", s.url, "--json")).out)
+		o := commandtest.End(t, commandtest.Command(t, "status", "notes", "--store", s.url))
+		require.Contains(t, o.Out, "notes  unreadable\n")
+		e := decodeJSON[entry](t, commandtest.End(t, commandtest.Command(t, "status", "notes", "--store", s.url, "--json")).Out)
 		require.Equal(t, unreadable, e.State)
 		require.Contains(t, e.Error, "not a lease record")
 	})
@@ -131,9 +132,9 @@ func TestStatusFindsTheName(t *testing.T) {
 		{[]string{"--name", "b"}, "LEADER_NAME=a", "b"},
 		{[]string{"c"}, "LEADER_NAME=a", "c"},
 	} {
-		cmd := command(t, append([]string{"status"}, test.args...)...)
+		cmd := commandtest.Command(t, append([]string{"status"}, test.args...)...)
 		cmd.Env = append(cmd.Env, "LEADER_STORE="+s.url, test.env)
-		require.Equal(t, test.want+"  free\n", end(t, cmd).out)
+		require.Equal(t, test.want+"  free\n", commandtest.End(t, cmd).Out)
 	}
 }
 
@@ -145,7 +146,7 @@ func TestStatusIsHarmless(t *testing.T) {
 	s.rewrite(t, "a", `"holder":"node-1"`, `"holder":"x\u001b[2Jy"`)
 	s.rewrite(t, "a", `"k":"v"`, `"k":"\u009b2J\n"`)
 	for _, args := range [][]string{{"status", "a"}, {"list"}} {
-		out := end(t, command(t, append(args, "--store", s.url)...)).out
+		out := commandtest.End(t, commandtest.Command(t, append(args, "--store", s.url)...)).Out
 		require.NotContains(t, out, "\x1b")
 		require.NotContains(t, out, "\u009b")
 		require.Contains(t, out, `"x\x1b[2Jy"`)
@@ -177,6 +178,6 @@ func TestUsage(t *testing.T) {
 		{[]string{"break", "a", "--store", "ftp://x"}, `store URL "ftp://x": its scheme is unknown`},
 		{[]string{"list", "--jsn"}, "unknown flag: --jsn"},
 	} {
-		end(t, command(t, test.args...)).want(t, exitUsage, test.err)
+		commandtest.End(t, commandtest.Command(t, test.args...)).Want(t, exitUsage, test.err)
 	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -10,8 +9,9 @@ import (
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 
+	"github.com/cloudlease/leader/cmd/leader/internal/show"
+	"github.com/cloudlease/leader/cmd/leader/internal/words"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -87,7 +87,7 @@ func entryOf(i lease.Info) entry {
 	}
 	switch {
 	case i.Err != nil:
-		e.State, e.Error = unreadable, oneLine(i.Err)
+		e.State, e.Error = unreadable, words.OneLine(i.Err)
 	case isBroken(i):
 		e.State = broken
 	}
@@ -111,27 +111,23 @@ func left(i lease.Info) time.Duration {
 func (e entry) coloured() string {
 	switch e.State {
 	case held:
-		return good(e.State)
+		return show.Good(e.State)
 	case broken, unreadable:
-		return bad(e.State)
+		return show.Bad(e.State)
 	}
-	return doubt(e.State)
+	return show.Doubt(e.State)
 }
 
 // upTo is the time left, for people.
 func (e entry) upTo() string {
 	switch {
 	case e.LeftSeconds > 0:
-		return "up to " + ceil(seconds(e.LeftSeconds)).String()
+		return "up to " + show.Ceil(show.Duration(e.LeftSeconds)).String()
 	case e.State == held:
 		return "not known"
 	}
 	return "-"
 }
-
-func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
-
-func ceil(d time.Duration) time.Duration { return (d + time.Second - 1).Truncate(time.Second) }
 
 // holds tells whether holder and so on are of somebody who may lead now.
 func (e entry) holds() bool { return e.State == held || e.State == broken }
@@ -139,7 +135,7 @@ func (e entry) holds() bool { return e.State == held || e.State == broken }
 func (e entry) attributes() string {
 	var all []string
 	for _, key := range slices.Sorted(maps.Keys(e.Attributes)) {
-		all = append(all, printable(key)+"="+printable(e.Attributes[key]))
+		all = append(all, show.Printable(key)+"="+show.Printable(e.Attributes[key]))
 	}
 	return strings.Join(all, " ")
 }
@@ -159,11 +155,11 @@ func ago(t time.Time) string {
 
 // details shows one lease to people.
 func (e entry) details(w io.Writer) {
-	fmt.Fprintf(w, "%s  %s\n", printable(e.Lease), e.coloured())
-	t := newTable(w)
+	fmt.Fprintf(w, "%s  %s\n", show.Printable(e.Lease), e.coloured())
+	t := show.Table(w)
 	switch {
 	case e.State == unreadable:
-		t.AppendRow(table.Row{"  error", printable(e.Error)})
+		t.AppendRow(table.Row{"  error", show.Printable(e.Error)})
 	case e.Token == 0 && e.State == held: // by another program than this library: its blob is leased
 		t.AppendRow(table.Row{"  holder", "somebody else's program, which tells nothing"})
 	case e.Token != 0:
@@ -171,7 +167,7 @@ func (e entry) details(w io.Writer) {
 		if e.holds() {
 			who, since = "  holder", "  since"
 		}
-		t.AppendRow(table.Row{who, printable(e.Holder)})
+		t.AppendRow(table.Row{who, show.Printable(e.Holder)})
 		t.AppendRow(table.Row{"  token", e.Token})
 		t.AppendRow(table.Row{since, ago(e.Acquired)})
 		if !e.Renewed.IsZero() {
@@ -190,32 +186,9 @@ func (e entry) details(w io.Writer) {
 
 // length is how long the lease holds from each renewal, and how often that is if the holder says.
 func (e entry) length() string {
-	text := seconds(e.LengthSeconds).String()
+	text := show.Duration(e.LengthSeconds).String()
 	if e.RenewSeconds > 0 {
-		text += fmt.Sprintf(", renewed every %v", seconds(e.RenewSeconds))
+		text += fmt.Sprintf(", renewed every %v", show.Duration(e.RenewSeconds))
 	}
 	return text
-}
-
-// newTable is one of columns with nothing drawn around them.
-func newTable(w io.Writer, header ...any) table.Writer {
-	t := table.NewWriter()
-	t.SetOutputMirror(w)
-	style := table.StyleDefault
-	style.Options = table.OptionsNoBordersAndSeparators
-	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
-	style.Format.Header = text.FormatDefault
-	t.SetStyle(style)
-	t.SuppressTrailingSpaces()
-	if len(header) > 0 {
-		t.AppendHeader(header)
-	}
-	return t
-}
-
-// printJSON prints a value in a line.
-func printJSON(w io.Writer, v any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(v)
 }

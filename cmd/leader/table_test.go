@@ -1,63 +1,19 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/cmd/leader/internal/store"
 	"github.com/cloudlease/leader/lease"
 	"github.com/cloudlease/leader/lease/file"
 )
-
-// An outcome is what a person sees of a command that has ended.
-type outcome struct {
-	out, err string
-	code     int
-}
-
-func end(t testing.TB, cmd *exec.Cmd) outcome {
-	t.Helper()
-	return begin(t, cmd)()
-}
-
-// begin starts the command; what it returns waits for its end.
-func begin(t testing.TB, cmd *exec.Cmd) (end func() outcome) {
-	t.Helper()
-	var out, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &stderr
-	require.NoError(t, cmd.Start())
-	wait := sync.OnceValue(cmd.Wait)
-	t.Cleanup(func() { _ = wait() }) // the test's context has ended, and the process with it
-	return func() outcome {
-		err := wait()
-		if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended {
-			require.NoError(t, err)
-		}
-		return outcome{out.String(), stderr.String(), cmd.ProcessState.ExitCode()}
-	}
-}
-
-// want is how the command ended, and what it said of it: one line or nothing.
-func (o outcome) want(t testing.TB, code int, err string) {
-	t.Helper()
-	require.Equal(t, code, o.code, "%s%s", o.out, o.err)
-	if err == "" {
-		require.Empty(t, o.err)
-		return
-	}
-	require.Contains(t, o.err, err)
-	require.True(t, strings.HasPrefix(o.err, "leader: ") && strings.Count(o.err, "\n") == 1, "%q is not one line", o.err)
-}
 
 // A shelf is a directory of leases, as the command and this test's own nodes have it.
 type shelf struct {
@@ -67,7 +23,7 @@ type shelf struct {
 
 func newShelf(t testing.TB) shelf {
 	dir := t.TempDir()
-	return shelf{dir, fileURL(dir), file.New(dir)}
+	return shelf{dir, store.FileURL(dir), file.New(dir)}
 }
 
 // Unwrap makes Inspect and Break look through.
@@ -118,15 +74,6 @@ func decodeJSON[T any](t testing.TB, text string) (v T) {
 	t.Helper()
 	require.NoError(t, json.Unmarshal([]byte(text), &v), "%q", text)
 	return v
-}
-
-func TestPrintable(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		"orders": "orders", "": `""`, "é 世=x": "é 世=x", "a\x1b[2Jb": `"a\x1b[2Jb"`, "a\nb": `"a\nb"`, "\u009b": `"\u009b"`, "\u202e": `"\u202e"`,
-	} {
-		require.Equal(t, want, printable(text))
-	}
 }
 
 func TestAgo(t *testing.T) {

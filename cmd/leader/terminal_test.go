@@ -3,7 +3,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"io"
 	"os"
@@ -16,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/cmd/leader/internal/commandtest"
 	"github.com/cloudlease/leader/internal/transcript"
 )
 
@@ -89,7 +89,7 @@ func TestColours(t *testing.T) {
 	t.Parallel()
 	s := newFullShelf(t)
 	shown := func(env ...string) string {
-		c := onScreen(t, command(t, "list", "--store", s.url), env...)
+		c := onScreen(t, commandtest.Command(t, "list", "--store", s.url), env...)
 		require.Zero(t, c.end(t))
 		return c.text()
 	}
@@ -98,19 +98,5 @@ func TestColours(t *testing.T) {
 	require.Contains(t, text, red+"unreadable")
 	require.NotContains(t, shown("NO_COLOR=1"), "\x1b[3")
 	require.NotContains(t, shown("TERM=dumb"), "\x1b")
-	require.NotContains(t, end(t, command(t, "list", "--store", s.url)).out, "\x1b")
-}
-
-func TestAskGivesUp(t *testing.T) {
-	t.Parallel()
-	err := tell(t.Context(), time.Millisecond, func(ctx context.Context) error {
-		<-ctx.Done()
-		return ctx.Err() // as some SDKs do, without the cause
-	})
-	require.ErrorIs(t, err, context.DeadlineExceeded)
-	require.ErrorContains(t, err, "the store has not answered within 1ms: check the URL")
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	require.Equal(t, context.Canceled, tell(ctx, time.Hour, context.Context.Err))
-	require.NoError(t, tell(t.Context(), time.Hour, func(context.Context) error { return nil }))
+	require.NotContains(t, commandtest.End(t, commandtest.Command(t, "list", "--store", s.url)).Out, "\x1b")
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cloudlease/leader/cmd/leader/internal/show"
+	"github.com/cloudlease/leader/cmd/leader/internal/store"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -56,7 +58,7 @@ LEADER_VERBOSE, LEADER_JSON; NO_COLOR.`,
 			if err := tooShort("every", w.every, shortestInterval); err != nil {
 				return usage(err)
 			}
-			return w.run(cmd.Context(), nameOf(given, name))
+			return w.onStore(cmd.Context(), func(s *store.Store) error { return w.run(cmd.Context(), s, nameOf(given, name)) })
 		},
 	}
 	nameFlag(cmd, &name)
@@ -73,15 +75,10 @@ type watcher struct {
 }
 
 // run ends with an error of the first look, of the output, or with ctx.
-func (w watcher) run(ctx context.Context, name string) error {
-	m, done, err := w.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer done()
+func (w watcher) run(ctx context.Context, s *store.Store, name string) error {
 	var before *lease.Info // nil: not known
 	for failing := false; ; {
-		now, err := w.inspect(ctx, m, name)
+		now, err := inspect(ctx, s, name)
 		switch {
 		case err == nil:
 			if change := changeOf(before, now); change != "" && (change != "renewed" || w.verbose) {
@@ -98,7 +95,7 @@ func (w watcher) run(ctx context.Context, name string) error {
 			}
 			before, failing = nil, true
 		}
-		if !wait(ctx, untilFree(now, w.every)) {
+		if !store.Wait(ctx, untilFree(now, w.every)) {
 			return context.Cause(ctx)
 		}
 	}
@@ -141,21 +138,21 @@ func changeWithin(before, now lease.Info) string {
 func (w watcher) tell(change string, e entry) error {
 	at := time.Now()
 	if w.json {
-		return printJSON(w.out, struct {
+		return show.JSON(w.out, struct {
 			At     time.Time `json:"at"`
 			Change string    `json:"change"`
 			entry
 		}{at, change, e})
 	}
-	paint := good
+	paint := show.Good
 	switch e.State {
 	case broken, unreadable:
-		paint = bad
+		paint = show.Bad
 	case free, expired:
-		paint = doubt
+		paint = show.Doubt
 	}
 	if change == "renewed" {
-		paint = faint
+		paint = show.Faint
 	}
 	_, err := fmt.Fprintf(w.out, "%s  %s  %s\n", at.Format("2006-01-02 15:04:05"), paint(fmt.Sprintf("%-10s", change)), e.line())
 	return err
@@ -165,13 +162,13 @@ func (w watcher) tell(change string, e entry) error {
 func (e entry) line() string {
 	switch {
 	case e.State == unreadable:
-		return printable(e.Error)
+		return show.Printable(e.Error)
 	case e.Token == 0 && e.State == held:
 		return "by somebody else's program"
 	case e.Token == 0:
 		return "never taken"
 	}
-	text := fmt.Sprintf("%s  holder %s  token %d", e.State, printable(e.Holder), e.Token)
+	text := fmt.Sprintf("%s  holder %s  token %d", e.State, show.Printable(e.Holder), e.Token)
 	if e.holds() {
 		text += "  " + e.upTo()
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/cmd/leader/internal/commandtest"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -67,7 +68,7 @@ type sighting struct {
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
-	watch := start(t, command(t, "watch", "a", "--store", s.url, "--every", "10ms", "--json", "-v"))
+	watch := start(t, commandtest.Command(t, "watch", "a", "--store", s.url, "--every", "10ms", "--json", "-v"))
 	next := func() []any {
 		seen := decodeJSON[sighting](t, watch.next(t))
 		require.Equal(t, "a", seen.Lease)
@@ -123,9 +124,9 @@ func TestWatch(t *testing.T) {
 func TestWatchForPeople(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
-	all := start(t, command(t, "watch", "a", "-v", "--store", s.url, "--every", "10ms"))
+	all := start(t, commandtest.Command(t, "watch", "a", "-v", "--store", s.url, "--every", "10ms"))
 	all.next(t)
-	watch := start(t, command(t, "watch", "--name", "a", "--store", s.url, "--every", "10ms"))
+	watch := start(t, commandtest.Command(t, "watch", "--name", "a", "--store", s.url, "--every", "10ms"))
 	require.Equal(t, "TIME  found       never taken\n", steady(watch.next(t)))
 	l := s.acquire(t, "a", "one", time.Hour, map[string]string{"k": "v"})
 	require.Equal(t, "TIME  taken       held  holder one  token 1  up to TIME  k=v\n", steady(watch.next(t)))
@@ -144,11 +145,11 @@ func TestWatchForPeople(t *testing.T) {
 func TestWatchBegins(t *testing.T) {
 	t.Parallel()
 	s := newFullShelf(t)
-	watch := start(t, command(t, "watch", "notes", "--store", s.url, "--json"))
+	watch := start(t, commandtest.Command(t, "watch", "notes", "--store", s.url, "--json"))
 	require.Equal(t, unreadable, decodeJSON[sighting](t, watch.next(t)).Change)
 
-	end(t, command(t, "watch", "--store", s.url+"/lease-held.json")).want(t, exitFailed, "misconfigured")
-	end(t, command(t, "watch", "a\nb", "--store", s.url)).want(t, exitUsage, "control character")
+	commandtest.End(t, commandtest.Command(t, "watch", "--store", s.url+"/lease-held.json")).Want(t, exitFailed, "misconfigured")
+	commandtest.End(t, commandtest.Command(t, "watch", "a\nb", "--store", s.url)).Want(t, exitUsage, "control character")
 }
 
 func TestChangeOf(t *testing.T) {

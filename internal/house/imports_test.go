@@ -57,7 +57,7 @@ var rules = []rule{
 	{of: "internal/...", may: []string{"lease", "lease/...", "internal/..."}},
 	{of: "localstack", may: []string{"localstack/..."}},
 	{of: "localstack/...", may: []string{"localstack/..."}},
-	{of: "cmd/...", may: []string{root, "lease", "lease/...", "leaderhttp", "leaderotel", "internal/..."}},
+	{of: "cmd/...", may: []string{root, "lease", "lease/...", "leaderhttp", "leaderotel", "internal/...", "cmd/leader/internal/..."}},
 	{of: "examples/...", may: []string{root, "lease", "lease/...", "leaderhttp", "leaderotel", "localstack/..."}},
 }
 
@@ -68,7 +68,10 @@ const exception = "golang.org/x/sys/unix"
 var exceptionOn = []string{"darwin", "openbsd"}
 
 // onlyTests are packages that only tests may import.
-var onlyTests = []string{"github.com/stretchr/testify", "github.com/creack/pty", module + "/leadertest", module + "/internal/storeurl/urltest"}
+var onlyTests = []string{
+	"github.com/stretchr/testify", "github.com/creack/pty", module + "/leadertest", module + "/internal/storeurl/urltest",
+	module + "/cmd/leader/internal/commandtest", module + "/cmd/leader/internal/place",
+}
 
 // A pkg is a package as go list describes it.
 type pkg struct {

@@ -25,8 +25,8 @@ const (
 var long = map[string]string{
 	"bench/crowd/main.go measure":                      "one measurement, read from top to bottom",
 	"bench/internal/service/postgres.go startPostgres": "the steps of one server's start",
-	"cmd/leader/child_windows.go run":                  "the life of one process, whose handles are closed in reverse",
 	"cmd/leader/doctor.go doctorCommand":               "its help is half of it",
+	"cmd/leader/internal/guard/program_windows.go Run": "the life of one process, whose handles are closed in reverse",
 	"cmd/leader/watch.go watchCommand":                 "its help is half of it",
 	"examples/service/main.go run":                     "a program to copy, in the order in which it happens",
 	"internal/platforms/dll.go forwarder":              "a file format, field by field",

@@ -1,0 +1,61 @@
+// Package commandtest runs the leader command for tests: built, in processes, as people and service managers have it.
+package commandtest
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var (
+	binary string
+	homes  string // below it each test has a home of its own
+)
+
+// Main builds the command, and runs the tests. It is for TestMain, and does not return.
+func Main(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "leader-")
+		if err == nil {
+			defer os.RemoveAll(dir)
+			binary, homes = filepath.Join(dir, "leader.exe"), filepath.Join(dir, "homes") // .exe: Windows wants it, nobody else minds
+			err = build()
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return m.Run()
+	}())
+}
+
+// build makes it with the race detector if this test has it: then most of it has been compiled already.
+func build() error {
+	args := []string{"build", "-buildvcs=false", "-o", binary}
+	if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+		args = append(args, "-race")
+	}
+	if out, err := exec.Command("go", append(args, "github.com/cloudlease/leader/cmd/leader")...).CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// Binary is the file of the command.
+func Binary() string { return binary }
+
+// Command is the command with the arguments, and an environment in which no LEADER_ variable is set; add some to Env. All commands of
+// a test have the same default store, and no other test has it. The process is killed when the test ends.
+func Command(t testing.TB, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), binary, args...)
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "LEADER_") })
+	cmd.Env = append(cmd.Env, "XDG_STATE_HOME="+filepath.Join(homes, filepath.FromSlash(t.Name())),
+		"GORACE=atexit_sleep_ms=0") // else each process takes a second to end
+	return cmd
+}

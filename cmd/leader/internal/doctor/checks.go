@@ -1,0 +1,301 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/cloudlease/leader/cmd/leader/internal/store"
+	"github.com/cloudlease/leader/cmd/leader/internal/words"
+	"github.com/cloudlease/leader/internal/redact"
+	"github.com/cloudlease/leader/lease"
+)
+
+// unfit is what to do about a store that does not do as it is told.
+const unfit = "do not elect leaders here, several would lead at once: the store, or a proxy or cache before it, passes over the " +
+	"conditions of writes; update the server, go round the proxy, or use another store"
+
+func (d *doctor) checkOpen(ctx context.Context) Finding {
+	for i := range timed {
+		s, err := store.Open(ctx, d.StoreURL, d.Timeout)
+		if err != nil {
+			return Finding{Result: Failed, Detail: words.OneLine(err), Advice: "correct --store or LEADER_STORE as it says"}
+		}
+		d.stores[i] = s
+	}
+	d.limits = lease.LimitsOf(d.stores[0].Manager)
+	d.tried = fit(max(d.Length, DefaultLength), d.limits)
+	d.report.Limits = limits{
+		d.limits.MinLength.Seconds(), d.limits.MaxLength.Seconds(), d.limits.LengthStep.Seconds(), d.limits.WriteEvery.Seconds(),
+	}
+	d.report.Store = redact.Text(d.StoreURL)
+	if dir, ok := strings.CutPrefix(fmt.Sprint(d.stores[0].Manager), "file:"); ok {
+		if name, err := d.networkFS(dir); err == nil && name != "" { // an error is for the checks that use the directory
+			return Finding{Result: Warning, Detail: fmt.Sprintf("%s, which is on a network file system (%s)", d.report.Store, name),
+				Advice: "use a directory on a disk of this machine, or, for several machines, a store that is a service: the locks and renames " +
+					"of such a file system may let several lead at once"}
+		}
+	}
+	return fine("%s", d.report.Store)
+}
+
+func (d *doctor) checkLength(context.Context) Finding {
+	l := d.limits
+	err := lease.Request{Name: d.name, Holder: holder(0), Length: d.Length}.Validate(l)
+	if err != nil {
+		return wrong(fmt.Sprintf("use a lease length of %v", fit(d.Length, l)), "%s", words.OneLine(err))
+	}
+	var has []string
+	for _, limit := range []struct {
+		what  string
+		value fmt.Stringer
+		isSet bool
+	}{
+		{"at least", l.MinLength, l.MinLength > 0},
+		{"at most", l.MaxLength, l.MaxLength > 0},
+		{"in steps of", l.LengthStep, l.LengthStep > 0},
+		{"written at most once in", l.WriteEvery, l.WriteEvery > 0},
+	} {
+		if limit.isSet {
+			has = append(has, fmt.Sprintf("%s %v", limit.what, limit.value))
+		}
+	}
+	if len(has) == 0 {
+		has = []string{"no limits"}
+	}
+	return fine("%v; the store's leases: %s", d.Length, strings.Join(has, ", "))
+}
+
+func (d *doctor) checkRead(ctx context.Context) Finding {
+	info, err := d.inspect(ctx, 0)
+	if err == nil {
+		err = d.stores[0].FindPlace(ctx, info)
+	}
+	switch {
+	case err != nil:
+		return refused(err)
+	case info.Token != 0 && info.State == lease.Held && strings.HasPrefix(info.Holder, doctorsName):
+		return wrong("wait until it has ended, or its lease has run out, then run leader doctor again", "another doctor is at work here, or was killed: lease %q is held", d.name)
+	case info.Token != 0 && strings.HasPrefix(info.Holder, doctorsName) && !d.Anew:
+		d.used = true
+	case info.State != lease.Free || info.Token != 0:
+		return wrong("use the store itself, without a cache before it", "a lease that nobody should know is there: %q, %v", d.name, info.State)
+	}
+	return fine("reached; a lease may be read")
+}
+
+func (d *doctor) checkList(ctx context.Context) Finding {
+	var err error
+	for _, err = range d.stores[0].List(ctx, d.name) {
+		if err != nil {
+			break
+		}
+	}
+	if err != nil {
+		f := refused(err)
+		f.Result = Warning
+		if d.report.results["create"] == Well {
+			f.Advice = "only leader list needs it: do what that says, or leave it"
+		}
+		return f
+	}
+	return fine("leases may be listed")
+}
+
+// checkCreate has several create the lease at once, and is content if anybody could.
+func (d *doctor) checkCreate(ctx context.Context) Finding {
+	won, err := d.race(ctx)
+	d.firsts = len(won)
+	if err == nil {
+		err = d.releaseAll(ctx)
+	}
+	if err != nil {
+		return refused(err)
+	}
+	return fine("leases may be taken and released")
+}
+
+// checkFirst is what else the creation has shown: only the condition that there is no record keeps several from creating
+// it.
+func (d *doctor) checkFirst(context.Context) Finding {
+	if d.used {
+		return Finding{Result: Skipped, Detail: "an earlier doctor has tried that here; --anew tries it again, with a lease whose record stays as well"}
+	}
+	if d.firsts > 1 {
+		return wrong(unfit, "of %d that tried at once to take a lease that was never taken, %d got it", racers, d.firsts)
+	}
+	return fine("of %d that tried at once to take a lease that was never taken, one got it", racers)
+}
+
+const races = 5
+
+// checkRace is a race for a free lease: only the condition that the record is still the one that was read keeps several
+// from getting it.
+func (d *doctor) checkRace(ctx context.Context) Finding {
+	for i := range races {
+		won, err := d.race(ctx)
+		if err == nil {
+			err = d.releaseAll(ctx)
+		}
+		switch {
+		case len(won) > 1:
+			return wrong(unfit, "of %d that tried at once to take a free lease, %d got it, in race %d", racers, len(won), i+1)
+		case err != nil:
+			return refused(err)
+		}
+	}
+	return fine("of %[2]d that tried at once to take a free lease, one got it, %[1]d times", races, racers)
+}
+
+// while runs the check while the first node has the lease.
+func (d *doctor) while(ctx context.Context, check func(h *holding) Finding) Finding {
+	return d.whileBy(ctx, 0, check)
+}
+
+func (d *doctor) whileBy(ctx context.Context, node int, check func(h *holding) Finding) Finding {
+	h, err := d.acquire(ctx, node)
+	if err != nil {
+		return refused(err)
+	}
+	f := check(h)
+	if err := d.releaseAll(ctx); err != nil && f.Result == Well {
+		return refused(err)
+	}
+	return f
+}
+
+func (d *doctor) checkHeld(ctx context.Context) Finding {
+	return d.while(ctx, func(h *holding) Finding {
+		second, err := d.acquire(ctx, 1)
+		if err == nil {
+			return wrong("do not elect leaders here, two would lead at once: reads may come from a cache or a replica, or the store's "+
+				"clock may be wrong (see clock); use the store itself", "a second node got a lease that the first held: tokens %d and %d", h.Token, second.Token)
+		}
+		told, ok := errors.AsType[*lease.HeldError](err)
+		switch {
+		case !ok:
+			return refused(err)
+		case told.Info.ID != h.ID || told.Info.Token != h.Token:
+			return wrong("use a store, or an endpoint, whose reads show the latest write", "a second node is told that %q holds it with token %d, and it is %q with token %d",
+				told.Info.Holder, told.Info.Token, h.Holder, h.Token)
+		}
+		return fine("a second node is refused, and told who holds it")
+	})
+}
+
+func (d *doctor) checkRenew(ctx context.Context) Finding {
+	return d.while(ctx, func(h *holding) Finding {
+		old := *h
+		for range 2 { // the second time from an answer that is no longer the latest (R4)
+			l, err := d.renew(ctx, old)
+			switch {
+			case err != nil:
+				return refused(err)
+			case l.ID != old.ID || l.Token != old.Token:
+				return wrong(unfit, "a renewal made another lease of it: token %d was %d", l.Token, old.Token)
+			}
+		}
+		return fine("also from an older answer")
+	})
+}
+
+// checkStale has the second node take the lease after the first gave it back. What the first does with its lease then
+// starts from versions that are no longer there, and is refused if the store compares them.
+func (d *doctor) checkStale(ctx context.Context) Finding {
+	var old holding
+	f := d.while(ctx, func(h *holding) Finding {
+		old = *h
+		if _, err := d.renew(ctx, old); err != nil {
+			return refused(err)
+		}
+		return Finding{Result: Well}
+	})
+	if f.Result != Well {
+		return f
+	}
+	h, err := d.acquire(ctx, 1)
+	if err != nil {
+		return refused(err)
+	}
+	f = d.stale(ctx, old, *h)
+	if err := d.releaseAll(ctx); err != nil && f.Result == Well {
+		return refused(err)
+	}
+	return f
+}
+
+func (d *doctor) stale(ctx context.Context, old, now holding) Finding {
+	for _, attempt := range []struct {
+		what string
+		do   func() error
+	}{
+		{"renewal", func() error { _, err := d.renew(ctx, old); return err }},
+		{"release", func() error { return d.release(ctx, old) }},
+	} {
+		switch err := attempt.do(); {
+		case err == nil:
+			return wrong(unfit, "a %s from an old version was granted, of a lease that somebody else has taken since", attempt.what)
+		case !errors.Is(err, lease.ErrLost):
+			return refused(err)
+		}
+	}
+	info, err := d.inspect(ctx, 0)
+	switch {
+	case err != nil:
+		return refused(err)
+	case info.State != lease.Held || info.ID != now.ID:
+		return wrong(unfit, "a renewal and a release from an old version were refused, and have changed the record: it is %v, token %d", info.State, info.Token)
+	}
+	if _, err := d.renew(ctx, now); err != nil {
+		return refused(err)
+	}
+	return fine("a renewal and a release of a lease that was lost are refused")
+}
+
+// checkFresh renews with one node and reads with the other; that is what is timed.
+func (d *doctor) checkFresh(ctx context.Context) Finding {
+	return d.while(ctx, func(h *holding) Finding {
+		d.reads, d.renewals = nil, nil
+		for i := range d.Samples {
+			d.Progress("fresh, and latency: %d of %d ...", i+1, d.Samples)
+			l, err := d.renew(ctx, *h)
+			if err != nil {
+				return refused(err)
+			}
+			info, err := d.inspect(ctx, 1)
+			switch {
+			case err != nil:
+				return refused(err)
+			case info.ID != l.ID || info.Version != l.Version:
+				return wrong("use the store itself, without a cache before it, and in one region: a replica elects a leader of its own",
+					"a read did not show the renewal before it, after %d that did", i)
+			}
+		}
+		return fine("%d reads each showed the write before", d.Samples)
+	})
+}
+
+func (d *doctor) checkTokens(context.Context) Finding {
+	for i := 1; i < len(d.tokens); i++ {
+		if d.tokens[i] <= d.tokens[i-1] {
+			return wrong(unfit, "token %d was given after token %d", d.tokens[i], d.tokens[i-1])
+		}
+	}
+	return fine("%d acquisitions, each with a greater token than all before", len(d.tokens))
+}
+
+// clean gives back what is still held.
+func (d *doctor) clean(ctx context.Context) Finding {
+	left := fmt.Sprintf("the record of %q stays, for the next doctor: nothing in leader deletes records; remove it by hand if you like", d.name)
+	switch d.report.results["create"] {
+	case Skipped:
+		left = "nothing was written"
+	case Failed:
+		left = fmt.Sprintf("if there is a record of %q, it stays: remove it by hand if you like", d.name)
+	}
+	if err := d.releaseAll(ctx); err != nil {
+		return wrong("wait: it runs out by itself", "the lease was not given back: %s; %s", words.OneLine(err), left)
+	}
+	return fine("%s", left)
+}

@@ -1,0 +1,199 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/cloudlease/leader/cmd/leader/internal/store"
+	"github.com/cloudlease/leader/lease"
+)
+
+// ageFrom is by which clock a store tells how old a record is, by the URL's scheme.
+var ageFrom = map[string]string{
+	"azblob":   "Azure itself, which ends leases by its own clock",
+	"dynamodb": "the Date of DynamoDB's answers, now and before the write",
+	"file":     "the clock of this machine that goes on while it sleeps",
+	"gs":       "the Date of an answer and the Last-Modified of the object",
+	"s3":       "the Date of an answer and the Last-Modified of the object",
+}
+
+// ageSwitch are the schemes whose URLs turn age on with age=true; with age=false, a directory's turns it off, too.
+var ageSwitch = map[string]bool{"dynamodb": true, "gs": true, "s3": true}
+
+const (
+	clockWrites  = 3 // each may be of another of the store's machines
+	clockLooks   = 3 // at each write, and at the end: each may be
+	ageSettles   = 8 * time.Second
+	ageGrain     = time.Second            // of a Date
+	ageSkew      = 2 * time.Second        // that the store's machines may be apart
+	ageAllowed   = 100 * time.Millisecond // clocks that run at slightly different rates
+	ageIsKnown   = time.Millisecond       // less means: a moment, or nothing that the clocks prove
+	clocksAdvice = "add age=false to the store's URL, or leases would be taken over before they are over; " +
+		"or have everything that answers for the store keep the same time"
+)
+
+// A clockLook is the age of a record in one look, and what is certain of it: the record was written at most so long before
+// the answer.
+type clockLook struct {
+	age         time.Duration
+	least, most time.Duration // since the write was sent, when the look was sent and when it was answered
+}
+
+// clocks are what all looks have shown together.
+type clocks struct {
+	looks  int
+	told   int           // how many told an age, of those at the end
+	last   int           // how many those were
+	wrong  *clockLook    // a record older than the time since it was written
+	apart  time.Duration // at least so much are the clocks of the looks at the end
+	settle time.Duration
+}
+
+// checkClock looks at a record of whose age one thing is certain: it is not more than has passed here since before the
+// record was sent. Each look is a new manager's: over a connection of its own, that may end at another machine, and without
+// what a manager has seen before. The store is measured with age on, whatever its URL says.
+func (d *doctor) checkClock(ctx context.Context) Finding {
+	u, err := url.Parse(d.StoreURL)
+	if err != nil {
+		return Finding{Result: Failed, Detail: "the store's URL cannot be read", Advice: "correct --store or LEADER_STORE"}
+	}
+	scheme, measured, settle := u.Scheme, *u, time.Duration(0)
+	if scheme == "azblob" {
+		d.report.AgeFrom = ageFrom[scheme]
+		d.report.TellsAge = new(false)
+		return fine("leases rest on %s: no other clock matters", ageFrom[scheme])
+	}
+	if ageSwitch[scheme] {
+		query := u.Query()
+		query.Set("age", "true")
+		measured.RawQuery, settle = query.Encode(), d.settle
+	}
+	if d.stores[timed], err = store.Open(ctx, measured.String(), d.Timeout); err != nil {
+		return refused(err)
+	}
+	return d.whileBy(ctx, timed, func(h *holding) Finding {
+		seen, err := d.watchClocks(ctx, *h, measured.String(), settle)
+		if err != nil {
+			return refused(err)
+		}
+		info, err := d.lookAnew(ctx, d.StoreURL)
+		if err != nil {
+			return refused(err)
+		}
+		on := info.Timed || info.Age > 0
+		d.report.TellsAge = &on
+		if on {
+			d.report.AgeFrom = ageFrom[scheme]
+		}
+		asked, _ := strconv.ParseBool(u.Query().Get("age"))
+		return seen.judge(on || asked, ageSwitch[scheme], ageFrom[scheme])
+	})
+}
+
+// watchClocks renews the lease several times and looks at it at once, and then once more when every right clock tells an
+// age.
+func (d *doctor) watchClocks(ctx context.Context, h holding, url string, settle time.Duration) (clocks, error) {
+	seen := clocks{settle: settle}
+	renewals := d.renewals // those that latency goes by
+	defer func() { d.renewals = renewals }()
+	for range clockWrites {
+		d.Progress("clock: do the clocks of the store's answers agree? ...")
+		if _, err := d.renew(ctx, h); err != nil {
+			return seen, err
+		}
+		if err := d.lookAtClocks(ctx, &seen, url, false); err != nil {
+			return seen, err
+		}
+	}
+	if !store.Wait(ctx, time.Until(d.sent.Add(settle))) {
+		return seen, ctx.Err()
+	}
+	return seen, d.lookAtClocks(ctx, &seen, url, true)
+}
+
+// lookAtClocks looks at the latest write several times.
+func (d *doctor) lookAtClocks(ctx context.Context, seen *clocks, url string, last bool) error {
+	var all []clockLook
+	for range clockLooks {
+		s := clockLook{least: time.Since(d.sent)}
+		info, err := d.lookAnew(ctx, url)
+		if err != nil {
+			return err
+		}
+		s.age, s.most = info.Age, time.Since(d.sent)
+		all = append(all, s)
+	}
+	seen.add(all, last)
+	return nil
+}
+
+// add takes looks at one write into account; last: at a time when every right clock tells an age.
+func (c *clocks) add(all []clockLook, last bool) {
+	var ahead, behind time.Duration
+	for i, s := range all {
+		c.looks++
+		if s.age > s.most+ageAllowed && c.wrong == nil {
+			c.wrong = &s
+		}
+		if !last {
+			continue
+		}
+		c.last++
+		if s.age >= ageIsKnown {
+			c.told++
+		}
+		if by := s.age - s.most; i == 0 || by > ahead {
+			ahead = by
+		}
+		if by := s.age - s.least; i == 0 || by < behind {
+			behind = by
+		}
+	}
+	if last {
+		c.apart = max(ahead-behind-ageGrain, 0)
+	}
+}
+
+// judge says what that means for a store whose age is on or off, and can be turned on or not.
+func (c *clocks) judge(on, switchable bool, from string) Finding {
+	trouble := ""
+	switch {
+	case c.wrong != nil:
+		trouble = fmt.Sprintf("a record that was written at most %v ago was said to be %v old", c.wrong.most.Round(time.Millisecond), c.wrong.age.Round(time.Millisecond))
+	case c.apart > ageSkew:
+		trouble = fmt.Sprintf("the clocks of %d answers are at least %v apart", c.last, c.apart.Round(time.Millisecond))
+	}
+	const watches = "a node that has just started watches a lease for its whole length before it takes over"
+	switch {
+	case on && trouble != "":
+		return wrong(clocksAdvice, "age is on, and rests on %s, but %s", from, trouble)
+	case !on && !switchable:
+		return fine("the store does not tell how old a record is: %s; no lease depends on a clock of the store", watches)
+	case trouble != "":
+		return fine("age is off, and is to stay so: %s; %s", trouble, watches)
+	case c.told < c.last && on:
+		return Finding{Result: Warning, Advice: "have everything that answers for the store keep the same time, or add age=false to its URL",
+			Detail: fmt.Sprintf("age is on, and rests on %s, but %d of %d looks told none %v after the write: a clock is behind; %s",
+				from, c.last-c.told, c.last, c.settle, watches)}
+	case c.told < c.last:
+		return fine("age is off, and would tell nothing: a clock of the store's answers is behind; %s", watches)
+	case !on:
+		return fine("age is off, as something else than the service may answer at this address, or as the URL says: %s; the clocks of %d answers agree: "+
+			"if that holds for all that answer, age=true in the URL turns it on", watches, c.looks)
+	}
+	return fine("the store tells how old a record is, by %s; the clocks of %d answers agree: a node that has just started takes over at once what has run out",
+		from, c.looks)
+}
+
+// lookAnew is the lease as a node sees it that has just started.
+func (d *doctor) lookAnew(ctx context.Context, url string) (info lease.Info, err error) {
+	s, err := store.Open(ctx, url, d.Timeout)
+	if err != nil {
+		return info, err
+	}
+	defer s.Close()
+	return store.Ask(ctx, d.Timeout, func(ctx context.Context) (lease.Info, error) { return lease.Inspect(ctx, s.Manager, d.name) })
+}

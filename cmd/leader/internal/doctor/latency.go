@@ -1,0 +1,65 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cloudlease/leader/cmd/leader/internal/show"
+	"github.com/cloudlease/leader/lease"
+)
+
+// fit is the nearest length to d that is within the limits.
+func fit(d time.Duration, l lease.Limits) time.Duration {
+	d = max(d, l.MinLength)
+	if step := l.LengthStep; step > 0 {
+		d = (d + step - 1) / step * step
+	}
+	if l.MaxLength > 0 {
+		d = min(d, l.MaxLength)
+	}
+	return d
+}
+
+const (
+	// A leader renews three times in a lease length. That a renewal usually takes no more than a third of the time between
+	// two leaves room for two more attempts, and for a worse day than this one.
+	perLength = 9
+	shortest  = 3 * time.Second // below, it is not the store that counts, but how long a process can be kept from running
+)
+
+// needed is the shortest length that suits a store whose renewals take so long. Where writes are few, between two
+// renewals there is room for another.
+func needed(renewal time.Duration, l lease.Limits) time.Duration {
+	return fit(show.Ceil(max(perLength*renewal, 6*l.WriteEvery, shortest)), l)
+}
+
+func (d *doctor) checkLatency(context.Context) Finding {
+	d.report.Reads, d.report.Renewals = latencyOf(d.reads), latencyOf(d.renewals)
+	if d.report.Renewals == nil {
+		return wrong("see why renewals fail, above", "no renewal could be timed")
+	}
+	slow, slowest := show.Duration(d.report.Renewals.P99), show.Duration(d.report.Renewals.Max)
+	least, every := needed(slow, d.limits), d.Length/3
+	if slowest >= every { // else what is suggested would not do here either
+		least = max(least, fit(show.Ceil(4*slowest), d.limits))
+	}
+	suggested := max(least, fit(DefaultLength, d.limits))
+	advice := "use a store that is nearer"
+	if slowest < suggested/3 {
+		d.report.Suggested = suggested.Seconds()
+		advice = fmt.Sprintf("use a lease length of %v, or a store that is nearer", suggested)
+	}
+	switch {
+	case slowest >= every:
+		return wrong(advice, "a renewal took %v, and with a lease length of %v it is given up after %v",
+			slowest.Round(time.Millisecond), d.Length, every.Round(time.Millisecond))
+	case least > d.Length:
+		f := wrong(advice, "a renewal took %v of the %v between two, which leaves little room for others",
+			slow.Round(time.Millisecond), every.Round(time.Millisecond))
+		f.Result = Warning
+		return f
+	}
+	return fine("a renewal took at most %v of the %v between two; this store suits a lease length of %v and more",
+		slowest.Round(time.Millisecond), every.Round(time.Millisecond), least)
+}

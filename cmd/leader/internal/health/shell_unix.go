@@ -1,0 +1,17 @@
+//go:build unix
+
+package health
+
+import (
+	"context"
+	"os/exec"
+	"syscall"
+)
+
+// shell is a command that is killed with all of its process group when ctx ends.
+func shell(ctx context.Context, command string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, "sh", "-c", command)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	return cmd
+}

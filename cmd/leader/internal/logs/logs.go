@@ -1,0 +1,115 @@
+// Package logs has the log of leader run, and of its guard: in text or JSON, with errors in the command's words, and never a reason to
+// wait.
+package logs
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/cloudlease/leader/cmd/leader/internal/words"
+)
+
+// Flags say what the log is like.
+type Flags struct {
+	Format string     // text or json
+	Level  slog.Level // the least that is logged
+}
+
+// New returns a log that writes to w.
+func New(w io.Writer, f Flags) *slog.Logger {
+	options := &slog.HandlerOptions{Level: f.Level, ReplaceAttr: shown(f.Format == "json")}
+	if f.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// shown has the log show errors in the command's words, and durations to the millisecond: in JSON as seconds.
+func shown(inJSON bool) func([]string, slog.Attr) slog.Attr {
+	return func(_ []string, a slog.Attr) slog.Attr {
+		switch v := a.Value.Any().(type) {
+		case error:
+			a.Value = slog.AnyValue(errors.New(words.Own(v.Error())))
+		case time.Duration:
+			a.Value = slog.DurationValue(v.Round(time.Millisecond))
+			if inJSON {
+				a.Value = slog.Float64Value(v.Round(time.Millisecond).Seconds())
+			}
+		}
+		return a
+	}
+}
+
+// Soon does what may hang, as writing to a pipe that nobody reads may, or to a terminal that is stopped. It waits for it, but
+// not for long.
+func Soon(do func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		do()
+	}()
+	select {
+	case <-done:
+	case <-time.After(time.Second):
+	}
+}
+
+// A Backlog is a Writer that keeps nobody waiting: what is written is passed on in its turn. If too much piles up, because nobody
+// takes it, the rest is dropped.
+type Backlog struct {
+	to   io.Writer
+	tell func(dropped int) // is to write to it
+
+	mu      sync.Mutex
+	lines   chan []byte // nil: closed
+	dropped int
+	done    chan struct{}
+}
+
+// NewBacklog returns a backlog for a log, which says in it how much was dropped. It must be closed.
+func NewBacklog(to io.Writer, f Flags) *Backlog {
+	b := &Backlog{to: to, lines: make(chan []byte, 1024), done: make(chan struct{})}
+	b.tell = func(dropped int) {
+		New(to, f).Warn("lines of this log are missing, as nobody took them", "dropped", dropped)
+	}
+	go b.pass(b.lines)
+	return b
+}
+
+// Write never fails: what becomes of the log is no reason to do anything else.
+func (b *Backlog) Write(line []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	select {
+	case b.lines <- append([]byte(nil), line...): // never, to a nil channel
+	default:
+		b.dropped++
+	}
+	return len(line), nil
+}
+
+func (b *Backlog) pass(lines <-chan []byte) {
+	defer close(b.done)
+	for line := range lines {
+		_, _ = b.to.Write(line)
+		b.mu.Lock()
+		dropped := b.dropped
+		b.dropped = 0
+		b.mu.Unlock()
+		if dropped > 0 {
+			b.tell(dropped)
+		}
+	}
+}
+
+// Close waits until all is written, but not for long. What comes later is dropped.
+func (b *Backlog) Close() {
+	b.mu.Lock()
+	close(b.lines)
+	b.lines = nil
+	b.mu.Unlock()
+	Soon(func() { <-b.done })
+}

@@ -1,0 +1,77 @@
+// Package show is how the commands show things to people, in colours and tables, and to programs.
+package show
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/fatih/color"
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+	"golang.org/x/term"
+)
+
+// Colours are for standard output, if it is a terminal and NO_COLOR is not set: the package sees to that.
+var (
+	Good  = color.New(color.FgGreen).SprintFunc()
+	Bad   = color.New(color.FgRed, color.Bold).SprintFunc()
+	Doubt = color.New(color.FgYellow).SprintFunc()
+	Faint = color.New(color.Faint).SprintFunc()
+)
+
+// IsTerminal reports whether the stream is a terminal.
+func IsTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// Progress shows on w, if that is a terminal, what is being done; it replaces what it showed before.
+func Progress(w io.Writer, format string, args ...any) {
+	if IsTerminal(w) && os.Getenv("TERM") != "dumb" {
+		const begin = "\r\x1b[K" // of the line, which is erased: ECMA-48
+		fmt.Fprint(w, begin+fmt.Sprintf(format, args...))
+	}
+}
+
+// Printable returns text from a store as it can be shown: whoever may write there is not to move the cursor of whoever looks.
+func Printable(s string) string {
+	if s == "" || strings.ContainsFunc(s, func(c rune) bool { return !unicode.IsPrint(c) }) {
+		return strconv.Quote(s)
+	}
+	return s
+}
+
+// Table returns a table of columns with nothing drawn around them.
+func Table(w io.Writer, header ...any) table.Writer {
+	t := table.NewWriter()
+	t.SetOutputMirror(w)
+	style := table.StyleDefault
+	style.Options = table.OptionsNoBordersAndSeparators
+	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
+	style.Format.Header = text.FormatDefault
+	t.SetStyle(style)
+	t.SuppressTrailingSpaces()
+	if len(header) > 0 {
+		t.AppendHeader(header)
+	}
+	return t
+}
+
+// JSON prints a value in a line.
+func JSON(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(v)
+}
+
+// Duration returns a number of seconds, as JSON has it, as a duration.
+func Duration(seconds float64) time.Duration { return time.Duration(seconds * float64(time.Second)) }
+
+// Ceil returns d in whole seconds: not less than it is.
+func Ceil(d time.Duration) time.Duration { return (d + time.Second - 1).Truncate(time.Second) }

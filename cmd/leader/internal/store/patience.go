@@ -1,0 +1,139 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+const (
+	// Patience is how long a store may take for one answer, unless --timeout says otherwise. The clients of most have no limit
+	// of their own.
+	Patience = 30 * time.Second
+	// grace is how long a call whose time is up may take to say what went wrong. After that it is left behind: a read in a
+	// directory of a dead file server, for one, does not end.
+	grace = time.Second
+)
+
+func silence(limit time.Duration) error {
+	return fmt.Errorf("the store has not answered within %v: check the URL, the network, and proxies and firewalls on the way", limit)
+}
+
+// Ask asks a store a question, whose answer is an error if it does not come within the limit. The question is left behind then, if it
+// does not mind the end of its context.
+func Ask[T any](ctx context.Context, limit time.Duration, question func(context.Context) (T, error)) (T, error) {
+	silent := silence(limit)
+	limited, cancel := context.WithTimeoutCause(ctx, limit, silent)
+	type answer struct {
+		value T
+		err   error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		defer cancel()
+		value, err := question(limited)
+		answers <- answer{value, err}
+	}()
+	var a answer
+	select {
+	case a = <-answers:
+	case <-limited.Done():
+		select {
+		case a = <-answers:
+		case <-time.After(grace):
+			a.err = context.Cause(limited)
+		}
+	}
+	if a.err != nil && errors.Is(context.Cause(limited), silent) && !errors.Is(a.err, silent) {
+		return a.value, fmt.Errorf("%w: %w", silent, a.err)
+	}
+	return a.value, a.err
+}
+
+// Tell is Ask for what has no answer but an error.
+func Tell(ctx context.Context, limit time.Duration, what func(context.Context) error) error {
+	_, err := Ask(ctx, limit, func(ctx context.Context) (struct{}, error) { return struct{}{}, what(ctx) })
+	return err
+}
+
+// inTime goes through a list, each of whose leases comes within the limit.
+func inTime(ctx context.Context, limit time.Duration, all func(context.Context) iter.Seq2[lease.Info, error]) iter.Seq2[lease.Info, error] {
+	return func(yield func(lease.Info, error) bool) {
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		next := pull(ctx, all(ctx))
+		for {
+			select {
+			case i, more := <-next:
+				if !more || !yield(i.info, i.err) {
+					return
+				}
+			case <-ctx.Done():
+				yield(lease.Info{}, context.Cause(ctx))
+				return
+			case <-time.After(limit):
+				silent := silence(limit)
+				cancel(silent)
+				yield(lease.Info{}, fromLast(next, silent))
+				return
+			}
+		}
+	}
+}
+
+// listed is one of a list.
+type listed struct {
+	info lease.Info
+	err  error
+}
+
+// pull goes through the list by itself, so that nobody has to wait for it. When ctx has ended, what went wrong is there for a
+// moment.
+func pull(ctx context.Context, all iter.Seq2[lease.Info, error]) <-chan listed {
+	next := make(chan listed)
+	go func() {
+		defer close(next)
+		for info, err := range all {
+			var late <-chan time.Time
+			for sent := false; !sent; {
+				select {
+				case next <- listed{info, err}:
+					sent = true
+				case <-ctx.Done():
+					ctx, late = context.WithoutCancel(ctx), time.After(grace)
+				case <-late:
+					return
+				}
+			}
+		}
+	}()
+	return next
+}
+
+// fromLast adds what the list itself says went wrong, if it does.
+func fromLast(next <-chan listed, silent error) error {
+	select {
+	case last := <-next:
+		if last.err != nil && !errors.Is(last.err, silent) {
+			return fmt.Errorf("%w: %w", silent, last.err)
+		}
+	case <-time.After(grace):
+	}
+	return silent
+}
+
+// Wait waits for d. It returns false if ctx ends first.
+func Wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,71 @@
+// Package store opens the store that a command is to use, and has each of its answers come within a limit, or be an error that says
+// what to check: no command hangs, whatever the store does.
+package store
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"iter"
+	"time"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// A Store is a store that is open.
+type Store struct {
+	Manager lease.Manager
+	Limit   time.Duration // for one answer; 0: Patience
+
+	own bool // this user's own directory, which the first lease makes
+}
+
+// Open opens the store with the URL. The store must be closed. All errors are of a URL that makes no sense, or of what is set up here.
+func Open(ctx context.Context, url string, limit time.Duration) (*Store, error) {
+	if url == "" {
+		return nil, errors.New("no --store is given, and this user has no home directory to keep one in")
+	}
+	// A client may keep the context, for the credentials that it gets later.
+	m, err := Ask(context.WithoutCancel(ctx), cmp.Or(limit, Patience), func(context.Context) (lease.Manager, error) { return lease.Open(ctx, url) })
+	if err != nil {
+		return nil, err
+	}
+	return &Store{Manager: m, Limit: limit, own: url == Default()}, nil
+}
+
+func (s *Store) Close() { _ = lease.Close(s.Manager) }
+
+func (s *Store) limit() time.Duration { return cmp.Or(s.Limit, Patience) }
+
+// Inspect looks at a lease. It is an error if the place of the leases is not there.
+func (s *Store) Inspect(ctx context.Context, name string) (lease.Info, error) {
+	info, err := Ask(ctx, s.limit(), func(ctx context.Context) (lease.Info, error) { return lease.Inspect(ctx, s.Manager, name) })
+	if err == nil {
+		err = s.FindPlace(ctx, info)
+	}
+	return info, err
+}
+
+// FindPlace is an error if what was found, a lease that was never taken or none at all, is so because the place of the leases is
+// not there.
+func (s *Store) FindPlace(ctx context.Context, found lease.Info) error {
+	if found.State != lease.Free || found.Token != 0 || s.own {
+		return nil
+	}
+	return Tell(ctx, s.limit(), func(ctx context.Context) error { return lease.FindPlace(ctx, s.Manager) })
+}
+
+// MakePlace makes the place of the leases, and waits for it for so long at least. It reports whether there was none.
+func (s *Store) MakePlace(ctx context.Context, location string, atLeast time.Duration) (made bool, err error) {
+	return Ask(ctx, max(s.limit(), atLeast), func(ctx context.Context) (bool, error) { return lease.MakePlace(ctx, s.Manager, location) })
+}
+
+// List goes through the leases whose names begin with the prefix. It ends with the first error.
+func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Info, error] {
+	return inTime(ctx, s.limit(), func(ctx context.Context) iter.Seq2[lease.Info, error] { return lease.List(ctx, s.Manager, prefix) })
+}
+
+// Break takes a lease away from the holder that was seen.
+func (s *Store) Break(ctx context.Context, seen lease.Info) error {
+	return Tell(ctx, s.limit(), func(ctx context.Context) error { return lease.Break(ctx, s.Manager, seen) })
+}

@@ -1,0 +1,55 @@
+// Package words says in the words of the command, its flags and subcommands, what the errors of the packages say in those of Go: a
+// user of the command has no options to pass.
+package words
+
+import (
+	"regexp"
+	"strings"
+)
+
+// words has what the packages' errors say to who writes a program, and what who runs the command is to do.
+var words = []struct {
+	said  *regexp.Regexp
+	shown string
+}{
+	// What a store keeps its leases in is not there.
+	{regexp.MustCompile(`create it with dynamodb\.CreateTable, or`), `make it with leader init, or`},
+	{regexp.MustCompile(`create it with gcloud storage buckets create gs://\S+, or`), `make it with leader init, or`},
+	{regexp.MustCompile(`create the bucket, or name another`), `make it with leader init, or name another`},
+	{regexp.MustCompile(`create the container, name another, or use WithCreateContainer \(\?create=true\)`),
+		`make it with leader init, or name another in the store's URL`},
+	{regexp.MustCompile(`(there is no directory .*: )make it, or name another`), `${1}make it with leader init, or name another with --store`},
+	{regexp.MustCompile(`as dynamodb\.CreateTable makes it, name it with WithPartitionKey and WithSortKey, or`), `as leader init makes it, name it with`},
+	// What an option says in a program, the URL says here.
+	{regexp.MustCompile(`gcs\.WithUserProject or \?`), `?`},
+	{regexp.MustCompile(`pass (one|another|both|one that was|one of [\w. ]+) to \w+\.\w+(, or write it into the URL)?`), `name another in the store's URL`},
+	{regexp.MustCompile(`in WithPrefix`), `in the store's URL`},
+	{regexp.MustCompile(`made by gcs\.NewClient or storage\.NewClient`), `made for leases`},
+	{regexp.MustCompile(`import _ \S+ to open it`), `this leader was built without that store: get one with all stores, or build it without the tag`},
+	{regexp.MustCompile(`imported here are: (.*); write it as one of these, or import the package of another`), `there are: $1; write it as one of these`},
+	// What an option says in a program, a flag says here.
+	{regexp.MustCompile(`\bWithLeaseName\b`), `--name`},
+	{regexp.MustCompile(`\bWithNodeID\b`), `--node`},
+	{regexp.MustCompile(`\bWithAttributes\b`), `--attribute`},
+	{regexp.MustCompile(`\bWithStopMargin\b`), `the time to stop`},
+	{regexp.MustCompile(`\bWithHealth\b`), `--health-cmd, --health-http`},
+	{regexp.MustCompile(`\bWithLeaseManager\b`), `--store`},
+	{regexp.MustCompile(`\bWithLeaseLength\b`), `--lease-length`},
+	{regexp.MustCompile(`\bWithRenewEvery\b`), `--renew-every`},
+	{regexp.MustCompile(`\bWithAcquireEvery\b`), `--acquire-every`},
+	{regexp.MustCompile(`\bWithStopTimeout\b`), `--stop-timeout`},
+	{regexp.MustCompile(`\bWithHoldAtLeast\b`), `--hold-at-least`},
+}
+
+// Own returns a text of the packages as the command shows it.
+func Own(text string) string {
+	for _, w := range words {
+		text = w.said.ReplaceAllString(text, w.shown)
+	}
+	return text
+}
+
+// OneLine returns an error as the command shows it.
+func OneLine(err error) string {
+	return Own(strings.Join(strings.Split(err.Error(), "\n"), "; "))
+}
