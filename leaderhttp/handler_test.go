@@ -183,7 +183,7 @@ func TestHealthyThoughItAsksSeldom(t *testing.T) {
 			time.Sleep(time.Minute)
 			require.Equal(t, [3]int{503, 200, 200}, b.codes())
 		}
-		require.Nil(t, b.status().Holder)
+		require.Nil(t, b.status().Seen)
 		require.InDelta(t, 3600, b.status().AcquireEverySeconds, 0)
 		b.end()
 	})
@@ -224,7 +224,7 @@ func TestTellsOfABrokenLease(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		a := w.node("a", leader.WithLeaseManager(broken{})).run()
 		require.Equal(t, "standby: the lease was broken, and nobody leads until it has run out\n", a.get("/standby").Body.String())
-		require.Equal(t, &leaderhttp.Holder{State: "held", Broken: true, Name: "nobody", Token: 2, LengthSeconds: 15, RenewEverySeconds: 4}, a.status().Holder)
+		require.Equal(t, &leaderhttp.Lease{Name: name, State: "broken", Holder: "nobody", Token: 2, LengthSeconds: 15, RenewEverySeconds: 4, LeftSeconds: 15}, a.status().Seen)
 		page := a.get("/").Body.String()
 		require.Contains(t, page, "broken: nobody leads until it has run out")
 		require.Contains(t, page, "15s, renewed every 4.0s")
@@ -239,7 +239,7 @@ func TestTellsOfAnUnclearRelease(t *testing.T) {
 		a.stop()
 		a.store.down.Store(true)
 		require.NoError(t, <-a.ended)
-		require.Equal(t, "expired", a.status().Holder.State)
+		require.Equal(t, "expired", a.status().Seen.State)
 		require.Contains(t, a.get("/").Body.String(), "Last holder")
 	})
 }

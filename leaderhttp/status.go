@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/cloudlease/leader"
-	"github.com/cloudlease/leader/lease"
 )
 
 // Status is the JSON that GET /status answers. Its fields keep their names; there may be more later. A field without a
@@ -31,8 +30,8 @@ type Status struct {
 	Token            uint64    `json:"token,omitzero"`
 	Deadline         time.Time `json:"deadline,omitzero"`
 	RemainingSeconds float64   `json:"remaining_seconds,omitzero"`
-	// Holder is the lease's holder, as this node last heard; left out until it has heard.
-	Holder *Holder `json:"holder,omitempty"`
+	// Seen is the lease, with its holder, as this node last heard; left out until it has heard.
+	Seen *Lease `json:"seen,omitempty"`
 	// Contact is when the lease store last gave a clear answer, and ContactAgeSeconds the time since then by the
 	// monotonic clock; left out if the store never did.
 	Contact           time.Time `json:"contact,omitzero"`
@@ -46,34 +45,14 @@ type Status struct {
 	Error string `json:"error,omitempty"`
 }
 
-// Holder describes the holder of a lease, or its last holder, as a node heard.
-type Holder struct {
-	// State is the lease's state: "free", "held" or "expired". Unless it is "held", the other fields are about the last
-	// holder. A lease is also "expired" if this node has held it and could not certainly release it.
-	State string `json:"state"`
-	// Broken reports whether the lease was taken from its holder ("leader break"): nobody leads until it has run out.
-	Broken bool `json:"broken,omitempty"`
-	// Name is the holder's label: the ID of its node.
-	Name string `json:"name,omitempty"`
-	// ID is the ID of the acquisition, and Token its fencing token.
-	ID    string `json:"id,omitempty"`
-	Token uint64 `json:"token,omitzero"`
-	// LengthSeconds is how long the lease holds from each renewal, and RenewEverySeconds the renew interval that the
-	// holder states.
-	LengthSeconds     float64 `json:"length_seconds,omitzero"`
-	RenewEverySeconds float64 `json:"renew_every_seconds,omitzero"`
-	// Attributes has the attributes that the holder published.
-	Attributes map[string]string `json:"attributes,omitempty"`
-	// Acquired and Renewed are times of the holder's clock; left out if the store does not have them.
-	Acquired time.Time `json:"acquired,omitzero"`
-	Renewed  time.Time `json:"renewed,omitzero"`
-}
-
 func newStatus(s leader.Status) Status {
 	status := Status{
 		Lease: s.Lease, Node: s.Node, Store: s.Store, State: s.State.String(), Since: forPeople(s.Since),
 		LengthSeconds: seconds(s.Length), RenewEverySeconds: seconds(s.RenewEvery), AcquireEverySeconds: seconds(s.AcquireEvery),
-		Holder: newHolder(s.Seen), Contact: forPeople(s.Contact), Unhealthy: unhealthy(s),
+		Contact: forPeople(s.Contact), Unhealthy: unhealthy(s),
+	}
+	if s.Seen.Name != "" {
+		status.Seen = new(NewLease(s.Seen))
 	}
 	if remaining := s.Term.Remaining(); remaining > 0 {
 		status.Token, status.RemainingSeconds = s.Term.Token(), seconds(remaining)
@@ -89,17 +68,6 @@ func newStatus(s leader.Status) Status {
 		status.Error = s.Err.Error()
 	}
 	return status
-}
-
-func newHolder(info lease.Info) *Holder {
-	if info.Name == "" {
-		return nil
-	}
-	return &Holder{
-		State: info.State.String(), Broken: info.Broken, Name: info.Holder, ID: info.ID, Token: info.Token,
-		LengthSeconds: seconds(info.Length), RenewEverySeconds: seconds(info.RenewEvery), Attributes: info.Attributes,
-		Acquired: forPeople(info.Acquired), Renewed: forPeople(info.Renewed),
-	}
 }
 
 func (s Status) json() answer {

@@ -30,15 +30,15 @@ func TestStatus(t *testing.T) {
 		a.run()
 		b := w.node("b").run()
 		time.Sleep(2500 * time.Millisecond)
-		holder := a.status().Holder
+		holder := a.status().Seen
 		require.NotEmpty(t, holder.ID)
 		require.Equal(t, leaderhttp.Status{
 			Lease: name, Node: "a", Store: "test store", LengthSeconds: 15, RenewEverySeconds: 5, AcquireEverySeconds: 5,
 			State: "leading", Since: began,
 			Token: 1, Deadline: began.Add(length - length/10), RemainingSeconds: 11,
-			Holder: &leaderhttp.Holder{
-				State: "held", Name: "a", ID: holder.ID, Token: 1, LengthSeconds: 15, RenewEverySeconds: 5,
-				Attributes: map[string]string{"address": "10.0.0.1:8080"}, Acquired: began,
+			Seen: &leaderhttp.Lease{
+				Name: name, State: "held", Holder: "a", ID: holder.ID, Token: 1, LengthSeconds: 15, RenewEverySeconds: 5,
+				Attributes: map[string]string{"address": "10.0.0.1:8080"}, Acquired: began, LeftSeconds: 15,
 			},
 			Contact: began, ContactAgeSeconds: 2.5,
 		}, a.status())
@@ -48,13 +48,13 @@ func TestStatus(t *testing.T) {
 		require.Equal(t, "standby", s.State)
 		require.Zero(t, s.Token, "it has no term")
 		require.Zero(t, s.Deadline)
-		require.Equal(t, holder.ID, s.Holder.ID)
-		require.Equal(t, holder.Attributes, s.Holder.Attributes)
-		require.Equal(t, began, s.Holder.Acquired)
-		require.True(t, s.Holder.Renewed.After(began))
+		require.Equal(t, holder.ID, s.Seen.ID)
+		require.Equal(t, holder.Attributes, s.Seen.Attributes)
+		require.Equal(t, began, s.Seen.Acquired)
+		require.True(t, s.Seen.Renewed.After(began))
 
 		a.end()
-		require.Equal(t, "free", a.status().Holder.State)
+		require.Equal(t, "free", a.status().Seen.State)
 		require.Zero(t, a.status().Token)
 		b.end()
 	})
@@ -71,14 +71,14 @@ func TestStatusNames(t *testing.T) {
 		keys := func(n *node) (outer, inner []string) {
 			var s map[string]any
 			require.NoError(t, json.Unmarshal(n.get("/status").Body.Bytes(), &s))
-			holder, _ := s["holder"].(map[string]any)
-			return slices.Sorted(maps.Keys(s)), slices.Sorted(maps.Keys(holder))
+			seen, _ := s["seen"].(map[string]any)
+			return slices.Sorted(maps.Keys(s)), slices.Sorted(maps.Keys(seen))
 		}
 		outer, _ := keys(a)
-		require.Equal(t, []string{"acquire_every_seconds", "contact", "contact_age_seconds", "deadline", "error", "holder",
-			"lease", "length_seconds", "node", "remaining_seconds", "renew_every_seconds", "since", "state", "store", "token"}, outer)
+		require.Equal(t, []string{"acquire_every_seconds", "contact", "contact_age_seconds", "deadline", "error",
+			"lease", "length_seconds", "node", "remaining_seconds", "renew_every_seconds", "seen", "since", "state", "store", "token"}, outer)
 		_, inner := keys(b)
-		require.Equal(t, []string{"acquired", "attributes", "id", "length_seconds", "name", "renew_every_seconds", "renewed", "state", "token"}, inner)
+		require.Equal(t, []string{"acquired", "attributes", "holder", "id", "lease", "left_seconds", "length_seconds", "renew_every_seconds", "renewed", "state", "token"}, inner)
 		time.Sleep(time.Minute)
 		outer, _ = keys(a)
 		require.Contains(t, outer, "unhealthy")
@@ -143,7 +143,7 @@ func TestPageIsSafe(t *testing.T) {
 		for _, path := range []string{"/leader", "/healthz", "/status"} {
 			require.NotContains(t, a.get(path).Header().Get("Content-Type"), "html")
 		}
-		require.Equal(t, evil, a.status().Holder.Attributes[evil])
+		require.Equal(t, evil, a.status().Seen.Attributes[evil])
 
 		style := regexp.MustCompile(`(?s)<style>(.*?)</style>`).FindStringSubmatch(page)
 		require.Len(t, style, 2)
@@ -174,9 +174,9 @@ func TestRecordsOutOfThisWorld(t *testing.T) {
 		require.NoError(t, a.Status().Err)
 		time.Sleep(time.Hour)
 		require.Equal(t, [3]int{503, 200, 200}, a.codes())
-		require.Equal(t, uint64(18446744073709551614), a.status().Holder.Token)
-		require.Zero(t, a.status().Holder.Acquired, "in the year 10000, which JSON has no words for")
-		require.NotZero(t, a.status().Holder.Renewed)
+		require.Equal(t, uint64(18446744073709551614), a.status().Seen.Token)
+		require.Zero(t, a.status().Seen.Acquired, "in the year 10000, which JSON has no words for")
+		require.NotZero(t, a.status().Seen.Renewed)
 		require.Equal(t, http.StatusOK, a.get("/").Code)
 		a.end()
 	})

@@ -62,7 +62,7 @@ func (a *app) breakLease(ctx context.Context, s *store.Store, name string, yes, 
 	case seen.State != lease.Held:
 		fmt.Fprintln(a.out, "Nobody holds it: there is nothing to break.")
 		return nil
-	case isBroken(seen):
+	case seen.Broken:
 		fmt.Fprintln(a.out, "It is broken already.")
 	default:
 		if err := a.confirm(seen, yes); err != nil {
@@ -122,7 +122,7 @@ func (a *app) waitUntilFree(ctx context.Context, s *store.Store, broke lease.Inf
 			a.progress("")
 			fmt.Fprintln(a.out, "It is free.")
 			return nil
-		case now.ID != broke.ID && !isBroken(now):
+		case now.ID != broke.ID && !now.Broken:
 			a.progress("")
 			fmt.Fprintf(a.out, "It was free, and %s has it now, with token %d.\n", show.Printable(now.Holder), now.Token)
 			return nil

@@ -85,7 +85,7 @@ func (a *app) printList(found []entry) {
 	if len(found) == 0 {
 		return
 	}
-	slices.SortFunc(found, func(x, y entry) int { return cmp.Compare(x.Lease, y.Lease) })
+	slices.SortFunc(found, func(x, y entry) int { return cmp.Compare(x.Name, y.Name) })
 	t := show.Table(a.out, "LEASE", "STATE", "HOLDER", "TOKEN", "SINCE", "TIME LEFT", "ATTRIBUTES")
 	for _, e := range found {
 		holder, since, rest := "-", "-", ""
@@ -95,7 +95,7 @@ func (a *app) printList(found []entry) {
 		case e.holds() && e.Token > 0:
 			holder, since, rest = show.Printable(e.Holder), ago(e.Acquired), e.attributes()
 		}
-		t.AppendRow([]any{show.Printable(e.Lease), e.coloured(), holder, e.Token, since, e.upTo(), rest})
+		t.AppendRow([]any{show.Printable(e.Name), e.coloured(), holder, e.Token, since, e.upTo(), rest})
 	}
 	t.Render()
 }

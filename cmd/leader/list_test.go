@@ -42,7 +42,7 @@ func TestListJSON(t *testing.T) {
 	states := map[string]string{}
 	for line := range strings.Lines(o.Out) {
 		e := decodeJSON[entry](t, line)
-		states[e.Lease] = e.State
+		states[e.Name] = e.State
 		require.Equal(t, e.State == unreadable, e.Error != "")
 		require.Equal(t, e.State == held || e.State == broken, e.LeftSeconds > 0)
 	}
@@ -55,7 +55,7 @@ func TestListPrefix(t *testing.T) {
 	o := commandtest.End(t, commandtest.Command(t, "list", "f", "--store", s.url, "--json"))
 	o.Want(t, 0, "")
 	require.Equal(t, 1, strings.Count(o.Out, "\n"))
-	require.Equal(t, "free", decodeJSON[entry](t, o.Out).Lease)
+	require.Equal(t, "free", decodeJSON[entry](t, o.Out).Name)
 
 	o = commandtest.End(t, commandtest.Command(t, "list", "nothing", "--store", s.url))
 	require.Equal(t, commandtest.Outcome{Err: "There are no leases.\n"}, o)

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader/cmd/leader/internal/commandtest"
+	"github.com/cloudlease/leader/cmd/leader/internal/store"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -126,6 +128,20 @@ func TestListen(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "leading, with token 1\n", string(body))
 	require.Equal(t, http.StatusOK, response.StatusCode)
+
+	// The lease looks the same to a program, whoever shows it.
+	response, err = http.Get("http://" + address[1] + "/status")
+	require.NoError(t, err)
+	defer response.Body.Close()
+	var node struct{ Seen map[string]any }
+	require.NoError(t, json.NewDecoder(response.Body).Decode(&node))
+	shown := decodeJSON[map[string]any](t, commandtest.End(t, commandtest.Command(t, "status", "--store", store.FileURL(s.Store), "--json")).Out)
+	for _, when := range []string{"renewed", "age_seconds", "timed", "left_seconds"} { // which depend on when it was read, and by whom
+		delete(shown, when)
+		delete(node.Seen, when)
+	}
+	require.Equal(t, shown, node.Seen)
+	require.Equal(t, "held", shown["state"])
 	n.Signal(syscall.SIGTERM)
 	require.Equal(t, 0, n.Wait())
 }

@@ -12,26 +12,12 @@ import (
 
 	"github.com/cloudlease/leader/cmd/leader/internal/show"
 	"github.com/cloudlease/leader/cmd/leader/internal/words"
+	"github.com/cloudlease/leader/leaderhttp"
 	"github.com/cloudlease/leader/lease"
 )
 
-// An entry is what is told of one lease. Its JSON is for programs: fields may be added to it, and keep their meaning.
-type entry struct {
-	Lease         string            `json:"lease"`
-	State         string            `json:"state"` // one of the states below
-	Holder        string            `json:"holder,omitempty"`
-	ID            string            `json:"id,omitempty"`
-	Token         uint64            `json:"token,omitzero"`
-	LengthSeconds float64           `json:"length_seconds,omitzero"`
-	RenewSeconds  float64           `json:"renew_every_seconds,omitzero"`
-	Attributes    map[string]string `json:"attributes,omitempty"`
-	Acquired      time.Time         `json:"acquired,omitzero"`
-	Renewed       time.Time         `json:"renewed,omitzero"`
-	AgeSeconds    float64           `json:"age_seconds,omitzero"`
-	Timed         bool              `json:"timed,omitempty"`
-	LeftSeconds   float64           `json:"left_seconds,omitzero"`
-	Error         string            `json:"error,omitempty"`
-}
+// An entry is what is told of one lease.
+type entry struct{ leaderhttp.Lease }
 
 const (
 	free       = "free"
@@ -41,7 +27,7 @@ const (
 	unreadable = "unreadable"
 )
 
-// fieldsHelp describes an entry to whoever writes a program.
+// fieldsHelp describes a leaderhttp.Lease to whoever writes a program.
 const fieldsHelp = `  lease           its name
   state           free, held, expired, broken or unreadable
   holder, id      who holds it, and which acquisition of theirs it is; of a lease that is
@@ -79,33 +65,11 @@ there, a lease is over when it says so.
 Times of day are by the holder's clock, which may be wrong.`
 
 func entryOf(i lease.Info) entry {
-	e := entry{
-		Lease: i.Name, State: i.State.String(), Holder: i.Holder, ID: i.ID, Token: i.Token,
-		LengthSeconds: i.Length.Seconds(), RenewSeconds: i.RenewEvery.Seconds(), Attributes: i.Attributes,
-		Acquired: i.Acquired, Renewed: i.Renewed,
-		AgeSeconds: i.Age.Seconds(), Timed: i.Timed && i.State == lease.Held, LeftSeconds: left(i).Seconds(),
-	}
-	switch {
-	case i.Err != nil:
-		e.State, e.Error = unreadable, words.OneLine(i.Err)
-	case isBroken(i):
-		e.State = broken
+	e := entry{leaderhttp.NewLease(i)}
+	if i.Err != nil {
+		e.Error = words.OneLine(i.Err)
 	}
 	return e
-}
-
-// isBroken tells of a lease that lease.Break has taken from its holder, and that has not run out yet.
-func isBroken(i lease.Info) bool { return i.State == lease.Held && i.Broken }
-
-// left is the most that can be left of a lease; 0: unknown, or it is over.
-func left(i lease.Info) time.Duration {
-	switch {
-	case i.State != lease.Held:
-		return 0
-	case i.RetryAfter > 0:
-		return i.RetryAfter
-	}
-	return i.Length
 }
 
 func (e entry) coloured() string {
@@ -155,7 +119,7 @@ func ago(t time.Time) string {
 
 // details shows one lease to people.
 func (e entry) details(w io.Writer) {
-	fmt.Fprintf(w, "%s  %s\n", show.Printable(e.Lease), e.coloured())
+	fmt.Fprintf(w, "%s  %s\n", show.Printable(e.Name), e.coloured())
 	t := show.Table(w)
 	switch {
 	case e.State == unreadable:
@@ -187,8 +151,8 @@ func (e entry) details(w io.Writer) {
 // length is how long the lease holds from each renewal, and how often that is if the holder says.
 func (e entry) length() string {
 	text := show.Duration(e.LengthSeconds).String()
-	if e.RenewSeconds > 0 {
-		text += fmt.Sprintf(", renewed every %v", show.Duration(e.RenewSeconds))
+	if e.RenewEverySeconds > 0 {
+		text += fmt.Sprintf(", renewed every %v", show.Duration(e.RenewEverySeconds))
 	}
 	return text
 }

@@ -4,13 +4,16 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader/cmd/leader/internal/store"
+	"github.com/cloudlease/leader/leaderhttp"
 	"github.com/cloudlease/leader/lease"
 	"github.com/cloudlease/leader/lease/file"
 )
@@ -82,6 +85,21 @@ func TestAgo(t *testing.T) {
 	require.Contains(t, ago(time.Now().Add(-90*time.Second)), "(1m30s ago)")
 	require.Contains(t, ago(time.Now().Add(100*time.Millisecond)), "(0s ago)")
 	require.Contains(t, ago(time.Now().Add(time.Hour)), "ahead of this machine's")
+}
+
+// The help names every field of the JSON, and no other.
+func TestFieldsAreHelped(t *testing.T) {
+	t.Parallel()
+	var fields []string
+	for f := range reflect.TypeFor[leaderhttp.Lease]().Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		fields = append(fields, name)
+	}
+	var helped []string
+	for _, line := range regexp.MustCompile(`(?m)^  ([a-z_]+(?:, [a-z_]+)*)`).FindAllStringSubmatch(fieldsHelp, -1) {
+		helped = append(helped, strings.Split(line[1], ", ")...)
+	}
+	require.Equal(t, fields, helped)
 }
 
 // What is left of a lease is never said to be less than it may be.

@@ -108,7 +108,7 @@ func changeOf(before *lease.Info, now lease.Info) string {
 		return "found"
 	case before.Token > 0 && now.Token == 0 && now.State == lease.Free:
 		return "gone"
-	case before.ID != now.ID && now.State == lease.Held && isBroken(now):
+	case before.ID != now.ID && now.State == lease.Held && now.Broken:
 		return broken
 	case before.ID != now.ID && now.State == lease.Held && before.State == lease.Free:
 		return "taken"

@@ -71,7 +71,7 @@ func TestWatch(t *testing.T) {
 	watch := start(t, commandtest.Command(t, "watch", "a", "--store", s.url, "--every", "10ms", "--json", "-v"))
 	next := func() []any {
 		seen := decodeJSON[sighting](t, watch.next(t))
-		require.Equal(t, "a", seen.Lease)
+		require.Equal(t, "a", seen.Name)
 		return []any{seen.Change, seen.State, seen.Holder, seen.Token}
 	}
 	require.Equal(t, []any{"found", free, "", uint64(0)}, next())

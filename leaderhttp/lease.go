@@ -1,0 +1,66 @@
+package leaderhttp
+
+import (
+	"time"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// Lease is the JSON of a lease, wherever one is shown to programs: in a [Status], and in what "leader status", "leader list"
+// and "leader watch" print with --json. Its fields keep their names and meaning; there may be more later. A field without a
+// value is left out. Durations are numbers of seconds. Times are RFC 3339 in UTC, by the holder's clock, and only for people.
+type Lease struct {
+	// Name is the name of the lease.
+	Name string `json:"lease"`
+	// State is "free", "held", "expired", "broken" or "unreadable". A lease is "broken" if it was taken from its holder
+	// ("leader break") and has not run out: nobody leads. It is also "expired" if the node that shows it has held it and
+	// could not certainly release it.
+	State string `json:"state"`
+	// Holder is the label of the holder: the ID of its node. Unless the lease is "held", this and the fields up to Renewed
+	// are about the last holder.
+	Holder string `json:"holder,omitempty"`
+	// ID is the ID of the acquisition, and Token its fencing token.
+	ID    string `json:"id,omitempty"`
+	Token uint64 `json:"token,omitzero"`
+	// LengthSeconds is how long the lease holds from each renewal, and RenewEverySeconds the renew interval that the
+	// holder states.
+	LengthSeconds     float64 `json:"length_seconds,omitzero"`
+	RenewEverySeconds float64 `json:"renew_every_seconds,omitzero"`
+	// Attributes has the attributes that the holder published.
+	Attributes map[string]string `json:"attributes,omitempty"`
+	// Acquired and Renewed are left out if the store does not have them.
+	Acquired time.Time `json:"acquired,omitzero"`
+	Renewed  time.Time `json:"renewed,omitzero"`
+	// AgeSeconds is a lower bound of the record's age when it was read; left out if it is not known.
+	AgeSeconds float64 `json:"age_seconds,omitzero"`
+	// Timed is true of a lease that is "held" or "broken" if the store itself tells how old the record is, or ends the
+	// lease: then who has just come knows as much as who has watched it.
+	Timed bool `json:"timed,omitempty"`
+	// LeftSeconds is the most that was left of a lease that is "held" or "broken" when it was read, unless it is renewed;
+	// left out if it is not known.
+	LeftSeconds float64 `json:"left_seconds,omitzero"`
+	// Error is the reason why the lease is "unreadable".
+	Error string `json:"error,omitempty"`
+}
+
+// NewLease returns the JSON of a lease.
+func NewLease(i lease.Info) Lease {
+	l := Lease{
+		Name: i.Name, State: i.State.String(), Holder: i.Holder, ID: i.ID, Token: i.Token,
+		LengthSeconds: i.Length.Seconds(), RenewEverySeconds: i.RenewEvery.Seconds(), Attributes: i.Attributes,
+		Acquired: forPeople(i.Acquired), Renewed: forPeople(i.Renewed), AgeSeconds: i.Age.Seconds(),
+	}
+	if i.State == lease.Held {
+		l.Timed, l.LeftSeconds = i.Timed, i.Length.Seconds()
+		if i.RetryAfter > 0 {
+			l.LeftSeconds = i.RetryAfter.Seconds()
+		}
+	}
+	switch {
+	case i.Err != nil:
+		l.State, l.Error = "unreadable", i.Err.Error()
+	case i.State == lease.Held && i.Broken:
+		l.State = "broken"
+	}
+	return l
+}
