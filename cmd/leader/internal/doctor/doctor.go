@@ -1,5 +1,5 @@
-// Package doctor tries a store out end to end, as two nodes would use it: on a lease that is there for this alone, and that it gives back
-// in the end. It says of each thing that is wrong what to do about it.
+// Package doctor tries a store out end to end, as two nodes would use it, and says of each thing that is wrong what to do about it. It
+// takes a lease that nobody else uses, and releases it in the end; it touches no other.
 package doctor
 
 import (

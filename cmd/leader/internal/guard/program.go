@@ -1,4 +1,5 @@
-// Package guard runs a program while a term lasts, and leaves nothing of it behind when the term is over, whatever becomes of leader.
+// Package guard runs a program while a term lasts. When the term is over it leaves nothing of the program behind, whatever becomes of
+// leader.
 //
 // # What ends it, and when
 //
@@ -37,7 +38,7 @@
 //
 // # In a container
 //
-// [AsFirst] has leader waited for by a first process that reaps what loses its parent, where there is no init.
+// Where there is no init, [AsFirst] makes a first process that waits for leader, and for every process that loses its parent.
 package guard
 
 import (

@@ -69,12 +69,15 @@ func (r *running) order(o guardOrder) bool {
 	return r.send(o)
 }
 
+// orderWithin is how long an order may take to be given.
+const orderWithin = time.Second
+
 // send is order for whoever has r.mu. A guard that is stopped, and takes no more, keeps nobody waiting for long.
 func (r *running) send(o guardOrder) bool {
 	if r.guard == nil {
 		return false
 	}
-	_ = r.guard.orders.SetWriteDeadline(time.Now().Add(time.Second))
+	_ = r.guard.orders.SetWriteDeadline(time.Now().Add(orderWithin))
 	return json.NewEncoder(r.guard.orders).Encode(o) == nil
 }
 

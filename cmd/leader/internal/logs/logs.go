@@ -1,5 +1,5 @@
-// Package logs has the log of leader run, and of its guard: in text or JSON, with errors in the command's words, and never a reason to
-// wait.
+// Package logs writes the log of leader run and of its guard: in text or JSON, with errors in the command's words. It keeps nobody
+// waiting, whatever becomes of the log.
 package logs
 
 import (
@@ -43,8 +43,8 @@ func shown(inJSON bool) func([]string, slog.Attr) slog.Attr {
 	}
 }
 
-// Soon does what may hang, as writing to a pipe that nobody reads may, or to a terminal that is stopped. It waits for it, but
-// not for long.
+// Soon calls do, which may hang, as writing to a pipe that nobody reads does, or to a terminal that is stopped. It waits a second for
+// do to return.
 func Soon(do func()) {
 	done := make(chan struct{})
 	go func() {

@@ -1,4 +1,4 @@
-// Package show is how the commands show things to people, in colours and tables, and to programs.
+// Package show writes for people, in colours and tables, and for programs, in JSON. What comes from a store moves no cursor.
 package show
 
 import (

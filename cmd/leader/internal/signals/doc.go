@@ -1,3 +1,2 @@
-// Package signals knows the signals of a system: which of them leader run acts on or passes on to its program, and what people call
-// them.
+// Package signals tells which signals leader run acts on or passes on to its program, and what people call them.
 package signals

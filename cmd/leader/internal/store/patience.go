@@ -23,8 +23,8 @@ func silence(limit time.Duration) error {
 	return fmt.Errorf("the store has not answered within %v: check the URL, the network, and proxies and firewalls on the way", limit)
 }
 
-// Ask asks a store a question, whose answer is an error if it does not come within the limit. The question is left behind then, if it
-// does not mind the end of its context.
+// Ask asks a store a question. It returns an error if there is no answer within the limit, even if the question does not mind the end of
+// its context.
 func Ask[T any](ctx context.Context, limit time.Duration, question func(context.Context) (T, error)) (T, error) {
 	silent := silence(limit)
 	limited, cancel := context.WithTimeoutCause(ctx, limit, silent)

@@ -1,5 +1,5 @@
-// Package store opens the store that a command is to use, and has each of its answers come within a limit, or be an error that says
-// what to check: no command hangs, whatever the store does.
+// Package store opens the store that a command uses. Each answer comes within a limit, or is an error that says what to check: no
+// command hangs, whatever the store does.
 package store
 
 import (

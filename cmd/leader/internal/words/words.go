@@ -1,5 +1,5 @@
-// Package words says in the words of the command, its flags and subcommands, what the errors of the packages say in those of Go: a
-// user of the command has no options to pass.
+// Package words says in the command's words, its flags and subcommands, what the library's errors say in those of Go. Who runs the
+// command has no options to pass.
 package words
 
 import (
