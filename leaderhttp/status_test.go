@@ -78,7 +78,8 @@ func TestStatusNames(t *testing.T) {
 		require.Equal(t, []string{"acquire_every_seconds", "contact", "contact_age_seconds", "deadline", "error",
 			"lease", "length_seconds", "node", "remaining_seconds", "renew_every_seconds", "seen", "since", "state", "store", "token"}, outer)
 		_, inner := keys(b)
-		require.Equal(t, []string{"acquired", "attributes", "holder", "id", "lease", "left_seconds", "length_seconds", "renew_every_seconds", "renewed", "state", "token"}, inner)
+		require.Equal(t, []string{"acquired", "age_seconds", "attributes", "holder", "id", "lease", "left_seconds", "length_seconds",
+			"renew_every_seconds", "renewed", "state", "timed", "token"}, inner)
 		time.Sleep(time.Minute)
 		outer, _ = keys(a)
 		require.Contains(t, outer, "unhealthy")
