@@ -30,6 +30,11 @@ var recordFields = [...]struct {
 	{"released", func(r *record, value []byte) (err error) { r.Released, err = truth(value); return err }},
 	{"broken", func(r *record, value []byte) (err error) { r.Broken, err = truth(value); return err }},
 	{"attributes", func(r *record, value []byte) (err error) { r.Attributes, err = texts(value); return err }},
+	{"value", func(r *record, value []byte) (err error) { r.Value, err = text(value); return err }},
+	{"value_number", func(r *record, value []byte) (err error) {
+		r.Number, err = strconv.ParseUint(string(value), 10, 64)
+		return err
+	}},
 	{"renew_every", func(r *record, value []byte) error { return r.RenewEvery.read(value) }},
 	{"acquired", func(r *record, value []byte) error { return r.Acquired.UnmarshalJSON(value) }},
 	{"renewed", func(r *record, value []byte) error { return r.Renewed.UnmarshalJSON(value) }},

@@ -22,8 +22,9 @@ type Manager interface {
 
 	// Renew makes one attempt to begin the lease's length anew, and returns the Lease to renew or release next. If the
 	// caller no longer holds it, the error is a *LostError (errors.Is ErrLost). After any other error the lease may have
-	// been renewed or not: try again, with the same Lease. The caller changes nothing in it but its Attributes: a term
-	// must not outlast the length that others read.
+	// been renewed or not: try again, with the same Lease. The caller changes nothing in it but its Attributes and Value, and
+	// raises ValueNumber with each change: a term must not outlast the length that others read. If an earlier call has
+	// stored a greater ValueNumber, late, that value and those attributes stay, and the returned Lease has them (V3).
 	Renew(ctx context.Context, held Lease) (Lease, error)
 
 	// Release makes one attempt to give the lease back. It never takes the lease from another holder: if the caller no
@@ -51,18 +52,22 @@ type Lease struct {
 	RenewEvery time.Duration // as requested
 	Acquired   time.Time     // by the holder's wall clock, for people only; zero if the manager does not tell
 	Version    Version       // belongs to the manager that made it
+
+	Value       string // text that outlives the holder: each acquisition inherits it (V1); within Limits.MaxValue
+	ValueNumber uint64 // counts the changes of Value and Attributes in this term (V3); 0: they are as acquired
 }
 
 // A Version names one state of a cell or lease. Only the store or manager that made it can read it. The empty Version
 // stands for a cell that does not exist.
 type Version string
 
-// Limits are a manager's bounds on leases. Zero values mean no limit.
+// Limits are a manager's bounds on leases. Zero values mean no limit, but for MaxValue.
 type Limits struct {
 	MinLength  time.Duration // the shortest lease
 	MaxLength  time.Duration // the longest lease
 	LengthStep time.Duration // a lease's length is a multiple of this
 	WriteEvery time.Duration // one lease may be written once in this time, not more often
+	MaxValue   int           // the longest value, in bytes, and a twelfth more in JSON; 0: this manager keeps no values
 }
 
 // Margin returns the part of a lease's length that its holder leaves unused: a tenth (R2). It covers clocks that run at
@@ -101,6 +106,7 @@ type Info struct {
 	Token      uint64 // the latest token; 0 if the lease was never taken
 	Length     time.Duration
 	Attributes map[string]string
+	Value      string // what the holder keeps in the lease; it stays after the holder
 	Version    Version
 	Acquired   time.Time
 	Renewed    time.Time

@@ -79,6 +79,7 @@ func (c cell) info(name string) Info {
 	}
 	info.Holder, info.ID, info.Token = c.Holder, c.ID, c.Token
 	info.Length, info.Attributes, info.Version = time.Duration(c.Length), maps.Clone(c.Attributes), c.version
+	info.Value = c.Value
 	info.Acquired, info.Renewed, info.RenewEvery = c.Acquired, c.Renewed, time.Duration(c.RenewEvery)
 	info.Broken = c.broken()
 	if c.Released {
@@ -124,7 +125,7 @@ func (m *manager) read(ctx context.Context, name string, snapshot Snapshot, l lo
 // swap writes the record, with a new nonce. Its own write counts as seen, from after the answer (R1).
 func (m *manager) swap(ctx context.Context, name string, old Version, r *record) (Version, error) {
 	h := host.From(ctx)
-	r.Format, r.Nonce = recordFormat, randomText(h)
+	r.Format, r.Nonce = r.format(), randomText(h)
 	sent := h.Read().Mono
 	version, err := m.store.Swap(ctx, name, old, r.encode())
 	switch {
@@ -138,11 +139,15 @@ func (m *manager) swap(ctx context.Context, name string, old Version, r *record)
 	return version, nil
 }
 
-func (m *manager) Limits() Limits {
+// Limits are the store's. Every cell has room for a value.
+func (m *manager) Limits() (limits Limits) {
 	if l, ok := m.store.(Limiter); ok {
-		return l.Limits()
+		limits = l.Limits()
 	}
-	return Limits{}
+	if limits.MaxValue <= 0 || limits.MaxValue > maxValue {
+		limits.MaxValue = maxValue
+	}
+	return limits
 }
 
 func (m *manager) Close() error {

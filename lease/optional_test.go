@@ -51,7 +51,7 @@ func TestWrappersHideNothing(t *testing.T) {
 	closed := 0
 	inner := lease.NewManager(whole{memory.NewStore(), &closed})
 	for depth, m := range []lease.Manager{inner, layer{inner}, layer{layer{inner}}} {
-		require.Equal(t, lease.Limits{WriteEvery: time.Second}, lease.LimitsOf(m))
+		require.Equal(t, lease.Limits{WriteEvery: time.Second, MaxValue: 48 << 10}, lease.LimitsOf(m))
 		info, err := lease.Inspect(t.Context(), m, "never taken")
 		require.NoError(t, err)
 		require.Equal(t, lease.Info{Name: "never taken", State: lease.Free}, info)
@@ -83,7 +83,7 @@ func TestUnsupported(t *testing.T) {
 	}
 	m := lease.NewManager(struct{ lease.Store }{memory.NewStore()}) // it can neither list nor be closed
 	require.Equal(t, []error{errors.ErrUnsupported}, listErrors(lease.List(t.Context(), m, "")))
-	require.Zero(t, lease.LimitsOf(m))
+	require.Equal(t, lease.Limits{MaxValue: 48 << 10}, lease.LimitsOf(m), "the record has room for a value")
 	require.NoError(t, lease.Close(m), "there is nothing to give up")
 }
 

@@ -76,7 +76,8 @@ func (m *manager) acquire(ctx context.Context, req Request) (Lease, error) {
 	return Lease{}, m.failed(ctx, req, ours.ID, seen, errRestless)
 }
 
-// succeed returns the record of a new acquisition after the one that was seen. A missing record counts as token 0 (R5).
+// succeed returns the record of a new acquisition after the one that was seen. A missing record counts as token 0 (R5). The
+// value is that of the record which the swap replaces (V1).
 func succeed(ctx context.Context, seen cell, req Request) (record, error) {
 	if seen.Token == math.MaxUint64 {
 		return record{}, fmt.Errorf("%w: its token has no successor", ErrRecord)
@@ -85,7 +86,7 @@ func succeed(ctx context.Context, seen cell, req Request) (record, error) {
 	return record{
 		Token: seen.Token + 1, ID: randomText(h), Holder: req.Holder,
 		Length: duration(req.Length), Attributes: maps.Clone(req.Attributes), RenewEvery: duration(req.RenewEvery),
-		Acquired: stamp(h), Renewed: stamp(h),
+		Value: seen.Value, Acquired: stamp(h), Renewed: stamp(h),
 	}, nil
 }
 
@@ -113,7 +114,7 @@ func (m *manager) abandon(ctx context.Context, req Request, id string, replaced 
 	return seen, err == nil
 }
 
-// Renew is one Swap. It writes the attributes of held, so the caller may change them.
+// Renew is one Swap. It writes the attributes and the value of held.
 func (m *manager) Renew(ctx context.Context, held Lease) (Lease, error) {
 	l, err := m.renew(ctx, held)
 	return l, m.explain("renew", held.Name, err)
@@ -144,8 +145,17 @@ func (m *manager) renew(ctx context.Context, held Lease) (Lease, error) {
 		// R4: the conflict was with an earlier renewal of ours. Seeing it proves nothing about when it was sent (R2),
 		// so write again.
 		from = now.version
+		ours.keepNewer(now.record)
 	}
 	return Lease{}, errRestless
+}
+
+// keepNewer takes the value and the attributes of a record of the same acquisition, if that has a later change of them (V3): a
+// renewal that was sent later may land sooner.
+func (r *record) keepNewer(found record) {
+	if found.Number > r.Number {
+		r.Value, r.Attributes, r.Number = found.Value, found.Attributes, found.Number
+	}
 }
 
 // Release is one Swap. The record stays, and the token with it (R5).
@@ -181,6 +191,7 @@ func (m *manager) release(ctx context.Context, held Lease) error {
 			return lost
 		}
 		from = now.version // R6: a renewal that was given up has landed; it is ours to release, too
+		free.keepNewer(now.record)
 	}
 	return errRestless
 }
@@ -206,13 +217,14 @@ func (r record) lease(name string, version Version) Lease {
 	return Lease{
 		Name: name, Holder: r.Holder, ID: r.ID, Token: r.Token, Length: time.Duration(r.Length),
 		Attributes: maps.Clone(r.Attributes), RenewEvery: time.Duration(r.RenewEvery), Acquired: r.Acquired, Version: version,
+		Value: r.Value, ValueNumber: r.Number,
 	}
 }
 
 func (l Lease) record() record {
 	return record{
 		Token: l.Token, ID: l.ID, Holder: l.Holder, Length: duration(l.Length), Attributes: l.Attributes,
-		RenewEvery: duration(l.RenewEvery), Acquired: l.Acquired,
+		RenewEvery: duration(l.RenewEvery), Acquired: l.Acquired, Value: l.Value, Number: l.ValueNumber,
 	}
 }
 

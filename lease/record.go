@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -8,8 +9,12 @@ import (
 	"unicode/utf8"
 )
 
-// recordFormat rises only when a reader of the format before it would act unsafely.
-const recordFormat = 1
+// A record's format rises only when a reader of the format before it would act unsafely: one that does not know values would
+// drop them. So a record without a value keeps the older format.
+const (
+	formatPlain = 1
+	formatValue = 2
+)
 
 // record is the state of one lease, as its cell holds it. A reader ignores fields that it does not know. Names are exact:
 // "Token" is an unknown field.
@@ -23,9 +28,11 @@ type record struct {
 	Released   bool              `json:"released"`
 	Broken     bool              `json:"broken,omitempty"` // Break wrote it: it is nobody's acquisition, and runs out
 	Attributes map[string]string `json:"attributes,omitempty"`
-	RenewEvery duration          `json:"renew_every,omitzero"` // a hint at when the holder renews; 0: not said
-	Acquired   time.Time         `json:"acquired,omitzero"`    // the writer's wall clock: for people, never to decide by (R1)
-	Renewed    time.Time         `json:"renewed,omitzero"`     // likewise
+	Value      string            `json:"value,omitempty"`
+	Number     uint64            `json:"value_number,omitempty"` // of the change of value or attributes in this term; 0: they are as acquired
+	RenewEvery duration          `json:"renew_every,omitzero"`   // a hint at when the holder renews; 0: not said
+	Acquired   time.Time         `json:"acquired,omitzero"`      // the writer's wall clock: for people, never to decide by (R1)
+	Renewed    time.Time         `json:"renewed,omitzero"`       // likewise
 }
 
 // duration is written as Go writes durations: "15s".
@@ -42,13 +49,30 @@ func (d *duration) UnmarshalText(text []byte) error {
 // broken also recognizes the records of older programs, which marked the ID alone.
 func (r record) broken() bool { return r.Broken || strings.HasPrefix(r.ID, "broken-") }
 
+// format returns the oldest format whose readers understand the record.
+func (r record) format() int {
+	if r.Value != "" {
+		return formatValue
+	}
+	return formatPlain
+}
+
 func (r record) encode() []byte {
-	data, err := json.Marshal(r)
+	data, err := encode(r)
 	if err != nil { // a time outside the years 0 to 9999 is all that JSON cannot say, and it is for people only
 		r.Acquired, r.Renewed = time.Time{}, time.Time{}
-		data, _ = json.Marshal(r)
+		data, _ = encode(r)
 	}
 	return data
+}
+
+// encode returns v as JSON, without escapes for HTML: they would make a value grow to six times its size.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 // decode reads a record. If the data is not a record, the error is an ErrRecord that says why.
@@ -69,8 +93,8 @@ func decode(data []byte) (record, error) {
 		return record{}, fmt.Errorf("%w: %w", ErrRecord, err)
 	}
 	switch {
-	case r.Format > recordFormat:
-		return record{}, fmt.Errorf("%w: its format is %d, and this program reads up to %d: update the program", ErrRecord, r.Format, recordFormat)
+	case r.Format > formatValue:
+		return record{}, fmt.Errorf("%w: its format is %d, and this program reads up to %d: update the program", ErrRecord, r.Format, formatValue)
 	case r.Format < 1:
 		return record{}, fmt.Errorf("%w: it has no format number", ErrRecord)
 	}

@@ -16,8 +16,8 @@ import (
 // full is a record with all there can be in one.
 func full() record {
 	return record{
-		Format: recordFormat, Token: 7, ID: "an ID", Holder: "<worker> & \u2028 \"1\"", Length: duration(1500 * time.Millisecond),
-		Nonce: "a nonce", Released: true, Broken: true, RenewEvery: duration(5 * time.Second), Attributes: map[string]string{"address": "10.0.0.1:80", "zone": "é世"},
+		Format: formatValue, Token: 7, ID: "an ID", Holder: "<worker> & \u2028 \"1\"", Length: duration(1500 * time.Millisecond),
+		Nonce: "a nonce", Released: true, Broken: true, Value: "a \"value\" <&>\n\x00", Number: 3, RenewEvery: duration(5 * time.Second), Attributes: map[string]string{"address": "10.0.0.1:80", "zone": "é世"},
 		Acquired: time.Date(2024, 2, 29, 23, 59, 59, 999e6, time.UTC), Renewed: time.Date(2024, 3, 1, 0, 0, 0, 1e6, time.UTC),
 	}
 }
@@ -25,8 +25,8 @@ func full() record {
 func TestRecord(t *testing.T) {
 	for what, r := range map[string]record{
 		"full":  full(),
-		"bare":  {Format: recordFormat, Token: 1, ID: "i", Length: 1},
-		"large": {Format: recordFormat, Token: math.MaxUint64 - 1, ID: "i", Length: math.MaxInt64},
+		"bare":  {Format: formatPlain, Token: 1, ID: "i", Length: 1},
+		"large": {Format: formatPlain, Token: math.MaxUint64 - 1, ID: "i", Length: math.MaxInt64},
 	} {
 		t.Run(what, func(t *testing.T) {
 			read, err := decode(r.encode())
@@ -39,17 +39,25 @@ func TestRecord(t *testing.T) {
 // The largest record that a valid request makes fits the cell that every store has to take.
 func TestRecordFitsItsCell(t *testing.T) {
 	worst := full()
-	worst.Holder = strings.Repeat("<", maxName)
-	worst.Attributes = map[string]string{"<": strings.Repeat("<", maxAttributes-1)} // six bytes each in JSON
+	worst.Holder = strings.Repeat("\u2028", maxName/3)                                        // six bytes each in JSON, for three
+	worst.Attributes = map[string]string{"\"": strings.Repeat("\u2028", (maxAttributes-1)/3)} // likewise
+	worst.Value = strings.Repeat("\x00", 4<<10-maxValue/12/5) + strings.Repeat("x", maxValue) // six bytes each in JSON, for one
+	for limits := (Limits{MaxValue: maxValue}); limits.CheckValue(worst.Value) != nil; {
+		worst.Value = worst.Value[1:]
+	}
 	require.NoError(t, Request{Name: "n", Holder: worst.Holder, Length: 1, Attributes: worst.Attributes}.Validate(Limits{}))
+	require.Greater(t, len(worst.Value), maxValue-10)
 	require.Less(t, len(worst.encode()), MaxCell)
+	worst.Value = strings.Repeat("<", maxValue)
+	require.Less(t, len(worst.encode()), MaxCell, "nothing is escaped for HTML")
 }
 
 // The stored form is a contract with the programs of other versions.
 func TestRecordAsStored(t *testing.T) {
 	require.JSONEq(t, `{
-		"format": 1, "token": 7, "id": "an ID", "holder": "<worker> & \u2028 \"1\"", "length": "1.5s", "nonce": "a nonce",
+		"format": 2, "token": 7, "id": "an ID", "holder": "<worker> & \u2028 \"1\"", "length": "1.5s", "nonce": "a nonce",
 		"released": true, "broken": true, "attributes": {"address": "10.0.0.1:80", "zone": "é世"}, "renew_every": "5s",
+		"value": "a \"value\" <&>\n\u0000", "value_number": 3,
 		"acquired": "2024-02-29T23:59:59.999Z", "renewed": "2024-03-01T00:00:00.001Z"
 	}`, string(full().encode()))
 }
@@ -94,7 +102,7 @@ func TestDecode(t *testing.T) {
 		{"format 0", change(`"format":1`, `"format":0`), "no format number"},
 		{"a negative format", change(`"format":1`, `"format":-1`), "no format number"},
 		{"a format that is text", change(`"format":1`, `"format":"1"`), "its format is"},
-		{"a newer format", change(`"format":1`, `"format":2`), "its format is 2, and this program reads up to 1: update the program"},
+		{"a newer format", change(`"format":1`, `"format":3`), "its format is 3, and this program reads up to 2: update the program"},
 		{"a newer format, all else different", `{"format":9,"token":"seven","length":{}}`, "its format is 9"},
 		{"no id", change(`"id":"x",`, ``), "no id"},
 		{"an empty id", change(`"x"`, `""`), "no id"},
@@ -129,7 +137,7 @@ func TestDecode(t *testing.T) {
 		{"a renew interval that is none", change(`{`, `{"renew_every":"soon",`), "invalid duration"},
 		{"a time that is none", change(`{`, `{"acquired":"yesterday",`), "parsing time"},
 		{"not UTF-8", change(`"w"`, "\"\xff\""), "not UTF-8"},
-		{"too large", good + strings.Repeat(" ", MaxCell), "more than 16384"},
+		{"too large", good + strings.Repeat(" ", MaxCell), "more than 65536"},
 	}
 	for _, test := range tests {
 		t.Run(test.what, func(t *testing.T) {
@@ -155,7 +163,7 @@ func reference(data []byte) (r record, ok bool) {
 	}
 	known := map[string]json.RawMessage{}
 	if !walk(data, func(name string, value json.RawMessage) bool {
-		if !slices.Contains(strings.Fields("format token id holder length nonce released broken attributes renew_every acquired renewed"), name) {
+		if !slices.Contains(strings.Fields("format token id holder length nonce released broken attributes value value_number renew_every acquired renewed"), name) {
 			return true
 		}
 		_, twice := known[name]
@@ -165,7 +173,7 @@ func reference(data []byte) (r record, ok bool) {
 		return r, false
 	}
 	var head struct{ Format int }
-	if value := known["format"]; value == nil || json.Unmarshal([]byte(`{"Format":`+string(value)+`}`), &head) != nil || head.Format != 1 {
+	if value := known["format"]; value == nil || json.Unmarshal([]byte(`{"Format":`+string(value)+`}`), &head) != nil || head.Format < 1 || head.Format > 2 {
 		return r, false
 	}
 	attributes := map[string]bool{}
@@ -234,7 +242,8 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"format":1,"token":7,"id":"x","length":"15s","acquired":"2024-02-29T23:59:59.123456789+14:00"}`))
 	f.Add([]byte(`{"format":1,"token":7,"ID":"x","Id":"y","length":"2562047h47m16.854775807s"}`))
 	f.Add([]byte(`{"format":1,"token":18446744073709551615,"id":"x","length":"15s"}`))
-	f.Add([]byte(`{"format":2}`))
+	f.Add([]byte(`{"format":2,"token":1,"id":"x","length":"15s","value":"v","value_number":1}`))
+	f.Add([]byte(`{"format":3}`))
 	f.Add([]byte("garbage"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := decode(data)
@@ -243,7 +252,7 @@ func FuzzDecode(f *testing.F) {
 			require.Zero(t, r)
 			return
 		}
-		if r.ID == "" || r.Token == 0 || r.Length <= 0 || r.Format != recordFormat {
+		if r.ID == "" || r.Token == 0 || r.Length <= 0 || r.Format > formatValue {
 			t.Fatalf("decode accepts %+v", r)
 		}
 		written := r.encode()
@@ -280,8 +289,8 @@ func FuzzRecord(f *testing.F) {
 			when = time.Time{}
 		}
 		r := record{
-			Format: recordFormat, Token: token, ID: id, Holder: holder, Length: duration(length), Nonce: "a nonce",
-			Released: released, Attributes: map[string]string{key: value}, Acquired: when, Renewed: when,
+			Format: formatValue, Token: token, ID: id, Holder: holder, Length: duration(length), Nonce: "a nonce",
+			Released: released, Attributes: map[string]string{key: value}, Value: value, Number: token, Acquired: when, Renewed: when,
 		}
 		data := r.encode()
 		read, err := decode(data)

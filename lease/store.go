@@ -7,7 +7,7 @@ import (
 )
 
 // A Store is a set of cells, one per name. A cell can be read, and it can be written if it has not changed since it was
-// read. [NewManager] keeps leases in a Store. To the store a cell is opaque: UTF-8 text of at most 16 KiB.
+// read. [NewManager] keeps leases in a Store. To the store a cell is opaque: UTF-8 text of at most [MaxCell] bytes.
 //
 // A Store is safe for concurrent use, maps each valid name ([CheckName]) to a different cell, and returns soon after the
 // context ends. It never loses an acknowledged write, and never deletes a cell. Its String method, if it has one, names

@@ -13,6 +13,7 @@ import (
 const (
 	maxName       = 255
 	maxAttributes = 1 << 10
+	maxValue      = 48 << 10 // by default; with a twelfth more for its encoding, every successor's record fits into a cell
 )
 
 // CheckName reports why name cannot be the name of a lease or a holder: it must be 1 to 255 bytes of UTF-8 without
@@ -31,7 +32,7 @@ func CheckName(name string) error {
 }
 
 // MaxCell is the most that a Store's cell holds, in bytes.
-const MaxCell = 16 << 10
+const MaxCell = 64 << 10
 
 // CheckCell reports why a cell cannot hold data: it must be UTF-8 text of at most MaxCell bytes. The error is an
 // ErrInvalid. Stores call it before they send anything.
@@ -69,7 +70,34 @@ func (l Lease) Validate(limits Limits) error {
 		unknown = fmt.Errorf("%w: a lease without ID, token or version was never acquired", ErrInvalid)
 	}
 	r := Request{Name: l.Name, Holder: l.Holder, Length: l.Length, Attributes: l.Attributes, RenewEvery: l.RenewEvery}
-	return errors.Join(r.Validate(limits), unknown)
+	var value error
+	if l.Value != "" && l.ValueNumber > 0 { // else it is inherited: whatever it is, the lease can be kept and given back
+		value = limits.CheckValue(l.Value)
+	}
+	return errors.Join(r.Validate(limits), value, unknown)
+}
+
+// CheckValue reports why a manager with these limits cannot keep the value: it must be UTF-8 text of at most MaxValue bytes,
+// and at most a twelfth more once it is encoded as JSON. The error is an ErrInvalid, and an errors.ErrUnsupported if the manager
+// keeps no values.
+func (l Limits) CheckValue(value string) error {
+	switch encoded := l.MaxValue + l.MaxValue/12; {
+	case l.MaxValue <= 0:
+		return fmt.Errorf("%w: this lease manager keeps no values: %w", ErrInvalid, errors.ErrUnsupported)
+	case len(value) > l.MaxValue:
+		return fmt.Errorf("%w: the value has %d bytes, more than %d", ErrInvalid, len(value), l.MaxValue)
+	case !utf8.ValidString(value):
+		return fmt.Errorf("%w: the value is not UTF-8", ErrInvalid)
+	case lenEncoded(value) > encoded:
+		return fmt.Errorf("%w: the value has %d bytes in JSON, more than %d: it has many characters that JSON escapes",
+			ErrInvalid, lenEncoded(value), encoded)
+	}
+	return nil
+}
+
+func lenEncoded(value string) int {
+	data, _ := encode(value)
+	return len(data)
 }
 
 func (l Limits) check(length time.Duration) error {

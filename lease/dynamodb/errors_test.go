@@ -259,7 +259,7 @@ func TestInvalid(t *testing.T) {
 	require.ErrorIs(t, err, lease.ErrInvalid)
 	_, err = s.Swap(soon(t), "", "", nil)
 	require.ErrorIs(t, err, lease.ErrInvalid)
-	for _, data := range []string{"\xff", strings.Repeat("x", 16<<10+1)} {
+	for _, data := range []string{"\xff", strings.Repeat("x", lease.MaxCell+1)} {
 		_, err = s.Swap(soon(t), "a", "", []byte(data))
 		require.ErrorIs(t, err, lease.ErrInvalid)
 	}

@@ -68,7 +68,7 @@ func FuzzAnswer(f *testing.F) {
 		item(`"data":{"S":` + string(quoted) + `},"version":{"S":""}`), item(`"data":{"S":"{"},"version":{"S":"v"}`),
 		item(`"data":{"B":"eA=="},"version":{"S":"v"}`), item(`"data":{"S":"x","N":"7"},"version":{"NULL":true}`),
 		item(`"data":{"?":"x"},"version":{"S":null}`), item(`"data":null,"version":null`), item(`"data":{"S":"\ud800"},"version":{"S":"v"}`),
-		item(`"data":{"S":` + strings.Replace(string(quoted), `\"format\":1`, `\"format\":2`, 1) + `},"version":{"S":"v"}`),
+		item(`"data":{"S":` + strings.Replace(string(quoted), `\"format\":1`, `\"format\":3`, 1) + `},"version":{"S":"v"}`),
 	} {
 		f.Add(answer, "Sat, 01 Mar 2025 23:59:58 GMT")
 	}

@@ -108,7 +108,7 @@ func (s *Store) Load(ctx context.Context, name string) (lease.Snapshot, error) {
 	return s.snapshot(key, out.Item, date)
 }
 
-// Swap implements lease.Store with a conditional PutItem. Data that is not UTF-8 text of at most 16 KiB is an ErrInvalid.
+// Swap implements lease.Store with a conditional PutItem. Data that is not UTF-8 text of at most 64 KiB is an ErrInvalid.
 // An item that is not this package's is an ErrConflict, and is left as it is.
 //
 // Swap returns an ErrConflict, too, if the service refused the write because a transaction, or a write of another Region,

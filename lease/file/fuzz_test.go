@@ -60,7 +60,7 @@ func FuzzCellFile(f *testing.F) {
 		"", "\n", "{}\n", aHeader, aHeader + aRecord, aHeader + "\xff", aHeader + "{", aHeader[1:] + aRecord, aRecord,
 		strings.Replace(aHeader, "1", "2", 1) + aRecord, strings.TrimSpace(aHeader), "[]\n" + aRecord,
 		strings.Replace(aHeader, "b1", "b0", 1) + aRecord, strings.Replace(aHeader, ":3", ":-3", 1) + aRecord,
-		aHeader + strings.Replace(aRecord, "false", "true", 1), aHeader + strings.Replace(aRecord, `"format":1`, `"format":2`, 1),
+		aHeader + strings.Replace(aRecord, "false", "true", 1), aHeader + strings.Replace(aRecord, `"format":1`, `"format":3`, 1),
 		aHeader + strings.Repeat("x", lease.MaxCell), aHeader + strings.Repeat("x", lease.MaxCell+1),
 		long(maxHeader) + aRecord, long(maxHeader+1) + aRecord, long(maxHeader) + full, long(maxHeader) + full + " ", long(2*maxHeader) + full,
 	} {

@@ -63,7 +63,7 @@ func (s *Store) Load(ctx context.Context, name string) (lease.Snapshot, error) {
 }
 
 // Swap implements lease.Store. While another process or goroutine writes the same cell, Swap waits until ctx ends. Data
-// that is not UTF-8 text of at most 16 KiB is an ErrInvalid. For a cell that cannot be read, Swap returns the same
+// that is not UTF-8 text of at most 64 KiB is an ErrInvalid. For a cell that cannot be read, Swap returns the same
 // error as Load, and leaves the cell as it is. A full disk is neither ErrRecord nor ErrMisconfigured, and leaves the
 // cell as it was, too.
 func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data []byte) (lease.Version, error) {

@@ -137,7 +137,7 @@ func TestWhatIsNoCellIsLeftAlone(t *testing.T) {
 		"header cut":   {`{"leaseFile":1,"nonce":"abc`, "header"},
 		"newline cut":  {`{"leaseFile":1,"nonce":"abc"}`, "header"},
 		"newer format": {`{"leaseFile":2,"nonce":"abc"}` + "\nx", "update the program"},
-		"too long":     {`{"leaseFile":1}` + "\n" + strings.Repeat("x", lease.MaxCell+1), "16384 bytes"},
+		"too long":     {`{"leaseFile":1}` + "\n" + strings.Repeat("x", lease.MaxCell+1), "65536 bytes"},
 		"not text":     {`{"leaseFile":1}` + "\n\xff", "UTF-8"},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -185,7 +185,7 @@ func wantUnreadable(t *testing.T, s *Store, cell, says string) {
 func TestRefusedData(t *testing.T) {
 	t.Parallel()
 	s := NewStore(filepath.Join(t.TempDir(), "leases"))
-	for _, data := range []string{strings.Repeat("x", 16<<10+1), "\xff"} {
+	for _, data := range []string{strings.Repeat("x", lease.MaxCell+1), "\xff"} {
 		_, err := s.Swap(t.Context(), "a", "", []byte(data))
 		require.ErrorIs(t, err, lease.ErrInvalid)
 	}

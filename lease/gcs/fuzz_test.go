@@ -49,7 +49,7 @@ func (s *told) store(t testing.TB) *Store {
 // FuzzObject: whatever an object holds, all of it is read, or it is an ErrRecord; and what is no record is not replaced.
 func FuzzObject(f *testing.F) {
 	for _, content := range []string{
-		"", "{}", "null", aRecord, aRecord[1:], aRecord + "\xff", strings.Replace(aRecord, `"format":1`, `"format":2`, 1),
+		"", "{}", "null", aRecord, aRecord[1:], aRecord + "\xff", strings.Replace(aRecord, `"format":1`, `"format":3`, 1),
 		aRecord + strings.Repeat(" ", lease.MaxCell-len(aRecord)), aRecord + strings.Repeat(" ", lease.MaxCell-len(aRecord)+1),
 	} {
 		f.Add([]byte(content))

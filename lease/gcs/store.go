@@ -115,7 +115,7 @@ func (s *Store) check(name string) error {
 }
 
 // Load implements lease.Store. A bucket that does not exist is an ErrMisconfigured if the answer says so. Otherwise it
-// seems to have no cells, and only Swap notices. An object of more than 16 KiB is an ErrRecord.
+// seems to have no cells, and only Swap notices. An object of more than 64 KiB is an ErrRecord.
 //
 // Load sends one request. If there is no cell, and the client is not one of NewClient, it sends two: such a client
 // hides who answered "not found", so Load also asks for the object's metadata.
@@ -219,7 +219,7 @@ func (s *Store) look(ctx context.Context, object string) (exists bool, err error
 	return false, s.explain(ctx, "look at "+s.url(object), err)
 }
 
-// Swap implements lease.Store. Data that is not UTF-8 text of at most 16 KiB is an ErrInvalid.
+// Swap implements lease.Store. Data that is not UTF-8 text of at most 64 KiB is an ErrInvalid.
 func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data []byte) (lease.Version, error) {
 	if err := s.check(name); err != nil {
 		return "", err

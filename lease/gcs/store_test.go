@@ -68,7 +68,7 @@ func TestRefused(t *testing.T) {
 	counter := new(wire.Counter)
 	bucket := newBucket(t)
 	s := NewStore(connect(t, option.WithHTTPClient(counter.Client())), bucket)
-	for _, data := range []string{strings.Repeat("x", 16<<10+1), "\xff"} {
+	for _, data := range []string{strings.Repeat("x", lease.MaxCell+1), "\xff"} {
 		_, err := s.Swap(t.Context(), "a", "", []byte(data))
 		require.ErrorIs(t, err, lease.ErrInvalid)
 	}
@@ -108,7 +108,7 @@ func TestWhatIsNoCellIsLeftAlone(t *testing.T) {
 	bucket := newBucket(t)
 	s := NewStore(connect(t), bucket)
 	object := sdk(t).Bucket(bucket).Object("big")
-	big := strings.Repeat("x", 16<<10+1)
+	big := strings.Repeat("x", lease.MaxCell+1)
 	put(t, object, big)
 	_, err := s.Load(t.Context(), "big")
 	require.ErrorIs(t, err, lease.ErrRecord)

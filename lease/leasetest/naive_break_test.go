@@ -22,6 +22,9 @@ func (n *naive) Break(ctx context.Context, seen lease.Info) error {
 		r.Token++
 		r.ID, r.Holder, r.Broken = newName(), "nobody", true
 		r.Released = n.flaw == "Break gives the lease away at once"
+		if n.flaw == "Break forgets the value" {
+			r.Value = ""
+		}
 		if n.flaw == "Break leaves the lease to its holder" {
 			r.ID = seen.ID
 		}

@@ -41,6 +41,8 @@ type naiveRecord struct {
 	Broken     bool              `json:"broken,omitempty"`
 	RenewEvery time.Duration     `json:"renew_every,omitempty"`
 	Attributes map[string]string `json:"attributes,omitempty"`
+	Value      string            `json:"value,omitempty"`
+	Number     uint64            `json:"value_number,omitempty"`
 	Acquired   time.Time         `json:"acquired"`
 	Renewed    time.Time         `json:"renewed"`
 }
@@ -62,7 +64,7 @@ func (n *naive) decode(data []byte) (r naiveRecord, err error) {
 		decoder.DisallowUnknownFields()
 	}
 	var head struct{ Format int }
-	if n.flaw != "reads newer formats" && json.Unmarshal(data, &head) != nil || head.Format > 1 {
+	if n.flaw != "reads newer formats" && json.Unmarshal(data, &head) != nil || head.Format > 2 {
 		return r, fmt.Errorf("%w: bad format", lease.ErrRecord)
 	}
 	if !n.exact(data) {
@@ -76,6 +78,9 @@ func (n *naive) decode(data []byte) (r naiveRecord, err error) {
 
 func (n *naive) encode(r naiveRecord) []byte {
 	r.Format = 1
+	if r.Value != "" {
+		r.Format = 2
+	}
 	data, _ := json.Marshal(r)
 	return data
 }
@@ -94,6 +99,7 @@ func (n *naive) look(name string, s lease.Snapshot, asked time.Time) (naiveRecor
 		return r, info, fmt.Errorf("lease %q: %w", name, err)
 	}
 	info.ID, info.Holder, info.Token, info.Length, info.Attributes = r.ID, r.Holder, r.Token, r.length(), r.Attributes
+	info.Value = r.Value
 	info.RenewEvery, info.Broken = r.RenewEvery, r.Broken && n.flaw != "does not say what was broken"
 	info.State = lease.Held
 	idle := n.idle(name, r, s, asked)
@@ -129,6 +135,14 @@ func (n *naive) spoil(info *lease.Info, r naiveRecord) {
 			info.State = lease.Held
 		}
 	}
+}
+
+func (n *naive) Limits() lease.Limits {
+	limits := n.cells.Limits()
+	if n.flaw == "keeps no values, silently" {
+		limits.MaxValue = 0
+	}
+	return limits
 }
 
 func (n *naive) context(ctx context.Context) context.Context {
@@ -168,7 +182,7 @@ func (n *naive) swap(ctx context.Context, name string, old lease.Version, r naiv
 }
 
 func (n *naive) validate(err error) error {
-	if n.flaw == "validates nothing" {
+	if n.flaw == "validates nothing" || n.flaw == "keeps no values, silently" {
 		return nil
 	}
 	return err
@@ -236,9 +250,17 @@ func (n *naive) leak(ctx context.Context, old lease.Version, name string, r naiv
 func (n *naive) successor(r naiveRecord, info lease.Info, req lease.Request) naiveRecord {
 	next := naiveRecord{
 		Token: r.Token + 1, ID: newName(), Holder: req.Holder, Length: req.Length.String(), Attributes: maps.Clone(req.Attributes),
-		Acquired: time.Now(), Renewed: time.Now(), RenewEvery: req.RenewEvery,
+		Acquired: time.Now(), Renewed: time.Now(), RenewEvery: req.RenewEvery, Value: r.Value,
 	}
 	switch n.flaw {
+	case "an acquisition forgets the value":
+		next.Value = ""
+	case "an acquisition keeps the number of the value":
+		next.Number = r.Number
+	case "a takeover forgets the value":
+		if info.State == lease.Expired {
+			next.Value = ""
+		}
 	case "keeps the renew interval to itself":
 		next.RenewEvery = 0
 	case "begins tokens anew after a release":
@@ -278,7 +300,7 @@ func (n *naive) lease(name string, r naiveRecord, version lease.Version) lease.L
 	}
 	return lease.Lease{
 		Name: name, Holder: r.Holder, ID: r.ID, Token: r.Token, Length: r.length(), Attributes: attributes, Acquired: r.Acquired,
-		RenewEvery: r.RenewEvery, Version: version,
+		RenewEvery: r.RenewEvery, Version: version, Value: r.Value, ValueNumber: r.Number,
 	}
 }
 
@@ -289,7 +311,13 @@ func (n *naive) write(ctx context.Context, held lease.Lease, op string, change f
 	}
 	r := naiveRecord{
 		Token: held.Token, ID: held.ID, Holder: held.Holder, Length: held.Length.String(), Attributes: held.Attributes,
-		Acquired: held.Acquired, Renewed: time.Now(), RenewEvery: held.RenewEvery,
+		Acquired: held.Acquired, Renewed: time.Now(), RenewEvery: held.RenewEvery, Value: held.Value, Number: held.ValueNumber,
+	}
+	if n.flaw == "keeps no values, silently" {
+		r.Value = ""
+	}
+	if n.flaw == "trims values" {
+		r.Value = strings.TrimSpace(r.Value)
 	}
 	change(&r)
 	from := held.Version
@@ -314,6 +342,9 @@ func (n *naive) write(ctx context.Context, held lease.Lease, op string, change f
 			lost.Reason = lease.LostTaken
 		default:
 			from = info.Version
+			if now.Number > r.Number && n.flaw != op+" takes a newer value back" {
+				r.Value, r.Attributes, r.Number = now.Value, now.Attributes, now.Number
+			}
 			continue
 		}
 		switch n.flaw {
@@ -349,7 +380,13 @@ func (n *naive) Release(ctx context.Context, held lease.Lease) error {
 	if n.flaw == "does not release what ran out" && time.Since(held.Acquired) >= held.Length {
 		return &lease.LostError{Name: held.Name, Token: held.Token, Reason: lease.LostExpired}
 	}
-	_, err := n.write(ctx, held, "Release", func(r *naiveRecord) { r.Released = true })
+	_, err := n.write(ctx, held, "Release", func(r *naiveRecord) {
+		r.Released = true
+		if n.flaw == "Release writes no value" {
+			_, before, _ := n.load(ctx, held.Name)
+			r.Value = before.Value
+		}
+	})
 	if err == nil && n.flaw == "Release deletes" {
 		err = n.Delete(ctx, held.Name)
 	}

@@ -128,7 +128,7 @@ func (c lister) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, e
 }
 
 func (c *cells) Limits() lease.Limits {
-	return lease.Limits{MinLength: 200 * time.Millisecond, MaxLength: 24 * time.Hour, LengthStep: time.Millisecond}
+	return lease.Limits{MinLength: 200 * time.Millisecond, MaxLength: 24 * time.Hour, LengthStep: time.Millisecond, MaxValue: 1 << 10}
 }
 
 func (c *cells) Delete(ctx context.Context, name string) error {

@@ -134,11 +134,11 @@ func versionsDiffer(t testing.TB, s lease.Store) {
 }
 
 func dataExact(t testing.TB, s lease.Store) {
-	largest := strings.Repeat(`{"a":"ä🚀"}`, 2000)
+	largest := strings.Repeat(`{"a":"ä🚀"}`, 8000)
 	forEach([]string{
 		"", " ", "  two spaces at both ends  ", "\n", "lines\nof\r\ntext\n", "\ttab", `"quotes"`, `'`, `\`, `\n`, "null", "{}", `{"a": 1}`,
 		"é", "e\u0301", "🚀", "日本語", "\ufeffbyte order mark", "\u2028", "&lt;<a>", "%41", "100%", "=", "aGVsbG8=", "0", "007",
-		strings.ToValidUTF8(largest[:16<<10], "x"), strings.Repeat("x", 16<<10),
+		strings.ToValidUTF8(largest[:lease.MaxCell], "x"), strings.Repeat("x", lease.MaxCell),
 	}, func(data string) {
 		name := newName()
 		version, err := s.Swap(t.Context(), name, "", []byte(data))

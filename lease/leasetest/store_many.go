@@ -158,7 +158,7 @@ func listLong(t testing.TB, s lease.Store) {
 		names[i] = fmt.Sprintf("%s%02d", top, i)
 	}
 	forEach(names, func(name string) {
-		if _, err := s.Swap(t.Context(), name, "", []byte(strings.Repeat("x", 16<<10))); err != nil {
+		if _, err := s.Swap(t.Context(), name, "", []byte(strings.Repeat("x", lease.MaxCell))); err != nil {
 			t.Errorf("Swap: %v", err)
 		}
 	})

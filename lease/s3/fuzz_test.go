@@ -84,7 +84,7 @@ func isNewer(content []byte) bool {
 func FuzzObject(f *testing.F) {
 	for _, content := range []string{
 		"", "\n", "{}\n", "null\n", aHeader, aHeader + aRecord, aHeader + "\xff", aHeader + "{", aRecord, strings.TrimSpace(aHeader),
-		strings.Replace(aHeader, "1", "2", 1) + aRecord, aHeader + strings.Replace(aRecord, `"format":1`, `"format":2`, 1),
+		strings.Replace(aHeader, "1", "2", 1) + aRecord, aHeader + strings.Replace(aRecord, `"format":1`, `"format":3`, 1),
 		aHeader + full, aHeader + full + " ", long(maxHeader) + full, long(maxHeader) + full + " ", long(maxHeader+1) + aRecord,
 		long(2*maxHeader) + full,
 	} {

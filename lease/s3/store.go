@@ -129,7 +129,7 @@ func (s *Store) read(ctx context.Context, key string) (reading, error) {
 // Swap implements lease.Store with a conditional write
 // (https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html). S3 accepts one of several racing
 // writes and answers the others 412 or 409; it answers 404 if there is no object to match. A server that ignores the
-// condition accepts all writes, and its answers do not show that. Data that is not UTF-8 text of at most 16 KiB is an
+// condition accepts all writes, and its answers do not show that. Data that is not UTF-8 text of at most 64 KiB is an
 // ErrInvalid.
 func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data []byte) (lease.Version, error) {
 	key, err := s.key(name)
