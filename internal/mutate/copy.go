@@ -84,6 +84,9 @@ func (c copied) try(ctx context.Context, m mutation, worlds int, packages []stri
 	f := finding{worlds: worlds}
 	if !m.deaf {
 		out, err := c.run(ctx, "test", "./internal/simulate", "-run", "^Test(Worlds|AStepBackHidesNoSleep)$", "-timeout", "10m", "-worlds", strconv.Itoa(worlds))
+		if unbuilt(out) {
+			return finding{}, fmt.Errorf("the simulation does not compile: %w\n%s", err, out)
+		}
 		if err != nil {
 			f.by, f.said, f.worlds = "simulation", saidBy(out), worldOf(out, worlds)
 			return f, ctx.Err()
@@ -91,12 +94,20 @@ func (c copied) try(ctx context.Context, m mutation, worlds int, packages []stri
 	}
 	for _, test := range slices.Concat(m.tests, packages) {
 		out, err := c.run(ctx, "test", "-timeout", "3m", test)
+		if unbuilt(out) {
+			return finding{}, fmt.Errorf("the tests of %s do not compile: %w\n%s", test, err, out)
+		}
 		if err != nil {
 			f.by, f.said = failedIn(out, test), saidBy(out)
 			return f, ctx.Err()
 		}
 	}
 	return f, nil
+}
+
+// unbuilt reports whether go test did not get as far as to run a test: that is no finding.
+func unbuilt(out []byte) bool {
+	return bytes.Contains(out, []byte("[build failed]")) || bytes.Contains(out, []byte("[setup failed]"))
 }
 
 // damage makes the edits, and returns a function that reverts them.

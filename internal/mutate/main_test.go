@@ -44,6 +44,10 @@ func TestRun(t *testing.T) {
 		{name: "nonsense", edit: edit{file: "lease/term.go", old: comment.old, new: "nonsense"}},
 	}, 1)
 	require.ErrorContains(t, err, "nonsense: it does not compile")
+	_, err = run(t.Context(), &out, []mutation{
+		{name: "a test's own", deaf: true, edit: edit{file: "internal/coverage/main_test.go", old: "package main", new: "package main; nonsense"}},
+	}, 1, "./internal/coverage")
+	require.ErrorContains(t, err, "do not compile", "tests that cannot run find nothing")
 	_, err = run(t.Context(), &out, []mutation{{name: "elsewhere", edit: edit{file: "lease/term.go", old: "not there"}}}, 1)
 	require.ErrorContains(t, err, "and should have it once")
 }
