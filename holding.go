@@ -15,12 +15,16 @@ type holding struct {
 	opts   *options
 	keeper *lease.Keeper
 	term   lease.Term
-	held   lease.Lease // as the latest answer has it
+	held   lease.Lease // as the latest answer has it, with the changes since
 
 	asked   time.Duration         // when the lease was asked for, by the monotonic clock
 	wrote   time.Duration         // when the latest write was sent
 	pending *request[lease.Lease] // the renewal in flight; nil if none is
+	sent    uint64                // the ValueNumber that it carries
 	next    schedule              // the next one
+
+	values  *values  // by which the work changes the lease's value and attributes
+	waiting []waiter // for changes to be stored, in order
 
 	failures int   // in a row
 	failure  error // the latest one; nil if the latest renewal succeeded
@@ -57,6 +61,7 @@ func late(since lease.Instant, d time.Duration) bool {
 func newHolding(r *run, keeper *lease.Keeper, held lease.Lease, sent lease.Instant) holding {
 	now := r.mono()
 	h := holding{run: r, opts: r.opts, keeper: keeper, term: keeper.Term(), held: held, asked: now - sent.Elapsed(), wrote: now}
+	h.values = newValues(r.opts, h.term, held)
 	h.next = r.scheduled(h.nextAfter(h.asked))
 	return h
 }
@@ -88,7 +93,7 @@ func (h *holding) due(now time.Duration) time.Duration {
 // renew asks for a renewal.
 func (h *holding) renew(now time.Duration) {
 	held := h.held
-	h.wrote = now
+	h.wrote, h.sent = now, held.ValueNumber
 	h.pending = ask(h.run.life, h.run, h.run.renewTimeout(h.term.Remaining()), h.opts.renewEvery, func(ctx context.Context) (lease.Lease, error) {
 		return h.opts.manager.Renew(ctx, held)
 	})
@@ -106,9 +111,11 @@ func (h *holding) renewed(a answer[lease.Lease]) {
 func (h *holding) heed(q *request[lease.Lease], a answer[lease.Lease]) {
 	switch {
 	case a.err == nil:
-		h.held, h.failures, h.failure = a.value, 0, nil
+		h.failures, h.failure = 0, nil
+		h.took(a.value)
 		h.keeper.Extend(a.value, q.sent)
 		h.next = h.run.scheduled(h.nextAfter(q.began))
+		h.stored(a.value.ValueNumber)
 	case errors.Is(a.err, lease.ErrLost):
 		h.gone = true
 		if lost, ok := errors.AsType[*lease.LostError](a.err); ok && lost.Now.Name != "" {
@@ -116,9 +123,11 @@ func (h *holding) heed(q *request[lease.Lease], a answer[lease.Lease]) {
 			h.run.found(lost.Now)
 		}
 		h.keeper.End(a.err)
+		h.settle(h.held.ValueNumber, a.err)
 	default: // R4: the lease is not lost before its deadline
 		h.failures, h.failure = h.failures+1, a.err
 		h.keeper.Failed(a.err)
+		h.settle(h.sent, a.err)
 		// Sooner, the less is left of the term, so that a store that comes back in time is not met too late.
 		atMost := max(h.term.Remaining()/4, h.opts.renewEvery/16, h.opts.limits.WriteEvery)
 		h.next = h.run.scheduled(q.began + min(h.run.backoff(h.failures), atMost))

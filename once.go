@@ -74,6 +74,8 @@ func (t *term) hold() bool {
 		select {
 		case a := <-t.holding.pending.arrives():
 			t.holding.renewed(a)
+		case c := <-t.holding.values.changes:
+			t.holding.change(c)
 		case <-t.run.ctx.Done():
 			return true
 		case <-t.alarm.C:

@@ -22,6 +22,9 @@ func (h *holding) release() error {
 	}
 	r := h.run
 	until := r.mono() + h.opts.renewEvery
+	if wait := h.wrote + h.opts.limits.WriteEvery - r.mono(); wait > 0 && h.opts.limits.WriteEvery > 0 {
+		r.breathe(wait)
+	}
 	for n := 1; ; n++ {
 		if r.endBy != 0 {
 			until = min(until, r.endBy-h.opts.endTimeout/4) // the rest is for the observers
@@ -70,6 +73,6 @@ func (r *run) breathe(d time.Duration) {
 func info(l lease.Lease, state lease.State) lease.Info {
 	return lease.Info{
 		Name: l.Name, State: state, Holder: l.Holder, ID: l.ID, Token: l.Token, Length: l.Length,
-		Attributes: l.Attributes, Version: l.Version, Acquired: l.Acquired, RenewEvery: l.RenewEvery,
+		Attributes: l.Attributes, Value: l.Value, Version: l.Version, Acquired: l.Acquired, RenewEvery: l.RenewEvery,
 	}
 }

@@ -60,7 +60,8 @@ func (l *Leader) WhileLeading(ctx context.Context, do func(ctx context.Context) 
 		return ErrNotLeading
 	}
 	defer d.calls.Done()
-	ctx, cancel := context.WithCancelCause(l.inside(lease.WithTerm(ctx, d.term)))
+	ctx = context.WithValue(lease.WithTerm(ctx, d.term), valuesOf{}, d.ctx.Value(valuesOf{}))
+	ctx, cancel := context.WithCancelCause(l.inside(ctx))
 	defer cancel(nil)
 	defer context.AfterFunc(d.ctx, func() { cancel(context.Cause(d.ctx)) })()
 	return do(ctx)

@@ -62,7 +62,7 @@ func (t *term) lead() outcome {
 	t.announce()
 	t.alarm = host.NewAlarm(t.run.host)
 	defer t.alarm.Stop()
-	t.work = t.run.startWork(t.workCtx, t.holding.term)
+	t.work = t.run.startWork(context.WithValue(t.workCtx, valuesOf{}, t.holding.values), t.holding.term)
 	for now := phase(t.leading); now != nil; {
 		now = now()
 	}
@@ -105,6 +105,8 @@ func (t *term) leading() phase {
 			return t.returned(res)
 		case a := <-t.holding.pending.arrives():
 			t.holding.renewed(a)
+		case c := <-t.holding.values.changes:
+			t.holding.change(c)
 		case a := <-t.run.leader.probing.arrives():
 			if sick := t.run.probed(a.err); sick != nil {
 				return t.stop(unhealthy, sick)
@@ -135,6 +137,8 @@ func (t *term) stopping() phase {
 			return t.returned(res)
 		case a := <-t.holding.pending.arrives():
 			t.holding.renewed(a)
+		case c := <-t.holding.values.changes:
+			t.holding.change(c)
 		case a := <-t.run.leader.probing.arrives():
 			t.run.probed(a.err)
 		case <-t.holding.term.Done():

@@ -154,7 +154,7 @@ func (h Harness) features(t testing.TB) []feature {
 	for f, ok := range map[feature]bool{
 		records: s.Store != nil, deletion: s.Delete != nil, counting: s.Requests != nil, slowness: s.Slow != nil, ageing: h.Age,
 		limiting: s.limits.MinLength > 0 || s.limits.MaxLength > 0 || s.limits.LengthStep > 0, inspection: inspects, listing: lists,
-		values: s.limits.MaxValue > 0,
+		values:   s.limits.MaxValue > 0,
 		breaking: inspects && !errors.Is(lease.Break(t.Context(), m, lease.Info{Name: newName()}), errors.ErrUnsupported),
 	} {
 		if ok {

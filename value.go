@@ -1,0 +1,171 @@
+package leader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// SetValue keeps a text in the lease that this work holds: at most 48 KiB of UTF-8. It outlives the work: the next leader's
+// [Value] returns it, however this term ends. ctx is the work's, or derived from it.
+//
+// SetValue renews the lease at once, and returns nil when the value is stored. It returns a *lease.LostError if the term ends
+// first, and an ErrInvalid (package lease) for a value that does not fit, which is not set. The error is errors.ErrUnsupported if
+// the lease manager keeps no values. After any other error, ctx's end for one, the value may be stored: once it is set, every
+// later renewal and the release carry it. If a newer value is set before this one was sent, only the newer one is stored, and
+// SetValue returns when it is.
+//
+// While a value is set, programs that do not know values cannot take the lease. An empty one lets them in again.
+func SetValue(ctx context.Context, value string) error {
+	return setIn(ctx, "SetValue", func(o *options) error { return o.limits.CheckValue(value) }, func(l *lease.Lease) { l.Value = value })
+}
+
+// SetAttributes changes the attributes that the lease publishes, and otherwise does as SetValue does. They last for this term:
+// the next one begins with those of WithAttributes.
+func SetAttributes(ctx context.Context, attributes map[string]string) error {
+	attributes = maps.Clone(attributes)
+	check := func(o *options) error {
+		req := o.request()
+		req.Attributes = attributes
+		return req.Validate(o.limits)
+	}
+	return setIn(ctx, "SetAttributes", check, func(l *lease.Lease) { l.Attributes = maps.Clone(attributes) })
+}
+
+// Value returns the lease's value: the one that this term has set last, or else the one that it found. It is empty if nobody has
+// ever set one, and for a context that is not that of a leader's work.
+func Value(ctx context.Context) string {
+	if v, ok := ctx.Value(valuesOf{}).(*values); ok {
+		return v.current()
+	}
+	return ""
+}
+
+// valuesOf is the key of a work's values in its context.
+type valuesOf struct{}
+
+// values pass what a work keeps in its lease to the goroutine of Run, which alone writes the lease.
+type values struct {
+	opts    *options
+	term    lease.Term
+	changes chan change // taken while the term lasts
+
+	mu   sync.Mutex
+	text string // as it was last set
+}
+
+// A change is one of the lease's value or attributes. done receives nil when it is stored.
+type change struct {
+	apply func(*lease.Lease)
+	done  chan error
+}
+
+func newValues(o *options, term lease.Term, held lease.Lease) *values {
+	return &values{opts: o, term: term, changes: make(chan change), text: held.Value}
+}
+
+func (v *values) current() string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.text
+}
+
+func (v *values) show(text string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.text = text
+}
+
+func setIn(ctx context.Context, name string, check func(*options) error, apply func(*lease.Lease)) error {
+	v, ok := ctx.Value(valuesOf{}).(*values)
+	if !ok {
+		return fmt.Errorf("leader: %s: the context is not that of a leader's work", name)
+	}
+	err := check(v.opts)
+	if err == nil {
+		err = v.set(ctx, change{apply, make(chan error, 1)})
+	}
+	if err == nil || errors.Is(err, lease.ErrLost) {
+		return err
+	}
+	return fmt.Errorf("leader: %s: lease %q: %w", name, v.opts.lease, err)
+}
+
+// set hands the change over, and waits until it is stored.
+func (v *values) set(ctx context.Context, c change) error {
+	select {
+	case v.changes <- c:
+	case <-v.term.Done():
+		return v.term.Check()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	select {
+	case err := <-c.done:
+		return err
+	case <-v.term.Done():
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-c.done: // at the same moment
+		return err
+	default:
+	}
+	if lost := v.term.Check(); lost != nil {
+		return lost
+	}
+	return context.Cause(ctx)
+}
+
+// A waiter waits until a change is stored.
+type waiter struct {
+	number uint64 // Lease.ValueNumber of the change
+	done   chan<- error
+}
+
+// change makes the next renewal, and every write after it, carry a change (V2), and lets that renewal begin at once. The number
+// is raised before anything is sent, so that a late renewal of before cannot take the change back (V3).
+func (h *holding) change(c change) {
+	h.held.ValueNumber++
+	c.apply(&h.held)
+	h.values.show(h.held.Value)
+	h.waiting = append(h.waiting, waiter{h.held.ValueNumber, c.done})
+	if h.pending == nil {
+		h.hurry()
+	}
+}
+
+// hurry makes a renewal due as soon as the store allows.
+func (h *holding) hurry() {
+	h.next = h.run.scheduled(max(h.run.mono(), h.wrote+h.opts.limits.WriteEvery))
+}
+
+// stored goes on after a renewal that has stored the changes up to the number.
+func (h *holding) stored(number uint64) {
+	if number > 0 {
+		h.run.found(info(h.held, lease.Held)) // Status shows what is published
+	}
+	if h.settle(number, nil); h.held.ValueNumber > number {
+		h.hurry()
+	}
+}
+
+// settle tells those who wait for the changes up to the number how they fared.
+func (h *holding) settle(number uint64, err error) {
+	for len(h.waiting) > 0 && h.waiting[0].number <= number {
+		h.waiting[0].done <- err
+		h.waiting = h.waiting[1:]
+	}
+}
+
+// took goes on from the lease that a renewal has returned. Changes that were made since it was sent stay (V2).
+func (h *holding) took(renewed lease.Lease) {
+	if h.held.ValueNumber > renewed.ValueNumber {
+		renewed.Value, renewed.Attributes, renewed.ValueNumber = h.held.Value, h.held.Attributes, h.held.ValueNumber
+	}
+	h.held = renewed
+}
