@@ -228,8 +228,8 @@ var mutations = []mutation{
 		name: "R2: an adopted older renewal counts as a new one",
 		edit: edit{
 			file: "lease/protocol.go",
-			old:  "		from = now.version\n	}\n	return Lease{}, errRestless",
-			new:  "		return now.record.lease(held.Name, now.version), nil\n	}\n	return Lease{}, errRestless",
+			old:  "		from = now.version\n		ours.keepNewer(now.record)\n",
+			new:  "		return now.record.lease(held.Name, now.version), nil\n",
 		},
 	},
 
