@@ -100,3 +100,31 @@ func TestNamesSuitAllServices(t *testing.T) {
 		})
 	}
 }
+
+// A program is led to a proxy by the variable that leads it to the emulator.
+func TestAt(t *testing.T) {
+	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+	t.Setenv("AWS_ENDPOINT_URL_DYNAMODB", "")
+	t.Setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:2")
+	t.Setenv("STORAGE_EMULATOR_HOST", "127.0.0.1:3")
+	t.Setenv("AZURE_STORAGE_CONNECTION_STRING", azurite)
+	for service, want := range map[Service]struct{ endpoint, at string }{
+		DynamoDB: {"http://127.0.0.1:1", "AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:9"},
+		S3:       {"http://127.0.0.1:2", "AWS_ENDPOINT_URL_S3=http://127.0.0.1:9"},
+		GCS:      {"http://127.0.0.1:3", "STORAGE_EMULATOR_HOST=127.0.0.1:9"},
+		Azure:    {"http://127.0.0.1:1", "AZURE_STORAGE_CONNECTION_STRING=" + strings.Replace(azurite, ":1/", ":9/", 1)},
+	} {
+		assert.Equal(t, want.endpoint, Endpoint(service))
+		variable, value := At(service, "http://127.0.0.1:9")
+		assert.Equal(t, want.at, variable+"="+value)
+	}
+	for _, variables := range endpoints {
+		for _, variable := range variables {
+			t.Setenv(variable, "")
+		}
+	}
+	t.Setenv("AZURE_STORAGE_CONNECTION_STRING", "AccountName=prod;AccountKey=a;EndpointSuffix=core.windows.net")
+	for _, service := range Services {
+		assert.Empty(t, Endpoint(service), "the real %s", service)
+	}
+}

@@ -63,13 +63,9 @@ func (p place) proxied(t testing.TB, opts ...Option) (lease.Manager, *wire.Proxy
 // proxiedConnection is a connection string that leads through a proxy.
 func proxiedConnection(t testing.TB) (connection string, proxy *wire.Proxy) {
 	t.Helper()
-	connection = connectionString()
-	endpoint, _, ok := strings.Cut(field(connection, "BlobEndpoint"), "/devstoreaccount1")
-	if !ok {
-		t.Skip("a proxy needs a service without TLS: Azurite")
-	}
-	proxy = wire.NewProxy(t, endpoint)
-	return strings.Replace(connection, endpoint, proxy.URL(), 1), proxy
+	proxy = emulator.Proxy(t, emulator.Azure)
+	_, connection = emulator.At(emulator.Azure, proxy.URL())
+	return connection, proxy
 }
 
 func connectionString() string { return os.Getenv(connectionVariable) }

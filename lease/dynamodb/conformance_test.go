@@ -148,7 +148,7 @@ func testScenario(t *testing.T) {
 	table := newTable(t, client)
 	scenario.Run(t, scenario.Place{
 		Connect: func(t testing.TB) (lease.Manager, func()) {
-			p, through := proxied(t, client)
+			p, through := proxied(t)
 			own, _ := newClient(t, through)
 			return New(own, table, WithAge()), p.Refuse
 		},

@@ -58,7 +58,7 @@ func TestForeignAnswers(t *testing.T) {
 	require.NoError(t, err)
 	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }))
 	t.Cleanup(page.Close)
-	p, through := proxied(t, client)
+	p, through := proxied(t)
 	own, _ := newClient(t, through, quietly)
 	s := NewStore(own, table)
 	for what, a := range foreignAnswers {
@@ -95,7 +95,7 @@ func TestFilteredLeader(t *testing.T) {
 	t.Parallel()
 	client, _ := newClient(t)
 	table := newTable(t, client)
-	p, through := proxied(t, client)
+	p, through := proxied(t)
 	own, _ := newClient(t, through, quietly)
 	m := New(own, table)
 	for what, a := range foreignAnswers {

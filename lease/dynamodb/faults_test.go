@@ -54,7 +54,7 @@ func TestFaultAtEachRequest(t *testing.T) {
 		cases[name+", no retries"] = attempt{fault, 1}
 	}
 	atOnce(t, cases, func(t *testing.T, c attempt) {
-		p, through := proxied(t, client)
+		p, through := proxied(t)
 		broken, _ := newClient(t, through, func(o *sdk.Options) { o.RetryMaxAttempts = c.attempts })
 		m, other := New(broken, table), New(client, table)
 		k := 1
@@ -132,7 +132,7 @@ func testLeaderSurvivesFaults(t *testing.T) {
 	}
 	atOnce(t, cases, func(t *testing.T, c broken) {
 		name := t.Name()
-		p, through := proxied(t, client)
+		p, through := proxied(t)
 		own, _ := newClient(t, through)
 		var struck <-chan struct{}
 		if c.k > 0 {
@@ -166,7 +166,7 @@ func TestLateWrites(t *testing.T) {
 	table := newTable(t, client)
 	// late holds the k-th request of a manager back. land has the service carry it out, and waits for that.
 	late := func(t *testing.T, k int) (m lease.Manager, land func()) {
-		behind, _ := proxied(t, client)
+		behind, _ := proxied(t)
 		p := wire.NewProxy(t, behind.URL())
 		url := p.URL()
 		own, _ := newClient(t, func(o *sdk.Options) { o.BaseEndpoint, o.RetryMaxAttempts = &url, 1 })
@@ -244,7 +244,7 @@ func TestStalledTable(t *testing.T) {
 	client, _ := newClient(t)
 	table := newTable(t, client)
 	for _, stage := range []wire.Stage{wire.Before, wire.After} {
-		p, through := proxied(t, client)
+		p, through := proxied(t)
 		own, _ := newClient(t, through)
 		p.OnEvery(wire.Stall(stage))
 		s := NewStore(own, table)

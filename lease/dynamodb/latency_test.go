@@ -15,7 +15,7 @@ import (
 func TestLatency(t *testing.T) {
 	t.Parallel()
 	client, _ := newClient(t)
-	proxy, through := proxied(t, client)
+	proxy, through := proxied(t)
 	table := newTable(t, client)
 	slow, _ := newClient(t, through)
 	scenario.Latency(t, "slow", proxy, New(slow, table), New(client, table))

@@ -53,13 +53,9 @@ func kindOf(r *http.Request) wire.Kind {
 }
 
 // proxied has a client send through a proxy.
-func proxied(t testing.TB, client *sdk.Client) (*wire.Proxy, func(*sdk.Options)) {
+func proxied(t testing.TB) (*wire.Proxy, func(*sdk.Options)) {
 	t.Helper()
-	endpoint := client.Options().BaseEndpoint
-	if endpoint == nil {
-		t.Skip("the real service does not take requests that were signed for a proxy")
-	}
-	p := wire.NewProxy(t, *endpoint)
+	p := emulator.Proxy(t, emulator.DynamoDB)
 	url := p.URL()
 	return p, func(o *sdk.Options) { o.BaseEndpoint = &url }
 }

@@ -19,6 +19,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/internal/emulated"
+	"github.com/cloudlease/leader/internal/emulator"
 	"github.com/cloudlease/leader/internal/stress/chaos/register"
 	"github.com/cloudlease/leader/internal/wire"
 )
@@ -27,7 +29,7 @@ import (
 type election struct {
 	*testing.T
 	*place
-	site
+	store  string // URL of the workers' store; "": each has a different one
 	dir    string // of the register, the journal and the workers' logs
 	binary string
 	random *rand.Rand
@@ -94,7 +96,9 @@ func newElection(t *testing.T, p *place, binary string, random *rand.Rand, tally
 		}
 	})
 	require.NoError(t, register.Create(e.file("register")))
-	e.site = p.open(t, dir)
+	if p.service != "" {
+		e.store = emulated.Make(t, p.service).URL + p.query
+	}
 	t.Cleanup(e.end)
 	for i := range p.workers {
 		e.nodes = append(e.nodes, e.newNode(string(rune('a'+i)), i%2 == 1))
@@ -104,16 +108,12 @@ func newElection(t *testing.T, p *place, binary string, random *rand.Rand, tally
 }
 
 func (e *election) newNode(name string, careless bool) *node {
-	if e.upstream == "" {
+	if e.service == "" {
 		m := newMount(e.T, e.dir, name)
 		return &node{name: name, careless: careless, url: m.url(), line: m}
 	}
-	var opts []wire.Option
-	if e.host != "" {
-		opts = append(opts, wire.WithHost(e.host))
-	}
-	proxy := wire.NewProxy(e.T, e.upstream, opts...)
-	return &node{name: name, careless: careless, url: e.url, line: proxy, proxy: proxy}
+	proxy := emulator.Proxy(e.T, e.service)
+	return &node{name: name, careless: careless, url: e.store, line: proxy, proxy: proxy}
 }
 
 func (e *election) file(name string) string { return filepath.Join(e.dir, name) }
@@ -131,7 +131,8 @@ func (e *election) start(n *node) {
 	p.cmd.Stderr = log
 	p.cmd.Env = os.Environ()
 	if n.proxy != nil {
-		p.cmd.Env = append(p.cmd.Env, e.environ(n.proxy.URL())...)
+		variable, value := emulator.At(e.service, n.proxy.URL())
+		p.cmd.Env = append(p.cmd.Env, variable+"="+value)
 	}
 	p.stdin, err = p.cmd.StdinPipe()
 	require.NoError(e, err)

@@ -101,7 +101,7 @@ var mishaps = []struct {
 }{
 	{"killed", func(e *election, n *node) func() {
 		e.kill(n)
-		if p := n.process; e.upstream == "" {
+		if p := n.process; e.service == "" {
 			// A process that finds at its start that its directory's path leads in a circle takes that for a mistake, and rightly ends.
 			// So this one has to hear from its store before that can be put out of its reach.
 			e.must(p.id+" has heard from its store", patience, func(event) bool { return p.answered > 0 })

@@ -1,11 +1,8 @@
 package linearize
 
 import (
-	"context"
 	"math/rand/v2"
 	"net/http"
-	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -20,8 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/api/option"
 
-	"cloud.google.com/go/storage"
-
+	"github.com/cloudlease/leader/internal/emulated"
 	"github.com/cloudlease/leader/internal/emulator"
 	"github.com/cloudlease/leader/internal/wire"
 	"github.com/cloudlease/leader/lease"
@@ -47,16 +43,8 @@ type line struct {
 	struck   []<-chan struct{}
 }
 
-// needLine skips the test of a service that is no emulator.
-func needLine(t testing.TB, upstream string) {
-	t.Helper()
-	if upstream == "" {
-		t.Skip("a real service cannot be reached through a proxy: its requests are signed for its own name")
-	}
-}
-
-func newLine(t testing.TB, upstream string, patience time.Duration, opts ...wire.Option) *line {
-	return &line{Proxy: wire.NewProxy(t, upstream, opts...), patience: patience}
+func newLine(t testing.TB, s emulator.Service) *line {
+	return &line{Proxy: emulator.Proxy(t, s), patience: shortPatience}
 }
 
 // disturb breaks one of the next two requests, in one of all possible ways.
@@ -120,26 +108,11 @@ func awsConfig(t testing.TB, n int) (cfg aws.Config, retries bool) {
 	return cfg, retries
 }
 
-func awsEndpoint(service string) string {
-	if own := os.Getenv("AWS_ENDPOINT_URL_" + service); own != "" {
-		return own
-	}
-	return os.Getenv("AWS_ENDPOINT_URL")
-}
-
 func dynamodbService(t testing.TB) service {
-	emulator.Need(t, emulator.DynamoDB)
-	needLine(t, awsEndpoint("DYNAMODB"))
-	cfg, _ := awsConfig(t, 1)
-	owner, table := dynamodbsdk.NewFromConfig(cfg), emulator.Name(t)
-	require.NoError(t, dynamodb.CreateTable(t.Context(), owner, table))
-	t.Cleanup(func() {
-		_, err := owner.DeleteTable(context.WithoutCancel(t.Context()), &dynamodbsdk.DeleteTableInput{TableName: &table})
-		require.NoError(t, err)
-	})
+	table := emulated.Make(t, emulator.DynamoDB).Name
 	return service{length: shortLength, span: 4 * shortLength, disturbs: shortPatience, connect: func(t testing.TB, n int) connection {
 		cfg, retries := awsConfig(t, n)
-		l := newLine(t, awsEndpoint("DYNAMODB"), shortPatience)
+		l := newLine(t, emulator.DynamoDB)
 		s := dynamodb.NewStore(dynamodbsdk.NewFromConfig(cfg, func(o *dynamodbsdk.Options) {
 			o.BaseEndpoint = aws.String(l.URL())
 		}), table)
@@ -148,27 +121,10 @@ func dynamodbService(t testing.TB) service {
 }
 
 func s3Service(t testing.TB) service {
-	emulator.Need(t, emulator.S3)
-	needLine(t, awsEndpoint("S3"))
-	cfg, _ := awsConfig(t, 1)
-	cfg.Region = "us-east-1" // elsewhere a location has to be named
-	owner, bucket := s3sdk.NewFromConfig(cfg), emulator.Name(t)
-	_, err := owner.CreateBucket(t.Context(), &s3sdk.CreateBucketInput{Bucket: &bucket})
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		ctx := context.WithoutCancel(t.Context())
-		all, err := owner.ListObjectsV2(ctx, &s3sdk.ListObjectsV2Input{Bucket: &bucket})
-		require.NoError(t, err)
-		for _, object := range all.Contents {
-			_, err := owner.DeleteObject(ctx, &s3sdk.DeleteObjectInput{Bucket: &bucket, Key: object.Key})
-			require.NoError(t, err)
-		}
-		_, err = owner.DeleteBucket(ctx, &s3sdk.DeleteBucketInput{Bucket: &bucket})
-		require.NoError(t, err)
-	})
+	bucket := emulated.Make(t, emulator.S3).Name
 	return service{length: shortLength, span: 4 * shortLength, disturbs: shortPatience, connect: func(t testing.TB, n int) connection {
 		cfg, retries := awsConfig(t, n)
-		l := newLine(t, awsEndpoint("S3"), shortPatience)
+		l := newLine(t, emulator.S3)
 		s := s3.NewStore(s3sdk.NewFromConfig(cfg, func(o *s3sdk.Options) { o.BaseEndpoint = aws.String(l.URL()) }), bucket)
 		return l.connection(s, retries)
 	}}
@@ -176,53 +132,30 @@ func s3Service(t testing.TB) service {
 
 // gcsService needs no retries of an SDK: the store makes one attempt of each call.
 func gcsService(t testing.TB) service {
-	emulator.Need(t, emulator.GCS)
-	client := func(t testing.TB, opts ...option.ClientOption) *storage.Client {
-		c, err := gcs.NewClient(t.Context(), opts...)
-		require.NoError(t, err)
-		t.Cleanup(func() { require.NoError(t, c.Close()) })
-		return c
-	}
-	host, bucket := os.Getenv("STORAGE_EMULATOR_HOST"), emulator.Name(t)
-	host = strings.TrimPrefix(host, "http://")
-	upstream := ""
-	if host != "" {
-		upstream = "http://" + host
-	}
-	needLine(t, upstream)
-	require.NoError(t, client(t).Bucket(bucket).Create(t.Context(), "test", nil))
+	bucket := emulated.Make(t, emulator.GCS).Name
 	return service{length: shortLength, span: 4 * shortLength, disturbs: shortPatience, connect: func(t testing.TB, n int) connection {
-		l := newLine(t, upstream, shortPatience, wire.WithHost(host))
-		s := gcs.NewStore(client(t, option.WithEndpoint(l.URL()+"/storage/v1/")), bucket)
-		return l.connection(s, false)
+		l := newLine(t, emulator.GCS)
+		client, err := gcs.NewClient(t.Context(), option.WithEndpoint(l.URL()+"/storage/v1/"))
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, client.Close()) })
+		return l.connection(gcs.NewStore(client, bucket), false)
 	}}
 }
 
 // azureService has many leases, as all takeovers of a history happen after its first 15 seconds.
 func azureService(t testing.TB) service {
-	emulator.Need(t, emulator.Azure)
-	dsn, name := os.Getenv("AZURE_STORAGE_CONNECTION_STRING"), emulator.Name(t)
-	client := func(t testing.TB, dsn string) *container.Client {
-		c, err := container.NewClientFromConnectionString(dsn, name, &container.ClientOptions{
-			ClientOptions: azcore.ClientOptions{Transport: &http.Client{Transport: transport(t)}},
-		})
-		require.NoError(t, err)
-		return c
-	}
-	_, rest, _ := strings.Cut(";"+dsn, ";BlobEndpoint=")
-	endpoint, _, _ := strings.Cut(rest, "/devstoreaccount1") // Azurite's, which needs no TLS
-	needLine(t, strings.TrimSuffix(endpoint, rest))
-	owner := client(t, dsn)
-	_, err := owner.Create(t.Context(), nil)
-	require.NoError(t, err)
-	t.Cleanup(func() { _, _ = owner.Delete(context.WithoutCancel(t.Context()), nil) })
+	name := emulated.Make(t, emulator.Azure).Name
 	return service{
 		length: 15 * time.Second, span: 20 * time.Second, disturbs: shortPatience, names: 6, native: true,
 		slack: 50 * time.Millisecond, // of a wall clock, which is adjusted
 		connect: func(t testing.TB, n int) connection {
-			l := newLine(t, endpoint, shortPatience)
-			m := azblob.New(client(t, strings.Replace(dsn, endpoint, l.URL(), 1)))
-			return connection{Manager: m, faulty: l}
+			l := newLine(t, emulator.Azure)
+			_, account := emulator.At(emulator.Azure, l.URL())
+			client, err := container.NewClientFromConnectionString(account, name, &container.ClientOptions{
+				ClientOptions: azcore.ClientOptions{Transport: &http.Client{Transport: transport(t)}},
+			})
+			require.NoError(t, err)
+			return connection{Manager: azblob.New(client), faulty: l}
 		},
 	}
 }
