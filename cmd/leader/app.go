@@ -18,7 +18,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// app is what all commands have in common.
+// An app is shared by all commands.
 type app struct {
 	in       io.Reader
 	out, err io.Writer
@@ -61,10 +61,10 @@ Windows %LOCALAPPDATA%\leader.`,
 	return root
 }
 
-// usage is an error of who called the command.
+// usage marks an error of the caller: exit code 2.
 func usage(err error) error { return &exitError{code: exitUsage, err: err} }
 
-// fromEnvironment sets the flags that were not given from the environment.
+// fromEnvironment sets the flags that were not given, from the environment.
 func fromEnvironment(flags *pflag.FlagSet) error {
 	var errs []error
 	flags.VisitAll(func(f *pflag.Flag) {
@@ -83,12 +83,12 @@ func fromEnvironment(flags *pflag.FlagSet) error {
 	return nil
 }
 
-// variableOf is the variable of the environment that sets a flag.
+// variableOf returns the name of the environment variable that sets a flag.
 func variableOf(f *pflag.Flag) string {
 	return "LEADER_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 }
 
-// withUnit says how to write a duration, if that is what is wrong.
+// withUnit adds how to write a duration to an error about its missing unit.
 func withUnit(err error) error {
 	if strings.Contains(err.Error(), "missing unit in duration") {
 		return fmt.Errorf("%w: write 15s for 15 seconds", err)
@@ -96,13 +96,13 @@ func withUnit(err error) error {
 	return err
 }
 
-// The floors of package leader: whoever asks a store more often than this has made a mistake.
+// The floors of package leader. Shorter values are mistakes.
 const (
 	shortestLease    = 100 * time.Millisecond
 	shortestInterval = 10 * time.Millisecond
 )
 
-// tooShort is an error of a duration that is not 0 and below the least one.
+// tooShort returns an error for a duration that is neither 0 nor at least the given one.
 func tooShort(flag string, d, least time.Duration) error {
 	if d == 0 || d >= least {
 		return nil
@@ -110,10 +110,10 @@ func tooShort(flag string, d, least time.Duration) error {
 	return fmt.Errorf("--%s %v: it is at least %v, and usually some seconds", flag, d, least)
 }
 
-// limit is how long a store may take for one answer.
+// limit returns how long a store may take for one answer.
 func (a *app) limit() time.Duration { return cmp.Or(a.timeout, store.Patience) }
 
-// onStore does something on the store that --store names.
+// onStore calls a function with the store that --store names.
 func (a *app) onStore(ctx context.Context, do func(*store.Store) error) error {
 	s, err := store.Open(ctx, a.store, a.limit())
 	if err != nil {
@@ -123,7 +123,7 @@ func (a *app) onStore(ctx context.Context, do func(*store.Store) error) error {
 	return do(s)
 }
 
-// inspect looks at a lease. A name that cannot be one is an error of usage.
+// inspect looks at a lease. An invalid name is a usage error.
 func inspect(ctx context.Context, s *store.Store, name string) (lease.Info, error) {
 	info, err := s.Inspect(ctx, name)
 	if errors.Is(err, lease.ErrInvalid) {
@@ -132,10 +132,10 @@ func inspect(ctx context.Context, s *store.Store, name string) (lease.Info, erro
 	return info, err
 }
 
-// progress shows what is being done, on a terminal.
+// progress shows progress, on a terminal.
 func (a *app) progress(format string, args ...any) { show.Progress(a.err, format, args...) }
 
-// args makes a wrong number of arguments an error of usage.
+// args makes a wrong number of arguments a usage error.
 func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, given []string) error {
 		if err := check(cmd, given); err != nil {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// attributes are a flag that may be repeated, each time with one key=value. The value is taken as it is: commas, equals signs
+// attributes is a flag that may be repeated, each time with one key=value. Everything after the first equals sign is the value: commas, equals signs
 // and quotes are part of it.
 type attributes map[string]string
 

@@ -20,7 +20,7 @@ func TestBreakAsks(t *testing.T) {
 			s.acquire(t, "a", "one", time.Hour, nil)
 			before := s.inspect(t, "a")
 			c := onScreen(t, commandtest.Command(t, "break", "a", "--store", s.url))
-			c.see(t, "Take it away from one? Type yes: ")
+			c.see(t, "Take the lease from one? Type yes: ")
 			require.Equal(t, before.Version, s.inspect(t, "a").Version)
 			c.enter(t, answer)
 			if breaks {
@@ -43,5 +43,5 @@ func TestBreakShowsThatItWaits(t *testing.T) {
 	c := onScreen(t, commandtest.Command(t, "break", "a", "--yes", "--wait", "--store", s.url))
 	c.see(t, "\r\x1b[Kwaiting until it is free, up to ")
 	require.Zero(t, c.end(t))
-	require.Contains(t, c.text(), "\r\x1b[KIt is free.\n")
+	require.Contains(t, c.text(), "\r\x1b[KThe lease is free.\n")
 }

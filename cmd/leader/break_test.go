@@ -28,7 +28,7 @@ func TestBreakNeedsAWord(t *testing.T) {
 	cmd := commandtest.Command(t, "break", "a", "--store", s.url)
 	cmd.Stdin = strings.NewReader("yes\n")
 	o := commandtest.End(t, cmd)
-	o.Want(t, exitUsage, "say --yes")
+	o.Want(t, exitUsage, "give --yes")
 	require.Contains(t, o.Out, "holder        one")
 	require.Equal(t, before.Version, s.inspect(t, "a").Version)
 }
@@ -39,7 +39,7 @@ func TestBreak(t *testing.T) {
 	l := s.acquire(t, "a", "one", time.Hour, nil)
 	o := commandtest.End(t, commandtest.Command(t, "break", "a", "--yes", "--store", s.url))
 	o.Want(t, 0, "")
-	require.Regexp(t, `Broken. Nobody can start before it has run out: by \d\d:\d\d:\d\d at the latest, 1h0m0s from now.\n$`, o.Out)
+	require.Regexp(t, `Broken. No other node leads before the lease has run out: by \d\d:\d\d:\d\d at the latest, 1h0m0s from now.\n$`, o.Out)
 	_, err := s.Renew(t.Context(), l)
 	require.ErrorIs(t, err, lease.ErrLost)
 	_, err = s.Acquire(t.Context(), lease.Request{Name: "a", Holder: "two", Length: time.Hour})
@@ -48,7 +48,7 @@ func TestBreak(t *testing.T) {
 	broken := s.inspect(t, "a")
 	o = commandtest.End(t, commandtest.Command(t, "break", "a", "--yes", "--store", s.url))
 	o.Want(t, 0, "")
-	require.Contains(t, o.Out, "It is broken already.")
+	require.Contains(t, o.Out, "The lease is broken already.")
 	require.Equal(t, broken.Version, s.inspect(t, "a").Version)
 }
 
@@ -59,7 +59,7 @@ func TestBreakOfWhatNobodyHolds(t *testing.T) {
 	for _, name := range []string{"never", "free", "expired"} {
 		o := commandtest.End(t, commandtest.Command(t, "break", name, "--wait", "--store", s.url))
 		o.Want(t, 0, "")
-		require.Contains(t, o.Out, "Nobody holds it: there is nothing to break.")
+		require.Contains(t, o.Out, "Nobody holds the lease: there is nothing to break.")
 	}
 	commandtest.End(t, commandtest.Command(t, "break", "notes", "--yes", "--store", s.url)).Want(t, exitFailed, "not a lease record")
 }
@@ -72,7 +72,7 @@ func TestBreakWaits(t *testing.T) {
 	began := time.Now()
 	o := commandtest.End(t, commandtest.Command(t, "break", "a", "--yes", "--wait", "--store", s.url))
 	o.Want(t, 0, "")
-	require.Contains(t, o.Out, "\nIt is free.\n")
+	require.Contains(t, o.Out, "\nThe lease is free.\n")
 	require.GreaterOrEqual(t, time.Since(began), length)
 	require.Equal(t, uint64(3), s.acquire(t, "a", "two", length, nil).Token)
 }
@@ -89,7 +89,7 @@ func TestBreakWaitsForTheNext(t *testing.T) {
 		_, err := s.Acquire(t.Context(), lease.Request{Name: "a", Holder: "two", Length: time.Hour})
 		return err == nil
 	}, 20*time.Second, time.Millisecond)
-	require.Regexp(t, `^It is free.\n$|^It was free, and two has it now, with token 3.\n$`, wait.next(t))
+	require.Regexp(t, `^The lease is free.\n$|^The lease was free, and two has it now, with token 3.\n$`, wait.next(t))
 }
 
 // Somebody else may take the lease while the command asks.
@@ -106,5 +106,5 @@ func TestBreakOfAnother(t *testing.T) {
 	require.Equal(t, "two", s.inspect(t, "a").Holder)
 
 	err = breakSeen(t.Context(), &store.Store{Manager: struct{ lease.Manager }{s}}, seen)
-	require.ErrorContains(t, err, "this store cannot; end the holder, or wait")
+	require.ErrorContains(t, err, "this store cannot break leases; stop the holder, or wait")
 }

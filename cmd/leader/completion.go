@@ -16,12 +16,12 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// refine sees to what a person types that is not quite a command: suggestions, and what can be completed. It is the
-// last thing that is done to the root command.
+// refine adds suggestions for mistyped commands and flags, and completion. Call it last on the
+// root command.
 func (a *app) refine(root *cobra.Command) {
 	root.Version = version()
 	root.SetVersionTemplate("leader {{.Version}}\n")
-	root.Args = cobra.ArbitraryArgs // else cobra itself refuses, in several lines
+	root.Args = cobra.ArbitraryArgs // otherwise cobra itself refuses, in several lines
 	root.RunE = func(cmd *cobra.Command, given []string) error {
 		if len(given) == 0 {
 			return cmd.Help()
@@ -43,7 +43,7 @@ func (a *app) refine(root *cobra.Command) {
 	a.completeFlags(root)
 }
 
-// completeFlags offers the values of flags, and not the files here where there are none.
+// completeFlags offers the values of flags, and no files for flags that take none.
 func (a *app) completeFlags(cmd *cobra.Command) {
 	values := map[string]cobra.CompletionFunc{
 		"name": func(cmd *cobra.Command, _ []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
@@ -59,7 +59,7 @@ func (a *app) completeFlags(cmd *cobra.Command) {
 			value = cobra.NoFileCompletions
 		}
 		if f.NoOptDefVal == "" { // it takes a value
-			_ = cmd.RegisterFlagCompletionFunc(f.Name, value) // an error: it has one
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, value) // an error: it has a completion already
 		}
 	}
 	cmd.LocalNonPersistentFlags().VisitAll(complete)
@@ -69,7 +69,7 @@ func (a *app) completeFlags(cmd *cobra.Command) {
 	}
 }
 
-// forms are how the URLs of the stores are written.
+// forms shows how to write the URL of each store.
 var forms = map[string]string{
 	"azblob":   "azblob://ACCOUNT/CONTAINER",
 	"dynamodb": "dynamodb://TABLE",
@@ -78,7 +78,7 @@ var forms = map[string]string{
 	"s3":       "s3://BUCKET",
 }
 
-// completeSchemes offers the beginning of a store's URL; of a directory's, the directories.
+// completeSchemes offers the beginnings of store URLs.
 func completeSchemes(_ *cobra.Command, _ []string, begun string) (found []cobra.Completion, _ cobra.ShellCompDirective) {
 	for _, scheme := range slices.Sorted(maps.Keys(forms)) {
 		beginning := strings.TrimRight(forms[scheme], "ABCDEFGHIJKLMNOPQRSTUVWXYZ/")
@@ -99,7 +99,7 @@ func didYouMean(prefix string, names []string) string {
 	return ": did you mean " + prefix + strings.Join(names, " or "+prefix) + "?"
 }
 
-// similarFlags has cobra find flags as it finds commands.
+// similarFlags lets cobra find flags as it finds commands.
 func similarFlags(cmd *cobra.Command, typed string) []string {
 	flags := &cobra.Command{SuggestionsMinimumDistance: 2}
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
@@ -110,7 +110,7 @@ func similarFlags(cmd *cobra.Command, typed string) []string {
 
 const (
 	completeFor  = 3 * time.Second // a person waits for a completion
-	completeMost = 200             // names: more say nothing
+	completeMost = 200             // names: more are of no use
 )
 
 // completeNames completes the name of a lease with those of the store.
@@ -124,7 +124,7 @@ func (a *app) completeNames(cmd *cobra.Command, given []string, begun string) ([
 	_ = a.onStore(ctx, func(s *store.Store) error {
 		for info, err := range s.List(ctx, begun) {
 			if err != nil || len(names) == completeMost {
-				break // what was found so far is better than nothing
+				break // the names found so far are better than none
 			}
 			what := entryOf(info).State
 			if info.State == lease.Held {

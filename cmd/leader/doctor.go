@@ -19,60 +19,54 @@ func (a *app) doctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Whether a store is fit to elect a leader on, and what to do if not",
-		Long: `doctor tries a store out end to end, as two nodes would use it, and says of each thing that is wrong
-what to do about it. It takes some twenty seconds; with Google Cloud Storage, where an object may
-be written once a second, about a minute.
+		Long: `doctor tries a store out end to end, as two nodes would use it, and gives advice on everything that is wrong. It takes some
+twenty seconds; with Google Cloud Storage, where an object may be written once a second, about a minute.
 
-It works on a lease of its own, ` + doctor.Scratch + `, and releases it in the end. The record of it stays, as nothing
-in leader deletes records, and is used again by the next doctor; it may be removed by hand. Leases of
-others are not touched.
+It uses a separate lease, ` + doctor.Scratch + `, and releases it in the end. The record stays, because leader deletes no records, and the
+next doctor uses it again; you may remove it by hand. doctor does not touch other leases.
 
-Checks, in their order (a check that needs one that failed is skipped):
-  open        the URL of the store makes sense; a warning if it is a directory on a network file system
-  length      --lease-length is one that this store can have
-  read        the store can be reached, the credentials are accepted, and a lease may be read
-  create      leases may be taken and released
-  list        leases may be listed; a warning if not, as only "leader list" needs it
-  first       eight at once try to take a lease that was never taken, and exactly one may get it; skipped
-              if an earlier doctor has done it here, unless with --anew
-  race        eight at once try to take a free lease, five times, and exactly one may get it each time
-  held        a lease that one has is refused to another, who sees who has it
-  renew       a lease can be renewed, also from an older answer, as after one that was lost
-  stale       a renewal and a release of a lease that somebody else has taken since are refused, and
-              change nothing
-  fresh       each read shows the latest write, whoever wrote it
-  clock       the store's answers agree on the time: the age that they tell of a record is not more
-              than what has passed here since it was written, and the same in each; whether age is on
-              for this URL, by which clock, and whether to switch it (?age=true, ?age=false). How far
-              the store's clock is from this machine's is not known, and nothing depends on it
+Checks, in their order (a check is skipped if one that it needs has failed):
+  open        the URL of the store is valid; a warning if it is a directory on a network file system
+  length      the store allows leases of --lease-length
+  read        the store can be reached, accepts the credentials, and allows reads
+  create      a lease can be taken and released
+  list        leases can be listed; a warning if not, as only "leader list" needs it
+  first       eight at once try to take a lease that was never taken, and exactly one gets it; skipped if an earlier doctor
+              has done this here, unless you give --anew
+  race        eight at once try to take a free lease, five times, and exactly one gets it each time
+  held        a node is refused a lease that another holds, and sees the holder
+  renew       a lease can be renewed, also from an older answer, as after an answer that was lost
+  stale       the renewal and the release of a lease that another node has taken since are refused, and change nothing
+  fresh       each read shows the latest write, also of another node
+  clock       the store's answers agree on the time: the age that they tell of a record is never more than the time since it
+              was written, and always the same. Also: whether age is on for this URL, by which clock, and whether to switch
+              it (?age=true, ?age=false). The difference between the store's clock and this machine's is not known, and
+              nothing depends on it
   tokens      each acquisition had a greater fencing token than all before it
-  latency     renewals are fast enough for the lease length: how long each took, and which length suits
-  clean       the lease of doctor's own is given back
+  latency     renewals are fast enough for the lease length; how long each took, and which length suits
+  clean       the lease is released
 
-first, race and stale are what a store fails that passes over the conditions of writes, or that has
-something before it that does: on such a store, several lead at once.
+A store fails first, race and stale if it ignores the conditions of writes, or if something before it does: on such a store,
+several nodes lead at once.
 
 Exit codes:
   0  nothing is wrong; there may be warnings
   1  something is wrong
-  2  a flag makes no sense
+  2  a flag is wrong
 
-With --json it prints an object in one line, at the end:
+With --json it prints one object at the end, in one line:
   store, scratch  the store's URL, and the name of the lease that doctor used
   ok              whether nothing is wrong
-  checks          an array of objects: check, result (ok, warning, failed or skipped), detail, advice
-                  (what to do; absent if there is nothing), seconds (how long it took)
+  checks          an array of objects: check, result (ok, warning, failed or skipped), detail, advice (absent if there is
+                  none), seconds (how long the check took)
   reads, renewals
-                  count, and the p50_seconds, p99_seconds and max_seconds of what they took; absent
-                  if there were none
+                  count, and p50_seconds, p99_seconds and max_seconds of how long they took; absent if there were none
   lease_length_seconds, suggested_lease_length_seconds
-                  what --lease-length said, and a length that suits this store; the latter is
-                  absent if it is not known
+                  --lease-length, and a length that suits this store; the latter is absent if it is not known
   tells_age, age_from
-                  whether the store tells how old a record is, and by which clock; absent if it is
-                  not known
-  limits          min_length_seconds, max_length_seconds, length_step_seconds, write_every_seconds;
-                  a limit that there is not is absent
+                  whether the store tells how old a record is, and by which clock; absent if it is not known
+  limits          min_length_seconds, max_length_seconds, length_step_seconds, write_every_seconds; a limit that does not
+                  exist is absent
 
 Environment: LEADER_STORE, LEADER_TIMEOUT, LEADER_LEASE_LENGTH, LEADER_SAMPLES, LEADER_ANEW,
 LEADER_JSON; NO_COLOR.`,

@@ -28,7 +28,7 @@ func TestDoctorOnATerminal(t *testing.T) {
 	require.Contains(t, c.text(), green+"Nothing is wrong.")
 }
 
-// Whoever interrupts it finds nothing that is held.
+// After an interrupt, no lease is held.
 func TestDoctorIsInterrupted(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)

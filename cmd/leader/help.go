@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// helpWidth is what a terminal has by default.
+// helpWidth is the default width of a terminal.
 const helpWidth = 80
 
 // fitFlags makes the flags fit in the help of all commands.

@@ -27,7 +27,7 @@ func everyCommand() (all []*cobra.Command) {
 	return all
 }
 
-// helpOf is what a person sees.
+// helpOf returns the help as a person sees it.
 func helpOf(t *testing.T, cmd *cobra.Command) string {
 	t.Helper()
 	var out bytes.Buffer

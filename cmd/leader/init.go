@@ -18,23 +18,20 @@ func (a *app) initCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Make what a store keeps its leases in",
-		Long: `init makes the table, bucket, container or directory that the store's URL names,
-as leases want it, and waits until it can be used. What is there is left as it
-is. It needs permissions that nothing else needs: dynamodb:CreateTable and
-dynamodb:DescribeTable, s3:CreateBucket, storage.buckets.create, or the role on
-the storage account.
+		Long: `init makes the table, bucket, container or directory that the store's URL names, as leases need it, and waits until it can be
+used. It leaves an existing one as it is. It needs permissions that no other command needs: dynamodb:CreateTable and
+dynamodb:DescribeTable, s3:CreateBucket, storage.buckets.create, or the role on the storage account.
 
   DynamoDB  a table with the key that the URL names, billed by request
-  S3        a bucket in the URL's region, closed to the public, without versions
-  Google    a bucket without soft delete, closed to the public, in the project
-            that GOOGLE_CLOUD_PROJECT names
-  Azure     a container, closed to the public
-  file:     a directory that is this user's alone
+  S3        a bucket in the URL's region, not public, without versions
+  Google    a bucket without soft delete, not public, in the project that GOOGLE_CLOUD_PROJECT names
+  Azure     a container, not public
+  file:     a directory for this user alone
 
 Exit codes:
-  0  it is there
+  0  it exists now
   1  it could not be made
-  2  a flag or the store's URL makes no sense
+  2  a flag or the store's URL is wrong
 
 Environment: LEADER_STORE, LEADER_LOCATION, LEADER_TIMEOUT.`,
 		Example: `  leader init --store 'dynamodb://leases?region=eu-west-1'
@@ -62,7 +59,7 @@ func (a *app) init(ctx context.Context, location string, atLeast time.Duration) 
 		case made:
 			fmt.Fprintf(a.out, "Made %s.\n", redact.Text(a.store))
 		default:
-			fmt.Fprintf(a.out, "%s is there.\n", redact.Text(a.store))
+			fmt.Fprintf(a.out, "%s exists already.\n", redact.Text(a.store))
 		}
 		return nil
 	})

@@ -15,7 +15,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// identifier is what means something in a Go program alone.
+// identifier matches words that mean something only in a Go program.
 var identifier = regexp.MustCompile(`\bWith(out)?[A-Z]\w+|\b(dynamodb|s3|gcs|azblob|file|lease)\.[A-Z]\w+`)
 
 // Of a place that is not there, nobody says that its leases are free, or that there are none. leader init makes it.
@@ -52,7 +52,7 @@ func initialize(t *testing.T, p place.Place) {
 	require.Equal(t, "Made "+redact.Text(p.Store)+".\n", o.Out)
 	o = leader("init")
 	o.Want(t, 0, "")
-	require.Equal(t, redact.Text(p.Store)+" is there.\n", o.Out)
+	require.Equal(t, redact.Text(p.Store)+" exists already.\n", o.Out)
 	o = leader("status")
 	o.Want(t, exitNobody, "")
 	require.Equal(t, "leader  free\n", o.Out)

@@ -18,21 +18,20 @@ func (a *app) listCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list [PREFIX]",
 		Short: "All leases of the store",
-		Long: `list reads the leases whose names begin with the prefix, all of them if there is none, without
-touching them. What is stored there and is not a lease is shown as unreadable, and the list goes
-on; holders are shown of leases that are held.
+		Long: `list shows the leases whose names begin with the prefix, or all leases, and changes nothing. It shows contents of the store
+that are not a lease as unreadable, and goes on. It shows the holders of leases that are held.
 
-To list takes a permission of its own (dynamodb:Scan, s3:ListBucket, storage.objects.list), and a
-DynamoDB table is read as a whole, and billed so.
+Listing needs one more permission (dynamodb:Scan, s3:ListBucket, storage.objects.list). A DynamoDB table is read, and billed,
+as a whole.
 
 ` + statesHelp + `
 
 Exit codes:
-  0  the list is complete, with or without unreadable leases in it
-  1  the store could not be listed, or not to the end
-  2  a flag, an argument or the store's URL makes no sense
+  0  the list is complete; there may be unreadable leases in it
+  1  the list failed, or is not complete
+  2  a flag, an argument or the store's URL is wrong
 
-With --json it prints one object a line for each lease, as the store lists them:
+With --json it prints one object a line for each lease, in the store's order:
 ` + fieldsHelp + `
 
 Environment: LEADER_STORE, LEADER_TIMEOUT, LEADER_JSON; NO_COLOR.`,

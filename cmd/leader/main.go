@@ -3,7 +3,7 @@
 //	leader run --store 'dynamodb://leases?region=eu-west-1' --name orders -- ./orders-projection
 //	leader status
 //
-// leader help, and --help of each command, say what there is. README.md has a tour.
+// leader help and the --help of each command describe the commands; docs/command.md has an overview.
 package main
 
 import (
@@ -20,7 +20,7 @@ import (
 )
 
 func main() {
-	// Else Go ends the process when nobody reads what it writes: it may have a lease to give back.
+	// Otherwise Go ends the process when nobody reads its output, and the process may have to release a lease.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	out := &output{to: os.Stdout}
 	a := &app{in: os.Stdin, out: out, err: os.Stderr}
@@ -31,17 +31,17 @@ func main() {
 // Exit codes. A program under leader run that ends by itself gives its own, or 128 and the number of the signal that
 // ended it, as shells do.
 const (
-	exitFailed = 1 // what was asked for could not be done
-	exitUsage  = 2 // what was asked for makes no sense
+	exitFailed = 1 // the command failed
+	exitUsage  = 2 // a wrong flag, argument or store URL
 	exitLost   = 3 // run --once: the lease was lost, and the program was ended before it had finished
 
-	exitUnread = 128 + int(syscall.SIGPIPE) // nobody reads the output: what a shell has of a program that dies of that
+	exitUnread = 128 + int(syscall.SIGPIPE) // nobody reads the output: the shell's code for a program that SIGPIPE ends
 )
 
-// exitError is an error with an exit code of its own.
+// exitError is an error with an exit code.
 type exitError struct {
 	code int
-	err  error // nil: there is nothing to say
+	err  error // nil: print nothing
 }
 
 func (e *exitError) Error() string {
@@ -53,7 +53,7 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.err }
 
-// exit says what went wrong, in one line, and returns the exit code.
+// exit prints the error in one line, and returns the exit code.
 func (a *app) exit(err error) int {
 	coded, ok := errors.AsType[*exitError](err)
 	switch {
@@ -68,10 +68,10 @@ func (a *app) exit(err error) int {
 	return coded.code
 }
 
-// output is standard output. It notes what goes wrong with it, once for all that is written there.
+// output is standard output. It keeps the first error of a write, so that callers need not check.
 type output struct {
 	to  io.Writer
-	err error // the first one: nothing is written any more
+	err error // the first one: after it, Write writes nothing
 }
 
 func (o *output) Write(p []byte) (n int, err error) {
@@ -81,7 +81,7 @@ func (o *output) Write(p []byte) (n int, err error) {
 	return n, o.err
 }
 
-// judge is a command's error, or that of its output.
+// judge returns the command's error, or that of its output.
 func (o *output) judge(err error) error {
 	coded, ok := errors.AsType[*exitError](err)
 	silent := err == nil || ok && coded.err == nil

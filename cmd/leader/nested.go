@@ -18,7 +18,7 @@ const (
 	holderVariable = "LEADER_HOLDER"
 )
 
-// checkNested refuses a lease that this process runs under: its holder waits for the end of this process, which would wait for
+// checkNested refuses a lease that this process runs under: the holder waits for the end of this process, which would wait for
 // the lease.
 func checkNested(ctx context.Context, s *store.Store, name string) error {
 	if os.Getenv(leaseVariable) != name {
@@ -29,7 +29,7 @@ func checkNested(ctx context.Context, s *store.Store, name string) error {
 		return nil // the campaign says what is wrong with the store
 	}
 	if info.State == lease.Held && info.Holder == os.Getenv(holderVariable) && strconv.FormatUint(info.Token, 10) == os.Getenv(guard.TokenVariable) {
-		return usage(fmt.Errorf("lease %q is held by the leader run that this one runs under, and that waits for it to end: give this one another --name", name))
+		return usage(fmt.Errorf("lease %q is held by the leader run that started this one, and that waits for its end: give this one another --name", name))
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func TestNested(t *testing.T) {
 		code                int
 	}{
 		"another lease":  {"outer", inner + `-- sh -c 'echo $LEADER_LEASE $LEADER_TOKEN >>$FILE'; exit $?`, "", nil, 0},
-		"the same":       {"outer", inner + `--name outer -- sh -c 'echo never >>$FILE'`, "is held by the leader run that this one runs under", nil, exitUsage},
+		"the same":       {"outer", inner + `--name outer -- sh -c 'echo never >>$FILE'`, "is held by the leader run that started this one", nil, exitUsage},
 		"the same, once": {"outer", inner + `--once --name outer -- sh -c 'echo never >>$FILE'`, "give this one another --name", nil, exitUsage},
 		"the same, by the environment": {"outer", inner + `-- sh -c 'echo never >>$FILE'`, "give this one another --name",
 			[]string{"LEADER_NAME=outer"}, exitUsage},

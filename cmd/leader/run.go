@@ -23,7 +23,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// runFlags are the flags of leader run.
+// runFlags has the flags of leader run.
 type runFlags struct {
 	name, node                                          string
 	length, renewEvery, acquireEvery, stop, holdAtLeast time.Duration
@@ -67,14 +67,14 @@ func (a *app) runCommand() *cobra.Command {
 	flags.SetInterspersed(false) // what follows the program's name is the program's
 	flags.StringVar(&f.name, "name", defaultName, "`name` of the lease")
 	flags.StringVar(&f.node, "node", "", "`name` of this node, for people (default the host's, the process id and some random characters)")
-	flags.DurationVar(&f.length, "lease-length", 15*time.Second, "how long the lease holds from each renewal: as long a dead leader goes unreplaced")
+	flags.DurationVar(&f.length, "lease-length", 15*time.Second, "how long the lease holds from each renewal, and how long nobody replaces a dead leader")
 	flags.DurationVar(&f.renewEvery, "renew-every", 0, "how often the leader renews (default a third of --lease-length)")
 	flags.DurationVar(&f.acquireEvery, "acquire-every", 0, "how often a standby asks for the lease (default a third of --lease-length)")
 	flags.DurationVar(&f.stop, "stop-timeout", 0, "how long the program may take to end after SIGTERM if the lease cannot be kept (default a sixth of --lease-length)")
 	flags.DurationVar(&f.drain, "drain-timeout", drainTimeout, "how long the program may take to end after SIGTERM if leader is asked to stop; the lease is kept meanwhile")
 	flags.Var(&f.attributes, "attribute", "publish `key=value` with the lease, the value as it is; may be repeated")
-	flags.BoolVar(&f.once, "once", false, "for a job that is triggered on many machines: try once, run it to its end, do not wait for a lease that another node holds")
-	flags.DurationVar(&f.holdAtLeast, "hold-at-least", 0, "with --once: keep the lease so long if the job ends sooner, so that a late trigger does not run it again (default not at all)")
+	flags.BoolVar(&f.once, "once", false, "for a job that is triggered on many machines: try once, run the job to its end, and do not wait if another node holds the lease")
+	flags.DurationVar(&f.holdAtLeast, "hold-at-least", 0, "with --once: keep the lease at least so long, so that a late trigger does not run the job again (default not at all)")
 	flags.IntVar(&f.heldCode, "held-exit-code", 0, "with --once: exit `code` if another node holds the lease; if not 0, an error says so, too")
 	flags.StringVar(&f.health.Command, "health-cmd", "", "shell `command` that says whether this node may lead: it must exit with 0")
 	flags.StringVar(&f.health.URL, "health-http", "", "`URL` that says whether this node may lead: it must answer with 2xx")
@@ -82,12 +82,12 @@ func (a *app) runCommand() *cobra.Command {
 	flags.DurationVar(&f.health.Timeout, "health-timeout", 0, "how long a health check may take (default a little less than --renew-every)")
 	flags.StringVar(&f.listen, "listen", "", "`address` to serve /leader, /standby, /healthz, /status and a page on, such as :8080")
 	flags.StringVar(&f.logs.Format, "log-format", "text", "`format` of the log, which goes to standard error: text or json")
-	flags.TextVar(&f.logs.Level, "log-level", slog.LevelInfo, "least `level` of what is logged: debug, info, warn or error")
+	flags.TextVar(&f.logs.Level, "log-level", slog.LevelInfo, "lowest `level` that is logged: debug, info, warn or error")
 	flags.Lookup("log-level").DefValue = "info"
 	return cmd
 }
 
-// check reports all that is wrong with flags, whatever the store is.
+// check reports everything that is wrong with the flags, for any store.
 func (f *runFlags) check(given func(string) bool) error {
 	var problems []error
 	refuse := func(wrong bool, format string, args ...any) {
@@ -111,7 +111,7 @@ func (f *runFlags) check(given func(string) bool) error {
 	return errors.Join(problems...)
 }
 
-// run does what leader run is for.
+// run is leader run.
 func (a *app) run(ctx context.Context, f runFlags, argv []string) error {
 	path, err := exec.LookPath(argv[0])
 	if err != nil {
@@ -135,7 +135,7 @@ func (a *app) run(ctx context.Context, f runFlags, argv []string) error {
 
 // runOn runs the program when this node leads.
 func (a *app) runOn(ctx context.Context, s *store.Store, f runFlags, renewEvery time.Duration, program *guard.Program) error {
-	received := signals.Watch() // before, they end this process at once
+	received := signals.Watch() // until here, they end this process at once
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	lines := logs.NewBacklog(a.err, f.logs)
@@ -155,12 +155,12 @@ func (a *app) runOn(ctx context.Context, s *store.Store, f runFlags, renewEvery 
 		}
 		defer stop()
 	}
-	r.log.Info("when the lease cannot be renewed, the program gets SIGTERM, and SIGKILL, so long before the lease ends",
+	r.log.Info("if the lease cannot be renewed, the program gets SIGTERM and SIGKILL so long before the lease ends",
 		"sigterm", program.Timing.Margin().String(), "sigkill", program.Timing.Kill.String(), "drain_timeout", program.Timing.Drain.String())
 	return r.run(received, f.heldCode)
 }
 
-// options are the leader's.
+// options returns the options of the Leader.
 func (f *runFlags) options(m lease.Manager, log *slog.Logger, renewEvery time.Duration, t guard.Timing) []leader.Option {
 	options := []leader.Option{
 		leader.WithLeaseManager(m), leader.WithLeaseName(f.name), leader.WithLogger(log),
@@ -194,7 +194,7 @@ func serve(l *leader.Leader, address string, log *slog.Logger) (stop func(), err
 	go func() {
 		defer close(done)
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("--listen: nobody is answered any more", "err", err)
+			log.Error("--listen: the server has stopped", "err", err)
 		}
 	}()
 	log.Info("listening", "address", listener.Addr().String())

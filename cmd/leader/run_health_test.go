@@ -96,7 +96,7 @@ func TestListen(t *testing.T) {
 	require.Equal(t, "leading, with token 1\n", string(body))
 	require.Equal(t, http.StatusOK, response.StatusCode)
 
-	// The lease looks the same to a program, whoever shows it.
+	// Every command and page shows programs the same lease.
 	response, err = http.Get("http://" + address[1] + "/status")
 	require.NoError(t, err)
 	defer response.Body.Close()

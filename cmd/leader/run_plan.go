@@ -20,7 +20,7 @@ const drainTimeout = time.Minute
 // and SIGKILL 0.5 s before; renewals each 5 s fit in twice.
 func (f *runFlags) plan(limits lease.Limits) (guard.Timing, time.Duration, error) {
 	if f.length <= 0 || f.stop < 0 || f.renewEvery < 0 || f.acquireEvery < 0 {
-		return guard.Timing{}, 0, fmt.Errorf("--lease-length is positive, and --renew-every, --acquire-every and --stop-timeout are not negative")
+		return guard.Timing{}, 0, fmt.Errorf("--lease-length must be positive, and --renew-every, --acquire-every and --stop-timeout must not be negative")
 	}
 	if f.drain <= 0 {
 		return guard.Timing{}, 0, fmt.Errorf("--drain-timeout %v is not positive: give the time that the program may take to end when leader is asked to stop", f.drain)
@@ -46,7 +46,7 @@ func (f *runFlags) plan(limits lease.Limits) (guard.Timing, time.Duration, error
 		renewEvery, max(usable, 0).Round(time.Millisecond), f.length, t.Stop.Round(time.Millisecond), max(limits.WriteEvery, shortestInterval), max(enough, limits.MinLength))
 }
 
-// within is the plan for a lease of the length, which may not fit: usable is how long it holds before the program gets
+// within returns the plan for a lease of this length, which may not fit: usable is how long it holds before the program gets
 // SIGTERM.
 func (f *runFlags) within(length time.Duration, limits lease.Limits) (t guard.Timing, renewEvery, usable time.Duration) {
 	t = guard.Timing{Stop: f.stop, Drain: f.drain, Kill: length / 30}

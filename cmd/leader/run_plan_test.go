@@ -36,10 +36,10 @@ func TestPlan(t *testing.T) {
 		"renewals do not fit":   {runFlags{drain: m, length: 15 * s, renewEvery: 5250 * time.Millisecond}, lease.Limits{}, guard.Timing{}, 0, "each 5.25s"},
 		"writes are bounded":    {runFlags{drain: m, length: 2400 * time.Millisecond, stop: 50 * time.Millisecond}, gcs, timing(50*time.Millisecond, m, 80*time.Millisecond), s, ""},
 		"and do not fit":        {runFlags{drain: m, length: 3 * s}, lease.Limits{WriteEvery: 2 * s}, guard.Timing{}, 0, "2s or more"},
-		"no length":             {runFlags{drain: m}, lease.Limits{}, guard.Timing{}, 0, "--lease-length is positive"},
+		"no length":             {runFlags{drain: m}, lease.Limits{}, guard.Timing{}, 0, "--lease-length must be positive"},
 		"no unit":               {runFlags{drain: m, length: 15}, lease.Limits{}, guard.Timing{}, 0, "--lease-length 15ns: it is at least 100ms"},
 		"nor in the intervals":  {runFlags{drain: m, length: s, renewEvery: 5, acquireEvery: 5}, lease.Limits{}, guard.Timing{}, 0, "--renew-every 5ns: it is at least 10ms, and usually some seconds\n--acquire-every 5ns"},
-		"less than nothing":     {runFlags{drain: m, length: s, stop: -s}, lease.Limits{}, guard.Timing{}, 0, "not negative"},
+		"less than nothing":     {runFlags{drain: m, length: s, stop: -s}, lease.Limits{}, guard.Timing{}, 0, "must not be negative"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

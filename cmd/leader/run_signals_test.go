@@ -88,7 +88,7 @@ func TestLogThatNobodyReads(t *testing.T) {
 	}
 }
 
-// A signal that comes while the program is being started is the program's, and leader's own are what they always are.
+// A signal that comes while the program is being started is the program's, and leader's own signals work as always.
 func TestSignalsBeforeTheProgramRuns(t *testing.T) {
 	for signal, code := range map[syscall.Signal]int{
 		syscall.SIGTERM: 0, syscall.SIGUSR1: 128 + int(syscall.SIGUSR1), syscall.SIGHUP: 128 + int(syscall.SIGHUP),

@@ -79,7 +79,7 @@ func TestRunExitCodes(t *testing.T) {
 		"address":                  {[]string{"--listen", "127.0.0.1:99999", "--", "true"}, 1, "--listen"},
 		"name":                     {[]string{"--name", "a\tb", "--", "true"}, 2, "control character"},
 		"store":                    {[]string{"--store", "tape://a", "--", "true"}, 2, "tape"},
-		"the guard, by a person":   {[]string{"--", commandtest.Binary(), "guard", "/bin/true", "true"}, 2, "guard is started by leader run alone"},
+		"the guard, by a person":   {[]string{"--", commandtest.Binary(), "guard", "/bin/true", "true"}, 2, "only leader run starts the guard"},
 		"unhealthy from the start": {[]string{"--once", "--health-cmd", "echo sick; false", "--", "true"}, 1, "sick"},
 	} {
 		t.Run(name, func(t *testing.T) {

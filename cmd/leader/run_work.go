@@ -22,7 +22,7 @@ type runner struct {
 	leader     *leader.Leader
 	log        *slog.Logger
 	once       bool
-	onTerminal bool // when it began: one that has been closed is none any more
+	onTerminal bool // at the start: a terminal that was closed since does not show any more
 
 	stopping context.Context // ends when leader is asked to stop, with an *askedToStop as its cause
 	cancel   context.CancelCauseFunc
@@ -31,7 +31,7 @@ type runner struct {
 	asked    time.Time                    // when that was first; only handle has it
 }
 
-// oneDecision is how soon after the first signal that asks leader to stop another one says the same: a service manager and a
+// oneDecision is the time in which further signals to stop count as the first one: a service manager and a
 // script, or a terminal and a parent process, may each send one.
 const oneDecision = time.Second
 
@@ -40,7 +40,7 @@ type askedToStop struct{ signal os.Signal }
 
 func (e *askedToStop) Error() string { return "stopped by " + signals.Name(e.signal) }
 
-// code is what a shell would exit with.
+// code returns the exit code of a shell.
 func (e *askedToStop) code() int {
 	if number, ok := e.signal.(syscall.Signal); ok {
 		return 128 + int(number)
@@ -66,7 +66,7 @@ func (r *runner) run(received <-chan os.Signal, heldCode int) error {
 	return nil
 }
 
-// judgeOnce is what became of a job.
+// judgeOnce returns the error, with its exit code, for the outcome of a job.
 func (r *runner) judgeOnce(err error, heldCode int) error {
 	_, failed := errors.AsType[*exitError](err)
 	idle, isIdle := errors.AsType[*guard.NotStarted](err)
@@ -79,7 +79,7 @@ func (r *runner) judgeOnce(err error, heldCode int) error {
 		return err
 	case isIdle:
 		return &exitError{code: idle.Code, err: idle.Err}
-	case errors.Is(err, lease.ErrHeld) && heldCode == 0: // the job is done elsewhere: cron is not to send a mail
+	case errors.Is(err, lease.ErrHeld) && heldCode == 0: // another node does the job: cron must not send a mail
 		r.log.Info("there is nothing to do here", "because", err.Error())
 		return nil
 	case errors.Is(err, lease.ErrHeld):
@@ -90,12 +90,12 @@ func (r *runner) judgeOnce(err error, heldCode int) error {
 		if code := r.stoppedCode(); code != 0 {
 			return &exitError{code: code, err: err}
 		}
-		return &exitError{code: asked.code(), err: err} // it may have stopped half way, and is not done
+		return &exitError{code: asked.code(), err: err} // it may have stopped half way: the job is not done
 	}
 	return err
 }
 
-// exitOf is the error of a program that has not run, with the exit code.
+// exitOf returns the error of a program that has not run, with its exit code.
 func exitOf(idle *guard.NotStarted) error {
 	if idle.Code == 0 {
 		return idle.Err
@@ -103,8 +103,8 @@ func exitOf(idle *guard.NotStarted) error {
 	return &exitError{code: idle.Code, err: idle.Err}
 }
 
-// stoppedCode is the exit status of a program that was stopped because leader was asked to. To die of SIGTERM is what it
-// was asked for.
+// stoppedCode returns the exit status of a program that was stopped because leader was asked to stop. To end by SIGTERM
+// counts as success.
 func (r *runner) stoppedCode() int {
 	if end := r.stopped.Load(); end != nil && end.Signal != syscall.SIGTERM {
 		return end.Code
@@ -126,17 +126,17 @@ func (r *runner) work(ctx context.Context) error {
 	case r.stopping.Err() != nil:
 		r.stopped.Store(&end)
 		return nil
-	case ctx.Err() != nil: // how it took that does not matter: it runs again when this node leads again
+	case ctx.Err() != nil: // its exit status does not matter: it runs again when this node leads again
 		return context.Cause(ctx)
 	case end.Early:
-		return fmt.Errorf("%w: this process did not run for so long that the program had to be ended", leader.ErrStepDown)
+		return fmt.Errorf("%w: this process did not run for so long that the guard ended the program", leader.ErrStepDown)
 	case end.Code != 0:
 		return &exitError{code: end.Code}
 	}
 	return nil
 }
 
-// held is the lease that the term is of. The zero Lease, of a term that is over already, is nobody's.
+// held returns the lease of the term; the zero Lease if the term is over already.
 func (r *runner) held(term lease.Term) lease.Lease {
 	h := r.leader.Status().Seen
 	if h.Token != term.Token() {
@@ -148,7 +148,7 @@ func (r *runner) held(term lease.Term) lease.Lease {
 	}
 }
 
-// handleSignals stops leader at SIGINT and SIGTERM, and kills the program at the second of them; others are the program's.
+// handleSignals stops leader at SIGINT and SIGTERM, and kills the program at the second one. Other signals go to the program.
 func (r *runner) handleSignals(received <-chan os.Signal) {
 	for s := range received {
 		r.handle(s)
@@ -159,7 +159,7 @@ func (r *runner) handle(s os.Signal) {
 	asks := s == os.Interrupt || s == syscall.SIGTERM
 	switch {
 	case asks && !r.asked.IsZero() && time.Since(r.asked) < oneDecision:
-		r.log.Debug("the same is asked again", "signal", signals.Name(s))
+		r.log.Debug("leader is asked to stop again at once, which changes nothing", "signal", signals.Name(s))
 	case asks && !r.asked.IsZero():
 		r.program.Kill()
 		r.log.Warn("leader is asked to stop again, and kills the program", "signal", signals.Name(s))
@@ -170,7 +170,7 @@ func (r *runner) handle(s os.Signal) {
 	}
 }
 
-// leading is the token of the term that this node leads; 0: it does not.
+// leading returns the token of this node's term; 0: it does not lead.
 func (r *runner) leading() uint64 {
 	if s := r.leader.Status(); s.State == leader.Leading {
 		return s.Term.Token()

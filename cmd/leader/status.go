@@ -23,17 +23,17 @@ func (a *app) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [NAME]",
 		Short: "Who leads, and until when",
-		Long: `status reads one lease, without touching it, and shows who holds it.
+		Long: `status shows who holds a lease, and changes nothing.
 
 ` + statesHelp + `
 
 Exit codes:
-  0  somebody leads
+  0  a node leads
   1  the lease could not be read
-  2  a flag, an argument or the store's URL makes no sense
-  4  nobody leads
+  2  a flag, an argument or the store's URL is wrong
+  4  no node leads
 
-With --json it prints an object in one line:
+With --json it prints one object, in one line:
 ` + fieldsHelp + `
 
 Environment: LEADER_STORE, LEADER_TIMEOUT, LEADER_NAME, LEADER_JSON; NO_COLOR.`,
@@ -91,7 +91,7 @@ func (a *app) status(ctx context.Context, s *store.Store, name string, asJSON bo
 	return &exitError{code: exitNobody}
 }
 
-// untilFree is when to look next at a lease that may run out by itself: soon, or when it may be over if that is sooner.
+// untilFree returns when to look next at a lease: soon, or when it may run out if that is sooner.
 func untilFree(i lease.Info, soon time.Duration) time.Duration {
 	if i.State == lease.Held && i.RetryAfter > 0 {
 		return min(soon, i.RetryAfter)

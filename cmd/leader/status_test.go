@@ -138,7 +138,7 @@ func TestStatusFindsTheName(t *testing.T) {
 	}
 }
 
-// What somebody has written into a record does not steer the terminal of whoever looks.
+// Text in a record does not steer the reader's terminal.
 func TestStatusIsHarmless(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)

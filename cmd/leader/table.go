@@ -16,7 +16,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// An entry is what is told of one lease.
+// An entry shows one lease.
 type entry struct{ leaderhttp.Lease }
 
 const (
@@ -27,41 +27,37 @@ const (
 	unreadable = "unreadable"
 )
 
-// fieldsHelp describes a leaderhttp.Lease to whoever writes a program.
-const fieldsHelp = `  lease           its name
+// fieldsHelp describes a leaderhttp.Lease to authors of programs.
+const fieldsHelp = `  lease           the name of the lease
   state           free, held, expired, broken or unreadable
-  holder, id      who holds it, and which acquisition of theirs it is; of a lease that is
-                  not held: who did last (and so for the following five)
+  holder, id      the holder, and the ID of its acquisition; the last holder if the lease is not held (likewise the
+                  following five fields)
   token           the latest fencing token; absent if the lease was never taken
-  length_seconds  how long it holds from each renewal
+  length_seconds  how long the lease holds from each renewal
   renew_every_seconds
-                  how often the holder says that it renews; absent if it does not say
-  attributes      what the holder publishes with it, an object of strings
+                  the renew interval that the holder states; absent if it states none
+  attributes      an object of strings that the holder publishes
   acquired, renewed
-                  by the holder's clock (RFC 3339); absent where the store does not tell
-  age_seconds     at least this long ago it was written; absent if not known
-  timed           true of a held or broken lease if the store itself tells how old the record is, or
-                  ends the lease: who has just come knows as much as who has watched it; else absent
-  left_seconds    of a held or broken lease: the most that can be left of it if it is not
-                  renewed; absent if not known
-  error           why it could not be read
-Fields that do not apply are absent. Fields may be added; those there keep their meaning.`
+                  by the holder's clock (RFC 3339); absent if the store does not tell
+  age_seconds     a lower bound on the time since the record was written; absent if not known
+  timed           true for a held or broken lease if the store tells how old the record is, or ends leases itself: a new
+                  observer knows as much as one that has watched; otherwise absent
+  left_seconds    for a held or broken lease: how long it lasts at most without a renewal; absent if not known
+  error           why the lease could not be read
+Fields that do not apply are absent. There may be more fields later, and fields keep their meaning.`
 
-// statesHelp says what the states mean.
+// statesHelp describes the states.
 const statesHelp = `States:
-  held        somebody leads
-  free        nobody does: it was given back, or never taken
-  expired     its holder has left it behind, and anybody may take it
-  broken      it was taken from its holder with "leader break"; nobody leads, and anybody
-              may take it once it has run out
-  unreadable  what is stored there is not a lease; it is left as it is
+  held        a node leads
+  free        no node leads: the lease was released, or never taken
+  expired     the holder let the lease run out, and any node may take it
+  broken      "leader break" took the lease from its holder; no node leads, and any node may take the lease once it has run out
+  unreadable  the store has something else than a lease there, and leader leaves it as it is
 
-Time left: a lease that its holder does not renew is over some time after the last renewal. An
-observer that has just come does not see when that was, unless the store tells how old the
-record is (S3, Google Cloud Storage, DynamoDB at the cloud's own address, or with ?age=true: to
-some seconds; a directory on Linux or macOS: exactly). So "up to 12s" is the most that
-can be left, and the whole length where nothing better is known. Azure does not tell, but knows:
-there, a lease is over when it says so.
+Time left: a lease without renewals is over a lease length after the last one. A new observer does not see when that was,
+unless the store tells how old the record is: S3, Google Cloud Storage and DynamoDB at the cloud's own address, or with
+?age=true, to some seconds; a directory on Linux or macOS exactly. So "up to 12s" is an upper bound, and the whole length if
+nothing better is known. Azure does not tell, but ends the lease itself.
 Times of day are by the holder's clock, which may be wrong.`
 
 func entryOf(i lease.Info) entry {
@@ -82,7 +78,7 @@ func (e entry) coloured() string {
 	return show.Doubt(e.State)
 }
 
-// upTo is the time left, for people.
+// upTo returns the time left, for people.
 func (e entry) upTo() string {
 	switch {
 	case e.LeftSeconds > 0:
@@ -93,7 +89,7 @@ func (e entry) upTo() string {
 	return "-"
 }
 
-// holds tells whether holder and so on are of somebody who may lead now.
+// holds reports whether the holder may lead now.
 func (e entry) holds() bool { return e.State == held || e.State == broken }
 
 func (e entry) attributes() string {
@@ -104,7 +100,7 @@ func (e entry) attributes() string {
 	return strings.Join(all, " ")
 }
 
-// ago is a time of day by somebody's clock, and how long ago that is by this one.
+// ago returns a time of day by the holder's clock, and how long ago that is by this machine's.
 func ago(t time.Time) string {
 	if t.IsZero() {
 		return "not known"
@@ -148,7 +144,7 @@ func (e entry) details(w io.Writer) {
 	t.Render()
 }
 
-// length is how long the lease holds from each renewal, and how often that is if the holder says.
+// length returns how long the lease holds from each renewal, and the renew interval if the holder states it.
 func (e entry) length() string {
 	text := show.Duration(e.LengthSeconds).String()
 	if e.RenewEverySeconds > 0 {

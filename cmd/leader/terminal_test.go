@@ -84,7 +84,7 @@ const (
 	red   = "\x1b[31;1m"
 )
 
-// Colours are for a terminal, and for whoever wants them.
+// Colours are for a terminal, and for users who ask for them.
 func TestColours(t *testing.T) {
 	t.Parallel()
 	s := newFullShelf(t)

@@ -20,7 +20,7 @@ func (a *app) versionCommand() *cobra.Command {
 	}
 }
 
-// version is the module's, as the Go tool has written it into the program, and what it was built of.
+// version returns the version of the module and of Go, as the Go tool has written them into the program.
 func version() string {
 	text := "(unknown)"
 	if info, ok := debug.ReadBuildInfo(); ok {

@@ -20,29 +20,28 @@ func (a *app) watchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "watch [NAME]",
 		Short: "Each change of a lease, as it happens",
-		Long: `watch reads one lease again and again, without touching it, and prints a line for each change,
-until it is interrupted. It sees what is there when it looks: of a term that comes and goes between
-two looks it tells only what is left of it. A lease that runs out is told of as soon as that is
-sure, which takes a whole length of watching where the store does not tell how old a record is.
+		Long: `watch looks at one lease again and again, and prints a line for each change until it is interrupted. It changes nothing. It
+only sees the lease when it looks: of a term that comes and goes between two looks, it sees what is left. It reports that a
+lease has run out once that is certain: if the store does not tell how old a record is, after watching for a whole length.
 
 Changes:
-  found       how things are at the beginning, or once the lease can be read again
-  taken       somebody leads, after it was free
-  taken over  somebody leads after somebody else, who was not seen to give it back
-  renewed     the holder has renewed it (with --verbose; Azure does not show it)
+  found       the state at the beginning, or once the lease can be read again
+  taken       a node leads, and the lease was free before
+  taken over  another node leads, and the old holder was not seen to release the lease
+  renewed     the holder has renewed the lease (with --verbose; Azure does not show it)
   updated     the holder publishes other attributes
-  released    its holder gave it back
-  expired     its holder has left it behind
-  broken      it was taken from its holder with "leader break"
-  gone        somebody removed the record, which nothing in leader does
-  unreadable  it could not be read, for the reason given; watch goes on
+  released    the holder released the lease
+  expired     the holder let the lease run out
+  broken      "leader break" took the lease from its holder
+  gone        somebody removed the record, which leader never does
+  unreadable  the lease could not be read, for the given reason; watch goes on
 
 Exit codes:
-  1  the store could not be read even once
-  2  a flag, an argument or the store's URL makes no sense
+  1  the first look failed
+  2  a flag, an argument or the store's URL is wrong
 
-With --json it prints an object a line:
-  at, change      when it was seen, by this machine's clock (RFC 3339), and one of the above
+With --json it prints one object a line:
+  at, change      when watch saw it, by this machine's clock (RFC 3339), and one of the changes above
 ` + fieldsHelp + `
 
 Environment: LEADER_STORE, LEADER_TIMEOUT, LEADER_NAME, LEADER_EVERY,
@@ -74,7 +73,7 @@ type watcher struct {
 	json, verbose bool
 }
 
-// run ends with an error of the first look, of the output, or with ctx.
+// run ends with an error of the first look or of the output, or when ctx ends.
 func (w watcher) run(ctx context.Context, s *store.Store, name string) error {
 	var before *lease.Info // nil: not known
 	for failing := false; ; {
@@ -101,7 +100,7 @@ func (w watcher) run(ctx context.Context, s *store.Store, name string) error {
 	}
 }
 
-// changeOf is what has happened between two looks; empty: nothing.
+// changeOf returns what has happened between two looks; empty: nothing.
 func changeOf(before *lease.Info, now lease.Info) string {
 	switch {
 	case before == nil:
@@ -124,7 +123,7 @@ func changeOf(before *lease.Info, now lease.Info) string {
 	return "renewed" // one that had run out, and that nobody else had taken
 }
 
-// changeWithin is what has happened within a term.
+// changeWithin returns what has happened within a term.
 func changeWithin(before, now lease.Info) string {
 	switch {
 	case before.Version == now.Version:
@@ -158,7 +157,7 @@ func (w watcher) tell(change string, e entry) error {
 	return err
 }
 
-// line says the most important in one.
+// line returns the most important facts in one line.
 func (e entry) line() string {
 	switch {
 	case e.State == unreadable:

@@ -15,7 +15,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// A stream is what a running command prints, line by line.
+// A stream is the output of a running command, line by line.
 type stream struct {
 	lines chan string
 }
@@ -120,7 +120,7 @@ func TestWatch(t *testing.T) {
 	require.Equal(t, []any{"gone", free, "", uint64(0)}, next())
 }
 
-// For people, a line each, and renewals only if asked for: of ten, whoever looks as often sees some.
+// For people, a line each, and renewals only if asked for: of ten renewals, as many looks see some.
 func TestWatchForPeople(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)

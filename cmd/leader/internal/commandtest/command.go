@@ -14,7 +14,7 @@ import (
 
 var (
 	binary string
-	homes  string // below it each test has a home of its own
+	homes  string // below it each test has another home
 )
 
 // Main builds the command, and runs the tests. It is for TestMain, and does not return.

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// An Outcome is what a person sees of a command that has ended.
+// An Outcome is the outcome of a command, as a person sees it.
 type Outcome struct {
 	Out, Err string
 	Code     int

@@ -25,7 +25,7 @@ const (
 	often      = 2 * time.Millisecond // how often what is waited for is looked at
 )
 
-// A Site is what the nodes of a test share: a store in a directory, and a file that their programs write to.
+// A Site is shared by the nodes of a test: a store in a directory, and a file that their programs write to.
 type Site struct {
 	T     testing.TB
 	Store string // the directory

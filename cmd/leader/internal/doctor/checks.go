@@ -12,7 +12,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// unfit is what to do about a store that does not do as it is told.
+// unfit is the advice about a store that ignores conditions.
 const unfit = "do not elect leaders here, several would lead at once: the store, or a proxy or cache before it, passes over the " +
 	"conditions of writes; update the server, go round the proxy, or use another store"
 
@@ -80,7 +80,7 @@ func (d *doctor) checkRead(ctx context.Context) Finding {
 	case info.Token != 0 && strings.HasPrefix(info.Holder, doctorsName) && !d.Anew:
 		d.used = true
 	case info.State != lease.Free || info.Token != 0:
-		return wrong("use the store itself, without a cache before it", "a lease that nobody should know is there: %q, %v", d.name, info.State)
+		return wrong("use the store itself, without a cache before it", "there is a lease that nobody else should use: %q, %v", d.name, info.State)
 	}
 	return fine("reached; a lease may be read")
 }
@@ -103,7 +103,7 @@ func (d *doctor) checkList(ctx context.Context) Finding {
 	return fine("leases may be listed")
 }
 
-// checkCreate has several create the lease at once, and is content if anybody could.
+// checkCreate lets several create the lease at once, and succeeds if one of them could.
 func (d *doctor) checkCreate(ctx context.Context) Finding {
 	won, err := d.race(ctx)
 	d.firsts = len(won)
@@ -116,7 +116,7 @@ func (d *doctor) checkCreate(ctx context.Context) Finding {
 	return fine("leases may be taken and released")
 }
 
-// checkFirst is what else the creation has shown: only the condition that there is no record keeps several from creating
+// checkFirst judges the creation further: only the condition that there is no record keeps several from creating
 // it.
 func (d *doctor) checkFirst(context.Context) Finding {
 	if d.used {
@@ -130,7 +130,7 @@ func (d *doctor) checkFirst(context.Context) Finding {
 
 const races = 5
 
-// checkRace is a race for a free lease: only the condition that the record is still the one that was read keeps several
+// checkRace runs races for a free lease: only the condition that the record has not changed since it was read keeps several
 // from getting it.
 func (d *doctor) checkRace(ctx context.Context) Finding {
 	for i := range races {
@@ -200,8 +200,8 @@ func (d *doctor) checkRenew(ctx context.Context) Finding {
 	})
 }
 
-// checkStale has the second node take the lease after the first gave it back. What the first does with its lease then
-// starts from versions that are no longer there, and is refused if the store compares them.
+// checkStale lets the second node take the lease after the first gave it back. The first node's later requests
+// start from old versions, and the store must refuse them.
 func (d *doctor) checkStale(ctx context.Context) Finding {
 	var old holding
 	f := d.while(ctx, func(h *holding) Finding {
@@ -253,7 +253,7 @@ func (d *doctor) stale(ctx context.Context, old, now holding) Finding {
 	return fine("a renewal and a release of a lease that was lost are refused")
 }
 
-// checkFresh renews with one node and reads with the other; that is what is timed.
+// checkFresh renews with one node and reads with the other, and measures how long both take.
 func (d *doctor) checkFresh(ctx context.Context) Finding {
 	return d.while(ctx, func(h *holding) Finding {
 		d.reads, d.renewals = nil, nil
@@ -268,7 +268,7 @@ func (d *doctor) checkFresh(ctx context.Context) Finding {
 			case err != nil:
 				return refused(err)
 			case info.ID != l.ID || info.Version != l.Version:
-				return wrong("use the store itself, without a cache before it, and in one region: a replica elects a leader of its own",
+				return wrong("use the store itself, without a cache before it, and in one region: a replica elects another leader",
 					"a read did not show the renewal before it, after %d that did", i)
 			}
 		}
@@ -285,7 +285,7 @@ func (d *doctor) checkTokens(context.Context) Finding {
 	return fine("%d acquisitions, each with a greater token than all before", len(d.tokens))
 }
 
-// clean gives back what is still held.
+// clean releases the lease if it is still held.
 func (d *doctor) clean(ctx context.Context) Finding {
 	left := fmt.Sprintf("the record of %q stays, for the next doctor: nothing in leader deletes records; remove it by hand if you like", d.name)
 	switch d.report.results["create"] {

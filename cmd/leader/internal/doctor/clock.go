@@ -11,7 +11,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// ageFrom is by which clock a store tells how old a record is, by the URL's scheme.
+// ageFrom names, by the URL's scheme, the clock by which a store tells how old a record is.
 var ageFrom = map[string]string{
 	"azblob":   "Azure itself, which ends leases by its own clock",
 	"dynamodb": "the Date of DynamoDB's answers, now and before the write",
@@ -20,7 +20,7 @@ var ageFrom = map[string]string{
 	"s3":       "the Date of an answer and the Last-Modified of the object",
 }
 
-// ageSwitch are the schemes whose URLs turn age on with age=true; with age=false, a directory's turns it off, too.
+// ageSwitch has the schemes whose URLs turn age on with age=true. With age=false, a directory's URL turns it off, too.
 var ageSwitch = map[string]bool{"dynamodb": true, "gs": true, "s3": true}
 
 const (
@@ -42,7 +42,7 @@ type clockLook struct {
 	least, most time.Duration // since the write was sent, when the look was sent and when it was answered
 }
 
-// clocks are what all looks have shown together.
+// clocks sums up all looks.
 type clocks struct {
 	looks  int
 	told   int           // how many told an age, of those at the end
@@ -52,9 +52,9 @@ type clocks struct {
 	settle time.Duration
 }
 
-// checkClock looks at a record of whose age one thing is certain: it is not more than has passed here since before the
-// record was sent. Each look is a new manager's: over a connection of its own, that may end at another machine, and without
-// what a manager has seen before. The store is measured with age on, whatever its URL says.
+// checkClock looks at a record whose age is at most the time that has passed here since before the
+// record was sent. Each look uses a new manager: a new connection, which may end at another machine, and none of
+// the earlier sightings. Age is on for the measurement, whatever the URL says.
 func (d *doctor) checkClock(ctx context.Context) Finding {
 	u, err := url.Parse(d.StoreURL)
 	if err != nil {
@@ -157,7 +157,7 @@ func (c *clocks) add(all []clockLook, last bool) {
 	}
 }
 
-// judge says what that means for a store whose age is on or off, and can be turned on or not.
+// judge returns the finding for a store whose age is on or off, and can be switched or not.
 func (c *clocks) judge(on, switchable bool, from string) Finding {
 	trouble := ""
 	switch {
@@ -166,14 +166,14 @@ func (c *clocks) judge(on, switchable bool, from string) Finding {
 	case c.apart > ageSkew:
 		trouble = fmt.Sprintf("the clocks of %d answers are at least %v apart", c.last, c.apart.Round(time.Millisecond))
 	}
-	const watches = "a node that has just started watches a lease for its whole length before it takes over"
+	const watches = "a new node watches a lease for its whole length before it takes over"
 	switch {
 	case on && trouble != "":
 		return wrong(clocksAdvice, "age is on, and rests on %s, but %s", from, trouble)
 	case !on && !switchable:
 		return fine("the store does not tell how old a record is: %s; no lease depends on a clock of the store", watches)
 	case trouble != "":
-		return fine("age is off, and is to stay so: %s; %s", trouble, watches)
+		return fine("leave age off: %s; %s", trouble, watches)
 	case c.told < c.last && on:
 		return Finding{Result: Warning, Advice: "have everything that answers for the store keep the same time, or add age=false to its URL",
 			Detail: fmt.Sprintf("age is on, and rests on %s, but %d of %d looks told none %v after the write: a clock is behind; %s",
@@ -181,14 +181,14 @@ func (c *clocks) judge(on, switchable bool, from string) Finding {
 	case c.told < c.last:
 		return fine("age is off, and would tell nothing: a clock of the store's answers is behind; %s", watches)
 	case !on:
-		return fine("age is off, as something else than the service may answer at this address, or as the URL says: %s; the clocks of %d answers agree: "+
-			"if that holds for all that answer, age=true in the URL turns it on", watches, c.looks)
+		return fine("age is off, because the URL says so, or because something else than the service may answer at this address: %s; the clocks of %d answers agree: "+
+			"if that holds for everything that answers, turn age on with age=true in the URL", watches, c.looks)
 	}
-	return fine("the store tells how old a record is, by %s; the clocks of %d answers agree: a node that has just started takes over at once what has run out",
+	return fine("the store tells how old a record is, by %s; the clocks of %d answers agree: a new node takes over an expired lease at once",
 		from, c.looks)
 }
 
-// lookAnew is the lease as a node sees it that has just started.
+// lookAnew returns the lease as a new node sees it.
 func (d *doctor) lookAnew(ctx context.Context, url string) (info lease.Info, err error) {
 	s, err := store.Open(ctx, url, d.Timeout)
 	if err != nil {

@@ -36,7 +36,7 @@ type Options struct {
 // Examine makes all checks. Those that come after the end of ctx are skipped, but that the lease is given back.
 func Examine(ctx context.Context, o Options) Report { return newDoctor(o, fullWaits).examine(ctx) }
 
-// timed is the manager by which the clocks are measured; those before it are two nodes'.
+// timed is the index of the manager that measures the clocks; those before it belong to the two nodes.
 const timed = 2
 
 // waits are how long it is waited for a store. Tests wait for less.
@@ -85,7 +85,7 @@ func newDoctor(o Options, w waits) *doctor {
 	return d
 }
 
-// A step is a check, and another that has to be well for it.
+// A step is a check, and the check that must succeed before it.
 type step struct {
 	name, needs string
 	check       func(*doctor, context.Context) Finding
@@ -121,7 +121,7 @@ func (d *doctor) examine(ctx context.Context) Report {
 	return d.report
 }
 
-// do makes a check, if what it needs is well, and tells.
+// do runs a check, unless the one that it needs has failed, and reports its finding.
 func (d *doctor) do(ctx context.Context, s step) {
 	d.Progress("%s ...", s.name)
 	began := time.Now()

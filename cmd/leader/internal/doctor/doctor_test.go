@@ -154,7 +154,7 @@ func TestDoctorOnServices(t *testing.T) {
 			if p.Upstream != "" { // an emulator is not the service itself
 				require.False(t, *r.TellsAge)
 				if service != emulator.Azure {
-					require.Contains(t, r.of("clock").Detail, "age=true in the URL turns it on")
+					require.Contains(t, r.of("clock").Detail, "turn age on with age=true in the URL")
 				}
 			}
 			require.InDelta(t, map[emulator.Service]float64{emulator.GCS: 1}[service], r.Limits.WriteEvery, 0)

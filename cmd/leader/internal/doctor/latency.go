@@ -9,7 +9,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// fit is the nearest length to d that is within the limits.
+// fit returns the length nearest to d within the limits.
 func fit(d time.Duration, l lease.Limits) time.Duration {
 	d = max(d, l.MinLength)
 	if step := l.LengthStep; step > 0 {
@@ -25,11 +25,11 @@ const (
 	// A leader renews three times in a lease length. That a renewal usually takes no more than a third of the time between
 	// two leaves room for two more attempts, and for a worse day than this one.
 	perLength = 9
-	shortest  = 3 * time.Second // below, it is not the store that counts, but how long a process can be kept from running
+	shortest  = 3 * time.Second // below, pauses of the process matter more than the store
 )
 
-// needed is the shortest length that suits a store whose renewals take so long. Where writes are few, between two
-// renewals there is room for another.
+// needed returns the shortest length that suits a store whose renewals take so long. If writes are limited, another
+// write fits between two renewals.
 func needed(renewal time.Duration, l lease.Limits) time.Duration {
 	return fit(show.Ceil(max(perLength*renewal, 6*l.WriteEvery, shortest)), l)
 }
@@ -37,11 +37,11 @@ func needed(renewal time.Duration, l lease.Limits) time.Duration {
 func (d *doctor) checkLatency(context.Context) Finding {
 	d.report.Reads, d.report.Renewals = latencyOf(d.reads), latencyOf(d.renewals)
 	if d.report.Renewals == nil {
-		return wrong("see why renewals fail, above", "no renewal could be timed")
+		return wrong("see why renewals fail, above", "no renewal succeeded")
 	}
 	slow, slowest := show.Duration(d.report.Renewals.P99), show.Duration(d.report.Renewals.Max)
 	least, every := needed(slow, d.limits), d.Length/3
-	if slowest >= every { // else what is suggested would not do here either
+	if slowest >= every { // otherwise the suggested length would not do here either
 		least = max(least, fit(show.Ceil(4*slowest), d.limits))
 	}
 	suggested := max(least, fit(DefaultLength, d.limits))

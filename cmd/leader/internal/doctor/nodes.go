@@ -14,25 +14,25 @@ import (
 // callPatience is how long doctor waits for one answer. A leader gives up sooner.
 const callPatience = 10 * time.Second
 
-// A holding is a lease and whose it is.
+// A holding is a lease, and the node that holds it.
 type holding struct {
 	lease.Lease
-	node int // whose manager
+	node int // that holds it
 }
 
-// doctorsName is what each of its nodes is called first.
+// doctorsName begins the names of doctor's nodes.
 const doctorsName = "leader doctor, node "
 
-// holder is what the node calls itself.
+// holder returns the node's name.
 func holder(node int) string { return fmt.Sprint(doctorsName, node+1) }
 
-// pace waits until the store lets the lease be written again.
+// pace waits until the store allows another write.
 func (d *doctor) pace(ctx context.Context) {
 	store.Wait(ctx, time.Until(d.written.Add(min(d.limits.WriteEvery, d.write))))
 	d.sent = time.Now()
 }
 
-// acquire has a node take the lease, for once alone.
+// acquire takes the lease with one node, without rivals.
 func (d *doctor) acquire(ctx context.Context, node int) (*holding, error) {
 	d.pace(ctx)
 	h, err := d.try(ctx, node)
@@ -57,7 +57,7 @@ func (d *doctor) took(h *holding) {
 	d.tokens = append(d.tokens, h.Token)
 }
 
-// renew renews the lease from what h is, which may be an old answer, and keeps what it is now.
+// renew renews the lease from h, which may be an old answer, and keeps the new one.
 func (d *doctor) renew(ctx context.Context, h holding) (lease.Lease, error) {
 	d.pace(ctx)
 	l, err := store.Ask(ctx, d.Timeout, func(ctx context.Context) (lease.Lease, error) { return d.stores[h.node].Manager.Renew(ctx, h.Lease) })
@@ -81,7 +81,7 @@ func (d *doctor) release(ctx context.Context, h holding) error {
 	return err
 }
 
-// releaseAll gives back whatever may be held.
+// releaseAll releases all leases that may be held.
 func (d *doctor) releaseAll(ctx context.Context) error {
 	var errs []error
 	for _, h := range d.holdings {
@@ -140,7 +140,7 @@ func (d *doctor) race(ctx context.Context) (won []*holding, err error) {
 		d.took(won[0])
 	}
 	for _, h := range won {
-		d.holdings[h.ID] = h // also of one that was not alone
+		d.holdings[h.ID] = h // also if it was not alone
 	}
 	return won, nil
 }

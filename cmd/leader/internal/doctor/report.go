@@ -14,7 +14,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// Result is what came of a check.
+// A Result is the result of a check.
 type Result string
 
 const (
@@ -24,7 +24,7 @@ const (
 	Skipped Result = "skipped"
 )
 
-// A finding is what came of a check, and what to do about it.
+// A finding is the result of a check, with advice.
 type Finding struct {
 	Check   string  `json:"check"`
 	Result  Result  `json:"result"`
@@ -57,7 +57,7 @@ type limits struct {
 	WriteEvery float64 `json:"write_every_seconds,omitzero"`
 }
 
-// fine and wrong are findings with what was found.
+// fine and wrong return findings.
 func fine(format string, args ...any) Finding {
 	return Finding{Result: Well, Detail: fmt.Sprintf(format, args...)}
 }
@@ -66,7 +66,7 @@ func wrong(advice, format string, args ...any) Finding {
 	return Finding{Result: Failed, Advice: advice, Detail: fmt.Sprintf(format, args...)}
 }
 
-// refused is the finding of a call that failed, and was not to.
+// refused returns the finding for a call that must work, and failed.
 func refused(err error) Finding {
 	advice := "do what that says, then run leader doctor again"
 	switch {
@@ -89,10 +89,10 @@ func (r *Report) add(f Finding) {
 	}
 }
 
-// interrupted is the detail of a check that was not made for no fault of the store's.
+// interrupted is the detail of a check that was left out, through no fault of the store.
 const interrupted = "interrupted"
 
-// Err is nil if nothing is wrong.
+// Err returns nil if nothing is wrong.
 func (r *Report) Err() error {
 	if r.OK {
 		return nil
@@ -106,7 +106,7 @@ func (r *Report) Err() error {
 	if len(names) == 0 {
 		return errors.New("doctor was interrupted: run it again, and let it end")
 	}
-	return fmt.Errorf("the store is not fit to elect a leader on, or cannot be seen to be: failed: %s", strings.Join(names, ", "))
+	return fmt.Errorf("the store is not fit to elect a leader, or that could not be checked: failed: %s", strings.Join(names, ", "))
 }
 
 const column = 9 // of the names after the results
@@ -128,7 +128,7 @@ func (f Finding) Print(w io.Writer) {
 	}
 }
 
-// Conclude says what all came to.
+// Conclude prints the summary.
 func (r *Report) Conclude(w io.Writer) {
 	count := map[Result]int{}
 	for _, f := range r.Checks {
@@ -153,7 +153,7 @@ func (r *Report) Conclude(w io.Writer) {
 	fmt.Fprintf(w, "%s ok: %d, warnings: %d, failed: %d, skipped: %d.\n", text, count[Well], count[Warning], count[Failed], count[Skipped])
 }
 
-// A latency is what a number of requests took.
+// A latency summarizes how long requests took.
 type latency struct {
 	Count int     `json:"count"`
 	P50   float64 `json:"p50_seconds"`
@@ -161,7 +161,7 @@ type latency struct {
 	Max   float64 `json:"max_seconds"`
 }
 
-// latencyOf is nil if there is nothing to tell.
+// latencyOf returns nil if there were no requests.
 func latencyOf(took []time.Duration) *latency {
 	if len(took) == 0 {
 		return nil
@@ -173,7 +173,7 @@ func latencyOf(took []time.Duration) *latency {
 	}
 }
 
-// percentile is the least of those that p percent are not greater than.
+// percentile returns the smallest value that at least p percent do not exceed.
 func percentile(sorted []time.Duration, p int) time.Duration {
 	return sorted[(len(sorted)*p+99)/100-1]
 }

@@ -56,7 +56,7 @@ func passedOn() []os.Signal {
 	return signals.NotIgnored(all...)
 }
 
-// startLeader starts this program again, in a process group of its own: the terminal's foreground, if this one has been it. So
+// startLeader starts this program again, in a new process group: the terminal's foreground, if this one has been it. So
 // what is typed there is a signal to leader alone, and not one from here, too.
 func startLeader() (pid int, err error) {
 	attr := &syscall.SysProcAttr{Setpgid: true}

@@ -19,7 +19,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// Main is what the guard's process does. It finds its orders and its reports open, at the numbers that are its first two
+// Main is the main function of the guard's process. Its first two arguments are the file descriptors of its orders and reports.
 // arguments.
 func Main(args []string) error {
 	if len(args) < 4 {
@@ -34,7 +34,7 @@ func Main(args []string) error {
 	return nil // what is to be told of the program has been told to leader
 }
 
-var errByHand = errors.New("the guard is started by leader run alone")
+var errByHand = errors.New("only leader run starts the guard")
 
 func pipeOf(number, name string) (*os.File, error) {
 	fd, err := strconv.Atoi(number)
@@ -219,7 +219,7 @@ func (g *guard) sample() {
 	}
 }
 
-// remaining is what is left of the term at least, as far as is known.
+// remaining returns a lower bound on the rest of the term.
 func (g *guard) remaining() time.Duration { return g.left - g.since.Elapsed() }
 
 // askIn is how long it is until the next question: twice before the margin, and at least every second.

@@ -40,7 +40,7 @@ func beat() {
 	}
 }
 
-// tree3 starts a process in its group and one with a session of its own, and each of these another one of each kind, and
+// tree3 starts a process in its group and one with a new session, and each of these another one of each kind, and
 // all write their process ids, ignore SIGTERM and stay.
 func tree3() {
 	signal.Ignore(syscall.SIGTERM, syscall.SIGHUP)

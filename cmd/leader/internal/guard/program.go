@@ -3,12 +3,12 @@
 //
 // # What ends it, and when
 //
-// A program that runs on after its lease could be anybody else's is what this command must never leave behind, so it does
+// This command must never leave a program running when another node may have the lease. So it does
 // not rely on leader itself being alive and awake. On Unix there are three processes:
 //
 //	leader run            campaigns and renews
 //	  leader guard        starts the program, and ends it in time
-//	    the program       in a process group of its own, with all that it starts
+//	    the program       in a new process group, with all that it starts
 //
 // The guard asks leader how long the term lasts, over a pipe, and counts that from just before it asked (R2), on all clocks
 // (R3): an answer that comes late, because either of them was suspended, never gives more time than there is. When what is
@@ -34,7 +34,7 @@
 //   - On Windows there is no guard. A job object ends all processes when leader ends, however it does; but if leader itself
 //     is suspended, the program runs on.
 //
-// For what is left of it there is the fencing token, LEADER_TOKEN.
+// The fencing token, LEADER_TOKEN, protects against these.
 //
 // # In a container
 //
@@ -53,7 +53,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// A Program is what leader run runs while this node leads, once for each term. Its methods are safe for concurrent use, but Run, which
+// A Program runs under leader run while this node leads, once for each term. Its methods are safe for concurrent use, except Run, which
 // one goroutine calls at a time.
 type Program struct {
 	Path   string // of its file
@@ -79,10 +79,10 @@ type Timing struct {
 	Kill  time.Duration // it gets SIGKILL when this much is left of the term, at the latest
 }
 
-// Margin is what is left of the term when the program gets SIGTERM.
+// Margin returns how long before the term's end the program gets SIGTERM.
 func (t Timing) Margin() time.Duration { return t.Stop + t.Kill }
 
-// patience is how long a program may take to end that is stopped for the cause.
+// patience returns how long a program that is stopped for this cause may take to end.
 func (t Timing) patience(cause error) time.Duration {
 	if errors.Is(cause, lease.ErrLost) { // or is about to be
 		return t.Stop
@@ -97,7 +97,7 @@ type Ending struct {
 	Early  bool           // the guard stopped it by itself: leader did not tell in time that the term lasts
 }
 
-// attr is what the log says of it.
+// attr returns the attribute of the log.
 func (e Ending) attr() slog.Attr {
 	if e.Signal != 0 {
 		return slog.String("signal", signals.Name(e.Signal))

@@ -43,7 +43,7 @@ func kill(t *testing.T, pid int, s syscall.Signal) {
 	require.NoError(t, syscall.Kill(pid, s), "process %d", pid)
 }
 
-// Whoever is killed, nothing is left of the program: seven processes, in five sessions.
+// Whichever process is killed, nothing is left of the program: seven processes, in five sessions.
 func TestNoOrphanIsLeft(t *testing.T) {
 	const size = 7
 	for name, murder := range map[string]func(t *testing.T, n *commandtest.Node, program int){

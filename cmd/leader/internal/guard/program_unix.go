@@ -17,7 +17,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// A guardOrder is what leader tells the guard; the first one is the charge.
+// A guardOrder goes from leader to the guard; the first one is the charge.
 type guardOrder struct {
 	Charge    *charge        `json:",omitempty"`
 	Answer    bool           `json:",omitempty"` // to the question how much is left of the term: Remaining
@@ -27,8 +27,8 @@ type guardOrder struct {
 	Signal    syscall.Signal `json:",omitempty"` // for the program's process group
 }
 
-// A charge is what the guard has to know to do its work when leader is dead. It goes through the pipe, since a store's URL may
-// have a secret in it, and what is in a process's arguments is for everybody to see.
+// A charge has everything that the guard needs when leader is dead. It goes through the pipe, since a store's URL may
+// have a secret in it, and everybody can see a process's arguments.
 type charge struct {
 	Timing Timing
 	Store  string      // its URL
@@ -37,7 +37,7 @@ type charge struct {
 	Logs   logs.Flags
 }
 
-// A guardReport is what the guard tells leader.
+// A guardReport goes from the guard to leader.
 type guardReport struct {
 	Ask     bool    `json:",omitempty"` // how much is left of the term?
 	Started int     `json:",omitempty"` // the program's process id, which is its process group's as well
@@ -72,7 +72,7 @@ func (r *running) order(o guardOrder) bool {
 // orderWithin is how long an order may take to be given.
 const orderWithin = time.Second
 
-// send is order for whoever has r.mu. A guard that is stopped, and takes no more, keeps nobody waiting for long.
+// send does the work of order; the caller holds r.mu. A guard that is stopped, and reads nothing, blocks it only briefly.
 func (r *running) send(o guardOrder) bool {
 	if r.guard == nil {
 		return false
@@ -204,7 +204,7 @@ func (p *Program) follow(reports *json.Decoder, term lease.Term, tty *terminal) 
 	for {
 		var r guardReport
 		if err := reports.Decode(&r); err != nil {
-			err = fmt.Errorf("the guard of %s was killed, and so is the program: %w", p.Argv[0], err)
+			err = fmt.Errorf("the guard of %s was killed, and the program with it: %w", p.Argv[0], err)
 			if group == 0 {
 				return Ending{}, &NotStarted{Err: err}
 			}

@@ -25,7 +25,7 @@ func Main([]string) error {
 // Ready tells what this package needs here and does not find: nothing.
 func Ready() error { return nil }
 
-// StartCode is what a shell would exit with.
+// StartCode returns the exit code of a shell.
 func StartCode(error) int { return 127 }
 
 // running is the program that runs, if one does.
@@ -97,7 +97,7 @@ func (p *Program) Run(ctx context.Context, term lease.Term, _ lease.Lease) (Endi
 		return Ending{}, &NotStarted{StartCode(err), err}
 	}
 	if err := p.assign(job, cmd.Process.Pid); err != nil {
-		p.Log.Warn("what the program starts may outlive it, until leader ends", "err", err)
+		p.Log.Warn("processes that the program starts may outlive it, until leader ends", "err", err)
 	}
 	p.running.set(job)
 	defer p.running.set(0)
@@ -109,7 +109,7 @@ func (p *Program) Run(ctx context.Context, term lease.Term, _ lease.Lease) (Endi
 		select {
 		case <-ctx.Done():
 			if err := windows.GenerateConsoleCtrlEvent(windows.CTRL_BREAK_EVENT, uint32(cmd.Process.Pid)); err != nil {
-				p.Log.Warn("the program cannot be asked to stop, and is ended when its time is up: leader has no console, as a service has none", "err", err)
+				p.Log.Warn("leader has no console, so it cannot ask the program to stop, but ends it when its time is up", "err", err)
 			}
 		case <-over:
 			return

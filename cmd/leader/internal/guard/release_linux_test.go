@@ -46,14 +46,14 @@ func TestGuardGivesTheLeaseBack(t *testing.T) {
 			})
 			require.False(t, commandtest.Alive(program))
 			a.Wait() // for its guard, too
-			require.Contains(t, a.Output.String(), "has given the lease back")
+			require.Contains(t, a.Output.String(), "and released the lease")
 			require.Equal(t, lease.Held, s.Lease("leader").State, "the next one's is not touched")
 			require.Equal(t, uint64(2), s.Lease("leader").Token)
 		})
 	}
 }
 
-// S3: the next leader's program finds none of the first one's processes, which ignore SIGTERM and have sessions of their own.
+// S3: the next leader's program finds none of the first one's processes, which ignore SIGTERM and have their own sessions.
 func TestGuardGivesTheLeaseBackLast(t *testing.T) {
 	s := newSite(t)
 	a := s.as("tree", commandtest.Minute()...)

@@ -14,7 +14,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// settle is what the guard does when the program, and all that it started, is gone: it stays while the lease may be this
+// settle waits after the program, and all that it started, has ended. The guard stays while the lease may be this
 // term's. Leader releases that, and ends this process; if leader is dead, the guard releases it.
 //
 // It does so only while the term surely lasts, by its own count (R2, R3). Release itself is harmless however late it is (R6):
@@ -39,10 +39,10 @@ func (g *guard) settle() {
 	log := logs.New(os.Stderr, g.Logs).With(slog.String("lease", g.Lease.Name), slog.String("node", g.Lease.Holder), slog.Uint64("token", g.Lease.Token))
 	switch err := g.release(); {
 	case err == nil:
-		logs.Soon(func() { log.Warn("leader was killed: its guard has ended the program, and has given the lease back") })
+		logs.Soon(func() { log.Warn("leader was killed: its guard has ended the program and released the lease") })
 	case !errors.Is(err, lease.ErrLost):
 		logs.Soon(func() {
-			log.Warn("leader was killed: its guard has ended the program, but could not give the lease back, which runs out", "err", err)
+			log.Warn("leader was killed: its guard has ended the program, but could not release the lease, which runs out", "err", err)
 		})
 	}
 }

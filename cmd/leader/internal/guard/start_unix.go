@@ -78,7 +78,7 @@ func (p *Program) startGuard(token uint64, tty *terminal) (*guardProcess, error)
 	return g, nil
 }
 
-// inherited are the files that whoever started leader has left open for the program, at their numbers: as systemd does with
+// inherited returns the files that were open when leader started, for the program, at their numbers: as systemd does with
 // sockets, and a shell with 3>file. Those from the number given here on reach it in any case.
 func inherited() []uintptr {
 	const closed = ^uintptr(0)

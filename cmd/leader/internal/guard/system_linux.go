@@ -30,7 +30,7 @@ func programAttr() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
 
-// strays are this process's children outside of a process group: daemons that have a session of their own, mostly.
+// strays returns this process's children outside of a process group: mostly daemons with their own session.
 func strays(group int) (pids []int) {
 	proc, err := os.Open("/proc")
 	if err != nil {

@@ -31,7 +31,7 @@ func (t *tree) start(path string, argv []string) error {
 	return p.Release() // reap waits
 }
 
-// StartCode is what a shell would exit with.
+// StartCode returns the exit code of a shell.
 func StartCode(err error) int {
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, exec.ErrNotFound) {
 		return 127
@@ -46,7 +46,7 @@ func (t *tree) signalGroup(s syscall.Signal) {
 	}
 }
 
-// terminate sends a signal to all of the tree that can be reached now. Whoever dies of it leaves its children to the guard.
+// terminate sends a signal to all processes of the tree that can be reached now. Those that end leave their children to the guard.
 func (t *tree) terminate(s syscall.Signal) {
 	t.signalGroup(s)
 	for _, child := range strays(t.pid) {
@@ -67,7 +67,7 @@ func (t *tree) reap() (gone bool) {
 		case pid == 0:
 			return false
 		case pid == t.pid && status.Stopped() && status.StopSignal() == unix.SIGTSTP:
-			t.signalGroup(unix.SIGCONT) // ^Z: whoever has a lease does not sleep with it
+			t.signalGroup(unix.SIGCONT) // ^Z: the holder of a lease must not sleep
 		case pid == t.pid && status.Exited():
 			t.ending = &Ending{Code: status.ExitStatus()}
 		case pid == t.pid && status.Signaled():

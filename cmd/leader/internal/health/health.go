@@ -61,12 +61,12 @@ func (c Check) Func() func(context.Context) error {
 	}
 }
 
-// run asks the command. What it started is killed with it when the time is up.
+// run runs the command. When the time is up, it kills the command and all that it started.
 func (c Check) run(ctx context.Context) error {
 	cmd := shell(ctx, c.Command)
 	said := &limited{most: 200}
 	cmd.Stdout, cmd.Stderr = said, said
-	cmd.WaitDelay = 100 * time.Millisecond // what it has left running may have its output open
+	cmd.WaitDelay = 100 * time.Millisecond // a process that it left behind may have its output open
 	err := cmd.Run()
 	switch {
 	case err == nil, errors.Is(err, exec.ErrWaitDelay):
@@ -80,8 +80,8 @@ func (c Check) run(ctx context.Context) error {
 	return fmt.Errorf("--health-cmd: %w", err)
 }
 
-// client asks what is checked itself: not a proxy, which may answer in its place, and not where a redirect leads, a page to
-// log in say. Each check makes a connection, as who wants to be served has to.
+// client asks the checked service itself: no proxy, which may answer in its place, and no target of a redirect, such as a
+// login page. Each check makes a new connection, as the service's clients must.
 var client = &http.Client{
 	Transport:     &http.Transport{DisableKeepAlives: true},
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -110,7 +110,7 @@ func (c Check) get(ctx context.Context) error {
 	}
 }
 
-// limited keeps the beginning of what is written to it.
+// limited keeps the beginning of the text that is written to it.
 type limited struct {
 	text strings.Builder
 	most int

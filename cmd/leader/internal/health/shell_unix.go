@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// shell is a command that is killed with all of its process group when ctx ends.
+// shell returns a command whose process group is killed when ctx ends.
 func shell(ctx context.Context, command string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "sh", "-c", command)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

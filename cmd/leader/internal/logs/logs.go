@@ -12,7 +12,7 @@ import (
 	"github.com/cloudlease/leader/cmd/leader/internal/words"
 )
 
-// Flags say what the log is like.
+// Flags are the flags of the log.
 type Flags struct {
 	Format string     // text or json
 	Level  slog.Level // the least that is logged
@@ -27,7 +27,7 @@ func New(w io.Writer, f Flags) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, options))
 }
 
-// shown has the log show errors in the command's words, and durations to the millisecond: in JSON as seconds.
+// shown makes the log show errors in the command's words, and durations to the millisecond: in JSON as seconds.
 func shown(inJSON bool) func([]string, slog.Attr) slog.Attr {
 	return func(_ []string, a slog.Attr) slog.Attr {
 		switch v := a.Value.Any().(type) {
@@ -57,8 +57,8 @@ func Soon(do func()) {
 	}
 }
 
-// A Backlog is a Writer that keeps nobody waiting: what is written is passed on in its turn. If too much piles up, because nobody
-// takes it, the rest is dropped.
+// A Backlog is a Writer that does not block: another goroutine passes the lines on. If too many lines pile up, because nobody
+// reads them, it drops the rest.
 type Backlog struct {
 	to   io.Writer
 	tell func(dropped int) // is to write to it
@@ -73,13 +73,13 @@ type Backlog struct {
 func NewBacklog(to io.Writer, f Flags) *Backlog {
 	b := &Backlog{to: to, lines: make(chan []byte, 1024), done: make(chan struct{})}
 	b.tell = func(dropped int) {
-		New(to, f).Warn("lines of this log are missing, as nobody took them", "dropped", dropped)
+		New(to, f).Warn("lines of this log are missing, because nobody read it in time", "dropped", dropped)
 	}
 	go b.pass(b.lines)
 	return b
 }
 
-// Write never fails: what becomes of the log is no reason to do anything else.
+// Write never fails: trouble with the log must not change what leader does.
 func (b *Backlog) Write(line []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -105,7 +105,7 @@ func (b *Backlog) pass(lines <-chan []byte) {
 	}
 }
 
-// Close waits until all is written, but not for long. What comes later is dropped.
+// Close waits until all lines are written, but not for long. It drops later lines.
 func (b *Backlog) Close() {
 	b.mu.Lock()
 	close(b.lines)

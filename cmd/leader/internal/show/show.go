@@ -31,7 +31,7 @@ func IsTerminal(stream any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// Progress shows on w, if that is a terminal, what is being done; it replaces what it showed before.
+// Progress shows progress on w, if that is a terminal. It replaces the text that it showed before.
 func Progress(w io.Writer, format string, args ...any) {
 	if IsTerminal(w) && os.Getenv("TERM") != "dumb" {
 		const begin = "\r\x1b[K" // of the line, which is erased: ECMA-48
@@ -39,7 +39,7 @@ func Progress(w io.Writer, format string, args ...any) {
 	}
 }
 
-// Printable returns text from a store as it can be shown: whoever may write there is not to move the cursor of whoever looks.
+// Printable returns text from a store so that it can be shown: a record must not move the cursor of the reader.
 func Printable(s string) string {
 	if s == "" || strings.ContainsFunc(s, func(c rune) bool { return !unicode.IsPrint(c) }) {
 		return strconv.Quote(s)

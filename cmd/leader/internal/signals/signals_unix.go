@@ -21,13 +21,13 @@ func Watch() <-chan os.Signal {
 	return signals
 }
 
-// EndWithoutProgram tells of a signal that would be the program's whether it ends leader while there is no program.
+// EndWithoutProgram reports whether a signal for the program ends leader while there is no program.
 // SIGHUP makes a service read its configuration, but a terminal sends it when it is closed.
 func EndWithoutProgram(s os.Signal, onTerminal bool) bool {
 	return s == syscall.SIGQUIT || s == syscall.SIGHUP && onTerminal
 }
 
-// Name returns what kill(1) and people call it.
+// Name returns a signal's name, as kill(1) prints it.
 func Name(s os.Signal) string {
 	if number, ok := s.(syscall.Signal); ok && unix.SignalName(number) != "" {
 		return unix.SignalName(number)
@@ -35,7 +35,7 @@ func Name(s os.Signal) string {
 	return s.String()
 }
 
-// NotIgnored leaves those signals out that whoever started this process has it ignore, as nohup does.
+// NotIgnored returns the signals without those that this process was started to ignore, as nohup does.
 func NotIgnored(signals ...os.Signal) (kept []os.Signal) {
 	for _, s := range signals {
 		if !signal.Ignored(s) {

@@ -16,7 +16,7 @@ func Watch() <-chan os.Signal {
 // EndWithoutProgram is false: there are no such signals here.
 func EndWithoutProgram(os.Signal, bool) bool { return false }
 
-// Name returns what is behind the signals that Go makes of what Windows tells a console's processes
+// Name returns the events of a Windows console that Go turns into this signal
 // (https://pkg.go.dev/os/signal#hdr-Windows).
 func Name(s os.Signal) string {
 	switch s {

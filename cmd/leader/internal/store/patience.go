@@ -11,10 +11,10 @@ import (
 )
 
 const (
-	// Patience is how long a store may take for one answer, unless --timeout says otherwise. The clients of most have no limit
-	// of their own.
+	// Patience is how long a store may take for one answer, unless --timeout says otherwise. Most clients have no
+	// limit.
 	Patience = 30 * time.Second
-	// grace is how long a call whose time is up may take to say what went wrong. After that it is left behind: a read in a
+	// grace is how long a call whose time is up may take to return its error. After that it is left behind: a read in a
 	// directory of a dead file server, for one, does not end.
 	grace = time.Second
 )

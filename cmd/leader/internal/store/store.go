@@ -23,7 +23,7 @@ type Store struct {
 // Open opens the store with the URL. The store must be closed. All errors are of a URL that makes no sense, or of what is set up here.
 func Open(ctx context.Context, url string, limit time.Duration) (*Store, error) {
 	if url == "" {
-		return nil, errors.New("no --store is given, and this user has no home directory to keep one in")
+		return nil, errors.New("give a --store: this user has no home directory for the default one")
 	}
 	// A client may keep the context, for the credentials that it gets later.
 	m, err := Ask(context.WithoutCancel(ctx), cmp.Or(limit, Patience), func(context.Context) (lease.Manager, error) { return lease.Open(ctx, url) })

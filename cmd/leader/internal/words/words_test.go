@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// identifier is what means something in a Go program alone.
+// identifier matches words that mean something only in a Go program.
 var identifier = regexp.MustCompile(`\bWith(out)?[A-Z]\w+|\b(dynamodb|s3|gcs|azblob|file|lease|leader|memory|storage)\.[A-Z]\w+|\bimport\b`)
 
 // constant is a text that is written in several pieces.
