@@ -113,7 +113,7 @@ func TestModules(t *testing.T) {
 	require.ElementsMatch(t, modules[1:], strings.Fields(below)[1:], "BELOW in the Makefile")
 }
 
-// Whoever imports the library gets to know none of what its heaviest tests need.
+// The library's go.mod has no module that only its heaviest tests need.
 func TestUsersNeedNoTools(t *testing.T) {
 	for _, tool := range []string{"modernc.org/sqlite", "github.com/anishathalye/porcupine"} {
 		require.NotContains(t, read(t, "go.mod")+read(t, "go.sum"), tool, "a test that needs it belongs into a module below this one")

@@ -34,7 +34,7 @@ type Fault struct {
 	strikes func(w *world, p *process, event Event) // to a process or its machine; ends in world.heal if it lasts
 }
 
-// A victim is what a fault befalls.
+// A victim suffers a fault.
 type victim string
 
 const (
