@@ -14,7 +14,7 @@
 // Other data may share the table under other keys: see WithPrefix. An existing table may have another partition key,
 // and a sort key: see WithPartitionKey and WithSortKey.
 //
-// An item is less than a kilobyte, if the lease has few attributes. It has the lease's name, its record (data), a nonce
+// An item is less than a kilobyte, if the lease has few attributes and no value. It has the lease's name, its record (data), a nonce
 // (version), and an upper bound on the table's clock at the time of the write (written). The bound shows a process that
 // has just started whether the lease has run out. Do not delete, edit or restore an item by hand, and do not let the
 // table's time to live expire it: the holder loses the lease, or fencing tokens go back.

@@ -22,7 +22,7 @@
 // same time. Checks run at the same time, so open and Open are called concurrently.
 //
 // The checks cannot find out whether the store keeps its promises in a failure, or whether a list of more than 70 cells
-// and 1.1 MB is complete. Test what your service does beyond.
+// and 4.5 MB is complete. Test what your service does beyond.
 package leasetest
 
 import (
