@@ -10,9 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -20,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/internal/spawn"
 	"github.com/cloudlease/leader/internal/suspend"
 	"github.com/cloudlease/leader/leaderhttp"
 	"github.com/cloudlease/leader/lease/file"
@@ -63,22 +62,8 @@ func onFile(dir, id string) *leader.Leader {
 // goes on: the first thing it does is to answer, and it must not say that it leads.
 func TestStoppedProcess(t *testing.T) {
 	dir := t.TempDir()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childLeases+"="+dir)
-	cmd.Stderr = t.Output()
-	stdin, err := cmd.StdinPipe()
-	require.NoError(t, err)
-	stdout, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGCONT)
-		_ = stdin.Close()
-		require.NoError(t, cmd.Wait())
-	})
-	address, err := bufio.NewReader(stdout).ReadString('\n')
-	require.NoError(t, err)
-	address = strings.TrimSpace(address)
+	p := spawn.Start(t, spawn.Self(childLeases+"="+dir))
+	address := p.Line()
 	require.Eventually(t, func() bool { return ask(t, dial(t, address)) == http.StatusOK }, time.Minute, 20*time.Millisecond)
 
 	var waiting []net.Conn // each has been accepted, so that its goroutine needs nobody to wake it
@@ -87,7 +72,7 @@ func TestStoppedProcess(t *testing.T) {
 		ask(t, conn)
 		waiting = append(waiting, conn)
 	}
-	require.NoError(t, suspend.Between(cmd.Process.Pid, filepath.Join(dir, "lease-leader.lock")))
+	require.NoError(t, suspend.Between(p.Pid, filepath.Join(dir, "lease-leader.lock")))
 	standby := onFile(dir, "standby")
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -96,13 +81,14 @@ func TestStoppedProcess(t *testing.T) {
 	for _, conn := range waiting {
 		write(t, conn)
 	}
-	require.NoError(t, cmd.Process.Signal(syscall.SIGCONT))
+	require.NoError(t, p.Signal(syscall.SIGCONT))
 	for _, conn := range waiting {
 		require.Equal(t, http.StatusServiceUnavailable, read(t, conn))
 	}
 	stop()
 	require.NoError(t, <-ended)
 	require.Eventually(t, func() bool { return ask(t, dial(t, address)) == http.StatusOK }, time.Minute, 20*time.Millisecond, "it leads again")
+	require.NoError(t, p.End())
 }
 
 func dial(t *testing.T, address string) net.Conn {

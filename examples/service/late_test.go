@@ -35,19 +35,18 @@ func TestASuspendedLeaderCommitsLate(t *testing.T) {
 	b := start(t, dir)
 	late := make(chan string, 1)
 	go func() { late <- post(a.url + "/numbers") }() // for the number 2
-	a.says(t, sending)
-	require.NoError(t, suspend.Between(a.Process.Pid, dir+"/lease/lease-numbers.lock"))
+	a.After(sending)
+	require.NoError(t, suspend.Between(a.Pid, dir+"/lease/lease-numbers.lock"))
 
-	require.Equal(t, "2", b.says(t, "leads: the next number is "))
-	require.NoError(t, a.Process.Signal(syscall.SIGCONT))
-	_, err := fmt.Fprintln(a.stdin, "go on")
-	require.NoError(t, err)
+	require.Equal(t, "2", b.After("leads: the next number is "))
+	require.NoError(t, a.Signal(syscall.SIGCONT))
+	a.Tell("go on")
 	answer := <-late
 	b.take(t, 2)
 	b.take(t, 3)
 	require.Equal(t, []given{{1, 1}, {2, 2}, {3, 2}}, ledger(t, dir+"/db"))
 	require.Contains(t, answer, "503 Service Unavailable: this node does not lead any more: ask another")
-	require.Equal(t, "0", a.says(t, sent), "the database has refused it")
+	require.Equal(t, "0", a.After(sent), "the database has refused it")
 }
 
 // post returns the answer, however long it takes: a suspended process is asked.

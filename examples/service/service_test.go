@@ -3,14 +3,12 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
@@ -20,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/internal/spawn"
 	"github.com/cloudlease/leader/leaderhttp"
 )
 
@@ -38,10 +37,8 @@ func TestMain(m *testing.M) {
 }
 
 type vm struct {
-	*exec.Cmd
-	url   string
-	lines *bufio.Reader // what it says
-	stdin io.Writer
+	*spawn.Process
+	url string
 }
 
 // start starts a node. Its environment has these variables, too.
@@ -51,34 +48,11 @@ func start(t *testing.T, dir string, environment ...string) *vm {
 
 // startWith is start with a lease of another length.
 func startWith(t *testing.T, dir, length string, environment ...string) *vm {
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-store", "file://"+dir+"/lease", "-database", dir+"/db",
-		"-listen", "127.0.0.1:0", "-acquire-every", "20ms", length)
-	cmd.Env = append(append(os.Environ(), childVariable+"=1", "GORACE=atexit_sleep_ms=0"), environment...)
-	cmd.Stderr = os.Stderr
-	stdin, err := cmd.StdinPipe()
-	require.NoError(t, err)
-	stdout, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	v := &vm{Cmd: cmd, lines: bufio.NewReader(stdout), stdin: stdin}
-	v.url = "http://" + v.says(t, "listening on ")
+	cmd := spawn.Self(append(environment, childVariable+"=1")...)
+	cmd.Args = append(cmd.Args, "-store", "file://"+dir+"/lease", "-database", dir+"/db", "-listen", "127.0.0.1:0", "-acquire-every", "20ms", length)
+	v := &vm{Process: spawn.Start(t, cmd)}
+	v.url = "http://" + v.After("listening on ")
 	return v
-}
-
-// says waits for a line that begins so, and returns the rest of it.
-func (v *vm) says(t *testing.T, beginning string) string {
-	t.Helper()
-	for {
-		line, err := v.lines.ReadString('\n')
-		require.NoError(t, err, beginning)
-		if rest, ok := strings.CutPrefix(line, beginning); ok {
-			return strings.TrimSpace(rest)
-		}
-	}
 }
 
 // ask returns the answer's status and text; 0 if there is none.
@@ -138,12 +112,12 @@ func TestFailover(t *testing.T) {
 		return says.Token == 1 && "http://"+says.Attributes["address"] == a.url
 	}, 30*time.Second, 5*time.Millisecond)
 
-	require.NoError(t, a.Process.Kill())
+	require.NoError(t, a.Kill())
 	_ = a.Wait()
 	b, others := leaderOf(t, others...)
 	b.take(t, 3)
 
-	require.NoError(t, b.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, b.Signal(syscall.SIGTERM))
 	require.NoError(t, b.Wait(), "it stops in an orderly way")
 	c, _ := leaderOf(t, others...)
 	c.take(t, 4)
@@ -160,9 +134,9 @@ func TestStopFinishesWhatIsUnderWay(t *testing.T) {
 	b := startWith(t, dir, patient)
 	underWay := make(chan string, 1)
 	go func() { underWay <- post(a.url + "/numbers") }() // for the number 2
-	a.says(t, sending)
+	a.After(sending)
 
-	require.NoError(t, a.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, a.Signal(syscall.SIGTERM))
 	require.Eventually(t, func() bool { // a request that comes sooner is let in, and waits for the first
 		code, _ := a.ask(t, http.MethodGet, "/leader")
 		return code == http.StatusServiceUnavailable
@@ -174,8 +148,7 @@ func TestStopFinishesWhatIsUnderWay(t *testing.T) {
 		code, _ := b.ask(t, http.MethodGet, "/standby")
 		return code == http.StatusOK
 	}, 30*time.Second, 5*time.Millisecond)
-	_, err := fmt.Fprintln(a.stdin, "go on")
-	require.NoError(t, err)
+	a.Tell("go on")
 	require.Equal(t, "200 OK: 2\n<nil>", <-underWay)
 	require.NoError(t, a.Wait())
 	b.take(t, 3)

@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -14,6 +13,8 @@ import (
 
 	"github.com/gofrs/flock"
 	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/internal/spawn"
 )
 
 const variable = "SUSPEND_TEST_LOCK"
@@ -37,28 +38,16 @@ func TestMain(m *testing.M) {
 func TestBetween(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "lock")
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), variable+"="+path)
-	stdin, err := cmd.StdinPipe()
-	require.NoError(t, err)
-	stdout, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	lines := bufio.NewScanner(stdout)
+	p := spawn.Start(t, spawn.Self(variable+"="+path))
 	for range 20 {
-		_, err := fmt.Fprintln(stdin)
-		require.NoError(t, err)
-		require.True(t, lines.Scan()) // it has the lock
-		require.NoError(t, Between(cmd.Process.Pid, path))
+		p.Tell("lock")
+		require.Equal(t, "locked", p.Line())
+		require.NoError(t, Between(p.Pid, path))
 		l := flock.New(path)
 		free, err := l.TryLock()
 		require.NoError(t, err)
 		require.True(t, free, "it was suspended with the lock")
 		require.NoError(t, l.Close())
-		require.NoError(t, cmd.Process.Signal(syscall.SIGCONT))
+		require.NoError(t, p.Signal(syscall.SIGCONT))
 	}
 }

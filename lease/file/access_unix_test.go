@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/internal/spawn"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -56,16 +57,12 @@ func TestUsersOfOneGroupStartTogether(t *testing.T) {
 	dir := outside(t, 0)
 	require.NoError(t, os.Chown(dir, 0, 65003))
 	require.NoError(t, os.Chmod(dir, 0o770|fs.ModeSetgid))
-	alice, _, aliceSays := start(t, "alice", dir)
-	bob, _, bobSays := start(t, "bob", dir)
-	for aliceSays.Scan() {
-		t.Errorf("alice: %s", aliceSays.Text())
+	for _, p := range []*spawn.Process{start(t, "alice", dir), start(t, "bob", dir)} {
+		for line := range p.Lines() {
+			t.Errorf("alice or bob: %s", line)
+		}
+		require.NoError(t, p.Wait())
 	}
-	for bobSays.Scan() {
-		t.Errorf("bob: %s", bobSays.Text())
-	}
-	require.NoError(t, alice.Wait())
-	require.NoError(t, bob.Wait())
 	s := NewStore(dir)
 	for _, name := range teamNames() {
 		n, err := countOf(load(t, s, name))

@@ -5,10 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/internal/spawn"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -49,23 +48,10 @@ func environment(role, dir string) []string {
 	return append(os.Environ(), soon, roleEnv+"="+role, dirEnv+"="+dir)
 }
 
-// start starts a process, which is killed when the test ends at the latest.
-func start(t testing.TB, role, dir string) (cmd *exec.Cmd, in io.WriteCloser, out *bufio.Scanner) {
+// start starts a process in a role.
+func start(t testing.TB, role, dir string) *spawn.Process {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	cmd = exec.CommandContext(ctx, os.Args[0])
-	cmd.Env = environment(role, dir)
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	require.NoError(t, err)
-	stdout, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		cancel()
-		_ = cmd.Wait()
-	})
-	return cmd, in, bufio.NewScanner(stdout)
+	return spawn.Start(t, spawn.Self(roleEnv+"="+role, dirEnv+"="+dir))
 }
 
 // counted returns the cell's text at a count. Its length changes, so that a torn text shows.
@@ -168,27 +154,25 @@ func TestProcessesRace(t *testing.T) {
 	dir := t.TempDir()
 	var h history
 	var running sync.WaitGroup
-	var ins []io.Writer
+	var all []*spawn.Process
 	for range racers {
-		_, in, out := start(t, "race", dir)
-		require.True(t, out.Scan())
-		require.Equal(t, "ready", out.Text())
-		ins = append(ins, in)
+		p := start(t, "race", dir)
+		require.Equal(t, "ready", p.Line())
+		all = append(all, p)
 		running.Go(func() {
-			for out.Scan() {
+			for line := range p.Lines() {
 				var from, to lease.Version
 				var n int
-				if _, err := fmt.Sscanf(out.Text(), "%d %q %q", &n, &from, &to); err != nil {
-					t.Errorf("a process says: %s", out.Text())
+				if _, err := fmt.Sscanf(line, "%d %q %q", &n, &from, &to); err != nil {
+					t.Errorf("a process says: %s", line)
 					return
 				}
 				h.add(from, to)
 			}
 		})
 	}
-	for _, in := range ins {
-		_, err := io.WriteString(in, "go\n")
-		require.NoError(t, err)
+	for _, p := range all {
+		p.Tell("go")
 	}
 	running.Wait()
 	h.wantExact(t, NewStore(dir), racers*perRacer)
@@ -258,18 +242,18 @@ func TestKilledWriters(t *testing.T) {
 	const atLeast, duration = 8, 2500 * time.Millisecond
 	rounds, acknowledged := 0, 0
 	for begin := time.Now(); rounds < atLeast || time.Since(begin) < duration; rounds++ {
-		cmd, _, out := start(t, "write", dir)
-		kill := time.AfterFunc(time.Hour, func() { _ = cmd.Process.Kill() }) // SIGKILL, where there is such a thing
-		for out.Scan() {
+		p := start(t, "write", dir)
+		kill := time.AfterFunc(time.Hour, func() { _ = p.Kill() }) // SIGKILL, where there is such a thing
+		for line := range p.Lines() {
 			var n int
-			_, err := fmt.Sscan(out.Text(), &n)
-			require.NoError(t, err, out.Text())
+			_, err := fmt.Sscan(line, &n)
+			require.NoError(t, err, line)
 			require.Greater(t, n, acknowledged, "a write that was acknowledged is lost")
 			if acknowledged = n; n%3 == 0 {
 				kill.Reset(time.Duration(rand.Int64N(int64(10 * time.Millisecond))))
 			}
 		}
-		require.Error(t, cmd.Wait())
+		require.Error(t, p.Wait())
 
 		found := load(t, s, "count")
 		n, err := countOf(found)

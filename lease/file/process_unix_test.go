@@ -46,10 +46,9 @@ func TestSuspendedWriter(t *testing.T) {
 	t.Parallel()
 	s := NewStore(t.TempDir())
 	version := swap(t, s, "a", "", "x")
-	cmd, _, out := start(t, "hold", s.dir)
-	require.True(t, out.Scan())
-	require.Equal(t, "locked", out.Text())
-	require.NoError(t, cmd.Process.Signal(syscall.SIGSTOP))
+	p := start(t, "hold", s.dir)
+	require.Equal(t, "locked", p.Line())
+	require.NoError(t, p.Signal(syscall.SIGSTOP))
 
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 	defer cancel()
@@ -57,7 +56,7 @@ func TestSuspendedWriter(t *testing.T) {
 	require.ErrorIs(t, err, context.DeadlineExceeded)
 	require.Equal(t, version, load(t, s, "a").Version)
 
-	require.NoError(t, cmd.Process.Kill())
+	require.NoError(t, p.Kill())
 	swap(t, s, "a", version, "y")
 }
 
@@ -100,11 +99,11 @@ func TestFullDisk(t *testing.T) {
 // wantDone fails unless the process does its part without a complaint.
 func wantDone(t *testing.T, role, dir string) {
 	t.Helper()
-	cmd, _, out := start(t, role, dir)
-	for out.Scan() {
-		t.Errorf("process %q: %s", role, out.Text())
+	p := start(t, role, dir)
+	for line := range p.Lines() {
+		t.Errorf("process %q: %s", role, line)
 	}
-	require.NoError(t, cmd.Wait())
+	require.NoError(t, p.Wait())
 }
 
 // become makes root somebody else, who is in the group 65003, and whose files are for nobody else.
