@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/leadertest"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -95,8 +96,14 @@ func TestRun7_WhoIsWellLeads(t *testing.T) {
 				a.health.Store(nil)
 			}
 		},
-		"can acquire, but not renew":                 func(a *node) { a.numb.Store(1); time.Sleep(2 * time.Hour) },
-		"can acquire, but neither renew nor release": func(a *node) { a.numb.Store(2); time.Sleep(2 * time.Hour) },
+		"can acquire, but not renew": func(a *node) {
+			a.way.Set(leadertest.Hang, leadertest.Renew)
+			time.Sleep(2 * time.Hour)
+		},
+		"can acquire, but neither renew nor release": func(a *node) {
+			a.way.Set(leadertest.Hang, leadertest.Renew, leadertest.Release)
+			time.Sleep(2 * time.Hour)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, func(w *world) {

@@ -20,6 +20,7 @@ import (
 	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/internal/host"
 	"github.com/cloudlease/leader/internal/hosttest"
+	"github.com/cloudlease/leader/leadertest"
 	"github.com/cloudlease/leader/lease"
 	"github.com/cloudlease/leader/lease/memory"
 )
@@ -142,32 +143,7 @@ type node struct {
 	stopped chan error // the cause, when a work has returned
 	events  chan leader.Event
 	health  atomic.Pointer[error]
-	numb    atomic.Int32 // 1: its renewals never reach the store; 2: its releases, neither
-}
-
-// numbed is the manager of a node whose requests of some kinds never reach the store.
-type numbed struct {
-	lease.Manager
-	n *node
-}
-
-func (m numbed) Unwrap() lease.Manager { return m.Manager }
-func (m numbed) String() string        { return "test store" }
-
-func (m numbed) Renew(ctx context.Context, held lease.Lease) (lease.Lease, error) {
-	if m.n.numb.Load() > 0 {
-		<-ctx.Done()
-		return lease.Lease{}, context.Cause(ctx)
-	}
-	return m.Manager.Renew(ctx, held)
-}
-
-func (m numbed) Release(ctx context.Context, held lease.Lease) error {
-	if m.n.numb.Load() > 1 {
-		<-ctx.Done()
-		return context.Cause(ctx)
-	}
-	return m.Manager.Release(ctx, held)
+	way     *leadertest.Manager // to the store: faults of one kind of request
 }
 
 // node adds a machine whose work runs until its context ends.
@@ -183,8 +159,9 @@ func (w *world) nodeDoing(name string, work func(context.Context) error, opts ..
 	}
 	n.link = &link{store: w.store, machine: n.machine}
 	n.manager = lease.NewManager(n.link)
+	n.way = leadertest.NewManager(n.manager)
 	n.Leader = leader.New(append([]leader.Option{
-		leader.WithLeaseManager(numbed{n.manager, n}),
+		leader.WithLeaseManager(n.way),
 		leader.WithNodeID(name),
 		leader.WithLogger(slog.New(slog.NewTextHandler(w.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))),
 		leader.WithObserver(func(e leader.Event) {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/leaderhttp"
+	"github.com/cloudlease/leader/leadertest"
 	"github.com/cloudlease/leader/lease"
 	"github.com/cloudlease/leader/lease/memory"
 )
@@ -77,27 +78,27 @@ func TestFirstAnswerAfterASuspension(t *testing.T) {
 func TestHealthFollowsTheStore(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		a := w.node("a", leader.WithAcquireEvery(time.Second))
-		a.store.down.Store(true)
+		a.way.Set(leadertest.CutOff)
 		a.run()
 		require.Equal(t, [3]int{503, 200, 503}, a.codes(), "it was never reached")
-		require.Equal(t, "the lease store has not answered yet: test store: acquire lease \"orders\": connection refused\n", a.get("/healthz").Body.String())
-		a.store.down.Store(false)
+		require.Equal(t, "the lease store has not answered yet: acquire: leadertest: the connection to the store broke\n", a.get("/healthz").Body.String())
+		a.way.Set(leadertest.None)
 		time.Sleep(time.Second)
 		require.Equal(t, [3]int{200, 503, 200}, a.codes())
 
 		time.Sleep(time.Minute)
-		a.store.down.Store(true)
+		a.way.Set(leadertest.CutOff)
 		contact := a.Status().Contact
 		time.Sleep(time.Until(contact.Add(length)))
 		require.Equal(t, [3]int{503, 503, 200}, a.codes(), "within a lease length, although the term is over")
-		require.Contains(t, a.status().Error, "connection refused")
+		require.Contains(t, a.status().Error, "the connection to the store broke")
 		require.Empty(t, a.status().Unhealthy)
 		time.Sleep(time.Millisecond)
 		require.Equal(t, [3]int{503, 503, 503}, a.codes())
-		require.Regexp(t, `^the lease store last answered 15\.001s ago: .*connection refused\n$`, a.get("/healthz").Body.String())
+		require.Regexp(t, `^the lease store last answered 15\.001s ago: .*the connection to the store broke\n$`, a.get("/healthz").Body.String())
 		require.Equal(t, a.get("/healthz").Body.String(), a.status().Unhealthy+"\n")
 
-		a.store.down.Store(false)
+		a.way.Set(leadertest.None)
 		time.Sleep(2 * time.Minute)
 		require.Equal(t, [3]int{200, 503, 200}, a.codes())
 		a.end()
@@ -196,14 +197,14 @@ func TestAStoreThatDoesNotAnswerOneThatAsksSeldom(t *testing.T) {
 		a := w.node("a", leader.WithAcquireEvery(time.Minute)).run()
 		time.Sleep(10 * time.Minute)
 		contact := a.Status().Contact
-		a.store.down.Store(true)
+		a.way.Set(leadertest.CutOff)
 		time.Sleep(time.Until(contact.Add(2 * time.Minute)))
 		require.NotEmpty(t, a.status().Error)
 		require.Equal(t, 200, a.get("/healthz").Code)
 		time.Sleep(time.Millisecond)
 		require.Equal(t, 503, a.get("/healthz").Code)
-		require.Regexp(t, `^the lease store last answered 2m0\.001s ago: .*connection refused\n$`, a.get("/healthz").Body.String())
-		a.store.down.Store(false)
+		require.Regexp(t, `^the lease store last answered 2m0\.001s ago: .*the connection to the store broke\n$`, a.get("/healthz").Body.String())
+		a.way.Set(leadertest.None)
 		time.Sleep(2 * time.Minute)
 		require.Equal(t, 200, a.get("/healthz").Code)
 		gone.end()
@@ -237,7 +238,7 @@ func TestTellsOfAnUnclearRelease(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		a := w.node("a").run()
 		a.stop()
-		a.store.down.Store(true)
+		a.way.Set(leadertest.CutOff)
 		require.NoError(t, <-a.ended)
 		require.Equal(t, "expired", a.status().Seen.State)
 		require.Contains(t, a.get("/").Body.String(), "Last holder")

@@ -17,13 +17,14 @@ import (
 
 	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/leaderhttp"
+	"github.com/cloudlease/leader/leadertest"
 	"github.com/cloudlease/leader/lease"
 )
 
 func TestStatus(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		a := w.node("a", leader.WithAttributes(map[string]string{"address": "10.0.0.1:8080"}))
-		require.Equal(t, leaderhttp.Status{Lease: name, Node: "a", Store: "test store", LengthSeconds: 15, RenewEverySeconds: 5, AcquireEverySeconds: 5, State: "idle", Unhealthy: "idle: Run is not running"}, a.status())
+		require.Equal(t, leaderhttp.Status{Lease: name, Node: "a", Store: "memory", LengthSeconds: 15, RenewEverySeconds: 5, AcquireEverySeconds: 5, State: "idle", Unhealthy: "idle: Run is not running"}, a.status())
 
 		began := time.Now().UTC()
 		time.Sleep(time.Microsecond) // which nobody wants to read
@@ -33,7 +34,7 @@ func TestStatus(t *testing.T) {
 		holder := a.status().Seen
 		require.NotEmpty(t, holder.ID)
 		require.Equal(t, leaderhttp.Status{
-			Lease: name, Node: "a", Store: "test store", LengthSeconds: 15, RenewEverySeconds: 5, AcquireEverySeconds: 5,
+			Lease: name, Node: "a", Store: "memory", LengthSeconds: 15, RenewEverySeconds: 5, AcquireEverySeconds: 5,
 			State: "leading", Since: began,
 			Token: 1, Deadline: began.Add(length - length/10), RemainingSeconds: 11,
 			Seen: &leaderhttp.Lease{
@@ -66,7 +67,7 @@ func TestStatusNames(t *testing.T) {
 		a := w.node("a", leader.WithAttributes(map[string]string{"zone": "b"})).run()
 		b := w.node("b").run()
 		time.Sleep(time.Minute)
-		a.store.down.Store(true)
+		a.way.Set(leadertest.CutOff)
 		time.Sleep(6 * time.Second)
 		keys := func(n *node) (outer, inner []string) {
 			var s map[string]any
@@ -83,7 +84,7 @@ func TestStatusNames(t *testing.T) {
 		time.Sleep(time.Minute)
 		outer, _ = keys(a)
 		require.Contains(t, outer, "unhealthy")
-		a.store.down.Store(false)
+		a.way.Set(leadertest.None)
 		time.Sleep(2 * time.Minute)
 		a.end()
 		b.end()
@@ -107,17 +108,17 @@ func TestPage(t *testing.T) {
 		time.Sleep(12 * time.Second)
 		shows(a, "<title>leading: orders on a</title>", `<p class="state">leading</p>`, "leading for 12s", "This node's term",
 			`<progress max="15" value="11.`, "this node", "10.0.0.1:8080", `content="2"`)
-		page := shows(b, "<title>standby: orders on b</title>", `<p class="state">standby</p>`, "<dd>a</dd>", "10.0.0.1:8080", "ago.", "<dd>test store</dd>")
+		page := shows(b, "<title>standby: orders on b</title>", `<p class="state">standby</p>`, "<dd>a</dd>", "10.0.0.1:8080", "ago.", "<dd>memory</dd>")
 		assert.NotContains(t, page, "This node's term")
 		assert.NotContains(t, page, "this node</i>")
 		assert.NotContains(t, page, "alert")
 
-		a.store.down.Store(true)
+		a.way.Set(leadertest.CutOff)
 		time.Sleep(6 * time.Second)
-		shows(a, "The latest request failed", "connection refused")
+		shows(a, "The latest request failed", "the connection to the store broke")
 		time.Sleep(time.Minute)
 		shows(a, "Unhealthy", "the lease store last answered")
-		a.store.down.Store(false)
+		a.way.Set(leadertest.None)
 		time.Sleep(2 * time.Minute)
 		a.end()
 		b.end()

@@ -19,6 +19,7 @@ import (
 
 	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/leaderhttp"
+	"github.com/cloudlease/leader/leadertest"
 	"github.com/cloudlease/leader/lease"
 	"github.com/cloudlease/leader/lease/memory"
 )
@@ -115,13 +116,13 @@ func TestWhileLeading_NamesNobody(t *testing.T) {
 
 		b, c := w.node("b", serving()).run(), w.node("c", serving()).run()
 		time.Sleep(time.Minute)
-		c.store.down.Store(true)
+		c.way.Set(leadertest.CutOff)
 		_, says = c.asks(done)
 		require.Equal(t, "b", says.Leader)
 		time.Sleep(2 * length)
 		_, says = c.asks(done)
 		require.Empty(t, says.Leader, "it may be somebody else by now")
-		c.store.down.Store(false)
+		c.way.Set(leadertest.None)
 		time.Sleep(length)
 		_, says = c.asks(done)
 		require.Equal(t, "b", says.Leader)
@@ -218,14 +219,14 @@ func TestWhileLeading_Lost(t *testing.T) {
 				a := w.node("a", serving(), leader.WithStopMargin(margin)).run()
 				s := newSlow()
 				ctx, answer := a.begin(s, leaderhttp.FinishWithin(time.Hour))
-				a.store.down.Store(true)
+				a.way.Set(leadertest.CutOff)
 				cut := time.Now()
 				<-ctx.Done()
 				require.LessOrEqual(t, time.Since(cut), length)
 				require.ErrorIs(t, context.Cause(ctx), lease.ErrLost)
 				term, _ := leader.TermFrom(ctx)
 				require.ErrorIs(t, term.Check(), lease.ErrLost, "not before")
-				a.store.down.Store(false)
+				a.way.Set(leadertest.None)
 				time.Sleep(10 * time.Minute)
 				require.Equal(t, leader.Stopping, a.Status().State, "the request is under way")
 				close(s.goOn)

@@ -3,11 +3,9 @@ package leaderhttp_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +16,7 @@ import (
 	"github.com/cloudlease/leader/internal/host"
 	"github.com/cloudlease/leader/internal/hosttest"
 	"github.com/cloudlease/leader/leaderhttp"
+	"github.com/cloudlease/leader/leadertest"
 	"github.com/cloudlease/leader/lease"
 	"github.com/cloudlease/leader/lease/memory"
 )
@@ -44,16 +43,16 @@ type node struct {
 	http.Handler
 	t       *testing.T
 	machine *hosttest.Machine
-	store   *store
+	way     *leadertest.Manager // to the store
 	ended   chan error
 	stop    context.CancelFunc
 }
 
 // node adds a node that is not run yet. Its work takes a minute to stop.
 func (w *world) node(id string, opts ...leader.Option) *node {
-	n := &node{t: w.T, machine: hosttest.New(true), store: &store{Store: w.store}, ended: make(chan error, 1)}
+	n := &node{t: w.T, machine: hosttest.New(true), way: leadertest.NewManager(lease.NewManager(w.store)), ended: make(chan error, 1)}
 	n.Leader = leader.New(append([]leader.Option{
-		leader.WithLeaseManager(lease.NewManager(n.store)), leader.WithLeaseName(name), leader.WithNodeID(id),
+		leader.WithLeaseManager(n.way), leader.WithLeaseName(name), leader.WithNodeID(id),
 		leader.WithLeaseLength(length), leader.WithLogger(slog.New(slog.DiscardHandler)),
 		leader.WhenStarted(func(ctx context.Context) error {
 			<-ctx.Done()
@@ -99,28 +98,4 @@ func (n *node) status() leaderhttp.Status {
 	var s leaderhttp.Status
 	require.NoError(n.t, json.Unmarshal(w.Body.Bytes(), &s))
 	return s
-}
-
-var errDown = errors.New("connection refused")
-
-// store fails when it is told to, which the one in memory never does.
-type store struct {
-	lease.Store
-	down atomic.Bool
-}
-
-func (s *store) String() string { return "test store" }
-
-func (s *store) Load(ctx context.Context, name string) (lease.Snapshot, error) {
-	if s.down.Load() {
-		return lease.Snapshot{}, errDown
-	}
-	return s.Store.Load(ctx, name)
-}
-
-func (s *store) Swap(ctx context.Context, name string, old lease.Version, data []byte) (lease.Version, error) {
-	if s.down.Load() {
-		return "", errDown
-	}
-	return s.Store.Swap(ctx, name, old, data)
 }
