@@ -43,11 +43,6 @@ func TestMain(m *testing.M) {
 	os.Exit(0)
 }
 
-func environment(role, dir string) []string {
-	const soon = "GORACE=atexit_sleep_ms=0" // or the race detector keeps each process for a second
-	return append(os.Environ(), soon, roleEnv+"="+role, dirEnv+"="+dir)
-}
-
 // start starts a process in a role.
 func start(t testing.TB, role, dir string) *spawn.Process {
 	t.Helper()
