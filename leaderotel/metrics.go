@@ -71,11 +71,11 @@ func New(provider metric.MeterProvider, opts ...Option) (*Metrics, error) {
 	meter := provider.Meter("github.com/cloudlease/leader/leaderotel")
 	var err error
 	if m.instruments, err = newInstruments(meter); err != nil {
-		return nil, fmt.Errorf("leaderotel: making the instruments: %w", err)
+		return nil, fmt.Errorf("leaderotel: make the instruments: %w", err)
 	}
 	m.registration, err = meter.RegisterCallback(m.collect, m.active, m.remaining, m.age, m.length, m.healthy)
 	if err != nil {
-		return nil, fmt.Errorf("leaderotel: registering the gauges: %w", err)
+		return nil, fmt.Errorf("leaderotel: register the gauges: %w", err)
 	}
 	return m, nil
 }
@@ -96,7 +96,7 @@ func (m *Metrics) Watch(l *leader.Leader) {
 // Close ends the gauges. After that, the provider keeps only what the counters have counted. It may be called again.
 func (m *Metrics) Close() error {
 	if err := m.registration.Unregister(); err != nil {
-		return fmt.Errorf("leaderotel: unregistering the gauges: %w", err)
+		return fmt.Errorf("leaderotel: unregister the gauges: %w", err)
 	}
 	return nil
 }
