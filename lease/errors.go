@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,10 +12,47 @@ var (
 	ErrHeld          = errors.New("lease is held by somebody else") // see HeldError
 	ErrLost          = errors.New("lease is lost")                  // see LostError
 	ErrInvalid       = errors.New("invalid lease request")          // a name, length or attribute breaks a rule; nothing was sent
-	ErrMisconfigured = errors.New("lease store is misconfigured")   // a permanent error of the store: trying again does not help
+	ErrMisconfigured = errors.New("lease store is misconfigured")   // a permanent error of the store; see MisconfiguredError
 	ErrRecord        = errors.New("not a lease record")             // the cell cannot be read as a record; it was left as it is
 	ErrConflict      = errors.New("cell was changed meanwhile")     // from Store.Swap: the cell has changed since it was read
 )
+
+// A MisconfiguredError is a permanent error of a store: trying again does not help until somebody has followed the advice.
+// errors.Is finds ErrMisconfigured in it, and what Err wraps.
+//
+// A store returns one for each permanent error of its service. Err says what is wrong, mostly in the words of the service's
+// SDK. Advice says what to do, and begins with a verb: "create the bucket, or name another". Neither ends in a full stop,
+// names the store's place or shows a secret. The manager adds the place and what was tried, so that all errors read alike
+// (see Explain).
+type MisconfiguredError struct {
+	Err    error
+	Advice string
+}
+
+// Error returns the cause, and then the advice.
+func (e *MisconfiguredError) Error() string {
+	return fmt.Sprintf("%v: %s", cmp.Or(e.Err, ErrMisconfigured), e.Advice)
+}
+
+// Is makes errors.Is find ErrMisconfigured.
+func (e *MisconfiguredError) Is(target error) bool { return target == ErrMisconfigured }
+
+// Unwrap returns the cause.
+func (e *MisconfiguredError) Unwrap() error { return e.Err }
+
+// Explain returns an error of a Manager's method in the form that all errors of managers have: the place, what was tried on
+// which lease, the cause and, if it is permanent, the advice. For example:
+//
+//	s3://leases/prod: acquire lease "orders": operation error S3: GetObject, ... NoSuchBucket: create the bucket, or name another
+//
+// The place is the manager's String; what was tried is like "acquire lease". Explain returns nil for nil, and a HeldError or
+// a LostError as it is: each says enough by itself.
+func Explain(place, tried, name string, err error) error {
+	if err == nil || errors.Is(err, ErrHeld) || errors.Is(err, ErrLost) {
+		return err
+	}
+	return fmt.Errorf("%s: %s %q: %w", place, tried, name, err)
+}
 
 // A HeldError names the holder of the lease that was asked for. errors.Is finds ErrHeld in it, and what Err wraps.
 type HeldError struct {

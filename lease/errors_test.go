@@ -1,12 +1,14 @@
 package lease_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader/lease"
+	"github.com/cloudlease/leader/lease/memory"
 )
 
 func TestHeldError(t *testing.T) {
@@ -73,6 +75,32 @@ func TestErrorsSayWhatWasTriedOnWhat(t *testing.T) {
 	_, err := lease.Inspect(t.Context(), unnamed, "")
 	require.ErrorContains(t, err, `lease_test.limited: inspect lease "": `, "a store without a name is called by its type")
 	require.Equal(t, "lease_test.limited", unnamed.(fmt.Stringer).String())
+}
+
+func TestMisconfiguredError(t *testing.T) {
+	cause := errors.New("no such bucket")
+	err := lease.Explain("s3://b", "acquire lease", name, fmt.Errorf("read: %w", &lease.MisconfiguredError{Err: cause, Advice: "create the bucket"}))
+	require.EqualError(t, err, `s3://b: acquire lease "orders": read: no such bucket: create the bucket`)
+	require.ErrorIs(t, err, lease.ErrMisconfigured)
+	require.ErrorIs(t, err, cause)
+	require.NotErrorIs(t, err, lease.ErrRecord)
+	require.EqualError(t, &lease.MisconfiguredError{Advice: "create the bucket"}, "lease store is misconfigured: create the bucket")
+
+	require.NoError(t, lease.Explain("s3://b", "acquire lease", name, nil))
+	for _, enough := range []error{&lease.HeldError{}, &lease.LostError{}} {
+		require.Same(t, enough, lease.Explain("s3://b", "renew lease", name, enough))
+	}
+}
+
+// A place is named as its manager names it, or the manager that this one wraps.
+func TestPlaceOf(t *testing.T) {
+	m := memory.New()
+	require.Equal(t, "memory", lease.PlaceOf(m))
+	require.Equal(t, "struct { lease.Manager }", lease.PlaceOf(struct{ lease.Manager }{m}), "it hides the other")
+	_, err := lease.MakePlace(t.Context(), m, "")
+	require.EqualError(t, err, "memory: make it: unsupported operation")
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+	require.NoError(t, lease.FindPlace(t.Context(), m))
 }
 
 func TestStates(t *testing.T) {

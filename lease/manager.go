@@ -27,7 +27,7 @@ func NewManager(store Store) Manager {
 
 type manager struct {
 	store Store
-	place string // the store's name in errors
+	place string // names the store in errors
 	watch watch
 }
 
@@ -38,7 +38,7 @@ func placeOf(store Store) string {
 	return fmt.Sprintf("%T", store)
 }
 
-// String names the store.
+// String names the store's place; see PlaceOf.
 func (m *manager) String() string { return m.place }
 
 // cell is a record that an answer showed, with what is known about its age.
@@ -172,13 +172,13 @@ func (m *manager) List(ctx context.Context, prefix string) iter.Seq2[Info, error
 	return func(yield func(Info, error) bool) {
 		lister, ok := m.store.(Lister)
 		if !ok {
-			yield(Info{}, fmt.Errorf("%s: list leases: %w", m.place, errors.ErrUnsupported))
+			yield(Info{}, Explain(m.place, "list leases", prefix, errors.ErrUnsupported))
 			return
 		}
 		sent := host.From(ctx).Read().Mono // not later than any of its requests
 		for c, err := range lister.List(ctx, prefix) {
 			if err != nil {
-				yield(Info{}, fmt.Errorf("%s: list leases %q: %w", m.place, prefix, err))
+				yield(Info{}, Explain(m.place, "list leases", prefix, err))
 				return
 			}
 			if !yield(m.listed(ctx, c, sent), nil) {
@@ -199,12 +199,11 @@ func (m *manager) listed(ctx context.Context, c Cell, sent time.Duration) Info {
 	return Info{Name: c.Name, Err: m.explain("list", c.Name, err)}
 }
 
-// explain adds what was tried, on what. A HeldError or a LostError says enough by itself.
 func (m *manager) explain(op, name string, err error) error {
-	if err == nil || errors.Is(err, ErrHeld) || errors.Is(err, ErrLost) {
-		return err
+	if err == nil { // the usual case costs nothing
+		return nil
 	}
-	return fmt.Errorf("%s: %s lease %q: %w", m.place, op, name, err)
+	return Explain(m.place, op+" lease", name, err)
 }
 
 // randomText returns 128 random bits, in hexadecimal digits.

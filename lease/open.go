@@ -2,6 +2,7 @@ package lease
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -49,22 +50,25 @@ func Register(scheme string, open Opener) {
 func Open(ctx context.Context, rawURL string) (Manager, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil { // which repeats parts of the URL
-		return nil, fmt.Errorf("%w: this is not a store URL, as file:///var/lib/leader is one: write other signs than letters and digits as %%XX", ErrMisconfigured)
+		return nil, &MisconfiguredError{
+			Err:    errors.New("this is not a store URL, as file:///var/lib/leader is one"),
+			Advice: "write other signs than letters and digits as %XX",
+		}
 	}
 	openersMu.Lock()
 	open, known := openers[u.Scheme]
 	schemes := slices.Sorted(maps.Keys(openers))
 	openersMu.Unlock()
-	why := ""
-	switch {
-	case known:
+	if known {
 		return open(ctx, u)
-	case packages[u.Scheme] != "":
-		why = fmt.Sprintf("import _ %q to open it", packages[u.Scheme])
-	case redact.Advice(u.Hostname()) != "": // https://bucket.s3.eu-west-1.amazonaws.com, say
-		why = redact.Advice(u.Hostname())
-	default:
-		why = "its scheme is unknown; imported here are: " + strings.Join(schemes, ", ") + "; write it as one of these, or import the package of another"
 	}
-	return nil, fmt.Errorf("%w: store URL %q: %s", ErrMisconfigured, redact.URL(u), why)
+	why, advice := redact.Cloud(u.Hostname()) // https://bucket.s3.eu-west-1.amazonaws.com, say
+	switch {
+	case packages[u.Scheme] != "":
+		why, advice = "its package is not imported", fmt.Sprintf("import _ %q to open it", packages[u.Scheme])
+	case advice == "":
+		why = "its scheme is unknown; imported here are: " + strings.Join(schemes, ", ")
+		advice = "write it as one of these, or import the package of another"
+	}
+	return nil, &MisconfiguredError{Err: fmt.Errorf("store URL %q: %s", redact.URL(u), why), Advice: advice}
 }

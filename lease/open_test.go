@@ -35,13 +35,13 @@ func TestOpen(t *testing.T) {
 
 func TestOpenRefuses(t *testing.T) {
 	tests := []struct{ url, says string }{
-		{"nosuch://place?x=secret", `store URL "nosuch://place?x=...": its scheme is unknown; imported here are: mem, opened;`},
+		{"nosuch://place?x=secret", `store URL "nosuch://place?x=...": its scheme is unknown; imported here are: mem, opened: `},
 		{"nosuch://user:secret@place", `"nosuch:...": its scheme is unknown`},
 		{"", "its scheme is unknown"},
 		{"leases", "its scheme is unknown"},
 		{"AccountName=x;AccountKey=secret", `store URL "...": its scheme is unknown`},
 		{"dynamodb://leases?region=eu-west-1", `import _ "github.com/cloudlease/leader/lease/dynamodb" to open it`},
-		{"gs://user:secret@bucket", `"gs:...": import _ "github.com/cloudlease/leader/lease/gcs"`},
+		{"gs://user:secret@bucket", `"gs:...": its package is not imported: import _ "github.com/cloudlease/leader/lease/gcs"`},
 		{"azblob://container", `"github.com/cloudlease/leader/lease/azblob"`},
 		{"s3://bucket", `"github.com/cloudlease/leader/lease/s3"`},
 		{"file:///var/lib/leader", `"github.com/cloudlease/leader/lease/file"`},

@@ -39,7 +39,7 @@ func TestRecord(t *testing.T) {
 // The largest record that a valid request makes fits the cell that every store has to take.
 func TestRecordFitsItsCell(t *testing.T) {
 	worst := full()
-	worst.Holder = strings.Repeat("\u2028", maxName/3)                                        // six bytes each in JSON, for three
+	worst.Holder = strings.Repeat("\u2028", MaxName/3)                                        // six bytes each in JSON, for three
 	worst.Attributes = map[string]string{"\"": strings.Repeat("\u2028", (maxAttributes-1)/3)} // likewise
 	worst.Value = strings.Repeat("\x00", 4<<10-maxValue/12/5) + strings.Repeat("x", maxValue) // six bytes each in JSON, for one
 	for limits := (Limits{MaxValue: maxValue}); limits.CheckValue(worst.Value) != nil; {

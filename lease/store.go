@@ -11,9 +11,10 @@ import (
 //
 // A Store is safe for concurrent use, maps each valid name ([CheckName]) to a different cell, and returns soon after the
 // context ends. It never loses an acknowledged write, and never deletes a cell. Its String method, if it has one, names
-// the place in errors: "dynamodb table leases".
+// the place in errors and in a node's status: as the URL that [Open] takes, if there is one, and without any secret.
 //
-// Both methods return an ErrMisconfigured for a permanent error, with what to do about it.
+// Both methods return a [MisconfiguredError] for a permanent error of the service. Their errors do not name the place: the
+// manager does.
 type Store interface {
 	// Load reads the cell. It shows every write that was acknowledged before Load was called. If the cell does not
 	// exist, it returns the zero Snapshot. If the store itself cannot read what the cell holds, the error is an ErrRecord.
@@ -36,6 +37,9 @@ type Snapshot struct {
 	// bound, a nanosecond, which proves nothing.
 	Age time.Duration
 }
+
+// Forever is longer than any lease lasts. It is the Age of a cell whose writer certainly lives no more.
+const Forever = forever
 
 // A Store may also have these methods. The manager that NewManager returns passes them on.
 type (

@@ -11,19 +11,21 @@ import (
 )
 
 const (
-	maxName       = 255
 	maxAttributes = 1 << 10
 	maxValue      = 48 << 10 // by default; with a twelfth more for its encoding, every successor's record fits into a cell
 )
 
-// CheckName reports why name cannot be the name of a lease or a holder: it must be 1 to 255 bytes of UTF-8 without
+// MaxName is the most that the name of a lease or a holder has, in bytes.
+const MaxName = 255
+
+// CheckName reports why name cannot be the name of a lease or a holder: it must be 1 to MaxName bytes of UTF-8 without
 // control characters. The error is an ErrInvalid.
 func CheckName(name string) error {
 	switch {
 	case name == "":
 		return fmt.Errorf("%w: the name is empty", ErrInvalid)
-	case len(name) > maxName:
-		return fmt.Errorf("%w: the name %.40q... has %d bytes, more than %d", ErrInvalid, name, len(name), maxName)
+	case len(name) > MaxName:
+		return fmt.Errorf("%w: the name %.40q... has %d bytes, more than %d", ErrInvalid, name, len(name), MaxName)
 	}
 	if wrong := textProblem(name); wrong != "" {
 		return fmt.Errorf("%w: the name %q %s", ErrInvalid, name, wrong)

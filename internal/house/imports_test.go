@@ -46,6 +46,8 @@ var rules = []rule{
 	{of: "internal/host", standard: true},
 	{of: "internal/hosttest", may: []string{"internal/host"}, standard: true},
 	{of: "internal/redact", standard: true},
+	{of: "internal/foreign", standard: true},
+	{of: "internal/serverclock", standard: true},
 	{of: "internal/storeurl", may: []string{"lease", "internal/redact"}, standard: true},
 	{of: "internal/scenario", may: []string{root, "lease", "internal/wire"}, standard: true},
 	{of: "internal/simulate", may: []string{root, "lease", "internal/host"}, standard: true},

@@ -24,14 +24,21 @@ var clouds = []struct {
 
 const aws = `(amazonaws\.com(\.cn)?|amazonaws\.eu|api\.aws)$`
 
-// Advice says how to write the store URL for the address of a cloud's service, such as
-// https://bucket.s3.eu-west-1.amazonaws.com/key; empty if the host is no cloud's.
-func Advice(host string) string {
+// Cloud says what is wrong with a host that is the address of a cloud's service, such as bucket.s3.eu-west-1.amazonaws.com,
+// and how to write the store URL. Both are empty if the host is no cloud's.
+func Cloud(host string) (why, advice string) {
 	host = strings.ToLower(host)
 	for _, c := range clouds {
 		if c.host.MatchString(host) {
-			return fmt.Sprintf("this is the address of a cloud's service: write the place as %s, and give the credentials in the environment", c.form)
+			return "this is the address of a cloud's service",
+				fmt.Sprintf("write the place as %s, and give the credentials in the environment", c.form)
 		}
 	}
-	return ""
+	return "", ""
+}
+
+// IsCloud reports whether a host is the address of a cloud's service.
+func IsCloud(host string) bool {
+	_, advice := Cloud(host)
+	return advice != ""
 }

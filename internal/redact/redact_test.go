@@ -84,7 +84,7 @@ func TestHasKey(t *testing.T) {
 	}
 }
 
-func TestAdvice(t *testing.T) {
+func TestCloud(t *testing.T) {
 	for host, form := range map[string]string{
 		"s3.amazonaws.com":                            "s3://",
 		"bucket.s3.eu-west-1.amazonaws.com":           "s3://",
@@ -104,12 +104,15 @@ func TestAdvice(t *testing.T) {
 		"account.blob.core.usgovcloudapi.net":         "azblob://",
 		"account.z12.blob.storage.azure.net":          "azblob://",
 	} {
-		require.Contains(t, redact.Advice(host), form, host)
+		why, advice := redact.Cloud(host)
+		require.NotEmpty(t, why, host)
+		require.Contains(t, advice, form, host)
+		require.True(t, redact.IsCloud(host), host)
 	}
 	for _, host := range []string{
 		"", "bucket", "amazonaws.com", "s3.example.com", "my-s3.amazonaws.com", "blob.core.windows.net.example.com", "sqs.eu-west-1.amazonaws.com",
 	} {
-		require.Empty(t, redact.Advice(host), host)
+		require.False(t, redact.IsCloud(host), host)
 	}
 }
 

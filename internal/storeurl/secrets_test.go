@@ -17,7 +17,7 @@ func knownKeys(t *testing.T, place string) []string {
 	t.Helper()
 	_, err := lease.Open(t.Context(), place+"?nosuchkey=1")
 	require.Error(t, err)
-	known := regexp.MustCompile(`: knows (.*)$`).FindStringSubmatch(err.Error())
+	known := regexp.MustCompile(`knows: (.*)$`).FindStringSubmatch(err.Error())
 	if known == nil {
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -17,16 +18,15 @@ import (
 
 // Refuse returns the error for an unusable URL: the reason, and the form to use instead, such as gs://bucket/folder.
 // The reason must not repeat more of the URL than redact.URL shows.
-func Refuse(u *url.URL, why, form string) error {
-	return refuse(u, "%s: use %s", why, form)
-}
+func Refuse(u *url.URL, why, form string) error { return Wrong(u, why, "use "+form) }
 
-func refuse(u *url.URL, format string, args ...any) error {
-	why := redact.Advice(u.Hostname())
-	if why == "" {
-		why = fmt.Sprintf(format, args...)
+// Wrong returns the error for a URL with something wrong in it, and what to do about that. Neither may repeat more of the
+// URL than redact.URL shows.
+func Wrong(u *url.URL, why, advice string) error {
+	if cloud, form := redact.Cloud(u.Hostname()); form != "" {
+		why, advice = cloud, form
 	}
-	return fmt.Errorf("%w: store URL %q: %s", lease.ErrMisconfigured, redact.URL(u), why)
+	return &lease.MisconfiguredError{Err: fmt.Errorf("store URL %q: %s", redact.URL(u), why), Advice: advice}
 }
 
 // Query returns the URL's query. Each of its keys must be known, and be there once. The value of region must look like
@@ -34,22 +34,23 @@ func refuse(u *url.URL, format string, args ...any) error {
 // place may hold a secret, because a store's errors name its place.
 func Query(u *url.URL, known ...string) (url.Values, error) {
 	if redact.Hides(u) {
-		return nil, refuse(u, "there may be a user or a password in it: write it as %s://place/folder, with an @ as %%40, and give the credentials in the environment", u.Scheme)
+		return nil, Wrong(u, "there may be a user or a password in it",
+			"write it as "+u.Scheme+"://place/folder, with an @ as %40, and give the credentials in the environment")
 	}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return nil, refuse(u, "its query cannot be read: write it as key=value&key=value, with other signs as %%XX")
+		return nil, Wrong(u, "its query cannot be read", "write it as key=value&key=value, with other signs as %XX")
 	}
 	for _, key := range slices.Sorted(maps.Keys(query)) {
 		switch {
 		case !slices.Contains(known, key):
-			return nil, refuse(u, "%s; %s: %s", unknown(u, key), u.Scheme, knows(known))
+			return nil, Wrong(u, unknown(u, key), knows(u.Scheme, known))
 		case len(query[key]) > 1:
-			return nil, refuse(u, "the key %q is there %d times", key, len(query[key]))
+			return nil, Wrong(u, fmt.Sprintf("the key %q is there %d times", key, len(query[key])), "write it once")
 		}
 	}
 	if region := query.Get("region"); region != "" && !regionName.MatchString(region) {
-		return nil, refuse(u, "region is the name of a region, as region=eu-west-1")
+		return nil, Wrong(u, "region is the name of a region", "write it as region=eu-west-1")
 	}
 	return query, nil
 }
@@ -64,11 +65,12 @@ func unknown(u *url.URL, key string) string {
 	return "it has a key that is unknown"
 }
 
-func knows(known []string) string {
+// knows says what to do about an unknown key.
+func knows(scheme string, known []string) string {
 	if len(known) == 0 {
-		return "has none"
+		return "leave it out: " + scheme + " knows no keys"
 	}
-	return "knows " + strings.Join(known, ", ")
+	return "use a key that " + scheme + " knows: " + strings.Join(known, ", ")
 }
 
 // Bool returns the value of a key of the query, true or false, and whether the query has the key.
@@ -78,7 +80,7 @@ func Bool(u *url.URL, query url.Values, key string) (value, given bool, err erro
 		return false, false, nil
 	}
 	if value, err = strconv.ParseBool(text); err != nil {
-		return false, true, refuse(u, "%s is true or false, as %s=true", key, key)
+		return false, true, Wrong(u, key+" is true or false", "write it as "+key+"=true")
 	}
 	return value, true, nil
 }
@@ -90,10 +92,78 @@ func Endpoint(u *url.URL, query url.Values) (string, error) {
 	if text == "" {
 		return "", nil
 	}
-	e, err := url.Parse(text)
-	if err != nil || e.Scheme != "http" && e.Scheme != "https" || e.Hostname() == "" || strings.ContainsAny(text, "@?#") {
-		return "", refuse(u, "endpoint is the address of a server, as endpoint=http://127.0.0.1:9000, without a user or a query: "+
-			"give the credentials in the environment")
+	if !IsEndpoint(text) {
+		return "", Wrong(u, "endpoint is the address of a server, without a user or a query",
+			"write it as endpoint=http://127.0.0.1:9000, and give the credentials in the environment")
 	}
 	return text, nil
+}
+
+// IsEndpoint reports whether a text is the address of a server and nothing more, so that it may be shown.
+func IsEndpoint(text string) bool {
+	e, err := url.Parse(text)
+	return err == nil && (e.Scheme == "http" || e.Scheme == "https") && e.Hostname() != "" && !strings.ContainsAny(text, "@?#") &&
+		len(e.Port()) <= len("65535") // a longer one may be a password
+}
+
+// Directory returns the directory that a URL of the scheme file names, on Windows or elsewhere.
+func Directory(u *url.URL, windows bool) (string, error) {
+	refuse := func(why string) error {
+		return Refuse(u, why, "file:///absolute/directory or file:relative/directory")
+	}
+	if u.User != nil || (u.Host != "" && u.Host != "localhost") {
+		return "", refuse("it names a host, and the directory is on this machine")
+	}
+	if u.Fragment != "" {
+		return "", refuse("a # in the directory's name is written %23")
+	}
+	dir := u.Path
+	if u.Opaque != "" {
+		var err error
+		if dir, err = url.PathUnescape(u.Opaque); err != nil {
+			return "", refuse("a % in the directory's name is written %25")
+		}
+	}
+	if dir == "" {
+		return "", refuse("it names no directory")
+	}
+	if windows && len(dir) > 2 && dir[0] == '/' && dir[2] == ':' {
+		dir = dir[1:] // file:///C:/dir
+	}
+	return filepath.FromSlash(dir), nil
+}
+
+// Place returns the URL that names a store's place, as Open takes it, in its most readable form. Empty values of the query are
+// left out. The query has only what belongs to the place, and so no credentials.
+func Place(scheme, host, path string, query map[string]string) string {
+	u := url.URL{Scheme: scheme, Host: host, Path: path}
+	u.RawPath = strings.ReplaceAll(u.EscapedPath(), "@", "%40") // see Query
+	values := url.Values{}
+	for key, value := range query {
+		if value != "" {
+			values.Set(key, value)
+		}
+	}
+	u.RawQuery = strings.NewReplacer("%2F", "/", "%3A", ":").Replace(values.Encode())
+	return u.String()
+}
+
+// PlaceIn does the work of Place for a prefix in a bucket or a container. The prefix is a folder in the path, if it can be
+// written as one, or else the value of the key prefix.
+func PlaceIn(scheme, host, path, prefix string, query map[string]string) string {
+	if prefix == "" {
+		return Place(scheme, host, path, query)
+	}
+	if folder := strings.Trim(prefix, "/"); folder != "" && folder+"/" == prefix {
+		place := Place(scheme, host, path+"/"+folder, query)
+		if u, err := url.Parse(place); err == nil && !redact.Hides(u) {
+			return place
+		}
+	}
+	query = maps.Clone(query)
+	if query == nil {
+		query = map[string]string{}
+	}
+	query["prefix"] = prefix
+	return Place(scheme, host, path, query)
 }

@@ -2,6 +2,7 @@ package storeurl_test
 
 import (
 	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -49,9 +50,9 @@ func TestQuery(t *testing.T) {
 		{"s3://bucket?region=", []string{"region"}, ""},
 		{"s3://bucket?region=auto", []string{"region"}, ""},
 		{"s3://bucket?region=eu-central-003", []string{"region"}, ""},
-		{"s3://bucket?regoin=eu-west-1", []string{"prefix", "region"}, `the key "regoin" is unknown; s3: knows prefix, region`},
-		{"s3://bucket?Region=eu-west-1", []string{"region"}, `the key "Region" is unknown; s3: knows region`},
-		{"mem:?size=1", nil, `store URL "mem:?size=...": the key "size" is unknown; mem: has none`},
+		{"s3://bucket?regoin=eu-west-1", []string{"prefix", "region"}, `the key "regoin" is unknown: use a key that s3 knows: prefix, region`},
+		{"s3://bucket?Region=eu-west-1", []string{"region"}, `the key "Region" is unknown: use a key that s3 knows: region`},
+		{"mem:?size=1", nil, `store URL "mem:?size=...": the key "size" is unknown: leave it out: mem knows no keys`},
 		{"s3://bucket?region=a&region=a", []string{"region"}, `the key "region" is there 2 times`},
 		{"s3://bucket?region=%zz", []string{"region"}, `store URL "s3://bucket?region=...": its query cannot be read: write it as`},
 		{"s3://bucket?region=a;prefix=b", []string{"prefix", "region"}, "its query cannot be read"},
@@ -61,7 +62,7 @@ func TestQuery(t *testing.T) {
 		{"s3://AccountName=x;AccountKey=SECRET", nil, `"s3:...": there may be`},
 		{"s3://bucket/an%40sign", nil, ""},
 		{"s3://bucket?region=SECRET", []string{"region"}, "region is the name of a region"},
-		{"s3://bucket?SECRET", []string{"region"}, `"s3://bucket?...": it has a key that is unknown; s3: knows region`},
+		{"s3://bucket?SECRET", []string{"region"}, `"s3://bucket?...": it has a key that is unknown: use a key that s3 knows: region`},
 		{"s3://bucket?SECRET==", []string{"region"}, "it has a key that is unknown"},
 		{"s3://bucket?%53ECRET=1", []string{"region"}, "it has a key that is unknown"},
 		{"azblob://account/container?sp=r&sig=SECRET", []string{"create"}, `"azblob://account/container?sp=...&sig=...": the key "sig" is unknown`},
@@ -93,7 +94,7 @@ func TestBool(t *testing.T) {
 	}
 	u := parse(t, "s3://b?age=SECRET")
 	_, _, err := storeurl.Bool(u, u.Query(), "age")
-	refused(t, err, `"s3://b?age=...": age is true or false, as age=true`)
+	refused(t, err, `"s3://b?age=...": age is true or false: write it as age=true`)
 }
 
 func TestEndpoint(t *testing.T) {
@@ -105,10 +106,31 @@ func TestEndpoint(t *testing.T) {
 	}
 	for _, endpoint := range []string{
 		"https://user:SECRET@host", "https://SECRET@host", "https://host?SECRET", "https://host?", "https://host#SECRET", "ftp://SECRET",
-		"SECRET", "127.0.0.1:9000", "http:SECRET", "http://", "http://:9000", "http:///SECRET", "http://user:12/SECRET@host", "http://%zzSECRET",
+		"SECRET", "127.0.0.1:9000", "http:SECRET", "http://", "http://:9000", "http:///SECRET", "https://user:123456", "http://user:12/SECRET@host", "http://%zzSECRET",
 	} {
 		u := parse(t, "s3://b?endpoint="+url.QueryEscape(endpoint))
 		_, err := storeurl.Endpoint(u, u.Query())
 		refused(t, err, `"s3://b?endpoint=...": endpoint is the address of a server`)
 	}
+}
+
+// A place that is written as a URL is read as the same one.
+func TestPlaceIn(t *testing.T) {
+	for prefix, want := range map[string]string{
+		"": "gs://b", "a/": "gs://b/a", "a/b c/": "gs://b/a/b%20c", "?#%/": "gs://b/%3F%23%25", "me@here/": "gs://b/me%40here",
+		"a": "gs://b?prefix=a", "/": "gs://b?prefix=/", "/a/": "gs://b?prefix=/a/", "a//": "gs://b?prefix=a//",
+		"a:b@c/": "gs://b?prefix=a:b%40c/", "a b&c=": "gs://b?prefix=a+b%26c%3D",
+	} {
+		place := storeurl.PlaceIn("gs", "b", "", prefix, nil)
+		require.Equal(t, want, place)
+		u := parse(t, place)
+		query, err := storeurl.Query(u, "prefix")
+		require.NoError(t, err, place)
+		folder := strings.Trim(u.Path, "/")
+		if folder != "" {
+			folder += "/"
+		}
+		require.Equal(t, prefix, folder+query.Get("prefix"))
+	}
+	require.Equal(t, "s3://b/a?endpoint=http://127.0.0.1:9000", storeurl.PlaceIn("s3", "b", "", "a/", map[string]string{"endpoint": "http://127.0.0.1:9000", "region": ""}))
 }

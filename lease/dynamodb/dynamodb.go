@@ -159,7 +159,7 @@ func open(ctx context.Context, u *url.URL) (lease.Manager, error) {
 	switch {
 	case u.Host == "" || u.Opaque != "":
 		return nil, storeurl.Refuse(u, "it names no table", form)
-	case u.User != nil || u.Port() != "" || u.Path != "" && u.Path != "/" || u.Fragment != "" || redact.Advice(u.Hostname()) != "":
+	case u.User != nil || u.Port() != "" || u.Path != "" && u.Path != "/" || u.Fragment != "" || redact.IsCloud(u.Hostname()):
 		return nil, storeurl.Refuse(u, "there is more in it than a table and a query", form)
 	}
 	query, err := storeurl.Query(u, awsopen.Keys("prefix", "partition_key", "sort_key", "sort_value", "age")...)

@@ -129,7 +129,7 @@ func place(u *url.URL) (bucket, prefix string, err error) {
 		return "", "", refuse("it names no bucket")
 	case u.User != nil || u.Port() != "":
 		return "", "", refuse("a bucket has no user and no port")
-	case redact.Advice(u.Hostname()) != "":
+	case redact.IsCloud(u.Hostname()):
 		return "", "", refuse("that is no bucket")
 	case u.Fragment != "":
 		return "", "", refuse("a # in the folder's name is written %23")
