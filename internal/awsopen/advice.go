@@ -3,16 +3,31 @@ package awsopen
 import (
 	"context"
 	"errors"
+	"fmt"
 	"regexp"
 	"strings"
 
 	"github.com/aws/smithy-go"
+
+	"github.com/cloudlease/leader/lease"
 )
 
-// Advice says what to do about an error of the SDK that concerns credentials, the account or a KMS key, and whether the
-// error is permanent until somebody has done that. Empty: the error is an answer of the store's own service, or a
-// network error, and the store must judge it. The SDK's error may be wrapped in others.
-func Advice(err error) (do string, forGood bool) {
+// Classify returns an error of the SDK that concerns credentials, the account or a KMS key, with what to do about it: a
+// lease.MisconfiguredError if it is permanent. It returns nil for any other error, an answer of the store's own service or a
+// network error, which the store must judge. The SDK's error may be wrapped in others.
+func Classify(err error) error {
+	switch do, forGood := advice(err); {
+	case forGood:
+		return &lease.MisconfiguredError{Err: err, Advice: do}
+	case do != "":
+		return fmt.Errorf("%w: %s", err, do)
+	}
+	return nil
+}
+
+// advice says what to do about an error of the SDK that concerns credentials, the account or a KMS key, and whether the
+// error is permanent until somebody has done that. It is empty for an error that the store must judge.
+func advice(err error) (do string, forGood bool) {
 	r, from := find(err)
 	switch {
 	case r.advice != "":

@@ -73,18 +73,18 @@ func TestRows(t *testing.T) {
 		if r.text == "" {
 			assert.Equal(t, r.from, from, name)
 		}
-		do, forGood := Advice(errorOf(r))
+		do, forGood := advice(errorOf(r))
 		assert.Equal(t, r.lasting, forGood, name)
 		assert.NotEmpty(t, do, "%s: the store would take it for its own service's", name)
 		assert.True(t, strings.HasPrefix(r.source, "https://docs.aws.amazon.com/"), name)
 		assert.True(t, r.advice != "" || !r.lasting, "%s: nobody says what to do", name)
 		assert.True(t, r.lasting || !r.renew, "%s passes", name)
 		if r.text == "" && r.status == 0 && r.from == store {
-			do, forGood := Advice(&smithy.GenericAPIError{Code: r.code}) // as a client says it that somebody has wrapped
+			do, forGood := advice(&smithy.GenericAPIError{Code: r.code}) // as a client says it that somebody has wrapped
 			assert.Equal(t, r.advice, do, name)
 			assert.Equal(t, r.lasting, forGood, name)
 		}
-		do, forGood = Advice(fmt.Errorf("%w: %w", context.DeadlineExceeded, errorOf(r)))
+		do, forGood = advice(fmt.Errorf("%w: %w", context.DeadlineExceeded, errorOf(r)))
 		assert.Empty(t, do, "%s: the context has ended", name)
 		assert.False(t, forGood, name)
 	}
@@ -100,7 +100,7 @@ func TestNoRow(t *testing.T) {
 		storeError(&smithy.GenericAPIError{Code: "ValidationException", Message: "The provided key element does not match the schema"}),
 		storeError(answered(403, errors.New("a proxy's page"))),
 	} {
-		do, forGood := Advice(err)
+		do, forGood := advice(err)
 		assert.Empty(t, do, "%v", err)
 		assert.False(t, forGood, "%v", err)
 	}
@@ -113,7 +113,7 @@ func TestNoRow(t *testing.T) {
 		storeError(containerError{503}),
 		storeError(&smithy.GenericAPIError{Code: "KMS.SomethingNewException"}),
 	} {
-		do, forGood := Advice(err)
+		do, forGood := advice(err)
 		assert.Contains(t, do, "at the moment", "%v", err)
 		assert.False(t, forGood, "%v", err)
 	}
@@ -126,7 +126,7 @@ func TestSkewedClock(t *testing.T) {
 		for _, code := range []string{"InvalidSignatureException", "SignatureDoesNotMatch"} {
 			for _, message := range []string{"Signature expired: 20260101T000000Z is now earlier than 20260101T010000Z", "Signature not yet current: 20260101T000000Z"} {
 				err := storeError(&smithy.OperationError{ServiceID: from, Err: &smithy.GenericAPIError{Code: code, Message: message}})
-				do, forGood := Advice(err)
+				do, forGood := advice(err)
 				assert.Contains(t, do, "set this machine's clock", "%v", err)
 				assert.False(t, forGood, "%v", err)
 			}
@@ -154,7 +154,7 @@ func TestKeyErrors(t *testing.T) {
 		{"KMS.KeyUnavailableException", "made up", "at the moment", false},
 	} {
 		err := storeError(&smithy.GenericAPIError{Code: test.code, Message: test.message})
-		do, forGood := Advice(err)
+		do, forGood := advice(err)
 		assert.Contains(t, do, test.says, test.message)
 		assert.Equal(t, test.forGood, forGood, test.message)
 		assert.False(t, refused(err), "other credentials are no other key")
@@ -257,7 +257,7 @@ func TestSourcesOfCredentials(t *testing.T) {
 			require.NoError(t, err)
 			err = getItem(soon(t), c.table())
 			require.Error(t, err)
-			do, forGood := Advice(err)
+			do, forGood := advice(err)
 			assert.Equal(t, test.forGood, forGood, "%v", err)
 			assert.Contains(t, do, test.says, "%v", err)
 			assert.NotEmpty(t, do, "%v", err)

@@ -19,7 +19,6 @@ import (
 
 	"github.com/cloudlease/leader/internal/redact"
 	"github.com/cloudlease/leader/internal/storeurl"
-	"github.com/cloudlease/leader/lease"
 )
 
 // Keys returns the keys that Load reads from a store URL's query, followed by the store's own.
@@ -108,8 +107,8 @@ func broken(u *url.URL, query url.Values, err error) error {
 	if strings.Contains(text, "failed to resolve host") { // of AWS_CONTAINER_CREDENTIALS_FULL_URI: a temporary network error
 		return fmt.Errorf("store URL %q: the AWS configuration cannot be read: %s", redact.URL(u), text)
 	}
-	return fmt.Errorf("%w: store URL %q: the AWS configuration cannot be read: %s: correct ~/.aws/config and ~/.aws/credentials, the AWS_ "+
-		"variables, or the profile that the URL names", lease.ErrMisconfigured, redact.URL(u), text)
+	return storeurl.Wrong(u, "the AWS configuration cannot be read: "+text,
+		"correct ~/.aws/config and ~/.aws/credentials, the AWS_ variables, or the profile that the URL names")
 }
 
 // OwnEndpoint reports whether a client's requests go to an address that its user gave, in any way: by the options'

@@ -152,7 +152,7 @@ func TestKeysThatCome(t *testing.T) {
 	c, err := load(t, "region=eu-west-1&endpoint="+s.URL)
 	require.NoError(t, err)
 	err = getItem(soon(t), c.table())
-	do, forGood := Advice(err)
+	do, forGood := advice(err)
 	require.True(t, forGood, "%v", err)
 	assert.Contains(t, do, "there are no AWS credentials")
 	write(t, credentials, keysOf("KEY"))

@@ -72,9 +72,9 @@ var mutations = []mutation{
 	{
 		name: "R1c: Age of S3 without its skew", deaf: true, tests: []string{"./lease/s3"},
 		edit: edit{
-			file: "lease/s3/age.go",
-			old:  "out.LastModified.Add(grain+skew)",
-			new:  "out.LastModified.Add(grain)",
+			file: "internal/serverclock/serverclock.go",
+			old:  "max(since-(Grain+Skew),",
+			new:  "max(since-Grain,",
 		},
 	},
 	{

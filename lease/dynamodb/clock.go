@@ -10,12 +10,13 @@ import (
 	"github.com/aws/smithy-go/middleware"
 
 	"github.com/cloudlease/leader/internal/host"
+	"github.com/cloudlease/leader/internal/serverclock"
 	"github.com/cloudlease/leader/lease"
 )
 
 const (
-	grain         = time.Second      // an answer's Date has whole seconds, rounded down
-	skew          = 2 * time.Second  // the clocks of the service's own machines may differ by this
+	grain         = serverclock.Grain
+	skew          = serverclock.Skew
 	writtenFormat = time.RFC3339Nano // readable by people, too
 	maxLatency    = time.Minute      // of an answer; a bound that needs more is not believed: see age
 	maxUnsampled  = time.Second      // R3: a holder without a boot clock must count this often

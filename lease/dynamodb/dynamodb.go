@@ -188,8 +188,8 @@ func open(ctx context.Context, u *url.URL) (lease.Manager, error) {
 		}
 	}), u.Host, opts...)
 	store.close = client.Close
-	if why := store.keys.wrong(); why != "" {
-		return nil, storeurl.Refuse(u, why, "dynamodb://table?region=eu-west-1&partition_key=pk&sort_key=sk&sort_value=lease")
+	if why, advice := store.keys.wrong(); why != "" {
+		return nil, storeurl.Wrong(u, why, advice+", as in dynamodb://table?region=eu-west-1&partition_key=pk&sort_key=sk&sort_value=lease")
 	}
 	return lease.NewManager(store), nil
 }

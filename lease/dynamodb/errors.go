@@ -4,58 +4,68 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go"
 
 	"github.com/cloudlease/leader/internal/awsopen"
+	"github.com/cloudlease/leader/internal/storeurl"
 	"github.com/cloudlease/leader/lease"
 )
 
-// A table names the leases' table in errors.
+// A table is the leases' table, as its place's URL names it.
 type table struct {
-	name   string
-	region string // empty: unknown
+	name     string
+	region   string // empty: unknown
+	endpoint string // that the client's user named; empty: none, or one that may not be shown
+}
+
+// optionsOf returns the options of a client, if it shows them.
+func optionsOf(client any) (sdk.Options, bool) {
+	c, ok := client.(interface{ Options() sdk.Options })
+	if !ok {
+		return sdk.Options{}, false
+	}
+	return c.Options(), true
 }
 
 func tableOf(client any, name string) table {
-	t := table{name: name}
-	if c, ok := client.(interface{ Options() sdk.Options }); ok {
-		t.region = c.Options().Region
+	o, _ := optionsOf(client)
+	t := table{name: name, region: o.Region}
+	if endpoint := aws.ToString(o.BaseEndpoint); storeurl.IsEndpoint(endpoint) {
+		t.endpoint = endpoint
 	}
 	return t
 }
 
 // isService reports whether the client's requests go to the service itself, as far as the client shows.
 func isService(client any) bool {
-	c, ok := client.(interface{ Options() sdk.Options })
-	if !ok {
-		return false
-	}
-	o := c.Options()
+	o, ok := optionsOf(client)
 	//lint:ignore SA1019 it still works, and so counts
-	return !awsopen.OwnEndpoint(o.BaseEndpoint, o.EndpointResolver, o.EndpointResolverV2, sdk.NewDefaultEndpointResolverV2())
+	return ok && !awsopen.OwnEndpoint(o.BaseEndpoint, o.EndpointResolver, o.EndpointResolverV2, sdk.NewDefaultEndpointResolverV2())
 }
 
-func (t table) String() string {
-	if t.region == "" {
-		return fmt.Sprintf("table %q", t.name)
-	}
-	return fmt.Sprintf("table %q in %s", t.name, t.region)
+// url returns the URL that names the table, with more of the place in the query.
+func (t table) url(more map[string]string) string {
+	query := map[string]string{"region": t.region, "endpoint": t.endpoint}
+	maps.Copy(query, more)
+	return storeurl.Place("dynamodb", t.name, "", query)
 }
 
 // A meaning says what an error code of DynamoDB's means.
 type meaning struct {
 	conflict bool
-	advice   string // what to do about a permanent error; %[1]v is the table, %[2]s the operation. Empty: it is temporary
+	advice   string // what to do about a permanent error; empty: it is temporary
 	source   string
 }
 
 const (
 	programming = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html"
 	common      = "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/CommonErrors.html"
-	permission  = "%[1]v refuses: allow dynamodb:%[2]s on it to this program's identity"
+	permission  = "allow ACTION on the table to this program's identity" // ACTION is what the program asked for
 )
 
 // meanings has DynamoDB's own codes; awsopen has those about credentials, accounts and KMS keys. Anything in neither is
@@ -65,12 +75,12 @@ var meanings = map[string]meaning{
 	"TransactionConflictException":     {conflict: true, source: programming},
 	"ReplicatedWriteConflictException": {conflict: true, source: "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html#API_PutItem_Errors"},
 
-	"ResourceNotFoundException": {advice: "%[1]v not found: create it with dynamodb.CreateTable, or name another", source: programming},
+	"ResourceNotFoundException": {advice: "create the table with dynamodb.CreateTable, or name another", source: programming},
 	"AccessDeniedException":     {advice: permission, source: programming},
 	"AccessDenied":              {advice: permission, source: common},
 	"NotAuthorized":             {advice: permission, source: common},
-	"ValidationException": {advice: "%[1]v refuses this %[2]s: if its key is another than the partition key \"" + keyAttribute + "\" of type S and no sort " +
-		"key, as dynamodb.CreateTable makes it, name it with WithPartitionKey and WithSortKey, or partition_key, sort_key and sort_value in the URL",
+	"ValidationException": {advice: "name the table's key with WithPartitionKey and WithSortKey, or partition_key, sort_key and sort_value in the URL, if it " +
+		"is another than the partition key \"" + keyAttribute + "\" of type S and no sort key, as dynamodb.CreateTable makes it",
 		source: programming},
 
 	"ProvisionedThroughputExceededException":   {source: programming},
@@ -84,28 +94,37 @@ var meanings = map[string]meaning{
 	"InternalFailure":                          {source: common},
 }
 
-// explain marks a permanent error of an operation as ErrMisconfigured, and says what to do about it.
-func (t table) explain(operation string, err error) error {
+// classify returns what an error of the SDK means: an ErrConflict, or a lease.MisconfiguredError if it is permanent.
+func classify(ctx context.Context, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("%v: %w", t, err)
+		if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
+			return fmt.Errorf("%w: %w", cause, err)
+		}
+		return err
 	}
-	switch do, forGood := awsopen.Advice(err); {
-	case forGood:
-		return fmt.Errorf("%w: %v: %s: %w", lease.ErrMisconfigured, t, do, err)
-	case do != "":
-		return fmt.Errorf("%v: %s: %w", t, do, err)
-	case strings.Contains(err.Error(), "Missing Region"): // the SDK has no type for this error
-		return fmt.Errorf("%w: no AWS region is set for table %q: set AWS_REGION, or region in the URL: %w", lease.ErrMisconfigured, t.name, err)
+	if known := awsopen.Classify(err); known != nil {
+		return known
+	}
+	if strings.Contains(err.Error(), "Missing Region") { // the SDK has no type for this error
+		return &lease.MisconfiguredError{Err: err, Advice: "set AWS_REGION, or region in the URL"}
 	}
 	api, ok := errors.AsType[smithy.APIError](err)
 	if !ok {
-		return fmt.Errorf("%v: %w", t, err)
+		return err
 	}
 	switch m := meanings[api.ErrorCode()]; {
 	case m.conflict:
-		return fmt.Errorf("%v: %w: %w", t, lease.ErrConflict, err)
+		return fmt.Errorf("%w: %w", lease.ErrConflict, err)
 	case m.advice != "":
-		return fmt.Errorf("%w: %s: %w", lease.ErrMisconfigured, fmt.Sprintf(m.advice, t, operation), err)
+		return &lease.MisconfiguredError{Err: err, Advice: strings.Replace(m.advice, "ACTION", actionOf(err), 1)}
 	}
-	return fmt.Errorf("%v: %w", t, err)
+	return err
+}
+
+// actionOf returns the permission that a refused operation needs.
+func actionOf(err error) string {
+	if operation, ok := errors.AsType[*smithy.OperationError](err); ok {
+		return "dynamodb:" + operation.OperationName
+	}
+	return "the action that the answer names" // the client has been wrapped
 }

@@ -47,7 +47,7 @@ func TestMissingTable(t *testing.T) {
 	s := NewStore(client, emulator.Name(t))
 	for what, err := range calls(t, s) {
 		require.ErrorIs(t, err, lease.ErrMisconfigured, what)
-		assert.ErrorContains(t, err, fmt.Sprintf("table %q in %s not found: create it with dynamodb.CreateTable", s.name, client.Options().Region))
+		assert.ErrorContains(t, err, "create the table with dynamodb.CreateTable")
 		_, ok := errors.AsType[*types.ResourceNotFoundException](err)
 		assert.True(t, ok, "the SDK's error is hidden")
 	}
@@ -85,8 +85,8 @@ func TestTableWithAnotherKey(t *testing.T) {
 			for what, err := range errs {
 				require.ErrorIs(t, err, lease.ErrMisconfigured, what)
 				assert.ErrorContains(t, err, `the partition key "lease" of type S`)
-				assert.ErrorContains(t, err, *in.TableName)
 			}
+			assert.ErrorContains(t, errs["CreateTable"], *in.TableName)
 		})
 	}
 }
@@ -102,17 +102,17 @@ func TestAnswers(t *testing.T) {
 		want   error  // nil: it is temporary
 		advice string // what to do
 	}{
-		{400, "AccessDeniedException", lease.ErrMisconfigured, "allow dynamodb:"},
+		{400, "AccessDeniedException", lease.ErrMisconfigured, "allow "},
 		{400, "UnrecognizedClientException", lease.ErrMisconfigured, "renew or replace the AWS credentials"},
 		{400, "InvalidSignatureException", lease.ErrMisconfigured, "renew or replace the AWS credentials"},
 		{400, "IncompleteSignatureException", lease.ErrMisconfigured, "renew or replace the AWS credentials"},
 		{400, "MissingAuthenticationTokenException", lease.ErrMisconfigured, "renew or replace the AWS credentials"},
 		{400, "ExpiredTokenException", lease.ErrMisconfigured, "renew or replace the AWS credentials"},
 		{403, "InvalidClientTokenId", lease.ErrMisconfigured, "renew or replace the AWS credentials"},
-		{400, "ResourceNotFoundException", lease.ErrMisconfigured, "create it with dynamodb.CreateTable"},
-		{400, "ValidationException", lease.ErrMisconfigured, "name it with WithPartitionKey"},
-		{400, "AccessDenied", lease.ErrMisconfigured, "allow dynamodb:"},
-		{400, "NotAuthorized", lease.ErrMisconfigured, "allow dynamodb:"},
+		{400, "ResourceNotFoundException", lease.ErrMisconfigured, "create the table with dynamodb.CreateTable"},
+		{400, "ValidationException", lease.ErrMisconfigured, "with WithPartitionKey and WithSortKey"},
+		{400, "AccessDenied", lease.ErrMisconfigured, "allow "},
+		{400, "NotAuthorized", lease.ErrMisconfigured, "allow "},
 		{403, "OptInRequired", lease.ErrMisconfigured, "activate the service"},
 		{403, "NotSignedUp", lease.ErrMisconfigured, "activate the service"},
 		{400, "ConditionalCheckFailedException", lease.ErrConflict, ""},
@@ -142,21 +142,20 @@ func TestAnswers(t *testing.T) {
 			}), "leases")
 			for what, err := range calls(t, s) {
 				require.Error(t, err, what)
-				for _, err := range []error{err, s.explain("Made", bare(err))} { // the latter is of a wrapped client
+				for _, err := range []error{err, classify(t.Context(), bare(err))} { // the latter is of a wrapped client
 					for _, kind := range []error{lease.ErrMisconfigured, lease.ErrConflict, lease.ErrRecord, lease.ErrInvalid} {
 						assert.Equal(t, kind == test.want, errors.Is(err, kind), "%s: %v: %v", what, err, kind)
 					}
-					assert.ErrorContains(t, err, `table "leases" in eu-west-1`)
 					assert.ErrorContains(t, err, test.advice)
 					assert.ErrorContains(t, err, "made up")
 				}
 			}
 			if strings.HasPrefix(test.advice, "allow") {
 				errs := calls(t, s)
-				assert.ErrorContains(t, errs["Load"], "allow dynamodb:GetItem on it")
-				assert.ErrorContains(t, errs["Swap"], "allow dynamodb:PutItem on it")
-				assert.ErrorContains(t, errs["List"], "allow dynamodb:Scan on it")
-				assert.ErrorContains(t, CreateTable(soon(t), s.client.(*sdk.Client), "leases"), "allow dynamodb:DescribeTable on it")
+				assert.ErrorContains(t, errs["Load"], "allow dynamodb:GetItem on the table")
+				assert.ErrorContains(t, errs["Swap"], "allow dynamodb:PutItem on the table")
+				assert.ErrorContains(t, errs["List"], "allow dynamodb:Scan on the table")
+				assert.ErrorContains(t, CreateTable(soon(t), s.client.(*sdk.Client), "leases"), "allow dynamodb:DescribeTable on the table")
 			}
 			if m, ok := meanings[test.code]; ok {
 				assert.Contains(t, m.source, "https://docs.aws.amazon.com/amazondynamodb/")
@@ -289,7 +288,7 @@ func TestForeignItems(t *testing.T) {
 		putItem(t, client, table, item)
 		_, err := s.Load(soon(t), what)
 		require.ErrorIs(t, err, lease.ErrRecord, what)
-		assert.ErrorContains(t, err, fmt.Sprintf("the item %q of table %q", "p/"+what, table))
+		assert.ErrorContains(t, err, fmt.Sprintf("the item %q has", "p/"+what))
 		_, err = s.Swap(soon(t), what, "", []byte("y"))
 		require.ErrorIs(t, err, lease.ErrConflict, what)
 		assert.Equal(t, item, getItem(t, client, table, "p/"+what))

@@ -8,6 +8,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/cloudlease/leader/internal/foreign"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -42,30 +43,28 @@ func nameOf(nameOrARN string) string {
 // written returns nil if the answer proves that the write over the old version was applied.
 func (s *Store) written(out *sdk.PutItemOutput, key string, old lease.Version) error {
 	if out == nil || !s.named(out.ConsumedCapacity) {
-		return s.foreign("PutItem", "it does not say that it wrote to this table")
+		return notDynamoDBs("it does not say that it wrote to this table")
 	}
 	was, _ := textOf(out.Attributes[versionAttribute])
 	switch {
 	case old == "" && len(out.Attributes) == 0:
 		return nil
 	case len(out.Attributes) == 0:
-		return s.foreign("PutItem", "it does not show the item that it replaced")
+		return notDynamoDBs("it does not show the item that it replaced")
 	case !s.keys.match(out.Attributes, key):
-		return s.foreign("PutItem", "it replaced another item than was asked for")
+		return notDynamoDBs("it replaced another item than was asked for")
 	case was != string(old):
-		return fmt.Errorf("%w: %v: a write replaced the version %.40q, where its condition allows %.40q: the server, or something between, passes over "+
-			"conditions, and would elect several leaders at once: use the service itself, or a server that heeds them",
-			lease.ErrMisconfigured, s.table, was, old)
+		return &lease.MisconfiguredError{
+			Err: fmt.Errorf("a write replaced the version %.40q, where its condition allows %.40q", was, old),
+			Advice: "use the service itself, or a server that heeds conditions: this one, or something between, passes over conditions, and would " +
+				"elect several leaders at once",
+		}
 	}
 	return nil
 }
 
-// foreign returns the error for an answer that is not the service's. It is temporary: a captive portal lets users
-// through in the end.
-func (t table) foreign(operation, why string) error {
-	return fmt.Errorf("%v: the answer to %s is not DynamoDB's: %s: a proxy, a filter or another server answers in its place, so look at the endpoint "+
-		"and at what is between", t, operation, why)
-}
+// notDynamoDBs returns the error for an answer that is not the service's.
+func notDynamoDBs(why string) error { return &foreign.Error{Service: "DynamoDB", Why: why} }
 
 // described reports whether an answer describes this table.
 func (t table) described(d *types.TableDescription) bool {

@@ -82,7 +82,7 @@ func ExampleWithSortKey() {
 	}
 	manager := leasedb.New(dynamodb.NewFromConfig(cfg), "orders",
 		leasedb.WithPartitionKey("pk"), leasedb.WithPrefix("LEASE#"), leasedb.WithSortKey("sk", "LEASE"))
-	fmt.Println(manager) // dynamodb://orders?partition_key=pk&prefix=LEASE%23&sort_key=sk&sort_value=LEASE
+	fmt.Println(manager) // dynamodb://orders?partition_key=pk&prefix=LEASE%23&region=eu-west-1&sort_key=sk&sort_value=LEASE
 }
 
 func Example_open() {

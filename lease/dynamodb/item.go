@@ -14,9 +14,9 @@ func (s *Store) snapshot(key string, found item, date time.Time) (lease.Snapshot
 	version, _ := textOf(found[versionAttribute])
 	data, isText := textOf(found[dataAttribute])
 	if version == "" || !isText {
-		return lease.Snapshot{}, fmt.Errorf("%w: the item %q of table %q has no text in its attributes %q and %q: "+
+		return lease.Snapshot{}, fmt.Errorf("%w: the item %q has no text in its attributes %q and %q: "+
 			"it is not this library's, so repair it, delete it, or use another prefix",
-			lease.ErrRecord, key, s.name, dataAttribute, versionAttribute)
+			lease.ErrRecord, key, dataAttribute, versionAttribute)
 	}
 	snapshot := lease.Snapshot{Data: []byte(data), Version: lease.Version(version)}
 	if s.age {

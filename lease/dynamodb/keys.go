@@ -1,6 +1,9 @@
 package dynamodb
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // keys has the names of the table's key attributes, and the value of the sort key, if there is one.
 type keys struct {
@@ -28,18 +31,18 @@ func (k keys) match(found item, key string) bool {
 	return true
 }
 
-// wrong says why the keys cannot be used; empty: they can.
-func (k keys) wrong() string {
+// wrong says why the keys cannot be used, and what to do; empty: they can.
+func (k keys) wrong() (why, advice string) {
 	ours := []string{dataAttribute, versionAttribute, writtenAttribute}
 	switch {
 	case slices.Contains(ours, k.partition) || slices.Contains(ours, k.sort):
-		return `its key cannot be an attribute data, version or written, which are the lease's own: use a table with another key`
+		return "its key cannot be an attribute data, version or written, which are the lease's own", "use a table with another key"
 	case k.partition == "" || k.partition == k.sort:
-		return "its partition key and its sort key cannot be one attribute: name the two that the table has"
+		return "its partition key and its sort key cannot be one attribute", "name the two that the table has"
 	case k.sort == "" && k.value != "":
-		return "there is a value for a sort key, and no name of one: name it"
+		return "there is a value for a sort key, and no name of one", "name it"
 	case k.sort != "" && (k.value == "" || len(k.value) > maxSortKey):
-		return "a sort key has a value of 1 to 1024 bytes: give it one"
+		return fmt.Sprintf("a sort key has a value of 1 to %d bytes", maxSortKey), "give it one"
 	}
-	return ""
+	return "", ""
 }

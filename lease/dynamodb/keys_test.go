@@ -68,7 +68,7 @@ func TestOtherKeys(t *testing.T) {
 	for what, err := range calls(t, NewStore(client, name)) {
 		if what != "List" {
 			require.ErrorIs(t, err, lease.ErrMisconfigured, what)
-			assert.ErrorContains(t, err, "name it with WithPartitionKey and WithSortKey", what)
+			assert.ErrorContains(t, err, "with WithPartitionKey and WithSortKey", what)
 		}
 	}
 }
@@ -94,6 +94,6 @@ func TestKeysThatCannotBe(t *testing.T) {
 		}
 	}
 	assert.Equal(t, "dynamodb://leases", NewStore(dummy{}, "leases").String())
-	assert.Equal(t, "dynamodb://leases?partition_key=pk&prefix=a%2F&sort_key=sk&sort_value=x%3Dy",
+	assert.Equal(t, "dynamodb://leases?partition_key=pk&prefix=a/&sort_key=sk&sort_value=x%3Dy",
 		NewStore(dummy{}, "leases", WithPrefix("a/"), WithPartitionKey("pk"), WithSortKey("sk", "x=y")).String())
 }

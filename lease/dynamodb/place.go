@@ -18,13 +18,13 @@ func (s *Store) MakePlace(ctx context.Context, location string) (made bool, err 
 	client, ok := s.client.(TableAPI)
 	switch {
 	case !ok:
-		return false, fmt.Errorf("%v: the client cannot create tables: %w", s.table, errors.ErrUnsupported)
+		return false, fmt.Errorf("the client cannot create tables: %w", errors.ErrUnsupported)
 	case location != "":
 		return false, fmt.Errorf("%w: a table is where its URL's region is: name no other location", lease.ErrInvalid)
 	}
 	_, err = client.DescribeTable(ctx, &sdk.DescribeTableInput{TableName: &s.name})
 	_, made = errors.AsType[*types.ResourceNotFoundException](err)
-	err = CreateTable(ctx, client, s.name, func(in *sdk.CreateTableInput) {
+	_, err = create(ctx, client, s.name, func(in *sdk.CreateTableInput) {
 		in.KeySchema[0].AttributeName, in.AttributeDefinitions[0].AttributeName = &s.keys.partition, &s.keys.partition
 		if s.keys.sort != "" {
 			in.KeySchema = append(in.KeySchema, types.KeySchemaElement{AttributeName: &s.keys.sort, KeyType: types.KeyTypeRange})

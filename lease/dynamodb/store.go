@@ -3,9 +3,9 @@ package dynamodb
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"iter"
-	"net/url"
 	"strings"
 	"unicode/utf8"
 
@@ -57,20 +57,14 @@ func NewStore(client API, tableName string, opts ...Option) *Store {
 	return s
 }
 
-// String returns the store as the URL that Open takes: "dynamodb://leases?prefix=team-a%2F".
+// String returns the place as the URL that Open takes: "dynamodb://leases?prefix=team-a/&region=eu-west-1". Open does not take
+// a table that is an ARN.
 func (s *Store) String() string {
-	query := url.Values{}
-	set := func(key, value, standard string) {
-		if value != standard {
-			query.Set(key, value)
-		}
+	more := map[string]string{"prefix": s.prefix, "sort_key": s.keys.sort, "sort_value": s.keys.value}
+	if s.keys.partition != keyAttribute {
+		more["partition_key"] = s.keys.partition
 	}
-	set("prefix", s.prefix, "")
-	set("partition_key", s.keys.partition, keyAttribute)
-	set("sort_key", s.keys.sort, "")
-	set("sort_value", s.keys.value, "")
-	u := url.URL{Scheme: "dynamodb", Host: s.name, RawQuery: query.Encode()}
-	return u.String()
+	return s.url(more)
 }
 
 // Close implements lease.Closer. It closes the connections of a client that Open made, and leaves a client that New was
@@ -93,13 +87,13 @@ func (s *Store) Load(ctx context.Context, name string) (lease.Snapshot, error) {
 		TableName: &s.name, Key: s.keys.item(key), ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal,
 	})
 	if err != nil {
-		return lease.Snapshot{}, s.explain("GetItem", err)
+		return lease.Snapshot{}, classify(ctx, err)
 	}
 	if out == nil || !s.named(out.ConsumedCapacity) {
-		return lease.Snapshot{}, s.foreign("GetItem", "it does not say that it read this table")
+		return lease.Snapshot{}, notDynamoDBs("it does not say that it read this table")
 	}
 	if out.Item != nil && !s.keys.match(out.Item, key) {
-		return lease.Snapshot{}, s.foreign("GetItem", "it has another item than was asked for")
+		return lease.Snapshot{}, notDynamoDBs("it has another item than was asked for")
 	}
 	date := s.heard(sent, out.ResultMetadata)
 	if out.Item == nil {
@@ -129,7 +123,7 @@ func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data [
 	}
 	out, err := s.client.PutItem(ctx, in)
 	if err != nil {
-		return "", s.explain("PutItem", err)
+		return "", classify(ctx, err)
 	}
 	if err := s.written(out, key, old); err != nil {
 		return "", err
@@ -176,9 +170,9 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, e
 			out, err := s.client.Scan(ctx, in)
 			switch {
 			case err != nil:
-				err = s.explain("Scan", err)
+				err = classify(ctx, err)
 			case out == nil || !s.named(out.ConsumedCapacity):
-				err = s.foreign("Scan", "it does not say that it read this table")
+				err = notDynamoDBs("it does not say that it read this table")
 			}
 			if err != nil {
 				yield(lease.Cell{}, err)
@@ -206,8 +200,8 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, e
 
 // ready returns an error for unusable options, as New cannot return one.
 func (s *Store) ready() error {
-	if why := s.keys.wrong(); why != "" {
-		return fmt.Errorf("%w: %v: %s", lease.ErrMisconfigured, s.table, why)
+	if why, advice := s.keys.wrong(); why != "" {
+		return &lease.MisconfiguredError{Err: errors.New(why), Advice: advice}
 	}
 	return nil
 }
@@ -222,8 +216,11 @@ func (s *Store) key(name string) (string, error) {
 	}
 	key := s.prefix + name
 	if len(key) > maxKey || !utf8.ValidString(s.prefix) {
-		return "", fmt.Errorf("%w: the prefix %.40q... and the lease's name make a key of %d bytes, and table %q takes UTF-8 of at most %d: "+
-			"use a shorter prefix", lease.ErrMisconfigured, s.prefix, len(key), s.name, maxKey)
+		return "", &lease.MisconfiguredError{
+			Err: fmt.Errorf("the prefix %.40q... and the lease's name make a key of %d bytes, and a table takes UTF-8 of at most %d",
+				s.prefix, len(key), maxKey),
+			Advice: "use a shorter prefix",
+		}
 	}
 	return key, nil
 }

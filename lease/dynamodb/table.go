@@ -35,6 +35,15 @@ const creating = 5 * time.Minute
 //		in.SSESpecification = &types.SSESpecification{Enabled: aws.Bool(true), SSEType: types.SSETypeKms, KMSMasterKeyId: &key}
 //	})
 func CreateTable(ctx context.Context, client TableAPI, name string, changes ...func(*sdk.CreateTableInput)) error {
+	t, err := create(ctx, client, name, changes...)
+	if err != nil {
+		return fmt.Errorf("%s: create the table: %w", t.url(nil), err)
+	}
+	return nil
+}
+
+// create does the work of CreateTable. Its errors do not name the table.
+func create(ctx context.Context, client TableAPI, name string, changes ...func(*sdk.CreateTableInput)) (table, error) {
 	in := &sdk.CreateTableInput{
 		TableName:            &name,
 		BillingMode:          types.BillingModePayPerRequest,
@@ -46,24 +55,24 @@ func CreateTable(ctx context.Context, client TableAPI, name string, changes ...f
 	}
 	t := tableOf(client, aws.ToString(in.TableName))
 	found, err := t.ensure(ctx, client, in)
-	if err != nil {
-		return fmt.Errorf("dynamodb: create table: %w", err)
+	if err == nil && !fits(found, in) {
+		err = &lease.MisconfiguredError{
+			Err:    errors.New("the table is there, and has another key than " + keyText(in.KeySchema)),
+			Advice: "name another table, or its key",
+		}
 	}
-	if !fits(found, in) {
-		return fmt.Errorf("dynamodb: create table: %w: %v is there and has another key than %s: name another table, or its key",
-			lease.ErrMisconfigured, t, keyText(in.KeySchema))
-	}
-	return nil
+	return t, err
 }
 
 // ensure returns the table once it can be used.
 func (t table) ensure(ctx context.Context, client TableAPI, in *sdk.CreateTableInput) (*types.TableDescription, error) {
 	describe := &sdk.DescribeTableInput{TableName: in.TableName}
-	found, err := t.describe(client.DescribeTable(ctx, describe))
+	out, err := client.DescribeTable(ctx, describe)
+	found, err := t.describe(ctx, out, err)
 	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
 		_, err = client.CreateTable(ctx, in)
 		if _, exists := errors.AsType[*types.ResourceInUseException](err); err != nil && !exists { // another node may have made it
-			return nil, t.explain("CreateTable", err)
+			return nil, classify(ctx, err)
 		}
 		found, err = &types.TableDescription{TableStatus: types.TableStatusCreating}, nil
 	}
@@ -71,7 +80,8 @@ func (t table) ensure(ctx context.Context, client TableAPI, in *sdk.CreateTableI
 		wait := sdk.NewTableExistsWaiter(client, func(o *sdk.TableExistsWaiterOptions) {
 			o.MinDelay, o.MaxDelay = time.Second, 5*time.Second // the SDK's own delays are for tables with data
 		})
-		found, err = t.describe(wait.WaitForOutput(ctx, describe, creating))
+		out, err = wait.WaitForOutput(ctx, describe, creating)
+		found, err = t.describe(ctx, out, err)
 	}
 	if err != nil {
 		return nil, err
@@ -80,21 +90,23 @@ func (t table) ensure(ctx context.Context, client TableAPI, in *sdk.CreateTableI
 	case types.TableStatusActive, types.TableStatusUpdating: // a table can be used during an update
 		return found, nil
 	case types.TableStatusDeleting:
-		return nil, fmt.Errorf("%v is being deleted: try again when it is gone", t)
+		return nil, errors.New("the table is being deleted: try again when it is gone")
 	case types.TableStatusInaccessibleEncryptionCredentials, types.TableStatusArchiving, types.TableStatusArchived:
-		return nil, fmt.Errorf("%w: %v is %s: give DynamoDB back its KMS key within seven days, or restore the table from its backup",
-			lease.ErrMisconfigured, t, found.TableStatus) // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_SSEDescription.html
+		return nil, &lease.MisconfiguredError{
+			Err:    fmt.Errorf("the table is %s", found.TableStatus),
+			Advice: "give DynamoDB back its KMS key within seven days, or restore the table from its backup",
+		} // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_SSEDescription.html
 	}
-	return nil, fmt.Errorf("%v is in the state %.40q, in which it may not be used", t, found.TableStatus)
+	return nil, fmt.Errorf("the table is in the state %.40q, in which it may not be used", found.TableStatus)
 }
 
 // describe returns the table in the answer to DescribeTable, or an error if the answer does not describe it.
-func (t table) describe(out *sdk.DescribeTableOutput, err error) (*types.TableDescription, error) {
+func (t table) describe(ctx context.Context, out *sdk.DescribeTableOutput, err error) (*types.TableDescription, error) {
 	switch {
 	case err != nil:
-		return nil, t.explain("DescribeTable", err)
+		return nil, classify(ctx, err)
 	case out == nil || !t.described(out.Table):
-		return nil, t.foreign("DescribeTable", "it does not describe this table")
+		return nil, notDynamoDBs("it does not describe this table")
 	}
 	return out.Table, nil
 }

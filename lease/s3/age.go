@@ -3,33 +3,47 @@ package s3
 import (
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/cloudlease/leader/internal/awsopen"
+	"github.com/cloudlease/leader/internal/serverclock"
+	"github.com/cloudlease/leader/internal/storeurl"
 )
+
+// options returns the options of the client, if it shows them.
+func options(client API) (s3.Options, bool) {
+	c, ok := client.(interface{ Options() s3.Options })
+	if !ok || isNil(client) {
+		return s3.Options{}, false
+	}
+	return c.Options(), true
+}
+
+// endpointOf returns the endpoint that the client's user named, for the place's URL.
+func endpointOf(client API) string {
+	o, _ := options(client)
+	if endpoint := aws.ToString(o.BaseEndpoint); storeurl.IsEndpoint(endpoint) {
+		return endpoint
+	}
+	return ""
+}
 
 // isAmazon reports whether a client's requests go to Amazon's own endpoint over TLS. Only then both times of an answer,
 // its Date and its Last-Modified, are certainly S3's. A client that does not show its options might use any endpoint.
 func isAmazon(client API) bool {
-	c, ok := client.(interface{ Options() s3.Options })
-	if !ok || isNil(client) {
+	o, ok := options(client)
+	if !ok {
 		return false
 	}
-	o := c.Options()
 	//lint:ignore SA1019 a resolver of the old kind is used as long as there is one
 	own := awsopen.OwnEndpoint(o.BaseEndpoint, o.EndpointResolver, o.EndpointResolverV2, s3.NewDefaultEndpointResolverV2())
 	return !own && !o.EndpointOptions.DisableHTTPS
 }
 
-// age returns a lower bound on how long ago the object was sent, by S3's own clocks. They show whole seconds, and S3's
-// machines may disagree by two seconds. It returns 0 if a time is missing, or if the times contradict each other by
-// more than that.
+// age returns a lower bound on how long ago the object was sent, by S3's own clocks; 0 if it cannot be known.
 func age(out *s3.GetObjectOutput) time.Duration {
-	const grain, skew = time.Second, 2 * time.Second
-	now, ok := middleware.GetServerTime(out.ResultMetadata)
-	if !ok || out.LastModified == nil || now.Add(grain+skew).Before(*out.LastModified) {
-		return 0
-	}
-	return max(now.Sub(out.LastModified.Add(grain+skew)), time.Nanosecond) // Sub saturates instead of wrapping around
+	now, _ := middleware.GetServerTime(out.ResultMetadata)
+	return serverclock.Age(now, aws.ToTime(out.LastModified))
 }

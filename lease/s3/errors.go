@@ -12,6 +12,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/cloudlease/leader/internal/awsopen"
+	"github.com/cloudlease/leader/internal/foreign"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -67,25 +68,23 @@ var adviceFor = map[int]string{
 	http.StatusNotImplemented:   server,
 }
 
-// diagnose marks a permanent error as ErrMisconfigured, and says what to do about it. These are not permanent: network
-// errors, the end of a context, throttling, and answers of something other than S3.
-func (s *Store) diagnose(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+// classify returns what an error of the SDK means: a lease.MisconfiguredError if it is permanent. These are not permanent:
+// network errors, the end of a context, throttling, and answers of something other than S3.
+func (s *Store) classify(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		if errors.Is(err, cause) {
+			return err
+		}
+		return fmt.Errorf("%w: %w", cause, err)
 	}
 	if status := statusOf(err); isOfS3(err) && 300 <= status && status < 500 && s.codeOf(err) == "" {
-		return fmt.Errorf("bucket %q: %w: %w", s.bucket, notS3s("it has no error code in XML, or no request ID"), err)
+		return &foreign.Error{Service: "S3", Why: "it has no error code in XML, or no request ID", Err: err}
 	}
-	do, forGood := awsopen.Advice(err)
-	if do == "" {
-		do = s.adviceOn(err)
-		forGood = do != ""
+	if known := awsopen.Classify(err); known != nil {
+		return known
 	}
-	switch {
-	case forGood:
-		return fmt.Errorf("%w: bucket %q: %w: %s", lease.ErrMisconfigured, s.bucket, err, do)
-	case do != "":
-		return fmt.Errorf("bucket %q: %w: %s", s.bucket, err, do)
+	if do := s.adviceOn(err); do != "" {
+		return &lease.MisconfiguredError{Err: err, Advice: do}
 	}
 	return err
 }

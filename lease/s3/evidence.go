@@ -22,6 +22,7 @@ import (
 	smithymiddleware "github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/cloudlease/leader/internal/foreign"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -51,10 +52,8 @@ func (s *Store) answered(noted smithymiddleware.Metadata) error {
 // overHTTP reports whether the answer came over HTTP; a client in a test may make answers up.
 func overHTTP(noted smithymiddleware.Metadata) bool { return middleware.GetRawResponse(noted) != nil }
 
-// notS3s returns the error for an answer without evidence. It is no ErrMisconfigured: the false answers may soon end.
 func notS3s(why string, args ...any) error {
-	return fmt.Errorf("the answer is not S3's own, as %s: look for a proxy, a filter or a captive portal on the way, or correct the endpoint",
-		fmt.Sprintf(why, args...))
+	return &foreign.Error{Service: "S3", Why: fmt.Sprintf(why, args...)}
 }
 
 // written returns the version of what was written, if S3 has it. A hash of the content in the answer proves that,

@@ -3,7 +3,6 @@ package s3
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"net/url"
 	"slices"
@@ -32,7 +31,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, e
 			}
 			snapshot, err := s.Load(ctx, name)
 			if ctx.Err() != nil {
-				yield(lease.Cell{}, s.diagnose(ctx, err))
+				yield(lease.Cell{}, s.classify(ctx, err))
 				return
 			}
 			if err == nil && snapshot.Version == "" {
@@ -91,7 +90,7 @@ func (s *Store) page(ctx context.Context, in *s3.ListObjectsV2Input) (*s3.ListOb
 		page, err = s.client.ListObjectsV2(ctx, in, plainly)
 	}
 	if err != nil {
-		return nil, s.diagnose(ctx, err)
+		return nil, s.classify(ctx, err)
 	}
 	if err := s.answered(page.ResultMetadata); err != nil {
 		return nil, err
@@ -101,9 +100,9 @@ func (s *Store) page(ctx context.Context, in *s3.ListObjectsV2Input) (*s3.ListOb
 	case name == "":
 		return nil, notS3s("it is no list of a bucket")
 	case name != s.bucket && !s.isAlias():
-		return nil, notS3s("it lists the bucket %q", name)
+		return nil, notS3s("it lists another bucket, %q", name)
 	case aws.ToBool(page.IsTruncated) && (next == "" || next == aws.ToString(in.ContinuationToken)):
-		return nil, fmt.Errorf("bucket %q: the server says that the list goes on, and not where: name a server that does what S3 does", s.bucket)
+		return nil, errors.New("the server says that the list goes on, and not where: name a server that does what S3 does")
 	}
 	return page, nil
 }

@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"path"
@@ -16,22 +17,26 @@ import (
 func (s *Store) ready() error {
 	switch {
 	case isNil(s.client):
-		return fmt.Errorf("%w: there is no client: pass one to s3.New", lease.ErrMisconfigured)
+		return misconfigured("there is no client", "pass one to s3.New")
 	case s.bucket == "":
-		return fmt.Errorf("%w: no bucket is named: pass one to s3.New, or write it into the URL", lease.ErrMisconfigured)
+		return misconfigured("no bucket is named", "pass one to s3.New, or write it into the URL")
 	case s.prefix != "" && !isPlain(s.prefix):
-		return fmt.Errorf("%w: the prefix %q is not one that every client leaves as it is: use at most 255 bytes of text, "+
-			"without a slash at the beginning, and without nothing, . or .. between slashes", lease.ErrMisconfigured, s.prefix)
+		return misconfigured(fmt.Sprintf("the prefix %q is not one that every client leaves as it is", s.prefix),
+			fmt.Sprintf("use at most %d bytes of text, without a slash at the beginning, and without nothing, . or .. between slashes", lease.MaxName))
 	}
 	if wrong := s.wrongOption(); wrong != "" {
-		return fmt.Errorf("%w: bucket %q: %s", lease.ErrMisconfigured, s.bucket, wrong)
+		return misconfigured(wrong, asked)
 	}
 	return nil
 }
 
+func misconfigured(why, advice string) error {
+	return &lease.MisconfiguredError{Err: errors.New(why), Advice: advice}
+}
+
 func isNil(client API) bool { return client == nil || client == (*s3.Client)(nil) }
 
-// isPlain also ensures that keys are short enough: the prefix has at most 255 bytes, as a name does, and together with
+// isPlain also ensures that keys are short enough: the prefix is no longer than a name may be, and together with
 // a name whose every byte is escaped it stays below the 1,024 bytes of a key.
 func isPlain(prefix string) bool {
 	folder := strings.TrimSuffix(prefix, "/")

@@ -86,7 +86,7 @@ func TestOpenRefuses(t *testing.T) {
 		"s3://me:secret@b?region=x":                                  "a user or a password in it",
 		"s3://b:80?region=x":                                         "port",
 		"s3://b?region=x#secret":                                     "fragment",
-		"s3://b?bucket=secret":                                       `the key "bucket" is unknown; s3: knows region, profile, `,
+		"s3://b?bucket=secret":                                       `the key "bucket" is unknown: use a key that s3 knows: region, profile, `,
 		"s3://b?region=x&region=y":                                   "2 times",
 		"s3://b?region=x&path_style=secret":                          "true or false",
 		"s3://b?region=x&age=secret":                                 "true or false",
@@ -131,7 +131,7 @@ func TestString(t *testing.T) {
 		{"", "s3://b"},
 		{"leases/", "s3://b/leases"},
 		{"a/b c/", "s3://b/a/b%20c"},
-		{"my leases/of-", "s3://b?prefix=my+leases%2Fof-"},
+		{"my leases/of-", "s3://b?prefix=my+leases/of-"},
 		{"?#/", "s3://b/%3F%23"},
 	} {
 		require.Equal(t, c.text, NewStore(nil, "b", WithPrefix(c.prefix)).String())
@@ -226,5 +226,6 @@ func TestOpenedManager(t *testing.T) {
 	m, err = lease.Open(t.Context(), "s3://no-such-bucket-of-leases/x")
 	require.NoError(t, err, "nothing is sent yet")
 	_, err = m.Acquire(t.Context(), request("a", "one", time.Minute))
-	assert.ErrorContains(t, err, `s3://no-such-bucket-of-leases/x: acquire lease "a"`)
+	assert.ErrorContains(t, err, `s3://no-such-bucket-of-leases/x?endpoint=http://`)
+	assert.ErrorContains(t, err, `: acquire lease "a": `)
 }

@@ -18,8 +18,8 @@ type bucketAPI interface {
 	Options() s3.Options
 }
 
-// taken is what to do about a name that is no longer to be had: all accounts of the world share them.
-const taken = "the name belongs to another account: name another bucket"
+// taken is what to do about a bucket of another account: all accounts of the world share the names.
+const taken = "name another bucket: this one belongs to another account"
 
 // MakePlace implements lease.PlaceMaker, if the client can make buckets. The bucket is in the client's region, and as S3 makes
 // it: without versions, encrypted, and closed to the public. It has no other location.
@@ -30,7 +30,7 @@ func (s *Store) MakePlace(ctx context.Context, location string) (made bool, err 
 	client, ok := s.client.(bucketAPI)
 	switch {
 	case !ok:
-		return false, fmt.Errorf("bucket %q: the client cannot create buckets: %w", s.bucket, errors.ErrUnsupported)
+		return false, fmt.Errorf("the client cannot create buckets: %w", errors.ErrUnsupported)
 	case location != "":
 		return false, fmt.Errorf("%w: a bucket is where its URL's region is: name no other location", lease.ErrInvalid)
 	}
@@ -47,10 +47,10 @@ func (s *Store) MakePlace(ctx context.Context, location string) (made bool, err 
 		return false, nil
 	}
 	if _, exists := errors.AsType[*types.BucketAlreadyExists](err); exists {
-		return false, fmt.Errorf("%w: create bucket %q: %w: %s", lease.ErrMisconfigured, s.bucket, err, taken)
+		return false, &lease.MisconfiguredError{Err: err, Advice: taken}
 	}
 	if err != nil {
-		return false, fmt.Errorf("create: %w", s.diagnose(ctx, err))
+		return false, s.classify(ctx, err)
 	}
 	return true, nil
 }

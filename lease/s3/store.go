@@ -6,14 +6,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"github.com/cloudlease/leader/internal/storeurl"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -23,9 +22,10 @@ type Store struct {
 	client   API
 	bucket   string
 	prefix   string
-	pageSize int32 // keys per page of a list; 0: S3's default, 1,000
-	amazon   bool  // the endpoint is Amazon's own, as far as the client shows
-	aged     bool  // the times in an answer are trusted
+	endpoint string // that the client's user named; empty: none, or one that may not be shown
+	pageSize int32  // keys per page of a list; 0: S3's default, 1,000
+	amazon   bool   // the endpoint is Amazon's own, as far as the client shows
+	aged     bool   // the times in an answer are trusted
 	close    func()
 
 	encryption    types.ServerSideEncryption // empty: the bucket's default; likewise the three below
@@ -36,7 +36,7 @@ type Store struct {
 
 // NewStore returns a Store in the bucket. Like New, it never fails and sends nothing.
 func NewStore(client API, bucket string, opts ...Option) *Store {
-	s := &Store{client: client, bucket: bucket, amazon: isAmazon(client), close: func() {}}
+	s := &Store{client: client, bucket: bucket, endpoint: endpointOf(client), amazon: isAmazon(client), close: func() {}}
 	s.aged = s.amazon
 	for _, opt := range opts {
 		opt(s)
@@ -44,15 +44,9 @@ func NewStore(client API, bucket string, opts ...Option) *Store {
 	return s
 }
 
-// String returns the place as the URL that Open takes: "s3://bucket/folder".
+// String returns the place as the URL that Open takes: "s3://bucket/folder". Open does not take a bucket that is an ARN.
 func (s *Store) String() string {
-	u := url.URL{Scheme: "s3", Host: s.bucket}
-	if folder, ok := strings.CutSuffix(s.prefix, "/"); ok {
-		u.Path = "/" + folder
-	} else if s.prefix != "" {
-		u.RawQuery = url.Values{"prefix": {s.prefix}}.Encode()
-	}
-	return u.String()
+	return storeurl.PlaceIn("s3", s.bucket, "", s.prefix, map[string]string{"endpoint": s.endpoint})
 }
 
 // Close implements lease.Closer. It closes the connections of a client that Open made, and leaves other clients alone.
@@ -103,7 +97,7 @@ func (s *Store) read(ctx context.Context, key string) (reading, error) {
 		return reading{}, nil
 	}
 	if err != nil {
-		return reading{}, s.diagnose(ctx, err)
+		return reading{}, s.classify(ctx, err)
 	}
 	defer out.Body.Close()
 	if err := s.answered(out.ResultMetadata); err != nil {
@@ -111,7 +105,7 @@ func (s *Store) read(ctx context.Context, key string) (reading, error) {
 	}
 	content, err := io.ReadAll(io.LimitReader(out.Body, maxObject+1)) // one byte more than a cell's object may have, to notice a larger object
 	if err != nil {
-		return reading{}, s.diagnose(ctx, fmt.Errorf("the answer broke off: %w", err))
+		return reading{}, s.classify(ctx, fmt.Errorf("the answer broke off: %w", err))
 	}
 	found := reading{content: content, version: versionOf(out.ETag)}
 	switch {
@@ -157,7 +151,7 @@ func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data [
 		return "", fmt.Errorf("%w: object %q: %w", lease.ErrConflict, key, err)
 	}
 	if err != nil {
-		return "", s.diagnose(ctx, err)
+		return "", s.classify(ctx, err)
 	}
 	return s.written(ctx, key, content, out)
 }
