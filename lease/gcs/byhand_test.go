@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader/internal/scenario"
+	"github.com/cloudlease/leader/internal/serverclock"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -43,7 +44,7 @@ func taken(t *testing.T, n *node, o *storage.ObjectHandle) {
 	lost := wantLost(t, n, lease.LostTaken)
 	assert.Equal(t, term.Token(), lost.Now.Token)
 	require.Error(t, term.Check())
-	next := n.leads(length + grain + skew) // whoever took it does not renew it
+	next := n.leads(length + serverclock.Grain + serverclock.Skew) // whoever took it does not renew it
 	assert.Equal(t, term.Token()+1, next.Token())
 }
 
@@ -69,7 +70,7 @@ func garbage(t *testing.T, n *node, o *storage.ObjectHandle) {
 	found, _ := get(t, o)
 	require.Equal(t, "not a record", found, "it is left as it is")
 	put(t, o, record) // repaired
-	next := n.leads(length + grain + skew)
+	next := n.leads(length + serverclock.Grain + serverclock.Skew)
 	assert.Equal(t, term.Token()+1, next.Token())
 }
 

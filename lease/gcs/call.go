@@ -87,31 +87,9 @@ func checkList(resp *http.Response) error {
 	resp.Body = readAlready{bytes.NewReader(page), resp.Body}
 	var of struct{ Kind string }
 	if err := json.Unmarshal(page, &of); err != nil || of.Kind != "storage#objects" {
-		return errForeign
+		return notGoogles("it is no page of a list")
 	}
 	return nil
-}
-
-const (
-	grain = time.Second     // the precision of Last-Modified
-	skew  = 2 * time.Second // between the clocks of the service's own machines
-)
-
-// age returns a lower bound on how long ago the write in an answer was sent; both times are the service's. Date is cut
-// to whole seconds as well, which only makes the age smaller. It returns 0 if a time is missing, or if the times
-// contradict each other.
-func (c *call) age(modified time.Time) time.Duration {
-	if c.date.IsZero() || c.date.Unix() <= 0 || modified.IsZero() {
-		return 0
-	}
-	since := c.date.Sub(modified) // saturates instead of wrapping around
-	switch {
-	case since < -(grain + skew):
-		return 0
-	case since <= grain+skew:
-		return 1
-	}
-	return since - (grain + skew)
 }
 
 // maxReads is the number of requests that one read may send with a client that NewClient did not make. The package sees

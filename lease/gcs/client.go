@@ -132,11 +132,11 @@ func (t *transport) current() http.RoundTripper {
 	return t.inner
 }
 
-// checkClient says what is wrong with the client; empty: nothing. No request is sent.
-func checkClient(client *storage.Client) (problem string) {
+// checkClient returns an error for a client that cannot be used. No request is sent.
+func checkClient(client *storage.Client) (problem error) {
 	defer func() {
 		if recover() != nil { // the client is not initialized
-			problem = "the client was not made by gcs.NewClient or storage.NewClient: pass one that was to gcs.New"
+			problem = misconfigured("the client was not made by gcs.NewClient or storage.NewClient", "pass one that was to gcs.New")
 		}
 	}()
 	ended, cancel := context.WithCancel(context.Background())
@@ -146,7 +146,7 @@ func checkClient(client *storage.Client) (problem string) {
 	// (https://pkg.go.dev/cloud.google.com/go/storage#ObjectHandle.NewMultiRangeDownloader).
 	_, err := client.Bucket("b").Object("o").NewMultiRangeDownloader(ended)
 	if err == nil || strings.Contains(err.Error(), "GRPC") || strings.Contains(err.Error(), "context canceled") {
-		return "the client speaks gRPC, over which leases were never tried: pass one of gcs.NewClient or storage.NewClient to gcs.New"
+		return misconfigured("the client speaks gRPC, over which leases were never tried", "pass one of gcs.NewClient or storage.NewClient to gcs.New")
 	}
-	return ""
+	return nil
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/api/option"
 
+	"github.com/cloudlease/leader/internal/serverclock"
 	"github.com/cloudlease/leader/internal/wire"
 	"github.com/cloudlease/leader/lease"
 )
@@ -74,12 +75,12 @@ func TestAge(t *testing.T) {
 		sent := time.Now()
 		version = swap(t, s, "a", version, "x")
 		assert.Equal(t, time.Duration(1), load(t, s, "a").Age, "it can tell")
-		eventually(t, "Age is told", grain+skew+2*time.Second, func() bool {
+		eventually(t, "Age is told", serverclock.Grain+serverclock.Skew+2*time.Second, func() bool {
 			age := load(t, s, "a").Age
 			assert.LessOrEqual(t, age, time.Since(sent))
 			return age >= time.Second
 		})
-		assert.GreaterOrEqual(t, time.Since(sent), grain+skew)
+		assert.GreaterOrEqual(t, time.Since(sent), serverclock.Grain+serverclock.Skew)
 		assert.Zero(t, load(t, plain, "a").Age, "the SDK's own client does not tell")
 		assert.Zero(t, load(t, NewStore(connect(t), bucket), "a").Age, "the emulator is not Google's")
 	}
@@ -357,8 +358,8 @@ func TestURLs(t *testing.T) {
 		"gs://me:secret@b":               "no user",
 		"gs://b/x#y":                     "%23",
 		"gs://b?region=x":                `"region"`,
-		"gs://b/x?prefix=x/y":            `"prefix"`,
-		"gs://b?x=1":                     "knows age, user_project",
+		"gs://b/x?prefix=x/y":            "both a folder and a prefix",
+		"gs://b?x=1":                     "knows: age, prefix, user_project",
 		"gs://b?age=yes":                 "age is true or false",
 		"gs://b?age=1&age=0":             "2 times",
 		"gs://b?user_project=Who+pays":   "user_project is the ID",

@@ -16,36 +16,40 @@ import (
 	"cloud.google.com/go/storage"
 	"golang.org/x/oauth2"
 
+	"github.com/cloudlease/leader/internal/foreign"
 	"github.com/cloudlease/leader/internal/redact"
 	"github.com/cloudlease/leader/lease"
 )
 
 // What to do about permanent errors.
 const (
-	badCredentials = "the credentials are missing, expired or revoked: attach a service account to the machine, or renew " +
-		"them (your own: gcloud auth application-default login)"
-	wrongClock = "the machine's clock is wrong, so that what it signs is refused: set it"
-	noAccount  = "the machine has no service account: attach one (Compute Engine: gcloud compute instances set-service-account; " +
+	badCredentials = "attach a service account to the machine, or renew the credentials (your own: gcloud auth application-default " +
+		"login): they are missing, expired or revoked"
+	wrongClock = "set the machine's clock: it is wrong, so that what the machine signs is refused"
+	noAccount  = "attach a service account to the machine (Compute Engine: gcloud compute instances set-service-account; " +
 		"GKE: let the Pod's Kubernetes service account use one)"
-	mayNotImpersonate = "the credentials may not act as the service account: grant them the role Service Account Token Creator on it, " +
+	mayNotImpersonate = "grant the credentials the role Service Account Token Creator on the service account that they are to act as, " +
 		"or, in GKE, Workload Identity User, and see that it exists and is not disabled"
-	noScope       = "the machine's access scopes leave out writing to Cloud Storage: give it the scope cloud-platform"
-	noBilling     = "the project that is billed, the bucket's or the user project, has no billing account that is open: link one"
+	noScope       = "give the machine the access scope cloud-platform: those that it has leave out writing to Cloud Storage"
+	noBilling     = "link an open billing account to the project that is billed, the bucket's or the user project"
 	noAPI         = "enable the Cloud Storage API in the credentials' project: gcloud services enable storage.googleapis.com"
-	retained      = "a retention policy keeps the record from being overwritten: name a bucket without one"
-	onHold        = "a hold keeps the record from being overwritten: release it, and turn off the bucket's default event-based hold"
-	badBucket     = "that is no bucket's name: name it as the console shows it, without gs://"
-	requesterPays = "the bucket bills whoever asks (requester pays): name the project to bill with gcs.WithUserProject or " +
-		"?user_project=, or name a bucket that does not"
-	badUserProject = "the user project cannot be billed: name another with gcs.WithUserProject or ?user_project=, and grant the " +
-		"credentials the role Service Usage Consumer on it"
-	againstPolicy = "an organization policy forbids it: name a bucket that complies, or have the policy changed"
-	perimeter     = "an organization's policy, such as a service perimeter, forbids it: run inside of it, or have it changed; the audit log names the rule"
-	badKey        = "the Cloud KMS key that encrypts the record cannot be used: enable or restore its version, or give the bucket " +
-		"another key of its own location (gcloud storage buckets update --default-encryption-key)"
-	mayNotUseKey = "the Cloud Storage service agent of the bucket's project may not use the Cloud KMS key: grant it, and not the program's own account, " +
-		"the role Cloud KMS CryptoKey Encrypter/Decrypter (gcloud storage service-agent --authorize-cmek=KEY)"
-	ownKey = "the record is encrypted with somebody's own key, which leases do not have: move it away while nobody runs"
+	retained      = "name a bucket without a retention policy: it keeps the record from being overwritten"
+	onHold        = "release the hold, which keeps the record from being overwritten, and turn off the bucket's default event-based hold"
+	badBucket     = "name the bucket as the console shows it, without gs://"
+	requesterPays = "name the project to bill with gcs.WithUserProject or ?user_project=, or name another bucket: this one bills " +
+		"whoever asks (requester pays)"
+	badUserProject = "name another user project with gcs.WithUserProject or ?user_project=, and grant the credentials the role " +
+		"Service Usage Consumer on it: this one cannot be billed"
+	againstPolicy = "name a bucket that complies with the organization policy, or have the policy changed"
+	perimeter     = "run inside the organization's policy, such as a service perimeter, or have it changed; the audit log names the rule"
+	badKey        = "enable or restore the version of the Cloud KMS key that encrypts the record, or give the bucket another key of its own " +
+		"location (gcloud storage buckets update --default-encryption-key)"
+	mayNotUseKey = "grant the Cloud Storage service agent of the bucket's project, and not the program's own account, the role Cloud KMS " +
+		"CryptoKey Encrypter/Decrypter on the key (gcloud storage service-agent --authorize-cmek=KEY)"
+	ownKey = "move the record away while nobody runs: it is encrypted with somebody's own key, which leases do not have"
+	mayNot = "grant the credentials the role Storage Object User on the bucket: gcloud storage buckets add-iam-policy-binding " +
+		"gs://BUCKET --member=... --role=roles/storage.objectUser"
+	noBucket = "create the bucket with gcloud storage buckets create gs://BUCKET, or name another"
 )
 
 // orgPolicy is the reason of a 412 that is no conflict.
@@ -114,9 +118,32 @@ var saidOf = []struct {
 	{http.StatusForbidden, "insufficient authentication scopes", noScope},
 }
 
-// advice says what to do about a permanent error; empty: it is temporary. Failures on the way to the service, and
+// classify returns what an error of the storage client means: a lease.MisconfiguredError if it is permanent.
+func (s *Store) classify(ctx context.Context, err error) error {
+	if answer, ok := errors.AsType[*foreign.Error](err); ok {
+		return answer
+	}
+	r := s.refusalOf(err)
+	if r.code != 0 && !r.own { // the rest of the answer may be a whole page
+		return notGoogles(fmt.Sprintf("it has the HTTP status %d, and no error document of the service", r.code))
+	}
+	advice := adviceOn(r, err)
+	hideURL(err)
+	if r.own {
+		err = said{r, err}
+	}
+	if advice != "" {
+		return &lease.MisconfiguredError{Err: err, Advice: advice}
+	}
+	if cause := context.Cause(ctx); cause != nil && r.code == 0 && !errors.Is(err, cause) {
+		return fmt.Errorf("%w: %w", cause, err)
+	}
+	return err
+}
+
+// adviceOn says what to do about a permanent error; empty: it is temporary. Failures on the way to the service, and
 // answers that are not the service's own, are temporary.
-func (s *Store) advice(r refusal, err error) string {
+func adviceOn(r refusal, err error) string {
 	if r.code == 0 {
 		return credentialsRefused(err)
 	}
@@ -132,16 +159,11 @@ func (s *Store) advice(r refusal, err error) string {
 	case r.code == http.StatusUnauthorized:
 		return badCredentials
 	case r.code == http.StatusForbidden:
-		return fmt.Sprintf("grant the credentials the role Storage Object User on the bucket: gcloud storage buckets "+
-			"add-iam-policy-binding gs://%s --member=... --role=roles/storage.objectUser", s.bucket)
+		return mayNot
 	case r.code == http.StatusNotFound && !errors.Is(err, storage.ErrObjectNotExist): // about a missing generation
-		return s.noBucket()
+		return noBucket
 	}
 	return ""
-}
-
-func (s *Store) noBucket() string {
-	return fmt.Sprintf("there is no such bucket: create it with gcloud storage buckets create gs://%s, or name another", s.bucket)
 }
 
 // statusIn finds the status of an answer in an error's text, where Google's library has it alone: when a token is
@@ -218,7 +240,11 @@ func noClient(ctx context.Context, err error) error {
 	}
 	hideURL(err)
 	if e, ok := errors.AsType[*url.Error](err); ok && e.Op == "parse" && os.Getenv("STORAGE_EMULATOR_HOST") != "" {
-		return fmt.Errorf("%w: STORAGE_EMULATOR_HOST is no host:port and no http://host:port", lease.ErrMisconfigured)
+		return misconfigured("STORAGE_EMULATOR_HOST is no address of a server", "write it as host:port or http://host:port")
 	}
-	return fmt.Errorf("%w: %w: %s", lease.ErrMisconfigured, err, badCredentials)
+	return &lease.MisconfiguredError{Err: err, Advice: badCredentials}
+}
+
+func misconfigured(why, advice string) error {
+	return &lease.MisconfiguredError{Err: errors.New(why), Advice: advice}
 }

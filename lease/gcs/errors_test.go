@@ -45,9 +45,9 @@ var refusals = map[string]struct {
 	"another write just now":   {"overwrite", 409, asJSON(409, "conflict", "The resource was being edited during the operation."), nil, ""}, // [json]
 	"not modified":             {"read", 304, "", nil, ""},                                                                                  // of some cache
 
-	"no bucket":            {"create", 404, asJSON(404, "notFound", "The specified bucket does not exist."), lease.ErrMisconfigured, "gcloud storage buckets create gs://my-leases"},
-	"no bucket to list":    {"list", 404, asJSON(404, "notFound", "The specified bucket does not exist."), lease.ErrMisconfigured, "gcloud storage buckets create gs://my-leases"},
-	"no bucket to read":    {"read", 404, asXML("NoSuchBucket", "The specified bucket does not exist."), lease.ErrMisconfigured, "gcloud storage buckets create gs://my-leases"},
+	"no bucket":            {"create", 404, asJSON(404, "notFound", "The specified bucket does not exist."), lease.ErrMisconfigured, "gcloud storage buckets create gs://BUCKET"},
+	"no bucket to list":    {"list", 404, asJSON(404, "notFound", "The specified bucket does not exist."), lease.ErrMisconfigured, "gcloud storage buckets create gs://BUCKET"},
+	"no bucket to read":    {"read", 404, asXML("NoSuchBucket", "The specified bucket does not exist."), lease.ErrMisconfigured, "gcloud storage buckets create gs://BUCKET"},
 	"bad bucket name":      {"create", 400, asJSON(400, "invalid", "Invalid bucket name: 'My leases'"), lease.ErrMisconfigured, "without gs://"},
 	"bad bucket name, XML": {"read", 400, asXML("InvalidBucketName", "The specified bucket is not valid."), lease.ErrMisconfigured, "without gs://"}, // [xml]
 
@@ -75,8 +75,8 @@ var refusals = map[string]struct {
 	"user project refused":    {"create", 403, asJSON(403, "forbidden", "sa@p does not have serviceusage.services.use access to the Google Cloud project."), lease.ErrMisconfigured, "Service Usage Consumer"}, // google-cloud-ruby issue 6456
 	"user project, by reason": {"read", 403, asXML("UserProjectAccessDenied", "Requester does not have serviceusage.services.use permissions on user project."), lease.ErrMisconfigured, "Service Usage Consumer"},
 
-	"retention policy":    {"overwrite", 403, asJSON(403, "retentionPolicyNotMet", "Object 'my-leases/a' is subject to bucket's retention policy or object retention and cannot be deleted or overwritten until 2026"), lease.ErrMisconfigured, "name a bucket without one"},
-	"hold":                {"overwrite", 403, asJSON(403, "objectUnderActiveHold", "Object 'my-leases/a' is under active Event-Based hold and cannot be deleted, overwritten or archived until hold is removed."), lease.ErrMisconfigured, "release it"},
+	"retention policy":    {"overwrite", 403, asJSON(403, "retentionPolicyNotMet", "Object 'my-leases/a' is subject to bucket's retention policy or object retention and cannot be deleted or overwritten until 2026"), lease.ErrMisconfigured, "name a bucket without a retention policy"},
+	"hold":                {"overwrite", 403, asJSON(403, "objectUnderActiveHold", "Object 'my-leases/a' is under active Event-Based hold and cannot be deleted, overwritten or archived until hold is removed."), lease.ErrMisconfigured, "release the hold"},
 	"organization policy": {"overwrite", 412, asJSON(412, "orgPolicyConstraintFailed", "Request violates constraint"), lease.ErrMisconfigured, "organization policy"}, // [json]
 	"perimeter":           {"create", 403, asJSON(403, "forbidden", "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: x"), lease.ErrMisconfigured, "service perimeter"},
 	"restriction":         {"create", 403, asStatus(403, "PERMISSION_DENIED", "Access denied by organization restriction. Please contact your administrator for additional information."), lease.ErrMisconfigured, "service perimeter"},
@@ -91,7 +91,7 @@ var refusals = map[string]struct {
 	"key not the agent's":       {"create", 403, asJSON(403, "forbidden", "Permission denied on Cloud KMS key. Please ensure that your Cloud Storage service account has been authorized to use this key."), lease.ErrMisconfigured, "gcloud storage service-agent --authorize-cmek"},
 	"key not the agent's, read": {"read", 403, asXML("AccessDenied", "Permission denied on Cloud KMS key. Please ensure that your Cloud Storage service account has been authorized to use this key."), lease.ErrMisconfigured, "not the program's own account"},
 	"key not the agent's, KMS":  {"create", 403, asStatus(403, "PERMISSION_DENIED", "Permission 'cloudkms.cryptoKeyVersions.useToEncrypt' denied on resource"), lease.ErrMisconfigured, "not the program's own account"},
-	"somebody's own key":        {"read", 400, asXML("ResourceIsEncryptedWithCustomerEncryptionKey", "The resource is encrypted with a customer encryption key."), lease.ErrMisconfigured, "move it away"},
+	"somebody's own key":        {"read", 400, asXML("ResourceIsEncryptedWithCustomerEncryptionKey", "The resource is encrypted with a customer encryption key."), lease.ErrMisconfigured, "move the record away"},
 
 	"too often":              {"overwrite", 429, tooOften, nil, ""}, // https://cloud.google.com/storage/docs/gcs429
 	"too often to create":    {"create", 429, tooOften, nil, ""},
@@ -128,7 +128,6 @@ func TestRefusals(t *testing.T) {
 			assert.Equal(t, kind == c.want, errors.Is(err, kind), "%s: is it %q? %v", what, kind, err)
 		}
 		assert.ErrorContains(t, err, c.says, what)
-		assert.ErrorContains(t, err, "gs://my-leases/", what)
 	}
 }
 
@@ -169,8 +168,8 @@ func TestFailuresOnTheWay(t *testing.T) {
 		context.DeadlineExceeded, &net.DNSError{Err: "no such host", IsNotFound: true},
 		&url.Error{Op: "Get", URL: "http://metadata", Err: errors.New("connection refused")},
 	} {
-		assert.NotErrorIs(t, s.explain(t.Context(), "read", err), lease.ErrMisconfigured)
-		assert.ErrorIs(t, s.explain(t.Context(), "read", err), err)
+		assert.NotErrorIs(t, s.classify(t.Context(), err), lease.ErrMisconfigured)
+		assert.ErrorIs(t, s.classify(t.Context(), err), err)
 	}
 }
 
@@ -183,7 +182,7 @@ func TestNoSuchBucket(t *testing.T) {
 	for _, call := range []string{"create", "list"} {
 		err := s.calls()[call](t.Context())
 		require.ErrorIs(t, err, lease.ErrMisconfigured)
-		assert.ErrorContains(t, err, "gcloud storage buckets create gs://leader-there-is-no-such-bucket")
+		assert.ErrorContains(t, err, "gcloud storage buckets create gs://BUCKET")
 	}
 	require.ErrorIs(t, s.calls()["overwrite"](t.Context()), lease.ErrConflict)
 

@@ -1,7 +1,6 @@
 package gcs
 
 import (
-	"context"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -14,7 +13,8 @@ import (
 	"cloud.google.com/go/storage"
 	"google.golang.org/api/googleapi"
 
-	"github.com/cloudlease/leader/lease"
+	"github.com/cloudlease/leader/internal/foreign"
+	"github.com/cloudlease/leader/internal/serverclock"
 )
 
 // An answer counts as the service's own on this evidence:
@@ -25,16 +25,11 @@ import (
 //   - a refusal, "not found" included: it is an error document of one of the service's two interfaces, or has the
 //     header that all of the service's answers have.
 
-var (
-	// errForeign is the error for an answer that something else may have given.
-	errForeign = errors.New("the answer does not prove to be Cloud Storage's own: a proxy, a filter or a captive portal on the way may have given it")
-	// errUnproven is the error for an object that is not found, by an answer of unknown origin.
-	errUnproven = errors.New("not found, by an answer that does not say whose it is")
-)
+// errUnproven is the error for an object that is not found, by an answer of unknown origin.
+var errUnproven = errors.New("not found, by an answer that does not say whose it is")
 
-func (s *Store) foreign(tried, object string) error {
-	return fmt.Errorf("%s %s: %w", tried, s.url(object), errForeign)
-}
+// notGoogles returns the error for an answer without the evidence.
+func notGoogles(why string) error { return &foreign.Error{Service: "Cloud Storage", Why: why} }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -64,7 +59,7 @@ func (s *Store) ageIn(c *call, modified time.Time) time.Duration {
 	if s.age == nobodys || s.age == googles && !c.google {
 		return 0
 	}
-	return c.age(modified)
+	return serverclock.Age(c.date, modified)
 }
 
 // A refusal is the content of an error answer.
@@ -143,29 +138,9 @@ func refusalIn(code int, header http.Header, body []byte) refusal {
 }
 
 // none explains the service's own "not found" for an object. Nil means that only the object is missing.
-func (s *Store) none(object string, r refusal) error {
+func none(r refusal) error {
 	if r.reason == "nosuchbucket" || strings.Contains(r.message, "bucket does not exist") {
-		return fmt.Errorf("%w: read %s: %s: %s", lease.ErrMisconfigured, s.url(object), r.message, s.noBucket())
+		return misconfigured("read: "+r.message, noBucket)
 	}
 	return nil
-}
-
-// explain says what was tried, marks a permanent error as ErrMisconfigured, and says what to do about it.
-func (s *Store) explain(ctx context.Context, tried string, err error) error {
-	r := s.refusalOf(err)
-	if r.code != 0 && !r.own {
-		return fmt.Errorf("%s: HTTP status %d: %w", tried, r.code, errForeign) // the rest of the answer may be a whole page
-	}
-	advice := s.advice(r, err)
-	hideURL(err)
-	if r.own {
-		err = said{r, err}
-	}
-	if advice != "" {
-		return fmt.Errorf("%w: %s: %w: %s", lease.ErrMisconfigured, tried, err, advice)
-	}
-	if cause := context.Cause(ctx); cause != nil && r.code == 0 && !errors.Is(err, cause) {
-		return fmt.Errorf("%s: %w: %w", tried, cause, err)
-	}
-	return fmt.Errorf("%s: %w", tried, err)
 }

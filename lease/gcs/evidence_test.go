@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/api/option"
 
+	"github.com/cloudlease/leader/internal/foreign"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -250,9 +251,9 @@ func TestEmptyList(t *testing.T) {
 	})
 	metadata.Store(asJSON(404, "notFound", "No such object: b/leases/%"))
 	require.NoError(t, NewStore(clients["storage.NewClient"], "b", WithPrefix("leases/")).calls()["list"](t.Context()))
-	require.ErrorIs(t, NewStore(clients["NewClient"], "b", WithPrefix("leases/")).calls()["list"](t.Context()), errForeign)
+	require.ErrorAs(t, NewStore(clients["NewClient"], "b", WithPrefix("leases/")).calls()["list"](t.Context()), new(*foreign.Error))
 	metadata.Store(page)
-	require.ErrorIs(t, NewStore(clients["storage.NewClient"], "b", WithPrefix("leases/")).calls()["list"](t.Context()), errForeign)
+	require.ErrorAs(t, NewStore(clients["storage.NewClient"], "b", WithPrefix("leases/")).calls()["list"](t.Context()), new(*foreign.Error))
 }
 
 // Answers that break off, one after the other, end a read soon: the storage client would ask for the rest without end.
@@ -292,7 +293,7 @@ func TestNoBucketToRead(t *testing.T) {
 			require.Error(t, err, name)
 			if name == "NewClient" || !strings.HasPrefix(body, "<") {
 				require.ErrorIs(t, err, lease.ErrMisconfigured, name)
-				assert.ErrorContains(t, err, "gcloud storage buckets create gs://my-leases")
+				assert.ErrorContains(t, err, "gcloud storage buckets create gs://BUCKET")
 			}
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/api/option"
 
+	"github.com/cloudlease/leader/internal/serverclock"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -116,7 +117,7 @@ func FuzzAnswer(f *testing.F) {
 			require.NoError(t, err)
 			since, err := http.ParseTime(modified)
 			require.NoError(t, err)
-			require.False(t, until.Before(since.Add(found.Age+grain+skew)), "%v is more than from %v to %v", found.Age, since, until)
+			require.False(t, until.Before(since.Add(found.Age+serverclock.Grain+serverclock.Skew)), "%v is more than from %v to %v", found.Age, since, until)
 		}
 	})
 }

@@ -81,8 +81,9 @@
 //
 // # URL
 //
-// The URL is gs://bucket, or gs://bucket/folder. The query may have user_project, the project to bill, and age, which
-// is true or false: see [WithUserProject], [WithAge] and [WithoutAge]. The client uses application default credentials,
+// The URL is gs://bucket, or gs://bucket/folder. The query may have prefix, for a prefix that is not a folder (instead of
+// a folder in the path), user_project, the project to bill, and age, which is true or false: see [WithPrefix],
+// [WithUserProject], [WithAge] and [WithoutAge]. The client uses application default credentials,
 // as Google's own clients do (https://cloud.google.com/docs/authentication/application-default-credentials), or the
 // emulator at STORAGE_EMULATOR_HOST.
 package gcs
@@ -105,11 +106,11 @@ func init() { lease.Register("gs", open) }
 
 // open returns the manager for a URL. It makes the client, and lease.Close closes it.
 func open(ctx context.Context, u *url.URL) (lease.Manager, error) {
-	bucket, prefix, err := place(u)
+	bucket, folder, err := place(u)
 	if err != nil {
 		return nil, err
 	}
-	opts, err := options(u)
+	opts, err := options(u, folder)
 	if err != nil {
 		return nil, err
 	}
@@ -117,13 +118,16 @@ func open(ctx context.Context, u *url.URL) (lease.Manager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store URL %q: %w", redact.URL(u), noClient(ctx, err))
 	}
-	opts = append(opts, WithPrefix(prefix), func(s *Store) { s.close = client.Close })
+	opts = append(opts, func(s *Store) { s.close = client.Close })
 	return New(client, bucket, opts...), nil
 }
 
-// place returns the bucket and the prefix that a URL names.
-func place(u *url.URL) (bucket, prefix string, err error) {
-	refuse := func(why string) error { return storeurl.Refuse(u, why, "gs://bucket or gs://bucket/folder") }
+// form shows how to write a store URL.
+const form = "gs://bucket or gs://bucket/folder"
+
+// place returns the bucket and the folder that a URL names.
+func place(u *url.URL) (bucket, folder string, err error) {
+	refuse := func(why string) error { return storeurl.Refuse(u, why, form) }
 	switch {
 	case u.Opaque != "" || u.Host == "":
 		return "", "", refuse("it names no bucket")
@@ -134,18 +138,23 @@ func place(u *url.URL) (bucket, prefix string, err error) {
 	case u.Fragment != "":
 		return "", "", refuse("a # in the folder's name is written %23")
 	}
-	if folder := strings.Trim(u.Path, "/"); folder != "" {
-		prefix = folder + "/"
+	if folder = strings.Trim(u.Path, "/"); folder != "" {
+		folder += "/"
 	}
-	return u.Host, prefix, nil
+	return u.Host, folder, nil
 }
 
-// options returns the options that the query of the URL names.
-func options(u *url.URL) (opts []Option, err error) {
-	query, err := storeurl.Query(u, "age", "user_project")
+// options returns the options that the URL names, the folder in its path included.
+func options(u *url.URL, folder string) (opts []Option, err error) {
+	query, err := storeurl.Query(u, "age", "prefix", "user_project")
 	if err != nil {
 		return nil, err
 	}
+	prefix := query.Get("prefix")
+	if folder != "" && prefix != "" {
+		return nil, storeurl.Refuse(u, "it has both a folder and a prefix", form)
+	}
+	opts = append(opts, WithPrefix(folder+prefix))
 	switch age, given, err := storeurl.Bool(u, query, "age"); {
 	case err != nil:
 		return nil, err
@@ -156,7 +165,7 @@ func options(u *url.URL) (opts []Option, err error) {
 	}
 	if project := query.Get("user_project"); project != "" {
 		if !projectID.MatchString(project) {
-			return nil, fmt.Errorf("%w: store URL %q: user_project is the ID or the number of a project", lease.ErrMisconfigured, redact.URL(u))
+			return nil, storeurl.Wrong(u, "user_project is the ID or the number of a project", "write it as user_project=my-project")
 		}
 		opts = append(opts, WithUserProject(project))
 	}

@@ -16,11 +16,9 @@ import (
 // namespace, they would make folders.
 
 const (
-	maxObject = 1024                       // bytes of an object's name
-	maxPrefix = maxObject - 3*maxLeaseName // in the worst case, every byte is escaped
+	maxObject = 1024                        // bytes of an object's name
+	maxPrefix = maxObject - 3*lease.MaxName // in the worst case, every byte is escaped
 	challenge = ".well-known/acme-challenge/"
-
-	maxLeaseName = 255
 )
 
 func escape(name string) string {

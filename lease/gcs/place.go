@@ -4,21 +4,18 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"os"
 
 	"cloud.google.com/go/storage"
 	"google.golang.org/api/iterator"
-
-	"github.com/cloudlease/leader/lease"
 )
 
 // FindPlace implements lease.PlaceFinder: a read of a bucket that is missing may look like one of an object that is. A list tells,
 // for which the credentials may lack the permission.
 func (s *Store) FindPlace(ctx context.Context) error {
-	if s.problem != "" {
-		return fmt.Errorf("%w: %s", lease.ErrMisconfigured, s.problem)
+	if s.problem != nil {
+		return s.problem
 	}
 	objects := s.handle.Objects(&call{Context: ctx, lists: true}, &storage.Query{Prefix: s.objectOf("")})
 	objects.PageInfo().MaxSize = 1
@@ -27,7 +24,7 @@ func (s *Store) FindPlace(ctx context.Context) error {
 		return nil
 	}
 	if err != nil {
-		return s.explain(ctx, "list "+s.url(""), err)
+		return s.classify(ctx, err)
 	}
 	return nil
 }
@@ -40,15 +37,15 @@ const projectVariable = "GOOGLE_CLOUD_PROJECT"
 // project. It keeps nothing that was overwritten (soft delete is off), and is closed to the public. The location is
 // a region or a multi-region; empty: US.
 func (s *Store) MakePlace(ctx context.Context, location string) (made bool, err error) {
-	if s.problem != "" {
-		return false, fmt.Errorf("%w: %s", lease.ErrMisconfigured, s.problem)
+	if s.problem != nil {
+		return false, s.problem
 	}
 	project := cmp.Or(os.Getenv(projectVariable), s.project)
 	if project == "" {
 		if err := s.FindPlace(ctx); err == nil {
 			return false, nil
 		}
-		return false, fmt.Errorf("%w: a bucket belongs to a project, and none is named: set %s", lease.ErrMisconfigured, projectVariable)
+		return false, misconfigured("a bucket belongs to a project, and none is named", "set "+projectVariable)
 	}
 	err = s.handle.Create(ctx, project, &storage.BucketAttrs{
 		Location:                 location,
@@ -60,7 +57,7 @@ func (s *Store) MakePlace(ctx context.Context, location string) (made bool, err 
 		return false, s.FindPlace(ctx)
 	}
 	if err != nil {
-		return false, s.explain(ctx, "create "+s.url(""), err)
+		return false, s.classify(ctx, err)
 	}
 	return true, nil
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"iter"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -16,6 +15,7 @@ import (
 	"cloud.google.com/go/storage"
 	"google.golang.org/api/iterator"
 
+	"github.com/cloudlease/leader/internal/storeurl"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -35,7 +35,7 @@ type Store struct {
 	prefix  string
 	age     trust
 	handle  *storage.BucketHandle // makes one attempt for each call; nil without a client
-	problem string                // the reason why no call can work; empty: none
+	problem error                 // the reason why no call can work
 	close   func() error          // nil: the client is the caller's
 	page    int                   // objects per page of a list; 0: the service's default
 	hears   atomic.Bool           // an answer has shown that the client is one of NewClient
@@ -56,43 +56,28 @@ func NewStore(client *storage.Client, bucket string, opts ...Option) *Store {
 	for _, opt := range opts {
 		opt(s)
 	}
-	if s.problem = s.problemWith(client); s.problem == "" {
+	if s.problem = s.problemWith(client); s.problem == nil {
 		s.handle = client.Bucket(bucket).UserProject(s.project).Retryer(storage.WithPolicy(storage.RetryNever))
 	}
 	return s
 }
 
-// problemWith says what is wrong with the arguments of NewStore; empty: nothing.
-func (s *Store) problemWith(client *storage.Client) string {
+// problemWith returns an error for arguments of NewStore that cannot be used.
+func (s *Store) problemWith(client *storage.Client) error {
 	if client == nil || s.bucket == "" {
-		return "there is no client or no bucket: pass both to gcs.New"
+		return misconfigured("there is no client or no bucket", "pass both to gcs.New")
 	}
 	if problem := checkPrefix(s.prefix); problem != "" {
-		return fmt.Sprintf("the prefix %.40q: %s: pass another to gcs.WithPrefix", s.prefix, problem)
+		return misconfigured(fmt.Sprintf("the prefix %.40q: %s", s.prefix, problem), "pass another to gcs.WithPrefix")
 	}
 	if s.project != "" && !projectID.MatchString(s.project) {
-		return fmt.Sprintf("the user project %.40q is no project's ID or number: pass another to gcs.WithUserProject", s.project)
+		return misconfigured(fmt.Sprintf("the user project %.40q is no project's ID or number", s.project), "pass another to gcs.WithUserProject")
 	}
 	return checkClient(client)
 }
 
-// String returns the store as the URL that lease.Open takes: gs://bucket/folder. A star follows a prefix that no URL
-// can give, because it does not end in a slash.
-func (s *Store) String() string {
-	u := url.URL{Scheme: "gs", Host: s.bucket, Path: "/" + strings.TrimSuffix(s.prefix, "/")}
-	if s.prefix == "" {
-		u.Path = ""
-	}
-	if named, err := url.Parse(u.String()); err == nil {
-		if bucket, prefix, err := place(named); err == nil && bucket == s.bucket && prefix == s.prefix {
-			return u.String()
-		}
-	}
-	u.Path = "/" + s.prefix
-	return u.String() + "*"
-}
-
-func (s *Store) url(object string) string { return "gs://" + s.bucket + "/" + object }
+// String returns the place as the URL that lease.Open takes: gs://bucket/folder.
+func (s *Store) String() string { return storeurl.PlaceIn("gs", s.bucket, "", s.prefix, nil) }
 
 // Limits implements lease.Limiter: an object may be written once a second
 // (https://cloud.google.com/storage/quotas#objects).
@@ -108,8 +93,8 @@ func (s *Store) Close() error {
 
 // check comes first in every call on a cell: it says what is wrong with the store or with the name.
 func (s *Store) check(name string) error {
-	if s.problem != "" {
-		return fmt.Errorf("%w: %s", lease.ErrMisconfigured, s.problem)
+	if s.problem != nil {
+		return s.problem
 	}
 	return lease.CheckName(name)
 }
@@ -133,7 +118,7 @@ func (s *Store) Load(ctx context.Context, name string) (lease.Snapshot, error) {
 			return lease.Snapshot{}, err
 		}
 	}
-	return lease.Snapshot{}, fmt.Errorf("read %s: it is not found, and its metadata are: %w", s.url(object), errForeign)
+	return lease.Snapshot{}, notGoogles("the object is not found, and its metadata are")
 }
 
 // read does the work of Load, but returns errUnproven if the answer does not prove that a cell is missing.
@@ -154,19 +139,19 @@ func (s *Store) read(ctx context.Context, object string) (lease.Snapshot, error)
 		s.hears.Store(true)
 	}
 	if r.Attrs.Generation <= 0 {
-		return lease.Snapshot{}, s.foreign("read", object)
+		return lease.Snapshot{}, notGoogles("its object has no generation")
 	}
 	data, err := readCell(r)
 	switch {
 	case brokeOff():
-		return lease.Snapshot{}, fmt.Errorf("read %s: %w", s.url(object), errBrokeOff)
+		return lease.Snapshot{}, fmt.Errorf("read: %w", errBrokeOff)
 	case err != nil: // also ErrObjectNotExist, if the generation was replaced during the read: the cell still exists
-		return lease.Snapshot{}, s.explain(ctx, "read "+s.url(object), err)
+		return lease.Snapshot{}, fmt.Errorf("read: %w", s.classify(ctx, err))
 	case len(data) > lease.MaxCell:
-		return lease.Snapshot{}, fmt.Errorf("%w: %s has more than %d bytes; it is left as it is: move it away while nobody runs",
-			lease.ErrRecord, s.url(object), lease.MaxCell)
+		return lease.Snapshot{}, fmt.Errorf("%w: object %q has more than %d bytes; it is left as it is: move it away while nobody runs",
+			lease.ErrRecord, object, lease.MaxCell)
 	case !fits(data, r.Attrs):
-		return lease.Snapshot{}, fmt.Errorf("read %s: what came does not fit the object's size and checksum", s.url(object))
+		return lease.Snapshot{}, errors.New("read: what came does not fit the object's size and checksum")
 	}
 	return lease.Snapshot{Data: data, Version: versionOf(r.Attrs.Generation), Age: s.ageIn(c, r.Attrs.LastModified)}, nil
 }
@@ -175,9 +160,9 @@ func (s *Store) read(ctx context.Context, object string) (lease.Snapshot, error)
 func (s *Store) noReader(c *call, object string, err error, brokeOff bool) error {
 	switch {
 	case brokeOff:
-		return fmt.Errorf("read %s: %w", s.url(object), errBrokeOff)
+		return fmt.Errorf("read: %w", errBrokeOff)
 	case !errors.Is(err, storage.ErrObjectNotExist):
-		return s.explain(c.Context, "read "+s.url(object), err)
+		return fmt.Errorf("read: %w", s.classify(c.Context, err))
 	}
 	r := s.refusalOf(err)
 	if c.heard {
@@ -187,7 +172,7 @@ func (s *Store) noReader(c *call, object string, err error, brokeOff bool) error
 	if !r.own {
 		return errUnproven
 	}
-	return s.none(object, r)
+	return none(r)
 }
 
 // readCell reads all of a cell, and at most one byte more than a cell may have.
@@ -209,14 +194,14 @@ func (s *Store) look(ctx context.Context, object string) (exists bool, err error
 	attrs, err := s.handle.Object(object).Attrs(ctx)
 	if err == nil {
 		if !s.isOf(attrs, object) {
-			return false, s.foreign("look at", object)
+			return false, notGoogles("it has the metadata of another object")
 		}
 		return true, nil
 	}
 	if r := s.refusalOf(err); r.own && errors.Is(err, storage.ErrObjectNotExist) {
-		return false, s.none(object, r)
+		return false, none(r)
 	}
-	return false, s.explain(ctx, "look at "+s.url(object), err)
+	return false, fmt.Errorf("read metadata: %w", s.classify(ctx, err))
 }
 
 // Swap implements lease.Store. Data that is not UTF-8 text of at most 64 KiB is an ErrInvalid.
@@ -230,7 +215,7 @@ func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data [
 	object := s.objectOf(name)
 	expected, ok := conditions(old)
 	if !ok {
-		return "", fmt.Errorf("%w: %q was never a version of %s", lease.ErrConflict, old, s.url(object))
+		return "", fmt.Errorf("%w: %q was never a version of object %q", lease.ErrConflict, old, object)
 	}
 	w := s.handle.Object(object).If(expected).NewWriter(ctx)
 	w.ChunkSize, w.ContentType, w.CacheControl = chunk, "text/plain; charset=utf-8", "no-store"
@@ -240,16 +225,16 @@ func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data [
 	}
 	if err == nil {
 		if !s.wrote(data, object, expected, w.Attrs()) {
-			return "", s.foreign("write", object)
+			return "", notGoogles("it does not show what was written")
 		}
 		return versionOf(w.Attrs().Generation), nil
 	}
 	r := s.refusalOf(err)
 	refused := r.code == http.StatusPreconditionFailed && r.reason != orgPolicy || r.code == http.StatusNotFound && old != ""
 	if r.own && refused {
-		return "", fmt.Errorf("%w: %s is not what was read: %w", lease.ErrConflict, s.url(object), said{r, err})
+		return "", fmt.Errorf("%w: object %q is not what was read: %w", lease.ErrConflict, object, said{r, err})
 	}
-	return "", s.explain(ctx, "write "+s.url(object), err)
+	return "", fmt.Errorf("write: %w", s.classify(ctx, err))
 }
 
 // versionOf returns the generation as a version. Each write gets its own generation, even if the object was deleted
@@ -272,8 +257,8 @@ func conditions(old lease.Version) (c storage.Conditions, ok bool) {
 // more. It skips objects that are not this package's.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, error] {
 	return func(yield func(lease.Cell, error) bool) {
-		if s.problem != "" {
-			yield(lease.Cell{}, fmt.Errorf("%w: %s", lease.ErrMisconfigured, s.problem))
+		if s.problem != nil {
+			yield(lease.Cell{}, s.problem)
 			return
 		}
 		c := &call{Context: ctx, lists: true}
@@ -289,9 +274,9 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, e
 					_, err = s.look(ctx, query.Prefix+"%") // no lease has this name: any answer of the service proves that it is reached
 				}
 			case err != nil:
-				err = s.explain(ctx, "list "+s.url(query.Prefix)+"*", err)
+				err = s.classify(ctx, err)
 			case attrs == nil, !s.isOf(attrs, attrs.Name), !strings.HasPrefix(attrs.Name, query.Prefix):
-				err = s.foreign("list", query.Prefix+"*")
+				err = notGoogles("it lists an object that was not asked for")
 			default:
 				if s.listed(ctx, attrs.Name, yield) {
 					continue
@@ -310,7 +295,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, e
 func next(objects *storage.ObjectIterator) (attrs *storage.ObjectAttrs, err error) {
 	defer func() {
 		if recover() != nil {
-			err = errForeign
+			err = notGoogles("its list has no page")
 		}
 	}()
 	return objects.Next()

@@ -64,7 +64,7 @@ var ofIAM = map[string]tokenRow{
 
 // ofMachine are answers of a machine's metadata server: https://cloud.google.com/compute/docs/metadata/querying-metadata#statuscodes.
 var ofMachine = map[string]tokenRow{
-	"no account":  {404, "", "attach one"},
+	"no account":  {404, "", "Compute Engine"},
 	"may not":     {403, "Unable to generate access token; IAM returned 403 Forbidden: Permission 'iam.serviceAccounts.getAccessToken' denied", "Workload Identity User"},
 	"unavailable": {503, "", ""},
 	"internal":    {500, "", ""},
