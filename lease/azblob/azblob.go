@@ -81,8 +81,8 @@
 //   - create=true, to make a missing container when a lease is acquired. Listing makes none.
 //   - suffix=core.usgovcloudapi.net for an account of Azure Government, suffix=core.chinacloudapi.cn for one in China,
 //     or another for a cloud whose accounts are at https://account.blob.SUFFIX.
-//   - endpoint=https%3A%2F%2Faccount.z12.blob.storage.azure.net for an account with a DNS zone endpoint or a custom
-//     domain.
+//   - endpoint=https://account.z12.blob.storage.azure.net for an account with a DNS zone endpoint or a custom domain.
+//   - prefix, for a prefix that is not a folder (instead of a folder in the path): see [WithPrefix].
 //
 // Without suffix and endpoint, the account is at https://account.blob.core.windows.net. The credential is
 // azidentity.DefaultAzureCredential: environment variables, workload identity, managed identity, az login. It comes
@@ -151,16 +151,16 @@ type manager struct {
 
 func (m *manager) check() error {
 	if m.container == nil {
-		return fmt.Errorf("%w: there is no client: pass one to azblob.New", lease.ErrMisconfigured)
+		return misconfigured("there is no client", "pass one to azblob.New")
 	}
 	if err := checkPrefix(m.prefix); err != nil {
-		return fmt.Errorf("%w: the prefix %q %w: use another in WithPrefix", lease.ErrMisconfigured, m.prefix, err)
+		return misconfigured(fmt.Sprintf("the prefix %q %v", m.prefix, err), "use another in WithPrefix")
 	}
 	return nil
 }
 
-// String returns the URL that Open takes for this place, if there is one; otherwise "azblob:" and the container's URL,
-// without a SAS.
+// String returns the place as the URL that Open takes: "azblob://account/container/folder". Open does not take an account's
+// secondary endpoint, and takes an endpoint that is not https only with a connection string.
 func (m *manager) String() string {
 	if m.container == nil {
 		return "azblob"

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"strings"
 	"time"
 
@@ -40,18 +41,18 @@ func (m *manager) look(ctx context.Context, name string) (sight, error) {
 	case err == nil:
 		return m.read(name, got.Metadata, got.ETag, got.LeaseState)
 	case bloberror.HasCode(err, bloberror.ContainerNotFound) && !m.create:
-		return sight{}, diagnose(err)
+		return sight{}, classify(ctx, err)
 	case isMissing(err):
 		return sight{}, nil
 	}
-	return sight{}, diagnose(err)
+	return sight{}, classify(ctx, err)
 }
 
 // read interprets an answer about a blob. It returns an ErrRecord if the blob is not a lease's; but a blob that another
 // program has leased counts as held until that program releases it.
 func (m *manager) read(name string, all metadata, etag *azcore.ETag, state *bloblease.StateType) (sight, error) {
 	if etag == nil || *etag == "" || state == nil {
-		return sight{}, errors.New("the answer has no ETag or no lease state")
+		return sight{}, stray(http.StatusOK, "it has no ETag or no lease state")
 	}
 	s := sight{etag: *etag, state: stateOf(*state)}
 	s.broken = *state == bloblease.StateTypeBreaking || *state == bloblease.StateTypeBroken
@@ -125,15 +126,15 @@ func (m *manager) make(ctx context.Context, name string) (sight, error) {
 	case bloberror.HasCode(err, bloberror.ContainerNotFound) && m.create:
 		return sight{}, m.makeContainer(ctx)
 	case bloberror.HasCode(err, bloberror.BlobAlreadyExists, bloberror.ConditionNotMet, bloberror.LeaseIDMissing):
-		return sight{}, fmt.Errorf("%w: %w", lease.ErrConflict, diagnose(err))
+		return sight{}, fmt.Errorf("%w: %w", lease.ErrConflict, classify(ctx, err))
 	}
-	return sight{}, diagnose(err)
+	return sight{}, classify(ctx, err)
 }
 
 // makeContainer creates the container and then returns an ErrConflict, so that the caller begins again.
 func (m *manager) makeContainer(ctx context.Context) error {
 	if err := m.createContainer(ctx); err != nil && !bloberror.HasCode(err, bloberror.ContainerAlreadyExists) {
-		return diagnose(err)
+		return classify(ctx, err)
 	}
 	return fmt.Errorf("%w: the container is new", lease.ErrConflict)
 }

@@ -23,7 +23,7 @@ func (m *manager) MakePlace(ctx context.Context, location string) (made bool, er
 	case bloberror.HasCode(err, bloberror.ContainerAlreadyExists):
 		return false, nil
 	default:
-		return false, fmt.Errorf("%s: create the container: %w", m.place, diagnose(err))
+		return false, classify(ctx, err)
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/sas"
+
+	"github.com/cloudlease/leader/internal/foreign"
 )
 
 // requestTimeout bounds a request if ctx does not end earlier. It is the time that Azure itself allows for a request.
@@ -72,16 +74,11 @@ func rewritten(before azcore.ETag) proof {
 	}
 }
 
-// A strayAnswer is the error for an answer that is not Azure's to this request, whatever its status and its page say.
-// It may come from a filter, a captive portal or a proxy, or belong to another request. It is neither a success nor a
-// refusal: the request may have reached Azure or not (R4).
-type strayAnswer struct {
-	status int
-	why    string
-}
-
-func (e *strayAnswer) Error() string {
-	return fmt.Sprintf("answered %d by something that is not Azure Storage (%s): a proxy, a filter or a login page on the way to it?", e.status, e.why)
+// stray returns the error for an answer that is not Azure's to this request, whatever its status and its page say. It may
+// come from something on the way, or belong to another request. It is neither a success nor a refusal, and so does not
+// wrap the SDK's error: the request may have reached Azure or not (R4).
+func stray(status int, why string) error {
+	return &foreign.Error{Service: "Azure Storage", Why: fmt.Sprintf("its status is %d, and %s", status, why)}
 }
 
 // ask makes one call of the SDK, which sends one request, and rejects an answer without the service's own evidence. A
@@ -99,7 +96,7 @@ func (m *manager) askWith(ctx context.Context, p proof, call func(context.Contex
 	err := call(policy.WithCaptureResponse(ctx, &answer))
 	if refused, ok := errors.AsType[*azcore.ResponseError](err); ok {
 		if why := strange(refused.RawResponse, false); why != "" {
-			return &strayAnswer{refused.StatusCode, why}
+			return stray(refused.StatusCode, why)
 		}
 		return err
 	}
@@ -111,7 +108,7 @@ func (m *manager) askWith(ctx context.Context, p proof, call func(context.Contex
 		why = p(answer.Header)
 	}
 	if why != "" {
-		return &strayAnswer{answer.StatusCode, why}
+		return stray(answer.StatusCode, why)
 	}
 	return nil
 }

@@ -197,7 +197,7 @@ func FuzzListed(f *testing.F) {
 	f.Fuzz(func(t *testing.T, answer []byte, prefix string) {
 		for info, err := range lease.List(t.Context(), toldManager(t, answer), prefix) {
 			if err != nil {
-				require.ErrorContains(t, err, "azblob:http://127.0.0.1:1/account/c: list leases")
+				require.ErrorContains(t, err, "azblob://account/c?endpoint=http://127.0.0.1:1/account: list leases")
 				return
 			}
 			require.NoError(t, lease.CheckName(info.Name))

@@ -62,7 +62,7 @@ func (m *manager) with(ctx context.Context, held lease.Lease, do func(*bloblease
 
 // lost explains with one more look how the lease was lost, if err is a refusal that says so; otherwise it returns err.
 func (m *manager) lost(ctx context.Context, held lease.Lease, err error) error {
-	lost := &lease.LostError{Name: held.Name, Token: held.Token, Now: lease.Info{Name: held.Name}, Err: diagnose(err)}
+	lost := &lease.LostError{Name: held.Name, Token: held.Token, Now: lease.Info{Name: held.Name}, Err: classify(ctx, err)}
 	switch {
 	case isMissing(err):
 		lost.Reason = lease.LostGone
@@ -125,5 +125,5 @@ func (m *manager) takeAway(ctx context.Context, seen lease.Info) error {
 	if bloberror.HasCode(err, bloberror.LeaseNotPresentWithLeaseOperation) { // the holder released it meanwhile
 		return nil
 	}
-	return diagnose(err)
+	return classify(ctx, err)
 }

@@ -76,10 +76,10 @@ type identityError struct {
 func (e *identityError) Error() string { return e.text }
 func (e *identityError) Unwrap() error { return e.err }
 
-// diagnoseIdentity does the work of diagnose for an error of azidentity; nil if err is none. The error is permanent if
+// classifyIdentity does the work of classify for an error of azidentity; nil if err is none. The error is permanent if
 // no source has a credential, or if the identity service itself refuses one. It is temporary if the service is busy or
 // cannot be reached, or if something else answers in its place.
-func diagnoseIdentity(err error) error {
+func classifyIdentity(err error) error {
 	if failed, ok := errors.AsType[*azidentity.AuthenticationFailedError](err); ok {
 		text, todo := judgeAnswer(failed)
 		return identityTrouble(text, todo, err)
@@ -104,7 +104,7 @@ func identityTrouble(text, todo string, err error) error {
 	if todo == adviceAgain {
 		return e
 	}
-	return fmt.Errorf("%w: %w: %s", lease.ErrMisconfigured, e, todo)
+	return &lease.MisconfiguredError{Err: e, Advice: todo}
 }
 
 // judgeAnswer returns what the identity service answered, and what to do about it.

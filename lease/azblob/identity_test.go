@@ -174,7 +174,7 @@ func TestOtherCredentialTrouble(t *testing.T) {
 		forGood bool
 	}{
 		"a body that breaks off": {"https://x.invalid/c", &http.Response{StatusCode: 403, Header: http.Header{}, Body: io.NopCloser(breaksOff{})}, "it breaks off", false},
-		"a 401 of a proxy's":     {"https://x.invalid/c", &http.Response{StatusCode: 401, Header: http.Header{}, Body: http.NoBody}, "answered 401 by something", false},
+		"a 401 of a proxy's":     {"https://x.invalid/c", &http.Response{StatusCode: 401, Header: http.Header{}, Body: http.NoBody}, "its status is 401", false},
 		"without TLS":            {"http://x.invalid/c", nil, "https", true},
 	} {
 		client, err := container.NewClient(test.url, token, &container.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: fixed{test.answer}}})

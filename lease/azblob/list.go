@@ -2,9 +2,8 @@ package azblob
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"iter"
+	"net/http"
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
@@ -54,7 +53,7 @@ func (m *manager) List(ctx context.Context, prefix string) iter.Seq2[lease.Info,
 			}
 		}
 		if err != nil && !(m.create && bloberror.HasCode(err, bloberror.ContainerNotFound)) {
-			yield(lease.Info{}, fmt.Errorf("%s: list leases %q: %w", m, prefix, diagnose(err)))
+			yield(lease.Info{}, lease.Explain(m.String(), "list leases", prefix, classify(ctx, err)))
 		}
 	}
 }
@@ -69,11 +68,11 @@ func (m *manager) nextPage(ctx context.Context, pages *runtime.Pager[container.L
 	case err != nil:
 		return page, err
 	case page.Segment == nil || page.ContainerName == nil || *page.ContainerName != m.name:
-		return page, errors.New("the answer is no list of this container's blobs")
+		return page, stray(http.StatusOK, "it is no list of this container's blobs")
 	}
 	for _, item := range page.Segment.BlobItems {
 		if item == nil || item.Name == nil || item.Properties == nil {
-			return page, errors.New("the answer lists a blob without a name or properties")
+			return page, stray(http.StatusOK, "it lists a blob without a name or properties")
 		}
 	}
 	return page, nil

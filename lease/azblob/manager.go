@@ -83,7 +83,7 @@ func (m *manager) take(ctx context.Context, req lease.Request, seen sight, asked
 	})
 	if bloberror.HasCode(err, bloberror.LeaseAlreadyPresent, bloberror.LeaseIsBreakingAndCannotBeAcquired,
 		bloberror.ConditionNotMet, bloberror.BlobNotFound) { // a clear refusal: there is nothing to give back
-		return lease.Lease{}, fmt.Errorf("%w: %w", lease.ErrConflict, diagnose(err))
+		return lease.Lease{}, fmt.Errorf("%w: %w", lease.ErrConflict, classify(ctx, err))
 	}
 	ours := record{
 		token: seen.token + 1, id: *id, holder: req.Holder, length: req.Length, acquired: asked.Truncate(time.Millisecond),
@@ -99,7 +99,7 @@ func (m *manager) take(ctx context.Context, req lease.Request, seen sight, asked
 		})
 	}
 	if err != nil {
-		return lease.Lease{}, m.failed(ctx, req, leased, seen, diagnose(err))
+		return lease.Lease{}, m.failed(ctx, req, leased, seen, classify(ctx, err))
 	}
 	return ours.lease(req.Name, version(req.Length, *set.ETag)), nil
 }
@@ -154,10 +154,9 @@ func (r record) lease(name string, version lease.Version) lease.Lease {
 	}
 }
 
-// explain adds what was tried, on what lease. A HeldError or a LostError already says enough.
 func (m *manager) explain(op, name string, err error) error {
-	if err == nil || errors.Is(err, lease.ErrHeld) || errors.Is(err, lease.ErrLost) {
-		return err
+	if err == nil { // the usual case costs nothing
+		return nil
 	}
-	return fmt.Errorf("%s: %s lease %q: %w", m, op, name, err)
+	return lease.Explain(m.String(), op+" lease", name, err)
 }

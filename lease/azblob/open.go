@@ -32,8 +32,9 @@ func init() {
 	})
 }
 
-func open(u *url.URL, connection string) (lease.Manager, error) {
-	containerName, folder, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
+// containerIn returns the container and the folder that a URL names.
+func containerIn(u *url.URL) (containerName, folder string, err error) {
+	containerName, folder, _ = strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
 	if folder != "" {
 		folder = strings.TrimSuffix(folder, "/") + "/"
 	}
@@ -52,11 +53,23 @@ func open(u *url.URL, connection string) (lease.Manager, error) {
 		}
 	}
 	if why != "" {
-		return nil, storeurl.Refuse(u, why, urlForm)
+		return "", "", storeurl.Refuse(u, why, urlForm)
 	}
-	query, err := storeurl.Query(u, "create", "suffix", "endpoint")
+	return containerName, folder, nil
+}
+
+func open(u *url.URL, connection string) (lease.Manager, error) {
+	containerName, folder, err := containerIn(u)
 	if err != nil {
 		return nil, err
+	}
+	query, err := storeurl.Query(u, "create", "suffix", "endpoint", "prefix")
+	if err != nil {
+		return nil, err
+	}
+	prefix := folder + query.Get("prefix")
+	if folder != "" && prefix != folder {
+		return nil, storeurl.Refuse(u, "it has both a folder and a prefix", urlForm)
 	}
 	create, _, err := storeurl.Bool(u, query, "create")
 	if err != nil {
@@ -68,10 +81,13 @@ func open(u *url.URL, connection string) (lease.Manager, error) {
 	}
 	transport := newTransport()
 	client, err := connect(t, connection, transport)
+	if wrong, ok := errors.AsType[*lease.MisconfiguredError](err); ok {
+		return nil, storeurl.Wrong(u, wrong.Err.Error(), wrong.Advice)
+	}
 	if err != nil {
 		return nil, storeurl.Refuse(u, err.Error(), urlForm)
 	}
-	opts := []Option{WithPrefix(folder), func(m *manager) { m.close = transport.CloseIdleConnections }}
+	opts := []Option{WithPrefix(prefix), func(m *manager) { m.close = transport.CloseIdleConnections }}
 	if create {
 		opts = append(opts, WithCreateContainer())
 	}
@@ -129,9 +145,10 @@ func connect(t target, connection string, transport *http.Transport) (*container
 	case connection != "":
 		return connectString(t, connection, opts)
 	case t.endpoint == "":
-		return nil, errors.New("it names no account, and " + connectionVariable + " is not set")
+		return nil, misconfigured("it names no account, and "+connectionVariable+" is not set", "use "+urlForm)
 	case !strings.HasPrefix(t.endpoint, "https://"):
-		return nil, errors.New("its endpoint is not https, over which alone an identity may be shown; for an account key or a SAS, set " + connectionVariable)
+		return nil, misconfigured("its endpoint is not https, over which alone an identity may be shown",
+			"use an https endpoint, or, for an account key or a SAS, set "+connectionVariable)
 	}
 	credential, err := azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{
 		ClientOptions: azcore.ClientOptions{Cloud: cloudOf(t.endpoint), Transport: &http.Client{Transport: transport}},
@@ -147,7 +164,7 @@ func connectString(t target, connection string, opts *container.ClientOptions) (
 	fields := parseConnection(connection)
 	client, err := container.NewClientFromConnectionString(fields.String(), t.container, opts)
 	if err != nil {
-		return nil, errors.New(connectionVariable + " is not a connection string with an account key or a SAS, as the portal shows it")
+		return nil, misconfigured(connectionVariable+" is not a connection string with an account key or a SAS", "copy it as the portal shows it")
 	}
 	where, _, _ := strings.Cut(client.URL(), "?")
 	there, secondary := accountAt(where)
@@ -156,11 +173,11 @@ func connectString(t target, connection string, opts *container.ClientOptions) (
 	}
 	switch {
 	case secondary:
-		return nil, errors.New(connectionVariable + " has the account's secondary endpoint, which lags behind: take the primary")
+		return nil, misconfigured(connectionVariable+" has the account's secondary endpoint, which lags behind", "take the primary")
 	case t.account != "" && there != "" && t.account != there:
-		return nil, errors.New(connectionVariable + " is for another account: unset it, or name that account or none")
+		return nil, misconfigured(connectionVariable+" is for another account", "unset it, or name that account or none")
 	case t.given && where != t.endpoint+"/"+t.container:
-		return nil, errors.New(connectionVariable + " says that the account is elsewhere: leave endpoint and suffix out, or unset it")
+		return nil, misconfigured(connectionVariable+" says that the account is elsewhere", "leave endpoint and suffix out, or unset it")
 	}
 	return client, nil
 }

@@ -83,7 +83,7 @@ func TestOpenURL(t *testing.T) {
 		{url: "azblob://orders1/leases/a./b", says: "ends in a dot"},
 		{url: "azblob://orders1/leases/user:c2VjcmV0@x//b", says: "empty part"},
 		{url: "azblob://orders1/leases/" + strings.Repeat("a", 259), says: "longer than 259 bytes"},
-		{url: "azblob://orders1/leases?region=x", says: "knows create, suffix, endpoint"},
+		{url: "azblob://orders1/leases?region=x", says: "knows: create, suffix, endpoint, prefix"},
 		{url: "azblob://orders1/leases?sig=c2VjcmV0", says: "is unknown"},
 		{url: "azblob://orders1/leases?create=c2VjcmV0", says: "create is true or false"},
 		{url: "azblob://orders1/leases?suffix=c2VjcmV0%2F", says: "its suffix is none"},
@@ -119,7 +119,7 @@ func TestOpenURL(t *testing.T) {
 	}
 }
 
-// A manager's name is the URL that Open takes for its place, where there is one.
+// A manager's name is the URL that Open takes for its place.
 func TestString(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ container, prefix, want string }{
@@ -128,26 +128,34 @@ func TestString(t *testing.T) {
 		{"https://orders1.blob.core.windows.net/leases", "a b/c/", "azblob://orders1/leases/a%20b/c"},
 		{"https://orders1.blob.core.windows.net/$root", "", "azblob://orders1/$root"},
 		{"https://orders1.blob.core.usgovcloudapi.net/leases", "x/", "azblob://orders1/leases/x?suffix=core.usgovcloudapi.net"},
-		{"https://orders1.z12.blob.storage.azure.net/leases", "", "azblob://orders1/leases?endpoint=https%3A%2F%2Forders1.z12.blob.storage.azure.net"},
-		{"https://orders1.blob.core.windows.net/leases", "x-", "azblob:https://orders1.blob.core.windows.net/leases"},
-		{"https://orders1-secondary.blob.core.windows.net/leases", "", "azblob:https://orders1-secondary.blob.core.windows.net/leases"},
-		{"https://blobs.example.com/leases?sig=c2VjcmV0", "", "azblob:https://blobs.example.com/leases"},
-		{"http://127.0.0.1:10000/devstoreaccount1/leases", "x/", "azblob:http://127.0.0.1:10000/devstoreaccount1/leases"},
-		{"http://user:c2VjcmV0@127.0.0.1:10000/devstoreaccount1/leases", "", "azblob:http://127.0.0.1:10000/devstoreaccount1/leases"},
+		{"https://orders1.z12.blob.storage.azure.net/leases", "", "azblob://orders1/leases?endpoint=https://orders1.z12.blob.storage.azure.net"},
+		{"https://orders1.blob.core.windows.net/leases", "x-", "azblob://orders1/leases?prefix=x-"},
+		{"https://orders1-secondary.blob.core.windows.net/leases", "", "azblob://orders1/leases?endpoint=https://orders1-secondary.blob.core.windows.net"},
+		{"https://blobs.example.com/leases?sig=c2VjcmV0", "", "azblob:///leases?endpoint=https://blobs.example.com"},
+		{"http://127.0.0.1:10000/devstoreaccount1/leases", "x/", "azblob://devstoreaccount1/leases/x?endpoint=http://127.0.0.1:10000/devstoreaccount1"},
+		{"http://user:c2VjcmV0@127.0.0.1:10000/devstoreaccount1/leases", "", "azblob://devstoreaccount1/leases?endpoint=http://127.0.0.1:10000/devstoreaccount1"},
 	} {
 		client, err := container.NewClientWithNoCredential(test.container, nil)
 		require.NoError(t, err)
 		name := New(client, WithPrefix(test.prefix)).(*manager).String()
 		assert.Equal(t, test.want, name)
-		if u, err := url.Parse(name); assert.NoError(t, err) && u.Opaque == "" {
-			again, err := open(u, "")
-			require.NoError(t, err, name)
-			m := again.(*manager)
-			where, _, _ := strings.Cut(test.container, "?")
-			assert.Equal(t, where, strings.ReplaceAll(m.container.URL(), "%24", "$"))
-			assert.Equal(t, test.prefix, m.prefix)
-			assert.Equal(t, name, m.String())
+		u, err := url.Parse(name)
+		require.NoError(t, err)
+		connection := ""
+		if strings.Contains(name, "=http://") {
+			connection = "UseDevelopmentStorage=true"
 		}
+		again, err := open(u, connection)
+		if strings.Contains(name, "-secondary") {
+			require.ErrorContains(t, err, "secondary")
+			continue
+		}
+		require.NoError(t, err, name)
+		m := again.(*manager)
+		where, _, _ := strings.Cut(strings.Replace(test.container, "user:c2VjcmV0@", "", 1), "?")
+		assert.Equal(t, where, strings.ReplaceAll(m.container.URL(), "%24", "$"))
+		assert.Equal(t, test.prefix, m.prefix)
+		assert.Equal(t, name, m.String())
 	}
 	assert.Equal(t, "azblob", New(nil).(*manager).String())
 }

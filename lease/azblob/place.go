@@ -8,6 +8,8 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
+
+	"github.com/cloudlease/leader/internal/storeurl"
 )
 
 // publicSuffix ends an account's host name in the public cloud. The Government's and China's suffixes are
@@ -27,30 +29,28 @@ var (
 	endpointSuffix = regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)+$`)
 )
 
-// placeOf returns Open's URL for a container and a folder in it, if there is one.
+// placeOf returns Open's URL for a container and a prefix in it.
 func placeOf(containerURL, prefix string) string {
 	u, err := url.Parse(containerURL)
 	if err != nil {
 		return "azblob"
 	}
-	u.RawQuery, u.User, u.Fragment = "", nil, ""
-	parts := accountHost.FindStringSubmatch(u.Host)
-	container := strings.Trim(u.Path, "/")
-	if u.Scheme != "https" || parts == nil || parts[2] != "" || container == "" || strings.Contains(container, "/") ||
-		prefix != "" && !strings.HasSuffix(prefix, "/") {
-		return "azblob:" + u.String()
+	u.RawQuery, u.User, u.Fragment = "", nil, "" // a SAS is a secret
+	container := containerOf(containerURL)
+	u.Path, u.RawPath = strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), "/"+container), ""
+	endpoint := u.String()
+	account, _ := accountAt(endpoint)
+	if !accountName.MatchString(account) {
+		account = ""
 	}
-	place := url.URL{Scheme: "azblob", Host: parts[1], Path: "/" + container}
-	if prefix != "" {
-		place.Path += "/" + strings.TrimSuffix(prefix, "/")
-	}
-	switch {
-	case parts[3] != "":
-		place.RawQuery = url.Values{"endpoint": {"https://" + u.Host}}.Encode()
+	where := map[string]string{}
+	switch parts := accountHost.FindStringSubmatch(u.Host); {
+	case u.Scheme != "https" || parts == nil || parts[2] != "" || parts[3] != "" || u.Path != "":
+		where["endpoint"] = endpoint
 	case parts[4] != publicSuffix:
-		place.RawQuery = url.Values{"suffix": {parts[4]}}.Encode()
+		where["suffix"] = parts[4]
 	}
-	return place.String()
+	return storeurl.PlaceIn("azblob", account, "/"+container, prefix, where)
 }
 
 // containerOf returns the container's name in its URL.

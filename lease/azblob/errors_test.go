@@ -136,7 +136,7 @@ func TestAnswers(t *testing.T) {
 		status int
 		says   string // what to do; empty: try again
 	}{
-		"AuthenticationFailed":                {403, "get a new one"},
+		"AuthenticationFailed":                {403, "get a new account key or SAS"},
 		"ContainerDisabled":                   {403, "enable the container"},
 		"AuthorizationPermissionMismatch":     {403, "Storage Blob Data Contributor"},
 		"AuthorizationFailure":                {403, "firewall"},

@@ -1,6 +1,7 @@
 package azblob
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -15,7 +16,7 @@ import (
 
 const (
 	adviceRole   = `give this process's identity the role "Storage Blob Data Contributor" on the container, or use a SAS with r, w, c and l`
-	adviceAccess = "the account key or the SAS is wrong, has expired or was renewed, or this machine's clock is off: get a new one"
+	adviceAccess = "get a new account key or SAS: this one is wrong, has expired or was renewed, or this machine's clock is off"
 	adviceHold   = "keep leases in a container without immutability policy and legal hold"
 	adviceVault  = "let the account use its customer-managed key again: the key must exist and be enabled, the vault be there, and the account's identity may get, wrap and unwrap it"
 	adviceTier   = "move the blob back to the hot tier, and exclude it from the lifecycle rule that archives it"
@@ -26,15 +27,15 @@ const (
 var advice = map[bloberror.Code]string{
 	bloberror.ContainerNotFound:                 "create the container, name another, or use WithCreateContainer (?create=true)",
 	bloberror.ContainerDisabled:                 "enable the container, or name another",
-	bloberror.InvalidResourceName:               "a container's name is 3 to 63 lower-case letters, digits and single hyphens: name another",
+	bloberror.InvalidResourceName:               "name another container: a name is 3 to 63 lower-case letters, digits and single hyphens",
 	bloberror.AuthenticationFailed:              adviceAccess,
 	bloberror.AuthorizationFailure:              "let this machine's network through the account's firewall; if it does, " + adviceRole,
 	bloberror.AccountIsDisabled:                 "enable the storage account, or name another",
-	"KeyBasedAuthenticationNotPermitted":        "the account takes no account keys: use an identity, and " + adviceRole,
-	bloberror.AuthorizationProtocolMismatch:     "the SAS is for https: use an https endpoint",
-	bloberror.AuthorizationSourceIPMismatch:     "the SAS is for other IP addresses: get one for this machine's",
-	bloberror.AuthorizationResourceTypeMismatch: "the SAS is not for containers and objects (srt=co): get one that is",
-	bloberror.AuthorizationServiceMismatch:      "the SAS is not for blobs (ss=b): get one that is",
+	"KeyBasedAuthenticationNotPermitted":        "use an identity, as the account takes no account keys, and " + adviceRole,
+	bloberror.AuthorizationProtocolMismatch:     "use an https endpoint: the SAS is for https",
+	bloberror.AuthorizationSourceIPMismatch:     "get a SAS for this machine's IP address: this one is for other IP addresses",
+	bloberror.AuthorizationResourceTypeMismatch: "get a SAS for containers and objects (srt=co)",
+	bloberror.AuthorizationServiceMismatch:      "get a SAS for blobs (ss=b)",
 	bloberror.BlobImmutableDueToPolicy:          adviceHold,
 	bloberror.BlobArchived:                      adviceTier,
 	"KeyVaultEncryptionKeyNotFound":             adviceVault,
@@ -43,30 +44,37 @@ var advice = map[bloberror.Code]string{
 	"AccountRequiresHttps":                      "use an https endpoint",
 	bloberror.InsufficientAccountPermissions:    adviceRole,
 	bloberror.AuthorizationPermissionMismatch:   adviceRole,
-	bloberror.MetadataTooLarge:                  "the blob has too much of other programs' metadata: remove some",
+	bloberror.MetadataTooLarge:                  "remove some of other programs' metadata from the blob: there is too much",
 }
 
-// diagnose makes an error of the SDK readable: a refusal in one line, and a network failure without the URL, which may
-// contain a SAS. It marks permanent errors, and says what to do about them. A busy server, a network that is down and a
-// name unknown to DNS are not permanent.
-func diagnose(err error) error {
+// classify returns what an error of the SDK means: a lease.MisconfiguredError if it is permanent. A refusal is in one line,
+// and a network failure without the URL, which may contain a SAS. A busy server, a network that is down and a name unknown
+// to DNS are not permanent.
+func classify(ctx context.Context, err error) error {
 	if answer, ok := errors.AsType[*azcore.ResponseError](err); ok {
 		r := refusal{answer}
 		if todo := r.todo(); todo != "" {
-			return fmt.Errorf("%w: %w: %s", lease.ErrMisconfigured, r, todo)
+			return &lease.MisconfiguredError{Err: r, Advice: todo}
 		}
 		return r
 	}
-	if trouble := diagnoseIdentity(err); trouble != nil {
+	if trouble := classifyIdentity(err); trouble != nil {
 		return trouble
 	}
 	if err != nil && strings.Contains(err.Error(), "not permitted for non-TLS protected") { // this error has no type
-		return fmt.Errorf("%w: %w: use the https endpoint", lease.ErrMisconfigured, err)
+		return &lease.MisconfiguredError{Err: err, Advice: "use the https endpoint"}
 	}
 	if sent, ok := errors.AsType[*url.Error](err); ok {
-		return sent.Err
+		err = sent.Err
+	}
+	if cause := context.Cause(ctx); cause != nil && err != nil && !errors.Is(err, cause) {
+		return fmt.Errorf("%w: %w", cause, err)
 	}
 	return err
+}
+
+func misconfigured(why, advice string) error {
+	return &lease.MisconfiguredError{Err: errors.New(why), Advice: advice}
 }
 
 // A refusal is an error answer of Azure's in one line.
@@ -91,7 +99,7 @@ func (r refusal) todo() string {
 	}
 	switch r.StatusCode {
 	case http.StatusUnauthorized:
-		return "the account wants to know who asks: " + adviceAccess + ", or log in with an identity, and " + adviceRole
+		return "log in with an identity, and " + adviceRole + "; or " + adviceAccess
 	case http.StatusForbidden:
 		return adviceRole
 	}
