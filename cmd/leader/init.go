@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cloudlease/leader/cmd/leader/internal/store"
-	"github.com/cloudlease/leader/internal/redact"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -57,9 +56,9 @@ func (a *app) init(ctx context.Context, location string, atLeast time.Duration) 
 		case err != nil:
 			return err
 		case made:
-			fmt.Fprintf(a.out, "Made %s.\n", redact.Text(a.store))
+			fmt.Fprintf(a.out, "Made %s.\n", lease.PlaceOf(s.Manager))
 		default:
-			fmt.Fprintf(a.out, "%s exists already.\n", redact.Text(a.store))
+			fmt.Fprintf(a.out, "%s exists already.\n", lease.PlaceOf(s.Manager))
 		}
 		return nil
 	})

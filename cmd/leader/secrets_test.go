@@ -94,7 +94,7 @@ func TestCommandsShowNoSecret(t *testing.T) {
 func TestCommandsShowNoValues(t *testing.T) {
 	nothingAround(t)
 	for scheme, place := range urltest.Places {
-		known := regexp.MustCompile(`: knows (.*)\n$`).FindStringSubmatch(said(t, "status", "--store", place+"?nosuchkey=1"))
+		known := regexp.MustCompile(`knows: (.*)\n$`).FindStringSubmatch(said(t, "status", "--store", place+"?nosuchkey=1"))
 		if known == nil {
 			continue
 		}

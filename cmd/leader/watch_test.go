@@ -148,7 +148,7 @@ func TestWatchBegins(t *testing.T) {
 	watch := start(t, commandtest.Command(t, "watch", "notes", "--store", s.url, "--json"))
 	require.Equal(t, unreadable, decodeJSON[sighting](t, watch.next(t)).Change)
 
-	commandtest.End(t, commandtest.Command(t, "watch", "--store", s.url+"/lease-held.json")).Want(t, exitFailed, "misconfigured")
+	commandtest.End(t, commandtest.Command(t, "watch", "--store", s.url+"/lease-held.json")).Want(t, exitFailed, "move the file away")
 	commandtest.End(t, commandtest.Command(t, "watch", "a\nb", "--store", s.url)).Want(t, exitUsage, "control character")
 }
 

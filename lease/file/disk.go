@@ -39,12 +39,12 @@ func (s *Store) read(ctx context.Context, p place) (lease.Snapshot, error) {
 		}
 	}
 	if err != nil {
-		return lease.Snapshot{}, diagnose(err)
+		return lease.Snapshot{}, s.classify(ctx, err)
 	}
 	h, data, err := decode(content)
 	if err != nil {
 		return lease.Snapshot{}, fmt.Errorf("%w: %s: %w; it is left as it is: repair it, or move it away while nobody runs",
-			lease.ErrRecord, p.cell(), err)
+			lease.ErrRecord, s.short(p.cell()), err)
 	}
 	return lease.Snapshot{Data: data, Version: versionOf(content), Age: s.age(h.origin)}, nil
 }
@@ -88,7 +88,7 @@ func readFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() { // opening a pipe would wait for its other end
-		return nil, fmt.Errorf("%w: %s is not a file but %v: move it away", lease.ErrRecord, path, info.Mode())
+		return nil, &fs.PathError{Op: "open", Path: path, Err: fmt.Errorf("%w: it is not a file but %v: move it away", lease.ErrRecord, info.Mode())}
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -119,7 +119,7 @@ func (s *Store) write(ctx context.Context, p place, content []byte) error {
 		_ = os.Remove(p.temp())
 		if inTheWay(err) { // %v: permissions are not the problem, as they sufficed for the file beside it
 			return fmt.Errorf("replace %s, which another program has open: close it there, or keep that program "+
-				"(a scanner, a backup) from the directory: %v", p.cell(), err)
+				"(a scanner, a backup) from the directory: %v", s.short(p.cell()), err)
 		}
 		return err
 	}

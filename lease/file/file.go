@@ -55,7 +55,6 @@ package file
 import (
 	"context"
 	"net/url"
-	"path/filepath"
 	"runtime"
 
 	"github.com/cloudlease/leader/internal/storeurl"
@@ -64,7 +63,7 @@ import (
 
 func init() {
 	lease.Register("file", func(_ context.Context, u *url.URL) (lease.Manager, error) {
-		dir, err := directory(u, runtime.GOOS == "windows")
+		dir, err := storeurl.Directory(u, runtime.GOOS == "windows")
 		if err != nil {
 			return nil, err
 		}
@@ -74,33 +73,6 @@ func init() {
 		}
 		return New(dir, opts...), nil
 	})
-}
-
-// directory returns the directory that a URL names.
-func directory(u *url.URL, windows bool) (string, error) {
-	refuse := func(why string) error {
-		return storeurl.Refuse(u, why, "file:///absolute/directory or file:relative/directory")
-	}
-	if u.User != nil || (u.Host != "" && u.Host != "localhost") {
-		return "", refuse("it names a host, and the directory is on this machine")
-	}
-	if u.Fragment != "" {
-		return "", refuse("a # in the directory's name is written %23")
-	}
-	dir := u.Path
-	if u.Opaque != "" {
-		var err error
-		if dir, err = url.PathUnescape(u.Opaque); err != nil {
-			return "", refuse("a % in the directory's name is written %25")
-		}
-	}
-	if dir == "" {
-		return "", refuse("it names no directory")
-	}
-	if windows && len(dir) > 2 && dir[0] == '/' && dir[2] == ':' {
-		dir = dir[1:] // file:///C:/dir
-	}
-	return filepath.FromSlash(dir), nil
 }
 
 // options returns the options that the query of the URL names.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/internal/storeurl"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -88,7 +89,7 @@ func FuzzCellFile(f *testing.F) {
 			require.True(t, bytes.Equal(data, found.Data), "%d bytes are read of %d", len(found.Data), len(data))
 			require.NoError(t, lease.CheckCell(found.Data))
 			require.False(t, isNewer(content), "it is of a later format")
-			require.True(t, found.Age == dead || 0 <= found.Age && found.Age < time.Hour, "%v", found.Age)
+			require.True(t, found.Age == lease.Forever || 0 <= found.Age && found.Age < time.Hour, "%v", found.Age)
 			require.NoError(t, os.WriteFile(cell, append(bytes.Clone(content), ' '), 0o600))
 			if more, err := s.Load(t.Context(), "a"); err == nil {
 				require.NotEqual(t, found.Version, more.Version)
@@ -150,7 +151,7 @@ func FuzzAge(f *testing.F) {
 			require.LessOrEqual(t, age, now.Clock, "before the machine started")
 			require.Equal(t, now.TimeNS, h.TimeNS)
 		default:
-			require.Equal(t, dead, age)
+			require.Equal(t, lease.Forever, age)
 			require.Equal(t, now.Machine, h.Machine, "only then is its writer known to be dead")
 			require.Equal(t, now.TimeNS, h.TimeNS)
 			require.NotEmpty(t, h.Boot)
@@ -214,7 +215,7 @@ func FuzzDirectory(f *testing.F) {
 		}
 		u, err := url.Parse(text)
 		require.NoError(t, err, text)
-		got, err := directory(u, windows)
+		got, err := storeurl.Directory(u, windows)
 		require.NoError(t, err, text)
 		if windows && len(dir) > 2 && dir[0] == '/' && dir[2] == ':' {
 			dir = dir[1:]

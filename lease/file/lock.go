@@ -57,7 +57,7 @@ func (s *Store) lock(ctx context.Context, p place, shared bool) (unlock func(), 
 	}
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return nil, fmt.Errorf("waited for the lock on %s, which another process had; if one is stuck or suspended, "+
-			"end it or let it go on (lsof or fuser names it): %w", p.lock(), context.Cause(ctx))
+			"end it or let it go on (lsof or fuser names it): %w", s.short(p.lock()), context.Cause(ctx))
 	}
 	return nil, err
 }

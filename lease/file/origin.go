@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cloudlease/leader/internal/host"
+	"github.com/cloudlease/leader/lease"
 )
 
 // origin says where and when a cell was written. It is empty on a system that does not tell.
@@ -16,9 +17,6 @@ type origin struct {
 	Machine string        `json:"machine,omitempty"`       // a hash of the machine's ID
 	TimeNS  string        `json:"timeNamespace,omitempty"` // Clock may count from another moment in each
 }
-
-// dead is the age of a cell whose writer cannot live any more: longer than any lease.
-const dead = 10 * 365 * 24 * time.Hour
 
 // here returns the origin of a write made now. It reads everything each time, because a container can be moved.
 func here() origin {
@@ -48,7 +46,7 @@ func (o origin) age(now origin) time.Duration {
 	case o.Machine == "" || now.Machine == "":
 		return 0 // it may be another machine's
 	}
-	return dead // the machine has restarted
+	return lease.Forever // the machine has restarted
 }
 
 // machineHash distinguishes machines without revealing the ID, as machine-id(5) asks for.

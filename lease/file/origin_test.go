@@ -30,7 +30,7 @@ func TestAge(t *testing.T) {
 		"same boot":              {written, later(func(*origin) {}), time.Minute},
 		"just now":               {written, written, 1},
 		"clock behind":           {written, later(func(o *origin) { o.Clock = time.Minute }), 0},
-		"another boot":           {written, later(func(o *origin) { o.Boot = "b2"; o.Clock = 1 }), dead},
+		"another boot":           {written, later(func(o *origin) { o.Boot = "b2"; o.Clock = 1 }), lease.Forever},
 		"another machine":        {written, later(func(o *origin) { o.Machine = "m2" }), 0},
 		"another machine's boot": {written, later(func(o *origin) { o.Machine, o.Boot = "m2", "b2" }), 0},
 		"machine unknown now":    {written, later(func(o *origin) { o.Machine = "" }), time.Minute},

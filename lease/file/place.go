@@ -16,7 +16,7 @@ func (s *Store) FindPlace(context.Context) error {
 		return errNoDirectory
 	}
 	if _, err := os.Stat(s.dir); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: there is no directory %s: make it, or name another", lease.ErrMisconfigured, s.dir)
+		return &lease.MisconfiguredError{Err: errors.New("there is no such directory"), Advice: "make the directory, or name another"}
 	}
 	return nil
 }
@@ -32,7 +32,7 @@ func (s *Store) MakePlace(ctx context.Context, location string) (made bool, err 
 		made = err != nil
 	}
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
-		return false, diagnose(err)
+		return false, s.classify(ctx, err)
 	}
 	return made, nil
 }

@@ -148,7 +148,7 @@ func deniedRole(dir string) error {
 	_, err = s.Swap(ctx, "new", "", nil)
 	check("create", err, "lease-new.lock")
 	_, err = NewStore(filepath.Join(dir, "sub")).Swap(ctx, "a", "", nil)
-	check("make", err, filepath.Join(dir, "sub"))
+	check("make", err, "mkdir the directory")
 	var cells []string
 	for c, err := range s.List(ctx, "") {
 		cells = append(cells, c.Name)
@@ -160,9 +160,8 @@ func deniedRole(dir string) error {
 	if !slices.Equal(cells, []string{"a", "dir"}) {
 		problems = append(problems, fmt.Errorf("listed %q", cells))
 	}
-	closed := filepath.Join(dir, "lease-closed")
-	for _, err := range NewStore(closed).List(ctx, "") {
-		check("list closed", err, closed)
+	for _, err := range NewStore(filepath.Join(dir, "lease-closed")).List(ctx, "") {
+		check("list closed", err, "the directory")
 	}
 	return errors.Join(problems...)
 }

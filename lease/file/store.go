@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/cloudlease/leader/internal/storeurl"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -40,8 +41,14 @@ func NewStore(dir string, opts ...Option) *Store {
 	return s
 }
 
-// String returns the store's name in errors: "file:" and the directory.
-func (s *Store) String() string { return "file:" + s.dir }
+// String returns the place as the URL that Open takes: "file:///var/lib/leader".
+func (s *Store) String() string {
+	dir := filepath.ToSlash(s.dir)
+	if len(filepath.VolumeName(s.dir)) == len("C:") {
+		dir = "/" + dir // file:///C:/dir
+	}
+	return storeurl.Place("file", "", dir, nil)
+}
 
 // Load implements lease.Store. A directory that does not exist has no cells. A file that is not a cell's is an
 // ErrRecord; missing permissions are an ErrMisconfigured.
@@ -56,7 +63,7 @@ func (s *Store) Load(ctx context.Context, name string) (lease.Snapshot, error) {
 		case err == nil:
 			defer unlock()
 		case !missing(err): // without a lock file, nobody writes
-			return lease.Snapshot{}, diagnose(err)
+			return lease.Snapshot{}, s.classify(ctx, err)
 		}
 	}
 	return s.read(ctx, p)
@@ -76,18 +83,18 @@ func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data [
 	}
 	if old == "" {
 		if err := s.makeDirs(p); err != nil {
-			return "", diagnose(err)
+			return "", s.classify(ctx, err)
 		}
 	}
 	unlock, err := s.lock(ctx, p, false)
 	if missing(err) {
 		if err := noFileAbove(p.dir()); err != nil {
-			return "", diagnose(err)
+			return "", s.classify(ctx, err)
 		}
-		return "", fmt.Errorf("%w: there is no %s any more", lease.ErrConflict, p.cell())
+		return "", fmt.Errorf("%w: there is no %s any more", lease.ErrConflict, s.short(p.cell()))
 	}
 	if err != nil {
-		return "", diagnose(err)
+		return "", s.classify(ctx, err)
 	}
 	defer unlock()
 	return s.swap(ctx, p, old, data)
@@ -100,16 +107,16 @@ func (s *Store) swap(ctx context.Context, p place, old lease.Version, data []byt
 		return "", err
 	}
 	if found.Version != old {
-		return "", fmt.Errorf("%w: the version of %s is %q, not %q", lease.ErrConflict, p.cell(), found.Version, old)
+		return "", fmt.Errorf("%w: the version of %s is %q, not %q", lease.ErrConflict, s.short(p.cell()), found.Version, old)
 	}
 	if old == "" {
 		if err := s.settle(p); err != nil {
-			return "", diagnose(err)
+			return "", s.classify(ctx, err)
 		}
 	}
 	content := encode(s.here(), data)
 	if err := s.write(ctx, p, content); err != nil {
-		return "", diagnose(err)
+		return "", s.classify(ctx, err)
 	}
 	return versionOf(content), nil
 }
@@ -146,7 +153,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, e
 			err = noFileAbove(s.dir)
 		}
 		if err != nil {
-			yield(lease.Cell{}, fmt.Errorf("%s: %w", s.dir, diagnose(err)))
+			yield(lease.Cell{}, s.classify(ctx, err))
 		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"context"
 	"net/url"
 	"sync"
-	"time"
 
 	"github.com/cloudlease/leader/internal/storeurl"
 	"github.com/cloudlease/leader/lease"
@@ -76,15 +75,12 @@ func (m *Manager) AssignLeader(name, holder string) {
 				Name: name, Holder: info.Holder, ID: info.ID, Token: info.Token, Length: info.Length, Version: info.Version,
 			})
 		}
-		if kept, err := m.protocol.Acquire(ctx, lease.Request{Name: name, Holder: holder, Length: forever}); err == nil {
+		if kept, err := m.protocol.Acquire(ctx, lease.Request{Name: name, Holder: holder, Length: lease.Forever}); err == nil {
 			next.kept = &kept
 		}
 	}
 	m.assigned[name] = next
 }
-
-// forever is longer than any process runs.
-const forever = 100 * 365 * 24 * time.Hour
 
 // Acquire implements lease.Manager.
 func (m *Manager) Acquire(ctx context.Context, req lease.Request) (lease.Lease, error) {

@@ -31,7 +31,7 @@ type cell struct {
 // NewStore returns a Store without cells.
 func NewStore() *Store { return &Store{cells: map[string]cell{}} }
 
-// String returns the store's name in errors.
+// String returns "memory". No URL names this store: Open makes a new one for mem:.
 func (s *Store) String() string { return "memory" }
 
 // Load implements lease.Store.

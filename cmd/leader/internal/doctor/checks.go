@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"runtime"
 	"strings"
 
 	"github.com/cloudlease/leader/cmd/leader/internal/store"
 	"github.com/cloudlease/leader/cmd/leader/internal/words"
-	"github.com/cloudlease/leader/internal/redact"
+	"github.com/cloudlease/leader/internal/storeurl"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -29,15 +31,31 @@ func (d *doctor) checkOpen(ctx context.Context) Finding {
 	d.report.Limits = limits{
 		d.limits.MinLength.Seconds(), d.limits.MaxLength.Seconds(), d.limits.LengthStep.Seconds(), d.limits.WriteEvery.Seconds(),
 	}
-	d.report.Store = redact.Text(d.StoreURL)
-	if dir, ok := strings.CutPrefix(fmt.Sprint(d.stores[0].Manager), "file:"); ok {
-		if name, err := d.networkFS(dir); err == nil && name != "" { // an error is for the checks that use the directory
-			return Finding{Result: Warning, Detail: fmt.Sprintf("%s, which is on a network file system (%s)", d.report.Store, name),
-				Advice: "use a directory on a disk of this machine, or, for several machines, a store that is a service: the locks and renames " +
-					"of such a file system may let several lead at once"}
-		}
+	d.report.Store = lease.PlaceOf(d.stores[0].Manager)
+	if name := d.network(d.report.Store); name != "" {
+		return Finding{Result: Warning, Detail: fmt.Sprintf("%s, which is on a network file system (%s)", d.report.Store, name),
+			Advice: "use a directory on a disk of this machine, or, for several machines, a store that is a service: the locks and renames " +
+				"of such a file system may let several lead at once"}
 	}
 	return fine("%s", d.report.Store)
+}
+
+// network returns the name of the network file system that a store is on; empty if it is on none, or that cannot be told: an
+// error is for the checks that use the directory.
+func (d *doctor) network(place string) string {
+	u, err := url.Parse(place)
+	if err != nil || u.Scheme != "file" {
+		return ""
+	}
+	dir, err := storeurl.Directory(u, runtime.GOOS == "windows")
+	if err != nil {
+		return ""
+	}
+	name, err := d.networkFS(dir)
+	if err != nil {
+		return ""
+	}
+	return name
 }
 
 func (d *doctor) checkLength(context.Context) Finding {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cloudlease/leader/cmd/leader/internal/store"
+	"github.com/cloudlease/leader/internal/serverclock"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -27,8 +28,8 @@ const (
 	clockWrites  = 3 // each may be of another of the store's machines
 	clockLooks   = 3 // at each write, and at the end: each may be
 	ageSettles   = 8 * time.Second
-	ageGrain     = time.Second            // of a Date
-	ageSkew      = 2 * time.Second        // that the store's machines may be apart
+	ageGrain     = serverclock.Grain
+	ageSkew      = serverclock.Skew
 	ageAllowed   = 100 * time.Millisecond // clocks that run at slightly different rates
 	ageIsKnown   = time.Millisecond       // less means: a moment, or nothing that the clocks prove
 	clocksAdvice = "add age=false to the store's URL, or leases would be taken over before they are over; " +

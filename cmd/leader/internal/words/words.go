@@ -13,20 +13,23 @@ var words = []struct {
 	shown string
 }{
 	// What a store keeps its leases in is not there.
-	{regexp.MustCompile(`create it with dynamodb\.CreateTable, or`), `make it with leader init, or`},
-	{regexp.MustCompile(`create it with gcloud storage buckets create gs://\S+, or`), `make it with leader init, or`},
+	{regexp.MustCompile(`create the table with dynamodb\.CreateTable, or`), `make it with leader init, or`},
+	{regexp.MustCompile(`create the bucket with gcloud storage buckets create gs://BUCKET, or`), `make it with leader init, or`},
 	{regexp.MustCompile(`create the bucket, or name another`), `make it with leader init, or name another`},
 	{regexp.MustCompile(`create the container, name another, or use WithCreateContainer \(\?create=true\)`),
 		`make it with leader init, or name another in the store's URL`},
-	{regexp.MustCompile(`(there is no directory .*: )make it, or name another`), `${1}make it with leader init, or name another with --store`},
-	{regexp.MustCompile(`as dynamodb\.CreateTable makes it, name it with WithPartitionKey and WithSortKey, or`), `as leader init makes it, name it with`},
+	{regexp.MustCompile(`make the directory, or name another`), `make it with leader init, or name another with --store`},
+	{regexp.MustCompile(`as dynamodb\.CreateTable makes it`), `as leader init makes it`},
+	{regexp.MustCompile(`with WithPartitionKey and WithSortKey, or`), `with`},
 	// What an option says in a program, the URL says here.
 	{regexp.MustCompile(`gcs\.WithUserProject or \?`), `?`},
 	{regexp.MustCompile(`pass (one|another|both|one that was|one of [\w. ]+) to \w+\.\w+(, or write it into the URL)?`), `name another in the store's URL`},
 	{regexp.MustCompile(`in WithPrefix`), `in the store's URL`},
 	{regexp.MustCompile(`made by gcs\.NewClient or storage\.NewClient`), `made for leases`},
-	{regexp.MustCompile(`import _ \S+ to open it`), `this leader was built without that store: get one with all stores, or build it without the tag`},
-	{regexp.MustCompile(`imported here are: (.*); write it as one of these, or import the package of another`), `there are: $1; write it as one of these`},
+	{regexp.MustCompile(`its package is not imported`), `this leader was built without that store`},
+	{regexp.MustCompile(`import _ \S+ to open it`), `get one with all stores, or build it without the tag`},
+	{regexp.MustCompile(`imported here are: `), `there are: `},
+	{regexp.MustCompile(`, or import the package of another`), ``},
 	// What an option says in a program, a flag says here.
 	{regexp.MustCompile(`\bWithLeaseName\b`), `--name`},
 	{regexp.MustCompile(`\bWithNodeID\b`), `--node`},

@@ -28,14 +28,14 @@ func TestDiagnosis(t *testing.T) {
 		syscall.EBUSY: passes, syscall.ENOLCK: passes, syscall.ETIMEDOUT: passes, syscall.EHOSTDOWN: passes, syscall.ENOTCONN: passes,
 		syscall.ENOENT: passes, context.DeadlineExceeded: passes, context.Canceled: passes,
 	} {
-		err := diagnose(&fs.PathError{Op: "write", Path: "/x", Err: errno})
+		err := NewStore("/dir").classify(t.Context(), &fs.PathError{Op: "write", Path: "/x", Err: errno})
 		assert.Equal(t, advice != passes, errors.Is(err, lease.ErrMisconfigured), errno)
 		assert.ErrorIs(t, err, errno)
 		assert.ErrorContains(t, err, "/x")
 		assert.ErrorContains(t, err, advice, errno)
 	}
 	for _, row := range forGoodHere {
-		err := diagnose(&fs.PathError{Op: "write", Path: "/x", Err: row.err})
+		err := NewStore("/dir").classify(t.Context(), &fs.PathError{Op: "write", Path: "/x", Err: row.err})
 		assert.ErrorIs(t, err, lease.ErrMisconfigured, row.err)
 		assert.ErrorContains(t, err, row.advice, row.err)
 	}

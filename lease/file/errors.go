@@ -1,9 +1,12 @@
 package file
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"syscall"
 
@@ -13,12 +16,12 @@ import (
 // What to do about permanent errors.
 const (
 	allow     = "let this process's user read and write the directory and all in it, or name another directory"
-	moveFile  = "a file is where a directory has to be: name another directory, or move the file away"
+	moveFile  = "name another directory, or move the file away that is where a directory has to be"
 	writable  = "name a directory on a file system that can be written to"
 	local     = "name a directory on a local file system, with file locks"
 	shorter   = "name a directory whose path is shorter"
 	otherName = "name a directory that there can be on this system"
-	noLoop    = "a link in the directory's path leads to itself: name another directory, or correct the link"
+	noLoop    = "name another directory, or correct the link in its path that leads to itself"
 )
 
 // A row says what to do about an error.
@@ -41,12 +44,34 @@ var forGood = []row{
 	{errors.ErrUnsupported, local}, // ENOSYS, ENOTSUP, EOPNOTSUPP; ERROR_NOT_SUPPORTED: no locks, no links
 }
 
-// diagnose marks a permanent error as ErrMisconfigured, and says what to do about it.
-func diagnose(err error) error {
+// classify returns what an error of the system means: a lease.MisconfiguredError if it is permanent. It names files as they are
+// called in the directory.
+func (s *Store) classify(ctx context.Context, err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		e.Path = s.short(e.Path)
+	}
+	if e, ok := errors.AsType[*os.LinkError](err); ok {
+		e.Old, e.New = s.short(e.Old), s.short(e.New)
+	}
 	for _, row := range slices.Concat(forGood, forGoodHere) {
 		if errors.Is(err, row.err) {
-			return fmt.Errorf("%w: %w: %s", lease.ErrMisconfigured, err, row.advice)
+			return &lease.MisconfiguredError{Err: err, Advice: row.advice}
 		}
 	}
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
+		return fmt.Errorf("%w: %w", cause, err)
+	}
 	return err
+}
+
+// short returns the name of a file as errors show it: that in the store's directory, which the manager names already.
+func (s *Store) short(path string) string {
+	name := path // relative to the directory, or absolute
+	if rel, err := filepath.Rel(s.dir, path); err == nil && filepath.IsLocal(rel) {
+		name = rel
+	}
+	if name == "." {
+		return "the directory"
+	}
+	return name
 }
