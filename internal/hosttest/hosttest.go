@@ -1,5 +1,5 @@
-// Package hosttest provides a machine for tests. Tests can step its clocks and suspend it. It takes its time from the
-// test's testing/synctest bubble.
+// Package hosttest provides machines for tests. Machine takes its time from the test's testing/synctest bubble; Clocks are for
+// machines that take it from elsewhere.
 package hosttest
 
 import (
@@ -12,24 +12,20 @@ import (
 
 // A Machine is a host.Host. Make one with New, inside the bubble.
 type Machine struct {
-	mu        sync.Mutex
-	born      time.Time
-	slept     time.Duration
-	step      time.Duration
-	bootClock bool
-	asleep    time.Time // zero: awake
-	awake     chan struct{}
-	timers    map[*timer]struct{}
-	random    *rand.Rand
+	mu     sync.Mutex
+	born   time.Time
+	clocks Clocks
+	awake  chan struct{}
+	timers map[*timer]struct{}
+	random *rand.Rand
 }
-
-// sinceBoot is the uptime of a new machine, because a boot clock never shows 0.
-const sinceBoot = time.Hour
 
 // New returns a machine whose clocks are right. With bootClock, it has a clock that counts suspension.
 func New(bootClock bool) *Machine {
+	now := time.Now()
 	m := &Machine{
-		born: time.Now(), bootClock: bootClock, awake: make(chan struct{}), timers: map[*timer]struct{}{},
+		born: now, clocks: Clocks{Rate: 1, Skew: time.Duration(now.UnixNano()), Boot: bootClock},
+		awake: make(chan struct{}), timers: map[*timer]struct{}{},
 		random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), // seeded at random, because IDs must differ between machines
 	}
 	close(m.awake)
@@ -40,17 +36,17 @@ func New(bootClock bool) *Machine {
 func (m *Machine) StepWall(d time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.step += d
+	m.clocks.Step(d)
 }
 
 // Suspend stops the monotonic clock and all timers. The wall clock and the boot clock go on.
 func (m *Machine) Suspend() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if !m.asleep.IsZero() {
+	if !m.clocks.Suspend(time.Since(m.born)) {
 		return
 	}
-	m.asleep, m.awake = time.Now(), make(chan struct{})
+	m.awake = make(chan struct{})
 	for t := range m.timers {
 		t.real.Stop()
 	}
@@ -60,14 +56,13 @@ func (m *Machine) Suspend() {
 func (m *Machine) Resume() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.asleep.IsZero() {
+	now := time.Since(m.born)
+	if !m.clocks.Resume(now) {
 		return
 	}
-	m.slept += time.Since(m.asleep)
-	m.asleep = time.Time{}
 	close(m.awake)
 	for t := range m.timers {
-		t.real.Reset(t.due - m.mono())
+		t.real.Reset(m.clocks.Until(t.due, now))
 	}
 }
 
@@ -79,30 +74,23 @@ func (m *Machine) Awake() <-chan struct{} {
 	return m.awake
 }
 
-func (m *Machine) mono() time.Duration {
-	now := time.Now()
-	if !m.asleep.IsZero() {
-		now = m.asleep
-	}
-	return now.Sub(m.born) - m.slept
-}
-
 // Read implements host.Host.
 func (m *Machine) Read() host.Reading {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	r := host.Reading{Mono: m.mono(), Wall: time.Duration(time.Now().Add(m.step).UnixNano())}
-	if m.bootClock {
-		r.Boot = time.Since(m.born) + sinceBoot
-	}
-	return r
+	return m.read()
+}
+
+func (m *Machine) read() host.Reading {
+	now := time.Since(m.born)
+	return m.clocks.Read(now, now)
 }
 
 // Now implements host.Host.
 func (m *Machine) Now() time.Time {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return time.Now().Add(m.step)
+	return time.Unix(0, int64(m.read().Wall))
 }
 
 // Uint64 implements host.Host.
@@ -124,9 +112,9 @@ type timer struct {
 func (m *Machine) AfterFunc(d time.Duration, f func()) host.Timer {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	t := &timer{machine: m, due: m.mono() + d}
+	t := &timer{machine: m, due: m.read().Mono + d}
 	m.timers[t] = struct{}{}
-	if !m.asleep.IsZero() {
+	if m.clocks.Asleep() {
 		d = never // Resume sets the right time
 	}
 	t.real = time.AfterFunc(d, func() {

@@ -50,7 +50,7 @@ var rules = []rule{
 	{of: "internal/serverclock", standard: true},
 	{of: "internal/storeurl", may: []string{"lease", "internal/redact"}, standard: true},
 	{of: "internal/scenario", may: []string{root, "lease", "internal/wire"}, standard: true},
-	{of: "internal/simulate", may: []string{root, "lease", "internal/host"}, standard: true},
+	{of: "internal/simulate", may: []string{root, "lease", "internal/host", "internal/hosttest"}, standard: true},
 	{of: "internal/explore", may: []string{"lease", "internal/host"}, standard: true},
 	{of: "internal/stress/linearize", may: []string{"lease"}}, // with Porcupine
 	{of: "internal/stress/chaos", may: []string{"internal/host"}},

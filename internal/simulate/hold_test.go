@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/internal/hosttest"
 )
 
 // Where nobody can tell how old a record is, the node keeps the lease after the work has returned. It does so whatever
@@ -17,9 +19,14 @@ func TestHoldsOnBeyondItsStopTimeout(t *testing.T) {
 				Length: 3 * time.Second, RenewEvery: time.Second, AcquireEvery: time.Second,
 				Once: true, HoldAtLeast: 2900 * time.Millisecond, StopTimeout: 100 * time.Millisecond,
 			},
-			Machines: []Machine{{Rate: 1}, {Rate: 1, Boot: true}},
+			Machines: twoMachines(),
 			Chances:  []Chance{{named(t, "ends"), 1}},
 		}, false)
 		require.NoError(t, r.Broken)
 	}
+}
+
+// twoMachines are machines whose clocks are right. The first has none that counts suspension.
+func twoMachines() []Machine {
+	return []Machine{{Clocks: hosttest.Clocks{Rate: 1}}, {Clocks: hosttest.Clocks{Rate: 1, Boot: true}}}
 }

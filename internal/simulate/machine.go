@@ -1,7 +1,6 @@
 package simulate
 
 import (
-	"math"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -10,18 +9,14 @@ import (
 )
 
 // machine is one computer of a running world: its clocks, whether it sleeps, and whether the network reaches it. One process
-// at a time runs on it. mu guards the fields from steps to recent; the world's goroutine alone uses the others.
+// at a time runs on it. mu guards its clocks, and the fields from ahead to recent; the world's goroutine alone uses the others.
 type machine struct {
 	Machine
 	w  *world
 	id int
 
 	mu      sync.Mutex
-	steps   time.Duration // sum of all steps of the wall clock
-	ahead   time.Duration // sum of its steps forward alone
-	slept   time.Duration // how long it has slept in all, in true time
-	asleep  bool
-	since   time.Duration // when it fell asleep, in true time
+	ahead   time.Duration // sum of the steps forward of its wall clock
 	waiting []func()      // calls that reached it while it slept, to be made when it wakes
 	recent  []jolt        // jolts within the latest sampling interval that it was awake
 
@@ -29,31 +24,12 @@ type machine struct {
 	cut     bool     // nothing passes between it and the store
 }
 
-// ticks returns what a clock of the machine shows at the true time now. All of its clocks tick together, as those of Windows
-// do.
-func (m *machine) ticks(now time.Duration) time.Duration {
-	t := time.Duration(m.Rate * float64(now))
-	return t - t%max(m.Tick, 1)
-}
-
-func (m *machine) mono(now time.Duration) time.Duration {
-	if m.asleep {
-		now = m.since
-	}
-	return m.ticks(now) - time.Duration(m.Rate*float64(m.slept))
-}
-
 // read reads the clocks one after another, so that they do not quite agree.
 func (m *machine) read() host.Reading {
 	now := m.w.time()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	later := now + time.Duration(uint64(now)*0x9e3779b97f4a7c15>>32)%m.w.plan.apart()
-	r := host.Reading{Mono: m.mono(now), Wall: time.Duration((1+m.Slew)*float64(m.ticks(now))) + m.Skew + m.steps}
-	if m.Boot {
-		r.Boot = m.ticks(later) + time.Hour
-	}
-	return r
+	return m.Read(now, now+time.Duration(uint64(now)*0x9e3779b97f4a7c15>>32)%m.w.plan.apart())
 }
 
 // most returns the most that any of the machine's clocks has counted by now, steps back left out. A holder never counts more
@@ -79,9 +55,9 @@ func (m *machine) shows(j jolt) bool {
 	if m.Boot {
 		return true
 	}
+	j.at = m.read().Mono
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	j.at = m.mono(m.w.time())
 	j.sleep = time.Duration(m.Rate * (1 + m.Slew) * float64(j.sleep)) // as the wall clock shows it
 	all := append(m.recent, j)
 	for len(all) > 0 && all[0].at < j.at-sampling {
@@ -108,36 +84,30 @@ const (
 func (m *machine) step(d time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.steps += d
+	m.Step(d)
 	m.ahead += max(d, 0)
 }
 
 func (m *machine) sleeps() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.asleep
+	return m.Asleep()
 }
 
 func (m *machine) suspend() bool {
 	now := m.w.time()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.asleep {
-		return false
-	}
-	m.asleep, m.since = true, now
-	return true
+	return m.Suspend(now)
 }
 
 func (m *machine) resume() {
 	now := m.w.time()
 	m.mu.Lock()
-	if !m.asleep {
+	if !m.Resume(now) {
 		m.mu.Unlock()
 		return
 	}
-	m.asleep = false
-	m.slept += now - m.since
 	waiting := m.waiting
 	m.waiting = nil
 	m.mu.Unlock()
@@ -149,7 +119,7 @@ func (m *machine) resume() {
 // reach calls f, which affects the machine: at once, or when it wakes.
 func (m *machine) reach(f func()) {
 	m.mu.Lock()
-	if m.asleep {
+	if m.Asleep() {
 		m.waiting = append(m.waiting, f)
 		m.mu.Unlock()
 		return
@@ -208,13 +178,7 @@ func (m *machine) until(due time.Duration) time.Duration {
 	now := m.w.time()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.asleep {
-		now = m.since
-	}
-	tick := max(m.Tick, 1)
-	shown := due + time.Duration(m.Rate*float64(m.slept))
-	shown += (tick - shown%tick) % tick
-	return time.Duration(math.Ceil(float64(shown)/m.Rate)) - now
+	return m.Until(due, now)
 }
 
 // ring makes the timer ring if it is due. If the machine has slept since it was set, the timer waits on.

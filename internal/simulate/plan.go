@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/internal/hosttest"
 )
 
 // A Plan is the whole description of a world: what is in it, and what goes wrong. The seed alone determines it. Shrink
@@ -49,14 +50,17 @@ func (s Settings) apart() time.Duration {
 // A Machine describes one computer: its clocks, and the ailment that it may have until Plan.Duration is over. Rate, Slew and
 // Tick stay within what the lease protocol allows for (see newMachine).
 type Machine struct {
-	Rate float64       // how fast all of its clocks run; 1 is true time
-	Slew float64       // how much faster its wall clock runs than its other clocks: 0.001 gains a thousandth
-	Skew time.Duration // how far its wall clock is ahead at the start
-	Boot bool          // it has a clock that counts suspension (host.Reading.Boot)
-	Tick time.Duration // the step in which its clocks advance; 0 is a nanosecond
-
+	hosttest.Clocks
 	Ailment  *Fault  // nil: it is well
 	Severity float64 // of the ailment, up to 1
+}
+
+func (m Machine) String() string {
+	s := fmt.Sprintf("rate %.4f, slew %.5f, skew %v, boot clock %v, tick %v", m.Rate, m.Slew, m.Skew.Round(time.Second), m.Boot, m.Tick)
+	if m.Ailment != nil {
+		s += fmt.Sprintf(", %s (%.2f)", m.Ailment.name, m.Severity)
+	}
+	return s
 }
 
 // Moment says when exactly an event strikes: at Event.At, or at a point of the protocol that follows it. Chance alone seldom
@@ -133,11 +137,11 @@ func (p *Plan) draw(of victim, r *rand.Rand) {
 
 // newMachine draws a machine. Half of them count suspension; the clocks of a sixth tick 64 times a second.
 func newMachine(r *rand.Rand) Machine {
-	m := Machine{
+	m := Machine{Clocks: hosttest.Clocks{
 		Rate: 0.951 + 0.098*r.Float64(), // any two differ by less than the margin, a tenth
 		Skew: time.Duration(r.Int64N(int64(12*time.Hour))) - 6*time.Hour,
 		Boot: r.IntN(2) == 0,
-	}
+	}}
 	if r.IntN(6) == 0 {
 		m.Tick = time.Second / 64
 	}
@@ -221,7 +225,7 @@ func (p Plan) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d: %v long\n  %+v\n", p.Seed, p.Duration.Round(time.Second), p.Settings)
 	for i, m := range p.Machines {
-		fmt.Fprintf(&b, "  m%d: %+v\n", i, m)
+		fmt.Fprintf(&b, "  m%d: %v\n", i, m)
 	}
 	for _, c := range p.Chances {
 		fmt.Fprintf(&b, "  %v, in %.1f %%: %s\n", c.Fault, 100*c.Odds, c.what)

@@ -25,7 +25,7 @@ func TestAStepBackHidesNoSleep(t *testing.T) {
 				r := run(t, Plan{
 					Seed: uint64(part), Duration: 30 * time.Second,
 					Settings: Settings{Length: 3 * time.Second, RenewEvery: time.Second, AcquireEvery: time.Second},
-					Machines: []Machine{{Rate: 1}, {Rate: 1, Boot: true}},
+					Machines: twoMachines(),
 					Events: []Event{{
 						Fault: named(t, "rewind"), At: 10*time.Second + time.Duration(part)*time.Second/4, Machine: leading,
 						For: sleep, By: by, Far: sleep + time.Second/2,
