@@ -9,6 +9,7 @@ import (
 
 	"github.com/cloudlease/leader/cmd/leader/internal/commandtest"
 	"github.com/cloudlease/leader/cmd/leader/internal/store"
+	"github.com/cloudlease/leader/internal/spawn"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -82,14 +83,13 @@ func TestBreakWaitsForTheNext(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
 	s.acquire(t, "a", "one", time.Second, nil)
-	wait := start(t, commandtest.Command(t, "break", "a", "--yes", "--wait", "--store", s.url))
-	for !strings.HasPrefix(wait.next(t), "Broken.") {
-	}
+	wait := spawn.Start(t, commandtest.Command(t, "break", "a", "--yes", "--wait", "--store", s.url))
+	wait.After("Broken.")
 	require.Eventually(t, func() bool {
 		_, err := s.Acquire(t.Context(), lease.Request{Name: "a", Holder: "two", Length: time.Hour})
 		return err == nil
 	}, 20*time.Second, time.Millisecond)
-	require.Regexp(t, `^The lease is free.\n$|^The lease was free, and two has it now, with token 3.\n$`, wait.next(t))
+	require.Regexp(t, `^The lease is free.$|^The lease was free, and two has it now, with token 3.$`, wait.Line())
 }
 
 // Somebody else may take the lease while the command asks.

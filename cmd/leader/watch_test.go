@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bufio"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -12,52 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader/cmd/leader/internal/commandtest"
+	"github.com/cloudlease/leader/internal/spawn"
 	"github.com/cloudlease/leader/lease"
 )
-
-// A stream is the output of a running command, line by line.
-type stream struct {
-	lines chan string
-}
-
-// start runs the command until the test ends.
-func start(t testing.TB, cmd *exec.Cmd) stream {
-	t.Helper()
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	s := stream{make(chan string, 1000)}
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		for r := bufio.NewReader(out); ; {
-			line, err := r.ReadString('\n')
-			if err != nil {
-				close(s.lines)
-				return
-			}
-			s.lines <- line
-		}
-	}()
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-read
-		_ = cmd.Wait()
-	})
-	return s
-}
-
-func (s stream) next(t testing.TB) string {
-	t.Helper()
-	select {
-	case line, ok := <-s.lines:
-		require.True(t, ok, "%v", io.ErrUnexpectedEOF)
-		return line
-	case <-time.After(20 * time.Second):
-		t.Fatal("no line within 20 seconds")
-		return ""
-	}
-}
 
 // A sighting is a line of watch --json.
 type sighting struct {
@@ -68,9 +22,9 @@ type sighting struct {
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
-	watch := start(t, commandtest.Command(t, "watch", "a", "--store", s.url, "--every", "10ms", "--json", "-v"))
+	watch := spawn.Start(t, commandtest.Command(t, "watch", "a", "--store", s.url, "--every", "10ms", "--json", "-v"))
 	next := func() []any {
-		seen := decodeJSON[sighting](t, watch.next(t))
+		seen := decodeJSON[sighting](t, watch.Line())
 		require.Equal(t, "a", seen.Name)
 		return []any{seen.Change, seen.State, seen.Holder, seen.Token}
 	}
@@ -124,29 +78,29 @@ func TestWatch(t *testing.T) {
 func TestWatchForPeople(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
-	all := start(t, commandtest.Command(t, "watch", "a", "-v", "--store", s.url, "--every", "10ms"))
-	all.next(t)
-	watch := start(t, commandtest.Command(t, "watch", "--name", "a", "--store", s.url, "--every", "10ms"))
-	require.Equal(t, "TIME  found       never taken\n", steady(watch.next(t)))
+	all := spawn.Start(t, commandtest.Command(t, "watch", "a", "-v", "--store", s.url, "--every", "10ms"))
+	all.Line()
+	watch := spawn.Start(t, commandtest.Command(t, "watch", "--name", "a", "--store", s.url, "--every", "10ms"))
+	require.Equal(t, "TIME  found       never taken", steady(watch.Line()))
 	l := s.acquire(t, "a", "one", time.Hour, map[string]string{"k": "v"})
-	require.Equal(t, "TIME  taken       held  holder one  token 1  up to TIME  k=v\n", steady(watch.next(t)))
-	all.next(t)
+	require.Equal(t, "TIME  taken       held  holder one  token 1  up to TIME  k=v", steady(watch.Line()))
+	all.Line()
 	for range 10 {
 		var err error
 		l, err = s.Renew(t.Context(), l)
 		require.NoError(t, err)
-		require.Equal(t, "TIME  renewed     held  holder one  token 1  up to TIME  k=v\n", steady(all.next(t)))
+		require.Equal(t, "TIME  renewed     held  holder one  token 1  up to TIME  k=v", steady(all.Line()))
 	}
 	require.NoError(t, s.Release(t.Context(), l))
-	require.Equal(t, "TIME  released    free  holder one  token 1\n", steady(watch.next(t)))
+	require.Equal(t, "TIME  released    free  holder one  token 1", steady(watch.Line()))
 }
 
 // A lease that cannot be read at all is an error; one that is not a lease may come to be one.
 func TestWatchBegins(t *testing.T) {
 	t.Parallel()
 	s := newFullShelf(t)
-	watch := start(t, commandtest.Command(t, "watch", "notes", "--store", s.url, "--json"))
-	require.Equal(t, unreadable, decodeJSON[sighting](t, watch.next(t)).Change)
+	watch := spawn.Start(t, commandtest.Command(t, "watch", "notes", "--store", s.url, "--json"))
+	require.Equal(t, unreadable, decodeJSON[sighting](t, watch.Line()).Change)
 
 	commandtest.End(t, commandtest.Command(t, "watch", "--store", s.url+"/lease-held.json")).Want(t, exitFailed, "move the file away")
 	commandtest.End(t, commandtest.Command(t, "watch", "a\nb", "--store", s.url)).Want(t, exitUsage, "control character")
