@@ -1,18 +1,18 @@
 // Command localstack starts the emulators of the cloud services, for tests and examples: LocalStack for DynamoDB and S3,
-// fake-gcs-server for GCS, Azurite for Azure Blob.
+// fake-gcs-server for GCS, Azurite for Azure Blob. It starts two databases beside them: PostgreSQL and MariaDB.
 //
 //	go run ./localstack up                      # in the background, until: go run ./localstack down
 //	eval "$(go run ./localstack env)"           # makes this shell's programs use them
 //	go run ./localstack run -- go test ./...    # starts some for one command only
 //
 // It needs Go and Python 3.11 or later, with venv. At the first call, it installs the rest into the user's cache directory
-// (leader-emulators, 1 GB), in a few minutes. To uninstall, stop the emulators and remove that directory. Without Python, or
+// (leader-emulators, 1.5 GB), in a few minutes. To uninstall, stop the emulators and remove that directory. Without Python, or
 // with -docker, it uses Docker Compose instead. It runs on Linux and macOS; on Windows, use WSL.
 //
 // The emulators listen on free ports of 127.0.0.1, or on those that flags name, and keep their data in memory. All calls of up
 // and env by one user share the emulators of up. Programs find them by the variables that the services' SDKs read
 // (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, STORAGE_EMULATOR_HOST), and by
-// AZURE_STORAGE_CONNECTION_STRING. LEADER_EMULATORS=1 tells tests that all emulators are there: then tests skip nothing.
+// AZURE_STORAGE_CONNECTION_STRING; tests find the databases by LEADER_POSTGRES_URL and LEADER_MARIADB_DSN. LEADER_EMULATORS=1 tells tests that all emulators are there: then tests skip nothing.
 //
 // run passes its signals on to its command. (go run itself passes on only Ctrl-C: a script that sends others builds the
 // command first.) The emulators of run end with it, however it ends.
@@ -38,7 +38,7 @@ import (
 
 const usage = `usage: go run ./localstack COMMAND [flags]
 
-  up          start LocalStack (DynamoDB, S3), fake-gcs-server and Azurite in the background, unless they run
+  up          start LocalStack (DynamoDB, S3), fake-gcs-server, Azurite, PostgreSQL and MariaDB in the background, unless they run
   down        stop them
   status      say whether they run, and where; exit with 1 if they do not
   env         print commands that set a shell's environment for them, and start them if they do not run:
@@ -69,6 +69,8 @@ func dispatch(args []string) (status int, err error) {
 	flags.IntVar(&st.Config.Ports.LocalStack, "localstack-port", 0, "`port` of LocalStack on 127.0.0.1; 0 is a free one")
 	flags.IntVar(&st.Config.Ports.GCS, "gcs-port", 0, "`port` of fake-gcs-server")
 	flags.IntVar(&st.Config.Ports.Azurite, "azurite-port", 0, "`port` of Azurite")
+	flags.IntVar(&st.Config.Ports.Postgres, "postgres-port", 0, "`port` of PostgreSQL")
+	flags.IntVar(&st.Config.Ports.MariaDB, "mariadb-port", 0, "`port` of MariaDB")
 	flags.Usage = func() {
 		fmt.Fprint(flags.Output(), usage)
 		flags.PrintDefaults()

@@ -195,7 +195,7 @@ func TestUpAndDown(t *testing.T) {
 	assert.Zero(t, status, told[0])
 	assert.Contains(t, out, "the emulators run, since ")
 	if runtime.GOOS == "linux" {
-		assert.Len(t, w.processes(), 5, "the supervisor, fake-gcs-server, Azurite, LocalStack and its Java")
+		assert.Len(t, w.processes(), 7, "the supervisor, fake-gcs-server, Azurite, PostgreSQL, MariaDB, LocalStack and its Java")
 	}
 
 	out, told[0], status = w.localStack("down")
@@ -323,7 +323,7 @@ func TestAPortThatIsTaken(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	taken := occupied(t)
-	for _, flag := range []string{"-localstack-port", "-gcs-port", "-azurite-port"} {
+	for _, flag := range []string{"-localstack-port", "-gcs-port", "-azurite-port", "-postgres-port", "-mariadb-port"} {
 		_, told, status := w.localStack("up", flag, strconv.Itoa(taken))
 		assert.Equal(t, 1, status)
 		assert.Contains(t, told, fmt.Sprintf("port %d cannot be used: ", taken))

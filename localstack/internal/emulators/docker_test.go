@@ -28,7 +28,7 @@ func TestComposeFile(t *testing.T) {
 	assert.Len(t, file.Services, len(services))
 	for _, s := range services {
 		container := file.Services[s.name]
-		assert.Regexp(t, regexp.MustCompile(`^[\w./-]+:\d+\.\d+\.\d+$`), container.Image, "a release, not latest")
+		assert.Regexp(t, regexp.MustCompile(`^[\w./-]+:\d+\.\d+(\.\d+)?$`), container.Image, "a release, not latest")
 		require.Len(t, container.Ports, 1)
 		variable := "${" + portVariable(s) + ":-"
 		assert.True(t, strings.HasPrefix(container.Ports[0], "127.0.0.1:"+variable), "only this machine, on our port: %s", container.Ports[0])

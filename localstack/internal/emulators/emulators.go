@@ -1,4 +1,5 @@
-// Package emulators starts and stops sets of emulators: LocalStack (DynamoDB and S3), fake-gcs-server and Azurite.
+// Package emulators starts and stops sets of emulators: LocalStack (DynamoDB and S3), fake-gcs-server and Azurite. Two database
+// servers, PostgreSQL and MariaDB, belong to a set, too.
 //
 // # Processes
 //
@@ -30,7 +31,7 @@ type Config struct {
 
 // Ports are TCP ports of 127.0.0.1; 0 means a free one.
 type Ports struct {
-	LocalStack, GCS, Azurite int
+	LocalStack, GCS, Azurite, Postgres, MariaDB int
 }
 
 // The account that every Azurite has, and its key, which is no secret:
@@ -48,6 +49,11 @@ func (p Ports) azuriteURL() string {
 	return fmt.Sprintf("http://127.0.0.1:%d/%s", p.Azurite, azureAccount)
 }
 
+// The databases' addresses.
+
+func (p Ports) postgresAddress() string { return fmt.Sprintf("127.0.0.1:%d", p.Postgres) }
+func (p Ports) mariaDBAddress() string  { return fmt.Sprintf("127.0.0.1:%d", p.MariaDB) }
+
 // Environ returns the variables, NAME=value, by which SDKs and tests find the emulators on these ports.
 func (p Ports) Environ() []string {
 	return []string{
@@ -58,6 +64,8 @@ func (p Ports) Environ() []string {
 		fmt.Sprintf("STORAGE_EMULATOR_HOST=127.0.0.1:%d", p.GCS),
 		fmt.Sprintf("AZURE_STORAGE_CONNECTION_STRING=DefaultEndpointsProtocol=http;AccountName=%s;AccountKey=%s;BlobEndpoint=%s;",
 			azureAccount, azureKey, p.azuriteURL()),
+		fmt.Sprintf("LEADER_POSTGRES_URL=postgres://postgres@%s/postgres?sslmode=disable", p.postgresAddress()),
+		fmt.Sprintf("LEADER_MARIADB_DSN=root@tcp(%s)/", p.mariaDBAddress()),
 		"LEADER_EMULATORS=1",
 	}
 }

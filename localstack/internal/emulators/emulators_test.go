@@ -23,8 +23,10 @@ func TestEnvironIsWhatSDKsRead(t *testing.T) {
 		"STORAGE_EMULATOR_HOST=127.0.0.1:2",
 		"AZURE_STORAGE_CONNECTION_STRING=DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=" + azureKey +
 			";BlobEndpoint=http://127.0.0.1:3/devstoreaccount1;",
+		"LEADER_POSTGRES_URL=postgres://postgres@127.0.0.1:4/postgres?sslmode=disable",
+		"LEADER_MARIADB_DSN=root@tcp(127.0.0.1:5)/",
 		"LEADER_EMULATORS=1",
-	}, Ports{LocalStack: 1, GCS: 2, Azurite: 3}.Environ())
+	}, Ports{LocalStack: 1, GCS: 2, Azurite: 3, Postgres: 4, MariaDB: 5}.Environ())
 }
 
 // A shell's settings must not lead the AWS SDK elsewhere, be it a profile or an endpoint for one service.

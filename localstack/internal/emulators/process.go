@@ -1,6 +1,7 @@
 package emulators
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -20,6 +21,7 @@ const setVariable = "LEADER_EMULATOR_SET"
 type process struct {
 	name string
 	cmd  *exec.Cmd
+	stop os.Signal     // asks it to end
 	log  string        // of its output
 	last string        // where the log is moved if the process fails, and stays when the set is gone
 	done chan struct{} // closed when it has ended; err is set then
@@ -36,13 +38,16 @@ func start(name string, c command, set, dir string) (*process, error) {
 	}
 	defer log.Close()
 	p := &process{
-		name: name, cmd: exec.Command(c.args[0], c.args[1:]...), done: make(chan struct{}),
+		name: name, cmd: exec.Command(c.args[0], c.args[1:]...), stop: cmp.Or(c.stop, os.Signal(terminate)), done: make(chan struct{}),
 		log: log.Name(), last: filepath.Join(filepath.Dir(filepath.Dir(set)), filepath.Base(log.Name())),
 	}
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, log, log
-	p.cmd.SysProcAttr = apart()
+	p.cmd.SysProcAttr = apart(c.noRoot)
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + dir, "LANG=C.UTF-8", setVariable + "=" + set}, c.env...)
 	if err := p.cmd.Start(); err != nil {
+		if c.noRoot && os.Geteuid() == 0 {
+			err = fmt.Errorf("%w: it does not run as root, and so in a user namespace: be another user, or use Docker (--docker)", err)
+		}
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
 	go func() {
@@ -76,7 +81,7 @@ const grace = 10 * time.Second
 // has another session.
 func stopAll(processes []*process, set string, grace time.Duration) error {
 	for _, p := range processes {
-		_ = p.cmd.Process.Signal(terminate) // it may have ended
+		_ = p.cmd.Process.Signal(p.stop) // it may have ended
 	}
 	patience := time.After(grace)
 	for _, p := range processes {

@@ -5,7 +5,7 @@ package emulators
 import "syscall"
 
 // apart starts a process in a new session, so that a Ctrl-C at the terminal does not reach it.
-func apart() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
+func apart(bool) *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
 
 func withStarter() *syscall.SysProcAttr { return nil } // these systems have no such attribute
 

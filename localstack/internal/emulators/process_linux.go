@@ -10,9 +10,16 @@ import (
 )
 
 // apart starts a process in a new session, so that a Ctrl-C at the terminal does not reach it. The process ends with the thread
-// that started it.
-func apart() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+// that started it. If root starts one that does not run as root, it is nobody in a user namespace: outside it still is root, and
+// reaches its files in root's home directory.
+func apart(noRoot bool) *syscall.SysProcAttr {
+	attr := &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+	if noRoot && os.Geteuid() == 0 {
+		const nobody = 65534
+		alone := []syscall.SysProcIDMap{{ContainerID: nobody, HostID: 0, Size: 1}}
+		attr.Cloneflags, attr.UidMappings, attr.GidMappings = syscall.CLONE_NEWUSER, alone, alone
+	}
+	return attr
 }
 
 // withStarter makes a process end with the thread that started it.

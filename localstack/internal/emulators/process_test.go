@@ -117,7 +117,7 @@ func TestAnEmulatorThatEndsByItself(t *testing.T) {
 	require.NoError(t, choosePorts(&ports))
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	err = await(ctx, services[2], p, ports)
+	err = await(ctx, services[len(services)-1], p, ports)
 	want := "localstack ended by itself: exit status 3\n" + filepath.Join(dir, "localstack.log") + " ends with:\n    starting\n    no java"
 	require.EqualError(t, err, want)
 	assert.EqualError(t, p.died(), want, "and again")
@@ -157,4 +157,35 @@ func TestStatusIsAsAShellReportsIt(t *testing.T) {
 		}
 		assert.Equal(t, want, statusOf(cmd.ProcessState), script)
 	}
+}
+
+// PostgreSQL does not run as root, and root's home directory is for root alone: such a process is neither, and has its files.
+func TestAProcessThatIsNotRoot(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 || runtime.GOOS != "linux" {
+		t.Skip("only root on Linux needs it")
+	}
+	dir := t.TempDir()
+	require.NoError(t, os.Chmod(dir, 0o700))
+	p, err := start("id", command{args: []string{"sh", "-c", "id -u; echo mine >file; cat file"}, noRoot: true}, dir, dir)
+	require.NoError(t, err)
+	requireEnds(t, p.done)
+	require.NoError(t, p.err)
+	log, err := os.ReadFile(p.log)
+	require.NoError(t, err)
+	assert.Equal(t, "65534\nmine\n", string(log))
+}
+
+// A server that is asked in its way to end, as PostgreSQL is.
+func TestStopAllAsksEachInItsWay(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	polite := command{args: []string{"sh", "-c", `trap 'echo INT; exit 0' INT; trap '' TERM; echo up; while :; do sleep 0.05; done`}, stop: os.Interrupt}
+	p, err := start("polite", polite, dir, dir)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { log, _ := os.ReadFile(p.log); return string(log) == "up\n" }, 20*time.Second, 10*time.Millisecond)
+	require.NoError(t, stopAll([]*process{p}, dir, time.Minute))
+	log, err := os.ReadFile(p.log)
+	require.NoError(t, err)
+	assert.Equal(t, "up\nINT\n", string(log))
 }

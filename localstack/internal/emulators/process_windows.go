@@ -15,7 +15,7 @@ var forwarded = []os.Signal{os.Interrupt}
 func killGroup(int) error                 { return syscall.EWINDOWS }
 func fromTerminal(os.Signal) bool         { return false }
 func statusOf(state *os.ProcessState) int { return state.ExitCode() }
-func apart() *syscall.SysProcAttr         { return nil }
+func apart(bool) *syscall.SysProcAttr     { return nil }
 func withStarter() *syscall.SysProcAttr   { return nil }
 func killMembers(string) (int, error)     { return 0, nil }
 func outliving() *syscall.SysProcAttr     { return nil }

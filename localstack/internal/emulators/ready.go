@@ -2,9 +2,11 @@ package emulators
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -43,6 +45,46 @@ func askGCS(base string) probe {
 // error.
 func askAzurite(account string) probe {
 	return ask("GET", account+"/no-container?restype=container&comp=list", "", "<Error>", nil)
+}
+
+// askPostgres logs in, which the server refuses until it is ready.
+// https://www.postgresql.org/docs/17/protocol-message-formats.html: StartupMessage, and the first byte of the answer
+func askPostgres(address string) probe {
+	const settings = "user\x00postgres\x00database\x00postgres\x00\x00"
+	login := binary.BigEndian.AppendUint32(nil, uint32(8+len(settings)))
+	login = append(binary.BigEndian.AppendUint32(login, 3<<16), settings...)
+	return greet(address, login, func(answer string) bool { return strings.HasPrefix(answer, "R") })
+}
+
+// askMariaDB reads the greeting: https://mariadb.com/docs/server/reference/clientserver-protocol/1-connecting/connection
+func askMariaDB(address string) probe {
+	return greet(address, nil, func(answer string) bool { return strings.Contains(answer, "MariaDB") })
+}
+
+// greet returns a probe that connects, sends something, and looks at what comes first.
+func greet(address string, send []byte, good func(answer string) bool) probe {
+	return func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+		if _, err := conn.Write(send); err != nil {
+			return err
+		}
+		answer := make([]byte, 200)
+		n, err := conn.Read(answer)
+		if err != nil {
+			return err
+		}
+		if !good(string(answer[:n])) {
+			return fmt.Errorf("%s says %q", address, answer[:n])
+		}
+		return nil
+	}
 }
 
 // ask returns a probe that sends a request, and wants a certain text in the answer.

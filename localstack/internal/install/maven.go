@@ -54,7 +54,7 @@ func installDynamoDB(ctx context.Context, s site) error {
 		return err
 	}
 	repository := filepath.Join(s.dir, "maven")
-	if err := fetchJars(ctx, list, repository, s); err != nil {
+	if err := fetchJars(ctx, pin("pom.xml"), list, repository, s); err != nil {
 		return err
 	}
 	target := filepath.Join(Installation(s.dir).DynamoDBLocal(), "2")
@@ -88,10 +88,10 @@ func installDynamoDB(ctx context.Context, s site) error {
 
 // fetchJars downloads the files of the list to a directory in the layout of a repository, and verifies them all. If the
 // user names a repository, it uses only that.
-func fetchJars(ctx context.Context, list []jar, repository string, s site) error {
+func fetchJars(ctx context.Context, pom []byte, list []jar, repository string, s site) error {
 	advice := fmt.Sprintf("tell mvn (settings.xml) or this program (HTTPS_PROXY, SSL_CERT_FILE) your proxy and its certificate, "+
 		"or name a mirror of Maven Central: %s=%s", mavenVariable, mavenCentral)
-	ways := waysToMaven(list, repository, s)
+	ways := waysToMaven(pom, list, repository, s)
 	for n, w := range ways {
 		ways[n].try = func(ctx context.Context, alive func()) error {
 			if err := w.try(ctx, alive); err != nil {
@@ -103,7 +103,7 @@ func fetchJars(ctx context.Context, list []jar, repository string, s site) error
 	return s.firstOf(ctx, repository, advice, ways...)
 }
 
-func waysToMaven(list []jar, repository string, s site) []way {
+func waysToMaven(pom []byte, list []jar, repository string, s site) []way {
 	https := func(base string) way {
 		base = strings.TrimSuffix(base, "/")
 		return way{"HTTPS from " + redactUser(base), func(ctx context.Context, alive func()) error {
@@ -114,7 +114,7 @@ func waysToMaven(list []jar, repository string, s site) []way {
 		return []way{https(base)}
 	}
 	mvn := func(name string, env ...string) way {
-		return way{name, func(ctx context.Context, _ func()) error { return runMaven(ctx, repository, s, env) }}
+		return way{name, func(ctx context.Context, _ func()) error { return runMaven(ctx, pom, repository, s, env) }}
 	}
 	var ways []way
 	if _, err := exec.LookPath("mvn"); err == nil {
@@ -137,12 +137,12 @@ func redactUser(base string) string {
 	return u.Scheme + "://" + u.Host + u.Path
 }
 
-func runMaven(ctx context.Context, repository string, s site, env []string) error {
-	pom := filepath.Join(s.dir, "pom.xml")
-	if err := os.WriteFile(pom, pin("pom.xml"), 0o600); err != nil {
+func runMaven(ctx context.Context, pom []byte, repository string, s site, env []string) error {
+	file := filepath.Join(s.dir, "pom.xml")
+	if err := os.WriteFile(file, pom, 0o600); err != nil {
 		return err
 	}
-	cmd := s.command(ctx, "mvn", "-B", "-q", "-f", pom, mavenPlugin,
+	cmd := s.command(ctx, "mvn", "-B", "-q", "-f", file, mavenPlugin,
 		"-DincludeScope=runtime", "-Dmdep.useRepositoryLayout=true", "-DoutputDirectory="+repository)
 	cmd.Env = append(cmd.Env, env...)
 	return run(cmd)

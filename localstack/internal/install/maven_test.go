@@ -44,11 +44,11 @@ func repository(t *testing.T, content string, fault func(w http.ResponseWriter, 
 func TestWhereTheJarsComeFrom(t *testing.T) { // not parallel: it sets the environment
 	j, base, requests := repository(t, "the content", func(http.ResponseWriter, *http.Request, int) bool { return false })
 	t.Setenv(mavenVariable, base+"/")
-	require.NoError(t, fetchJars(t.Context(), []jar{j}, filepath.Join(t.TempDir(), "maven"), testSite(t)))
+	require.NoError(t, fetchJars(t.Context(), pin("pom.xml"), []jar{j}, filepath.Join(t.TempDir(), "maven"), testSite(t)))
 	assert.Equal(t, 1, requests(), "what is set is taken, also where mvn is there")
 
 	j.path = "org/a/2/a-2.jar"
-	err := fetchJars(t.Context(), []jar{j}, filepath.Join(t.TempDir(), "maven"), testSite(t))
+	err := fetchJars(t.Context(), pin("pom.xml"), []jar{j}, filepath.Join(t.TempDir(), "maven"), testSite(t))
 	require.ErrorContains(t, err, "404 Not Found")
 	require.ErrorContains(t, err, mavenVariable)
 }
@@ -80,12 +80,12 @@ func TestEachWayToMaven(t *testing.T) { // not parallel: it sets the environment
 			j, base, requests := repository(t, "the content", func(http.ResponseWriter, *http.Request, int) bool { return false })
 			central(t, base)
 			s := testSite(t)
-			require.NoError(t, fetchJars(t.Context(), []jar{j}, filepath.Join(s.dir, "maven"), s))
+			require.NoError(t, fetchJars(t.Context(), pin("pom.xml"), []jar{j}, filepath.Join(s.dir, "maven"), s))
 			assert.Equal(t, c.requests, requests())
 
 			central(t, base+"/nothing")
 			j.path = "org/a/2/a-2.jar"
-			err := fetchJars(t.Context(), []jar{j}, filepath.Join(s.dir, "maven"), s)
+			err := fetchJars(t.Context(), pin("pom.xml"), []jar{j}, filepath.Join(s.dir, "maven"), s)
 			for _, said := range []string{"- mvn as it is set up: ", "- mvn with the Java of PyPI: ", "- mvn as it is set up, again: ", "HTTPS from " + base, "404 Not Found", mavenVariable} {
 				require.ErrorContains(t, err, said)
 			}

@@ -17,6 +17,7 @@ import (
 //	pom.xml            jars.sha256        mvn dependency:copy-dependencies -DincludeScope=runtime
 //	                                      -DoutputDirectory=lib -Dmdep.useRepositoryLayout, then sha256sum of what is in lib,
 //	                                      named by its path there
+//	                   databases.sha256   sha256sum of the jars of the databases, for each kind of machine that Maven has
 //
 //go:embed pins
 var pins embed.FS

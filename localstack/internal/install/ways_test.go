@@ -80,7 +80,7 @@ func mavenFaker(t *testing.T) faker {
 	j, base, _ := repository(t, "the content", func(http.ResponseWriter, *http.Request, int) bool { return false })
 	return faker{
 		func(ctx context.Context, s site) error {
-			return fetchJars(ctx, []jar{j}, filepath.Join(s.dir, "maven"), s)
+			return fetchJars(ctx, pin("pom.xml"), []jar{j}, filepath.Join(s.dir, "maven"), s)
 		},
 		func(t *testing.T, s site, script string) {
 			bin := t.TempDir()
