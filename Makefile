@@ -6,7 +6,7 @@ PROFILE     = coverage.out
 COVERED     = $(MODULE) $(MODULE)/lease
 MINIMUM     = 90
 # Separate modules, so that go.mod does not ask users for what these need.
-BELOW       = bench examples/service internal/stress
+BELOW       = bench examples/service internal/fencetest internal/stress
 # Tests of servers that are installed for make bench alone.
 SERVERS     = ^(TestRedis|TestPostgres)$$
 # The race detector needs a C compiler, but on macOS. make RACE=-race insists.
@@ -35,6 +35,7 @@ tests:
 
 # These tests mostly wait, so they run beside the others.
 stress:
+	go -C internal/fencetest test $(FLAGS) -parallel 16 ./...
 	go -C internal/stress test $(FLAGS) ./...
 
 simulate: ## N worlds (10,000 if not said), from SEED on, on all processors: the promises of the design, under every fault

@@ -40,6 +40,7 @@ var rules = []rule{
 	{of: "lease/memory", may: []string{"lease", "internal/storeurl"}, standard: true},
 	{of: "lease/leasetest", may: []string{"lease", "internal/host", "internal/hosttest"}, standard: true},
 	{of: "lease/...", may: []string{"lease", "internal/..."}}, // a store, with its SDK
+	{of: "fence", may: []string{"lease"}, standard: true},
 	{of: "leadertest", may: []string{"lease", "lease/memory"}, standard: true},
 	{of: "leaderhttp", may: []string{root, "lease"}, standard: true},
 	{of: "leaderotel", may: []string{root, "lease"}},
@@ -60,7 +61,7 @@ var rules = []rule{
 	{of: "localstack", may: []string{"localstack/..."}},
 	{of: "localstack/...", may: []string{"localstack/..."}},
 	{of: "cmd/...", may: []string{root, "lease", "lease/...", "leaderhttp", "leaderotel", "internal/...", "cmd/leader/internal/..."}},
-	{of: "examples/...", may: []string{root, "lease", "lease/...", "leaderhttp", "leaderotel", "localstack/..."}},
+	{of: "examples/...", may: []string{root, "lease", "lease/...", "fence", "leaderhttp", "leaderotel", "localstack/..."}},
 }
 
 // exception is the only package outside the standard library that "standard" allows. Only internal/host may import it, and
@@ -96,10 +97,10 @@ func TestImports(t *testing.T) {
 }
 
 // modules are the directories of this repository's modules. Each has the packages below it that no other module has.
-var modules = []string{".", "examples/service", "internal/stress", "bench"}
+var modules = []string{".", "examples/service", "internal/fencetest", "internal/stress", "bench"}
 
 // The house's rules are for each package of these modules. The programs of bench may import what they compare.
-var ruled = []string{".", "examples/service", "internal/stress"}
+var ruled = []string{".", "examples/service", "internal/fencetest", "internal/stress"}
 
 // Every module is known here and in the Makefile.
 func TestModules(t *testing.T) {
@@ -117,7 +118,7 @@ func TestModules(t *testing.T) {
 
 // The library's go.mod has no module that only its heaviest tests need.
 func TestUsersNeedNoTools(t *testing.T) {
-	for _, tool := range []string{"modernc.org/sqlite", "github.com/anishathalye/porcupine"} {
+	for _, tool := range []string{"modernc.org/sqlite", "github.com/anishathalye/porcupine", "github.com/jackc/pgx", "github.com/go-sql-driver/mysql"} {
 		require.NotContains(t, read(t, "go.mod")+read(t, "go.sum"), tool, "a test that needs it belongs into a module below this one")
 	}
 }
