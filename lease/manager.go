@@ -200,8 +200,8 @@ func (m *manager) listed(ctx context.Context, c Cell, sent time.Duration) Info {
 }
 
 func (m *manager) explain(op, name string, err error) error {
-	if err == nil { // the usual case costs nothing
-		return nil
+	if err == nil || errors.Is(err, ErrHeld) { // the usual cases make no text
+		return err
 	}
 	return Explain(m.place, op+" lease", name, err)
 }

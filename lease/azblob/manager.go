@@ -155,8 +155,8 @@ func (r record) lease(name string, version lease.Version) lease.Lease {
 }
 
 func (m *manager) explain(op, name string, err error) error {
-	if err == nil { // the usual case costs nothing
-		return nil
+	if err == nil || errors.Is(err, lease.ErrHeld) { // the usual cases make no text
+		return err
 	}
 	return lease.Explain(m.String(), op+" lease", name, err)
 }
