@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Stores, and managers of their own, may have these methods as well. They are about the place of the records: a table, a bucket,
@@ -21,6 +22,9 @@ type (
 		MakePlace(ctx context.Context, location string) (made bool, err error)
 	}
 )
+
+// MakeTimeout bounds the wait of MakePlace until a new place can be used. It takes seconds, mostly.
+const MakeTimeout = 5 * time.Minute
 
 // PlaceOf returns the name of the place that errors name, and a node's status: the URL that Open takes for it, if there is one,
 // without what only opens it. It is the String of the manager, or of the manager that it wraps; its type if none has one.

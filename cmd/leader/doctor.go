@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/cmd/leader/internal/doctor"
 	"github.com/cloudlease/leader/cmd/leader/internal/show"
 )
@@ -86,7 +87,7 @@ LEADER_JSON; NO_COLOR.`,
 			return a.doctor(ctx, o, asJSON)
 		},
 	}
-	cmd.Flags().DurationVar(&o.Length, "lease-length", doctor.DefaultLength, "`length` that the leases are to have")
+	cmd.Flags().DurationVar(&o.Length, "lease-length", leader.DefaultLeaseLength, "`length` that the leases are to have")
 	cmd.Flags().IntVar(&o.Samples, "samples", 30, "`number` of reads and renewals to time")
 	cmd.Flags().BoolVar(&o.Anew, "anew", false, "use a lease of another name, whose record stays as well, and so try all")
 	jsonFlag(cmd, &asJSON)

@@ -37,15 +37,12 @@ Environment: LEADER_STORE, LEADER_LOCATION, LEADER_TIMEOUT.`,
   leader init --store gs://my-leases --location europe-west1`,
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.init(cmd.Context(), location, timeToMake)
+			return a.init(cmd.Context(), location, lease.MakeTimeout)
 		},
 	}
 	cmd.Flags().StringVar(&location, "location", "", "`place` of a new Google bucket, such as europe-west1 (default US)")
 	return cmd
 }
-
-// timeToMake is at least how long a new table or bucket is waited for. It takes seconds, mostly.
-const timeToMake = 5 * time.Minute
 
 func (a *app) init(ctx context.Context, location string, atLeast time.Duration) error {
 	return a.onStore(ctx, func(s *store.Store) error {

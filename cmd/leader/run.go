@@ -67,7 +67,7 @@ func (a *app) runCommand() *cobra.Command {
 	flags.SetInterspersed(false) // what follows the program's name is the program's
 	flags.StringVar(&f.name, "name", defaultName, "`name` of the lease")
 	flags.StringVar(&f.node, "node", "", "`name` of this node, for people (default the host's, the process id and some random characters)")
-	flags.DurationVar(&f.length, "lease-length", 15*time.Second, "how long the lease holds from each renewal, and how long nobody replaces a dead leader")
+	flags.DurationVar(&f.length, "lease-length", leader.DefaultLeaseLength, "how long the lease holds from each renewal, and how long nobody replaces a dead leader")
 	flags.DurationVar(&f.renewEvery, "renew-every", 0, "how often the leader renews (default a third of --lease-length)")
 	flags.DurationVar(&f.acquireEvery, "acquire-every", 0, "how often a standby asks for the lease (default a third of --lease-length)")
 	flags.DurationVar(&f.stop, "stop-timeout", 0, "how long the program may take to end after SIGTERM if the lease cannot be kept (default a sixth of --lease-length)")

@@ -19,7 +19,6 @@ const (
 	skew          = serverclock.Skew
 	writtenFormat = time.RFC3339Nano // readable by people, too
 	maxLatency    = time.Minute      // of an answer; a bound that needs more is not believed: see age
-	maxUnsampled  = time.Second      // R3: a holder without a boot clock must count this often
 )
 
 // A clock keeps the Date of the latest answer, to know the time at the table. With each write, Swap stores an upper
@@ -63,7 +62,7 @@ func (s *Store) heard(sent lease.Instant, answer middleware.Metadata) time.Time 
 //
 // Without such a clock, a step back of the wall clock can hide a suspension, and the bound would be too low: a standby
 // would think the lease older than it is, and take it from a holder that rightly thinks it holds. R3 requires such a
-// machine to count every second. Nothing here counts between two requests, so there an answer is good for one second. A
+// machine to count every second. Nothing here counts between two requests, so there an answer is good for one SampleEvery. A
 // lease that was just acquired then has a bound and its renewals have none: a node that has not watched it waits for
 // its full length.
 func (c *clock) bound(ctx context.Context, length time.Duration) (time.Time, bool) {
@@ -71,7 +70,7 @@ func (c *clock) bound(ctx context.Context, length time.Duration) (time.Time, boo
 	defer c.mu.Unlock()
 	most := length
 	if host.From(ctx).Read().Boot == 0 {
-		most = min(length, maxUnsampled)
+		most = min(length, lease.SampleEvery)
 	}
 	elapsed := c.sent.Elapsed()
 	if c.date.IsZero() || elapsed > most {

@@ -76,7 +76,7 @@ func TestTableWithAnotherKey(t *testing.T) {
 			_, err := client.CreateTable(soon(t), in)
 			require.NoError(t, err)
 			t.Cleanup(func() { deleteTable(t, client, *in.TableName) })
-			_, err = sdk.NewTableExistsWaiter(client).WaitForOutput(soon(t), &sdk.DescribeTableInput{TableName: in.TableName}, creating)
+			_, err = sdk.NewTableExistsWaiter(client).WaitForOutput(soon(t), &sdk.DescribeTableInput{TableName: in.TableName}, lease.MakeTimeout)
 			require.NoError(t, err)
 
 			errs := calls(t, NewStore(client, *in.TableName))

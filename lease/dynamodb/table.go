@@ -20,11 +20,8 @@ type TableAPI interface {
 	DescribeTable(context.Context, *sdk.DescribeTableInput, ...func(*sdk.Options)) (*sdk.DescribeTableOutput, error)
 }
 
-// creating bounds the wait for a new table. It takes seconds.
-const creating = 5 * time.Minute
-
 // CreateTable makes the table, billed by request, unless it exists. It waits until the table can be used: until ctx
-// ends, five minutes at most. It only checks the key and the status of an existing table: an unusable one is an
+// ends, lease.MakeTimeout at most. It only checks the key and the status of an existing table: an unusable one is an
 // ErrMisconfigured.
 //
 // The changes are applied to the request in their order: provisioned throughput, tags, a KMS key, deletion protection,
@@ -80,7 +77,7 @@ func (t table) ensure(ctx context.Context, client TableAPI, in *sdk.CreateTableI
 		wait := sdk.NewTableExistsWaiter(client, func(o *sdk.TableExistsWaiterOptions) {
 			o.MinDelay, o.MaxDelay = time.Second, 5*time.Second // the SDK's own delays are for tables with data
 		})
-		out, err = wait.WaitForOutput(ctx, describe, creating)
+		out, err = wait.WaitForOutput(ctx, describe, lease.MakeTimeout)
 		found, err = t.describe(ctx, out, err)
 	}
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/cmd/leader/internal/store"
 	"github.com/cloudlease/leader/cmd/leader/internal/words"
 	"github.com/cloudlease/leader/internal/storeurl"
@@ -27,7 +28,7 @@ func (d *doctor) checkOpen(ctx context.Context) Finding {
 		d.stores[i] = s
 	}
 	d.limits = lease.LimitsOf(d.stores[0].Manager)
-	d.tried = fit(max(d.Length, DefaultLength), d.limits)
+	d.tried = fit(max(d.Length, leader.DefaultLeaseLength), d.limits)
 	d.report.Limits = limits{
 		d.limits.MinLength.Seconds(), d.limits.MaxLength.Seconds(), d.limits.LengthStep.Seconds(), d.limits.WriteEvery.Seconds(),
 	}

@@ -18,9 +18,6 @@ import (
 // Scratch is the name of the lease that is tried; with Anew, the beginning of it.
 const Scratch = "leader-doctor"
 
-// DefaultLength is package leader's.
-const DefaultLength = 15 * time.Second
-
 // Options say what is examined, and how.
 type Options struct {
 	StoreURL string

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/cmd/leader/internal/show"
 	"github.com/cloudlease/leader/lease"
 )
@@ -44,7 +45,7 @@ func (d *doctor) checkLatency(context.Context) Finding {
 	if slowest >= every { // otherwise the suggested length would not do here either
 		least = max(least, fit(show.Ceil(4*slowest), d.limits))
 	}
-	suggested := max(least, fit(DefaultLength, d.limits))
+	suggested := max(least, fit(leader.DefaultLeaseLength, d.limits))
 	advice := "use a store that is nearer"
 	if slowest < suggested/3 {
 		d.report.Suggested = suggested.Seconds()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/cmd/leader/internal/commandtest"
 	"github.com/cloudlease/leader/cmd/leader/internal/place"
 	_ "github.com/cloudlease/leader/lease/azblob"
@@ -64,7 +65,7 @@ func examine(t testing.TB, p place.Place, changes ...func(*task)) Report {
 // there are processors.
 func begin(t testing.TB, p place.Place, changes ...func(*task)) func(t testing.TB) Report {
 	t.Helper()
-	it := task{StoreURL: p.Store, Length: DefaultLength, Samples: 3, Settle: settled}
+	it := task{StoreURL: p.Store, Length: leader.DefaultLeaseLength, Samples: 3, Settle: settled}
 	for _, change := range changes {
 		change(&it)
 	}

@@ -230,7 +230,7 @@ func (g *guard) askIn() time.Duration {
 
 // next is how long there is nothing to do, if nothing happens.
 func (g *guard) next() time.Duration {
-	next := min(time.Second, g.remaining()-g.Timing.Kill) // R3: clocks are read every second
+	next := min(lease.SampleEvery, g.remaining()-g.Timing.Kill) // R3
 	if g.stopped == nil {
 		next = min(next, g.remaining()-g.Timing.Margin())
 	} else {

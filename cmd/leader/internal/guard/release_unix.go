@@ -24,7 +24,7 @@ func (g *guard) settle() {
 	if g.Keep && g.done || g.Lease.ID == "" {
 		return
 	}
-	for tick := time.NewTicker(time.Second); g.orders != nil && g.remaining() > 0; g.sample() { // R3: every second
+	for tick := time.NewTicker(lease.SampleEvery); g.orders != nil && g.remaining() > 0; g.sample() { // R3
 		select {
 		case _, ok := <-g.orders:
 			if !ok {
