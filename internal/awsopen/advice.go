@@ -16,8 +16,8 @@ import (
 // lease.MisconfiguredError if it is permanent. It returns nil for any other error, an answer of the store's own service or a
 // network error, which the store must judge. The SDK's error may be wrapped in others.
 func Classify(err error) error {
-	switch do, forGood := advice(err); {
-	case forGood:
+	switch do, permanent := advice(err); {
+	case permanent:
 		return &lease.MisconfiguredError{Err: err, Advice: do}
 	case do != "":
 		return fmt.Errorf("%w: %s", err, do)
@@ -27,7 +27,7 @@ func Classify(err error) error {
 
 // advice says what to do about an error of the SDK that concerns credentials, the account or a KMS key, and whether the
 // error is permanent until somebody has done that. It is empty for an error that the store must judge.
-func advice(err error) (do string, forGood bool) {
+func advice(err error) (do string, permanent bool) {
 	r, from := find(err)
 	switch {
 	case r.advice != "":

@@ -73,24 +73,24 @@ func TestRows(t *testing.T) {
 		if r.text == "" {
 			assert.Equal(t, r.from, from, name)
 		}
-		do, forGood := advice(errorOf(r))
-		assert.Equal(t, r.lasting, forGood, name)
+		do, permanent := advice(errorOf(r))
+		assert.Equal(t, r.lasting, permanent, name)
 		assert.NotEmpty(t, do, "%s: the store would take it for its own service's", name)
 		assert.True(t, strings.HasPrefix(r.source, "https://docs.aws.amazon.com/"), name)
 		assert.True(t, r.advice != "" || !r.lasting, "%s: nobody says what to do", name)
 		assert.True(t, r.lasting || !r.renew, "%s passes", name)
 		if r.text == "" && r.status == 0 && r.from == store {
-			do, forGood := advice(&smithy.GenericAPIError{Code: r.code}) // as a client says it that somebody has wrapped
+			do, permanent := advice(&smithy.GenericAPIError{Code: r.code}) // as a client says it that somebody has wrapped
 			assert.Equal(t, r.advice, do, name)
-			assert.Equal(t, r.lasting, forGood, name)
+			assert.Equal(t, r.lasting, permanent, name)
 		}
-		do, forGood = advice(fmt.Errorf("%w: %w", context.DeadlineExceeded, errorOf(r)))
+		do, permanent = advice(fmt.Errorf("%w: %w", context.DeadlineExceeded, errorOf(r)))
 		assert.Empty(t, do, "%s: the context has ended", name)
-		assert.False(t, forGood, name)
+		assert.False(t, permanent, name)
 	}
 }
 
-// What has no row is not this package's to judge, whoever answered it.
+// This package does not judge an error without a row, from any service.
 func TestNoRow(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{
@@ -100,9 +100,9 @@ func TestNoRow(t *testing.T) {
 		storeError(&smithy.GenericAPIError{Code: "ValidationException", Message: "The provided key element does not match the schema"}),
 		storeError(answered(403, errors.New("a proxy's page"))),
 	} {
-		do, forGood := advice(err)
+		do, permanent := advice(err)
 		assert.Empty(t, do, "%v", err)
-		assert.False(t, forGood, "%v", err)
+		assert.False(t, permanent, "%v", err)
 	}
 	for _, err := range []error{
 		storeError(&smithy.OperationError{ServiceID: "STS", Err: &smithy.GenericAPIError{Code: "Throttling"}}),
@@ -113,9 +113,9 @@ func TestNoRow(t *testing.T) {
 		storeError(containerError{503}),
 		storeError(&smithy.GenericAPIError{Code: "KMS.SomethingNewException"}),
 	} {
-		do, forGood := advice(err)
+		do, permanent := advice(err)
 		assert.Contains(t, do, "at the moment", "%v", err)
-		assert.False(t, forGood, "%v", err)
+		assert.False(t, permanent, "%v", err)
 	}
 }
 
@@ -126,9 +126,9 @@ func TestSkewedClock(t *testing.T) {
 		for _, code := range []string{"InvalidSignatureException", "SignatureDoesNotMatch"} {
 			for _, message := range []string{"Signature expired: 20260101T000000Z is now earlier than 20260101T010000Z", "Signature not yet current: 20260101T000000Z"} {
 				err := storeError(&smithy.OperationError{ServiceID: from, Err: &smithy.GenericAPIError{Code: code, Message: message}})
-				do, forGood := advice(err)
+				do, permanent := advice(err)
 				assert.Contains(t, do, "set this machine's clock", "%v", err)
-				assert.False(t, forGood, "%v", err)
+				assert.False(t, permanent, "%v", err)
 			}
 		}
 	}
@@ -139,7 +139,7 @@ func TestKeyErrors(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		code, message, says string
-		forGood             bool
+		permanent           bool
 	}{
 		{"ValidationException", "KMS key disabled error: com.amazonaws.services.kms.model.DisabledException: arn:aws:kms:eu-west-1:1:key/x is disabled. (Service: AWSKMS; Status Code: 400; Error Code: DisabledException; Request ID: x; Proxy: null)", "enable it", true},
 		{"ValidationException", "KMS validation error: com.amazonaws.services.kms.model.KMSInvalidStateException: arn:aws:kms:eu-west-1:1:key/x is pending deletion.", "cancel-key-deletion", true},
@@ -154,9 +154,9 @@ func TestKeyErrors(t *testing.T) {
 		{"KMS.KeyUnavailableException", "made up", "at the moment", false},
 	} {
 		err := storeError(&smithy.GenericAPIError{Code: test.code, Message: test.message})
-		do, forGood := advice(err)
+		do, permanent := advice(err)
 		assert.Contains(t, do, test.says, test.message)
-		assert.Equal(t, test.forGood, forGood, test.message)
+		assert.Equal(t, test.permanent, permanent, test.message)
 		assert.False(t, refused(err), "other credentials are no other key")
 	}
 }
@@ -188,48 +188,48 @@ func TestSourcesOfCredentials(t *testing.T) {
 		status       int
 		kind, body   string // what the stand-in answers
 		says         string
-		forGood      bool
+		permanent    bool
 	}{
-		{name: "nothing", config: profile, says: "set AWS_PROFILE", forGood: true},
-		{name: "a session without a token", config: session, says: "aws sso login", forGood: true},
-		{name: "an expired session", config: session, prepare: cached(expired), says: "aws sso login", forGood: true},
+		{name: "nothing", config: profile, says: "set AWS_PROFILE", permanent: true},
+		{name: "a session without a token", config: session, says: "aws sso login", permanent: true},
+		{name: "an expired session", config: session, prepare: cached(expired), says: "aws sso login", permanent: true},
 		{name: "a session that cannot be refreshed", config: session, prepare: cached(refreshable),
 			variables: map[string]string{"AWS_ENDPOINT_URL_SSO_OIDC": "@"}, status: 400, kind: "InvalidGrantException",
-			body: `{"error":"invalid_grant"}`, says: "aws sso login", forGood: true},
+			body: `{"error":"invalid_grant"}`, says: "aws sso login", permanent: true},
 		{name: "a session whose service is down", config: session, prepare: cached(refreshable),
 			variables: map[string]string{"AWS_ENDPOINT_URL_SSO_OIDC": "@"}, status: 500, kind: "InternalServerException", body: `{}`},
-		{name: "an expired session of the old kind", config: legacy, prepare: cached(expired), says: "aws sso login", forGood: true},
+		{name: "an expired session of the old kind", config: legacy, prepare: cached(expired), says: "aws sso login", permanent: true},
 		{name: "a token that is not accepted", config: legacy, prepare: cached(valid),
-			variables: map[string]string{"AWS_ENDPOINT_URL_SSO": "@"}, status: 401, kind: "UnauthorizedException", body: `{}`, says: "aws sso login", forGood: true},
+			variables: map[string]string{"AWS_ENDPOINT_URL_SSO": "@"}, status: 401, kind: "UnauthorizedException", body: `{}`, says: "aws sso login", permanent: true},
 		{name: "a role of somebody else", config: session, prepare: cached(valid),
-			variables: map[string]string{"AWS_ENDPOINT_URL_SSO": "@"}, status: 403, kind: "ForbiddenException", body: `{}`, says: "sso_role_name", forGood: true},
+			variables: map[string]string{"AWS_ENDPOINT_URL_SSO": "@"}, status: 403, kind: "ForbiddenException", body: `{}`, says: "sso_role_name", permanent: true},
 		{name: "too many", config: session, prepare: cached(valid),
 			variables: map[string]string{"AWS_ENDPOINT_URL_SSO": "@"}, status: 429, kind: "TooManyRequestsException", body: `{}`},
 		{name: "a machine without a role", config: profile,
-			variables: map[string]string{"AWS_EC2_METADATA_SERVICE_ENDPOINT": "@", "AWS_EC2_METADATA_DISABLED": "false"}, status: 404, says: "set AWS_PROFILE", forGood: true},
+			variables: map[string]string{"AWS_EC2_METADATA_SERVICE_ENDPOINT": "@", "AWS_EC2_METADATA_DISABLED": "false"}, status: 404, says: "set AWS_PROFILE", permanent: true},
 		{name: "a machine whose metadata are off", config: profile,
-			variables: map[string]string{"AWS_EC2_METADATA_SERVICE_ENDPOINT": "@", "AWS_EC2_METADATA_DISABLED": "false"}, status: 403, says: "set AWS_PROFILE", forGood: true},
+			variables: map[string]string{"AWS_EC2_METADATA_SERVICE_ENDPOINT": "@", "AWS_EC2_METADATA_DISABLED": "false"}, status: 403, says: "set AWS_PROFILE", permanent: true},
 		{name: "a machine that is throttled", config: profile,
 			variables: map[string]string{"AWS_EC2_METADATA_SERVICE_ENDPOINT": "@", "AWS_EC2_METADATA_DISABLED": "false"}, status: 429, says: "does not give any"},
 		{name: "no machine of AWS's", config: profile,
 			variables: map[string]string{"AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:1", "AWS_EC2_METADATA_DISABLED": "false"}, says: "does not give any"},
 		{name: "a pod without an association", config: profile, variables: map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": "@/v1/credentials"},
-			status: 404, body: "no association", says: "ECS or EKS", forGood: true},
+			status: 404, body: "no association", says: "ECS or EKS", permanent: true},
 		{name: "a pod whose agent is down", config: profile, variables: map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": "@/v1/credentials"},
 			status: 500, body: "made up"},
 		{name: "a web identity without a token", config: profile,
-			variables: map[string]string{"AWS_WEB_IDENTITY_TOKEN_FILE": "/nowhere/token", "AWS_ROLE_ARN": "arn:aws:iam::1:role/x"}, says: "trust policy", forGood: true},
+			variables: map[string]string{"AWS_WEB_IDENTITY_TOKEN_FILE": "/nowhere/token", "AWS_ROLE_ARN": "arn:aws:iam::1:role/x"}, says: "trust policy", permanent: true},
 		{name: "an identity provider that does not answer", config: profile,
 			variables: map[string]string{"AWS_WEB_IDENTITY_TOKEN_FILE": "testdata/token", "AWS_ROLE_ARN": "arn:aws:iam::1:role/x", "AWS_ENDPOINT_URL_STS": "@"},
 			status:    400, body: "<ErrorResponse><Error><Code>IDPCommunicationError</Code><Message>made up</Message></Error></ErrorResponse>"},
 		{name: "an identity provider that refuses", config: profile,
 			variables: map[string]string{"AWS_WEB_IDENTITY_TOKEN_FILE": "testdata/token", "AWS_ROLE_ARN": "arn:aws:iam::1:role/x", "AWS_ENDPOINT_URL_STS": "@"},
-			status:    403, body: "<ErrorResponse><Error><Code>IDPRejectedClaim</Code><Message>made up</Message></Error></ErrorResponse>", says: "trust policy", forGood: true},
-		{name: "a process that is not there", config: profile + "credential_process = /nowhere/process\n", says: "credential_process", forGood: true},
+			status:    403, body: "<ErrorResponse><Error><Code>IDPRejectedClaim</Code><Message>made up</Message></Error></ErrorResponse>", says: "trust policy", permanent: true},
+		{name: "a process that is not there", config: profile + "credential_process = /nowhere/process\n", says: "credential_process", permanent: true},
 		{name: "a process that fails", config: profile + "credential_process = false\n", says: "credential_process"},
-		{name: "a process that talks nonsense", config: profile + "credential_process = echo hello\n", says: "credential_process", forGood: true},
-		{name: "a process that gives nothing", config: profile + "credential_process = echo '{}'\n", says: "credential_process", forGood: true},
-		{name: "a login without a token", config: profile + "login_session = arn:aws:iam::111122223333:user/x\n", says: "aws login", forGood: true},
+		{name: "a process that talks nonsense", config: profile + "credential_process = echo hello\n", says: "credential_process", permanent: true},
+		{name: "a process that gives nothing", config: profile + "credential_process = echo '{}'\n", says: "credential_process", permanent: true},
+		{name: "a login without a token", config: profile + "login_session = arn:aws:iam::111122223333:user/x\n", says: "aws login", permanent: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if runtime.GOOS == "windows" && strings.Contains(test.config, "credential_process") {
@@ -257,8 +257,8 @@ func TestSourcesOfCredentials(t *testing.T) {
 			require.NoError(t, err)
 			err = getItem(soon(t), c.table())
 			require.Error(t, err)
-			do, forGood := advice(err)
-			assert.Equal(t, test.forGood, forGood, "%v", err)
+			do, permanent := advice(err)
+			assert.Equal(t, test.permanent, permanent, "%v", err)
 			assert.Contains(t, do, test.says, "%v", err)
 			assert.NotEmpty(t, do, "%v", err)
 		})

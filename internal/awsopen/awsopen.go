@@ -26,7 +26,7 @@ func Keys(own ...string) []string {
 	return append([]string{"region", "profile", "role_arn", "role_session_name", "external_id", "endpoint"}, own...)
 }
 
-// A Client is what a store needs to make the SDK's client.
+// A Client has everything that a store needs to make the SDK's client.
 type Client struct {
 	Config   aws.Config
 	Endpoint *string // from the URL, for the client's BaseEndpoint; nil: leave that alone

@@ -152,8 +152,8 @@ func TestKeysThatCome(t *testing.T) {
 	c, err := load(t, "region=eu-west-1&endpoint="+s.URL)
 	require.NoError(t, err)
 	err = getItem(soon(t), c.table())
-	do, forGood := advice(err)
-	require.True(t, forGood, "%v", err)
+	do, permanent := advice(err)
+	require.True(t, permanent, "%v", err)
 	assert.Contains(t, do, "there are no AWS credentials")
 	write(t, credentials, keysOf("KEY"))
 	c.Config.Credentials.(*source).latest = time.Time{} // as if some seconds had passed

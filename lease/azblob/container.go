@@ -9,7 +9,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// MakePlace implements lease.PlaceMaker. The container is closed to the public, and where the account is.
+// MakePlace implements lease.PlaceMaker. The container is not public, and has its account's location.
 func (m *manager) MakePlace(ctx context.Context, location string) (made bool, err error) {
 	if err := m.check(); err != nil {
 		return false, err

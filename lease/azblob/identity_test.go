@@ -168,10 +168,10 @@ func TestOtherCredentialTrouble(t *testing.T) {
 	t.Parallel()
 	token := tokenSource{}
 	for name, test := range map[string]struct {
-		url     string
-		answer  *http.Response
-		says    string
-		forGood bool
+		url       string
+		answer    *http.Response
+		says      string
+		permanent bool
 	}{
 		"a body that breaks off": {"https://x.invalid/c", &http.Response{StatusCode: 403, Header: http.Header{}, Body: io.NopCloser(breaksOff{})}, "it breaks off", false},
 		"a 401 of a proxy's":     {"https://x.invalid/c", &http.Response{StatusCode: 401, Header: http.Header{}, Body: http.NoBody}, "its status is 401", false},
@@ -181,7 +181,7 @@ func TestOtherCredentialTrouble(t *testing.T) {
 		require.NoError(t, err)
 		_, err = lease.Inspect(t.Context(), New(client), "orders")
 		require.ErrorContains(t, err, test.says, name)
-		assert.Equal(t, test.forGood, errors.Is(err, lease.ErrMisconfigured), "%s: %v", name, err)
+		assert.Equal(t, test.permanent, errors.Is(err, lease.ErrMisconfigured), "%s: %v", name, err)
 	}
 }
 

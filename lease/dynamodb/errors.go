@@ -65,7 +65,7 @@ type meaning struct {
 const (
 	programming = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html"
 	common      = "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/CommonErrors.html"
-	permission  = "allow ACTION on the table to this program's identity" // ACTION is what the program asked for
+	permission  = "allow ACTION on the table to this program's identity" // ACTION stands for the action that the program needs
 )
 
 // meanings has DynamoDB's own codes; awsopen has those about credentials, accounts and KMS keys. Anything in neither is

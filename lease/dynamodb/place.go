@@ -12,8 +12,8 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// MakePlace implements lease.PlaceMaker with CreateTable, if the client has it. The table has the key that the Store was told;
-// it is in the client's region, and has no other location.
+// MakePlace implements lease.PlaceMaker with CreateTable, if the client has it. The table has the Store's key.
+// It is in the client's region, and has no other location.
 func (s *Store) MakePlace(ctx context.Context, location string) (made bool, err error) {
 	client, ok := s.client.(TableAPI)
 	switch {

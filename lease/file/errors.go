@@ -30,12 +30,12 @@ type row struct {
 	advice string
 }
 
-// forGood has the permanent errors, in addition to those of the system in forGoodHere. All others are temporary: a full
+// permanent has the permanent errors, in addition to those of the system in permanentHere. All others are temporary: a full
 // disk or quota (ENOSPC, EDQUOT), a disk's or a server's failure (EIO, ESTALE, ETIMEDOUT, ENOLCK), too many open files
 // (EMFILE, ENFILE), too little memory (ENOMEM).
 //
 // https://man7.org/linux/man-pages/man2/open.2.html, rename.2.html, flock.2.html and mkdir.2.html say what each means.
-var forGood = []row{
+var permanent = []row{
 	{fs.ErrPermission, allow}, // EACCES, EPERM; ERROR_ACCESS_DENIED
 	{syscall.ENOTDIR, moveFile},
 	{syscall.EROFS, writable},
@@ -53,7 +53,7 @@ func (s *Store) classify(ctx context.Context, err error) error {
 	if e, ok := errors.AsType[*os.LinkError](err); ok {
 		e.Old, e.New = s.short(e.Old), s.short(e.New)
 	}
-	for _, row := range slices.Concat(forGood, forGoodHere) {
+	for _, row := range slices.Concat(permanent, permanentHere) {
 		if errors.Is(err, row.err) {
 			return &lease.MisconfiguredError{Err: err, Advice: row.advice}
 		}

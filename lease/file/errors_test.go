@@ -34,7 +34,7 @@ func TestDiagnosis(t *testing.T) {
 		assert.ErrorContains(t, err, "/x")
 		assert.ErrorContains(t, err, advice, errno)
 	}
-	for _, row := range forGoodHere {
+	for _, row := range permanentHere {
 		err := NewStore("/dir").classify(t.Context(), &fs.PathError{Op: "write", Path: "/x", Err: row.err})
 		assert.ErrorIs(t, err, lease.ErrMisconfigured, row.err)
 		assert.ErrorContains(t, err, row.advice, row.err)

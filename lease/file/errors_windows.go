@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// forGoodHere has permanent errors: https://learn.microsoft.com/en-us/windows/win32/debug/system-error-codes--0-499-
-var forGoodHere = []row{
+// permanentHere has permanent errors: https://learn.microsoft.com/en-us/windows/win32/debug/system-error-codes--0-499-
+var permanentHere = []row{
 	{windows.ERROR_WRITE_PROTECT, writable},
 	{windows.ERROR_DIRECTORY, moveFile},
 	{windows.ERROR_INVALID_NAME, otherName},

@@ -10,7 +10,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// FindPlace implements lease.PlaceFinder: a directory that is not there has no cells, until the first is written.
+// FindPlace implements lease.PlaceFinder: to Load, a missing directory has no cells, and Swap makes it.
 func (s *Store) FindPlace(context.Context) error {
 	if s.dir == "" {
 		return errNoDirectory
@@ -21,7 +21,7 @@ func (s *Store) FindPlace(context.Context) error {
 	return nil
 }
 
-// MakePlace implements lease.PlaceMaker. The directory is this user's alone, and has no location.
+// MakePlace implements lease.PlaceMaker. The directory is for this user alone (0700), and has no location.
 func (s *Store) MakePlace(ctx context.Context, location string) (made bool, err error) {
 	switch err := s.FindPlace(ctx); {
 	case s.dir == "":

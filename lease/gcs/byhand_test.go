@@ -44,7 +44,7 @@ func taken(t *testing.T, n *node, o *storage.ObjectHandle) {
 	lost := wantLost(t, n, lease.LostTaken)
 	assert.Equal(t, term.Token(), lost.Now.Token)
 	require.Error(t, term.Check())
-	next := n.leads(length + serverclock.Grain + serverclock.Skew) // whoever took it does not renew it
+	next := n.leads(length + serverclock.Grain + serverclock.Skew) // the new holder does not renew it
 	assert.Equal(t, term.Token()+1, next.Token())
 }
 

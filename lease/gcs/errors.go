@@ -37,12 +37,12 @@ const (
 	onHold        = "release the hold, which keeps the record from being overwritten, and turn off the bucket's default event-based hold"
 	badBucket     = "name the bucket as the console shows it, without gs://"
 	requesterPays = "name the project to bill with gcs.WithUserProject or ?user_project=, or name another bucket: this one bills " +
-		"whoever asks (requester pays)"
+		"the caller (requester pays)"
 	badUserProject = "name another user project with gcs.WithUserProject or ?user_project=, and grant the credentials the role " +
 		"Service Usage Consumer on it: this one cannot be billed"
 	againstPolicy = "name a bucket that complies with the organization policy, or have the policy changed"
 	perimeter     = "run inside the organization's policy, such as a service perimeter, or have it changed; the audit log names the rule"
-	badKey        = "enable or restore the version of the Cloud KMS key that encrypts the record, or give the bucket another key of its own " +
+	badKey        = "enable or restore the version of the Cloud KMS key that encrypts the record, or give the bucket another key in the bucket's " +
 		"location (gcloud storage buckets update --default-encryption-key)"
 	mayNotUseKey = "grant the Cloud Storage service agent of the bucket's project, and not the program's own account, the role Cloud KMS " +
 		"CryptoKey Encrypter/Decrypter on the key (gcloud storage service-agent --authorize-cmek=KEY)"

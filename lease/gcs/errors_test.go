@@ -85,7 +85,7 @@ var refusals = map[string]struct {
 	"key disabled, read":        {"read", 400, asXML("CloudKmsDisabledKey", "Cloud KMS key is disabled, destroyed, or scheduled to be destroyed."), lease.ErrMisconfigured, "enable or restore"},            // [xml]
 	"key gone":                  {"read", 400, asXML("CloudKmsDecryptionKeyNotFound", "Resource's Cloud KMS decryption key not found."), lease.ErrMisconfigured, "another key"},
 	"no key to encrypt":         {"create", 400, asJSON(400, "cloudKmsEncryptionKeyNotFound", "Cloud KMS encryption key not found."), lease.ErrMisconfigured, "another key"},
-	"key of another place":      {"create", 400, asJSON(400, "cloudKmsKeyLocationNotAllowed", "Cloud KMS key location not allowed."), lease.ErrMisconfigured, "its own location"},
+	"key of another place":      {"create", 400, asJSON(400, "cloudKmsKeyLocationNotAllowed", "Cloud KMS key location not allowed."), lease.ErrMisconfigured, "the bucket's location"},
 	"no key at all":             {"create", 400, asJSON(400, "cloudKmsBadKey", "Bad Cloud KMS key."), lease.ErrMisconfigured, "another key"},
 	"key in words":              {"create", 400, asJSON(400, "invalid", "Cloud KMS key projects/p/locations/l/keyRings/r/cryptoKeys/k is not enabled"), lease.ErrMisconfigured, "enable or restore"},
 	"key not the agent's":       {"create", 403, asJSON(403, "forbidden", "Permission denied on Cloud KMS key. Please ensure that your Cloud Storage service account has been authorized to use this key."), lease.ErrMisconfigured, "gcloud storage service-agent --authorize-cmek"},

@@ -11,8 +11,8 @@ import (
 	"google.golang.org/api/iterator"
 )
 
-// FindPlace implements lease.PlaceFinder: a read of a bucket that is missing may look like one of an object that is. A list tells,
-// for which the credentials may lack the permission.
+// FindPlace implements lease.PlaceFinder. The answer to a read may be the same for a missing bucket as for a missing object, so
+// FindPlace lists the bucket. It returns nil if the credentials lack the permission to list.
 func (s *Store) FindPlace(ctx context.Context) error {
 	if s.problem != nil {
 		return s.problem
@@ -34,8 +34,8 @@ func (s *Store) FindPlace(ctx context.Context) error {
 const projectVariable = "GOOGLE_CLOUD_PROJECT"
 
 // MakePlace implements lease.PlaceMaker. The bucket belongs to the project that GOOGLE_CLOUD_PROJECT names, or else to the user
-// project. It keeps nothing that was overwritten (soft delete is off), and is closed to the public. The location is
-// a region or a multi-region; empty: US.
+// project. Soft delete is off, so that it keeps no overwritten records, and it is not public. The location is a region or a
+// multi-region; empty: US.
 func (s *Store) MakePlace(ctx context.Context, location string) (made bool, err error) {
 	if s.problem != nil {
 		return false, s.problem

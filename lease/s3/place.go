@@ -11,18 +11,18 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// bucketAPI is what MakePlace uses of the SDK's client.
+// bucketAPI is the part of the SDK's client that MakePlace uses.
 type bucketAPI interface {
 	HeadBucket(context.Context, *s3.HeadBucketInput, ...func(*s3.Options)) (*s3.HeadBucketOutput, error)
 	CreateBucket(context.Context, *s3.CreateBucketInput, ...func(*s3.Options)) (*s3.CreateBucketOutput, error)
 	Options() s3.Options
 }
 
-// taken is what to do about a bucket of another account: all accounts of the world share the names.
+// taken is the advice about a bucket of another account: all accounts of the world share the names.
 const taken = "name another bucket: this one belongs to another account"
 
-// MakePlace implements lease.PlaceMaker, if the client can make buckets. The bucket is in the client's region, and as S3 makes
-// it: without versions, encrypted, and closed to the public. It has no other location.
+// MakePlace implements lease.PlaceMaker, if the client can make buckets. The bucket is in the client's region, with S3's
+// defaults: without versions, encrypted, not public. It has no other location.
 func (s *Store) MakePlace(ctx context.Context, location string) (made bool, err error) {
 	if err := s.ready(); err != nil {
 		return false, err
@@ -38,12 +38,12 @@ func (s *Store) MakePlace(ctx context.Context, location string) (made bool, err 
 		return false, nil
 	}
 	in := &s3.CreateBucketInput{Bucket: &s.bucket}
-	// https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html: us-east-1 is what is meant where none is named
+	// No location means us-east-1: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
 	if region := client.Options().Region; region != "us-east-1" {
 		in.CreateBucketConfiguration = &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraint(region)}
 	}
 	_, err = client.CreateBucket(ctx, in)
-	if _, ours := errors.AsType[*types.BucketAlreadyOwnedByYou](err); ours { // somebody else is as good
+	if _, ours := errors.AsType[*types.BucketAlreadyOwnedByYou](err); ours { // another process of the account has made it
 		return false, nil
 	}
 	if _, exists := errors.AsType[*types.BucketAlreadyExists](err); exists {
