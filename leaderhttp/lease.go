@@ -6,13 +6,13 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// Lease is the JSON of a lease, wherever one is shown to programs: in a [Status], and in what "leader status", "leader list"
-// and "leader watch" print with --json. Its fields keep their names and meaning; there may be more later. A field without a
+// Lease is the JSON of a lease for programs: in a [Status], and in the output of "leader status", "leader list"
+// and "leader watch" with --json. Its fields keep their names and meaning; there may be more later. A field without a
 // value is left out. Durations are numbers of seconds. Times are RFC 3339 in UTC, by the holder's clock, and only for people.
 type Lease struct {
 	// Name is the name of the lease.
 	Name string `json:"lease"`
-	// State is "free", "held", "expired", "broken" or "unreadable". A lease is "broken" if it was taken from its holder
+	// State is "free", "held", "expired", "broken" or "unreadable". A lease is "broken" if somebody took it from its holder
 	// ("leader break") and has not run out: nobody leads. It is also "expired" if the node that shows it has held it and
 	// could not certainly release it.
 	State string `json:"state"`
@@ -34,9 +34,9 @@ type Lease struct {
 	// AgeSeconds is a lower bound of the record's age when it was read; left out if it is not known.
 	AgeSeconds float64 `json:"age_seconds,omitzero"`
 	// Timed is true of a lease that is "held" or "broken" if the store itself tells how old the record is, or ends the
-	// lease: then who has just come knows as much as who has watched it.
+	// lease: then a new observer knows as much as one that has watched.
 	Timed bool `json:"timed,omitempty"`
-	// LeftSeconds is the most that was left of a lease that is "held" or "broken" when it was read, unless it is renewed;
+	// LeftSeconds is how long a lease that is "held" or "broken" lasts at most without a renewal, from when it was read;
 	// left out if it is not known.
 	LeftSeconds float64 `json:"left_seconds,omitzero"`
 	// Error is the reason why the lease is "unreadable".

@@ -12,7 +12,8 @@
 // The emulators listen on free ports of 127.0.0.1, or on those that flags name, and keep their data in memory. All calls of up
 // and env by one user share the emulators of up. Programs find them by the variables that the services' SDKs read
 // (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, STORAGE_EMULATOR_HOST), and by
-// AZURE_STORAGE_CONNECTION_STRING; tests find the databases by LEADER_POSTGRES_URL and LEADER_MARIADB_DSN. LEADER_EMULATORS=1 tells tests that all emulators are there: then tests skip nothing.
+// AZURE_STORAGE_CONNECTION_STRING. Tests find the databases by LEADER_POSTGRES_URL and LEADER_MARIADB_DSN. LEADER_EMULATORS=1
+// tells tests that everything is there: then tests skip nothing.
 //
 // run passes its signals on to its command. (go run itself passes on only Ctrl-C: a script that sends others builds the
 // command first.) The emulators of run end with it, however it ends.

@@ -151,7 +151,7 @@ func (s *Store) read(ctx context.Context, object string) (lease.Snapshot, error)
 		return lease.Snapshot{}, fmt.Errorf("%w: object %q has more than %d bytes; it is left as it is: move it away while nobody runs",
 			lease.ErrRecord, object, lease.MaxCell)
 	case !fits(data, r.Attrs):
-		return lease.Snapshot{}, errors.New("read: what came does not fit the object's size and checksum")
+		return lease.Snapshot{}, errors.New("read: the data do not match the object's size and checksum")
 	}
 	return lease.Snapshot{Data: data, Version: versionOf(r.Attrs.Generation), Age: s.ageIn(c, r.Attrs.LastModified)}, nil
 }

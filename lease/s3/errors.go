@@ -21,9 +21,9 @@ const (
 	account = "see AWS Support, or https://console.aws.amazon.com, about the account"
 	keys    = "check the credentials that the AWS SDK finds (aws sts get-caller-identity shows whose they are)"
 	region  = "name the bucket's own region, in AWS_REGION or as ?region= in the URL (aws s3api head-bucket shows it)"
-	server  = "the server, or what the endpoint names, does not do what S3 does: name another, or update it"
+	server  = "name another endpoint, or update the server: it does not work as S3 does"
 	locked  = "use a bucket, or a prefix, without Object Lock and lifecycle rules, and objects without keys of the client (SSE-C)"
-	asked   = "correct what the options or the URL say of encryption, of the bucket's owner and of who pays"
+	asked   = "correct the options or the URL about encryption, the bucket's owner and who pays"
 	access  = "allow s3:GetObject and s3:PutObject on the objects, and s3:ListBucket on the bucket: " +
 		"without that, S3 answers so for a lease that was never taken"
 	keyUse = "allow kms:GenerateDataKey and kms:Decrypt on the KMS key that encrypts the objects, in the key's own policy, too"

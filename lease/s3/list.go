@@ -102,7 +102,7 @@ func (s *Store) page(ctx context.Context, in *s3.ListObjectsV2Input) (*s3.ListOb
 	case name != s.bucket && !s.isAlias():
 		return nil, notS3s("it lists another bucket, %q", name)
 	case aws.ToBool(page.IsTruncated) && (next == "" || next == aws.ToString(in.ContinuationToken)):
-		return nil, errors.New("the server says that the list goes on, and not where: name a server that does what S3 does")
+		return nil, errors.New("the server says that the list goes on, but not where: name a server that works as S3 does")
 	}
 	return page, nil
 }

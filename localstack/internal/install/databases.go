@@ -57,7 +57,7 @@ func installDatabases(ctx context.Context, s site) error {
 	}
 	for _, program := range []string{filepath.Join(in.Postgres(), "bin", "postgres"), filepath.Join(in.MariaDB(), "bin", "mariadbd")} {
 		if err := run(s.command(ctx, program, "--version")); err != nil {
-			return fmt.Errorf("%w: what it misses, the package of this database in your system brings along; or use Docker (--docker)", err)
+			return fmt.Errorf("%w: install your system's package of this database, which has the libraries; or use Docker (--docker)", err)
 		}
 	}
 	return os.RemoveAll(repository)
