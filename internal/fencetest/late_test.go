@@ -22,14 +22,14 @@ type step struct {
 }
 
 var (
-	begin  = step{"begin", (*worker).begin}
-	glance = step{"look", (*worker).glance}
-	check  = step{"check", (*worker).check}
-	write  = step{"write", (*worker).write}
-	commit = step{"commit", (*worker).commit}
-	claim  = step{"claim", func(w *worker, ctx context.Context) error { return fence.Claim(ctx, w.db.DB, w.term) }}
-	read   = step{"read", (*worker).read}
-	apply  = step{"apply", (*worker).apply}
+	begin   = step{"begin", (*worker).begin}
+	glance  = step{"look", (*worker).glance}
+	check   = step{"check", (*worker).check}
+	write   = step{"write", (*worker).write}
+	commit  = step{"commit", (*worker).commit}
+	claim   = step{"claim", func(w *worker, ctx context.Context) error { return fence.Claim(ctx, w.db.DB, w.term) }}
+	read    = step{"read", (*worker).read}
+	applies = step{"apply", (*worker).apply}
 )
 
 // transactions are the orders in which an old term's transaction may do its steps. The first is the recommended one.
@@ -179,7 +179,7 @@ func TestALateTransaction(t *testing.T) {
 	for _, p := range places {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
-			sum := play(t, open(t, p), []step{claim, read, apply})
+			sum := play(t, open(t, p), []step{claim, read, applies})
 			t.Logf("%+v", sum)
 			assert.Zero(t, sum.duplicates)
 			assert.Zero(t, sum.missing)
@@ -199,7 +199,7 @@ func TestALateTransactionWithoutAClaimBeforeTheRead(t *testing.T) {
 	for _, p := range places {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
-			sum := play(t, open(t, p), []step{read, claim, apply})
+			sum := play(t, open(t, p), []step{read, claim, applies})
 			t.Logf("%+v", sum)
 			assert.NotZero(t, sum.duplicates)
 		})
@@ -209,6 +209,6 @@ func TestALateTransactionWithoutAClaimBeforeTheRead(t *testing.T) {
 // In READ UNCOMMITTED, a new term may go on from a position that an old one has written, and will not commit.
 func TestReadUncommittedWillNotDo(t *testing.T) {
 	t.Parallel()
-	sum := play(t, open(t, place{dialect: fence.MySQL, open: openMariaDB(""), options: level(sql.LevelReadUncommitted)}), []step{claim, read, apply})
+	sum := play(t, open(t, place{dialect: fence.MySQL, open: openMariaDB(""), options: level(sql.LevelReadUncommitted)}), []step{claim, read, applies})
 	assert.NotZero(t, sum.missing, "package fence's comment says so")
 }

@@ -1,0 +1,96 @@
+package fence_test
+
+import (
+	"context"
+	"database/sql"
+	"log"
+	"os"
+
+	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/fence"
+	"github.com/cloudlease/leader/lease"
+	_ "github.com/cloudlease/leader/lease/s3" // or where else the lease is
+)
+
+// project is the leader's work: it applies one event after the other, each exactly once. next returns the event at a
+// position, when there is one.
+func project(ctx context.Context, db *sql.DB, next func(ctx context.Context, position int64) (event string, err error)) error {
+	term, _ := leader.TermFrom(ctx)
+	if err := fence.Claim(ctx, db, term); err != nil { // first
+		return err
+	}
+	var position int64 // then read
+	if err := db.QueryRowContext(ctx, `SELECT position FROM orders_position`).Scan(&position); err != nil {
+		return err
+	}
+	for {
+		event, err := next(ctx, position+1)
+		if err != nil {
+			return err
+		}
+		err = apply(ctx, db, term, position+1, event)
+		if fence.Repeatable(err) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		position++
+	}
+}
+
+// apply has the effect of an event, and moves the position, in one transaction: either both stand, or neither.
+func apply(ctx context.Context, db *sql.DB, term lease.Term, position int64, event string) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // does nothing after Commit
+	if err := fence.Check(ctx, tx, term); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `INSERT INTO orders (position, event) VALUES ($1, $2)`, position, event); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE orders_position SET position = $1`, position); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// A projection, which several nodes stand by for. Each event is applied exactly once, though a node may sleep at any point.
+func Example() {
+	ctx := context.Background()
+	db, err := sql.Open("pgx", os.Getenv("DATABASE_URL")) // import _ "github.com/jackc/pgx/v5/stdlib"
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer db.Close()
+	for _, statement := range []string{ // once; or as you make your other tables
+		fence.Schema(fence.PostgreSQL),
+		`CREATE TABLE IF NOT EXISTS orders (position BIGINT NOT NULL, event TEXT NOT NULL)`,
+		`CREATE TABLE IF NOT EXISTS orders_position (position BIGINT NOT NULL)`,
+		`INSERT INTO orders_position SELECT 0 WHERE NOT EXISTS (SELECT FROM orders_position)`,
+	} {
+		if _, err := db.ExecContext(ctx, statement); err != nil {
+			log.Fatal(err)
+		}
+	}
+	manager, err := lease.Open(ctx, "s3://my-bucket/leases")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer lease.Close(manager)
+	err = leader.New(
+		leader.WithLeaseManager(manager),
+		leader.WithLeaseName("orders-projection"),
+		leader.WhenStarted(func(ctx context.Context) error {
+			return project(ctx, db, func(ctx context.Context, position int64) (string, error) {
+				return "", nil // read your event store
+			})
+		}),
+	).Run(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+}
