@@ -65,21 +65,5 @@ func (t *term) hold() bool {
 		return true
 	}
 	t.run.enter(Stopping, t.holding.held.Token, nil)
-	until := t.began + t.opts.holdAtLeast
-	for now := t.run.mono(); now < until; now = t.run.mono() {
-		if _, lost := t.holding.keep(now); lost != nil {
-			return true
-		}
-		t.alarm.Set(min(t.holding.due(now), until) - now)
-		select {
-		case a := <-t.holding.pending.arrives():
-			t.holding.renewed(a)
-		case c := <-t.holding.values.changes:
-			t.holding.change(c)
-		case <-t.run.ctx.Done():
-			return true
-		case <-t.alarm.C:
-		}
-	}
-	return t.holding.term.Check() != nil
+	return t.keepUntil(t.began+t.opts.holdAtLeast, t.run.ctx.Done()) || t.holding.term.Check() != nil
 }

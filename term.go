@@ -195,6 +195,7 @@ func (t *term) returned(res *result) phase {
 	why := t.whyReturned(res)
 	t.out = t.judge(res, why)
 	left := why.why == byItself && t.run.once && !res.panicked && t.run.mono()-t.began < t.opts.holdAtLeast && t.hold()
+	t.flush()
 	t.holding.keeper.End(nil) // R8: before the release
 	t.tell(false)
 	t.run.enter(Stopping, t.holding.held.Token, why.cause)
@@ -207,6 +208,45 @@ func (t *term) returned(res *result) phase {
 	}
 	t.out.rest = t.giveBack(why.why)
 	return nil
+}
+
+// keepUntil keeps the lease of a work that has returned: until the time, or the term's end, or until done is closed. It reports
+// whether done is.
+func (t *term) keepUntil(until time.Duration, done <-chan struct{}) bool {
+	for now := t.run.mono(); now < until; now = t.run.mono() {
+		if _, lost := t.holding.keep(now); lost != nil {
+			break
+		}
+		t.alarm.Set(min(t.holding.due(now), until) - now)
+		select {
+		case <-done:
+			return true
+		case a := <-t.holding.pending.arrives():
+			t.holding.renewed(a)
+		case c := <-t.holding.values.changes:
+			t.holding.change(c)
+		case <-t.alarm.C:
+		}
+	}
+	return false
+}
+
+// flush runs what the work has registered by lease.BeforeEnd, for no longer than the end of Run may take.
+func (t *term) flush() {
+	if !t.holding.keeper.HasBeforeEnd() {
+		return
+	}
+	ctx, cancel := host.WithTimeout(context.WithValue(context.WithoutCancel(t.workCtx), valuesOf{}, t.holding.values), t.opts.endTimeout)
+	defer cancel()
+	done := make(chan struct{})
+	t.run.requests.Go(func() {
+		defer close(done)
+		t.holding.keeper.BeforeEnd(ctx)
+	})
+	if !t.keepUntil(t.run.mono()+t.opts.endTimeout, done) {
+		t.run.remark(slog.LevelWarn, "what was to run before the end of the term has not returned: the term ends without it",
+			slog.Uint64("token", t.holding.held.Token))
+	}
 }
 
 // leaveBehind gives up a work that does not return. Its lease is not released but runs out, as the work may still have effects.

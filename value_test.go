@@ -135,6 +135,29 @@ func TestV3_ALateRenewalTakesNothingBack(t *testing.T) {
 	})
 }
 
+// V3: a renewal that hangs is given up, and goes on once a newer value is stored: it finds that, and leaves it.
+func TestV3_ARenewalThatHangsTakesNothingBack(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a, works := w.keeper("a")
+		ctx := <-worksOf(a, works)
+		goOn := make(chan struct{})
+		var first atomic.Bool
+		a.link.set(func(q request) {
+			if q.op == "swap" && first.CompareAndSwap(false, true) {
+				<-goOn // whatever its context says
+			}
+			q.send()
+		})
+		require.Error(t, leader.SetValue(ctx, "older"))
+		require.NoError(t, leader.SetValue(ctx, "newer"))
+		close(goOn)
+		synctest.Wait()
+		require.Equal(t, "newer", w.look().Value)
+		time.Sleep(time.Minute)
+		require.Equal(t, "newer", w.look().Value)
+	})
+}
+
 func TestSetValue_WhenTheTermIsOver(t *testing.T) {
 	inWorld(t, func(w *world) {
 		a, works := w.keeper("a")

@@ -13,12 +13,13 @@ import (
 // see another record. So this file takes records apart itself, after encoding/json has checked that they are JSON. That
 // is faster, too: the data is decoded once.
 
-// recordFields are the fields of a record, and how each is read; the format is the first. A null changes nothing.
+// recordFields are the fields of a record, and how each is read; the format and the kind come first. A null changes nothing.
 var recordFields = [...]struct {
 	name string
 	read func(r *record, value []byte) error
 }{
 	{"format", func(r *record, value []byte) (err error) { r.Format, err = strconv.Atoi(string(value)); return err }},
+	{"kind", func(r *record, value []byte) (err error) { r.Kind, err = text(value); return err }},
 	{"token", func(r *record, value []byte) (err error) {
 		r.Token, err = strconv.ParseUint(string(value), 10, 64)
 		return err

@@ -41,6 +41,9 @@ func placeOf(store Store) string {
 // String names the store's place; see PlaceOf.
 func (m *manager) String() string { return m.place }
 
+// Store returns the store that the manager was made of.
+func (m *manager) Store() Store { return m.store }
+
 // cell is a record that an answer showed, with what is known about its age.
 type cell struct {
 	record
@@ -181,7 +184,11 @@ func (m *manager) List(ctx context.Context, prefix string) iter.Seq2[Info, error
 				yield(Info{}, Explain(m.place, "list leases", prefix, err))
 				return
 			}
-			if !yield(m.listed(ctx, c, sent), nil) {
+			info := m.listed(ctx, c, sent)
+			if errors.Is(info.Err, errKind) {
+				continue
+			}
+			if !yield(info, nil) {
 				return
 			}
 		}

@@ -53,6 +53,15 @@ func Close(m Manager) error {
 	return fmt.Errorf("close: %T: %w", m, errors.ErrUnsupported)
 }
 
+// StoreOf returns the store of the manager, for what a program keeps beside its leases, as package checkpoint does. It reports
+// false if the manager has none.
+func StoreOf(m Manager) (Store, bool) {
+	if k, ok := Find[interface{ Store() Store }](m); ok {
+		return k.Store(), true
+	}
+	return nil, false
+}
+
 // Find returns the first of m and the managers that it wraps that is a T: an optional interface, such as Closer. It looks as
 // far as a wrapper's Unwrap leads, and finds nothing in a nil Manager.
 func Find[T any](m Manager) (t T, ok bool) {

@@ -3,6 +3,7 @@ package lease
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -20,6 +21,7 @@ const (
 // "Token" is an unknown field.
 type record struct {
 	Format     int               `json:"format"`
+	Kind       string            `json:"kind,omitempty"` // of a record that is no lease's
 	Token      uint64            `json:"token"`
 	ID         string            `json:"id"`
 	Holder     string            `json:"holder"`
@@ -75,6 +77,9 @@ func encode(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
+// errKind says that a record is no lease's. List passes over it.
+var errKind = errors.New("it is of another kind")
+
 // decode reads a record. If the data is not a record, the error is an ErrRecord that says why.
 func decode(data []byte) (record, error) {
 	if len(data) > MaxCell {
@@ -87,8 +92,11 @@ func decode(data []byte) (record, error) {
 	if err != nil {
 		return record{}, fmt.Errorf("%w: %w", ErrRecord, err)
 	}
-	// The format comes first: a newer one may mean something else by the other fields.
+	// The kind and the format come first: another one may mean something else by the other fields.
 	var r record
+	if err := values.read(&r, 1); err != nil || r.Kind != "" {
+		return record{}, fmt.Errorf("%w: %w: %q", ErrRecord, errKind, r.Kind)
+	}
 	if err := values.read(&r, 0); err != nil {
 		return record{}, fmt.Errorf("%w: %w", ErrRecord, err)
 	}

@@ -163,7 +163,7 @@ func reference(data []byte) (r record, ok bool) {
 	}
 	known := map[string]json.RawMessage{}
 	if !walk(data, func(name string, value json.RawMessage) bool {
-		if !slices.Contains(strings.Fields("format token id holder length nonce released broken attributes value value_number renew_every acquired renewed"), name) {
+		if !slices.Contains(strings.Fields("format token id holder length kind nonce released broken attributes value value_number renew_every acquired renewed"), name) {
 			return true
 		}
 		_, twice := known[name]

@@ -111,7 +111,8 @@ type Keeper struct {
 	failure error         // of the latest renewal
 	ended   error         // why the term is over; nil while it holds
 	timer   host.Timer
-	done    chan struct{} // closed when the term is over; nil until somebody calls Done
+	done    chan struct{}               // closed when the term is over; nil until somebody calls Done
+	before  []func(ctx context.Context) // to run before the end, the latest first
 }
 
 // StartTerm begins the term of a lease that Acquire returned; sent is the time just before Acquire was called. The

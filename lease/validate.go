@@ -33,6 +33,9 @@ func CheckName(name string) error {
 	return nil
 }
 
+// CheckpointPrefix begins the name of each cell that package checkpoint keeps in a Store, and of no lease.
+const CheckpointPrefix = "checkpoints/"
+
 // MaxCell is the most that a Store's cell holds, in bytes.
 const MaxCell = 64 << 10
 
@@ -51,6 +54,9 @@ func (r Request) Validate(limits Limits) error {
 	var problems []error
 	if err := CheckName(r.Name); err != nil {
 		problems = append(problems, err)
+	}
+	if strings.HasPrefix(r.Name, CheckpointPrefix) {
+		problems = append(problems, fmt.Errorf("%w: the name %q begins with %s, as cells of package checkpoint do", ErrInvalid, r.Name, CheckpointPrefix))
 	}
 	if err := CheckName(r.Holder); err != nil {
 		problems = append(problems, fmt.Errorf("holder: %w", err))

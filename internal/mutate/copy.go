@@ -93,7 +93,7 @@ func (c copied) try(ctx context.Context, m mutation, worlds int, packages []stri
 		}
 	}
 	for _, test := range slices.Concat(m.tests, packages) {
-		out, err := c.run(ctx, "test", "-timeout", "3m", test)
+		out, err := c.run(ctx, "test", "-timeout", "10m", test)
 		if unbuilt(out) {
 			return finding{}, fmt.Errorf("the tests of %s do not compile: %w\n%s", test, err, out)
 		}

@@ -3,6 +3,8 @@ package main
 // onValues are the packages whose tests look at a lease's value.
 var onValues = []string{"./lease", "."}
 
+var onCheckpoints = []string{"./checkpoint"}
+
 // values takes out what keeps a lease's value from being lost, or taken back.
 var values = []mutation{
 	{
@@ -19,7 +21,7 @@ var values = []mutation{
 	},
 	{
 		name: "V2: the answer to an older renewal takes a value back that was set since", tests: onValues,
-		edit: edit{file: "value.go", old: "	if h.held.ValueNumber > renewed.ValueNumber {", new: "	if h.held.ValueNumber < renewed.ValueNumber {"},
+		edit: edit{file: "value.go", old: "		renewed.Value, renewed.Attributes, renewed.ValueNumber = h.held.Value,", new: "		renewed.Attributes, renewed.ValueNumber ="},
 	},
 	{
 		name: "V2: a value whose answer is unclear counts as not set", tests: onValues,
@@ -40,6 +42,36 @@ var values = []mutation{
 	{
 		name: "V3: the number does not grow with each change", tests: onValues,
 		edit: edit{file: "value.go", old: "	h.held.ValueNumber++\n", new: "	h.held.ValueNumber = 1\n"},
+	},
+	{
+		name: "K1: Open reads, and does not claim", deaf: true, tests: onCheckpoints,
+		edit: edit{file: "checkpoint/open.go", old: "		version, err = c.cell.swap(ctx, version, mine)\n", new: ""},
+	},
+	{
+		name: "K1: a greater token is no matter", deaf: true, tests: onCheckpoints,
+		edit: edit{file: "checkpoint/open.go", old: "	case found.Token > c.term.Token():", new: "	case found.Token > c.term.Token() && version == \"\":"},
+	},
+	{
+		name: "K2: a conflict is written over, whoever has written", deaf: true, tests: onCheckpoints,
+		edit: edit{file: "checkpoint/checkpoint.go", old: "		case found.Writer != next.Writer:", new: "		case found.Writer == \"\":"},
+	},
+	{
+		name: "K2: a write counts as the one before, if that failed", deaf: true, tests: onCheckpoints,
+		edit: edit{
+			file: "checkpoint/checkpoint.go",
+			old:  "		err = c.store(ctx, c.last)\n",
+			new:  "		if err = c.store(ctx, c.last); err != nil {\n			c.last.Count--\n		}\n",
+		},
+	},
+	{
+		name: "BeforeEnd: what is noted is not written when the term ends", deaf: true, tests: onCheckpoints,
+		edit: edit{file: "checkpoint/open.go", old: "	lease.BeforeEnd(ctx, func(ctx context.Context) { _ = c.Flush(ctx) })\n", new: ""},
+	},
+	{
+		name: "BeforeEnd: it runs when the term is over", deaf: true, tests: onValues,
+		edit: edit{
+			file: "term.go", old: "	t.flush()\n	t.holding.keeper.End(nil) // R8", new: "	t.holding.keeper.End(nil) // R8",
+		},
 	},
 	{
 		name: "record: programs that do not know values may drop one", tests: onValues,

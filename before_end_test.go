@@ -1,0 +1,78 @@
+package leader_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/lease"
+)
+
+// What a work has registered runs after it has returned, while the term still holds, and before the release.
+func TestBeforeEnd_WhileTheTermHolds(t *testing.T) {
+	inWorld(t, func(w *world) {
+		var ran []string
+		returned := false
+		a := w.nodeDoing("a", func(ctx context.Context) error {
+			term, _ := leader.TermFrom(ctx)
+			for _, name := range []string{"first", "second"} {
+				assert.True(t, lease.BeforeEnd(ctx, func(ctx context.Context) {
+					assert.True(t, returned)
+					assert.NoError(t, term.Check())
+					assert.NoError(t, ctx.Err())
+					assert.Equal(t, lease.Held, w.look().State)
+					assert.NoError(t, leader.SetValue(ctx, name))
+					ran = append(ran, name)
+				}))
+			}
+			<-ctx.Done()
+			returned = true
+			return nil
+		}).run()
+		term := a.leads()
+		require.NoError(t, a.stop())
+		require.Equal(t, []string{"second", "first"}, ran)
+		require.Equal(t, "first", w.look().Value)
+		require.Equal(t, lease.Free, w.look().State)
+		require.Error(t, term.Check())
+	})
+}
+
+// What does not return keeps the lease for no longer than the end of Run may take.
+func TestBeforeEnd_DoesNotReturn(t *testing.T) {
+	inWorld(t, func(w *world) {
+		goOn := make(chan struct{})
+		a := w.nodeDoing("a", func(ctx context.Context) error {
+			lease.BeforeEnd(ctx, func(ctx context.Context) {
+				<-ctx.Done()
+				<-goOn
+			})
+			return nil
+		}, leader.WithEndTimeout(2*time.Second)).run()
+		began := time.Now()
+		require.NoError(t, <-a.result)
+		require.LessOrEqual(t, time.Since(began), 4*time.Second)
+		require.Equal(t, lease.Free, w.look().State)
+		close(goOn)
+	})
+}
+
+// After a loss there is nothing left to protect it.
+func TestBeforeEnd_NotAfterALoss(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.nodeDoing("a", func(ctx context.Context) error {
+			lease.BeforeEnd(ctx, func(context.Context) { t.Error("it runs after the loss") })
+			<-ctx.Done()
+			assert.False(t, lease.BeforeEnd(ctx, func(context.Context) {}), "nor is it registered then")
+			return nil
+		}).run()
+		a.leads()
+		w.force("somebody else", false)
+		require.ErrorIs(t, <-a.stopped, lease.ErrLost)
+		require.False(t, lease.BeforeEnd(context.Background(), func(context.Context) {}))
+	})
+}

@@ -1,0 +1,68 @@
+package checkpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// maxSwaps bounds the swaps of one call. Each conflict needs another write to land meanwhile.
+const maxSwaps = 8
+
+var errRestless = fmt.Errorf("%w, %d times in one call", lease.ErrConflict, maxSwaps)
+
+// A cell is where one checkpoint is kept.
+type cell struct {
+	store lease.Store
+	name  string // of the checkpoint
+	place string // the store's name in errors
+}
+
+// cellOf finds the checkpoint's cell in the manager's store.
+func cellOf(m lease.Manager, name string) (cell, error) {
+	store, ok := lease.StoreOf(m)
+	if !ok {
+		return cell{}, fmt.Errorf("checkpoint %q: %T has no store for it: %w", name, m, errors.ErrUnsupported)
+	}
+	c := cell{store: store, name: name, place: fmt.Sprintf("%T", store)}
+	if named, ok := store.(fmt.Stringer); ok {
+		c.place = named.String()
+	}
+	if err := lease.CheckName(name); err != nil {
+		return c, c.explain("open", err)
+	}
+	if err := lease.CheckName(c.key()); err != nil {
+		return c, c.explain("open", err)
+	}
+	return c, nil
+}
+
+func (c cell) key() string { return lease.CheckpointPrefix + c.name }
+
+// load returns the record, and its version, which is empty if there is none.
+func (c cell) load(ctx context.Context) (record, lease.Version, error) {
+	s, err := c.store.Load(ctx, c.key())
+	if err != nil || s.Version == "" {
+		return record{}, "", err
+	}
+	r, err := decode(s.Data)
+	return r, s.Version, err
+}
+
+func (c cell) swap(ctx context.Context, old lease.Version, r record) (lease.Version, error) {
+	data, err := r.encode()
+	if err != nil {
+		return "", err
+	}
+	return c.store.Swap(ctx, c.key(), old, data)
+}
+
+// explain says what was tried, on what.
+func (c cell) explain(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %s checkpoint %q: %w", c.place, op, c.name, err)
+}

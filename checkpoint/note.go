@@ -1,0 +1,72 @@
+package checkpoint
+
+import (
+	"context"
+	"time"
+)
+
+// DefaultEvery is the default of Every.
+const DefaultEvery = 10 * time.Second
+
+// An Option changes what Open returns.
+type Option func(*options)
+
+type options struct{ every time.Duration }
+
+// Every bounds how often what is noted is written: once in this time. The default is [DefaultEvery].
+func Every(d time.Duration) Option { return func(o *options) { o.every = d } }
+
+// Note keeps the value, and writes the newest one once in the time that Every says, and at the end of the term: after the work has
+// returned, before its lease is released. So a crash loses what was noted since the last write, and a worker that goes on from its
+// checkpoint does that part again. Note sends nothing itself, and returns at once. The error is a lease.ErrInvalid for a value that
+// cannot be kept. A write that fails is tried again each time; Flush says how the latest fared.
+func (c *Checkpoint[T]) Note(value T) error {
+	data, err := encode(value)
+	if err != nil {
+		return c.cell.explain("note", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.given++
+	c.value, c.found, c.noted = value, true, &note[T]{c.given, value, data}
+	c.wake()
+	return nil
+}
+
+// wake starts the timer for what is noted. The caller holds the lock.
+func (c *Checkpoint[T]) wake() {
+	if c.timer == nil && c.noted != nil && c.term.Check() == nil {
+		c.timer = time.AfterFunc(c.every, c.writeNoted)
+	}
+}
+
+// writeNoted is what the timer does.
+func (c *Checkpoint[T]) writeNoted() {
+	ctx, cancel := context.WithTimeout(context.Background(), max(c.term.Remaining(), 1))
+	defer cancel()
+	_ = c.Flush(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.timer = nil
+	c.wake()
+}
+
+// Flush writes what was noted and not written yet. Its errors are those of Save. If there is nothing to write, it returns the error
+// of the latest write that Note has begun.
+func (c *Checkpoint[T]) Flush(ctx context.Context) error {
+	if err := c.lock(ctx); err != nil {
+		return c.cell.explain("save", err)
+	}
+	defer c.unlock()
+	c.mu.Lock()
+	noted, err := c.noted, c.err
+	c.noted = nil
+	c.mu.Unlock()
+	if noted != nil {
+		err = c.cell.explain("save", c.write(ctx, noted))
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.err = err
+	return err
+}

@@ -1,0 +1,107 @@
+package checkpoint
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// Open claims the checkpoint for the term that ctx carries, as the context of a leader's work does, and reads it (K1). From then on
+// no older term, and nobody who opened it before, can move it. That is one read and one write.
+//
+// The error is a *lease.LostError (errors.Is lease.ErrLost) if the term is over. It is a lease.ErrInvalid if the checkpoint
+// belongs to a lease of another name, or has a greater token than the term, as after somebody has deleted the lease's record:
+// [Reset] then says whose it is. It is a lease.ErrRecord for what is no checkpoint, or holds no T; and errors.ErrUnsupported if the
+// manager has no store for it.
+func Open[T any](ctx context.Context, m lease.Manager, name string, opts ...Option) (*Checkpoint[T], error) {
+	home, err := cellOf(m, name)
+	if err != nil {
+		return nil, err
+	}
+	term, ok := lease.TermFrom(ctx)
+	if !ok {
+		return nil, home.explain("open", fmt.Errorf("%w: the context carries no term: it is not that of a leader's work", lease.ErrInvalid))
+	}
+	o := options{every: DefaultEvery}
+	for _, set := range opts {
+		if set == nil {
+			return nil, home.explain("open", fmt.Errorf("%w: an option is nil", lease.ErrInvalid))
+		}
+		set(&o)
+	}
+	if o.every < 0 {
+		return nil, home.explain("open", fmt.Errorf("%w: Every: %v is negative", lease.ErrInvalid, o.every))
+	}
+	c := &Checkpoint[T]{cell: home, term: term, every: o.every, writing: make(chan struct{}, 1), writeEvery: lease.LimitsOf(m).WriteEvery}
+	if err := c.claim(ctx); err != nil {
+		return nil, home.explain("open", err)
+	}
+	lease.BeforeEnd(ctx, func(ctx context.Context) { _ = c.Flush(ctx) })
+	return c, nil
+}
+
+// claim writes the term's token and a fresh writer into the cell, and keeps the value that this replaces. The writer stays the same
+// from try to try: whichever of the writes has landed, the record says so.
+func (c *Checkpoint[T]) claim(ctx context.Context) error {
+	mine := record{Kind: kind, Format: recordFormat, Lease: c.term.Name(), Token: c.term.Token(), Writer: rand.Text()}
+	var unclear error
+	for range maxSwaps {
+		found, version, err := c.cell.load(ctx)
+		switch {
+		case err != nil:
+			return errors.Join(unclear, err)
+		case found.Writer == mine.Writer:
+			c.last, c.version = mine, version
+			return nil
+		case unclear != nil:
+			return unclear // it may be taken yet: then nobody uses it
+		}
+		if err := c.mayClaim(found, version); err != nil {
+			return err
+		}
+		if c.value, c.found, err = read[T](found); err != nil {
+			return err
+		}
+		mine.Value = found.Value
+		if lost := c.term.Check(); lost != nil {
+			return lost
+		}
+		c.wrote = time.Now()
+		version, err = c.cell.swap(ctx, version, mine)
+		switch {
+		case err == nil:
+			c.last, c.version = mine, version
+			return nil
+		case permanent(err):
+			return err
+		case !errors.Is(err, lease.ErrConflict):
+			unclear = err
+		}
+	}
+	return errRestless
+}
+
+// mayClaim reports why the term may not claim what was found.
+func (c *Checkpoint[T]) mayClaim(found record, version lease.Version) error {
+	switch {
+	case version == "":
+	case found.Lease != c.term.Name():
+		return fmt.Errorf("%w: it belongs to lease %q, and this term is of %q: two workers may use one name; if not, Reset it",
+			lease.ErrInvalid, found.Lease, c.term.Name())
+	case found.Token > c.term.Token():
+		if lost := c.term.Check(); lost != nil {
+			return lost
+		}
+		return fmt.Errorf("%w: it was claimed with token %d, and this term, which holds, has %d: the lease's record was deleted, or lost; Reset it",
+			lease.ErrInvalid, found.Token, c.term.Token())
+	}
+	return nil
+}
+
+func permanent(err error) bool {
+	return errors.Is(err, lease.ErrMisconfigured) || errors.Is(err, lease.ErrInvalid) || errors.Is(err, lease.ErrRecord)
+}

@@ -1,0 +1,90 @@
+package checkpoint
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// Info describes a checkpoint as one look at it showed.
+type Info[T any] struct {
+	Name  string
+	Lease string // the name of the lease whose terms claim it; empty: there is no checkpoint
+	Token uint64 // of the term that claimed it last
+	Count uint64 // the writes since that claim
+	Value T
+	Found bool // a value was saved
+}
+
+// Inspect reads a checkpoint without touching it. The error is a lease.ErrRecord for what is no checkpoint, or holds no T.
+func Inspect[T any](ctx context.Context, m lease.Manager, name string) (Info[T], error) {
+	info := Info[T]{Name: name}
+	c, err := cellOf(m, name)
+	if err != nil {
+		return info, err
+	}
+	r, _, err := c.load(ctx)
+	if err == nil {
+		info.Lease, info.Token, info.Count = r.Lease, r.Token, r.Count
+		info.Value, info.Found, err = read[T](r)
+	}
+	return info, c.explain("inspect", err)
+}
+
+// A ResetOption changes what Reset writes.
+type ResetOption func(*record)
+
+// For says whose the checkpoint is: which lease's terms may claim it from now on, with greater tokens than this one, or the same.
+// Token 0 lets every term of that lease.
+func For(lease string, token uint64) ResetOption {
+	return func(r *record) { r.Lease, r.Token = lease, token }
+}
+
+// Reset writes a value by hand: to begin again from an earlier position, or to skip what cannot be processed. A worker that has
+// the checkpoint open gets a lease.ErrLost from its next write. Whose it is stays as it is, unless For says otherwise; For has to,
+// where there is no checkpoint yet, or one that cannot be read, which Reset replaces. After an error the value may be stored or not:
+// it is safe to try again.
+func Reset[T any](ctx context.Context, m lease.Manager, name string, value T, opts ...ResetOption) error {
+	c, err := cellOf(m, name)
+	if err != nil {
+		return err
+	}
+	data, err := encode(value)
+	if err == nil {
+		err = c.reset(ctx, data, opts)
+	}
+	return c.explain("reset", err)
+}
+
+func (c cell) reset(ctx context.Context, data []byte, opts []ResetOption) error {
+	mine := record{Kind: kind, Format: recordFormat, Writer: rand.Text(), Value: data}
+	var unclear error
+	for range maxSwaps {
+		found, version, err := c.load(ctx)
+		switch {
+		case err != nil && !errors.Is(err, lease.ErrRecord):
+			return errors.Join(unclear, err)
+		case found.Writer == mine.Writer:
+			return nil
+		case unclear != nil:
+			return unclear
+		}
+		mine.Lease, mine.Token = found.Lease, found.Token
+		for _, set := range opts {
+			set(&mine)
+		}
+		if lease.CheckName(mine.Lease) != nil {
+			return errors.Join(fmt.Errorf("%w: it is not known whose it is: say so with For", lease.ErrInvalid), err)
+		}
+		switch _, err = c.swap(ctx, version, mine); {
+		case err == nil, permanent(err):
+			return err
+		case !errors.Is(err, lease.ErrConflict):
+			unclear = err
+		}
+	}
+	return errRestless
+}

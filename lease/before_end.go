@@ -1,0 +1,46 @@
+package lease
+
+import (
+	"context"
+	"slices"
+)
+
+// BeforeEnd registers a function that runs once at the end of the term that ctx carries: after the work has returned, and before
+// Check fails and the lease is released. So what a work has kept in memory is written while the term still protects it. The
+// function's context ends at the term's deadline, or sooner if the runner says so (leader.WithEndTimeout). It does not run if the
+// term is lost, or its process is killed. Functions run one at a time, the latest first. BeforeEnd reports false, and registers
+// nothing, if ctx carries no term or the term is over.
+func BeforeEnd(ctx context.Context, do func(ctx context.Context)) bool {
+	t, _ := TermFrom(ctx)
+	if t.Check() != nil {
+		return false
+	}
+	t.keeper.mu.Lock()
+	defer t.keeper.mu.Unlock()
+	t.keeper.before = append(t.keeper.before, do)
+	return true
+}
+
+// BeforeEnd runs what was registered by the function BeforeEnd, and returns when all of that has returned, or does nothing if the
+// term is over. A runner calls it when the work has returned, before End, with a context that bounds it.
+func (k *Keeper) BeforeEnd(ctx context.Context) {
+	for k.Term().Check() == nil {
+		k.mu.Lock()
+		if len(k.before) == 0 {
+			k.mu.Unlock()
+			return
+		}
+		last := len(k.before) - 1
+		do := k.before[last]
+		k.before = slices.Delete(k.before, last, last+1)
+		k.mu.Unlock()
+		do(ctx)
+	}
+}
+
+// HasBeforeEnd reports whether BeforeEnd has something to run.
+func (k *Keeper) HasBeforeEnd() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.before) > 0
+}
