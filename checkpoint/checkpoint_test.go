@@ -1,110 +1,17 @@
 package checkpoint_test
 
 import (
-	"context"
 	"errors"
 	"math/rand/v2"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader/checkpoint"
 	"github.com/cloudlease/leader/lease"
-	"github.com/cloudlease/leader/lease/memory"
 )
-
-const name = "orders-projection"
-
-var errDown = errors.New("the store is down")
-
-// place is one store of all terms of a test.
-type place struct {
-	*testing.T
-	store *faulty
-}
-
-func newPlace(t *testing.T) *place { return &place{t, &faulty{Store: memory.NewStore()}} }
-
-func (p *place) manager() lease.Manager { return lease.NewManager(p.store) }
-
-// term is that of a lease with this token: what a leader does, without one.
-func (p *place) term(token uint64) (context.Context, *lease.Keeper) {
-	l := lease.Lease{Name: "orders", Holder: "worker", Token: token, ID: "x", Length: time.Hour}
-	ctx, keeper := lease.StartTerm(p.Context(), l, lease.Now(p.Context()))
-	p.Cleanup(func() { keeper.End(nil) })
-	return ctx, keeper
-}
-
-// open opens the checkpoint under a term of the token.
-func (p *place) open(token uint64, opts ...checkpoint.Option) (*checkpoint.Checkpoint[int], *lease.Keeper) {
-	p.Helper()
-	ctx, keeper := p.term(token)
-	cp, err := checkpoint.Open[int](ctx, p.manager(), name, opts...)
-	require.NoError(p, err)
-	return cp, keeper
-}
-
-// stored is the value as it is in the store; -1 if there is none.
-func (p *place) stored() int {
-	p.Helper()
-	info, err := checkpoint.Inspect[int](context.Background(), lease.NewManager(p.store.Store), name)
-	require.NoError(p, err)
-	if !info.Found {
-		return -1
-	}
-	return info.Value
-}
-
-// faulty is a store whose requests a test counts, and meddles with.
-type faulty struct {
-	lease.Store
-	mu           sync.Mutex
-	loads, swaps int
-	onLoad       func() error                                                     // before a load; nil: nothing
-	onSwap       func(apply func() (lease.Version, error)) (lease.Version, error) // around a swap; nil: applies it
-}
-
-func (f *faulty) Load(ctx context.Context, name string) (lease.Snapshot, error) {
-	f.mu.Lock()
-	f.loads++
-	fault := f.onLoad
-	f.mu.Unlock()
-	if fault != nil {
-		if err := fault(); err != nil {
-			return lease.Snapshot{}, err
-		}
-	}
-	return f.Store.Load(ctx, name)
-}
-
-func (f *faulty) Swap(ctx context.Context, name string, old lease.Version, data []byte) (lease.Version, error) {
-	f.mu.Lock()
-	f.swaps++
-	fault := f.onSwap
-	f.mu.Unlock()
-	apply := func() (lease.Version, error) { return f.Store.Swap(context.WithoutCancel(ctx), name, old, data) }
-	if fault != nil {
-		return fault(apply)
-	}
-	return apply()
-}
-
-func (f *faulty) fail(onLoad func() error, onSwap func(apply func() (lease.Version, error)) (lease.Version, error)) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.onLoad, f.onSwap = onLoad, onSwap
-}
-
-func (f *faulty) sent() (loads, swaps int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	loads, swaps, f.loads, f.swaps = f.loads, f.swaps, 0, 0
-	return loads, swaps
-}
 
 func TestOpen_SaveAndOpenAgain(t *testing.T) {
 	p := newPlace(t)
@@ -310,86 +217,6 @@ func TestReset_UnclearAnswers(t *testing.T) {
 	require.Equal(t, 3, p.stored())
 }
 
-// What is noted is written once in an interval, and when the term ends.
-func TestNote(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newPlace(t)
-		cp, keeper := p.open(1, checkpoint.Every(10*time.Second))
-		p.store.sent()
-		for i := range 95 {
-			require.NoError(t, cp.Note(i))
-			require.Equal(t, i, cp.Value())
-			time.Sleep(time.Second)
-		}
-		loads, swaps := p.store.sent()
-		require.Zero(t, loads)
-		require.InDelta(t, 8, swaps, 1)
-		require.GreaterOrEqual(t, p.stored(), 80)
-		keeper.BeforeEnd(t.Context())
-		require.Equal(t, 94, p.stored())
-		keeper.End(nil)
-		time.Sleep(time.Hour)
-		_, swaps = p.store.sent()
-		require.Equal(t, 1, swaps)
-	})
-}
-
-func TestNote_GoesOnAfterAFailure(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newPlace(t)
-		cp, _ := p.open(1)
-		p.store.fail(nil, func(func() (lease.Version, error)) (lease.Version, error) { return "", errDown })
-		require.NoError(t, cp.Note(1))
-		time.Sleep(25 * time.Second)
-		p.store.fail(nil, nil)
-		require.Equal(t, -1, p.stored())
-		time.Sleep(10 * time.Second)
-		require.Equal(t, 1, p.stored())
-		require.NoError(t, cp.Flush(t.Context()))
-	})
-}
-
-// A note that waits for its turn behind a save does not take the save back.
-func TestNote_BehindASave(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newPlace(t)
-		cp, _ := p.open(1, checkpoint.Every(time.Second))
-		require.NoError(t, cp.Note(1))
-		p.store.fail(nil, func(apply func() (lease.Version, error)) (lease.Version, error) {
-			time.Sleep(10 * time.Second)
-			return apply()
-		})
-		require.NoError(t, cp.Save(t.Context(), 2))
-		time.Sleep(time.Minute)
-		require.Equal(t, 2, p.stored())
-		require.Equal(t, 2, cp.Value())
-	})
-}
-
-// seldom is a store that may be written to once a second.
-type seldom struct{ *faulty }
-
-func (seldom) Limits() lease.Limits { return lease.Limits{WriteEvery: time.Second} }
-
-func TestSave_AsOftenAsTheStoreAllows(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newPlace(t)
-		ctx, keeper := p.term(1)
-		cp, err := checkpoint.Open[int](ctx, lease.NewManager(seldom{p.store}), name)
-		require.NoError(t, err)
-		began := time.Now()
-		for i := range 5 {
-			require.NoError(t, cp.Save(t.Context(), i))
-		}
-		require.Equal(t, 5*time.Second, time.Since(began))
-		soon, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-		defer cancel()
-		require.ErrorIs(t, cp.Save(soon, 5), context.DeadlineExceeded)
-		keeper.End(nil)
-		require.ErrorIs(t, cp.Save(t.Context(), 6), lease.ErrLost)
-	})
-}
-
 func TestRefused(t *testing.T) {
 	p := newPlace(t)
 	_, err := checkpoint.Open[int](t.Context(), p.manager(), name)
@@ -422,7 +249,7 @@ func TestRefused(t *testing.T) {
 	require.ErrorIs(t, err, lease.ErrInvalid)
 }
 
-// Two terms, an operator, lost answers: the position of those that have an answer never goes back, and whoever opens it finds the
+// Two terms, an operator, lost answers: the position of those that have an answer never goes back, and each that opens it finds the
 // last one.
 func TestAtRandom(t *testing.T) {
 	seed := rand.Uint64()

@@ -40,7 +40,7 @@ func (c *Checkpoint[T]) wake() {
 	}
 }
 
-// writeNoted is what the timer does.
+// writeNoted writes what is noted when the timer goes off.
 func (c *Checkpoint[T]) writeNoted() {
 	ctx, cancel := context.WithTimeout(context.Background(), max(c.term.Remaining(), 1))
 	defer cancel()

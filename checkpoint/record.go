@@ -15,7 +15,7 @@ const recordFormat = 1
 // kind tells a checkpoint's cell from a lease's, and lease.List passes over it.
 const kind = "checkpoint"
 
-// A record is what a checkpoint's cell holds. (Token, Writer, Count) only go forward: each claim has a fresh writer, and each write
+// A record is the content of a checkpoint's cell. (Token, Writer, Count) only go forward: each claim has a fresh writer, and each write
 // of a writer has a greater count, so every write differs from every other.
 type record struct {
 	Kind   string          `json:"kind"`

@@ -40,6 +40,7 @@ var rules = []rule{
 	{of: "lease/memory", may: []string{"lease", "internal/storeurl"}, standard: true},
 	{of: "lease/leasetest", may: []string{"lease", "internal/host", "internal/hosttest"}, standard: true},
 	{of: "lease/...", may: []string{"lease", "internal/..."}}, // a store, with its SDK
+	{of: "checkpoint", may: []string{"lease"}, standard: true},
 	{of: "fence", may: []string{"lease"}, standard: true},
 	{of: "leadertest", may: []string{"lease", "lease/memory"}, standard: true},
 	{of: "leaderhttp", may: []string{root, "lease"}, standard: true},
@@ -60,8 +61,8 @@ var rules = []rule{
 	{of: "internal/...", may: []string{"lease", "lease/...", "internal/..."}},
 	{of: "localstack", may: []string{"localstack/..."}},
 	{of: "localstack/...", may: []string{"localstack/..."}},
-	{of: "cmd/...", may: []string{root, "lease", "lease/...", "leaderhttp", "leaderotel", "internal/...", "cmd/leader/internal/..."}},
-	{of: "examples/...", may: []string{root, "lease", "lease/...", "fence", "leaderhttp", "leaderotel", "localstack/..."}},
+	{of: "cmd/...", may: []string{root, "lease", "lease/...", "checkpoint", "leaderhttp", "leaderotel", "internal/...", "cmd/leader/internal/..."}},
+	{of: "examples/...", may: []string{root, "lease", "lease/...", "checkpoint", "fence", "leaderhttp", "leaderotel", "localstack/..."}},
 }
 
 // exception is the only package outside the standard library that "standard" allows. Only internal/host may import it, and

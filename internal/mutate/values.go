@@ -52,7 +52,7 @@ var values = []mutation{
 		edit: edit{file: "checkpoint/open.go", old: "	case found.Token > c.term.Token():", new: "	case found.Token > c.term.Token() && version == \"\":"},
 	},
 	{
-		name: "K2: a conflict is written over, whoever has written", deaf: true, tests: onCheckpoints,
+		name: "K2: a conflict is written over, also another writer's", deaf: true, tests: onCheckpoints,
 		edit: edit{file: "checkpoint/checkpoint.go", old: "		case found.Writer != next.Writer:", new: "		case found.Writer == \"\":"},
 	},
 	{

@@ -1,0 +1,93 @@
+package checkpoint_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/checkpoint"
+	"github.com/cloudlease/leader/lease"
+)
+
+// What is noted is written once in an interval, and when the term ends.
+func TestNote(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		cp, keeper := p.open(1, checkpoint.Every(10*time.Second))
+		p.store.sent()
+		for i := range 95 {
+			require.NoError(t, cp.Note(i))
+			require.Equal(t, i, cp.Value())
+			time.Sleep(time.Second)
+		}
+		loads, swaps := p.store.sent()
+		require.Zero(t, loads)
+		require.InDelta(t, 8, swaps, 1)
+		require.GreaterOrEqual(t, p.stored(), 80)
+		keeper.BeforeEnd(t.Context())
+		require.Equal(t, 94, p.stored())
+		keeper.End(nil)
+		time.Sleep(time.Hour)
+		_, swaps = p.store.sent()
+		require.Equal(t, 1, swaps)
+	})
+}
+
+func TestNote_GoesOnAfterAFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		cp, _ := p.open(1)
+		p.store.fail(nil, func(func() (lease.Version, error)) (lease.Version, error) { return "", errDown })
+		require.NoError(t, cp.Note(1))
+		time.Sleep(25 * time.Second)
+		p.store.fail(nil, nil)
+		require.Equal(t, -1, p.stored())
+		time.Sleep(10 * time.Second)
+		require.Equal(t, 1, p.stored())
+		require.NoError(t, cp.Flush(t.Context()))
+	})
+}
+
+// A note that waits for its turn behind a save does not take the save back.
+func TestNote_BehindASave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		cp, _ := p.open(1, checkpoint.Every(time.Second))
+		require.NoError(t, cp.Note(1))
+		p.store.fail(nil, func(apply func() (lease.Version, error)) (lease.Version, error) {
+			time.Sleep(10 * time.Second)
+			return apply()
+		})
+		require.NoError(t, cp.Save(t.Context(), 2))
+		time.Sleep(time.Minute)
+		require.Equal(t, 2, p.stored())
+		require.Equal(t, 2, cp.Value())
+	})
+}
+
+// seldom is a store that may be written to once a second.
+type seldom struct{ *faulty }
+
+func (seldom) Limits() lease.Limits { return lease.Limits{WriteEvery: time.Second} }
+
+func TestSave_AsOftenAsTheStoreAllows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		ctx, keeper := p.term(1)
+		cp, err := checkpoint.Open[int](ctx, lease.NewManager(seldom{p.store}), name)
+		require.NoError(t, err)
+		began := time.Now()
+		for i := range 5 {
+			require.NoError(t, cp.Save(t.Context(), i))
+		}
+		require.Equal(t, 5*time.Second, time.Since(began))
+		soon, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		require.ErrorIs(t, cp.Save(soon, 5), context.DeadlineExceeded)
+		keeper.End(nil)
+		require.ErrorIs(t, cp.Save(t.Context(), 6), lease.ErrLost)
+	})
+}
