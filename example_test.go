@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"log/slog"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -106,6 +108,39 @@ func report(ctx context.Context, manager lease.Manager) error {
 
 func sendReports(context.Context) error {
 	fmt.Println("sending the reports")
+	return nil
+}
+
+// A work keeps its position in the lease. Here, two nodes lead one after the other.
+func ExampleSetValue() {
+	manager := memory.New()
+	for range 2 {
+		node := leader.New(
+			leader.WithLeaseManager(manager),
+			leader.WithLogger(slog.New(slog.DiscardHandler)),
+			leader.WhenStarted(count),
+		)
+		if err := node.Run(context.Background()); err != nil {
+			log.Fatal(err)
+		}
+	}
+	// Output:
+	// step 1
+	// step 2
+	// step 3
+	// step 4
+}
+
+// count takes two steps, and goes on from where the term before stopped.
+func count(ctx context.Context) error {
+	step, _ := strconv.Atoi(leader.Value(ctx)) // no value yet: 0
+	for range 2 {
+		step++
+		fmt.Println("step", step)
+		if err := leader.SetValue(ctx, strconv.Itoa(step)); err != nil {
+			return err // the lease is lost, for one
+		}
+	}
 	return nil
 }
 
