@@ -89,7 +89,7 @@ func terms(t *testing.T, open func(lease.Term) position, count int) (all []posit
 	return all
 }
 
-// The examples elsewhere are fenced, too: what a claim reads is what stays, though an old term writes all the time.
+// The examples elsewhere are fenced, too: the state stays as a claim has read it, though an old term writes all the time.
 func TestElsewhere(t *testing.T) {
 	t.Parallel()
 	for service, open := range elsewhere {

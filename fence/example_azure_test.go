@@ -94,7 +94,7 @@ func (p *blobPosition) write(ctx context.Context, content blobContent) (changed 
 	return false, nil
 }
 
-// The same in Azure Blob Storage: the precondition that a blob is what the term has read, or written last.
+// The same in Azure Blob Storage: on the precondition that the blob has not changed since the term read or wrote it.
 func Example_azureBlob() {
 	ctx := context.Background()
 	credential, err := azidentity.NewDefaultAzureCredential(nil)

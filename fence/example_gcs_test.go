@@ -84,7 +84,7 @@ func (p *gcsPosition) write(ctx context.Context, content gcsContent) (changed bo
 	return false, nil
 }
 
-// The same in Cloud Storage: the precondition that an object is what the term has read, or written last.
+// The same in Cloud Storage: on the precondition that the object has not changed since the term read or wrote it.
 func Example_cloudStorage() {
 	ctx := context.Background()
 	client, err := gcs.NewClient(ctx)

@@ -99,7 +99,7 @@ func (p *objectPosition) write(ctx context.Context, content objectContent) (chan
 	return false, err
 }
 
-// The same in S3: the precondition that an object is what the term has read, or written last.
+// The same in S3: on the precondition that the object has not changed since the term read or wrote it.
 func Example_s3() {
 	ctx := context.Background()
 	cfg, err := config.LoadDefaultConfig(ctx)
