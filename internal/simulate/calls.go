@@ -36,6 +36,9 @@ type grant struct {
 	count time.Duration // by the machine's fastest clock (machine.most)
 }
 
+// Limits are those of the manager, so that works may keep values.
+func (m watched) Limits() lease.Limits { return lease.LimitsOf(m.Manager) }
+
 type callKey struct{}
 
 func (m watched) begin(ctx context.Context, op leader.Op, held lease.Lease) (context.Context, *call) {
@@ -64,6 +67,7 @@ func (p *process) acquired(id string, err error) {
 }
 
 func (m watched) Renew(ctx context.Context, held lease.Lease) (lease.Lease, error) {
+	m.p.w.judgeCarried(m.p, leader.OpRenew, held)
 	ctx, c := m.begin(ctx, leader.OpRenew, held)
 	now, err := m.Manager.Renew(ctx, held)
 	m.p.w.judgeCall(m.p, c, err)
@@ -71,6 +75,7 @@ func (m watched) Renew(ctx context.Context, held lease.Lease) (lease.Lease, erro
 }
 
 func (m watched) Release(ctx context.Context, held lease.Lease) error {
+	m.p.w.judgeCarried(m.p, leader.OpRelease, held)
 	ctx, c := m.begin(ctx, leader.OpRelease, held)
 	err := m.Manager.Release(ctx, held)
 	m.p.w.judgeCall(m.p, c, err)

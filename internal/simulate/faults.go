@@ -88,6 +88,8 @@ var faults = []*Fault{
 		odds: 0.6, floor: 1.5, beside: true, late: (*job).goOn},
 	{of: ofWork, name: "asks much", what: "it calls Check 40 times in quick succession after each effect",
 		odds: 0.08, floor: 8, beside: true, during: (*job).ask},
+	{of: ofWork, name: "keeps a value", what: "it sets the lease's value after each effect, which is a renewal at once",
+		odds: 1, floor: 2, beside: true, during: (*job).keep},
 
 	{of: ofMachine, name: "mute", what: "it can acquire the lease, but neither renew nor release it",
 		share: 1, floor: 0.25,

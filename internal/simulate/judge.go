@@ -208,6 +208,9 @@ func (w *world) judgeWrite(s *write) {
 	if existed && before.ID == r.ID && before.Released && !r.Released {
 		w.breaks("R4: %s revives token %d, which was released", p.name, r.Token)
 	}
+	if existed {
+		w.judgeValue(p, before, r)
+	}
 	if r.Released {
 		w.counts["releases"]++
 		if q := w.running[r.Token]; q == p {

@@ -44,6 +44,7 @@ type process struct {
 	over    lease.Term                 // the latest term for which Check has failed
 	id      string                     // the ID of the lease that it acquired last
 	grants  map[leader.Op]grant        // when its latest successful call of each kind began
+	kept    value                      // the latest value that its work has set, as far as is known
 	granted grant                      // the latest of grants that the leader has counted from
 	asking  int                        // the number of its acquisitions under way
 	resigns time.Duration              // when StepDown was called last

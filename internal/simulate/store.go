@@ -29,6 +29,8 @@ type record struct {
 	Holder   string `json:"holder"`
 	Length   string `json:"length"`
 	Released bool   `json:"released"`
+	Value    string `json:"value"`
+	Number   uint64 `json:"value_number"`
 }
 
 func (r record) length() time.Duration {
