@@ -71,40 +71,49 @@ func TestALateWriteAnywhereInAClaim(t *testing.T) {
 		oldCtx, _ := leadertest.Context(t, 1)
 		olderTerm, _ := lease.TermFrom(oldCtx)
 		old := &numbers{db: older}
-		last, err := claim(t.Context(), older, olderTerm)
+		last, err := takeOver(t.Context(), older, olderTerm)
 		require.NoError(t, err)
 		old.set(olderTerm, last)
 
-		statements, claimed, wrote := 0, false, error(nil)
-		newer := sql.OpenDB(hooked{name: "file:" + path, before: func(string) {
+		statements, claimed, wrote := 0, false, make(chan error, 1)
+		write := func() {
+			_, err := old.next(t.Context())
+			wrote <- err
+		}
+		newer := sql.OpenDB(hooked{name: "file:" + path, before: func(query string) {
 			if claimed {
 				return
 			}
 			if statements++; statements == at+1 {
-				_, wrote = old.next(t.Context())
+				if strings.HasPrefix(query, "SELECT token") {
+					go write() // it waits for the claim's transaction
+				} else {
+					write()
+				}
 			}
 		}})
 		defer newer.Close()
 		newCtx, _ := leadertest.Context(t, 2)
 		newerTerm, _ := lease.TermFrom(newCtx)
-		last, err = claim(t.Context(), newer, newerTerm)
+		last, err = takeOver(t.Context(), newer, newerTerm)
 		require.NoError(t, err)
 		claimed = true
 		if at == statements { // it comes after the claim
-			require.Greater(t, at, 1, "the claim has statements")
-			_, wrote = old.next(t.Context())
+			require.Greater(t, at, 3, "the claim has statements, and then the last number is read")
+			write()
 		}
+		refused := <-wrote
 		next := &numbers{db: newer}
 		next.set(newerTerm, last)
 		_, err = next.next(t.Context())
 		require.NoError(t, err)
 
 		want := []given{{1, 2}}
-		if at == 0 { // the database has not heard of the newer term yet
-			require.NoError(t, wrote)
+		if at < 2 { // the database has not heard of the newer term yet
+			require.NoError(t, refused)
 			want = []given{{1, 1}, {2, 2}}
 		} else {
-			require.ErrorIs(t, wrote, lease.ErrLost)
+			require.ErrorIs(t, refused, lease.ErrLost)
 		}
 		require.Equal(t, want, ledger(t, path), "the write lands before statement %d of the claim", at+1)
 		if at == statements {
@@ -113,7 +122,7 @@ func TestALateWriteAnywhereInAClaim(t *testing.T) {
 	}
 }
 
-// What is wrong with a checkpoint is said as it is.
+// A later term's claim, a claim that is gone and a backup of an older one: each refuses a number.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	ctx, lose := leadertest.Context(t, 5)
@@ -121,37 +130,25 @@ func TestRefusals(t *testing.T) {
 	db, err := open(t.Context(), t.TempDir()+"/db")
 	require.NoError(t, err)
 	defer db.Close()
-	_, err = claim(t.Context(), db, term)
+	_, err = takeOver(t.Context(), db, term)
 	require.NoError(t, err)
-	last, err := claim(t.Context(), db, term)
+	last, err := takeOver(t.Context(), db, term)
 	require.NoError(t, err, "again, by the same term")
 	n := &numbers{db: db, term: term, last: last}
 	_, err = n.next(t.Context())
 	require.NoError(t, err)
 
-	set := func(statement string) {
-		_, err := db.ExecContext(t.Context(), statement)
+	for _, c := range []struct{ statement, why string }{
+		{"UPDATE leader_fence SET token = 6", "claimed by a later term"},
+		{"UPDATE leader_fence SET token = 4", "a backup was restored"},
+		{"DELETE FROM leader_fence", "is not claimed"},
+	} {
+		_, err := db.ExecContext(t.Context(), c.statement)
 		require.NoError(t, err)
-	}
-	both := func(of func(err error)) {
-		_, err := n.next(t.Context())
-		of(err)
-		_, err = claim(t.Context(), db, term)
-		of(err)
-	}
-	set("UPDATE checkpoint SET token = 6")
-	both(func(err error) {
+		_, err = n.next(t.Context())
 		require.ErrorIs(t, err, lease.ErrLost)
-		require.ErrorContains(t, err, "the checkpoint is that of token 6, and this term has 5")
-	})
-	set("DELETE FROM checkpoint")
-	both(func(err error) {
-		require.NotErrorIs(t, err, lease.ErrLost, "a missing row is not a newer term")
-		require.ErrorContains(t, err, "there is no checkpoint named numbers: insert its row")
-	})
-	set("INSERT INTO checkpoint (name, token, position) VALUES ('numbers', 4, 0)") // from a backup
-	_, err = n.next(t.Context())
-	require.ErrorContains(t, err, "the checkpoint is that of token 4, and this term has 5")
+		require.ErrorContains(t, err, c.why)
+	}
 	lose(nil)
 	_, err = n.next(t.Context())
 	require.ErrorContains(t, err, "lost", "Check goes first")
@@ -167,7 +164,7 @@ const (
 // the database hears of it. It goes on at a line on its standard input.
 func sendLate() (name string) {
 	var numbers atomic.Int32
-	moves := func(query string) bool { return strings.HasPrefix(query, "UPDATE checkpoint SET position") }
+	moves := func(query string) bool { return strings.HasPrefix(query, "UPDATE leader_fence") }
 	sql.Register("late", hooked{before: func(query string) {
 		if moves(query) && numbers.Add(1) == 2 {
 			fmt.Println(sending)

@@ -15,8 +15,8 @@
 // # What is where
 //
 //   - main.go: the leader, the HTTP server, and how both stop.
-//   - numbers.go: the work. It claims the checkpoint when its term begins, and moves it with each number.
-//   - checkpoint.go: how the database refuses a leader that was suspended and writes late. Copy this file.
+//   - numbers.go: the work. It claims the database when its term begins, and the database refuses a leader that was suspended
+//     and writes late.
 //   - numbers.service: the systemd unit that runs it on each VM.
 //   - haproxy.cfg: the load balancer in front of the VMs, which sends everything to the leader. It finds the leader by
 //     GET /leader. The load balancers of AWS, Google Cloud and Azure do that with a health check: port 8080, path /leader,

@@ -12,6 +12,7 @@ import (
 	_ "modernc.org/sqlite" // or the driver of your database
 
 	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/fence"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -27,13 +28,23 @@ type numbers struct {
 // work is the leader's work: it claims the state, and lets requests in until its context ends.
 func (n *numbers) work(ctx context.Context) error {
 	term, _ := leader.TermFrom(ctx)
-	last, err := claim(ctx, n.db, term)
+	last, err := takeOver(ctx, n.db, term)
 	if err != nil {
 		return err
 	}
 	n.set(term, last)
 	fmt.Println("leads: the next number is", last+1)
 	return leader.Serve(ctx) // returns once all requests are answered
+}
+
+// takeOver makes the database this term's, and only then reads the last number. From the claim on, the database refuses what an
+// older term sends late, so that number stays the last.
+func takeOver(ctx context.Context, db *sql.DB, term lease.Term) (last int64, err error) {
+	if err := fence.Claim(ctx, db, term); err != nil {
+		return 0, err
+	}
+	err = db.QueryRowContext(ctx, `SELECT COALESCE(MAX(number), 0) FROM numbers`).Scan(&last)
+	return last, err
 }
 
 func (n *numbers) set(term lease.Term, last int64) {
@@ -56,7 +67,7 @@ func (n *numbers) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// next hands out a number: it writes down the term that gave it, and moves the checkpoint.
+// next hands out a number: it writes it down, and the term that gave it.
 func (n *numbers) next(ctx context.Context) (int64, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -66,7 +77,7 @@ func (n *numbers) next(ctx context.Context) (int64, error) {
 	}
 	defer tx.Rollback() // does nothing after Commit
 	number := n.last + 1
-	if err := save(ctx, tx, n.term, number); err != nil {
+	if err := fence.Check(ctx, tx, n.term); err != nil { // right before the effect, and until the commit
 		return 0, err
 	}
 	if _, err := tx.ExecContext(ctx, `INSERT INTO numbers (number, token) VALUES ($1, $2)`, number, int64(n.term.Token())); err != nil {
@@ -86,8 +97,7 @@ func open(ctx context.Context, path string) (*sql.DB, error) {
 		return nil, err
 	}
 	for _, statement := range []string{
-		`CREATE TABLE IF NOT EXISTS checkpoint (name VARCHAR(255) PRIMARY KEY, token BIGINT NOT NULL, position BIGINT NOT NULL)`,
-		`INSERT INTO checkpoint (name, token, position) VALUES ('numbers', 0, 0) ON CONFLICT DO NOTHING`,
+		fence.Schema(fence.SQLite),
 		`CREATE TABLE IF NOT EXISTS numbers (number BIGINT NOT NULL, token BIGINT NOT NULL)`,
 	} {
 		if _, err := db.ExecContext(ctx, statement); err != nil {
