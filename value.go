@@ -29,6 +29,9 @@ func SetValue(ctx context.Context, value string) error {
 func SetAttributes(ctx context.Context, attributes map[string]string) error {
 	attributes = maps.Clone(attributes)
 	check := func(o *options) error {
+		if o.limits.MaxValue <= 0 {
+			return fmt.Errorf("this lease manager changes nothing of a lease that is held: %w", errors.ErrUnsupported)
+		}
 		req := o.request()
 		req.Attributes = attributes
 		return req.Validate(o.limits)

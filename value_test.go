@@ -241,7 +241,9 @@ func TestSetValue_Refused(t *testing.T) {
 			require.Empty(t, leader.Value(other))
 		}
 		b, works := w.keeper("b", leader.WithLeaseManager(valueless{lease.NewManager(memory.NewStore())}))
-		require.ErrorIs(t, leader.SetValue(<-worksOf(b, works), "x"), errors.ErrUnsupported)
+		ctx = <-worksOf(b, works)
+		require.ErrorIs(t, leader.SetValue(ctx, "x"), errors.ErrUnsupported)
+		require.ErrorIs(t, leader.SetAttributes(ctx, map[string]string{"a": "b"}), errors.ErrUnsupported)
 	})
 }
 

@@ -118,7 +118,8 @@ func WithCreateContainer() Option { return func(m *manager) { m.create = true } 
 
 // New returns a Manager that keeps its leases in the container. New never fails and sends nothing: a problem with the
 // container shows as an error of later calls. Renew cannot change the attributes or the length of a lease; another
-// length is an ErrInvalid.
+// length is an ErrInvalid. The leases have no values: a Renew with one is an ErrInvalid and errors.ErrUnsupported.
+// Package checkpoint keeps its cells in the same container (NewStore).
 //
 // If the answer to a release is lost, Release returns the error, though the lease may be free. The next Release then
 // returns a *lease.LostError with LostReleased. While another node acquires the lease, between its two requests, a

@@ -37,6 +37,7 @@ const (
 	headerLeaseTime       = "X-Ms-Lease-Time"
 	headerETag            = "Etag"
 	headerModified        = "Last-Modified"
+	headerContentLength   = "Content-Length"
 )
 
 // A proof says what an answer's headers lack to be Azure's answer to this very request; empty: nothing.

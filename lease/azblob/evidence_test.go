@@ -57,6 +57,18 @@ var sentCalls = []sentCall{
 	{"Break Lease", 202, 2, true, func(t *testing.T, m lease.Manager, held lease.Lease) error {
 		return lease.Break(t.Context(), m, lease.Info{Name: held.Name, ID: held.ID})
 	}},
+	{"Get Blob of a cell", 200, 1, true, func(t *testing.T, m lease.Manager, held lease.Lease) error {
+		cells, _ := lease.StoreOf(m)
+		snapshot, err := cells.Load(t.Context(), held.Name)
+		assert.Zero(t, snapshot)
+		return err
+	}},
+	{"Put Blob of a cell", 201, 1, true, func(t *testing.T, m lease.Manager, held lease.Lease) error {
+		cells, _ := lease.StoreOf(m)
+		version, err := cells.Swap(t.Context(), held.Name, "", []byte("a cell"))
+		assert.Zero(t, version)
+		return err
+	}},
 	{"List Blobs", 200, 1, true, func(t *testing.T, m lease.Manager, held lease.Lease) error {
 		var last error
 		for info, err := range lease.List(t.Context(), m, "") {

@@ -16,6 +16,9 @@ import (
 // Renew sends one Renew Lease. Azure grants it even after the lease ran out, if nobody has taken the lease since.
 func (m *manager) Renew(ctx context.Context, held lease.Lease) (lease.Lease, error) {
 	err := m.with(ctx, held, func(leased *bloblease.BlobClient) error {
+		if held.ValueNumber > 0 {
+			return fmt.Errorf("%w: the attributes of a blob lease stay as they were acquired: %w", lease.ErrInvalid, errors.ErrUnsupported)
+		}
 		if !hasLength(held) {
 			return fmt.Errorf("%w: the length of a blob lease stays as it was acquired: release it, and acquire it anew", lease.ErrInvalid)
 		}

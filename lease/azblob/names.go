@@ -13,7 +13,10 @@ import (
 
 // maxPrefix leaves room in the 1,024 characters of a blob name for the longest lease name, all of whose bytes are escaped.
 // https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
-const maxPrefix = 1024 - 3*lease.MaxName
+const (
+	maxBlobName = 1024
+	maxPrefix   = maxBlobName - 3*lease.MaxName
+)
 
 // blobName returns the name of a lease's blob. It escapes the dot, because no part of a blob's path may end in one. It
 // escapes the slash, because in a hierarchical namespace the lease a/b would need a directory where the lease a has its
