@@ -20,6 +20,8 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/internal/errtest"
 )
 
 // errorOf makes the error of a row, as the SDK wraps it.
@@ -75,6 +77,7 @@ func TestRows(t *testing.T) {
 		}
 		do, permanent := advice(errorOf(r))
 		assert.Equal(t, r.lasting, permanent, name)
+		errtest.Advice(t, Classify(errorOf(r)))
 		assert.NotEmpty(t, do, "%s: the store would take it for its own service's", name)
 		assert.True(t, strings.HasPrefix(r.source, "https://docs.aws.amazon.com/"), name)
 		assert.True(t, r.advice != "" || !r.lasting, "%s: nobody says what to do", name)

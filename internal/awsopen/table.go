@@ -17,9 +17,9 @@ const (
 	keys      = "renew or replace the AWS credentials (aws sts get-caller-identity shows whose they are)"
 	signedUp  = "activate the service, or the Region, for the AWS account, or use the credentials of another"
 	clock     = "set this machine's clock: AWS refuses requests that are more than 15 minutes off"
-	none      = "there are no AWS credentials: set AWS_PROFILE, or give this machine a role"
-	noMachine = "there are no AWS credentials in the environment or in ~/.aws, and this machine's metadata service does not give any: set " +
-		"AWS_PROFILE, or give this machine a role"
+	none      = "set AWS_PROFILE, or give this machine a role: there are no AWS credentials"
+	noMachine = "set AWS_PROFILE, or give this machine a role: there are no AWS credentials in the environment or in ~/.aws, and this machine's " +
+		"metadata service does not give any"
 	login   = "log in again with aws sso login, or use another AWS_PROFILE: the session has expired"
 	relogin = "log in again with aws login, or use another AWS_PROFILE: the session has expired"
 	ssoRole = "check sso_account_id and sso_role_name in ~/.aws/config, and that this user is assigned to them"

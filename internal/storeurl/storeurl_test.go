@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/internal/errtest"
 	"github.com/cloudlease/leader/internal/storeurl"
 	"github.com/cloudlease/leader/lease"
 )
@@ -25,6 +26,7 @@ func refused(t *testing.T, err error, says string) {
 	require.ErrorContains(t, err, "store URL ")
 	require.ErrorContains(t, err, says)
 	require.NotContains(t, err.Error(), "SECRET")
+	errtest.Advice(t, err)
 }
 
 func TestRefuse(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader/internal/emulator"
+	"github.com/cloudlease/leader/internal/errtest"
 	"github.com/cloudlease/leader/internal/wire"
 	"github.com/cloudlease/leader/lease"
 )
@@ -39,7 +40,7 @@ func wantMisconfigured(t testing.TB, m lease.Manager, says ...string) {
 		for _, s := range says {
 			assert.ErrorContains(t, err, s, call)
 		}
-		assert.NotContains(t, err.Error(), "\n", call)
+		errtest.Advice(t, err)
 	}
 }
 
@@ -174,6 +175,7 @@ func TestAnswers(t *testing.T) {
 				_, err := m.Acquire(t.Context(), request(name, "one"))
 				require.ErrorContains(t, err, code+" to request r-1")
 				require.ErrorContains(t, err, `acquire lease "`+name)
+				errtest.Advice(t, err)
 				if assert.Equal(t, test.says != "", errors.Is(err, lease.ErrMisconfigured), "%v", err) {
 					assert.ErrorContains(t, err, test.says)
 				}

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader/internal/emulator"
+	"github.com/cloudlease/leader/internal/errtest"
 	"github.com/cloudlease/leader/internal/wire"
 	"github.com/cloudlease/leader/lease"
 )
@@ -102,6 +103,7 @@ func TestOpenURL(t *testing.T) {
 			if test.where == "" {
 				require.ErrorIs(t, err, lease.ErrMisconfigured)
 				require.ErrorContains(t, err, test.says)
+				errtest.Advice(t, err)
 				require.NotContains(t, err.Error(), "c2VjcmV0")
 				return
 			}

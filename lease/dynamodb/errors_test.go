@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader/internal/emulator"
+	"github.com/cloudlease/leader/internal/errtest"
 	"github.com/cloudlease/leader/internal/wire"
 	"github.com/cloudlease/leader/lease"
 )
@@ -147,6 +148,7 @@ func TestAnswers(t *testing.T) {
 						assert.Equal(t, kind == test.want, errors.Is(err, kind), "%s: %v: %v", what, err, kind)
 					}
 					assert.ErrorContains(t, err, test.advice)
+					errtest.Advice(t, err)
 					assert.ErrorContains(t, err, "made up")
 				}
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader/internal/emulator"
+	"github.com/cloudlease/leader/internal/errtest"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -91,6 +92,7 @@ func TestKeysThatCannotBe(t *testing.T) {
 		for what, err := range calls(t, s) {
 			require.ErrorIs(t, err, lease.ErrMisconfigured, what)
 			assert.ErrorContains(t, err, test.says, what)
+			errtest.Advice(t, err)
 		}
 	}
 	assert.Equal(t, "dynamodb://leases", NewStore(dummy{}, "leases").String())

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/internal/errtest"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -33,11 +34,13 @@ func TestDiagnosis(t *testing.T) {
 		assert.ErrorIs(t, err, errno)
 		assert.ErrorContains(t, err, "/x")
 		assert.ErrorContains(t, err, advice, errno)
+		errtest.Advice(t, err)
 	}
 	for _, row := range permanentHere {
 		err := NewStore("/dir").classify(t.Context(), &fs.PathError{Op: "write", Path: "/x", Err: row.err})
 		assert.ErrorIs(t, err, lease.ErrMisconfigured, row.err)
 		assert.ErrorContains(t, err, row.advice, row.err)
+		errtest.Advice(t, err)
 	}
 }
 

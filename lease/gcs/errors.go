@@ -129,7 +129,7 @@ func (s *Store) classify(ctx context.Context, err error) error {
 	}
 	advice := adviceOn(r, err)
 	hideURL(err)
-	if r.own {
+	if err = (line{err}); r.own {
 		err = said{r, err}
 	}
 	if advice != "" {

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/internal/errtest"
 	"github.com/cloudlease/leader/internal/wire"
 	"github.com/cloudlease/leader/lease"
 )
@@ -128,6 +129,8 @@ func TestRefusals(t *testing.T) {
 			assert.Equal(t, kind == c.want, errors.Is(err, kind), "%s: is it %q? %v", what, kind, err)
 		}
 		assert.ErrorContains(t, err, c.says, what)
+		assert.NotContains(t, err.Error(), "gs://my-leases", "%s: the manager names it", what)
+		errtest.Advice(t, err)
 	}
 }
 

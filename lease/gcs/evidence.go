@@ -82,6 +82,13 @@ func (e said) Error() string {
 
 func (e said) Unwrap() error { return e.error }
 
+// line is an error in one line: a token service's answer has several.
+type line struct{ error }
+
+func (e line) Error() string { return strings.Join(strings.Fields(e.error.Error()), " ") }
+
+func (e line) Unwrap() error { return e.error }
+
 const maxRefusal = 64 << 10 // bytes; an error document has far less
 
 // refusalOf returns the refusal in an error of the storage client.

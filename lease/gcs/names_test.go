@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/internal/errtest"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -76,6 +77,7 @@ func wantMisconfigured(t testing.TB, s *Store, says ...string) {
 		for _, what := range says {
 			assert.ErrorContains(t, err, what)
 		}
+		errtest.Advice(t, err)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/oauth2/google"
 	"google.golang.org/api/option"
 
+	"github.com/cloudlease/leader/internal/errtest"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -113,6 +114,7 @@ func TestTokens(t *testing.T) {
 					}
 					require.ErrorIs(t, err, lease.ErrMisconfigured)
 					assert.ErrorContains(t, err, row.says)
+					errtest.Advice(t, err)
 				})
 			}
 		}

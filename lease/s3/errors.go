@@ -106,7 +106,7 @@ func (s *Store) adviceOn(err error) string {
 	case region:
 		if resp, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && resp.Response != nil {
 			if own := resp.Response.Header.Get("X-Amz-Bucket-Region"); aRegion.MatchString(own) {
-				return "the bucket is in " + own + ": name that region, in AWS_REGION or as ?region= in the URL"
+				return "name the bucket's own region, " + own + ", in AWS_REGION or as ?region= in the URL"
 			}
 		}
 	case access:

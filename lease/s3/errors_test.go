@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/internal/errtest"
 	"github.com/cloudlease/leader/internal/wire"
 	"github.com/cloudlease/leader/lease"
 )
@@ -145,7 +146,7 @@ func TestAdvice(t *testing.T) {
 		{answer("AccessDenied", "Access Denied", nil), "expected to own it", "kms:", []Option{WithExpectedBucketOwner("111122223333")}},
 		{answer("AccessDenied", "User: me is not authorized to perform: kms:Decrypt on resource: arn:aws:kms:x", nil), "KMS key", "s3:GetObject", nil},
 		{answer("AccessDenied", "The ciphertext refers to a customer master key that does not exist", nil), "kms:Decrypt", "s3:GetObject", nil},
-		{answer("PermanentRedirect", "no", http.Header{"X-Amz-Bucket-Region": {"eu-west-1"}}), "the bucket is in eu-west-1", "head-bucket", nil},
+		{answer("PermanentRedirect", "no", http.Header{"X-Amz-Bucket-Region": {"eu-west-1"}}), "own region, eu-west-1,", "head-bucket", nil},
 		{answer("PermanentRedirect", "no", http.Header{"X-Amz-Bucket-Region": {"else where"}}), "head-bucket", "else where", nil},
 	} {
 		_, err := NewStore(newAnswers(t, c.answer), "bucket", c.opts...).Load(t.Context(), "a")
@@ -162,6 +163,7 @@ func wantError(t testing.TB, err, want error, says string) {
 		assert.Equal(t, want == sentinel, errors.Is(err, sentinel), "%v: %v", sentinel, err)
 	}
 	assert.ErrorContains(t, err, says)
+	errtest.Advice(t, err)
 }
 
 // A missing object, and no permission to list: the emulator knows no permissions, so the answer is put into its mouth.
