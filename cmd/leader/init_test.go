@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader/cmd/leader/internal/commandtest"
-	"github.com/cloudlease/leader/cmd/leader/internal/place"
 	"github.com/cloudlease/leader/cmd/leader/internal/store"
+	"github.com/cloudlease/leader/internal/emulated"
 	"github.com/cloudlease/leader/internal/emulator"
 	"github.com/cloudlease/leader/lease"
 )
@@ -20,24 +20,24 @@ var identifier = regexp.MustCompile(`\bWith(out)?[A-Z]\w+|\b(dynamodb|s3|gcs|azb
 // Of a place that is not there, nobody says that its leases are free, or that there are none. leader init makes it.
 func TestInit(t *testing.T) {
 	t.Parallel()
-	dir := place.Place{Store: store.FileURL(filepath.Join(t.TempDir(), "mistyped")), Env: func(string) string { return "NOTHING=" }}
+	dir := store.FileURL(filepath.Join(t.TempDir(), "mistyped"))
 	t.Run("directory", func(t *testing.T) {
 		t.Parallel()
 		initialize(t, dir)
 	})
-	for service := range place.Services {
+	for _, service := range emulator.Services {
 		t.Run(string(service), func(t *testing.T) {
 			t.Parallel()
-			initialize(t, place.Nowhere(t, service))
+			initialize(t, emulated.Nowhere(t, service).URL)
 		})
 	}
 }
 
-func initialize(t *testing.T, p place.Place) {
+func initialize(t *testing.T, url string) {
 	t.Helper()
 	leader := func(args ...string) commandtest.Outcome {
 		cmd := commandtest.Command(t, args...)
-		cmd.Env = append(cmd.Env, "LEADER_STORE="+p.Store, p.Env(p.Upstream), "GOOGLE_CLOUD_PROJECT=test")
+		cmd.Env = append(cmd.Env, "LEADER_STORE="+url, "GOOGLE_CLOUD_PROJECT=test")
 		return commandtest.End(t, cmd)
 	}
 	for _, args := range [][]string{{"status"}, {"status", "--json"}, {"list"}, {"list", "--json"}, {"watch"}, {"break", "orders", "--yes"}} {
@@ -50,10 +50,10 @@ func initialize(t *testing.T, p place.Place) {
 	o.Want(t, 0, "")
 	made := regexp.MustCompile(`^Made (\S+)\.\n$`).FindStringSubmatch(o.Out)
 	require.NotNil(t, made, o.Out)
-	p.Store = made[1] // a URL of the same place
+	url = made[1] // a URL of the same place
 	o = leader("init")
 	o.Want(t, 0, "")
-	require.Equal(t, p.Store+" exists already.\n", o.Out)
+	require.Equal(t, url+" exists already.\n", o.Out)
 	o = leader("status")
 	o.Want(t, exitNobody, "")
 	require.Equal(t, "leader  free\n", o.Out)
@@ -74,9 +74,7 @@ func TestDefaultStoreNeedsNoInit(t *testing.T) {
 // A table is made with the key that its URL names.
 func TestInitTableWithKeys(t *testing.T) {
 	t.Parallel()
-	p := place.Nowhere(t, emulator.DynamoDB)
-	p.Store += "?partition_key=pk&sort_key=sk&sort_value=lease"
-	initialize(t, p)
+	initialize(t, emulated.Nowhere(t, emulator.DynamoDB).URL+"?partition_key=pk&sort_key=sk&sort_value=lease")
 }
 
 func TestInitRefuses(t *testing.T) {

@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/cloudlease/leader/cmd/leader/internal/place"
 )
 
 // No command waits for ever for a store that takes connections and answers nothing.
@@ -31,7 +29,7 @@ func TestNoCommandHangs(t *testing.T) {
 	}
 	address := silent.Listener.Addr().(*net.TCPAddr).String()
 	t.Setenv("STORAGE_EMULATOR_HOST", address)
-	t.Setenv(place.AzureVariable, "DefaultEndpointsProtocol=http;AccountName=account1;AccountKey=c2VjcmV0;BlobEndpoint="+silent.URL+"/account1")
+	t.Setenv(azureVariable, "DefaultEndpointsProtocol=http;AccountName=account1;AccountKey=c2VjcmV0;BlobEndpoint="+silent.URL+"/account1")
 	t.Setenv("GOOGLE_CLOUD_PROJECT", "test")
 	const limit = 100 * time.Millisecond
 	for _, store := range []string{"dynamodb://leases", "s3://leases", "gs://leases", "azblob:///leases"} {

@@ -10,21 +10,21 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader/cmd/leader/internal/commandtest"
-	"github.com/cloudlease/leader/cmd/leader/internal/place"
+	"github.com/cloudlease/leader/internal/emulated"
 	"github.com/cloudlease/leader/internal/emulator"
 )
 
 // placeOn is one of the service that tells how old a record is, as the service itself does.
 func placeOn(t *testing.T, service emulator.Service) (url string) {
 	if service == emulator.Azure { // it knows when a lease is over
-		return place.New(t, service).Store
+		return emulated.Make(t, service).URL
 	}
-	return place.New(t, service).Store + "?age=true"
+	return emulated.Make(t, service).URL + "?age=true"
 }
 
 // On each service: a job, the same one that is triggered too late, and a program that fails.
 func TestRunOnServices(t *testing.T) {
-	for service := range place.Services {
+	for _, service := range emulator.Services {
 		t.Run(string(service), func(t *testing.T) {
 			s := commandtest.NewSite(t)
 			url := placeOn(t, service)
@@ -44,7 +44,7 @@ func TestRunOnServices(t *testing.T) {
 // On each service: leader is killed, and its guard gives the lease back. A lease that runs out would keep the next one waiting
 // for two thirds of its length at least, which is longer than this test waits.
 func TestRunIsKilledOnServices(t *testing.T) {
-	for service := range place.Services {
+	for _, service := range emulator.Services {
 		t.Run(string(service), func(t *testing.T) {
 			s := commandtest.NewSite(t)
 			flags := append([]string{"--store", placeOn(t, service)}, commandtest.Minute()...)

@@ -16,10 +16,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader/cmd/leader/internal/commandtest"
-	"github.com/cloudlease/leader/cmd/leader/internal/place"
 	"github.com/cloudlease/leader/internal/storeurl/urltest"
 	"github.com/cloudlease/leader/lease"
 )
+
+const azureVariable = "AZURE_STORAGE_CONNECTION_STRING"
 
 // nothingAround has no SDK find anything that is this machine's, or reach anybody.
 func nothingAround(t *testing.T) {
@@ -32,7 +33,7 @@ func nothingAround(t *testing.T) {
 		"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_SESSION_TOKEN": "", "AWS_REGION": "eu-west-1", "AWS_PROFILE": "",
 		"AWS_ENDPOINT_URL": nobody, "AWS_ENDPOINT_URL_S3": nobody, "AWS_ENDPOINT_URL_DYNAMODB": nobody, "AWS_ENDPOINT_URL_STS": nobody,
 		"STORAGE_EMULATOR_HOST": "127.0.0.1:1", "HTTPS_PROXY": nobody,
-		place.AzureVariable: "DefaultEndpointsProtocol=http;AccountName=account1;AccountKey=c2VjcmV0;BlobEndpoint=" + nobody + "/account1",
+		azureVariable: "DefaultEndpointsProtocol=http;AccountName=account1;AccountKey=c2VjcmV0;BlobEndpoint=" + nobody + "/account1",
 	} {
 		t.Setenv(name, value)
 	}

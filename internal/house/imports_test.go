@@ -74,7 +74,7 @@ var exceptionOn = []string{"darwin", "openbsd"}
 // onlyTests are packages that only tests may import.
 var onlyTests = []string{
 	"github.com/stretchr/testify", "github.com/creack/pty", module + "/leadertest", module + "/internal/storeurl/urltest",
-	module + "/internal/errtest", module + "/cmd/leader/internal/commandtest", module + "/cmd/leader/internal/place",
+	module + "/internal/errtest", module + "/cmd/leader/internal/commandtest",
 }
 
 // A pkg is a package as go list describes it.

@@ -10,7 +10,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/cloudlease/leader/cmd/leader/internal/place"
 	"github.com/cloudlease/leader/cmd/leader/internal/store"
 	"github.com/cloudlease/leader/internal/emulator"
 	"github.com/cloudlease/leader/lease"
@@ -50,9 +49,9 @@ func wantFailed(t testing.TB, r Report, checks ...string) {
 }
 
 // filePlace is a directory, and the leases in it.
-func filePlace(t testing.TB) (place.Place, lease.Manager) {
+func filePlace(t testing.TB) (place, lease.Manager) {
 	dir := t.TempDir()
-	return place.Place{Store: store.FileURL(dir)}, file.New(dir)
+	return place{url: store.FileURL(dir)}, file.New(dir)
 }
 
 func wantWell(t testing.TB, r Report) {
@@ -77,7 +76,7 @@ func TestDoctorOnFiles(t *testing.T) {
 	r := examine(t, p)
 	wantWell(t, r)
 	require.Equal(t, limits{}, r.Limits)
-	require.Equal(t, p.Store, r.Store)
+	require.Equal(t, p.url, r.Store)
 
 	// It leaves one record, of a lease that is free, and that was acquired as often as it says.
 	var left []lease.Info
@@ -141,9 +140,9 @@ func TestDoctorLeavesNothingThatGrows(t *testing.T) {
 
 func TestDoctorOnServices(t *testing.T) {
 	t.Parallel()
-	places, examined := map[emulator.Service]place.Place{}, map[emulator.Service]func(testing.TB) Report{}
-	for service := range place.Services {
-		places[service] = place.New(t, service)
+	places, examined := map[emulator.Service]place{}, map[emulator.Service]func(testing.TB) Report{}
+	for _, service := range emulator.Services {
+		places[service] = newPlace(t, service)
 		examined[service] = begin(t, places[service], func(it *task) { it.Write = 200 * time.Millisecond }) // and not a second
 	}
 	for service, p := range places {
@@ -151,11 +150,9 @@ func TestDoctorOnServices(t *testing.T) {
 			r := examined[service](t)
 			wantWell(t, r)
 			require.NotNil(t, r.TellsAge)
-			if p.Upstream != "" { // an emulator is not the service itself
-				require.False(t, *r.TellsAge)
-				if service != emulator.Azure {
-					require.Contains(t, r.of("clock").Detail, "turn age on with age=true in the URL")
-				}
+			require.False(t, *r.TellsAge, "an emulator is not the service itself")
+			if service != emulator.Azure {
+				require.Contains(t, r.of("clock").Detail, "turn age on with age=true in the URL")
 			}
 			require.InDelta(t, map[emulator.Service]float64{emulator.GCS: 1}[service], r.Limits.WriteEvery, 0)
 			require.InDelta(t, map[emulator.Service]float64{emulator.Azure: 15}[service], r.Limits.MinLength, 0)
@@ -165,7 +162,7 @@ func TestDoctorOnServices(t *testing.T) {
 				require.GreaterOrEqual(t, r.of("stale").Seconds, 4*0.2)
 				require.GreaterOrEqual(t, r.of("fresh").Seconds, 4*0.2)
 			}
-			m, err := lease.Open(t.Context(), p.Store)
+			m, err := lease.Open(t.Context(), p.url)
 			require.NoError(t, err)
 			left, err := lease.Inspect(t.Context(), m, r.Scratch)
 			require.NoError(t, err)
@@ -180,8 +177,8 @@ func TestDoctorWithAge(t *testing.T) {
 	t.Parallel()
 	examined := map[emulator.Service]func(testing.TB) Report{}
 	for _, service := range []emulator.Service{emulator.DynamoDB, emulator.S3, emulator.GCS} {
-		p := place.New(t, service)
-		p.Store += "?age=true"
+		p := newPlace(t, service)
+		p.url += "?age=true"
 		examined[service] = begin(t, p)
 	}
 	for service, examined := range examined {
@@ -197,13 +194,13 @@ func TestDoctorWithAge(t *testing.T) {
 
 func TestDoctorWithoutAPlace(t *testing.T) {
 	t.Parallel()
-	examined := map[string]func(t *testing.T) place.Place{
-		"directory": func(t *testing.T) place.Place {
-			return place.Place{Store: store.FileURL(filepath.Join(t.TempDir(), "mistyped"))}
+	examined := map[string]func(t *testing.T) place{
+		"directory": func(t *testing.T) place {
+			return place{url: store.FileURL(filepath.Join(t.TempDir(), "mistyped"))}
 		},
 	}
-	for service := range place.Services {
-		examined[string(service)] = func(t *testing.T) place.Place { return place.Nowhere(t, service) }
+	for _, service := range emulator.Services {
+		examined[string(service)] = func(t *testing.T) place { return nowhere(t, service) }
 	}
 	for name, at := range examined {
 		t.Run(name, func(t *testing.T) {
@@ -219,15 +216,15 @@ func TestDoctorWithoutAPlace(t *testing.T) {
 // With ?create=true there need not be a container.
 func TestDoctorMakesAContainer(t *testing.T) {
 	t.Parallel()
-	p := place.Nowhere(t, emulator.Azure)
-	p.Store += "?create=true"
+	p := nowhere(t, emulator.Azure)
+	p.url += "?create=true"
 	r := examine(t, p)
 	wantWell(t, r)
 }
 
 func TestDoctorOnTheURL(t *testing.T) {
 	t.Parallel()
-	r := examine(t, place.Place{Store: "s3://bucket?regoin=x"})
+	r := examine(t, place{url: "s3://bucket?regoin=x"})
 	wantFailed(t, r, "open")
 	require.Contains(t, r.of("open").Detail, "s3 knows: region, profile")
 	require.Equal(t, everyCheck[1:], r.all(Skipped))
@@ -235,7 +232,7 @@ func TestDoctorOnTheURL(t *testing.T) {
 
 func TestDoctorOnTheLength(t *testing.T) {
 	t.Parallel()
-	r := examine(t, place.New(t, emulator.Azure), func(it *task) { it.Length = 10 * time.Second })
+	r := examine(t, newPlace(t, emulator.Azure), func(it *task) { it.Length = 10 * time.Second })
 	wantFailed(t, r, "length")
 	require.Contains(t, r.of("length").Detail, "below this store's minimum of 15s")
 	require.Equal(t, "use a lease length of 15s", r.of("length").Advice)

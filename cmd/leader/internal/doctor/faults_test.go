@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -14,9 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/cloudlease/leader/cmd/leader/internal/place"
 	"github.com/cloudlease/leader/internal/emulator"
-	"github.com/cloudlease/leader/internal/wire"
 )
 
 const deniedXML = `<?xml version="1.0" encoding="UTF-8"?><Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>`
@@ -51,7 +48,7 @@ func TestDoctorIsDenied(t *testing.T) {
 	}
 	var examined []func(testing.TB) Report
 	for _, test := range tests {
-		examined = append(examined, begin(t, through(t, place.New(t, test.service), refusing(test.which, test.answer))))
+		examined = append(examined, begin(t, through(t, newPlace(t, test.service), refusing(test.which, test.answer))))
 	}
 	for i, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -99,9 +96,9 @@ func TestDoctorFindsThatConditionsArePassedOver(t *testing.T) {
 	}
 	var examined []func(testing.TB) Report
 	for _, test := range tests {
-		examined = append(examined, begin(t, through(t, place.New(t, test.service), test.something)))
+		examined = append(examined, begin(t, through(t, newPlace(t, test.service), test.something)))
 	}
-	byItself := begin(t, through(t, place.New(t, emulator.DynamoDB), dynamodbWithout))
+	byItself := begin(t, through(t, newPlace(t, emulator.DynamoDB), dynamodbWithout))
 	for i, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			r := examined[i](t)
@@ -126,7 +123,7 @@ func TestDoctorFindsThatReadsAreOld(t *testing.T) {
 	var mu sync.Mutex
 	cached := map[string]*httptest.ResponseRecorder{}
 	id, writes := "", 0
-	p := through(t, place.New(t, emulator.S3), func(w http.ResponseWriter, r *http.Request, pass http.Handler) {
+	p := through(t, newPlace(t, emulator.S3), func(w http.ResponseWriter, r *http.Request, pass http.Handler) {
 		mu.Lock()
 		defer mu.Unlock()
 		if r.Method == http.MethodPut {
@@ -194,13 +191,13 @@ func TestDoctorFindsThatTheStoresClocksAreWrong(t *testing.T) {
 		{"one of two is", "?age=true", some, Failed, "a record that was written at most", true},
 		{"they are fast, and age is off", "", always(ahead), Well, "leave age off: a record that was written at most", false},
 		{"they are fast, and age is off by the URL", "?age=false", some, Well, "leave age off", false},
-		{"all are slow", "?age=true", always(-behind), Warning, "told none 5s after the write: a clock is behind", true},
+		{"all are slow", "?age=true", always(-behind), Warning, "told none 7s after the write: a clock is behind", true},
 		{"all are slow, and age is off", "", always(-behind), Well, "a clock of the store's answers is behind", false},
 	}
 	var examined []func(testing.TB) Report
 	for _, test := range tests {
-		p := through(t, place.New(t, emulator.S3), dated(test.ahead))
-		p.Store += test.query
+		p := through(t, newPlace(t, emulator.S3), dated(test.ahead))
+		p.url += test.query
 		examined = append(examined, begin(t, p, func(it *task) { it.Length = 2 * ahead }))
 	}
 	for i, test := range tests {
@@ -221,8 +218,8 @@ func TestDoctorFindsThatTheStoresClocksAreWrong(t *testing.T) {
 // One that is wrong by more than a lease length gives a lease to two.
 func TestDoctorFindsThatAWrongClockMakesTwoLeaders(t *testing.T) {
 	t.Parallel()
-	p := through(t, place.New(t, emulator.S3), dated(func(*http.Request, int) time.Duration { return time.Hour }))
-	p.Store += "?age=true"
+	p := through(t, newPlace(t, emulator.S3), dated(func(*http.Request, int) time.Duration { return time.Hour }))
+	p.url += "?age=true"
 	r := examine(t, p)
 	require.Error(t, r.Err())
 	require.Equal(t, Failed, r.of("held").Result, "%+v", r)
@@ -244,12 +241,10 @@ func (w dateChanger) WriteHeader(code int) {
 func TestDoctorCannotReachTheStore(t *testing.T) {
 	t.Parallel()
 	examined := map[emulator.Service]func(testing.TB) Report{}
-	for service := range place.Services {
-		p := place.Nowhere(t, service)
-		proxy := wire.NewProxy(t, p.Upstream)
+	for _, service := range emulator.Services {
+		proxy := emulator.Proxy(t, service)
 		proxy.Refuse()
-		p.Upstream = proxy.URL()
-		examined[service] = begin(t, p)
+		examined[service] = begin(t, nowhere(t, service).at(proxy.URL()))
 	}
 	for service, examined := range examined {
 		t.Run(string(service), func(t *testing.T) {
@@ -263,13 +258,9 @@ func TestDoctorCannotReachTheStore(t *testing.T) {
 
 func TestDoctorHasWrongCredentials(t *testing.T) {
 	t.Parallel()
-	p := place.New(t, emulator.Azure)
-	connection := os.Getenv(place.AzureVariable)
-	_, key, _ := strings.Cut(connection, "AccountKey=")
-	key, _, _ = strings.Cut(key, ";")
-	p.Env = func(string) string {
-		return place.AzureVariable + "=" + strings.Replace(connection, key, "d3Jvbmcga2V5", 1)
-	}
+	p := newPlace(t, emulator.Azure)
+	variable, connection := emulator.At(emulator.Azure, emulator.Endpoint(emulator.Azure))
+	p.env = []string{variable + "=" + regexp.MustCompile("AccountKey=[^;]*").ReplaceAllString(connection, "AccountKey=d3Jvbmcga2V5")}
 	r := examine(t, p)
 	wantFailed(t, r, "read")
 	require.Regexp(t, "answered 403 (AuthorizationFailure|AuthenticationFailed)", r.of("read").Detail) // Azurite's code, and Azure's
@@ -279,7 +270,7 @@ func TestDoctorHasWrongCredentials(t *testing.T) {
 func TestDoctorFindsThatTheStoreIsSlow(t *testing.T) {
 	t.Parallel()
 	const took = 50 * time.Millisecond
-	p := through(t, place.New(t, emulator.S3), func(w http.ResponseWriter, r *http.Request, pass http.Handler) {
+	p := through(t, newPlace(t, emulator.S3), func(w http.ResponseWriter, r *http.Request, pass http.Handler) {
 		if r.Method == http.MethodPut {
 			time.Sleep(took) // that is how slow it is: nothing is waited for
 		}

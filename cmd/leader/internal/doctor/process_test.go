@@ -13,11 +13,8 @@ import (
 
 	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/cmd/leader/internal/commandtest"
-	"github.com/cloudlease/leader/cmd/leader/internal/place"
-	_ "github.com/cloudlease/leader/lease/azblob"
-	_ "github.com/cloudlease/leader/lease/dynamodb"
-	_ "github.com/cloudlease/leader/lease/gcs"
-	_ "github.com/cloudlease/leader/lease/s3"
+	"github.com/cloudlease/leader/internal/emulated" // with all stores
+	"github.com/cloudlease/leader/internal/emulator"
 )
 
 // taskVariable makes this test's binary examine a store, instead of testing. It is a process, since its environment is where the
@@ -51,21 +48,44 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// settled is when every right clock tells an age: of an answer's Date, which has seconds, minus that of the write, minus what they
-// may differ by.
-const settled = 5 * time.Second
+// settled is when every right clock tells an age, of answers that take no more than two seconds.
+const settled = 7 * time.Second
+
+// A place is a store that is examined, and what leads its SDK there.
+type place struct {
+	url     string
+	service emulator.Service
+	env     []string
+}
+
+func newPlace(t testing.TB, s emulator.Service) place {
+	t.Helper()
+	return place{url: emulated.Make(t, s).URL, service: s}
+}
+
+func nowhere(t testing.TB, s emulator.Service) place {
+	t.Helper()
+	return place{url: emulated.Nowhere(t, s).URL, service: s}
+}
+
+// at is the same place, but its SDK is led to another endpoint.
+func (p place) at(endpoint string) place {
+	variable, value := emulator.At(p.service, endpoint)
+	p.env = []string{variable + "=" + value}
+	return p
+}
 
 // examine examines the store at the place.
-func examine(t testing.TB, p place.Place, changes ...func(*task)) Report {
+func examine(t testing.TB, p place, changes ...func(*task)) Report {
 	t.Helper()
 	return begin(t, p, changes...)(t)
 }
 
 // begin does so until what it returns is called: most of the time goes by in waiting, so several are examined at once, more than
 // there are processors.
-func begin(t testing.TB, p place.Place, changes ...func(*task)) func(t testing.TB) Report {
+func begin(t testing.TB, p place, changes ...func(*task)) func(t testing.TB) Report {
 	t.Helper()
-	it := task{StoreURL: p.Store, Length: leader.DefaultLeaseLength, Samples: 3, Settle: settled}
+	it := task{StoreURL: p.url, Length: leader.DefaultLeaseLength, Samples: 3, Settle: settled}
 	for _, change := range changes {
 		change(&it)
 	}
@@ -73,9 +93,7 @@ func begin(t testing.TB, p place.Place, changes ...func(*task)) func(t testing.T
 	require.NoError(t, err)
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), taskVariable+"="+string(text), "GORACE=atexit_sleep_ms=0")
-	if p.Env != nil {
-		cmd.Env = append(cmd.Env, p.Env(p.Upstream))
-	}
+	cmd.Env = append(cmd.Env, p.env...)
 	end := commandtest.Begin(t, cmd)
 	return func(t testing.TB) (r Report) {
 		t.Helper()

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cloudlease/leader/cmd/leader/internal/place"
+	"github.com/cloudlease/leader/internal/emulator"
 )
 
 // something between doctor and a service answers itself, or passes a request on.
@@ -21,9 +21,9 @@ type something func(w http.ResponseWriter, r *http.Request, pass http.Handler)
 // through puts something between doctor and the service, that answers itself, or changes the request and passes it
 // on. It is not wire.Proxy, as that breaks requests by their number, and this by what they are. A real service cannot be
 // reached through it: requests are signed for its own name.
-func through(t testing.TB, p place.Place, does something) place.Place {
+func through(t testing.TB, p place, does something) place {
 	t.Helper()
-	upstream, err := url.Parse(p.Upstream)
+	upstream, err := url.Parse(emulator.Endpoint(p.service))
 	if err != nil || upstream.Host == "" {
 		t.Skip("there is no emulator to put something before")
 	}
@@ -32,7 +32,7 @@ func through(t testing.TB, p place.Place, does something) place.Place {
 	}}
 	between := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { does(w, r, pass) }))
 	t.Cleanup(between.Close)
-	return place.Place{Store: p.Store, Upstream: between.URL, Env: p.Env}
+	return p.at(between.URL)
 }
 
 // refusing answers 403 to some requests.

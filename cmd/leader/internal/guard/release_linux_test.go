@@ -81,6 +81,7 @@ func (s site) guard(keep bool, program string) *ward {
 	require.NoError(s.T, err)
 	reports, reportsOut, err := os.Pipe()
 	require.NoError(s.T, err)
+	require.NoError(s.T, reports.SetReadDeadline(time.Now().Add(commandtest.StuckAfter)))
 	w := &ward{s: s, cmd: commandtest.Command(s.T, Name, "3", "4", "/bin/sh", "sh", "-c", program), orders: orders, manager: file.New(s.Store)}
 	w.cmd.Env = append(w.cmd.Env, "FILE="+s.File, "GORACE=atexit_sleep_ms=0")
 	w.cmd.ExtraFiles = []*os.File{ordersIn, reportsOut}
