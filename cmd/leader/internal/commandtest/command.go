@@ -2,12 +2,15 @@
 package commandtest
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -25,6 +28,9 @@ func Main(m *testing.M) {
 			defer os.RemoveAll(dir)
 			binary, homes = filepath.Join(dir, "leader.exe"), filepath.Join(dir, "homes") // .exe: Windows wants it, nobody else minds
 			err = build()
+		}
+		if err == nil { // most tests wait for processes; what is given on the command line counts
+			err = flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0)))
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)

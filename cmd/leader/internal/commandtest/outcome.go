@@ -30,7 +30,10 @@ func Begin(t testing.TB, cmd *exec.Cmd) (end func() Outcome) {
 		t.Fatal(err)
 	}
 	wait := sync.OnceValue(cmd.Wait)
-	t.Cleanup(func() { _ = wait() }) // the test's context has ended, and the process with it
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = wait()
+	})
 	return func() Outcome {
 		t.Helper()
 		err := wait()

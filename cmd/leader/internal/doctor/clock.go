@@ -61,7 +61,7 @@ func (d *doctor) checkClock(ctx context.Context) Finding {
 	if err != nil {
 		return Finding{Result: Failed, Detail: "the store's URL cannot be read", Advice: "correct --store or LEADER_STORE"}
 	}
-	scheme, measured, settle := u.Scheme, *u, time.Duration(0)
+	scheme, measured, settle := u.Scheme, *u, 10*ageIsKnown
 	if scheme == "azblob" {
 		d.report.AgeFrom = ageFrom[scheme]
 		d.report.TellsAge = new(false)
@@ -109,7 +109,7 @@ func (d *doctor) watchClocks(ctx context.Context, h holding, url string, settle 
 			return seen, err
 		}
 	}
-	if !store.Wait(ctx, time.Until(d.sent.Add(settle))) {
+	if !store.Wait(ctx, time.Until(d.written.Add(settle))) {
 		return seen, ctx.Err()
 	}
 	return seen, d.lookAtClocks(ctx, &seen, url, true)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"flag"
 	"os"
-	"os/exec"
 	"testing"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/cloudlease/leader/cmd/leader/internal/commandtest"
 	"github.com/cloudlease/leader/internal/emulated" // with all stores
 	"github.com/cloudlease/leader/internal/emulator"
+	"github.com/cloudlease/leader/internal/spawn"
 )
 
 // taskVariable makes this test's binary examine a store, instead of testing. It is a process, since its environment is where the
@@ -91,10 +91,7 @@ func begin(t testing.TB, p place, changes ...func(*task)) func(t testing.TB) Rep
 	}
 	text, err := json.Marshal(it)
 	require.NoError(t, err)
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), taskVariable+"="+string(text), "GORACE=atexit_sleep_ms=0")
-	cmd.Env = append(cmd.Env, p.env...)
-	end := commandtest.Begin(t, cmd)
+	end := commandtest.Begin(t, spawn.Self(append(p.env, taskVariable+"="+string(text))...))
 	return func(t testing.TB) (r Report) {
 		t.Helper()
 		o := end()

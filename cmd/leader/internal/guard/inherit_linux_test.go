@@ -38,6 +38,22 @@ func TestProgramInheritsFiles(t *testing.T) {
 	require.Equal(t, "here\nthere\n", string(said))
 }
 
+// The program does not find the pipes between leader and its guard either.
+func TestProgramInheritsNoPipes(t *testing.T) {
+	s := newSite(t)
+	plain, cmd := commandtest.Command(t), s.Command("--", os.Args[0])
+	plain.Path, plain.Args = os.Args[0], os.Args[:1]
+	var files [2]string
+	for i, c := range []*exec.Cmd{plain, cmd} {
+		c.Env = append(c.Env, programVariable+"=files")
+		out, err := c.Output()
+		require.NoError(t, err)
+		files[i] = string(out)
+	}
+	require.Contains(t, files[0], "0 /dev/null\n1 pipe:\n2 pipe:\n")
+	require.Equal(t, files[0], files[1])
+}
+
 // Likewise of signals that are ignored or blocked. What runHelp says is not known to a program in Go is left out.
 func TestProgramInheritsDispositions(t *testing.T) {
 	s := newSite(t)

@@ -46,6 +46,7 @@ func TestGuardThatTakesNothing(t *testing.T) {
 	require.NoError(t, writer.SetWriteDeadline(time.Now().Add(10*time.Millisecond)))
 	_, err = writer.Write(make([]byte, 1<<20)) // more than there is room for
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	require.NoError(t, writer.SetWriteDeadline(time.Time{}))
 
 	r := running{guard: &guardProcess{orders: writer}}
 	given := make(chan bool, 1)
