@@ -19,7 +19,7 @@ import (
 func each(t *testing.T, test func(t *testing.T, db database)) {
 	t.Parallel()
 	for _, p := range dialects {
-		t.Run(p.dialect.String(), func(t *testing.T) {
+		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			test(t, open(t, p))
 		})

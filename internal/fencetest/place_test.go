@@ -47,8 +47,12 @@ var places = []place{
 	{name: "SQLite, WAL, immediate", dialect: fence.SQLite, open: openSQLite("WAL", "immediate")},
 }
 
-// dialects are places that differ by more than the isolation level.
-var dialects = []place{places[0], places[3], places[8]}
+// dialects are places that differ by more than the isolation level: also in how the driver sends a statement's values.
+var dialects = []place{
+	places[0], places[3], places[8],
+	{name: "PostgreSQL, simple protocol", dialect: fence.PostgreSQL, open: openPostgresWith("default_query_exec_mode", "simple_protocol")},
+	{name: "MariaDB, interpolated", dialect: fence.MySQL, open: openMariaDB("", func(c *mysql.Config) { c.InterpolateParams = true })},
+}
 
 func opened(t testing.TB, driver, source string) *sql.DB {
 	t.Helper()
@@ -64,24 +68,31 @@ func exec(t testing.TB, db *sql.DB, statement string, args ...any) {
 	require.NoError(t, err, statement)
 }
 
-// openPostgres returns a schema that is the test's own.
-func openPostgres(t testing.TB) *sql.DB {
-	address := emulator.Postgres.Address(t)
-	schema := "fence_" + strings.ToLower(rand.Text())
-	admin := opened(t, "pgx", address)
-	exec(t, admin, "CREATE SCHEMA "+schema)
-	t.Cleanup(func() { _, _ = admin.Exec("DROP SCHEMA " + schema + " CASCADE") })
-	u, err := url.Parse(address)
-	require.NoError(t, err)
-	query := u.Query()
-	query.Set("search_path", schema)
-	query.Set("application_name", schema)
-	u.RawQuery = query.Encode()
-	return opened(t, "pgx", u.String())
+func openPostgres(t testing.TB) *sql.DB { return openPostgresWith("", "")(t) }
+
+// openPostgresWith returns a function that opens a schema that is the test's own.
+func openPostgresWith(setting, value string) func(testing.TB) *sql.DB {
+	return func(t testing.TB) *sql.DB {
+		address := emulator.Postgres.Address(t)
+		schema := "fence_" + strings.ToLower(rand.Text())
+		admin := opened(t, "pgx", address)
+		exec(t, admin, "CREATE SCHEMA "+schema)
+		t.Cleanup(func() { _, _ = admin.Exec("DROP SCHEMA " + schema + " CASCADE") })
+		u, err := url.Parse(address)
+		require.NoError(t, err)
+		query := u.Query()
+		query.Set("search_path", schema)
+		query.Set("application_name", schema)
+		if setting != "" {
+			query.Set(setting, value)
+		}
+		u.RawQuery = query.Encode()
+		return opened(t, "pgx", u.String())
+	}
 }
 
 // openMariaDB returns a function that opens a database that is the test's own.
-func openMariaDB(snapshotIsolation string) func(testing.TB) *sql.DB {
+func openMariaDB(snapshotIsolation string, options ...func(*mysql.Config)) func(testing.TB) *sql.DB {
 	return func(t testing.TB) *sql.DB {
 		address := emulator.MariaDB.Address(t)
 		name := "fence_" + strings.ToLower(rand.Text())
@@ -93,6 +104,9 @@ func openMariaDB(snapshotIsolation string) func(testing.TB) *sql.DB {
 		config.DBName = name
 		if snapshotIsolation != "" {
 			config.Params = map[string]string{"innodb_snapshot_isolation": snapshotIsolation}
+		}
+		for _, option := range options {
+			option(config)
 		}
 		return opened(t, "mysql", config.FormatDSN())
 	}
