@@ -61,7 +61,7 @@ func (d *doctor) checkClock(ctx context.Context) Finding {
 	if err != nil {
 		return Finding{Result: Failed, Detail: "the store's URL cannot be read", Advice: "correct --store or LEADER_STORE"}
 	}
-	scheme, measured, settle := u.Scheme, *u, 10*ageIsKnown
+	scheme, measured := u.Scheme, *u
 	if scheme == "azblob" {
 		d.report.AgeFrom = ageFrom[scheme]
 		d.report.TellsAge = new(false)
@@ -70,13 +70,13 @@ func (d *doctor) checkClock(ctx context.Context) Finding {
 	if ageSwitch[scheme] {
 		query := u.Query()
 		query.Set("age", "true")
-		measured.RawQuery, settle = query.Encode(), d.settle
+		measured.RawQuery = query.Encode()
 	}
 	if d.stores[timed], err = store.Open(ctx, measured.String(), d.Timeout); err != nil {
 		return refused(err)
 	}
 	return d.whileBy(ctx, timed, func(h *holding) Finding {
-		seen, err := d.watchClocks(ctx, *h, measured.String(), settle)
+		seen, err := d.watchClocks(ctx, *h, measured.String(), d.settling(scheme))
 		if err != nil {
 			return refused(err)
 		}
@@ -92,6 +92,15 @@ func (d *doctor) checkClock(ctx context.Context) Finding {
 		asked, _ := strconv.ParseBool(u.Query().Get("age"))
 		return seen.judge(on || asked, ageSwitch[scheme], ageFrom[scheme])
 	})
+}
+
+// settling is how long after a write every right clock tells an age: exact ones do after a moment, but less than ageIsKnown counts as
+// none.
+func (d *doctor) settling(scheme string) time.Duration {
+	if ageSwitch[scheme] {
+		return d.settle
+	}
+	return 10 * ageIsKnown
 }
 
 // watchClocks renews the lease several times and looks at it at once, and then once more when every right clock tells an

@@ -45,6 +45,14 @@ func TestClocks(t *testing.T) {
 	}
 }
 
+// No store is expected to tell an age before it can: not a fast directory either, which answers at once.
+func TestSettling(t *testing.T) {
+	t.Parallel()
+	for scheme := range ageFrom {
+		require.Greater(t, newDoctor(Options{}, fullWaits).settling(scheme), ageIsKnown, scheme)
+	}
+}
+
 // A directory on a network file system is warned of, and all else is tried all the same.
 func TestDoctorOnANetworkFileSystem(t *testing.T) {
 	t.Parallel()
