@@ -1,6 +1,7 @@
 package leasetest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -117,6 +118,14 @@ func listedBy(keep func(prefix string, n int, cell *lease.Cell) bool, search fun
 }
 
 func same(prefix string) string { return prefix }
+
+// cutting makes data fit that no cell holds.
+func cutting() lease.Store {
+	c := newCells()
+	return flawedStore{cells: c, swap: func(ctx context.Context, name string, old lease.Version, data []byte) (lease.Version, error) {
+		return c.Swap(ctx, name, old, bytes.ToValidUTF8(data[:min(len(data), lease.MaxCell)], nil))
+	}}
+}
 
 func twoSteps() lease.Store {
 	c := newCells()

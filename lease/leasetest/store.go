@@ -20,6 +20,7 @@ var storeChecks = []check[lease.Store]{
 	{name: "swap of a missing cell", run: swapMissing},
 	{name: "every write makes a new version", run: versionsDiffer},
 	{name: "data is exact", run: dataExact},
+	{name: "data that no cell holds is refused", run: dataRefused},
 	{name: "data is not shared", run: dataNotShared},
 	{name: "a write is seen at once", run: seenAtOnce},
 	{name: "every name is a separate cell", run: namesDiffer},
@@ -151,6 +152,28 @@ func dataExact(t testing.TB, s lease.Store) {
 			t.Errorf("Load: %s, version %q, error %v; want %s, version %q", short(string(got.Data)), got.Version, err, short(data), version)
 		}
 	})
+}
+
+// dataRefused: a store that took such data would hold a record that the other stores do not, or that it cannot read itself.
+func dataRefused(t testing.TB, s lease.Store) {
+	name, missing := newName(), newName()
+	version := swap(t, s, name, "", "one")
+	for what, data := range map[string]string{
+		"a byte more than MaxCell": strings.Repeat("x", lease.MaxCell+1),
+		"no UTF-8":                 "\xff\xfe",
+		"half a character":         "🚀"[:2],
+	} {
+		for _, cell := range []struct {
+			name string
+			old  lease.Version
+		}{{name, version}, {missing, ""}} {
+			if _, err := s.Swap(t.Context(), cell.name, cell.old, []byte(data)); !errors.Is(err, lease.ErrInvalid) {
+				t.Errorf("Swap of %s from version %q: %v; want ErrInvalid, as CheckCell returns", what, cell.old, err)
+			}
+		}
+	}
+	wantCell(t, s, name, version, "one")
+	wantCell(t, s, missing, "", "")
 }
 
 func dataNotShared(t testing.TB, s lease.Store) {

@@ -95,6 +95,7 @@ var flawedStores = []struct {
 	{"composes characters", []string{"data is exact"}, read(func(s *lease.Snapshot) { s.Data = []byte(strings.ReplaceAll(string(s.Data), "e\u0301", "é")) })},
 	{"ends lines as it likes", []string{"data is exact"}, read(func(s *lease.Snapshot) { s.Data = []byte(strings.ReplaceAll(string(s.Data), "\r\n", "\n")) })},
 	{"keeps no more than 16000 bytes", []string{"data is exact"}, read(func(s *lease.Snapshot) { s.Data = s.Data[:min(len(s.Data), 16000)] })},
+	{"writes as much as fits", []string{"data that no cell holds is refused"}, cutting},
 	{"reads a replica that lags", []string{"a write is seen at once", "swap"}, lagging},
 	{"names are lower-cased", []string{"every name is a separate cell"}, renamed(strings.ToLower)},
 	{"names are composed", []string{"every name is a separate cell"}, renamed(func(name string) string { return strings.ReplaceAll(name, "e\u0301", "é") })},

@@ -44,10 +44,13 @@ func (s *Store) Load(ctx context.Context, name string) (lease.Snapshot, error) {
 	return s.cells[name].snapshot(time.Now()), nil
 }
 
-// Swap implements lease.Store.
+// Swap implements lease.Store. Data that is not UTF-8 text of at most 64 KiB is an ErrInvalid.
 func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data []byte) (lease.Version, error) {
 	if err := ctx.Err(); err != nil {
 		return "", context.Cause(ctx)
+	}
+	if err := lease.CheckCell(data); err != nil {
+		return "", err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
