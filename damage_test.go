@@ -19,7 +19,7 @@ import (
 )
 
 // Somebody damages the record of a leader that runs. It says what it found, leaves it as it is, and stops before its
-// lease is over; once the damage is mended, it leads again.
+// lease is over; once the damage is repaired, it leads again.
 func TestDamage_RecordOfARunningLeader(t *testing.T) {
 	for name, damage := range map[string]func(t *testing.T, path string){
 		"edited by hand": func(t *testing.T, path string) {
@@ -87,7 +87,7 @@ func locked(t *testing.T, path string, do func()) {
 	do()
 }
 
-// shape is what there is at the path.
+// shape returns the content of the file at the path, or says that a directory is there.
 func shape(t *testing.T, path string) string {
 	t.Helper()
 	info, err := os.Stat(path)

@@ -127,7 +127,7 @@ func TestRun9_StopTimeoutIsNotTheErrorOfCtx(t *testing.T) {
 	})
 }
 
-// A job that stepped down is not done: nobody keeps the lease from whoever may do it.
+// A job that stepped down is not done: the lease is released at once, so that another node can do it.
 func TestRunOnce_HoldAtLeastButSteppedDown(t *testing.T) {
 	inWorld(t, func(w *world) {
 		a := w.nodeDoing("a", func(context.Context) error { return leader.ErrStepDown }, leader.WithHoldAtLeast(length))

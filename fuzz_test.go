@@ -26,8 +26,7 @@ type limited struct {
 
 func (l limited) Limits() lease.Limits { return l.limits }
 
-// timing is what a fuzzer turns, in the order of its arguments. The bits of given say which of them are options that were
-// used.
+// timing has what a fuzzer turns, in the order of its arguments. The bits of given say which of them were set by options.
 type timing struct {
 	given                                                 uint8
 	length, renew, acquire, margin, stop, hold, heartbeat time.Duration
@@ -207,7 +206,7 @@ func FuzzRun(f *testing.F) {
 			time.Duration(hold), time.Duration(heartbeat), lease.Limits{},
 		}
 		if every := time.Duration(heartbeat); given&withHeartbeat != 0 && every < time.Second || given&withMargin != 0 && margin != 0 {
-			return // a beat in each nanosecond is what was asked for; a margin may end the work at once
+			return // a beat in each nanosecond was asked for, and is right; a margin may end the work at once
 		}
 		synctest.Test(t, func(t *testing.T) {
 			quiet := WithLogger(slog.New(slog.DiscardHandler))

@@ -246,7 +246,7 @@ func appendToken(attrs []slog.Attr, token uint64) []slog.Attr {
 	return append(attrs, slog.Uint64("token", token))
 }
 
-// appendCause says why. That ctx was cancelled, with no cause of its own, is all that is known of most shutdowns.
+// appendCause says why. Of most shutdowns nothing more is known than that ctx was cancelled, without a special cause.
 func appendCause(attrs []slog.Attr, cause error) []slog.Attr {
 	if cause == context.Canceled {
 		return append(attrs, slog.String("cause", "Run's context was cancelled"))

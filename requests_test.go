@@ -49,7 +49,7 @@ func TestR7_RequestsOfAnHour(t *testing.T) {
 			_, swaps := s.link.counts()
 			wrote += swaps
 		}
-		assert.Equal(t, 1, wrote, "one write an acquisition, whoever got it")
+		assert.Equal(t, 1, wrote, "one write for each acquisition, by any node")
 		for _, s := range standbys {
 			loads, _ := s.link.counts()
 			assert.Equal(t, countRequests(s, leader.OpAcquire), loads-before[s], "and one read, like every poll")

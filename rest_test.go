@@ -17,7 +17,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// Run 7: whoever gave the lease up sits out until every standby has had a look at it. Alone, a node shows how long that is.
+// Run 7: a node that gave the lease up sits out until every standby has had a look at it. Alone, it shows how long that is.
 func TestRun7_HowLongANodeSitsOut(t *testing.T) {
 	const request = time.Second // at most
 	sick := errors.New("disk is full")

@@ -43,7 +43,7 @@ func Serve(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// ErrNotLeading is what WhileLeading returns instead of calling its function.
+// WhileLeading returns ErrNotLeading instead of calling its function.
 var ErrNotLeading = errors.New("leader: this node does not lead, or its work does not serve")
 
 // WhileLeading calls do as a part of this node's work, in the caller's goroutine, and returns what it returns. If this node
@@ -67,7 +67,7 @@ func (l *Leader) WhileLeading(ctx context.Context, do func(ctx context.Context) 
 	return do(ctx)
 }
 
-// door is what a work in Serve lets calls in by. A call counts from before the door is closed, or is not let in.
+// A door lets calls into a work that is in Serve. A call that is let in has been counted before the door is closed.
 type door struct {
 	ctx   context.Context // of Serve
 	term  lease.Term

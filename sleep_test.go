@@ -122,7 +122,7 @@ func TestR3_SuspendedWithinARequest(t *testing.T) {
 	})
 }
 
-// The same within one request: whoever waits for its answer counts every second, and the term ends in time.
+// The same within one request: a holder that waits for an answer goes on sampling its clocks, and the term ends in time.
 func TestR3_WallClockSteppedBackWithinARequest(t *testing.T) {
 	const nap = 3 * time.Second
 	for name, write := range map[string]int32{"acquisition": 1, "renewal": 2} {

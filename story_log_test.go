@@ -22,8 +22,9 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/story.log anew, to be read")
 
-// The log of two nodes in a whole story is a page to be read: testdata/story.log. Whoever is woken by one line of it has to
-// learn from that line what has happened, who leads, since when and with which token, and what this node does now.
+// The log of two nodes in a whole story is a page to be read: testdata/story.log. A person who is woken by one line of it has to
+// learn from that line what has happened, who leads, since when and with which token, what this node does now, and what to do
+// about it.
 func TestLogger_TellsTheStory(t *testing.T) {
 	var told bytes.Buffer
 	inWorld(t, func(w *world) { tellStory(w, &told) })

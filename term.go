@@ -253,7 +253,7 @@ func (t *term) flush() {
 func (t *term) leaveBehind() phase {
 	t.tell(false)
 	t.run.leader.abandoned = t.work.done
-	// The cause is not wrapped: whoever asks for ctx's end must not find it, and take this for an orderly one.
+	// The cause is not wrapped: else errors.Is would find ctx's end in it, and callers would take this for an orderly end.
 	err := error(&stopTimeoutError{after: t.opts.stopTimeout, cause: t.stopped.cause})
 	t.run.leader.leadsNoMore(err)
 	if beat := t.run.heartbeatOf(t.stopped.cause); beat != nil {

@@ -99,7 +99,7 @@ func (w *world) all() []*node {
 	return slices.Clone(w.nodes)
 }
 
-// ageless is a store that does not tell how old a record is: whoever has not watched it knows nothing.
+// ageless is a store that does not tell how old a record is: a node learns that only by watching the record.
 type ageless struct{ lease.Store }
 
 func (a ageless) Load(ctx context.Context, name string) (lease.Snapshot, error) {
@@ -266,8 +266,8 @@ type link struct {
 	fault        func(request) // runs around the request; nil: none
 }
 
-// request is what a fault gets: it calls send if the request is to reach the store, and sets err if its answer is not to
-// reach the node.
+// A request passes through a fault. The fault calls send if the request is to reach the store, and sets err if its answer is
+// not to reach the node.
 type request struct {
 	ctx  context.Context
 	op   string // load or swap

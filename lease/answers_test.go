@@ -261,7 +261,7 @@ func TestALostRaceSaysHeld(t *testing.T) {
 		"nobody won":             {func(*testing.T, *node) {}, nil, throttled},
 		"the winner has left":    {func(t *testing.T, h *node) { require.NoError(t, h.release(h.mustAcquire(t))) }, nil, throttled},
 		"the look fails, too":    {func(t *testing.T, h *node) { h.mustAcquire(t) }, []loadFault{nil, unread}, throttled},
-		"it is refused for good": {func(t *testing.T, h *node) { h.mustAcquire(t) }, nil, fmt.Errorf("%w: access denied", lease.ErrMisconfigured)},
+		"the error is permanent": {func(t *testing.T, h *node) { h.mustAcquire(t) }, nil, fmt.Errorf("%w: access denied", lease.ErrMisconfigured)},
 	} {
 		t.Run(what, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, holder, standby *node, held lease.Lease) {

@@ -118,7 +118,7 @@ func TestBreak_UnclearAnswers(t *testing.T) {
 	})
 }
 
-// A lease that was broken is nobody's: whatever is broken again, it is not, and whoever waits for it gets it.
+// A broken lease is nobody's: it cannot be broken again, and a node that waits for it gets it.
 func TestBreak_NotTwice(t *testing.T) {
 	inBubble(t, func(t *testing.T, holder, standby *node, held lease.Lease) {
 		seen := standby.stored(t)

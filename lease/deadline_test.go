@@ -14,7 +14,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// usable is what a holder has of a lease: all but the tenth that is its margin.
+// usable is the part of a lease's length that its holder may use: all but the margin of a tenth.
 const usable = length - length/10
 
 // held is a lease as a manager would return it.

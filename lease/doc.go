@@ -10,7 +10,7 @@
 //   - A program that looks at leases: [Inspect], [List], [Info]; [Break] for a holder that nobody can reach.
 //   - A store: [Store], and [Lister], [Limiter] and [Closer] as far as it can; [CheckName] and [CheckCell]; [Register] for its
 //     URLs; [MisconfiguredError]. Package leasetest has the tests that it passes.
-//   - A manager with leases of its own, as lease/azblob: [Manager], [Breaker]; [Request.Validate], [Lease.Validate] and [Explain].
+//   - A manager on native leases, as lease/azblob: [Manager], [Breaker]; [Request.Validate], [Lease.Validate] and [Explain].
 //   - A runner, as package leader: [StartTerm], [Keeper], [Instant]; [LimitsOf], [Find] and [Margin].
 //
 // # Why at most one holds it

@@ -31,13 +31,13 @@ type faulty struct {
 }
 
 type (
-	// A loadFault answers one Load; read is what a store in good order does.
+	// A loadFault answers one Load; read does what a store in good order does.
 	loadFault func(ctx context.Context, read func() (lease.Snapshot, error)) (lease.Snapshot, error)
-	// A swapFault answers one Swap; apply is what a store in good order does, even if the caller has given up.
+	// A swapFault answers one Swap; apply does what a store in good order does, even if the caller has given up.
 	swapFault func(ctx context.Context, apply func() (lease.Version, error)) (lease.Version, error)
 )
 
-// errDown is what a store answers that is not there: nothing is known about what was sent.
+// errDown stands for a store that cannot be reached: nothing is known about what was sent.
 var errDown = errors.New("store is down")
 
 func (f *faulty) String() string { return "faulty store" }

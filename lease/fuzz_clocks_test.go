@@ -48,8 +48,8 @@ func (s *scripted) tick(step []byte) {
 // running is a machine with a clock that counts suspension: without one, a step back is the end.
 func running() *scripted { return &scripted{now: host.Reading{Boot: 1}} }
 
-// sum is what R3 counts: the sum of the largest of what the clocks say between two samples that are ten milliseconds
-// apart, or whose clocks differ by as much, and what they say since the latest of these.
+// sum counts as R3 says. Between two samples that are ten milliseconds apart, or whose clocks differ by as much, it adds the most
+// that any clock shows. To that sum it adds the most that any clock shows since the latest of these samples.
 type sum struct {
 	last          host.Reading
 	base, counted *big.Int

@@ -182,7 +182,7 @@ func inspect(t *testing.T, data string) lease.Info {
 	return info
 }
 
-// goodText is what a name or an attribute is written in, said once more in other words.
+// goodText matches the text of a valid name or attribute: the rule of the library, written a second time in another way.
 var goodText = regexp.MustCompile(`^[^\p{Cc}]*$`)
 
 func isGood(text string, least int) bool {

@@ -87,7 +87,7 @@ func TestUnsupported(t *testing.T) {
 	require.NoError(t, lease.Close(m), "there is nothing to give up")
 }
 
-// listErrors is what went wrong: that it is unsupported, or what was said.
+// listErrors returns the errors of a list; errors.ErrUnsupported stands for each error that wraps it.
 func listErrors(list iter.Seq2[lease.Info, error]) (errs []error) {
 	for _, err := range list {
 		if errors.Is(err, errors.ErrUnsupported) {

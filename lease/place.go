@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Stores, and managers of their own, may have these methods as well. They are about the place of the records: a table, a bucket,
-// a container or a directory. Their errors do not name the place: the functions below do.
+// Stores may have these methods, and so may managers that keep no Store. They are about the place of the records: a table, a
+// bucket, a container or a directory. Their errors do not name the place: FindPlace and MakePlace add it.
 type (
 	// A PlaceFinder has reads that do not tell a place that is missing from one without records. FindPlace does: it is an
 	// ErrMisconfigured if the place is certainly not there. It is nil also if this process may not find out.

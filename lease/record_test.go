@@ -236,7 +236,7 @@ func FuzzDecodeAsJSON(f *testing.F) {
 	})
 }
 
-// FuzzDecode: what is read is what was written, whoever wrote it, and nothing makes it panic.
+// FuzzDecode: a record is read as it was written, by any writer, and no data make decode panic.
 func FuzzDecode(f *testing.F) {
 	f.Add(full().encode())
 	f.Add([]byte(`{"format":1,"token":7,"id":"x","length":"15s","acquired":"2024-02-29T23:59:59.123456789+14:00"}`))

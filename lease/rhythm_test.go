@@ -122,7 +122,7 @@ func TestStandbysOfALargeFleetSpreadTheirLooks(t *testing.T) {
 			<-released
 			before := store.conflicts.Load()
 			<-taken
-			time.Sleep(time.Second) // whoever has written by now hears of it
+			time.Sleep(time.Second) // every node that has written hears of it by now
 			vain = append(vain, store.conflicts.Load()-before)
 		}
 		cancel()

@@ -11,7 +11,7 @@ import (
 	"github.com/cloudlease/leader/lease/memory"
 )
 
-// trouble is what can befall one call: faults of its Swaps and Loads in turn.
+// trouble has the faults that one call meets: of its Swaps and of its Loads, in their order.
 type trouble struct {
 	what  string
 	swaps []swapFault
@@ -56,7 +56,7 @@ func (n *node) meet(trouble trouble) context.CancelFunc {
 	}
 }
 
-// inTrouble runs the test in every trouble, on a holder and a standby of its own.
+// inTrouble runs the test in every trouble, each time on a new holder and a new standby.
 func inTrouble(t *testing.T, test func(t *testing.T, trouble trouble, holder, standby *node, held lease.Lease)) {
 	for i, trouble := range (&node{faulty: &faulty{}}).troubles() {
 		t.Run(trouble.what, func(t *testing.T) {

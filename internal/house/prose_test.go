@@ -30,18 +30,13 @@ var phrases = []phrase{
 // prose are the kinds of files with texts that people write, and read.
 var prose = []string{".go", ".md", ".py", ".sh", ".yaml", ".html", ".cfg", ".service", ".timer"}
 
-// older are directories whose Go files are older than the list of phrases.
-var older = []string{root, "lease", "bench/..."}
-
 // Comments, messages and pages are in plain English.
 func TestPlainEnglish(t *testing.T) {
 	t.Parallel()
 	files := 0
 	for _, name := range tracked(t) {
-		generated := name == "docs/benchmarks.md"
 		self := name == "internal/house/prose_test.go"
-		unread := path.Ext(name) == ".go" && matchesAny(older, path.Dir(name))
-		if generated || self || unread || !slices.Contains(prose, path.Ext(name)) && path.Base(name) != "Makefile" {
+		if self || !slices.Contains(prose, path.Ext(name)) && path.Base(name) != "Makefile" {
 			continue
 		}
 		files++

@@ -16,7 +16,7 @@ func (r Result) Section() (report.Section, error) {
 		Key:     r.key(),
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "How long does nobody lead? Each peer has %d groups of three processes, each group with a lease of its own. The processes are\n"+
+	fmt.Fprintf(&b, "How long does nobody lead? Each peer has %d groups of three processes, each group with a separate lease. The processes are\n"+
 		"real: they are killed with SIGKILL, or told to end with SIGTERM. All peers are measured side by side. Before it goes, a leader\n"+
 		"leads for a random time between %s and %s of its renew intervals, so that the standbys know its rhythm.\n",
 		r.Groups, report.Figure(r.LeadFrom), report.Figure(r.LeadTo))
@@ -118,9 +118,9 @@ func (r Result) writeKills(b *strings.Builder) {
 			strings.Join(judged, "; ") + ".\n")
 	}
 	b.WriteString("\nPostgreSQL's lock is not a lease. When a process is killed, its system closes the connection, and the server frees the lock at\n" +
-		"once: that is what is seen here. A machine that vanishes closes nothing. Then TCP keepalive decides, which is two hours on most\n" +
-		"systems unless it is configured, and the lock is held until then. A lease, etcd's too, does not depend on that: it takes as long\n" +
-		"as is seen here.\n")
+		"once: the figures here show that. A machine that vanishes closes nothing. Then TCP keepalive decides, which is two hours on most\n" +
+		"systems unless it is configured, and the lock is held until then. A lease, etcd's too, does not depend on that: the\n" +
+		"figures here hold for it.\n")
 }
 
 // verdict says whether a promise is kept.

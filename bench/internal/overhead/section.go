@@ -32,14 +32,14 @@ func (r Result) Section() (report.Section, error) {
 	b.WriteString(r.times())
 	fmt.Fprintf(&b, "\nTimes are medians; in brackets is the 95 %% confidence interval, from a bootstrap of the pairs. The goal is a ratio of at\n"+
 		"most %.2f: it is met or missed if the whole interval says so, else the measurement cannot tell. An emulator on the same machine\n"+
-		"answers much sooner than a cloud, so the ratio is worse here than there; the difference, in microseconds, is what the library\n"+
-		"itself takes, and it is the same in the cloud.\n\n", mostRatio)
+		"answers much sooner than a cloud, so the ratio is worse here than there; the difference, in microseconds, is the time that\n"+
+		"the library itself takes, and it is the same in the cloud.\n\n", mostRatio)
 	b.WriteString(r.memory())
 	fmt.Fprintf(&b, "\nThat is the average of 50 calls, in the whole process: the HTTP connection's too. The goal is that a renewal makes at most\n"+
 		"%d allocations more than the SDK does for its call. %s\n\n", mostAllocations, r.verdict())
 	b.WriteString(r.alone())
 	b.WriteString("\nThese are the protocol's own, over a store that is a stand-in: it answers at once and allocates nothing. Nothing else is left\n" +
-		"out. Each figure is of one goroutine, of `testing.Benchmark`. `lease/azblob` has a protocol of its own, which needs its service.\n")
+		"out. Each figure is of one goroutine, of `testing.Benchmark`. `lease/azblob` is not here: its protocol needs the service.\n")
 	s.Text = b.String()
 	return s, nil
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/cloudlease/leader/bench/internal/report"
 )
 
-// A cost is what a peer's lease costs in a month, in USD.
+// A cost says how much a peer's lease costs in a month, in USD.
 type cost struct {
 	peer            string // its name
 	ours            bool

@@ -28,7 +28,7 @@ type Options struct {
 const reference = 15 * time.Second
 
 // scaled is the lease length with which this library is watched. All its intervals are parts of the length, so it sends the
-// same in each length. Other peers have intervals of their own, and are watched with the reference.
+// same in each length. Other peers have fixed intervals, and are watched with the reference.
 const scaled = 3 * time.Second
 
 // Count is a number of requests: of one call, or an average over time.
@@ -129,7 +129,7 @@ func Measure(ctx context.Context, o Options) (Result, error) {
 	return all, errors.Join(failed...)
 }
 
-// at counts everything at one service, one thing after the other: a service counts all that arrives, whoever sent it.
+// at counts everything at one service, one thing after the other: a service counts all that arrives, from every sender.
 func at(ctx context.Context, o Options, services *service.Services, peers []peer.Peer) (r Result, err error) {
 	for _, p := range peers {
 		here, endpoint := placeOf(services, p.Service), services.Endpoint(p.Service)

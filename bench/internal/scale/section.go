@@ -121,9 +121,10 @@ const limits = `The process of one lease shows what a process takes to begin wit
 
 What stands in the way of one goroutine and 2 KiB a lease:
 
-- **Goroutines.** Run blocks the caller's goroutine, and the work has one of its own, so that a deadline is seen while the work
+- **Goroutines.** Run blocks the caller's goroutine, and the work has another one, so that a deadline is seen while the work
   sleeps: two that stay. A request has a third while it is under way, so that a store's client that hangs keeps nobody from
-  seeing the deadline. One would mean a scheduler of this library's own for all leases of a process, and Run without a caller.
+  seeing the deadline. To have one alone, this library would need a scheduler for all leases of a process, and a Run without a
+  caller.
 - **Stack.** Go's smallest stack is 2 KiB, of which 0.9 are the runtime's reserve. Waiting in Run takes some 1.4 KiB of frames and
   handling an answer 1 KiB more, so the stack has 4.
 - **Heap.** Half of the rest are the runtime's: the goroutine itself, timers, channels and who waits at them, contexts.
