@@ -17,7 +17,7 @@ var errRestless = fmt.Errorf("%w, %d times in one call", lease.ErrConflict, maxS
 type cell struct {
 	store lease.Store
 	name  string // of the checkpoint
-	place string // the store's name in errors
+	place string // names the store in errors
 }
 
 // cellOf finds the checkpoint's cell in the manager's store.
@@ -26,10 +26,7 @@ func cellOf(m lease.Manager, name string) (cell, error) {
 	if !ok {
 		return cell{}, fmt.Errorf("checkpoint %q: %T has no store for it: %w", name, m, errors.ErrUnsupported)
 	}
-	c := cell{store: store, name: name, place: fmt.Sprintf("%T", store)}
-	if named, ok := store.(fmt.Stringer); ok {
-		c.place = named.String()
-	}
+	c := cell{store: store, name: name, place: lease.PlaceOf(m)}
 	if err := lease.CheckName(name); err != nil {
 		return c, c.explain("open", err)
 	}
@@ -64,5 +61,5 @@ func (c cell) explain(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s: %s checkpoint %q: %w", c.place, op, c.name, err)
+	return lease.Explain(c.place, op+" checkpoint", c.name, err)
 }
