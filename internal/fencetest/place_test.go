@@ -47,11 +47,16 @@ var places = []place{
 	{name: "SQLite, WAL, immediate", dialect: fence.SQLite, open: openSQLite("WAL", "immediate")},
 }
 
-// dialects are places that differ by more than the isolation level: also in how the driver sends a statement's values.
+// dialects are places that differ by more than the isolation level: also in the server's default, which Claim gets, and in how the
+// driver sends a statement's values.
 var dialects = []place{
 	places[0], places[3], places[8],
 	{name: "PostgreSQL, simple protocol", dialect: fence.PostgreSQL, open: openPostgresWith("default_query_exec_mode", "simple_protocol")},
+	{name: "PostgreSQL, serializable by default", dialect: fence.PostgreSQL, open: openPostgresWith("default_transaction_isolation", "serializable")},
 	{name: "MariaDB, interpolated", dialect: fence.MySQL, open: openMariaDB("", func(c *mysql.Config) { c.InterpolateParams = true })},
+	{name: "MariaDB, serializable by default", dialect: fence.MySQL, open: openMariaDB("1", func(c *mysql.Config) {
+		c.Params["transaction_isolation"] = "'SERIALIZABLE'"
+	})},
 }
 
 func opened(t testing.TB, driver, source string) *sql.DB {
