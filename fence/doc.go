@@ -32,6 +32,10 @@
 //   - SQLite: UPDATE ... SET token = token, which takes the write lock. Call Check before the transaction reads anything:
 //     a transaction that reads first, and writes after another one has, is SQLITE_BUSY_SNAPSHOT. Set a busy_timeout.
 //
+// The lock is one server's. Where several servers of a cluster take writes (Galera, multi-primary group replication), have all
+// terms claim, check and write on the same one. A failover to a replica that has not got the latest commits loses a claim, too:
+// the term that made it is refused then, and the next one claims.
+//
 // The database is asked which of these it is, in the transaction, by a statement that touches no table. So nobody has to
 // say it, and it holds for a driver of any name, and in any wrapping. Check takes two short statements, in SQLite three.
 package fence

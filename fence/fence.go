@@ -83,6 +83,9 @@ func claim(ctx context.Context, db *sql.DB, term lease.Term) (stored uint64, err
 // was restored, and if it has none, or none in this transaction's snapshot. It is lease.ErrInvalid and
 // lease.ErrMisconfigured as for [Claim]. If a concurrent transaction is in the way, the error is [Repeatable]. Any other
 // error is the driver's. After each of them the transaction is to be rolled back.
+//
+// What gives up the lock before the transaction ends takes the protection away: a rollback to a savepoint that is older than
+// the check, and in MySQL a statement that commits, such as CREATE TABLE.
 func Check(ctx context.Context, tx *sql.Tx, term lease.Term) error {
 	if err := valid(term); err != nil {
 		return err
