@@ -7,8 +7,9 @@ import (
 
 // BeforeEnd registers a function that runs once at the end of the term that ctx carries: after the work has returned, and before
 // Check fails and the lease is released. So what a work has kept in memory is written while the term still protects it. The
-// function's context ends at the term's deadline, or sooner if the runner says so (leader.WithEndTimeout). It does not run if the
-// term is lost, or its process is killed. Functions run one at a time, the latest first. BeforeEnd reports false, and registers
+// function's context ends at the term's deadline, or sooner if the runner says so (leader.WithEndTimeout). The term does not wait for
+// a function that goes on after that: right before each effect, it asks the term's Check. It does not run if the term is lost, or
+// its process is killed. Functions run one at a time, the latest first. BeforeEnd reports false, and registers
 // nothing, if ctx carries no term or the term is over.
 func BeforeEnd(ctx context.Context, do func(ctx context.Context)) bool {
 	t, _ := TermFrom(ctx)
