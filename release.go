@@ -22,12 +22,13 @@ func (h *holding) release() error {
 	}
 	r := h.run
 	until := r.mono() + h.opts.renewEvery
-	if wait := h.wrote + h.opts.limits.WriteEvery - r.mono(); wait > 0 && h.opts.limits.WriteEvery > 0 {
-		r.breathe(wait)
-	}
-	for n := 1; ; n++ {
+	for n := 0; ; n++ {
 		if r.endBy != 0 {
 			until = min(until, r.endBy-h.opts.endTimeout/4) // the rest is for the observers
+		}
+		if n == 0 { // as often as the store may be written to, but not so late that there is no time left
+			r.breathe(min(h.wrote+h.opts.limits.WriteEvery-r.mono(), (until-r.mono())/2))
+			continue
 		}
 		left := until - r.mono()
 		h.wrote = r.mono()
@@ -55,6 +56,9 @@ func (h *holding) release() error {
 // breathe waits between two attempts to release. If ctx ends meanwhile, the end of Run begins, and the next attempt follows at
 // once.
 func (r *run) breathe(d time.Duration) {
+	if d <= 0 {
+		return
+	}
 	var ends <-chan struct{}
 	if r.endBy == 0 {
 		ends = r.ctx.Done()

@@ -319,3 +319,21 @@ func TestSetValue_AtRandom(t *testing.T) {
 		})
 	}
 }
+
+// The release waits until the store may be written to, but never so long that it is not sent.
+func TestRelease_WaitsForTheStore(t *testing.T) {
+	for end, least := range map[time.Duration]time.Duration{10 * time.Second: time.Second, time.Second: 100 * time.Millisecond} {
+		inWorld(t, func(w *world) {
+			store := &seldom{Store: memory.NewStore()}
+			a := w.nodeDoing("a", func(context.Context) error { return nil },
+				leader.WithLeaseManager(lease.NewManager(store)), leader.WithEndTimeout(end))
+			began := time.Now()
+			require.NoError(t, a.Run(a.context()))
+			require.GreaterOrEqual(t, time.Since(began), least)
+			require.LessOrEqual(t, time.Since(began), end)
+			info, err := lease.Inspect(t.Context(), lease.NewManager(store), anyName)
+			require.NoError(t, err)
+			require.Equal(t, lease.Free, info.State)
+		})
+	}
+}

@@ -60,6 +60,10 @@ func (r record) format() int {
 }
 
 func (r record) encode() []byte {
+	encode := encode
+	if r.Value == "" {
+		encode = json.Marshal // which allocates less
+	}
 	data, err := encode(r)
 	if err != nil { // a time outside the years 0 to 9999 is all that JSON cannot say, and it is for people only
 		r.Acquired, r.Renewed = time.Time{}, time.Time{}
