@@ -1,18 +1,21 @@
 package main
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/cloudlease/leader/cmd/leader/internal/guard"
 	"github.com/cloudlease/leader/cmd/leader/internal/show"
 	"github.com/cloudlease/leader/cmd/leader/internal/store"
 	"github.com/cloudlease/leader/lease"
@@ -34,7 +37,7 @@ func (a *app) command() *cobra.Command {
 		Long: `leader elects one of many machines, by a lease on storage that they share: a DynamoDB table, an S3, Google
 Cloud Storage or Azure container, or a directory, for the processes of one machine.
 
-Every flag can be set in the environment as well: --store as LEADER_STORE, --renew-every as LEADER_RENEW_EVERY.
+Flags can be set in the environment as well: --store as LEADER_STORE, --renew-every as LEADER_RENEW_EVERY.
 
 Without --store, the leases are in a directory of this user's: ~/.local/state/leader, or leader below XDG_STATE_HOME, or on
 Windows %LOCALAPPDATA%\leader.`,
@@ -70,7 +73,7 @@ func fromEnvironment(flags *pflag.FlagSet) error {
 	flags.VisitAll(func(f *pflag.Flag) {
 		key := variableOf(f)
 		value, ok := os.LookupEnv(key)
-		if !ok || f.Changed || f.Name == "help" {
+		if !ok || f.Changed || f.Name == "help" || key == "" {
 			return
 		}
 		if err := flags.Set(f.Name, value); err != nil {
@@ -83,9 +86,14 @@ func fromEnvironment(flags *pflag.FlagSet) error {
 	return nil
 }
 
-// variableOf returns the name of the environment variable that sets a flag.
+// variableOf returns the name of the environment variable that sets a flag. It is empty if leader run sets that variable for its
+// program: a leader in the program would take it for its own setting.
 func variableOf(f *pflag.Flag) string {
-	return "LEADER_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+	key := "LEADER_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+	if slices.Contains([]string{leaseVariable, holderVariable, guard.TokenVariable}, key) {
+		return ""
+	}
+	return key
 }
 
 // withUnit adds how to write a duration to an error about its missing unit.
@@ -130,6 +138,31 @@ func inspect(ctx context.Context, s *store.Store, name string) (lease.Info, erro
 		err = usage(err)
 	}
 	return info, err
+}
+
+// confirm asks the user, and returns an error unless the answer is yes.
+func (a *app) confirm(question, purpose string, yes bool) error {
+	if yes {
+		return nil
+	}
+	if !show.IsTerminal(a.in) {
+		return usage(fmt.Errorf("there is no terminal to ask on: give --yes %s", purpose))
+	}
+	fmt.Fprintf(a.err, "%s Type yes: ", question)
+	answer, err := bufio.NewReader(a.in).ReadString('\n')
+	if strings.TrimSpace(answer) == "yes" {
+		return nil
+	}
+	if err != nil {
+		fmt.Fprintln(a.err)
+	}
+	return errors.New("nothing was changed: the answer was not yes")
+}
+
+// onTerminal reports whether the output is a terminal.
+func (a *app) onTerminal() bool {
+	o, ok := a.out.(*output)
+	return ok && show.IsTerminal(o.to)
 }
 
 // progress shows progress, on a terminal.

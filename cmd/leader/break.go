@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -63,7 +61,7 @@ func (a *app) breakLease(ctx context.Context, s *store.Store, name string, yes, 
 	case seen.Broken:
 		fmt.Fprintln(a.out, "The lease is broken already.")
 	default:
-		if err := a.confirm(seen, yes); err != nil {
+		if err := a.confirm(fmt.Sprintf("Take the lease from %s?", show.Printable(seen.Holder)), "to take the lease away", yes); err != nil {
 			return err
 		}
 		if err := breakSeen(ctx, s, seen); err != nil {
@@ -87,25 +85,6 @@ func breakSeen(ctx context.Context, s *store.Store, seen lease.Info) error {
 		return fmt.Errorf("%w: this store cannot break leases; stop the holder, or wait", err)
 	}
 	return err
-}
-
-// confirm asks the user to confirm, and returns an error unless the answer is yes.
-func (a *app) confirm(seen lease.Info, yes bool) error {
-	if yes {
-		return nil
-	}
-	if !show.IsTerminal(a.in) {
-		return usage(errors.New("there is no terminal to ask on: give --yes to take the lease away"))
-	}
-	fmt.Fprintf(a.err, "Take the lease from %s? Type yes: ", show.Printable(seen.Holder))
-	answer, err := bufio.NewReader(a.in).ReadString('\n')
-	if strings.TrimSpace(answer) == "yes" {
-		return nil
-	}
-	if err != nil {
-		fmt.Fprintln(a.err)
-	}
-	return errors.New("nothing was changed: the answer was not yes")
 }
 
 // waitUntilFree waits until the broken lease is free, or another node has taken it.

@@ -21,14 +21,6 @@ import (
 func (a *app) refine(root *cobra.Command) {
 	root.Version = version()
 	root.SetVersionTemplate("leader {{.Version}}\n")
-	root.Args = cobra.ArbitraryArgs // otherwise cobra itself refuses, in several lines
-	root.RunE = func(cmd *cobra.Command, given []string) error {
-		if len(given) == 0 {
-			return cmd.Help()
-		}
-		return usage(fmt.Errorf("there is no command %q%s; see leader --help", given[0], didYouMean("", root.SuggestionsFor(given[0]))))
-	}
-	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --")
 		if unknown {
@@ -38,17 +30,37 @@ func (a *app) refine(root *cobra.Command) {
 	})
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
+	refuseOthers(root)
 	fitHelp(root)
 	fitFlags(root)
 	a.completeFlags(root)
 }
 
+// refuseOthers makes a command that only has commands below it, and all such below it, name the one that there is not.
+func refuseOthers(cmd *cobra.Command) {
+	for _, below := range cmd.Commands() {
+		if below.HasSubCommands() {
+			refuseOthers(below)
+		}
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	cmd.Args = cobra.ArbitraryArgs // otherwise cobra itself refuses, in several lines
+	cmd.RunE = func(cmd *cobra.Command, given []string) error {
+		if len(given) == 0 {
+			return cmd.Help()
+		}
+		return usage(fmt.Errorf("there is no command %q%s; see %s --help", given[0], didYouMean("", cmd.SuggestionsFor(given[0])), cmd.CommandPath()))
+	}
+}
+
 // completeFlags offers the values of flags, and no files for flags that take none.
 func (a *app) completeFlags(cmd *cobra.Command) {
+	names := func(cmd *cobra.Command, _ []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		return a.completeNames(cmd, nil, begun)
+	}
 	values := map[string]cobra.CompletionFunc{
-		"name": func(cmd *cobra.Command, _ []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
-			return a.completeNames(cmd, nil, begun)
-		},
+		"name":       names,
+		"lease":      names,
 		"store":      completeSchemes,
 		"log-format": cobra.FixedCompletions([]cobra.Completion{"text", "json"}, cobra.ShellCompDirectiveNoFileComp),
 		"log-level":  cobra.FixedCompletions([]cobra.Completion{"debug", "info", "warn", "error"}, cobra.ShellCompDirectiveNoFileComp),
@@ -115,6 +127,32 @@ const (
 
 // completeNames completes the name of a lease with those of the store.
 func (a *app) completeNames(cmd *cobra.Command, given []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return a.complete(cmd, given, func(ctx context.Context, s *store.Store, add func(name, what string) bool) {
+		for info, err := range s.List(ctx, begun) {
+			what := entryOf(info).State
+			if info.State == lease.Held {
+				what += " by " + show.Printable(info.Holder)
+			}
+			if err != nil || !add(info.Name, what) {
+				break // the names found so far are better than none
+			}
+		}
+	})
+}
+
+// completeCheckpoints does the same for the name of a checkpoint.
+func (a *app) completeCheckpoints(cmd *cobra.Command, given []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return a.complete(cmd, given, func(ctx context.Context, s *store.Store, add func(name, what string) bool) {
+		for name, err := range s.Checkpoints(ctx, begun) {
+			if err != nil || !add(name, "") {
+				break
+			}
+		}
+	})
+}
+
+// complete completes the first argument of a command with the names that list adds, until add returns false.
+func (a *app) complete(cmd *cobra.Command, given []string, list func(ctx context.Context, s *store.Store, add func(name, what string) bool)) ([]cobra.Completion, cobra.ShellCompDirective) {
 	if len(given) > 0 || fromEnvironment(cmd.Flags()) != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
@@ -122,16 +160,13 @@ func (a *app) completeNames(cmd *cobra.Command, given []string, begun string) ([
 	defer cancel()
 	var names []cobra.Completion
 	_ = a.onStore(ctx, func(s *store.Store) error {
-		for info, err := range s.List(ctx, begun) {
-			if err != nil || len(names) == completeMost {
-				break // the names found so far are better than none
+		list(ctx, s, func(name, what string) bool {
+			if len(names) == completeMost {
+				return false
 			}
-			what := entryOf(info).State
-			if info.State == lease.Held {
-				what += " by " + show.Printable(info.Holder)
-			}
-			names = append(names, cobra.CompletionWithDesc(info.Name, what))
-		}
+			names = append(names, cobra.CompletionWithDesc(name, what))
+			return true
+		})
 		return nil
 	})
 	return names, cobra.ShellCompDirectiveNoFileComp

@@ -61,8 +61,15 @@ func TestCompletionOfNames(t *testing.T) {
 		cmd.Env = append(cmd.Env, "LEADER_STORE="+s.url)
 		return commandtest.End(t, cmd).Out
 	}
-	for _, command := range []string{"status", "list", "watch", "break"} {
-		require.Equal(t, "held\theld by node-1\n:4\n", complete(command, "h"))
+	for _, command := range []string{"status", "list", "watch", "break", "value show", "value clear", "checkpoint set x 1 --lease"} {
+		require.Equal(t, "held\theld by node-1\n:4\n", complete(append(strings.Fields(command), "h")...))
+	}
+	s.save(t, "held-too", "held", 1)
+	for _, command := range []string{"show", "set"} {
+		require.Equal(t, "held-too\n:4\n", complete("checkpoint", command, ""))
+		require.Equal(t, "held-too\n:4\n", complete("checkpoint", command, "h"))
+		require.Equal(t, ":4\n", complete("checkpoint", command, "x"))
+		require.Equal(t, ":4\n", complete("checkpoint", command, "held-too", ""))
 	}
 	require.Contains(t, complete("status", ""), "broken\tbroken by nobody\n")
 	require.Equal(t, ":4\n", complete("status", "held", ""), "there is one name")
@@ -72,14 +79,14 @@ func TestCompletionOfNames(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"status", "list", "watch", "break", "doctor"} {
-		o := commandtest.End(t, commandtest.Command(t, name, "--help"))
+	for _, name := range []string{"status", "list", "watch", "break", "doctor", "checkpoint show", "checkpoint set", "value show", "value clear"} {
+		o := commandtest.End(t, commandtest.Command(t, append(strings.Fields(name), "--help")...))
 		o.Want(t, 0, "")
 		for _, part := range []string{"\nUsage:\n", "\nExamples:\n", "\nExit codes:\n", "\nEnvironment: LEADER_STORE", "NO_COLOR", "--store store"} {
 			require.Contains(t, o.Out, part, name)
 		}
 		require.NotContains(t, o.Out, "\x1b")
-		if name != "break" {
+		if name != "break" && name != "checkpoint set" && !strings.HasPrefix(name, "value ") {
 			require.Contains(t, o.Out, "--json")
 			require.Contains(t, o.Out, "LEADER_JSON")
 		}
@@ -89,11 +96,13 @@ func TestHelp(t *testing.T) {
 // The help of each command names the variables of all its flags.
 func TestHelpNamesTheVariables(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"status", "list", "watch", "break", "doctor"} {
-		cmd, _, err := (&app{}).command().Find([]string{name})
+	for _, name := range []string{"status", "list", "watch", "break", "doctor", "checkpoint show", "checkpoint set", "value show", "value clear"} {
+		cmd, _, err := (&app{}).command().Find(strings.Fields(name))
 		require.NoError(t, err)
 		cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
-			require.Contains(t, cmd.Long, "LEADER_"+strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_")), name)
+			key := variableOf(f)
+			require.Contains(t, cmd.Long, key, name)
+			require.True(t, key != "" || strings.Contains(cmd.Long, "flags alone"), "--%s of %s", f.Name, name)
 		})
 	}
 }
@@ -117,6 +126,9 @@ func TestSuggestions(t *testing.T) {
 	}{
 		{[]string{"stauts"}, `there is no command "stauts": did you mean status?; see leader --help`},
 		{[]string{"xyz", "a"}, `there is no command "xyz"; see leader --help`},
+		{[]string{"checkpoint", "shwo", "a"}, `there is no command "shwo": did you mean show?; see leader checkpoint --help`},
+		{[]string{"value", "a"}, `there is no command "a"; see leader value --help`},
+		{[]string{"completion", "bsh"}, `there is no command "bsh": did you mean bash or fish or zsh?; see leader completion --help`},
 		{[]string{"list", "--jsn"}, "unknown flag: --jsn: did you mean --json?; see leader list --help"},
 		{[]string{"watch", "--evry", "1s"}, "unknown flag: --evry: did you mean --every?; see leader watch --help"},
 		{[]string{"list", "--stroe=x"}, "unknown flag: --stroe: did you mean --store?; see leader list --help"},
@@ -135,7 +147,7 @@ func TestRootSaysWhatThereIs(t *testing.T) {
 	t.Parallel()
 	text, err := refined()
 	require.NoError(t, err)
-	for _, name := range []string{"status", "list", "watch", "break", "doctor", "version", "completion"} {
+	for _, name := range []string{"status", "list", "watch", "break", "checkpoint", "value", "doctor", "version", "completion"} {
 		require.Contains(t, text, "\n  "+name+" ")
 	}
 }

@@ -20,6 +20,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 		"status": {"status"}, "status, JSON": {"status", "--json"}, "list, JSON": {"list", "--json"}, "list": {"list"},
 		"watch": {"watch"}, "watch, JSON": {"watch", "--json"}, "version": {"version"}, "help": {"help"}, "help run": {"run", "--help"},
 		"doctor": {"doctor", "--lease-length", "1s", "--samples", "1"}, "completion": {"completion", "bash"}, "break": {"break", "leader"},
+		"checkpoint show": {"checkpoint", "show", "a"}, "checkpoint show, JSON": {"checkpoint", "show", "a", "--json"}, "value clear": {"value", "clear", "leader"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := commandtest.NewSite(t)

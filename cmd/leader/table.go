@@ -16,8 +16,11 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// An entry shows one lease.
-type entry struct{ leaderhttp.Lease }
+// An entry shows one lease. It does not show the lease's value.
+type entry struct {
+	leaderhttp.Lease
+	ValueBytes int `json:"value_bytes,omitzero"`
+}
 
 const (
 	free       = "free"
@@ -27,7 +30,7 @@ const (
 	unreadable = "unreadable"
 )
 
-// fieldsHelp describes a leaderhttp.Lease to authors of programs.
+// fieldsHelp describes an entry to authors of programs.
 const fieldsHelp = `  lease           the name of the lease
   state           free, held, expired, broken or unreadable
   holder, id      the holder, and the ID of its acquisition; the last holder if the lease is not held (likewise the
@@ -44,6 +47,7 @@ const fieldsHelp = `  lease           the name of the lease
                   observer knows as much as one that has watched; otherwise absent
   left_seconds    for a held or broken lease: how long it lasts at most without a renewal; absent if not known
   error           why the lease could not be read
+  value_bytes     how long the lease's value is, which leader value show prints; absent if there is none
 Fields that do not apply are absent. There may be more fields later, and fields keep their meaning.`
 
 // statesHelp describes the states.
@@ -61,7 +65,7 @@ nothing better is known. Azure does not tell, but ends the lease itself.
 Times of day are by the holder's clock, which may be wrong.`
 
 func entryOf(i lease.Info) entry {
-	e := entry{leaderhttp.NewLease(i)}
+	e := entry{leaderhttp.NewLease(i), len(i.Value)}
 	if i.Err != nil {
 		e.Error = words.OneLine(i.Err)
 	}
@@ -139,6 +143,9 @@ func (e entry) details(w io.Writer) {
 		}
 		if len(e.Attributes) > 0 {
 			t.AppendRow(table.Row{"  attributes", e.attributes()})
+		}
+		if e.ValueBytes > 0 {
+			t.AppendRow(table.Row{"  value", fmt.Sprintf("%d bytes, which leader value show prints", e.ValueBytes)})
 		}
 	}
 	t.Render()

@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader/cmd/leader/internal/store"
-	"github.com/cloudlease/leader/leaderhttp"
 	"github.com/cloudlease/leader/lease"
 	"github.com/cloudlease/leader/lease/file"
 )
@@ -91,7 +90,10 @@ func TestAgo(t *testing.T) {
 func TestFieldsAreHelped(t *testing.T) {
 	t.Parallel()
 	var fields []string
-	for f := range reflect.TypeFor[leaderhttp.Lease]().Fields() {
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[entry]()) {
+		if f.Anonymous {
+			continue
+		}
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		fields = append(fields, name)
 	}
@@ -118,4 +120,11 @@ func TestTimeLeft(t *testing.T) {
 	} {
 		require.Equal(t, test.want, entryOf(test.info).upTo(), "%+v", test.info)
 	}
+}
+
+func (s shelf) content(t testing.TB, name string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(s.dir, "lease-"+name+".json"))
+	require.NoError(t, err)
+	return string(content)
 }

@@ -2,6 +2,7 @@
 package show
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf16"
 
 	"github.com/fatih/color"
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -45,6 +47,35 @@ func Printable(s string) string {
 		return strconv.Quote(s)
 	}
 	return s
+}
+
+// PrintableText is Printable for text of several lines: it is not quoted, and what is not printable is escaped.
+func PrintableText(s string) string {
+	return escaped(s, func(c rune) bool { return c == '\n' || c == '\t' })
+}
+
+// PrintableJSON returns JSON from a store in one line, with escapes for what is not printable. It is still the same JSON.
+func PrintableJSON(data []byte) string {
+	var b bytes.Buffer
+	if err := json.Compact(&b, data); err != nil {
+		return Printable(string(data))
+	}
+	return escaped(b.String(), func(rune) bool { return false })
+}
+
+// escaped writes what is not printable as JSON does, in units of UTF-16.
+func escaped(s string, keep func(rune) bool) string {
+	var b strings.Builder
+	for _, c := range s {
+		if unicode.IsPrint(c) || keep(c) {
+			b.WriteRune(c)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{c}) {
+			fmt.Fprintf(&b, `\u%04x`, unit)
+		}
+	}
+	return b.String()
 }
 
 // Table returns a table of columns with nothing drawn around them.

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"time"
-
-	"github.com/cloudlease/leader/lease"
 )
 
 const (
@@ -60,25 +58,26 @@ func Tell(ctx context.Context, limit time.Duration, what func(context.Context) e
 	return err
 }
 
-// inTime goes through a list, each of whose leases comes within the limit.
-func inTime(ctx context.Context, limit time.Duration, all func(context.Context) iter.Seq2[lease.Info, error]) iter.Seq2[lease.Info, error] {
-	return func(yield func(lease.Info, error) bool) {
+// inTime goes through a list, each of whose elements comes within the limit.
+func inTime[T any](ctx context.Context, limit time.Duration, all func(context.Context) iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
 		next := pull(ctx, all(ctx))
 		for {
 			select {
 			case i, more := <-next:
-				if !more || !yield(i.info, i.err) {
+				if !more || !yield(i.value, i.err) {
 					return
 				}
 			case <-ctx.Done():
-				yield(lease.Info{}, context.Cause(ctx))
+				yield(none, context.Cause(ctx))
 				return
 			case <-time.After(limit):
 				silent := silence(limit)
 				cancel(silent)
-				yield(lease.Info{}, fromLast(next, silent))
+				yield(none, fromLast(next, silent))
 				return
 			}
 		}
@@ -86,22 +85,22 @@ func inTime(ctx context.Context, limit time.Duration, all func(context.Context) 
 }
 
 // listed is one of a list.
-type listed struct {
-	info lease.Info
-	err  error
+type listed[T any] struct {
+	value T
+	err   error
 }
 
 // pull goes through the list by itself, so that nobody has to wait for it. When ctx has ended, what went wrong is there for a
 // moment.
-func pull(ctx context.Context, all iter.Seq2[lease.Info, error]) <-chan listed {
-	next := make(chan listed)
+func pull[T any](ctx context.Context, all iter.Seq2[T, error]) <-chan listed[T] {
+	next := make(chan listed[T])
 	go func() {
 		defer close(next)
-		for info, err := range all {
+		for value, err := range all {
 			var late <-chan time.Time
 			for sent := false; !sent; {
 				select {
-				case next <- listed{info, err}:
+				case next <- listed[T]{value, err}:
 					sent = true
 				case <-ctx.Done():
 					ctx, late = context.WithoutCancel(ctx), time.After(grace)
@@ -115,7 +114,7 @@ func pull(ctx context.Context, all iter.Seq2[lease.Info, error]) <-chan listed {
 }
 
 // fromLast adds what the list itself says went wrong, if it does.
-func fromLast(next <-chan listed, silent error) error {
+func fromLast[T any](next <-chan listed[T], silent error) error {
 	select {
 	case last := <-next:
 		if last.err != nil && !errors.Is(last.err, silent) {

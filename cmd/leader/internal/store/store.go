@@ -5,10 +5,13 @@ package store
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"iter"
+	"strings"
 	"time"
 
+	"github.com/cloudlease/leader/checkpoint"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -68,4 +71,38 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Info, e
 // Break takes a lease away from the holder that was seen.
 func (s *Store) Break(ctx context.Context, seen lease.Info) error {
 	return Tell(ctx, s.limit(), func(ctx context.Context) error { return lease.Break(ctx, s.Manager, seen) })
+}
+
+// Checkpoint looks at a checkpoint. It is an error if the place of the leases is not there.
+func (s *Store) Checkpoint(ctx context.Context, name string) (checkpoint.Info[json.RawMessage], error) {
+	info, err := Ask(ctx, s.limit(), func(ctx context.Context) (checkpoint.Info[json.RawMessage], error) {
+		return checkpoint.Inspect[json.RawMessage](ctx, s.Manager, name)
+	})
+	if err == nil && info.Lease == "" {
+		err = s.FindPlace(ctx, lease.Info{})
+	}
+	return info, err
+}
+
+// ResetCheckpoint writes a checkpoint.
+func (s *Store) ResetCheckpoint(ctx context.Context, name string, value json.RawMessage, opts ...checkpoint.ResetOption) error {
+	return Tell(ctx, s.limit(), func(ctx context.Context) error { return checkpoint.Reset(ctx, s.Manager, name, value, opts...) })
+}
+
+// Checkpoints goes through the names of the checkpoints that begin with the prefix. There are none if the store cannot list.
+func (s *Store) Checkpoints(ctx context.Context, prefix string) iter.Seq2[string, error] {
+	return inTime(ctx, s.limit(), func(ctx context.Context) iter.Seq2[string, error] {
+		return func(yield func(string, error) bool) {
+			cells, _ := lease.StoreOf(s.Manager)
+			lister, ok := cells.(lease.Lister)
+			if !ok {
+				return
+			}
+			for cell, err := range lister.List(ctx, lease.CheckpointPrefix+prefix) {
+				if !yield(strings.TrimPrefix(cell.Name, lease.CheckpointPrefix), err) {
+					return
+				}
+			}
+		}
+	})
 }

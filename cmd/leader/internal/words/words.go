@@ -21,6 +21,9 @@ var words = []struct {
 	{regexp.MustCompile(`make the directory, or name another`), `make it with leader init, or name another with --store`},
 	{regexp.MustCompile(`as dynamodb\.CreateTable makes it`), `as leader init makes it`},
 	{regexp.MustCompile(`with WithPartitionKey and WithSortKey, or`), `with`},
+	// What a function does in a program, a command does here.
+	{regexp.MustCompile(`overwrite it with Reset`), `overwrite it with leader checkpoint set`},
+	{regexp.MustCompile(`say so with For`), `say so with --lease`},
 	// What an option says in a program, the URL says here.
 	{regexp.MustCompile(`gcs\.WithUserProject or \?`), `?`},
 	{regexp.MustCompile(`pass (one|another|both|one that was|one of [\w. ]+) to \w+\.\w+(, or write it into the URL)?`), `name another in the store's URL`},

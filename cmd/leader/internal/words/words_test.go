@@ -15,7 +15,7 @@ import (
 )
 
 // identifier matches words that mean something only in a Go program.
-var identifier = regexp.MustCompile(`\bWith(out)?[A-Z]\w+|\b(dynamodb|s3|gcs|azblob|file|lease|leader|memory|storage)\.[A-Z]\w+|\bimport\b`)
+var identifier = regexp.MustCompile(`\bWith(out)?[A-Z]\w+|\b(dynamodb|s3|gcs|azblob|file|lease|leader|memory|storage)\.[A-Z]\w+|\bimport\b|with (Reset|For|SetValue)\b`)
 
 // constant is a text that is written in several pieces.
 func constant(e ast.Expr) (text string, ok bool) {
@@ -66,7 +66,7 @@ func textsOf(t *testing.T, dir string) (texts []string) {
 func TestErrorsAreInTheCommandsWords(t *testing.T) {
 	t.Parallel()
 	var found int
-	for _, dir := range []string{"../../../../lease", "../../../../internal/awsopen", "../../../../internal/storeurl", "../../../../internal/redact", "../.."} {
+	for _, dir := range []string{"../../../../lease", "../../../../checkpoint", "../../../../internal/awsopen", "../../../../internal/storeurl", "../../../../internal/redact", "../.."} {
 		for _, text := range textsOf(t, dir) {
 			if identifier.MatchString(text) {
 				found++
