@@ -3,6 +3,7 @@ package house
 import (
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/checkpoint"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -25,6 +27,40 @@ func TestPricesHaveSources(t *testing.T) {
 			assert.Contains(t, comment, price, "lease/%s has a price in README.md that its package comment does not derive", row[1])
 		}
 	}
+}
+
+// The table of a checkpoint's costs in docs/catchup.md is computed: a write in each interval, at the price that docs/benchmarks.md
+// has a source for. The price of a write on Azure has its source on the page.
+func TestCheckpointCostsAreComputed(t *testing.T) {
+	t.Parallel()
+	page, sources := read(t, "docs/catchup.md"), read(t, "docs/benchmarks.md")
+	price := regexp.MustCompile(`(?:write request unit|PUT|class A operation): \$([0-9.]+) for (\d(?:[\d,]*\d)?(?: million)?);`)
+	writes := 30 * 24 * time.Hour / checkpoint.DefaultEvery
+	for store, source := range map[string]string{"DynamoDB": "DynamoDB, on demand", "S3": "S3, Standard", "Cloud Storage": "Cloud Storage, Standard", "Azure Blob": ""} {
+		row := regexp.MustCompile(`(?m)^\| ` + store + ` \| ([\d,]+) \| \$([0-9.]+) \| \$([0-9.]+) for (\d(?:[\d,]*\d)?(?: million)?)\b.*\|$`).FindStringSubmatch(page)
+		require.NotNil(t, row, store)
+		assert.Equal(t, thousands(writes), row[1], store)
+		assert.Equal(t, fmt.Sprintf("%.2f", float64(writes)*number(t, row[3])/number(t, row[4])), row[2], store)
+		if source == "" {
+			continue
+		}
+		line := regexp.MustCompile(`(?m)^\| ` + source + ` \| .*<https://.*$`).FindString(sources)
+		found := price.FindStringSubmatch(line)
+		require.NotNil(t, found, "docs/benchmarks.md has no price and source of %s", source)
+		assert.Equal(t, found[1:], row[3:], store)
+	}
+}
+
+// number reads one as the pages write it: 1,000, or 1 million.
+func number(t *testing.T, text string) float64 {
+	t.Helper()
+	digits, million := strings.CutSuffix(text, " million")
+	n, err := strconv.ParseFloat(strings.ReplaceAll(digits, ",", ""), 64)
+	require.NoError(t, err)
+	if million {
+		n *= 1e6
+	}
+	return n
 }
 
 // The table of lengths in docs/options.md is computed: from the length, intervals of a third of it, and the margin.
