@@ -80,6 +80,7 @@ func (l *Leader) goexit(who string) {
 	}
 	l.logbook.post(entry{log: log, event: remark{slog.LevelError, "a callback called runtime.Goexit, as a test's FailNow does; others go on", []slog.Attr{
 		slog.String("lease", l.options.lease), slog.String("node", l.options.node), slog.String("callback", who),
+		toDo("return from the callback instead"),
 	}}}, true)
 }
 

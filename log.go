@@ -69,6 +69,7 @@ func (s *scribe) write(e entry) {
 			message = "the work has not returned, though its lease is lost: another node may lead beside it, and this one does not ask for the lease until it has"
 		}
 		attrs = appendToken([]slog.Attr{lasting("after", event.After)}, event.Token)
+		attrs = append(attrs, toDo("make the work return when its context ends; WithStopTimeout bounds it"))
 	}
 	e.log.LogAttrs(context.Background(), level, message, attrs...)
 }
@@ -118,7 +119,7 @@ func (s *scribe) describeState(e StateEvent) (level slog.Level, message string, 
 	if from == Leading {
 		attrs = append(attrs, lasting("led", e.At.Sub(s.led)))
 	}
-	return level, message, appendCause(attrs, e.Cause)
+	return level, message, appendRemedy(appendCause(attrs, e.Cause), e.Cause)
 }
 
 // describeEnd tells how Run ended. To find that another node has the lease is no trouble for a RunOnce.
@@ -129,7 +130,7 @@ func (s *scribe) describeEnd(e StateEvent, attrs []slog.Attr) (slog.Level, strin
 	case errors.Is(e.Cause, lease.ErrHeld):
 		return slog.LevelInfo, "ended: another node has the lease", appendCause(attrs, e.Cause)
 	}
-	return slog.LevelWarn, "ended with an error: this node has no part in the election any more", appendCause(attrs, e.Cause)
+	return slog.LevelWarn, "ended with an error: this node has no part in the election any more", appendRemedy(appendCause(attrs, e.Cause), e.Cause)
 }
 
 // describeHolder tells who holds the lease. What this node did to it itself is said elsewhere.
@@ -182,11 +183,11 @@ func (s *scribe) writeRequest(line entry, e RequestEvent) {
 	case s.failed == 1:
 		s.since, s.again = e.At, firstReminder
 		attrs = append(attrs, op, lasting("took", e.Took), slog.Any("err", e.Err))
-		log.LogAttrs(ctx, slog.LevelWarn, "a request to the store has failed: "+consequence, attrs...)
+		log.LogAttrs(ctx, slog.LevelWarn, "a request to the store has failed: "+consequence, appendRemedy(attrs, e.Err)...)
 	case lasted >= s.again:
 		s.again = lasted + min(max(lasted, firstReminder), lastReminder)
 		attrs = append(attrs, op, lasting("for", lasted), slog.Int("failed", s.failed), slog.Any("err", e.Err))
-		log.LogAttrs(ctx, slog.LevelWarn, "requests to the store still fail: "+consequence, attrs...)
+		log.LogAttrs(ctx, slog.LevelWarn, "requests to the store still fail: "+consequence, appendRemedy(attrs, e.Err)...)
 	default:
 		log.LogAttrs(ctx, slog.LevelDebug, string(e.Op)+" failed", lasting("took", e.Took), slog.Any("err", e.Err))
 	}
@@ -259,4 +260,21 @@ func appendError(attrs []slog.Attr, key string, err error) []slog.Attr {
 		return attrs
 	}
 	return append(attrs, slog.Any(key, err))
+}
+
+// toDo says what to do about a trouble. A line about which a person can do nothing, or only the user's code knows what, has none.
+func toDo(what string) slog.Attr { return slog.String("do", what) }
+
+// appendRemedy says what to do about an error, if its cause is known well enough.
+func appendRemedy(attrs []slog.Attr, err error) []slog.Attr {
+	wrong, ok := errors.AsType[*lease.MisconfiguredError](err)
+	switch {
+	case ok && wrong.Advice != "":
+		return append(attrs, toDo(wrong.Advice))
+	case errors.Is(err, lease.ErrRecord):
+		return append(attrs, toDo("repair the record: if it is removed, tokens begin at 1 again; if a newer version wrote it, update this program"))
+	case errors.Is(err, lease.ErrClockStepped):
+		return append(attrs, toDo("let the time service adjust the clock gradually, without steps"))
+	}
+	return attrs
 }

@@ -2,6 +2,8 @@ package leader_test
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -12,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/lease"
 )
 
 // A trouble that lasts is told when it begins, a few times, and when it ends; and one lost lease is one warning.
@@ -59,4 +62,83 @@ func TestLogger_AStopIsNoTrouble(t *testing.T) {
 		assert.NotContains(t, out.String(), "level=WARN")
 		assert.Contains(t, out.String(), "this node was asked to stop, and asks for the lease no more")
 	})
+}
+
+// A damaged record is met at every poll, with the same long text: that is one line, and a few reminders.
+func TestLogger_SaysADamagedRecordOnce(t *testing.T) {
+	inWorld(t, func(w *world) {
+		var out bytes.Buffer
+		_, err := w.store.Swap(t.Context(), leader.DefaultLeaseName, "", []byte("no record"))
+		require.NoError(t, err)
+		a := w.node("a", leader.WithLogger(slog.New(slog.NewTextHandler(&out, nil)))).run()
+		time.Sleep(time.Hour)
+		require.NoError(t, a.stop())
+		assert.Equal(t, 1, strings.Count(out.String(), `level=WARN msg="a request to the store has failed: `), out.String())
+		reminders := strings.Count(out.String(), `level=WARN msg="requests to the store still fail: `)
+		assert.LessOrEqual(t, reminders, 7, out.String())
+		assert.GreaterOrEqual(t, reminders, 3)
+		assert.Equal(t, 1+reminders, strings.Count(out.String(), "not a lease record"), "no other line repeats it: %s", out.String())
+	})
+}
+
+// A line of trouble says what to do about it, if that is known.
+func TestLogger_SaysWhatToDo(t *testing.T) {
+	full := errors.New("the disk is full")
+	for what, test := range map[string]struct {
+		err error
+		do  string // empty: nothing is said
+	}{
+		"permanent":            {&lease.MisconfiguredError{Err: errors.New("access denied"), Advice: "grant it"}, `do="grant it"`},
+		"permanent, no advice": {lease.ErrMisconfigured, ""},
+		"a damaged record":     {fmt.Errorf("%w: it has no token", lease.ErrRecord), `do="repair the record: `},
+		"temporary":            {full, ""},
+	} {
+		t.Run(what, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				var out bytes.Buffer
+				a := w.node("a", leader.WithLogger(slog.New(slog.NewTextHandler(&out, nil)))).run()
+				a.leads()
+				a.link.set(func(q request) { *q.err = test.err })
+				time.Sleep(time.Hour)
+				require.NoError(t, a.stop())
+				wantToDo(t, out.String(), test.do, "a request to the store has failed: ", "the lease is lost, ",
+					"the lease was not given back: ", "requests to the store still fail: ")
+			})
+		})
+	}
+}
+
+// So does the last line of a run that cannot begin.
+func TestLogger_SaysWhatToDoAtTheEnd(t *testing.T) {
+	inWorld(t, func(w *world) {
+		var out bytes.Buffer
+		a := w.node("a", leader.WithLogger(slog.New(slog.NewTextHandler(&out, nil))))
+		a.link.set(func(q request) {
+			*q.err = &lease.MisconfiguredError{Err: errors.New("no such table"), Advice: "create it"}
+		})
+		a.run()
+		require.ErrorIs(t, <-a.result, lease.ErrMisconfigured)
+		wantToDo(t, out.String(), `do="create it"`, "ended with an error: ")
+	})
+}
+
+// wantToDo fails unless a warning that begins with each of the messages is there, and all of these say what to do; with an empty
+// text, none does.
+func wantToDo(t *testing.T, log, do string, messages ...string) {
+	t.Helper()
+	for _, message := range messages {
+		found := false
+		for line := range strings.Lines(log) {
+			if !strings.Contains(line, "level=WARN") || !strings.Contains(line, `msg="`+message) {
+				continue
+			}
+			found = true
+			if do == "" {
+				assert.NotContains(t, line, " do=")
+			} else {
+				assert.Contains(t, line, " "+do)
+			}
+		}
+		assert.True(t, found, "%q is not in the log:\n%s", message, log)
+	}
 }

@@ -161,7 +161,7 @@ func WithAttributes(attributes map[string]string) Option {
 
 // WithLogger says where to log, with the keys lease, node, token and holder: what this node does and who leads at Info,
 // requests at Debug, trouble at Warn, once when it begins and at growing intervals while it lasts. Each line says what has
-// happened, why, and what this node does now. The texts may change. The default is slog.Default(), as it is when Run begins.
+// happened, why, and what this node does now; trouble that somebody can end has a key do, with what to do. The texts may change. The default is slog.Default(), as it is when Run begins.
 func WithLogger(logger *slog.Logger) Option {
 	return option("WithLogger", func(o *options) { o.logger = logger })
 }

@@ -46,7 +46,7 @@ func (h *holding) release() error {
 		if r.mono()+wait >= until {
 			r.found(info(h.held, lease.Expired)) // this node's term is over, and others wait for the lease to run out
 			r.remark(slog.LevelWarn, "the lease was not given back: the others wait until it has run out",
-				slog.Uint64("token", h.held.Token), lasting("length", h.opts.length), slog.Any("err", err))
+				appendRemedy([]slog.Attr{slog.Uint64("token", h.held.Token), lasting("length", h.opts.length), slog.Any("err", err)}, err)...)
 			return err
 		}
 		r.breathe(wait)

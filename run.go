@@ -51,7 +51,8 @@ func newRun(ctx context.Context, l *Leader, once bool) *run {
 func (r *run) run() (err error) {
 	r.leader.board.change(func(*Status) { r.leader.board.host = r.host })
 	if !r.opts.has("WithLeaseManager") {
-		r.remark(slog.LevelWarn, "no lease manager is set: the lease is in this process's own memory, where nobody else asks for it; not for production")
+		r.remark(slog.LevelWarn, "no lease manager is set: the lease is in this process's own memory, where nobody else asks for it; not for production",
+			toDo("name the store with WithLeaseManager"))
 	}
 	r.remark(slog.LevelInfo, "this node takes part in the election", slog.String("store", r.leader.Status().Store),
 		lasting("length", r.opts.length), lasting("renew_every", r.opts.renewEvery), lasting("acquire_every", r.opts.acquireEvery))
@@ -134,7 +135,8 @@ func (r *run) end(cause error) {
 // awaitPart waits for a part of the end. A nil channel means that there is nothing to wait for.
 func (r *run) awaitPart(name string, done <-chan struct{}) {
 	if done != nil && !within(r.host, r.left(), done) {
-		r.remark(slog.LevelWarn, "Run ends and leaves this behind: it does not return", slog.String("part", name))
+		r.remark(slog.LevelWarn, "Run ends and leaves this behind: it does not return", slog.String("part", name),
+			toDo("make it return sooner, or give it more time with WithEndTimeout"))
 	}
 }
 

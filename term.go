@@ -245,7 +245,8 @@ func (t *term) flush() {
 	})
 	if !t.keepUntil(t.run.mono()+t.opts.endTimeout, done) {
 		t.run.remark(slog.LevelWarn, "what was to run before the end of the term has not returned: the term ends without it",
-			slog.Uint64("token", t.holding.held.Token))
+			slog.Uint64("token", t.holding.held.Token),
+			toDo("make the functions of lease.BeforeEnd return when their context ends, or give them more time with WithEndTimeout"))
 	}
 }
 

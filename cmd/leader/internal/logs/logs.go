@@ -27,12 +27,16 @@ func New(w io.Writer, f Flags) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, options))
 }
 
-// shown makes the log show errors in the command's words, and durations to the millisecond: in JSON as seconds.
+// shown makes the log show errors, and what to do about them, in the command's words, and durations to the millisecond: in JSON as seconds.
 func shown(inJSON bool) func([]string, slog.Attr) slog.Attr {
 	return func(_ []string, a slog.Attr) slog.Attr {
 		switch v := a.Value.Any().(type) {
 		case error:
 			a.Value = slog.AnyValue(errors.New(words.Own(v.Error())))
+		case string:
+			if a.Key == "do" { // of the library: what to do about a trouble
+				a.Value = slog.StringValue(words.Own(v))
+			}
 		case time.Duration:
 			a.Value = slog.DurationValue(v.Round(time.Millisecond))
 			if inJSON {

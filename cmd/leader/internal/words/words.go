@@ -44,6 +44,7 @@ var words = []struct {
 	{regexp.MustCompile(`\bWithRenewEvery\b`), `--renew-every`},
 	{regexp.MustCompile(`\bWithAcquireEvery\b`), `--acquire-every`},
 	{regexp.MustCompile(`\bWithStopTimeout\b`), `--stop-timeout`},
+	{regexp.MustCompile(`, or give (it|them) more time with WithEndTimeout`), ``}, // it has no flag
 	{regexp.MustCompile(`\bWithHoldAtLeast\b`), `--hold-at-least`},
 }
 
