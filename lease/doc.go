@@ -6,12 +6,21 @@
 //
 // # Who needs what
 //
-//   - A program that works under a lease: [Open], [Term] and [TermFrom]; the errors [ErrHeld], [ErrLost] and [ErrMisconfigured].
-//   - A program that looks at leases: [Inspect], [List], [Info]; [Break] for a holder that nobody can reach.
-//   - A store: [Store], and [Lister], [Limiter] and [Closer] as far as it can; [CheckName] and [CheckCell]; [Register] for its
-//     URLs; [MisconfiguredError]. Package leasetest has the tests that it passes.
-//   - A manager on native leases, as lease/azblob: [Manager], [Breaker]; [Request.Validate], [Lease.Validate] and [Explain].
-//   - A runner, as package leader: [StartTerm], [Keeper], [Instant]; [LimitsOf], [Find] and [Margin].
+//   - Everybody: [Open] and [Close], or the constructor of a store's package and [NewManager]; the errors [ErrHeld], [ErrLost],
+//     [ErrMisconfigured], [ErrInvalid] and [ErrRecord], and the types behind them, [HeldError], [LostError] with its
+//     [LostReason], and [MisconfiguredError]; [MaxName].
+//   - A work that runs under a lease: [Term] and [TermFrom]; [BeforeEnd], for a last write while the lease is still held;
+//     [WithTerm], to pass the term on; [ErrClockStepped].
+//   - A program that looks at leases: [Inspect], [List], [Info] and its [State]; [Break] for a holder that nobody can reach.
+//   - A program that sets up the place of the leases: [FindPlace], [MakePlace] and [MakeTimeout]; [PlaceOf] names it.
+//   - A program that keeps other cells beside the leases, as package checkpoint: [StoreOf] and [CheckpointPrefix].
+//   - The author of a store: [Store], [Snapshot], [Version], [ErrConflict], [Forever]; [CheckName], [CheckCell] and [MaxCell];
+//     [Lister] with [Cell], [Limiter] with [Limits], [Closer], [PlaceFinder] and [PlaceMaker] as far as the store can;
+//     [Register] and [Opener] for its URLs. Package leasetest has the tests that it passes.
+//   - The author of a manager on native leases, as lease/azblob: [Manager], [Breaker]; [Request] and [Lease], each with its
+//     method Validate; [UndoTimeout]; [Explain].
+//   - The author of a runner, as package leader: [StartTerm], [Keeper], [Instant], [Now] and [SampleEvery]; [LimitsOf], [Find] and
+//     [Margin].
 //
 // # Why at most one holds it
 //
