@@ -9,12 +9,12 @@
 //
 // # Why it is safe
 //
-// The node that gets the lease leads for a term. While the term lasts, the lease is renewed in the background. The term
-// ends at a deadline that this node counts from before each renewal was sent, on every clock it has, sleep included,
-// and a tenth of the lease's length early; another node may start only when the lease was released, or when the whole length
-// has passed since it saw the renewal stored, or the store's own clock proves as much. So however late an answer comes, however
-// wrong the wall clocks are and however long the machine sleeps, one term has ended before the next begins, as long as the
-// machines' clocks run at the same rate within that tenth. Package lease states the rules R1 to R8 that
+// The node that gets the lease leads for a term. While the term lasts, the lease is renewed in the background. Each renewal
+// moves the term's deadline: nine tenths of the lease's length, counted from before the renewal was sent, on every clock that
+// the node has, sleep included. Another node may start only when the lease was released, or when the whole length has passed
+// since it saw the latest renewal stored, or when the store's own clock proves as much. So one term has ended before the next
+// begins, however late an answer comes, however wrong the wall clocks are and however long the machine sleeps. The one
+// condition is that the machines' clocks run at the same rate within that tenth. Package lease states the rules R1 to R8 that
 // this rests on; docs/design.md says where the code keeps each of them.
 //
 // The work learns of the end through its context, and can ask at any time: [lease.Term.Check] is nil only while the

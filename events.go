@@ -51,7 +51,8 @@ type HolderEvent struct {
 	Seen lease.Info
 }
 
-// An OverrunEvent tells that the work has not returned for another lease length since its context was cancelled.
+// An OverrunEvent tells that the work has not returned although its context was cancelled. One comes after each lease length
+// until the work returns.
 type OverrunEvent struct {
 	Origin
 	Token uint64

@@ -84,7 +84,7 @@ func (l *Leader) goexit(who string) {
 	}}}, true)
 }
 
-// TermFrom returns the term that the context of a work carries.
+// TermFrom returns the term that the context of a work carries; false if ctx carries none. It is lease.TermFrom.
 func TermFrom(ctx context.Context) (lease.Term, bool) { return lease.TermFrom(ctx) }
 
 // Run campaigns for the lease, runs the work while this node leads, and campaigns again after it has lost the lease. How it
@@ -99,7 +99,8 @@ func TermFrom(ctx context.Context) (lease.Term, bool) { return lease.TermFrom(ct
 //     then released. Run returns nil if the work returned nil, ctx.Err() or the cause, and else its error. A work that never
 //     returns keeps the lease for ever, as it is renewed, unless WithStopTimeout bounds that.
 //   - The work panics, or calls runtime.Goexit: the lease is released, and Run panics with the same value.
-//   - The options are invalid, or the lease manager is misconfigured on the first try: Run returns why.
+//   - The options are invalid, or the lease manager is misconfigured on the first try: Run returns the error, the latter as a
+//     lease.ErrMisconfigured.
 //
 // A node that gave the lease up sits out before it campaigns again: it waits until each standby has had time for a look, or
 // until it sees that another node has acquired the lease.
@@ -108,10 +109,10 @@ func TermFrom(ctx context.Context) (lease.Term, bool) { return lease.TermFrom(ct
 // second call meanwhile gets ErrRunning, and one while a work that was given up still runs gets ErrStopTimeout.
 func (l *Leader) Run(ctx context.Context) error { return l.run(ctx, false) }
 
-// RunOnce is for a job that is triggered on many machines and is to run on one. It tries once. If another node holds the
-// lease, it returns a *lease.HeldError (errors.Is lease.ErrHeld) at once. It returns nil only if the work returned nil
-// while this node led. If the lease was lost, it returns a *lease.LostError; if ctx ended first, its cause: so no
-// scheduler takes an unfinished job for done. See WithHoldAtLeast for triggers that come late.
+// RunOnce tries once to get the lease, and runs the work if it does. It is for a job that is triggered on many machines, to
+// run on one of them. If another node holds the lease, it returns a *lease.HeldError (errors.Is lease.ErrHeld) at once. It
+// returns nil only if the work returned nil while this node led. If the lease was lost, it returns a *lease.LostError; if ctx
+// ended first, its cause: so no scheduler takes an unfinished job for done. See WithHoldAtLeast for triggers that come late.
 //
 // Where the store cannot tell how old a record is (lease.Info.Timed), a process that has just started cannot know whether
 // the lease is held or was left behind by a crash. There, RunOnce watches the record. A living holder changes it within a

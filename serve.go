@@ -8,14 +8,13 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// Serve is a work, or the last part of one, that answers requests: it lets the calls of WhileLeading in until ctx ends, lets
-// none in from then on, and returns ctx's cause once those that are under way have returned. The lease is kept until the
-// work has returned, so all requests are finished before another node can lead.
+// Serve lets calls of WhileLeading run until ctx ends. Then it lets no more begin, waits for those that are under way, and
+// returns ctx's cause. It is a work by itself, or the last part of one. The lease is kept until the work has returned, so all
+// calls are finished before another node can lead.
 //
 //	leader.WhenStarted(leader.Serve)
 //
-// A work that has something to prepare or to put down does so around it, and no call meets what is not there yet, or no
-// more:
+// A work prepares what the calls need before Serve, and closes it after Serve: no call runs before the one or after the other.
 //
 //	leader.WhenStarted(func(ctx context.Context) error {
 //		db, err := open(ctx) // claim with the term's token, then read
@@ -26,8 +25,8 @@ import (
 //		return leader.Serve(ctx)
 //	})
 //
-// ctx is the work's, or derived from it. With a context that carries a term but is no Leader's work's, as in a test with
-// leadertest, Serve only waits for its end. With any other, it returns an error at once.
+// ctx is the work's, or derived from it. In a test, leadertest makes a context that carries a term without a Leader: with that,
+// Serve only waits until it ends. With a context that carries no term, Serve returns an error at once.
 func Serve(ctx context.Context) error {
 	term, ok := TermFrom(ctx)
 	if !ok {
@@ -51,9 +50,9 @@ var ErrNotLeading = errors.New("leader: this node does not lead, or its work doe
 // by it, use package leaderhttp.
 //
 // The context of do has the values of ctx, and carries the term as the work's does. It ends with ctx, and with the context of
-// Serve: when the term ends, and as soon as the work is to return. do returns soon after, as the work has to: the lease is not
-// released before, and a WithStopTimeout counts for it, too. What do does is protected as the work's effects are: by the
-// term's Check right before, and by its token. If do panics, the panic goes on in the caller.
+// Serve: when the term ends, and as soon as the work is to return. do is to return soon after, as the work is: the lease
+// is not released before, and WithStopTimeout bounds do, too. Protect the effects of do as those of the work: by the term's
+// Check right before, and by its token. If do panics, the panic goes on in the caller.
 func (l *Leader) WhileLeading(ctx context.Context, do func(ctx context.Context) error) error {
 	d := l.enter()
 	if d == nil {

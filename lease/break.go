@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// A Breaker is a Manager that can take a lease away from its holder.
+// A Breaker is a Manager that can take a lease away from its holder, as the function Break says.
 type Breaker interface {
 	Break(ctx context.Context, seen Info) error
 }
 
-// Break takes the lease away from the holder that seen shows, as Inspect or a HeldError told it. It is for a holder that
-// nobody can reach, and that goes on renewing. The holder's next renewal finds the lease lost, and its term ends then, or
+// Break takes the lease away from the holder that seen shows: the Info that Inspect returned, or that a HeldError has. It is
+// for a holder that nobody can reach, and that goes on renewing. The holder's next renewal finds the lease lost, and its term ends then, or
 // at its deadline if it cannot renew. No other node gets the lease before the broken term is certainly over: at most a
 // lease length from now.
 //

@@ -22,8 +22,8 @@ type Manager interface {
 
 	// Renew makes one attempt to begin the lease's length anew, and returns the Lease to renew or release next. If the
 	// caller no longer holds it, the error is a *LostError (errors.Is ErrLost). After any other error the lease may have
-	// been renewed or not: try again, with the same Lease. The caller changes nothing in it but its Attributes and Value, and
-	// raises ValueNumber with each change: a term must not outlast the length that others read. If an earlier call has
+	// been renewed or not: try again, with the same Lease. The caller may change its Attributes and Value, and raises
+	// ValueNumber with each change. It changes nothing else: others count by the Length that they read. If an earlier call has
 	// stored a greater ValueNumber, late, that value and those attributes stay, and the returned Lease has them (V3).
 	Renew(ctx context.Context, held Lease) (Lease, error)
 
@@ -67,7 +67,7 @@ type Limits struct {
 	MaxLength  time.Duration // the longest lease
 	LengthStep time.Duration // a lease's length is a multiple of this
 	WriteEvery time.Duration // one lease may be written once in this time, not more often
-	MaxValue   int           // the longest value, in bytes, and a twelfth more in JSON; 0: this manager keeps no values
+	MaxValue   int           // the longest value, in bytes; its JSON may be a twelfth longer. 0: this manager keeps no values
 }
 
 // Margin returns the part of a lease's length that its holder leaves unused: a tenth (R2). It covers clocks that run at
@@ -108,8 +108,8 @@ type Info struct {
 	Attributes map[string]string
 	Value      string // what the holder keeps in the lease; it stays after the holder
 	Version    Version
-	Acquired   time.Time
-	Renewed    time.Time
+	Acquired   time.Time     // when the holder got the lease; zero: unknown
+	Renewed    time.Time     // when the holder last renewed it, or released it; zero: unknown
 	Age        time.Duration // a lower bound on the record's age when the look was sent; 0: unknown
 	RetryAfter time.Duration // how soon a held lease may be free, if its holder does not renew it; 0: unknown
 	LookAfter  time.Duration // a hint: a look after this time shows the holder's next renewal as soon as it lands; 0: none

@@ -10,24 +10,25 @@ import (
 // Stores may have these methods, and so may managers that keep no Store. They are about the place of the records: a table, a
 // bucket, a container or a directory. Their errors do not name the place: FindPlace and MakePlace add it.
 type (
-	// A PlaceFinder has reads that do not tell a place that is missing from one without records. FindPlace does: it is an
-	// ErrMisconfigured if the place is certainly not there. It is nil also if this process may not find out.
+	// A PlaceFinder is a store whose reads do not tell a missing place from a place without records. Its FindPlace does: it
+	// returns an ErrMisconfigured if the place is certainly not there, and nil also if this process may not find out.
 	PlaceFinder interface {
 		FindPlace(ctx context.Context) error
 	}
-	// A PlaceMaker can make the place, as leases want it. It reports whether this call did; one that is there is left as it is.
-	// The location is where the service is to keep it, in the service's words, if it is made here and has not been said before;
-	// empty leaves it to the service.
+	// A PlaceMaker can make the place, configured for leases. MakePlace leaves a place that exists as it is, and reports whether
+	// this call made it. The location says where the service is to keep a new place, in the service's words, such as a region of
+	// GCS; empty leaves it to the service. If the store's URL or account decides that, a location is an ErrInvalid.
 	PlaceMaker interface {
 		MakePlace(ctx context.Context, location string) (made bool, err error)
 	}
 )
 
-// MakeTimeout bounds the wait of MakePlace until a new place can be used. It takes seconds, mostly.
+// MakeTimeout is the longest time that MakePlace waits until a new place can be used. Mostly that takes seconds.
 const MakeTimeout = 5 * time.Minute
 
-// PlaceOf returns the name of the place that errors name, and a node's status: the URL that Open takes for it, if there is one,
-// without what only opens it. It is the String of the manager, or of the manager that it wraps; its type if none has one.
+// PlaceOf returns the name of the manager's place, as errors and a node's status show it: the URL that Open takes, if there is
+// one, without credentials and options. It calls the String method of the manager, or of the manager that it wraps, and returns
+// the manager's type if there is no such method.
 func PlaceOf(m Manager) string {
 	if named, ok := Find[fmt.Stringer](m); ok {
 		return named.String()
@@ -35,9 +36,9 @@ func PlaceOf(m Manager) string {
 	return fmt.Sprintf("%T", m)
 }
 
-// FindPlace returns an ErrMisconfigured if what the manager keeps its records in is not there: a table, a bucket, a container or
-// a directory. Inspect may show a lease of such a place as one that was never taken. It is nil for a manager that has other
-// errors for it, or none.
+// FindPlace returns an ErrMisconfigured if the place of the manager's records, a table, a bucket, a container or a directory, is
+// not there. Some services do not tell that when a record is read: there, Inspect shows each lease as one that was never taken.
+// FindPlace returns nil for a manager that is no PlaceFinder: its other methods return the error.
 func FindPlace(ctx context.Context, m Manager) error {
 	f, ok := Find[PlaceFinder](m)
 	if !ok {
@@ -49,8 +50,8 @@ func FindPlace(ctx context.Context, m Manager) error {
 	return nil
 }
 
-// MakePlace makes what the manager keeps its records in, a table, a bucket, a container or a directory, unless it is there. It
-// reports whether it did. It is errors.ErrUnsupported if the manager cannot. PlaceMaker says what location is.
+// MakePlace makes the place of the manager's records, a table, a bucket, a container or a directory, unless it is there, and
+// reports whether it did. PlaceMaker says what location means. The error is errors.ErrUnsupported if the manager cannot make it.
 func MakePlace(ctx context.Context, m Manager, location string) (made bool, err error) {
 	p, ok := Find[PlaceMaker](m)
 	if !ok {

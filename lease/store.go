@@ -38,7 +38,7 @@ type Snapshot struct {
 	Age time.Duration
 }
 
-// Forever is longer than any lease lasts. It is the Age of a cell whose writer certainly lives no more.
+// Forever is longer than any lease lasts. A store returns it as the Age of a cell whose writer certainly lives no more.
 const Forever = forever
 
 // A Store may also have these methods. The manager that NewManager returns passes them on.
@@ -48,15 +48,15 @@ type (
 	Lister interface {
 		List(ctx context.Context, prefix string) iter.Seq2[Cell, error]
 	}
-	// A Limiter tells its limits.
+	// A Limiter has bounds on its leases. The function LimitsOf reads them.
 	Limiter interface{ Limits() Limits }
 	// A Closer closes what the store opened by itself. No other method may be called after Close.
 	Closer interface{ Close() error }
 )
 
-// A Cell is one element of a list.
+// A Cell is one element of a Lister's list.
 type Cell struct {
 	Name     string
 	Snapshot Snapshot
-	Err      error
+	Err      error // why the cell could not be read; there is no Snapshot then
 }

@@ -20,14 +20,14 @@ type Term struct {
 
 type termKey struct{}
 
-// TermFrom returns the term that ctx carries, as the context of a leader's work does.
+// TermFrom returns the term that ctx carries, as the context of a leader's work does; false if it carries none.
 func TermFrom(ctx context.Context) (Term, bool) {
 	t, ok := ctx.Value(termKey{}).(Term)
 	return t, ok
 }
 
-// WithTerm returns a context that carries the term, as that of a leader's work does, but does not end with it: for what is
-// called on behalf of a work with a context from elsewhere, that of a request say.
+// WithTerm returns a context that carries the term, as that of a leader's work does. Unlike that, it does not end with the term.
+// It is for calls on behalf of a work whose context comes from elsewhere, such as that of a request.
 func WithTerm(ctx context.Context, t Term) context.Context {
 	return context.WithValue(ctx, termKey{}, t)
 }

@@ -15,7 +15,7 @@ const (
 	maxValue      = 48 << 10 // by default; with a twelfth more for its encoding, every successor's record fits into a cell
 )
 
-// MaxName is the most that the name of a lease or a holder has, in bytes.
+// MaxName is the greatest length of the name of a lease or a holder, in bytes.
 const MaxName = 255
 
 // CheckName reports why name cannot be the name of a lease or a holder: it must be 1 to MaxName bytes of UTF-8 without
@@ -36,7 +36,7 @@ func CheckName(name string) error {
 // CheckpointPrefix begins the name of each cell that package checkpoint keeps in a Store, and of no lease.
 const CheckpointPrefix = "checkpoints/"
 
-// MaxCell is the most that a Store's cell holds, in bytes.
+// MaxCell is the most that a Store's cell holds, in bytes: 64 KiB.
 const MaxCell = 64 << 10
 
 // CheckCell reports why a cell cannot hold data: it must be UTF-8 text of at most MaxCell bytes. The error is an
@@ -71,7 +71,8 @@ func (r Request) Validate(limits Limits) error {
 	return errors.Join(problems...)
 }
 
-// Validate does the same for a lease that is to be renewed or released. Each error is an ErrInvalid.
+// Validate reports everything that is wrong with a lease that is to be renewed or released, for a manager with the given
+// limits. Each error is an ErrInvalid. Managers call it before they send anything.
 func (l Lease) Validate(limits Limits) error {
 	var unknown error
 	if l.ID == "" || l.Token == 0 || l.Version == "" {
