@@ -126,7 +126,7 @@ func read(ctx context.Context, tx *sql.Tx, d Dialect, term lease.Term) (stored u
 func valid(term lease.Term) error {
 	if token := term.Token(); token > math.MaxInt64 {
 		return fmt.Errorf("fence: %w: the term of %q has token %d, and a database's integers end at %d",
-			lease.ErrInvalid, term.Name(), token, math.MaxInt64)
+			lease.ErrInvalid, term.Name(), token, uint64(math.MaxInt64))
 	}
 	return term.Check()
 }
