@@ -196,7 +196,7 @@ func TestObserver_NeverMissesAState(t *testing.T) {
 				}
 			}))
 		a.run()
-		time.Sleep(time.Hour)
+		time.Sleep(time.Hour + time.Second/2) // not at the moment of a term, which begins once a second
 		close(block)
 		require.NoError(t, a.stop())
 		mu.Lock()

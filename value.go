@@ -24,8 +24,9 @@ func SetValue(ctx context.Context, value string) error {
 	return setIn(ctx, "SetValue", func(o *options) error { return o.limits.CheckValue(value) }, func(l *lease.Lease) { l.Value = value })
 }
 
-// SetAttributes changes the attributes that the lease publishes, and otherwise does as SetValue does. They last for this term:
-// the next one begins with those of WithAttributes.
+// SetAttributes publishes other attributes with the lease, in place of those of WithAttributes, until this term ends. They are at
+// most 1 KiB, keys included. Like SetValue it renews the lease at once, and returns the same errors: a *lease.LostError, an
+// ErrInvalid for attributes that are not set, errors.ErrUnsupported, or another one after which they may be published.
 func SetAttributes(ctx context.Context, attributes map[string]string) error {
 	attributes = maps.Clone(attributes)
 	check := func(o *options) error {
