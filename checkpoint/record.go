@@ -55,7 +55,7 @@ func decode(data []byte) (r record, err error) {
 	case r.Kind != kind:
 		err = fmt.Errorf("its kind is %q, not %q", r.Kind, kind)
 	case r.Format > recordFormat:
-		err = fmt.Errorf("its format is %d, and this program reads up to %d: update the program", r.Format, recordFormat)
+		return record{}, fmt.Errorf("%w: its format is %d, and this program reads up to %d: update the program", lease.ErrRecord, r.Format, recordFormat)
 	case r.Format < 1:
 		err = fmt.Errorf("it has no format number")
 	case r.Writer == "" || strings.TrimSpace(r.Lease) == "":

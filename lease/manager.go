@@ -114,7 +114,11 @@ func (m *manager) read(ctx context.Context, name string, snapshot Snapshot, l lo
 	}
 	r, err := decode(snapshot.Data)
 	if err != nil {
-		return cell{}, fmt.Errorf("%w; it is left as it is: repair or remove it by hand", err)
+		todo := ": repair or remove it by hand"
+		if errors.Is(err, errNewer) {
+			todo = ""
+		}
+		return cell{}, fmt.Errorf("%w; it is left as it is%s", err, todo)
 	}
 	c := cell{record: r, version: snapshot.Version, sent: l.sent, timed: snapshot.Age > 0}
 	if r.Released {

@@ -81,6 +81,9 @@ func encode(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
+// errNewer says that a record is a newer program's. Nobody is to repair or remove it.
+var errNewer = errors.New("update the program")
+
 // errKind says that a record is no lease's. List passes over it.
 var errKind = errors.New("it is of another kind")
 
@@ -106,7 +109,7 @@ func decode(data []byte) (record, error) {
 	}
 	switch {
 	case r.Format > formatValue:
-		return record{}, fmt.Errorf("%w: its format is %d, and this program reads up to %d: update the program", ErrRecord, r.Format, formatValue)
+		return record{}, fmt.Errorf("%w: its format is %d, and this program reads up to %d: %w", ErrRecord, r.Format, formatValue, errNewer)
 	case r.Format < 1:
 		return record{}, fmt.Errorf("%w: it has no format number", ErrRecord)
 	}

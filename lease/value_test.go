@@ -184,3 +184,15 @@ func TestValuesThatDoNotFit(t *testing.T) {
 		require.Equal(t, "0 loads, 0 swaps", n.sent(), "nothing is sent")
 	})
 }
+
+// A record of a newer program is not to be removed: its successor would begin with token 1.
+func TestANewerFormatIsLeftAsItIs(t *testing.T) {
+	store := memory.NewStore()
+	record := strings.Replace(aRecord, `"format":1`, `"format":3`, 1)
+	_, err := store.Swap(t.Context(), "orders", "", []byte(record))
+	require.NoError(t, err)
+	_, err = lease.Inspect(t.Context(), lease.NewManager(store), "orders")
+	require.ErrorIs(t, err, lease.ErrRecord)
+	require.ErrorContains(t, err, "this program reads up to 2: update the program")
+	require.NotContains(t, err.Error(), "remove")
+}

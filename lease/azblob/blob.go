@@ -62,8 +62,11 @@ func (m *manager) read(name string, all metadata, etag *azcore.ETag, state *blob
 		return s, nil
 	}
 	if err != nil {
-		return sight{}, fmt.Errorf("%w: blob %s: %w; it is left as it is: repair or remove it, or use another prefix",
-			lease.ErrRecord, m.blobName(name), err)
+		todo := ": repair or remove it, or use another prefix"
+		if errors.Is(err, errNewer) {
+			todo = ""
+		}
+		return sight{}, fmt.Errorf("%w: blob %s: %w; it is left as it is%s", lease.ErrRecord, m.blobName(name), err, todo)
 	}
 	return s, nil
 }

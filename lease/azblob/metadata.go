@@ -51,6 +51,9 @@ type metadata map[string]*string
 // errForeign is the error of decode for a blob that was not made for a lease.
 var errForeign = errors.New("it is not a lease: it has no " + keyFormat + " in its metadata")
 
+// errNewer says that a record is a newer program's. Nobody is to repair or remove it.
+var errNewer = errors.New("update the program")
+
 // encode adds the record to other programs' metadata.
 func (r record) encode(others metadata) metadata {
 	all := metadata{}
@@ -99,7 +102,7 @@ func decode(all metadata) (r record, others metadata, err error) {
 	case err != nil || format < 1:
 		return record{}, nil, fmt.Errorf("%s is %q, which is no format", keyFormat, ours[keyFormat])
 	case format > recordFormat:
-		return record{}, nil, fmt.Errorf("its format is %d, and this program reads up to %d: update the program", format, recordFormat)
+		return record{}, nil, fmt.Errorf("its format is %d, and this program reads up to %d: %w", format, recordFormat, errNewer)
 	case len(ours) == 1:
 		return record{}, others, nil
 	}
