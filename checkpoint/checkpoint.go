@@ -2,7 +2,6 @@ package checkpoint
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -93,9 +92,9 @@ func (c *Checkpoint[T]) give(value T, data []byte) *note[T] {
 }
 
 func encode(value any) ([]byte, error) {
-	data, err := json.Marshal(value)
+	data, err := marshal(value)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", lease.ErrInvalid, err)
+		return nil, err
 	}
 	_, err = record{Value: data}.encode()
 	return data, err

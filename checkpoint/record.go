@@ -28,17 +28,25 @@ type record struct {
 }
 
 func (r record) encode() ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(r); err != nil {
-		return nil, fmt.Errorf("%w: %w", lease.ErrInvalid, err)
+	data, err := marshal(r)
+	if err != nil {
+		return nil, err
 	}
-	data := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 	if err := lease.CheckCell(data); err != nil {
 		return nil, err
 	}
 	return data, nil
+}
+
+// marshal returns v as JSON, without escapes for HTML, which take six bytes for one.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, fmt.Errorf("%w: %w", lease.ErrInvalid, err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
 // decode reads a record. If the data is none, the error is a lease.ErrRecord that says why.
