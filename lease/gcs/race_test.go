@@ -1,6 +1,7 @@
 package gcs
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -23,37 +24,36 @@ import (
 )
 
 // newLimited returns a client of the service, which lets one write to an object through in a second, as the real one does:
-// all others get 429, whatever their precondition. The first reads are answered together, once there are as many as there
-// are racers: so all have seen the same.
+// all others get 429, whatever their precondition, once that write is done: so a look after that shows it. The first reads are
+// answered together, once there are as many as there are racers: so all have seen the same.
 func newLimited(t testing.TB, racers int) (refused *atomic.Int64, opts []option.ClientOption) {
 	emulator.Need(t, emulator.GCS)
 	host := strings.TrimPrefix(os.Getenv("STORAGE_EMULATOR_HOST"), "http://")
 	if host == "" {
 		t.Skip("the real service has its own limit")
 	}
+	refused = new(atomic.Int64)
+	var reads atomic.Int64
+	all, written := make(chan struct{}), make(chan struct{})
+	done := sync.OnceFunc(func() { close(written) })
 	pass := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(&url.URL{Scheme: "http", Host: host}) // and the Host with it
+	}, ModifyResponse: func(r *http.Response) error {
+		if r.Request.Method != http.MethodGet {
+			done()
+			return nil
+		}
+		if reads.Add(1) == int64(racers) {
+			close(all)
+		}
+		return until(r.Request.Context(), all)
 	}, ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }}
-	refused = new(atomic.Int64)
 	var mu sync.Mutex
 	var last time.Time
-	var reads atomic.Int64
-	all := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodGet {
-			if reads.Add(1) == int64(racers) {
-				close(all)
-			}
-			select {
-			case <-all:
-			case <-r.Context().Done():
-			}
-			pass.ServeHTTP(w, r)
-			return
-		}
 		mu.Lock()
-		free := time.Since(last) >= time.Second
-		if free {
+		free := r.Method == http.MethodGet || time.Since(last) >= time.Second
+		if free && r.Method != http.MethodGet {
 			last = time.Now()
 		}
 		mu.Unlock()
@@ -61,6 +61,7 @@ func newLimited(t testing.TB, racers int) (refused *atomic.Int64, opts []option.
 			pass.ServeHTTP(w, r)
 			return
 		}
+		_ = until(r.Context(), written)
 		refused.Add(1)
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusTooManyRequests)
@@ -69,6 +70,16 @@ func newLimited(t testing.TB, racers int) (refused *atomic.Int64, opts []option.
 	t.Cleanup(server.Close)
 	client := &http.Client{Transport: service{&http.Transport{}}}
 	return refused, []option.ClientOption{option.WithEndpoint(server.URL + "/storage/v1/"), option.WithHTTPClient(client)}
+}
+
+// until waits until the channel is closed.
+func until(ctx context.Context, closed <-chan struct{}) error {
+	select {
+	case <-closed:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // Five acquire a lease that nobody ever had, at once. One gets it; the service tells the others 429, as it does of writes to one
