@@ -21,16 +21,17 @@ func (h *holding) release() error {
 		return nil
 	}
 	r := h.run
-	until := r.mono() + h.opts.renewEvery
-	for n := 0; ; n++ {
+	begun := r.mono()
+	until := func() time.Duration {
 		if r.endBy != 0 {
-			until = min(until, r.endBy-h.opts.endTimeout/4) // the rest is for the observers
+			return min(begun+h.opts.renewEvery, r.endBy-h.opts.endTimeout/4) // the rest is for the observers
 		}
-		if n == 0 { // as often as the store may be written to, but not so late that there is no time left
-			r.breathe(min(h.wrote+h.opts.limits.WriteEvery-r.mono(), (until-r.mono())/2))
-			continue
-		}
-		left := until - r.mono()
+		return begun + h.opts.renewEvery
+	}
+	// As often as the store may be written to, but not so late that there is no time left.
+	r.breathe(min(h.wrote+h.opts.limits.WriteEvery-begun, (until()-begun)/2))
+	for n := 1; ; n++ {
+		left := until() - r.mono()
 		h.wrote = r.mono()
 		err := await(r, OpRelease, ask(r.life, r, left/2, left, func(ctx context.Context) (nothing, error) {
 			return nothing{}, h.opts.manager.Release(ctx, h.held)
@@ -43,7 +44,7 @@ func (h *holding) release() error {
 			return nil
 		}
 		wait := r.backoff(n)
-		if r.mono()+wait >= until {
+		if r.mono()+wait >= until() {
 			r.found(info(h.held, lease.Expired)) // this node's term is over, and others wait for the lease to run out
 			r.remark(slog.LevelWarn, "the lease was not given back: the others wait until it has run out",
 				appendRemedy([]slog.Attr{slog.Uint64("token", h.held.Token), lasting("length", h.opts.length), slog.Any("err", err)}, err)...)

@@ -33,7 +33,11 @@ const never = time.Duration(math.MaxInt64)
 // newTerm returns the term of a lease that was acquired; sent is the time just before it was asked for (R2).
 func (r *run) newTerm(held lease.Lease, sent lease.Instant) *term {
 	ctx, keeper := lease.StartTerm(r.ctx, held, sent)
-	return &term{run: r, opts: r.opts, holding: newHolding(r, keeper, held, sent), workCtx: ctx, began: r.mono(), overrunAt: never}
+	h := newHolding(r, keeper, held, sent)
+	return &term{
+		run: r, opts: r.opts, holding: h, workCtx: r.leader.inside(context.WithValue(ctx, valuesOf{}, h.values)),
+		began: r.mono(), overrunAt: never,
+	}
 }
 
 // A phase is a part of a term. It returns the next one; nil after the last.
@@ -62,7 +66,7 @@ func (t *term) lead() outcome {
 	t.announce()
 	t.alarm = host.NewAlarm(t.run.host)
 	defer t.alarm.Stop()
-	t.work = t.run.startWork(context.WithValue(t.workCtx, valuesOf{}, t.holding.values), t.holding.term)
+	t.work = t.run.startWork(t.workCtx, t.holding.term)
 	for now := phase(t.leading); now != nil; {
 		now = now()
 	}
@@ -131,18 +135,8 @@ func (t *term) stopping() phase {
 			t.run.emit(StateEvent{Origin: t.run.origin(), From: Stopping, To: Stopping, Token: t.holding.held.Token, Cause: lost})
 			return t.over
 		}
-		t.alarm.Set(min(t.holding.due(now), t.overrunsAt()) - now)
-		select {
-		case res := <-t.work.results:
+		if res := t.awaitWork(now, t.holding.term.Done(), t.holding.values.changes); res != nil {
 			return t.returned(res)
-		case a := <-t.holding.pending.arrives():
-			t.holding.renewed(a)
-		case c := <-t.holding.values.changes:
-			t.holding.change(c)
-		case a := <-t.run.leader.probing.arrives():
-			t.run.probed(a.err)
-		case <-t.holding.term.Done():
-		case <-t.alarm.C:
 		}
 	}
 }
@@ -156,17 +150,29 @@ func (t *term) over() phase {
 			return t.leaveBehind
 		}
 		t.holding.keep(now)
-		t.alarm.Set(min(t.holding.due(now), t.overrunsAt()) - now)
-		select {
-		case res := <-t.work.results:
+		if res := t.awaitWork(now, nil, nil); res != nil {
 			return t.returned(res)
-		case a := <-t.holding.pending.arrives():
-			t.holding.renewed(a)
-		case a := <-t.run.leader.probing.arrives():
-			t.run.probed(a.err)
-		case <-t.alarm.C:
 		}
 	}
+}
+
+// awaitWork waits until a work that was told to stop has returned, or something else happens or is due; then it returns nil. The
+// channels are those of a term that lasts.
+func (t *term) awaitWork(now time.Duration, ends <-chan struct{}, changes <-chan change) *result {
+	t.alarm.Set(min(t.holding.due(now), t.overrunsAt()) - now)
+	select {
+	case res := <-t.work.results:
+		return res
+	case a := <-t.holding.pending.arrives():
+		t.holding.renewed(a)
+	case c := <-changes:
+		t.holding.change(c)
+	case a := <-t.run.leader.probing.arrives():
+		t.run.probed(a.err)
+	case <-ends:
+	case <-t.alarm.C:
+	}
+	return nil
 }
 
 // overruns tells observers that the work has not returned for another lease length, and reports whether it is given up (Run 5).
@@ -236,7 +242,7 @@ func (t *term) flush() {
 	if !t.holding.keeper.HasBeforeEnd() {
 		return
 	}
-	ctx, cancel := host.WithTimeout(context.WithValue(context.WithoutCancel(t.workCtx), valuesOf{}, t.holding.values), t.opts.endTimeout)
+	ctx, cancel := host.WithTimeout(context.WithoutCancel(t.workCtx), t.opts.endTimeout)
 	defer cancel()
 	done := make(chan struct{})
 	t.run.requests.Go(func() {

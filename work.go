@@ -29,7 +29,6 @@ type work struct {
 // startWork starts the user's function in a new goroutine.
 func (r *run) startWork(ctx context.Context, term lease.Term) work {
 	w := work{make(chan *result, 1), make(chan struct{})}
-	ctx = r.leader.inside(ctx)
 	go func() {
 		res := &result{panicked: true, value: errGoexit}
 		defer func() {
