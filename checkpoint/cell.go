@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 
@@ -56,10 +57,44 @@ func (c cell) swap(ctx context.Context, old lease.Version, r record) (lease.Vers
 	return c.store.Swap(ctx, c.key(), old, data)
 }
 
+// replace writes the record that next makes of what was found, and returns it. After an unclear answer it reads: the writer, which
+// stays the same from try to try, says which of the writes has landed. next gets an ErrRecord for what cannot be read.
+func (c cell) replace(ctx context.Context, next func(found record, version lease.Version, unread error) (record, error)) (record, lease.Version, error) {
+	writer := rand.Text()
+	var mine record
+	var unclear error
+	for range maxSwaps {
+		found, version, err := c.load(ctx)
+		switch {
+		case err != nil && !errors.Is(err, lease.ErrRecord):
+			return record{}, "", errors.Join(unclear, err)
+		case found.Writer == writer:
+			return mine, version, nil
+		case unclear != nil:
+			return record{}, "", unclear // it may be taken yet: then nobody uses it
+		}
+		if mine, err = next(found, version, err); err != nil {
+			return record{}, "", err
+		}
+		mine.Kind, mine.Format, mine.Writer = kind, recordFormat, writer
+		version, err = c.swap(ctx, version, mine)
+		switch {
+		case err == nil:
+			return mine, version, nil
+		case permanent(err):
+			return record{}, "", err
+		case !errors.Is(err, lease.ErrConflict):
+			unclear = err
+		}
+	}
+	return record{}, "", errRestless
+}
+
+func permanent(err error) bool {
+	return errors.Is(err, lease.ErrMisconfigured) || errors.Is(err, lease.ErrInvalid) || errors.Is(err, lease.ErrRecord)
+}
+
 // explain says what was tried, on what.
 func (c cell) explain(op string, err error) error {
-	if err == nil {
-		return nil
-	}
 	return lease.Explain(c.place, op+" checkpoint", c.name, err)
 }

@@ -2,8 +2,6 @@ package checkpoint
 
 import (
 	"context"
-	"crypto/rand"
-	"errors"
 	"fmt"
 	"time"
 
@@ -44,45 +42,22 @@ func Open[T any](ctx context.Context, m lease.Manager, name string, opts ...Opti
 	return c, nil
 }
 
-// claim writes the term's token and a fresh writer into the cell, and keeps the value that this replaces. The writer stays the same
-// from try to try: whichever of the writes has landed, the record says so.
-func (c *Checkpoint[T]) claim(ctx context.Context) error {
-	mine := record{Kind: kind, Format: recordFormat, Lease: c.term.Name(), Token: c.term.Token(), Writer: rand.Text()}
-	var unclear error
-	for range maxSwaps {
-		found, version, err := c.cell.load(ctx)
-		switch {
-		case err != nil:
-			return errors.Join(unclear, err)
-		case found.Writer == mine.Writer:
-			c.last, c.version = mine, version
-			return nil
-		case unclear != nil:
-			return unclear // it may be taken yet: then nobody uses it
+// claim writes the term's token and a fresh writer into the cell, and keeps the value that this replaces.
+func (c *Checkpoint[T]) claim(ctx context.Context) (err error) {
+	c.last, c.version, err = c.cell.replace(ctx, func(found record, version lease.Version, unread error) (mine record, err error) {
+		if unread != nil {
+			return mine, unread
 		}
 		if err := c.mayClaim(found, version); err != nil {
-			return err
+			return mine, err
 		}
 		if c.value, c.found, err = read[T](found); err != nil {
-			return err
-		}
-		mine.Value = found.Value
-		if lost := c.term.Check(); lost != nil {
-			return lost
+			return mine, err
 		}
 		c.wrote = time.Now()
-		version, err = c.cell.swap(ctx, version, mine)
-		switch {
-		case err == nil:
-			c.last, c.version = mine, version
-			return nil
-		case permanent(err):
-			return err
-		case !errors.Is(err, lease.ErrConflict):
-			unclear = err
-		}
-	}
-	return errRestless
+		return record{Lease: c.term.Name(), Token: c.term.Token(), Value: found.Value}, c.term.Check()
+	})
+	return err
 }
 
 // mayClaim reports why the term may not claim what was found.
@@ -100,8 +75,4 @@ func (c *Checkpoint[T]) mayClaim(found record, version lease.Version) error {
 			lease.ErrInvalid, found.Token, c.term.Token())
 	}
 	return nil
-}
-
-func permanent(err error) bool {
-	return errors.Is(err, lease.ErrMisconfigured) || errors.Is(err, lease.ErrInvalid) || errors.Is(err, lease.ErrRecord)
 }

@@ -2,7 +2,6 @@ package checkpoint
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 
@@ -60,31 +59,15 @@ func Reset[T any](ctx context.Context, m lease.Manager, name string, value T, op
 }
 
 func (c cell) reset(ctx context.Context, data []byte, opts []ResetOption) error {
-	mine := record{Kind: kind, Format: recordFormat, Writer: rand.Text(), Value: data}
-	var unclear error
-	for range maxSwaps {
-		found, version, err := c.load(ctx)
-		switch {
-		case err != nil && !errors.Is(err, lease.ErrRecord):
-			return errors.Join(unclear, err)
-		case found.Writer == mine.Writer:
-			return nil
-		case unclear != nil:
-			return unclear
-		}
-		mine.Lease, mine.Token = found.Lease, found.Token
+	_, _, err := c.replace(ctx, func(found record, _ lease.Version, unread error) (record, error) {
+		mine := record{Lease: found.Lease, Token: found.Token, Value: data}
 		for _, set := range opts {
 			set(&mine)
 		}
 		if lease.CheckName(mine.Lease) != nil {
-			return errors.Join(fmt.Errorf("%w: it is not known whose it is: say so with For", lease.ErrInvalid), err)
+			return mine, errors.Join(fmt.Errorf("%w: it is not known whose it is: say so with For", lease.ErrInvalid), unread)
 		}
-		switch _, err = c.swap(ctx, version, mine); {
-		case err == nil, permanent(err):
-			return err
-		case !errors.Is(err, lease.ErrConflict):
-			unclear = err
-		}
-	}
-	return errRestless
+		return mine, nil
+	})
+	return err
 }

@@ -1,9 +1,6 @@
 package lease
 
-import (
-	"context"
-	"slices"
-)
+import "context"
 
 // BeforeEnd registers a function that runs once at the end of the term that ctx carries: after the work has returned, and before
 // Check fails and the lease is released. So what a work has kept in memory is written while the term still protects it. The
@@ -33,7 +30,7 @@ func (k *Keeper) BeforeEnd(ctx context.Context) {
 		}
 		last := len(k.before) - 1
 		do := k.before[last]
-		k.before = slices.Delete(k.before, last, last+1)
+		k.before = k.before[:last]
 		k.mu.Unlock()
 		do(ctx)
 	}

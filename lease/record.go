@@ -60,20 +60,23 @@ func (r record) format() int {
 }
 
 func (r record) encode() []byte {
-	encode := encode
-	if r.Value == "" {
-		encode = json.Marshal // which allocates less
-	}
-	data, err := encode(r)
+	data, err := r.marshal()
 	if err != nil { // a time outside the years 0 to 9999 is all that JSON cannot say, and it is for people only
 		r.Acquired, r.Renewed = time.Time{}, time.Time{}
-		data, _ = encode(r)
+		data, _ = r.marshal()
 	}
 	return data
 }
 
-// encode returns v as JSON, without escapes for HTML: they would make a value grow to six times its size.
-func encode(v any) ([]byte, error) {
+func (r record) marshal() ([]byte, error) {
+	if r.Value == "" {
+		return json.Marshal(r) // which allocates less
+	}
+	return marshal(r)
+}
+
+// marshal returns v as JSON, without escapes for HTML: they would make a value grow to six times its size.
+func marshal(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)

@@ -39,7 +39,7 @@ type Snapshot struct {
 }
 
 // Forever is longer than any lease lasts. A store returns it as the Age of a cell whose writer certainly lives no more.
-const Forever = forever
+const Forever = 100 * 365 * 24 * time.Hour
 
 // A Store may also have these methods. The manager that NewManager returns passes them on.
 type (

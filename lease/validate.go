@@ -105,7 +105,7 @@ func (l Limits) CheckValue(value string) error {
 }
 
 func lenEncoded(value string) int {
-	data, _ := encode(value)
+	data, _ := marshal(value)
 	return len(data)
 }
 

@@ -29,9 +29,6 @@ type sighting struct {
 // maxDead bounds the memory of failed acquisitions. The record of a forgotten one is waited for like any other lease.
 const maxDead = 16
 
-// forever bounds Age, which may be any number: times must not overflow.
-const forever = 100 * 365 * 24 * time.Hour
-
 // look tells of one answer when it was asked for, when it came, and whether the lease was asked for by its name.
 type look struct {
 	sent, now time.Duration
@@ -54,7 +51,7 @@ func (w *watch) saw(h host.Host, name string, version Version, r record, l look,
 	if age == 1 { // the store knows no better bound
 		age = 0
 	}
-	since := l.now - min(max(age, 0), forever)
+	since := l.now - min(max(age, 0), Forever) // an Age may be any number, and times must not overflow
 	s := w.at(name, l.asked)
 	if s.version != version {
 		if s.version != "" && l.sent < s.sent {

@@ -45,7 +45,7 @@ var values = []mutation{
 	},
 	{
 		name: "K1: Open reads, and does not claim", deaf: true, tests: onCheckpoints,
-		edit: edit{file: "checkpoint/open.go", old: "		version, err = c.cell.swap(ctx, version, mine)\n", new: ""},
+		edit: edit{file: "checkpoint/cell.go", old: "		version, err = c.swap(ctx, version, mine)\n", new: ""},
 	},
 	{
 		name: "K1: a greater token is no matter", deaf: true, tests: onCheckpoints,

@@ -28,9 +28,9 @@ func valueOf(text string) (v value) {
 // its context when it is its turn.
 func (j *job) keep() {
 	j.w.mu.Lock()
-	set := value{j.term.Token(), j.kept.set + 1}
-	if j.kept.token != set.token {
-		set.set = 1
+	set := value{token: j.term.Token(), set: 1}
+	if j.kept.token == set.token {
+		set.set = j.kept.set + 1
 	}
 	j.w.mu.Unlock()
 	stored := make(chan error, 1)
