@@ -42,6 +42,7 @@ var rules = []rule{
 	{of: "lease/...", may: []string{"lease", "internal/..."}}, // a store, with its SDK
 	{of: "checkpoint", may: []string{"lease"}, standard: true},
 	{of: "fence", may: []string{"lease"}, standard: true},
+	{of: "fleet", may: []string{root, "lease"}, standard: true},
 	{of: "leadertest", may: []string{"lease", "lease/memory"}, standard: true},
 	{of: "leaderhttp", may: []string{root, "lease"}, standard: true},
 	{of: "leaderotel", may: []string{root, "lease"}},
@@ -257,6 +258,10 @@ func TestCheckFindsViolations(t *testing.T) {
 		{"testify in a store", with("lease/s3", "github.com/stretchr/testify/require"), "for tests only"},
 		{"testify in the conformance suite", with("lease/leasetest", "github.com/stretchr/testify"), "for tests only"},
 		{"leadertest in a program", with("cmd/leader", module+"/leadertest"), "for tests only"},
+		{"a fleet imports leader and lease", with("fleet", module, module+"/lease"), ""},
+		{"a fleet imports a store", with("fleet", module+"/lease/memory"), "fleet imports lease/memory"},
+		{"a fleet imports an SDK", with("fleet", "github.com/aws/sdk"), "fleet depends on github.com/aws/sdk"},
+		{"leader imports a fleet", with("", module+"/fleet"), ". imports fleet"},
 		{"leadertest imports leader", with("leadertest", module), "leadertest imports ."},
 		{"the clocks import lease", with("internal/host", module+"/lease"), "internal/host imports lease"},
 		{"an internal package imports leader", with("internal/xyz", module), "internal/xyz imports ."},
