@@ -1,0 +1,206 @@
+package fleet
+
+import (
+	"cmp"
+	"slices"
+)
+
+// assign makes the next plan of the one before, base. Its epoch is the next, and whatever changes hands has that as its token. It
+// is nil if nothing changes. unplaced are the parts that are nobody's because no member has room; it is complete also if nothing
+// changes.
+//
+// Parts that are nobody's, or a draining member's, go at once to the member that has least by its weight, never above its
+// capacity. For balance alone parts move only when it is calm (Balance), no more than that needs, and none after that. An owner
+// that is no member, and not over either, keeps what it has: nothing certain is known of it.
+//
+// The result depends on base and s alone, not on the order of the members.
+func assign(base *plan, s situation) (next *plan, unplaced []string) {
+	d := begin(base, &s)
+	if s.HandOut || d.somebodyHasSomething() {
+		v := divide(d, &s)
+		unplaced = v.place(v.orphans())
+		if s.Balance {
+			v.level()
+		}
+	}
+	if d.sameAs(base) {
+		return nil, unplaced
+	}
+	return d.plan, unplaced
+}
+
+func (d draft) somebodyHasSomething() bool {
+	return slices.ContainsFunc(d.Parts, func(e entry) bool { return !e.Owner.nobody() })
+}
+
+// A receiver is a member that may be given parts.
+type receiver struct {
+	member
+	load  int
+	parts []int // which it has, by their place in the plan; those that it cannot have begun come last
+}
+
+func (r *receiver) full() bool  { return r.Capacity > 0 && r.load >= r.Capacity }
+func (r *receiver) empty() bool { return r.load == 0 }
+
+// compareSlots compares the n-th part of a with the m-th of b: n/weight counts, so a receiver of twice the weight has twice the
+// parts. A spare's parts come after all others', and so spares get what nobody else has room for. Spares are equal.
+func compareSlots(a *receiver, n int, b *receiver, m int) int {
+	if a.spare() != b.spare() {
+		if a.spare() {
+			return 1
+		}
+		return -1
+	}
+	return cmp.Compare(int64(n)*b.share(), int64(m)*a.share())
+}
+
+func (r *receiver) spare() bool  { return r.Weight <= 0 }
+func (r *receiver) share() int64 { return int64(min(max(r.Weight, 1), maxWeight)) }
+
+// neediest orders receivers by the part that each would get next.
+func neediest(a, b *receiver) int {
+	if order := compareSlots(a, a.load+1, b, b.load+1); order != 0 {
+		return order
+	}
+	return a.compare(b.session)
+}
+
+// richest orders receivers by the last part that each has, from the greatest.
+func richest(a, b *receiver) int {
+	if order := compareSlots(b, b.load, a, a.load); order != 0 {
+		return order
+	}
+	return a.compare(b.session)
+}
+
+// A division gives the parts of a draft to the members.
+type division struct {
+	draft
+	receivers []*receiver // in the order of their sessions
+	by        map[session]*receiver
+	draining  map[session]bool
+}
+
+// divide sorts the members: who receives, and who only gives. A session that is over receives nothing, whatever its seat shows.
+func divide(d draft, s *situation) *division {
+	v := &division{draft: d, by: map[session]*receiver{}, draining: map[session]bool{}}
+	for _, m := range s.Members {
+		switch {
+		case m.Draining:
+			v.draining[m.session] = true
+		case !s.Over(m.session):
+			r := &receiver{member: m}
+			v.by[m.session] = r
+			v.receivers = append(v.receivers, r)
+		}
+	}
+	slices.SortFunc(v.receivers, func(a, b *receiver) int { return a.compare(b.session) })
+	return v
+}
+
+// orphans returns the parts that need another owner at once: nobody's, a draining member's, and those above their owner's capacity.
+// All others are their owners' loads.
+func (v *division) orphans() (parts []int) {
+	for i, e := range v.Parts {
+		r := v.by[e.Owner]
+		switch {
+		case e.Off:
+		case e.Owner.nobody(), v.draining[e.Owner], r != nil && r.full():
+			parts = append(parts, i)
+		case r != nil:
+			r.load++
+		}
+	}
+	return parts
+}
+
+// place gives each of the parts to the neediest receiver that has room. If there is none, the part is nobody's, and is returned.
+func (v *division) place(parts []int) (unplaced []string) {
+	to := v.queue(neediest, (*receiver).full)
+	for _, i := range parts {
+		if len(to.of) == 0 {
+			v.give(i, session{})
+			unplaced = append(unplaced, v.Parts[i].Part)
+			continue
+		}
+		r := to.of[0]
+		v.give(i, r.session)
+		r.load++
+		to.settle(r.full())
+	}
+	return unplaced
+}
+
+// level moves parts from a to b while load(a)/weight(a) > (load(b)+1)/weight(b), from the richest to the neediest. So no part
+// moves that could stay: what is taken is above the level at which it ends, or what is given is below that level, and the other
+// one is not on the wrong side of it.
+//
+// A receiver keeps its place in the one queue while it changes in the other. It would come first there only when it is level
+// with all others, and then level ends.
+func (v *division) level() {
+	from, to := v.queue(richest, (*receiver).empty), v.queue(neediest, (*receiver).full)
+	for len(from.of) > 0 && len(to.of) > 0 {
+		a, b := from.of[0], to.of[0]
+		if compareSlots(a, a.load, b, b.load+1) <= 0 {
+			return
+		}
+		if a.parts == nil {
+			v.listParts()
+		}
+		last := len(a.parts) - 1
+		v.give(a.parts[last], b.session)
+		a.parts = a.parts[:last]
+		a.load--
+		b.load++
+		from.settle(a.empty())
+		to.settle(b.full())
+	}
+}
+
+// listParts notes which parts each receiver has. Those that another one still has to stop come last, and so move first: their owner
+// cannot have begun them.
+func (v *division) listParts() {
+	for _, waiting := range []bool{false, true} {
+		for i, e := range v.Parts {
+			if r := v.by[e.Owner]; r != nil && waiting == (!e.From.nobody() && e.From != e.Owner) {
+				r.parts = append(r.parts, i)
+			}
+		}
+	}
+}
+
+// A queue has first the receiver that comes first by its order (it is a heap). Only that one is changed.
+type queue struct {
+	of    []*receiver
+	order func(a, b *receiver) int
+}
+
+// queue returns the receivers, without those that are of no use in it.
+func (v *division) queue(order func(a, b *receiver) int, useless func(*receiver) bool) *queue {
+	q := &queue{of: slices.DeleteFunc(slices.Clone(v.receivers), useless), order: order}
+	slices.SortFunc(q.of, order)
+	return q
+}
+
+// settle puts the first receiver into its place after a change, or takes it out.
+func (q *queue) settle(out bool) {
+	if out {
+		last := len(q.of) - 1
+		q.of[0] = q.of[last]
+		q.of = q.of[:last]
+	}
+	for i := 0; ; {
+		first := i
+		for child := 2*i + 1; child <= 2*i+2 && child < len(q.of); child++ {
+			if q.order(q.of[child], q.of[first]) < 0 {
+				first = child
+			}
+		}
+		if first == i {
+			return
+		}
+		q.of[i], q.of[first] = q.of[first], q.of[i]
+		i = first
+	}
+}
