@@ -36,6 +36,8 @@ func (d draft) somebodyHasSomething() bool {
 // A receiver is a member that may be given parts.
 type receiver struct {
 	member
+	rank  int   // in the order of the sessions
+	share int64 // its weight; 1 of a spare
 	load  int
 	parts []int // which it has, by their place in the plan; those that it cannot have begun come last
 }
@@ -52,18 +54,17 @@ func compareSlots(a *receiver, n int, b *receiver, m int) int {
 		}
 		return -1
 	}
-	return cmp.Compare(int64(n)*b.share(), int64(m)*a.share())
+	return cmp.Compare(int64(n)*b.share, int64(m)*a.share)
 }
 
-func (r *receiver) spare() bool  { return r.Weight <= 0 }
-func (r *receiver) share() int64 { return int64(min(max(r.Weight, 1), maxWeight)) }
+func (r *receiver) spare() bool { return r.Weight <= 0 }
 
 // neediest orders receivers by the part that each would get next.
 func neediest(a, b *receiver) int {
 	if order := compareSlots(a, a.load+1, b, b.load+1); order != 0 {
 		return order
 	}
-	return a.compare(b.session)
+	return a.rank - b.rank
 }
 
 // richest orders receivers by the last part that each has, from the greatest.
@@ -71,31 +72,33 @@ func richest(a, b *receiver) int {
 	if order := compareSlots(b, b.load, a, a.load); order != 0 {
 		return order
 	}
-	return a.compare(b.session)
+	return a.rank - b.rank
 }
 
 // A division gives the parts of a draft to the members.
 type division struct {
 	draft
-	receivers []*receiver // in the order of their sessions
-	by        map[session]*receiver
-	draining  map[session]bool
+	receivers []*receiver           // in the order of their sessions
+	members   map[session]*receiver // nil: it drains, and only gives
 }
 
 // divide sorts the members: who receives, and who only gives. A session that is over receives nothing, whatever its seat shows.
 func divide(d draft, s *situation) *division {
-	v := &division{draft: d, by: map[session]*receiver{}, draining: map[session]bool{}}
+	v := &division{draft: d, members: make(map[session]*receiver, len(s.Members))}
 	for _, m := range s.Members {
 		switch {
 		case m.Draining:
-			v.draining[m.session] = true
+			v.members[m.session] = nil
 		case !s.Over(m.session):
-			r := &receiver{member: m}
-			v.by[m.session] = r
+			r := &receiver{member: m, share: int64(min(max(m.Weight, 1), maxWeight))}
+			v.members[m.session] = r
 			v.receivers = append(v.receivers, r)
 		}
 	}
 	slices.SortFunc(v.receivers, func(a, b *receiver) int { return a.compare(b.session) })
+	for i, r := range v.receivers {
+		r.rank = i
+	}
 	return v
 }
 
@@ -103,10 +106,10 @@ func divide(d draft, s *situation) *division {
 // All others are their owners' loads.
 func (v *division) orphans() (parts []int) {
 	for i, e := range v.Parts {
-		r := v.by[e.Owner]
+		r, member := v.members[e.Owner]
 		switch {
 		case e.Off:
-		case e.Owner.nobody(), v.draining[e.Owner], r != nil && r.full():
+		case e.Owner.nobody(), member && (r == nil || r.full()):
 			parts = append(parts, i)
 		case r != nil:
 			r.load++
@@ -163,7 +166,7 @@ func (v *division) level() {
 func (v *division) listParts() {
 	for _, waiting := range []bool{false, true} {
 		for i, e := range v.Parts {
-			if r := v.by[e.Owner]; r != nil && waiting == (!e.From.nobody() && e.From != e.Owner) {
+			if r := v.members[e.Owner]; r != nil && waiting == (!e.From.nobody() && e.From != e.Owner) {
 				r.parts = append(r.parts, i)
 			}
 		}

@@ -12,7 +12,7 @@ import (
 func TestAssignInRandomStories(t *testing.T) {
 	t.Parallel()
 	seed, begun, moves := newSeed(t), 0, 0
-	for n := range uint64(300) {
+	for n := range uint64(200) {
 		rng := rand.New(rand.NewPCG(seed, n))
 		c := newChain(t, rng.IntN)
 		c.check = func(base, next *plan, unplaced []string, s situation) { checkStep(t, rng, base, next, unplaced, s) }
@@ -24,14 +24,14 @@ func TestAssignInRandomStories(t *testing.T) {
 		require.False(t, t.Failed(), "story %d", n)
 	}
 	t.Logf("%d parts given, %d works begun", moves, begun)
-	require.Greater(t, begun, 700, "the stories are too quiet")
+	require.Greater(t, begun, 500, "the stories are too quiet")
 }
 
 // Safety does not depend on where parts go.
 func TestRandomAssignIsSafe(t *testing.T) {
 	t.Parallel()
 	seed, begun := newSeed(t), 0
-	for n := range uint64(300) {
+	for n := range uint64(200) {
 		rng := rand.New(rand.NewPCG(seed, n))
 		c := newChain(t, rng.IntN)
 		c.planner = func(base *plan, s situation) (*plan, []string) { return randomAssign(rng, base, s) }
@@ -44,7 +44,7 @@ func TestRandomAssignIsSafe(t *testing.T) {
 		begun += c.begun
 		require.False(t, t.Failed(), "story %d", n)
 	}
-	require.Greater(t, begun, 700, "the stories are too quiet")
+	require.Greater(t, begun, 500, "the stories are too quiet")
 }
 
 // requireSettled ends a story: what is listed is worked on by its owner, if anybody has room, and nothing else is.

@@ -1,8 +1,9 @@
 package fleet
 
 import (
+	"math/bits"
+	"slices"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -42,30 +43,34 @@ func BenchmarkAssign(b *testing.B) {
 	}
 }
 
-// What assign costs grows with the parts and the members, not with their product: not in memory (counted), and not in time (measured
-// beside itself: ten times the fleet, and less than forty times the time).
-func TestAssignIsCheap(t *testing.T) {
+// Memory grows with the parts and the members, not with their product.
+func TestAssignAllocatesLittle(t *testing.T) {
 	for name, occasion := range occasions {
 		base, s := occasion(t)
-		allocs := testing.AllocsPerRun(5, func() { assign(base, s) })
+		allocs := testing.AllocsPerRun(3, func() { assign(base, s) })
 		t.Logf("%s: %.0f allocations", name, allocs)
 		require.Less(t, allocs, 4000.0, name)
 	}
-	took := func(nodes, parts int) time.Duration {
-		base, s := large(t, 1, parts, func(d *deploy) {
-			for seat := 2; seat <= nodes; seat++ {
-				d.join(seat)
-			}
-		})
-		best := time.Hour
-		for range 7 {
-			begun := time.Now()
-			assign(base, s)
-			best = min(best, time.Since(begun))
-		}
-		return best
+}
+
+// Time does neither: to find the next receiver takes comparisons by the logarithm of their number. They are counted, because a clock
+// would measure the machine.
+func TestTheNextReceiverIsFoundFast(t *testing.T) {
+	t.Parallel()
+	const members, parts = 1000, 20_000
+	v := &division{}
+	for n := range members {
+		v.receivers = append(v.receivers, &receiver{member: member{Weight: 1 + n%3}, rank: n, share: int64(1 + n%3)})
 	}
-	few, many := took(100, 2000), took(1000, 20_000)
-	t.Logf("2,000 parts on 100 nodes %v, 20,000 on 1,000 %v", few, many)
-	require.Less(t, many, 40*few)
+	compared := 0
+	q := v.queue(func(a, b *receiver) int { compared++; return neediest(a, b) }, (*receiver).full)
+	compared = 0
+	for range parts {
+		first := slices.MinFunc(v.receivers, neediest)
+		require.Same(t, first, q.of[0])
+		q.of[0].load++
+		q.settle(false)
+	}
+	t.Logf("%d comparisons a part, of %d members", compared/parts, members)
+	require.LessOrEqual(t, compared, parts*2*bits.Len(members))
 }

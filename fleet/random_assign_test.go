@@ -23,11 +23,12 @@ func randomAssign(rng *rand.Rand, base *plan, s situation) (next *plan, unplaced
 func scatter(rng *rand.Rand, d draft, s *situation) (unplaced []string) {
 	v := divide(d, s)
 	for i, e := range d.Parts {
-		to, member := e.Owner, v.by[e.Owner] != nil
+		to := e.Owner
+		r, member := v.members[e.Owner]
 		switch {
 		case e.Off:
 			continue
-		case e.Owner.nobody(), v.draining[e.Owner], member && s.Balance && chance(rng, 0.1):
+		case e.Owner.nobody(), member && (r == nil || s.Balance && chance(rng, 0.1)):
 			to = session{}
 			if len(v.receivers) > 0 && chance(rng, 0.9) {
 				to = pick(rng, v.receivers).session
