@@ -135,12 +135,12 @@ func (v *division) place(parts []int) (unplaced []string) {
 	return unplaced
 }
 
-// level moves parts from a to b while load(a)/weight(a) > (load(b)+1)/weight(b), from the richest to the neediest. So no part
-// moves that could stay: what is taken is above the level at which it ends, or what is given is below that level, and the other
-// one is not on the wrong side of it.
+// level moves parts from a to b while load(a)/weight(a) > (load(b)+1)/weight(b), from the richest to the neediest. These are the
+// fewest moves: sort the slots of all receivers, and draw a line below as many as there are parts. Each move takes a part from
+// beyond the line, or fills a slot before it, or both. No move does the contrary.
 //
-// A receiver keeps its place in the one queue while it changes in the other. It would come first there only when it is level
-// with all others, and then level ends.
+// A receiver keeps its place in the one queue while it changes in the other. It would come first there only when all are level,
+// and then level ends.
 func (v *division) level() {
 	from, to := v.queue(richest, (*receiver).empty), v.queue(neediest, (*receiver).full)
 	for len(from.of) > 0 && len(to.of) > 0 {

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// occasions are what the coordinator of a large fleet meets: 10,000 parts on 200 nodes.
+// occasions have the plan and the situation that a coordinator of 10,000 parts on 200 nodes may meet.
 var occasions = map[string]func(testing.TB) (*plan, situation){
 	"nothing": func(t testing.TB) (*plan, situation) { return large(t, 200, 10_000, func(*deploy) {}) },
 	"a death": func(t testing.TB) (*plan, situation) { return large(t, 200, 10_000, func(d *deploy) { d.die(7) }) },

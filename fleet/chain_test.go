@@ -192,7 +192,7 @@ func (c *chain) acknowledge(n *chainNode) {
 	c.acks[n.session] = a
 }
 
-// situation is what the coordinator sees: not all of it, and some of it too late.
+// situation returns a part of the truth to the coordinator, some of it too late.
 func (c *chain) situation(clear bool) situation {
 	s := situation{
 		HasList: clear || !c.maybe(8), Parts: c.list, Version: c.listed, Width: max(minWidth, chainSeats),
