@@ -21,7 +21,16 @@ import (
 //
 // While a value is set, programs that do not know values cannot take the lease. An empty one lets them in again.
 func SetValue(ctx context.Context, value string) error {
-	return setIn(ctx, "SetValue", func(o *options) error { return o.limits.CheckValue(value) }, func(l *lease.Lease) { l.Value = value })
+	c := change{apply: func(l *lease.Lease) { l.Value = value }, done: make(chan error, 1)}
+	return changeIn(ctx, "SetValue", func(o *options) error { return o.limits.CheckValue(value) }, c)
+}
+
+// NoteValue is like SetValue, but sends nothing by itself: the next renewal carries the value, or the release if that comes first.
+// It returns nil as soon as the value is set. It is for values that lose little by being stored an interval later, since it costs
+// no request.
+func NoteValue(ctx context.Context, value string) error {
+	c := change{apply: func(l *lease.Lease) { l.Value = value }, noted: true, done: make(chan error, 1)}
+	return changeIn(ctx, "NoteValue", func(o *options) error { return o.limits.CheckValue(value) }, c)
 }
 
 // SetAttributes publishes other attributes with the lease, in place of those of WithAttributes, until this term ends. They are at
@@ -37,7 +46,8 @@ func SetAttributes(ctx context.Context, attributes map[string]string) error {
 		req.Attributes = attributes
 		return req.Validate(o.limits)
 	}
-	return setIn(ctx, "SetAttributes", check, func(l *lease.Lease) { l.Attributes = maps.Clone(attributes) })
+	c := change{apply: func(l *lease.Lease) { l.Attributes = maps.Clone(attributes) }, done: make(chan error, 1)}
+	return changeIn(ctx, "SetAttributes", check, c)
 }
 
 // Value returns the lease's value: the one that this term has set last, or else the one that it found. It is empty if nobody has
@@ -62,9 +72,11 @@ type values struct {
 	text string // as it was last set
 }
 
-// A change is one of the lease's value or attributes. done receives nil when it is stored.
+// A change is one of the lease's value or attributes. done receives nil when it is stored, or as soon as it is set if it is only
+// noted: then it waits for the next renewal.
 type change struct {
 	apply func(*lease.Lease)
+	noted bool
 	done  chan error
 }
 
@@ -84,14 +96,17 @@ func (v *values) show(text string) {
 	v.text = text
 }
 
-func setIn(ctx context.Context, name string, check func(*options) error, apply func(*lease.Lease)) error {
+func changeIn(ctx context.Context, name string, check func(*options) error, c change) error {
 	v, ok := ctx.Value(valuesOf{}).(*values)
 	if !ok {
+		if _, inner := lease.TermFrom(ctx); inner {
+			return fmt.Errorf("leader: %s: the term of a part of a fleet keeps nothing in a lease: use a checkpoint: %w", name, errors.ErrUnsupported)
+		}
 		return fmt.Errorf("leader: %s: the context is not that of a leader's work", name)
 	}
 	err := check(v.opts)
 	if err == nil {
-		err = v.set(ctx, change{apply, make(chan error, 1)})
+		err = v.set(ctx, c)
 	}
 	if err == nil || errors.Is(err, lease.ErrLost) {
 		return err
@@ -99,7 +114,7 @@ func setIn(ctx context.Context, name string, check func(*options) error, apply f
 	return fmt.Errorf("leader: %s: lease %q: %w", name, v.opts.lease, err)
 }
 
-// set hands the change over, and waits until it is stored.
+// set hands the change over, and waits until it is stored, or set if it is only noted.
 func (v *values) set(ctx context.Context, c change) error {
 	select {
 	case v.changes <- c:
@@ -131,12 +146,17 @@ type waiter struct {
 	done   chan<- error
 }
 
-// change makes the next renewal, and every write after it, carry a change (V2), and lets that renewal begin at once. The number
+// change makes the next renewal, and every write after it, carry a change (V2), and lets that renewal begin at once if somebody waits. The number
 // is raised before anything is sent, so that a late renewal of before cannot take the change back (V3).
 func (h *holding) change(c change) {
 	h.held.ValueNumber++
 	c.apply(&h.held)
 	h.values.show(h.held.Value)
+	if c.noted {
+		c.done <- nil
+		return
+	}
+	h.urgent = h.held.ValueNumber
 	h.waiting = append(h.waiting, waiter{h.held.ValueNumber, c.done})
 	if h.pending == nil {
 		h.hurry()
@@ -153,7 +173,7 @@ func (h *holding) stored(number uint64) {
 	if number > 0 {
 		h.run.found(info(h.held, lease.Held)) // Status shows what is published
 	}
-	if h.settle(number, nil); h.held.ValueNumber > number {
+	if h.settle(number, nil); h.urgent > number {
 		h.hurry()
 	}
 }

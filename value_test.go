@@ -337,3 +337,59 @@ func TestRelease_WaitsForTheStore(t *testing.T) {
 		})
 	}
 }
+
+// A noted value costs no request: the next renewal carries it, or the release.
+func TestNoteValue(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a, works := w.keeper("a")
+		ctx := <-worksOf(a, works)
+		time.Sleep(time.Second)
+		_, before := a.link.counts()
+		require.NoError(t, leader.NoteValue(ctx, "x"))
+		require.Equal(t, "x", leader.Value(ctx))
+		synctest.Wait()
+		_, after := a.link.counts()
+		require.Equal(t, before, after)
+		require.Empty(t, w.look().Value)
+		time.Sleep(every)
+		_, after = a.link.counts()
+		require.Equal(t, before+1, after)
+		require.Equal(t, "x", w.look().Value)
+		require.NoError(t, leader.NoteValue(ctx, "y"))
+		require.NoError(t, a.stop())
+		require.Equal(t, "y", w.look().Value)
+		require.Error(t, leader.NoteValue(ctx, "z"))
+	})
+}
+
+// A value that is noted while a renewal is in flight waits for the next one; one that somebody waits for follows at once.
+func TestNoteValue_WhileARenewalIsInFlight(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a, works := w.keeper("a")
+		ctx := <-worksOf(a, works)
+		a.link.set(func(q request) { time.Sleep(time.Second); q.send() })
+		time.Sleep(every + time.Second/2)
+		require.NoError(t, leader.NoteValue(ctx, "x"))
+		_, before := a.link.counts()
+		time.Sleep(3 * time.Second)
+		_, after := a.link.counts()
+		require.Equal(t, before, after)
+		require.NoError(t, leader.SetValue(ctx, "y"))
+		require.Equal(t, "y", w.look().Value)
+	})
+}
+
+// The term of a part of a fleet has no lease of its own that could keep anything.
+func TestSetValue_InATermWithinAnother(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a, works := w.keeper("a")
+		ctx := <-worksOf(a, works)
+		term, _ := leader.TermFrom(ctx)
+		inner, keeper := lease.StartWithin(context.Background(), term, "a/parts/b", 1)
+		defer keeper.End(nil)
+		require.ErrorIs(t, leader.SetValue(inner, "x"), errors.ErrUnsupported)
+		require.ErrorIs(t, leader.NoteValue(inner, "x"), errors.ErrUnsupported)
+		require.ErrorIs(t, leader.SetAttributes(inner, nil), errors.ErrUnsupported)
+		require.Empty(t, leader.Value(inner))
+	})
+}

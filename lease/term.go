@@ -113,6 +113,9 @@ type Keeper struct {
 	timer   host.Timer
 	done    chan struct{}               // closed when the term is over; nil until somebody calls Done
 	before  []func(ctx context.Context) // to run before the end, the latest first
+
+	outer *Keeper // of the term that this one is inside of; nil for that of a lease
+	inner inners  // the terms inside this one
 }
 
 // StartTerm begins the term of a lease that Acquire returned; sent is the time just before Acquire was called. The
@@ -141,7 +144,7 @@ func usable(l Lease) time.Duration { return max(l.Length-Margin(l.Length), 0) }
 // ended does not begin again (R8), and an older renewal does not shorten a term that a later one has extended.
 func (k *Keeper) Extend(l Lease, sent Instant) {
 	k.do(func() {
-		if k.count() != nil {
+		if k.outer != nil || k.count() != nil {
 			return
 		}
 		sent = sent.Sample()
@@ -215,6 +218,11 @@ func (k *Keeper) do(f func()) {
 	k.mu.Unlock()
 	if ended != nil {
 		k.cancel(ended)
+		k.inner.tick()
+		if k.outer != nil {
+			k.outer.inner.remove(k)
+			k.outer.tellEnd()
+		}
 	}
 }
 
@@ -222,7 +230,11 @@ func (k *Keeper) do(f func()) {
 
 // count samples the clocks (R3), and ends the term if it has reached its deadline. It returns why the term is over.
 func (k *Keeper) count() error {
-	if k.ended == nil {
+	if k.ended == nil && k.outer != nil {
+		if _, over := k.outer.peek(); over != nil {
+			k.end(k.endWith(over))
+		}
+	} else if k.ended == nil {
 		k.since = k.since.Sample()
 		if k.remaining() <= 0 {
 			why := k.since.err()
@@ -235,7 +247,13 @@ func (k *Keeper) count() error {
 	return k.ended
 }
 
-func (k *Keeper) remaining() time.Duration { return k.usable - k.since.counted }
+func (k *Keeper) remaining() time.Duration {
+	if k.outer != nil {
+		remaining, _ := k.outer.peek()
+		return remaining
+	}
+	return k.usable - k.since.counted
+}
 
 func (k *Keeper) end(cause error) {
 	k.ended = cause
@@ -248,6 +266,9 @@ func (k *Keeper) end(cause error) {
 }
 
 func (k *Keeper) arm() {
+	if k.outer != nil {
+		return
+	}
 	if k.timer != nil {
 		k.timer.Stop()
 	}
