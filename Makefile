@@ -25,6 +25,7 @@ help: ## this list
 test: ## every test, on emulators of all services, with the race detector; the coverage of leader and lease (V=1 names each test)
 	$(EMULATORS) $(MAKE) --no-print-directory -j2 tests stress
 	go -C internal/simulate test
+	go test ./fleet -run TestWorlds -worlds 600
 	go test ./internal/explore
 	go -C examples/service test $(FLAGS) ./...
 	go -C bench test -skip '$(SERVERS)' ./...
@@ -40,6 +41,9 @@ stress:
 
 simulate: ## N worlds (10,000 if not said), from SEED on, on all processors: the promises of the design, under every fault
 	go test ./internal/simulate -timeout 0 -v -run 'TestWorlds$$' -worlds $(or $(N),10000) -seed $(or $(SEED),1)
+
+fleets: ## N worlds (3,000 if not said) with a fleet in each, from SEED on
+	go test ./fleet -timeout 0 -run 'TestWorlds$$' -worlds $(or $(N),3000) -first $(or $(SEED),0)
 
 explore: ## every order of events in a small world (NODES, ACQUISITIONS, FAULTS, STEPS; cut at STATES): minutes, gigabytes
 	go test ./internal/explore -timeout 0 -v -run 'TestExplore$$' -nodes $(or $(NODES),2) -acquisitions $(or $(ACQUISITIONS),2) \
@@ -95,4 +99,4 @@ modules: ## go.mod is tidy, and the modules match go.sum
 gate: ## counts calls, allocations, goroutines, packages and bytes, against bench/gate.json (UPDATE=1 accepts)
 	go -C bench run ./gate $(if $(UPDATE),-update)
 
-.PHONY: help test tests stress simulate explore mutate linearize chaos fuzz bench check quickstart format vet platforms static house modules gate
+.PHONY: help test tests stress simulate fleets explore mutate linearize chaos fuzz bench check quickstart format vet platforms static house modules gate

@@ -22,9 +22,15 @@ type Machine struct {
 
 // New returns a machine whose clocks are right. With bootClock, it has a clock that counts suspension.
 func New(bootClock bool) *Machine {
+	return NewWith(Clocks{Rate: 1, Boot: bootClock})
+}
+
+// NewWith returns a machine with such clocks. The wall clock is ahead of the right time by its Skew.
+func NewWith(clocks Clocks) *Machine {
 	now := time.Now()
+	clocks.Skew += time.Duration(now.UnixNano())
 	m := &Machine{
-		born: now, clocks: Clocks{Rate: 1, Skew: time.Duration(now.UnixNano()), Boot: bootClock},
+		born: now, clocks: clocks,
 		awake: make(chan struct{}), timers: map[*timer]struct{}{},
 		random: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())), // seeded at random, because IDs must differ between machines
 	}
@@ -114,6 +120,9 @@ func (m *Machine) AfterFunc(d time.Duration, f func()) host.Timer {
 	defer m.mu.Unlock()
 	t := &timer{machine: m, due: m.read().Mono + d}
 	m.timers[t] = struct{}{}
+	if d > 0 {
+		d = max(m.clocks.Until(t.due, time.Since(m.born)), 1) // rounding must not make time stand still
+	}
 	if m.clocks.Asleep() {
 		d = never // Resume sets the right time
 	}

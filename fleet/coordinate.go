@@ -1,0 +1,313 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/cloudlease/leader/internal/host"
+	"github.com/cloudlease/leader/lease"
+)
+
+// sees takes what a look at a seat has shown: facts about the sessions that the plan names there, and who sits there now.
+func (n *node) sees(o *office, k int, info lease.Info, sent time.Duration) {
+	for _, s := range o.named[k] {
+		o.facts.sees(s, info)
+		if o.facts.misses(s, info, sent, n.now(), n.opts.length) {
+			n.trouble("looking at the seats", errEdited(s, info))
+			o.view(k).known = false // its smaller tokens are what there is now
+		}
+	}
+	value, err := decodeSeat(info.Value)
+	bound := err == nil && value.Token == info.Token && info.State != lease.Free
+	if bound {
+		o.facts.acknowledges(session{Seat: k, Token: info.Token}, value)
+	}
+	v := o.view(k)
+	// Versions have no order, and tokens have: a smaller one, or the state before a release, comes late.
+	late := v.known && (info.Token < v.info.Token || info.Token == v.info.Token && v.info.State == lease.Free)
+	if late {
+		return
+	}
+	was := v.sitting(k)
+	v.info, v.value, v.bound, v.known = info, value, bound, true
+	now := v.sitting(k)
+	if was == now {
+		return
+	}
+	o.changed = n.now()
+	if now != (session{}) && !slices.Contains(o.base.Seated, now) {
+		o.joined = n.now()
+	}
+}
+
+// sitting returns the session that the seat's latest look shows; zero if it shows none.
+func (v *seatView) sitting(k int) session {
+	if !v.known || v.info.State != lease.Held || v.info.Broken || !v.bound {
+		return session{}
+	}
+	return session{Seat: k, Token: v.info.Token}
+}
+
+// sweep takes a seat that has run out, and gives it back: so its session is over by what the store says (F3a). That is two
+// conditional writes, and never wrong.
+func (n *node) sweep(o *office, k int) {
+	v := o.view(k)
+	if v.sweeps {
+		return
+	}
+	v.sweeps = true
+	n.running.Go(func() {
+		swept, err := n.takeAndGiveBack(o.ctx, k)
+		n.inbox.post(func() {
+			v.sweeps = false
+			if n.office != o || swept.Token == 0 {
+				if err != nil && !errors.Is(err, lease.ErrHeld) && n.office == o {
+					n.trouble("sweeping a seat", err)
+				}
+				return
+			}
+			n.sees(o, k, lease.Info{Name: swept.Name, State: lease.Free, Token: swept.Token, Value: swept.Value}, n.now())
+			o.news = true
+		})
+	})
+}
+
+func (n *node) takeAndGiveBack(ctx context.Context, k int) (lease.Lease, error) {
+	tries, cancel := host.WithTimeout(ctx, n.opts.interval)
+	defer cancel()
+	swept, err := n.opts.manager.Acquire(tries, n.opts.request(seatLease(n.opts.name, k)))
+	if err != nil {
+		return lease.Lease{}, err
+	}
+	// The token proves what is to be proven. If the release fails, the seat runs out, and is swept again.
+	giveBack, cancel := host.WithTimeout(context.WithoutCancel(ctx), n.opts.limits.WriteEvery+n.opts.interval)
+	defer cancel()
+	if every := n.opts.limits.WriteEvery; every > 0 {
+		alarm := host.NewAlarm(n.host)
+		defer alarm.Stop()
+		alarm.Set(every)
+		select {
+		case <-alarm.C:
+		case <-giveBack.Done():
+		}
+	}
+	_ = n.opts.manager.Release(giveBack, swept)
+	return swept, nil
+}
+
+// decide makes the next plan of the one that was sent last, and publishes it, unless nothing changes.
+func (n *node) decide(o *office) {
+	next, unplaced := n.opts.assign(o.base, n.situation(o))
+	if !slices.Equal(unplaced, o.unplaced) {
+		o.unplaced = unplaced
+		n.emit(UnplacedEvent{Origin: n.origin(), Parts: slices.Clone(unplaced)})
+	}
+	if next != nil {
+		n.publish(o, next)
+	}
+	o.prune()
+}
+
+// situation is what assign needs to know beside the plan.
+func (n *node) situation(o *office) situation {
+	now := n.now()
+	handOut, calm := min(o.joined+n.opts.interval, o.took+n.opts.length), o.changed+n.opts.calm
+	o.ripe = never
+	for _, at := range []time.Duration{handOut, calm} {
+		if now < at {
+			o.ripe = min(o.ripe, at)
+		}
+	}
+	s := situation{
+		Parts: o.listing.parts, HasList: len(o.listing.parts) > 0, Version: n.opts.version, Width: o.base.Width,
+		Over: o.facts.isOver, Stopped: o.facts.stopped,
+		Balance: now >= calm,
+		HandOut: now >= handOut,
+	}
+	held := 0
+	for k := 1; k <= o.base.Width; k++ {
+		v := o.seats[k]
+		if v == nil || !v.known {
+			if slices.ContainsFunc(o.base.Seated, func(s session) bool { return s.Seat == k }) {
+				held++ // as far as we know
+			}
+			continue
+		}
+		if v.info.State != lease.Free {
+			held++
+		}
+		sits := v.sitting(k)
+		if sits == (session{}) || o.facts.isOver(sits) {
+			continue
+		}
+		s.Seated = append(s.Seated, sits)
+		s.Members = append(s.Members, member{session: sits, Weight: v.value.Weight, Capacity: v.value.Capacity, Draining: o.facts.drains(sits)})
+	}
+	s.Width = widthFor(o.base.Width, held)
+	return s
+}
+
+// widthFor doubles the width when fewer than two seats, or a tenth, are free (F9). It never shrinks.
+func widthFor(width, held int) int {
+	for width < maxWidth && width-held < max(2, (width+9)/10) {
+		width *= 2
+	}
+	return width
+}
+
+// publish sends a plan: the coordinator's next one will be made of it, acknowledged or not (F4). One that does not fit is not sent: the
+// old one stays, and that is reported (F8).
+func (n *node) publish(o *office, p *plan) {
+	text, err := encodePlan(p)
+	if err == nil {
+		err = n.opts.limits.CheckValue(text)
+	}
+	if err != nil {
+		n.trouble("publishing the plan", err)
+		return
+	}
+	n.tellMoves(o.base, p)
+	awaited := p.givers()
+	seats := o.base.Width
+	if o.base.Epoch == 0 { // the fleet begins: its first nodes are there, or come soon
+		seats = 0
+	}
+	for k := seats + 1; k <= p.Width; k++ { // nodes wait for the seats that are new
+		awaited[k] = true
+	}
+	o.base = p
+	o.named = p.sessionsBySeat()
+	o.teller.tell(text, true)
+	if len(awaited) > 0 {
+		o.awaited = awaited
+		o.hurry.begin(p.Epoch, n.now(), n.pace())
+	}
+}
+
+// hurryOn looks at the seats that a plan waits for: the givers' while parts move, and new ones (F7).
+func (n *node) hurryOn(o *office) {
+	if !o.hurry.due(n) {
+		return
+	}
+	for k := range o.awaited {
+		n.look(o, k, 0)
+	}
+}
+
+// prune forgets what is known of sessions that nothing names any more.
+func (o *office) prune() {
+	named := map[session]bool{}
+	for k, sessions := range o.named {
+		for _, s := range sessions {
+			named[s] = true
+		}
+		if v := o.seats[k]; v != nil && v.known {
+			named[session{Seat: k, Token: v.info.Token}] = true
+		}
+	}
+	for k, v := range o.seats {
+		named[session{Seat: k, Token: v.info.Token}] = true
+	}
+	o.facts.keep(func(s session) bool { return named[s] })
+}
+
+// A peeking is a series of looks that a move is waiting for: at most four in an interval, for three intervals (F7).
+type peeking struct {
+	epoch uint64
+	left  int
+	next  time.Duration
+	pace  time.Duration
+}
+
+// mostPeeks is how many looks a move is worth: four in each of three intervals.
+const mostPeeks = 12
+
+func (p *peeking) begin(epoch uint64, now, pace time.Duration) {
+	*p = peeking{epoch: epoch, left: mostPeeks, next: now + pace/2, pace: pace}
+}
+
+// due reports whether a look is due, and counts it.
+func (p *peeking) due(n *node) bool {
+	if p.left == 0 {
+		return false
+	}
+	if n.now() < p.next {
+		n.wakeAt(p.next)
+		return false
+	}
+	p.left--
+	p.next = n.now() + p.pace
+	if p.left > 0 {
+		n.wakeAt(p.next)
+	}
+	return true
+}
+
+// peekFor has this node look at the plan more often, since a part is to come with one of the next plans, or to go.
+// It reports whether it still does for this plan.
+func (n *node) peekFor(epoch uint64) bool {
+	if n.peek.epoch != epoch || n.peek.pace == 0 {
+		n.peek.begin(epoch, n.now(), n.pace())
+	}
+	return n.peek.left > 0 && n.office == nil
+}
+
+// peekOn looks at the plan. The coordinator makes it, and need not look.
+func (n *node) peekOn() {
+	epoch := uint64(0) // of no plan: a newcomer waits for the first one
+	if n.plan != nil {
+		epoch = n.plan.Epoch
+	}
+	if n.peek.epoch != epoch || n.office != nil || !n.peek.due(n) {
+		return
+	}
+	n.running.Go(func() {
+		ctx, cancel := host.WithTimeout(n.life, n.opts.interval-n.opts.interval/16)
+		defer cancel()
+		_, _ = n.reader.Inspect(ctx, n.opts.name) // an error changes nothing: the next poll comes
+	})
+}
+
+// A listing is how the coordinator learns which parts there are to be.
+type listing struct {
+	parts  []string // sorted; empty: not known yet
+	next   time.Duration
+	asking bool
+}
+
+// refreshList asks for the parts when it is time to. An error or an empty list changes nothing (F10).
+func (n *node) refreshList(o *office) {
+	l := &o.listing
+	switch {
+	case n.opts.list == nil:
+		l.parts = n.opts.parts
+		return
+	case l.asking:
+		return
+	case n.now() < l.next:
+		n.wakeAt(l.next)
+		return
+	}
+	l.asking, l.next = true, n.now()+n.opts.listEvery
+	go func() {
+		ctx, cancel := host.WithTimeout(o.ctx, n.opts.listEvery)
+		defer cancel()
+		parts, err := n.opts.list(ctx)
+		parts = sorted(parts)
+		if err == nil {
+			err = checkParts(n.opts.name, parts)
+		}
+		n.inbox.post(func() {
+			l.asking = false
+			switch {
+			case n.office != o:
+			case err != nil:
+				n.trouble("listing the parts", err)
+			case len(parts) > 0:
+				l.parts, o.news = parts, true
+			}
+		})
+	}()
+}

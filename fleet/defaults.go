@@ -1,0 +1,179 @@
+package fleet
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cloudlease/leader/internal/host"
+	"github.com/cloudlease/leader/lease"
+)
+
+// The defaults of WithName and WithLeaseLength.
+const (
+	DefaultName        = "fleet"
+	DefaultLeaseLength = 15 * time.Second
+)
+
+const (
+	// longestEnd bounds the default of WithEndTimeout.
+	longestEnd = 5 * time.Second
+	// shortestLease is the least of WithLeaseLength. A shorter one is a number without its unit: 15 is 15 nanoseconds.
+	shortestLease = 100 * time.Millisecond
+)
+
+func newOptions(opts []Option) options {
+	o := options{name: DefaultName, length: DefaultLeaseLength, weight: 1, assign: assign, decode: decodePlan}
+	for _, set := range opts {
+		if set == nil {
+			set = option("nil", func(*options) {})
+		}
+		set(&o)
+	}
+	if o.manager != nil {
+		o.limits = lease.LimitsOf(o.manager)
+	}
+	if !o.has("WithNodeID") {
+		o.node = nodeID()
+	}
+	if !o.has("WithLeaseLength") {
+		o.length = max(o.length, o.limits.MinLength)
+	}
+	if !o.has("WithInterval") {
+		o.interval = max(o.length/3, o.limits.WriteEvery, 1)
+	}
+	if !o.has("WithCalm") {
+		o.calm = 2 * o.length
+	}
+	if !o.has("WithDrainTimeout") {
+		o.drainTimeout = o.length
+	}
+	if !o.has("WithEndTimeout") {
+		o.endTimeout = min(o.interval, longestEnd)
+	}
+	return o
+}
+
+func (o *options) has(name string) bool { return slices.Contains(o.given, name) }
+
+func (o *options) setShards(n int) {
+	if n < 1 || n > maxParts {
+		o.wrong = append(o.wrong, fmt.Errorf("fleet: WithShards: %d shards: give 1 to %d", n, maxParts))
+		return
+	}
+	shards := make([]string, n)
+	for i := range shards {
+		shards[i] = strconv.Itoa(i)
+	}
+	o.parts = sorted(shards)
+}
+
+// validate reports every invalid option at once. Package leader checks those that it has, too.
+func (o *options) validate() error {
+	problems := slices.Clone(o.wrong)
+	refuse := func(wrong bool, format string, args ...any) {
+		if wrong {
+			problems = append(problems, fmt.Errorf("fleet: "+format, args...))
+		}
+	}
+	refuse(o.has("nil"), "New: an option is nil")
+	refuse(o.work == nil, "WhenAssigned: there is no work: give a function to run for each part")
+	refuse(o.manager == nil, "WithLeaseManager: there is no manager: say where the fleet's leases are")
+	refuse(o.list == nil && o.has("WithPartsFrom"), "WithPartsFrom: the function is nil")
+	refuse(o.health == nil && o.has("WithHealth"), "WithHealth: the function is nil")
+	refuse(o.logger == nil && o.has("WithLogger"), "WithLogger: the logger is nil")
+	refuse(slices.ContainsFunc(o.observers, func(f func(Event)) bool { return f == nil }), "WithObserver: the function is nil")
+	refuse(o.weight < 0, "WithWeight: %d is negative: 0 is a spare, 1 is usual", o.weight)
+	refuse(o.weight > maxWeight, "WithWeight: %d is more than a million: weights are compared with each other, so smaller ones do", o.weight)
+	refuse(o.capacity < 0, "WithCapacity: %d is negative: 0 is no bound", o.capacity)
+
+	ways := 0
+	for _, way := range []string{"WithShards", "WithParts", "WithPartsFrom"} {
+		if o.has(way) {
+			ways++
+		}
+	}
+	refuse(ways == 0, "there are no parts: give one of WithShards, WithParts and WithPartsFrom")
+	refuse(ways > 1, "the parts are given twice: give one of WithShards, WithParts and WithPartsFrom")
+	refuse(o.has("WithParts") && len(o.parts) == 0, "WithParts: there are no parts: name one at least")
+	refuse(strings.Contains(o.name, "/seats/") || strings.Contains(o.name, "/parts/"), "WithName: %q contains /seats/ or /parts/, which the fleet's own leases have: choose another name", o.name)
+	if err := checkParts(o.name, o.parts); err != nil {
+		problems = append(problems, err)
+	}
+	o.validateTimes(refuse)
+	if o.manager != nil {
+		refuse(o.limits.MaxValue <= 0, "WithLeaseManager: this manager keeps no values, and the fleet's plan is one: use another store")
+		if err := o.request(o.name).Validate(o.limits); err != nil {
+			problems = append(problems, fmt.Errorf("fleet: %q, node %q: %w", o.name, o.node, err))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func (o *options) validateTimes(refuse func(wrong bool, format string, args ...any)) {
+	for _, i := range []struct {
+		option string
+		d      time.Duration
+		least  time.Duration
+		zero   bool // is a value
+	}{
+		{"WithLeaseLength", o.length, shortestLease, false},
+		{"WithInterval", o.interval, shortestLease / 10, false},
+		{"WithPartsFrom", o.listEvery, shortestLease / 10, false},
+		{"WithCalm", o.calm, time.Millisecond, true},
+		{"WithStopTimeout", o.stopTimeout, time.Millisecond, true},
+		{"WithDrainTimeout", o.drainTimeout, time.Millisecond, true},
+		{"WithEndTimeout", o.endTimeout, time.Millisecond, false},
+	} {
+		given := o.has(i.option)
+		refuse(given && i.d < 0, "%s: %v is negative", i.option, i.d)
+		refuse(given && i.d == 0 && !i.zero, "%s: the time %v is not positive", i.option, i.d)
+		refuse(given && i.d > 0 && i.d < i.least, "%s: %v is less than %v, the least: a number without a unit is nanoseconds: write 15*time.Second, say", i.option, i.d, i.least)
+		refuse(i.d > lease.Forever, "%s: %v is more than a hundred years: give less", i.option, i.d)
+	}
+	usable := o.length - lease.Margin(o.length)
+	refuse(o.interval > 0 && o.length > 0 && 2*o.interval >= usable, "WithInterval: %v leaves no room for two attempts in the %v that a lease of %v holds", o.interval, usable, o.length)
+	refuse(o.interval > 0 && o.interval < o.limits.WriteEvery, "WithInterval: %v is more often than the manager allows, once in %v", o.interval, o.limits.WriteEvery)
+}
+
+// checkParts reports what is wrong with a list of parts, which is sorted.
+func checkParts(fleet string, parts []string) error {
+	if len(parts) > maxParts {
+		return fmt.Errorf("fleet: %d parts are too many: %d fit at most", len(parts), maxParts)
+	}
+	var problems []error
+	for i, part := range parts {
+		if i > 0 && parts[i-1] == part {
+			problems = append(problems, fmt.Errorf("fleet: part %q is there twice", part))
+		}
+		if err := lease.CheckName(partLease(fleet, part)); part == "" || err != nil {
+			problems = append(problems, fmt.Errorf("fleet: part %q: its name makes no lease name together with the fleet's: %w", part, errors.Join(err)))
+		}
+		if len(problems) == 3 {
+			break // three show what is wrong
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func (o *options) request(name string) lease.Request {
+	return lease.Request{Name: name, Holder: o.node, Length: o.length, RenewEvery: o.interval}
+}
+
+// The names of the fleet's leases. That of the coordinator's office is the fleet's own.
+func seatLease(fleet string, seat int) string { return fleet + "/seats/" + strconv.Itoa(seat) }
+
+// partLease is the name of a part's term. There is no such lease: the seat holds.
+func partLease(fleet, part string) string { return fleet + "/parts/" + part }
+
+func nodeID() string {
+	name, err := os.Hostname()
+	if err != nil || lease.CheckName(name) != nil || len(name) > 200 {
+		name = "node"
+	}
+	return fmt.Sprintf("%s-%d-%04x", name, os.Getpid(), host.System.Uint64()%(1<<16))
+}

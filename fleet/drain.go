@@ -1,0 +1,152 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/internal/host"
+)
+
+// drain makes this node leave in order: it says so in its seat, and works on until the plan gives it nothing.
+func (n *node) drain() {
+	if !n.draining {
+		n.draining, n.drainBy = true, n.now()+n.opts.drainTimeout
+		n.log.Info("this node drains: its parts go to others", "parts", len(n.parts), "timeout", n.opts.drainTimeout)
+	}
+}
+
+// fail makes Run end with an error as soon as the works have returned.
+func (n *node) fail(err error) {
+	if n.failure == nil {
+		n.failure = err
+	}
+	n.draining, n.drainBy = true, n.now()
+}
+
+// panics makes Run panic, as the work of a part did, as soon as the other works have returned and the seat is given back.
+func (n *node) panics(p *part, why *panicked) {
+	n.log.Error("the work of a part panicked: this node leaves the fleet, and Run panics", "part", p.name, "token", p.token, "panic", why.value, "stack", string(why.stack))
+	if n.panicked == nil {
+		n.panicked = why
+	}
+	n.fail(fmt.Errorf("fleet: part %q: the work panicked: %v", p.name, why.value))
+}
+
+// drainOn goes on with a session that drains, since the node is to leave or is unhealthy, and with a node that leaves.
+func (n *node) drainOn() {
+	st := n.seat
+	switch {
+	case st == nil:
+	case st.id == (session{}) && n.draining:
+		st.cancel()
+	case st.id != (session{}) && !st.ended:
+		n.drainSession(st)
+	}
+	if !n.draining || n.seat != nil {
+		return
+	}
+	// The office comes last: while this node's parts have not been given to others, nobody else would do that sooner.
+	if n.office != nil && n.plan.names(n.was) && n.now() < n.drainBy {
+		n.wakeAt(n.drainBy)
+		return
+	}
+	n.quitting()
+}
+
+func (n *node) drainSession(st *seat) {
+	if !st.drains && (n.draining || n.health != nil) {
+		st.drains, st.drainBy, n.changed = true, n.now()+n.opts.drainTimeout, true
+	}
+	if !st.drains {
+		return
+	}
+	if n.draining {
+		st.drainBy = min(st.drainBy, n.drainBy)
+	}
+	if !n.hasNothing(st) && n.now() < st.drainBy {
+		n.wakeAt(st.drainBy)
+		if n.plan != nil {
+			n.peekFor(n.plan.Epoch)
+		}
+		return
+	}
+	n.endSession(st, errors.Join(errLeaving, context.Cause(n.ctx), n.health))
+}
+
+// hasNothing reports whether the plan gives nothing to the session, which has said that it drains, and all works have returned.
+func (n *node) hasNothing(st *seat) bool {
+	if !st.said.Draining || len(n.parts) > 0 || n.plan == nil {
+		return false
+	}
+	for _, e := range n.plan.Parts {
+		if e.Owner == st.id {
+			return false
+		}
+	}
+	return true
+}
+
+// giveUp ends Run if a cancelled work does not return: the works beside it are cancelled, and the seat is left to run out.
+func (n *node) giveUp() {
+	p := n.hangs()
+	if p == nil || p.seat.ended {
+		return
+	}
+	err := fmt.Errorf("fleet: part %q: %w", p.name, leader.ErrStopTimeout)
+	n.fail(err)
+	n.endSession(p.seat, err)
+	p.seat.cancel()
+}
+
+// isOver reports whether nothing is left of this run.
+func (n *node) isOver() bool { return n.draining && n.seat == nil && !n.campaigns }
+
+// A probe asks the user's health check once in an interval.
+type probe struct {
+	next   time.Duration
+	asked  time.Duration // when the call that has not returned began
+	asking bool
+}
+
+// check asks for this node's health. A check that does not answer is a failure, and is not asked again meanwhile.
+func (n *node) check() {
+	if n.opts.health == nil || n.draining {
+		return
+	}
+	if n.probe.asking {
+		if at := n.probe.asked + n.opts.interval; n.now() >= at {
+			n.feels(fmt.Errorf("%w: the health check has not answered for %v", leader.ErrUnhealthy, n.opts.interval))
+		} else {
+			n.wakeAt(at)
+		}
+		return
+	}
+	if n.now() < n.probe.next {
+		n.wakeAt(n.probe.next)
+		return
+	}
+	n.probe = probe{next: n.now() + host.Jitter(n.host, n.opts.interval), asked: n.now(), asking: true}
+	go func() {
+		ctx, cancel := host.WithTimeout(n.life, n.opts.interval)
+		defer cancel()
+		err := n.opts.health(ctx)
+		n.inbox.post(func() {
+			n.probe.asking = false
+			if err != nil {
+				err = fmt.Errorf("%w: %w", leader.ErrUnhealthy, err)
+			}
+			n.feels(err)
+		})
+	}()
+	n.wakeAt(n.probe.asked + n.opts.interval)
+}
+
+func (n *node) feels(err error) {
+	if (n.health == nil) != (err == nil) {
+		n.log.Warn("this node's health has changed", "healthy", err == nil, "err", err)
+	}
+	n.health = err
+}

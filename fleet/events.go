@@ -1,0 +1,201 @@
+package fleet
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/cloudlease/leader/internal/host"
+)
+
+// An Event tells what happened to a Fleet: it is a PartEvent, PlanEvent, SeatEvent, CoordinatorEvent, UnplacedEvent, MovesEvent or
+// TroubleEvent. There may be more kinds later.
+type Event interface{ event() }
+
+// Origin tells where and when an event happened.
+type Origin struct {
+	Fleet string
+	Node  string
+	At    time.Time // by this node's wall clock
+}
+
+func (Origin) event() {}
+
+// A PartEvent tells of a change of a part's state on this node.
+type PartEvent struct {
+	Origin
+	Part     string
+	Token    uint64 // of the part's term
+	From, To PartState
+	Gone     bool  // this node does not have the part any more
+	Err      error // that the work returned, or why it is to stop
+}
+
+// A PlanEvent tells that this node has taken a newer plan.
+type PlanEvent struct {
+	Origin
+	Epoch uint64
+	Parts int // in the plan, whosever they are
+}
+
+// A SeatEvent tells that this node has taken a seat, or has it no more.
+type SeatEvent struct {
+	Origin
+	Seat  int
+	Token uint64
+	Held  bool
+	Err   error // why it is lost; nil if it was given back
+}
+
+// A CoordinatorEvent tells that this node has become the coordinator, or is it no more.
+type CoordinatorEvent struct {
+	Origin
+	Token       uint64
+	Coordinates bool
+	Err         error // why it is it no more
+}
+
+// A MovesEvent tells, on the coordinator, that a new plan gives parts to other nodes.
+type MovesEvent struct {
+	Origin
+	Epoch uint64
+	Moves int
+	Seats int // that are taken
+}
+
+// An UnplacedEvent tells, on the coordinator, which parts fit nowhere; none if all are placed again.
+type UnplacedEvent struct {
+	Origin
+	Parts []string
+}
+
+// A TroubleEvent tells of something that this node could not do. It goes on.
+type TroubleEvent struct {
+	Origin
+	Doing string
+	Err   error
+}
+
+func (n *node) origin() Origin {
+	return Origin{Fleet: n.opts.name, Node: n.opts.node, At: n.host.Now()}
+}
+
+// emit tells the log and the observers. The observers have a goroutine for themselves: they may ask for the Status.
+func (n *node) emit(e Event) {
+	n.record(e)
+	if len(n.opts.observers) == 0 {
+		return
+	}
+	n.events.post(func() {
+		for _, observe := range n.opts.observers {
+			observe(e)
+		}
+	})
+}
+
+// tellObservers calls the observers until the run is over. It returns a function that ends it, and waits for that as long as the end
+// may take.
+func (n *node) tellObservers() (end func()) {
+	over, told := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(told)
+		for {
+			select {
+			case <-n.events.ready:
+				n.events.take()
+			case <-over:
+				n.events.take()
+				return
+			}
+		}
+	}()
+	return func() {
+		close(over)
+		alarm := host.NewAlarm(n.host)
+		defer alarm.Stop()
+		alarm.Set(n.opts.endTimeout)
+		select {
+		case <-told:
+		case <-alarm.C:
+			n.log.Warn("Run ends and leaves an observer behind: it does not return")
+		}
+	}
+}
+
+func (n *node) trouble(doing string, err error) {
+	n.emit(TroubleEvent{Origin: n.origin(), Doing: doing, Err: err})
+}
+
+// tellMoves tells how many parts a new plan gives to others than the one before.
+func (n *node) tellMoves(was, is *plan) {
+	moves := 0
+	for _, e := range is.Parts {
+		if before, _ := was.find(e.Part); !e.Owner.nobody() && before.Owner != e.Owner {
+			moves++
+		}
+	}
+	if moves > 0 {
+		n.emit(MovesEvent{Origin: n.origin(), Epoch: is.Epoch, Moves: moves, Seats: len(is.Seated)})
+	}
+}
+
+// tellParts tells in one line what a plan has changed for this node: a fleet may have thousands of parts.
+func (n *node) tellParts(taken, given int) {
+	if taken+given > 0 {
+		n.log.Info("this node's parts change", "epoch", n.plan.Epoch, "taken", taken, "given", given, "has", len(n.parts)-len(n.stopping))
+	}
+}
+
+// record writes an event to the log.
+func (n *node) record(e Event) {
+	switch e := e.(type) {
+	case PartEvent:
+		n.recordPart(e)
+	case PlanEvent:
+		n.log.Debug("a newer plan", "epoch", e.Epoch, "parts", e.Parts)
+	case SeatEvent:
+		switch {
+		case e.Held:
+			n.log.Info("this node takes part in the fleet", "seat", e.Seat, "token", e.Token)
+		case e.Err != nil:
+			n.log.Warn("this node has lost its seat: its parts go to others, and it takes another seat", "seat", e.Seat, "token", e.Token, "err", e.Err)
+		default:
+			n.log.Info("this node has given its seat back", "seat", e.Seat, "token", e.Token)
+		}
+	case CoordinatorEvent:
+		if e.Coordinates {
+			n.log.Info("this node is the coordinator", "token", e.Token)
+		} else {
+			n.log.Info("this node is the coordinator no more", "token", e.Token, "err", e.Err)
+		}
+	case MovesEvent:
+		n.log.Info("parts change hands", "epoch", e.Epoch, "moves", e.Moves, "nodes", e.Seats)
+	case UnplacedEvent:
+		if len(e.Parts) == 0 {
+			n.log.Info("every part has a node again")
+			return
+		}
+		n.log.Error("nobody is there to take these parts, and nobody works on them: add nodes, or raise their capacity", "count", len(e.Parts), "first", e.Parts[0])
+	case TroubleEvent:
+		n.log.Warn("trouble in the fleet: this node goes on", "doing", e.Doing, "err", e.Err)
+	}
+}
+
+func (n *node) recordPart(e PartEvent) {
+	level, text := slog.LevelDebug, "this node has the part no more"
+	switch {
+	case e.Gone:
+	case e.To == Working:
+		text = "this node works on the part"
+	case e.To == Stopping:
+		text = "the part moves: its work is to return"
+	case e.To == Failed:
+		level, text = slog.LevelWarn, "the work of the part has failed, and is begun again after a while"
+	case e.To == Done:
+		text = "the work of the part is done"
+	}
+	attrs := []any{"part", e.Part, "token", e.Token}
+	if e.Err != nil {
+		attrs = append(attrs, "err", e.Err)
+	}
+	n.log.Log(n.life, level, text, attrs...)
+}

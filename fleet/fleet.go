@@ -1,0 +1,99 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/lease"
+)
+
+// errors.Is finds these in the errors of Run and in the cause of a work's context, besides those of the packages leader and lease.
+var (
+	ErrRunning     = leader.ErrRunning
+	ErrUnhealthy   = leader.ErrUnhealthy
+	ErrStopTimeout = leader.ErrStopTimeout
+	ErrMoved       = errors.New("fleet: the part goes to another node") // the cause of a work's context when the plan takes its part away
+)
+
+// A Fleet is one node's part in dividing work. Make one with New. It is safe for concurrent use.
+type Fleet struct {
+	options options
+
+	mu     sync.Mutex
+	node   *node // nil: Run does not run
+	over   chan struct{}
+	status Status
+	alien  error
+	health error
+}
+
+// New returns a Fleet with the options. It never fails: Run reports every invalid option.
+func New(opts ...Option) *Fleet {
+	f := &Fleet{options: newOptions(opts)}
+	f.status = Status{Fleet: f.options.name, Node: f.options.node, Length: f.options.length}
+	if f.options.manager != nil {
+		f.status.Store = lease.PlaceOf(f.options.manager)
+	}
+	return f
+}
+
+// Run takes part in the fleet: it runs the work of each part that this node has, and takes its turn as the coordinator. How it ends:
+//
+//   - ctx ends, or Drain is called: the node says that it leaves, and works on until other nodes are to have its parts, or
+//     WithDrainTimeout has passed. Then all works that are left are cancelled. When they have returned, the seat is given back,
+//     and Run returns nil.
+//   - A work panics, or calls runtime.Goexit: all works are cancelled, the seat is given back, and Run panics with the same value.
+//   - A cancelled work does not return within WithStopTimeout: Run returns an ErrStopTimeout, and the seat runs out.
+//   - The options are invalid, or the lease manager is misconfigured on the first try: Run returns the error.
+//
+// A lost seat does not end Run: the works are cancelled, and when they have returned, the node takes another seat.
+// Run may be called again once it has returned. A second call meanwhile gets ErrRunning.
+func (f *Fleet) Run(ctx context.Context) error {
+	if err := f.options.validate(); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	if f.node != nil {
+		f.mu.Unlock()
+		return ErrRunning
+	}
+	n := newNode(ctx, f)
+	f.node, f.over = n, make(chan struct{})
+	f.mu.Unlock()
+	err := n.run()
+	f.mu.Lock()
+	f.node = nil
+	close(f.over)
+	f.mu.Unlock()
+	if n.panicked != nil {
+		panic(n.panicked.value)
+	}
+	return err
+}
+
+// Drain makes Run end in order, as if its context had ended, and returns nil when it has. If ctx ends first, Drain returns its cause,
+// and the node goes on draining. If Run does not run, Drain does nothing.
+func (f *Fleet) Drain(ctx context.Context) error {
+	f.mu.Lock()
+	n, over := f.node, f.over
+	f.mu.Unlock()
+	if n == nil {
+		return nil
+	}
+	n.inbox.post(n.drain)
+	select {
+	case <-over:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// whyBarred returns why this node must not coordinate.
+func (f *Fleet) whyBarred() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return errors.Join(f.alien, f.health)
+}

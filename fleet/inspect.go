@@ -1,0 +1,144 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// An Overview is a fleet as one look at its plan and its seats showed it.
+type Overview struct {
+	Fleet       string
+	Coordinator lease.Info // the coordinator's office; its State says whether somebody coordinates
+	Epoch       uint64     // of the plan; 0: there is none yet
+	Version     uint64     // of the list of parts
+	Width       int        // how many seats the coordinator looks at
+	Nodes       []NodeInfo // by seat
+	Parts       []PartInfo // by name
+}
+
+// A NodeInfo describes a seat that is held, or that parts wait for.
+type NodeInfo struct {
+	Seat     int
+	Token    uint64 // of the seat's lease: a seat and a token make a session
+	Node     string // its name; empty: not known
+	State    lease.State
+	Weight   int
+	Capacity int
+	Draining bool
+	Epoch    uint64 // of the plan that it has acknowledged
+	Stopping int    // parts whose works have not returned, though the plan has taken them
+	Parts    int    // that the plan gives to it
+	Left     time.Duration
+	Attrs    map[string]string
+	Err      error // why the seat could not be read
+}
+
+// A PartInfo describes a part.
+type PartInfo struct {
+	Part  string
+	Token uint64
+	Node  string // whose it is; empty: nobody's
+	Seat  int    // of that node; 0: nobody's
+	From  string // the node that may still work on it, and that Node waits for; empty: none
+	Why   string // why nobody works on it now; empty: somebody does, as far as the plan tells
+}
+
+// Inspect looks at a fleet from outside: one read of the plan, and one of each seat of its width. The error is an
+// errors.ErrUnsupported if the manager cannot look, and a lease.ErrRecord if the plan cannot be read.
+func Inspect(ctx context.Context, m lease.Manager, name string) (Overview, error) {
+	office, err := lease.Inspect(ctx, m, name)
+	if err != nil {
+		return Overview{}, err
+	}
+	o := Overview{Fleet: name, Coordinator: office}
+	p, err := decodePlan(office.Value)
+	if errors.Is(err, errNoPlan) {
+		return o, nil
+	}
+	if err != nil {
+		return o, fmt.Errorf("fleet %q: %w", name, err)
+	}
+	o.Epoch, o.Version, o.Width = p.Epoch, p.Version, p.Width
+	seats := inspectSeats(ctx, m, name, p.Width)
+	owned := map[session]int{}
+	for _, e := range p.Parts {
+		owned[e.Owner]++
+	}
+	named := map[session]string{}
+	for k, seat := range seats {
+		named[session{Seat: k + 1, Token: seat.Token}] = seat.Node
+		seat.Parts = owned[session{Seat: k + 1, Token: seat.Token}]
+		if seat.Err != nil || seat.State != lease.Free || seat.Parts > 0 {
+			o.Nodes = append(o.Nodes, seat)
+		}
+	}
+	for _, e := range p.Parts {
+		o.Parts = append(o.Parts, describe(e, seats, named))
+	}
+	return o, nil
+}
+
+func inspectSeats(ctx context.Context, m lease.Manager, name string, width int) []NodeInfo {
+	seats := make([]NodeInfo, width)
+	slots := make(chan struct{}, 32)
+	var all sync.WaitGroup
+	for k := range seats {
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			seats[k] = inspectSeat(ctx, m, name, k+1)
+		})
+	}
+	all.Wait()
+	return seats
+}
+
+func inspectSeat(ctx context.Context, m lease.Manager, name string, k int) NodeInfo {
+	info, err := lease.Inspect(ctx, m, seatLease(name, k))
+	seat := NodeInfo{Seat: k, Token: info.Token, Node: info.Holder, State: info.State, Left: info.RetryAfter, Attrs: info.Attributes, Err: err}
+	if err != nil || info.State == lease.Free {
+		return seat
+	}
+	v, err := decodeSeat(info.Value)
+	switch {
+	case errors.Is(err, errNoSeatValue):
+	case err != nil:
+		seat.Err = err
+	case v.Token == info.Token:
+		seat.Weight, seat.Capacity, seat.Draining, seat.Epoch, seat.Stopping = v.Weight, v.Capacity, v.Draining, v.Epoch, len(v.Stopping)
+	}
+	return seat
+}
+
+func describe(e entry, seats []NodeInfo, named map[session]string) PartInfo {
+	p := PartInfo{Part: e.Part, Token: e.Token, Seat: e.Owner.Seat, Node: nameOf(e.Owner, named), From: nameOf(e.From, named)}
+	sits := func(s session) bool {
+		return s.Seat <= len(seats) && seats[s.Seat-1].Token == s.Token && seats[s.Seat-1].State == lease.Held
+	}
+	switch {
+	case e.From != (session{}) && e.Owner == (session{}):
+		p.Why = "the node that had it has not stopped its work, and then it is nobody's"
+	case e.From != (session{}) && e.From != e.Owner:
+		p.Why = "the node that had it has not stopped its work"
+	case e.Owner == (session{}):
+		p.Why = "it is nobody's: no node has room for it, or none has come yet"
+	case !sits(e.Owner):
+		p.Why = "its node's seat has run out or was given back, and the coordinator has not given the part to another one"
+	}
+	return p
+}
+
+func nameOf(s session, named map[session]string) string {
+	if s == (session{}) {
+		return ""
+	}
+	if name := named[s]; name != "" {
+		return name
+	}
+	return fmt.Sprintf("session %v, which is over", s)
+}

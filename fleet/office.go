@@ -1,0 +1,263 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/internal/host"
+	"github.com/cloudlease/leader/lease"
+)
+
+// An office is what a node does while it is the coordinator: it looks at all seats of the width once in an interval, and publishes
+// plans. It lasts for one term, and forgets everything with it (F4).
+type office struct {
+	ctx    context.Context
+	teller *teller
+	quit   chan error // ends the term
+
+	base  *plan             // the plan that this coordinator sent last; at first the one that it inherited (F4)
+	named map[int][]session // that the base names, by seat
+	facts *facts
+	seats map[int]*seatView
+
+	took    time.Duration // when it took office
+	heard   time.Duration // when a look was last answered (F8)
+	changed time.Duration // when a session was last seen to come or to go
+	joined  time.Duration // when one was last seen to come
+
+	round    int           // the number of the latest round of looks
+	next     time.Duration // when the next one begins
+	waiting  int           // looks of this round that are not answered
+	decideBy time.Duration // when to decide whatever is not answered; never: this round's decision was made
+	ripe     time.Duration // when the plan may change by the passing of time alone
+	news     bool          // something was learned outside of a round, and the plan may change
+	hurry    peeking       // looks at seats that a plan waits for
+	awaited  map[int]bool  // these seats
+	listing  listing
+	unplaced []string
+	unread   map[int]error // seats that could not be read
+}
+
+// A seatView is what the coordinator knows of one seat.
+type seatView struct {
+	looking bool // a look is in flight
+	sweeps  bool // it is being taken over, to prove that its session is over
+	known   bool
+	info    lease.Info // as the latest look showed it
+	value   seatValue  // decoded; bound says whether it is that of the token's session
+	bound   bool
+	soon    time.Duration // when to look once more before the next round; 0: no need
+}
+
+// campaign asks for the office for as long as this node takes part.
+func (n *node) campaign() {
+	ctx, quit := context.WithCancel(n.life)
+	n.quitting, n.campaigns = quit, true
+	n.reader = &planReader{Manager: n.opts.manager, show: n.shown, barred: n.fleet.whyBarred}
+	l := leader.New(append(n.leaderOptions(),
+		leader.WithLeaseManager(n.reader),
+		leader.WithLeaseName(n.opts.name),
+		leader.WhenStarted(n.preside),
+	)...)
+	n.running.Go(func() {
+		defer quit()
+		err := l.Run(ctx)
+		n.inbox.post(func() {
+			n.campaigns = false
+			if err != nil {
+				n.fail(fmt.Errorf("fleet: %w", err))
+			}
+		})
+	})
+}
+
+// shown passes a plan on that a request has shown.
+func (n *node) shown(text string) { n.inbox.post(func() { n.read(text) }) }
+
+// preside is the work of the leader that holds the office.
+func (n *node) preside(ctx context.Context) error {
+	o := &office{ctx: ctx, quit: make(chan error, 1), facts: newFacts(), seats: map[int]*seatView{}, unread: map[int]error{}}
+	o.teller = newTeller(func(err error) { n.inbox.post(func() { n.trouble("publishing the plan", err) }) })
+	var err error
+	switch text := leader.Value(ctx); {
+	case text == "":
+		o.base = &plan{Width: minWidth} // epoch 0: the first plan is made of it at once
+	default:
+		if o.base, err = n.opts.decode(text); err != nil {
+			// F4: never replaced. The reader keeps this node from taking the office again while it stands.
+			return fmt.Errorf("%w: %w", leader.ErrStepDown, err)
+		}
+	}
+	n.inbox.post(func() { n.takeOffice(o) })
+	defer n.inbox.post(func() { n.leaveOffice(o) })
+	telling, stop := context.WithCancel(ctx)
+	defer stop()
+	go o.teller.run(telling)
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case err := <-o.quit:
+		return err
+	}
+}
+
+func (n *node) takeOffice(o *office) {
+	now := n.now()
+	o.took, o.heard, o.changed, o.joined, o.next, o.decideBy = now, now, now, now, now, never
+	o.ripe = never
+	o.named = o.base.sessionsBySeat()
+	n.office = o
+	term, _ := lease.TermFrom(o.ctx)
+	n.emit(CoordinatorEvent{Origin: n.origin(), Token: term.Token(), Coordinates: true})
+	if n.refreshList(o); o.base.Epoch == 0 { // F4: it inherits no value
+		first, _ := n.opts.assign(o.base, n.situation(o))
+		if first == nil {
+			first = o.base.clone()
+			first.Epoch = 1
+		}
+		n.publish(o, first)
+	}
+}
+
+func (n *node) leaveOffice(o *office) {
+	if n.office == o {
+		n.office = nil
+		term, _ := lease.TermFrom(o.ctx)
+		n.emit(CoordinatorEvent{Origin: n.origin(), Token: term.Token(), Err: context.Cause(o.ctx)})
+	}
+}
+
+// coordinate goes on with the office.
+func (n *node) coordinate() {
+	o := n.office
+	switch {
+	case o == nil:
+		return
+	case o.ctx.Err() != nil:
+		return
+	case n.alien != nil: // F4: it is never replaced
+		n.resign(o, n.alien)
+		return
+	case n.health != nil:
+		n.resign(o, n.health)
+		return
+	case n.now() >= o.heard+n.opts.length: // F8
+		n.resign(o, errors.New("none of the looks at the seats was answered for a lease length"))
+		return
+	}
+	n.wakeAt(o.heard + n.opts.length)
+	n.refreshList(o)
+	if n.now() >= o.next {
+		n.beginRound(o)
+	}
+	n.wakeAt(o.next)
+	n.lookSoon(o)
+	roundOver := o.decideBy != never && (o.waiting == 0 || n.now() >= o.decideBy)
+	switch {
+	case roundOver, o.decideBy == never && (o.news || n.now() >= o.ripe):
+		o.decideBy, o.news = never, false
+		n.decide(o)
+		n.wakeAt(o.ripe)
+	case o.decideBy != never:
+		n.wakeAt(o.decideBy)
+	default:
+		n.wakeAt(o.ripe)
+	}
+	n.hurryOn(o)
+}
+
+// resign gives the office up, and lets another node have it (Run 7).
+func (n *node) resign(o *office, why error) {
+	n.trouble("coordinating", why)
+	select {
+	case o.quit <- fmt.Errorf("%w: %w", leader.ErrStepDown, why):
+	default:
+	}
+	n.leaveOffice(o)
+}
+
+// beginRound looks at all seats of the width.
+func (n *node) beginRound(o *office) {
+	o.round++
+	o.next = n.now() + host.Jitter(n.host, n.opts.interval)
+	o.decideBy, o.waiting = n.now()+n.opts.interval/2, 0
+	for k := 1; k <= o.base.Width; k++ {
+		if n.look(o, k, o.round) {
+			o.waiting++
+		}
+	}
+}
+
+// look looks at a seat, unless that is being looked at. A round's looks are counted.
+func (n *node) look(o *office, k, round int) bool {
+	v := o.view(k)
+	if v.looking {
+		return false
+	}
+	v.looking, v.soon = true, 0
+	sent := n.now()
+	n.running.Go(func() {
+		ctx, cancel := host.WithTimeout(o.ctx, n.opts.interval-n.opts.interval/16)
+		defer cancel()
+		info, err := lease.Inspect(ctx, n.opts.manager, seatLease(n.opts.name, k))
+		n.inbox.post(func() {
+			v.looking = false
+			if n.office == o {
+				n.looked(o, k, round, info, sent, err)
+			}
+		})
+	})
+	return true
+}
+
+func (o *office) view(k int) *seatView {
+	v := o.seats[k]
+	if v == nil {
+		v = &seatView{}
+		o.seats[k] = v
+	}
+	return v
+}
+
+// looked takes the answer of a look at a seat. One that cannot be read is reported, and keeps what was last known of it (F8).
+func (n *node) looked(o *office, k, round int, info lease.Info, sent time.Duration, err error) {
+	if round == o.round {
+		o.waiting--
+	}
+	if err != nil {
+		if o.unread[k] == nil {
+			n.trouble(fmt.Sprintf("looking at seat %d", k), err)
+		}
+		o.unread[k] = err
+		return
+	}
+	delete(o.unread, k)
+	o.heard = n.now()
+	n.sees(o, k, info, sent)
+	v := o.view(k)
+	switch {
+	case info.State == lease.Expired:
+		n.sweep(o, k)
+	case info.State == lease.Held && info.RetryAfter > 0 && n.now()+info.RetryAfter < o.next: // F7
+		v.soon = n.now() + info.RetryAfter + n.opts.interval/64
+	}
+	if round == 0 { // a round decides by itself when it is complete
+		o.news = true
+	}
+}
+
+// lookSoon looks once more at seats that may have run out before the next round.
+func (n *node) lookSoon(o *office) {
+	for k, v := range o.seats {
+		switch {
+		case v.soon == 0:
+		case n.now() >= v.soon:
+			n.look(o, k, 0)
+		default:
+			n.wakeAt(v.soon)
+		}
+	}
+}

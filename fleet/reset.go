@@ -1,0 +1,84 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// Reset replaces the plan of a fleet, which may be damaged, by one in which every part is nobody's: the next coordinator divides them
+// anew. It is for an operator, once all nodes have stopped: the error is a *lease.HeldError if somebody coordinates, or has a seat.
+//
+// The new plan's epoch is above the old one's, so the tokens of the parts go on growing (FS2). If the old epoch cannot be read, it is
+// above the one that the caller gives: the greatest token of a part that was ever seen. If that is 0, too, the error says so, and
+// the value stays.
+func Reset(ctx context.Context, m lease.Manager, name string, above uint64) error {
+	office, err := lease.Inspect(ctx, m, name)
+	if err != nil {
+		return err
+	}
+	epoch, known := planEpoch(office.Value)
+	if epoch = max(epoch, above); epoch == 0 && office.Value != "" && !known {
+		return fmt.Errorf("fleet %q: %w: the plan's epoch cannot be read: give the greatest token of a part that was seen, so that the new tokens are greater", name, lease.ErrRecord)
+	}
+	width := minWidth
+	if p, err := decodePlan(office.Value); err == nil {
+		width = p.Width
+	}
+	if err := nobodySeated(ctx, m, name, width); err != nil {
+		return err
+	}
+	fresh, err := encodePlan(&plan{Epoch: epoch + 1, Width: width})
+	if err != nil {
+		return err
+	}
+	held, err := m.Acquire(ctx, lease.Request{Name: name, Holder: "reset", Length: max(DefaultLeaseLength, lease.LimitsOf(m).MinLength)})
+	if err != nil {
+		return err
+	}
+	pause := func() {
+		if every := lease.LimitsOf(m).WriteEvery; every > 0 {
+			select {
+			case <-time.After(every):
+			case <-ctx.Done():
+			}
+		}
+	}
+	pause()
+	held.Value, held.ValueNumber = fresh, 1
+	stored, err := m.Renew(ctx, held)
+	if err != nil {
+		return errors.Join(err, m.Release(context.WithoutCancel(ctx), held))
+	}
+	pause()
+	return m.Release(ctx, stored)
+}
+
+// nobodySeated returns a *lease.HeldError if a seat is held. It looks at all seats that there are, if the store can list them, since a
+// damaged plan does not tell how many that may be.
+func nobodySeated(ctx context.Context, m lease.Manager, name string, width int) error {
+	for info, err := range lease.List(ctx, m, name+"/seats/") {
+		if errors.Is(err, errors.ErrUnsupported) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if info.State == lease.Held {
+			return &lease.HeldError{Info: info}
+		}
+	}
+	for k := 1; k <= width; k++ {
+		info, err := lease.Inspect(ctx, m, seatLease(name, k))
+		if err != nil {
+			return err
+		}
+		if info.State == lease.Held {
+			return &lease.HeldError{Info: info}
+		}
+	}
+	return nil
+}

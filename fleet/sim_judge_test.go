@@ -1,0 +1,188 @@
+package fleet
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// settle waits until each part is worked on by one node, in balance. It reports whether that came about in time.
+func (w *world) settle(when string, within time.Duration) bool {
+	var why string
+	var since time.Time
+	for began := time.Now(); w.fine(); time.Sleep(w.interval / 2) {
+		switch why = w.unsettled(); {
+		case why != "":
+			since = time.Time{}
+		case since.IsZero():
+			since = time.Now()
+		case time.Since(since) > 3*w.length && time.Since(began) > 8*w.length: // late requests have arrived, and what they did has run out
+			return true
+		}
+		if time.Since(began) > within {
+			w.mu.Lock()
+			w.breaks("liveness: %s, %v %s", why, within, when)
+			w.mu.Unlock()
+		}
+	}
+	return false
+}
+
+// unsettled says what is missing; nothing if each part is one living node's, in balance.
+func (w *world) unsettled() string {
+	statuses := map[*simProcess]Status{}
+	w.mu.Lock()
+	machines := slices.Clone(w.machines)
+	w.mu.Unlock()
+	for _, p := range machines {
+		if p != nil {
+			statuses[p] = p.fleet.Status()
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	load := map[*simProcess]int{}
+	for p, s := range statuses {
+		switch {
+		case p.leaving:
+			return p.name + " is still leaving"
+		case p.blind:
+		case s.Token == 0:
+			return p.name + " has no seat"
+		default:
+			load[p] = 0
+		}
+	}
+	if len(load) == 0 {
+		return "nobody is there"
+	}
+	for part, works := range w.works {
+		active := 0
+		for _, v := range works {
+			if v.term.Check() == nil {
+				active++
+				load[v.p]++
+				if v.p.blind {
+					return fmt.Sprintf("part %s is with %s, which cannot read plans", part, v.p.name)
+				}
+			}
+		}
+		if active > 0 && !slices.Contains(w.list, part) {
+			return fmt.Sprintf("part %s is worked on, though it is off the list", part)
+		}
+	}
+	for _, part := range w.list {
+		if n := len(w.works[part]); n != 1 {
+			return fmt.Sprintf("part %s is worked on %d times", part, n)
+		}
+	}
+	lo, hi := len(w.list), 0
+	for _, n := range load {
+		lo, hi = min(lo, n), max(hi, n)
+	}
+	if hi-lo > 1 {
+		return fmt.Sprintf("loads go from %d to %d", lo, hi)
+	}
+	return ""
+}
+
+// rest checks that while nothing happens, nothing moves, and that requests are as F7 says.
+func (w *world) rest() {
+	const lengths = 6
+	w.mu.Lock()
+	w.reads, w.writes = 0, 0
+	terms, plans, began := w.terms, len(w.plans), time.Now()
+	w.mu.Unlock()
+	time.Sleep(lengths * w.length)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.terms != terms || w.changed.After(began) || len(w.plans) != plans {
+		w.breaks("quiet: parts move, or plans change, though nothing happens")
+	}
+	p, err := decodePlan(readSim(w.cells["f"].data).Value)
+	if err != nil {
+		w.breaks("the plan is damaged: %v", err)
+		return
+	}
+	nodes := 0
+	for _, p := range w.machines {
+		if p != nil {
+			nodes++
+		}
+	}
+	if w.blind >= 0 {
+		return // a node that reads no plans looks for one
+	}
+	intervals := float64(lengths*3) * 1.05 // clocks are fast
+	mostReads := intervals*(float64(nodes-1)*1.05+float64(p.Width))*16/15.5 + float64(6*nodes+p.Width)
+	mostWrites := intervals*float64(nodes+1) + float64(2+nodes)
+	if float64(w.reads) > mostReads || float64(w.writes) > mostWrites {
+		w.breaks("F7: %d reads (at most %.0f) and %d writes (%.0f) of %d nodes, width %d", w.reads, mostReads, w.writes, mostWrites, nodes, p.Width)
+	}
+}
+
+// trial lets one thing happen to a fleet that is well, and checks how long it takes: a node dies, or the coordinator, or one leaves.
+func (w *world) trial() {
+	w.mu.Lock()
+	coordinator := w.coordinator()
+	var victim *simProcess
+	nodes := 0
+	for _, p := range w.machines {
+		if p != nil && !p.blind {
+			nodes++
+			if p != coordinator {
+				victim = p
+			}
+		}
+	}
+	what := w.rng.IntN(3)
+	if victim == nil || coordinator == nil || nodes < 2 || coordinator.blind {
+		w.mu.Unlock()
+		return
+	}
+	requests := func(n int) time.Duration { return time.Duration(n) * 80 * time.Millisecond }
+	stretch := func(d time.Duration) time.Duration { return time.Duration(float64(d) / 0.95) } // clocks are slow
+	within := stretch(w.length+2*w.interval) + requests(5)
+	if w.ages {
+		within += w.length/10 + 3*time.Second
+	}
+	switch what {
+	case 0:
+		victim.crash()
+	case 1:
+		victim = coordinator
+		victim.crash()
+		within = stretch(2*w.length+4*w.interval) + requests(10)
+		if w.ages {
+			within += 2 * (w.length/10 + 3*time.Second)
+		}
+	case 2:
+		victim.leaving = true
+		victim.leave(errors.New("leave"))
+		within = stretch(2*w.interval) + requests(20)
+	}
+	w.say("trial %d of %s", what, victim.name)
+	w.machines[victim.number] = nil
+	began := time.Now()
+	w.mu.Unlock()
+	for w.fine() && !w.allWorkedOn(victim) {
+		if time.Since(began) > within {
+			w.mu.Lock()
+			w.breaks("FL%d: not all parts of %s are worked on %v after it", what+1, victim.name, within)
+			w.mu.Unlock()
+		}
+		time.Sleep(w.interval / 8)
+	}
+}
+
+func (w *world) allWorkedOn(but *simProcess) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, part := range w.list {
+		if !slices.ContainsFunc(w.works[part], func(v *simWork) bool { return v.p != but && v.term.Check() == nil }) {
+			return false
+		}
+	}
+	return true
+}

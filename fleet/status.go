@@ -1,0 +1,76 @@
+package fleet
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// Status describes a node of a fleet and what it is doing.
+type Status struct {
+	Fleet       string
+	Node        string
+	Store       string        // the lease manager's name for its store
+	Length      time.Duration // of the seat's lease, and of the coordinator's
+	Running     bool
+	Draining    bool
+	Coordinates bool
+	Seat        int    // 0: none
+	Token       uint64 // of the seat's lease
+	Epoch       uint64 // of the latest plan that this node has read; 0: none
+	Parts       []PartStatus
+	Unplaced    []string // if this node coordinates: parts that fit nowhere
+	Health      error    // why this node is unhealthy; nil if it is healthy
+	Err         error    // why this node does not understand the plan; nil if it does
+}
+
+// A PartStatus describes a part that this node has.
+type PartStatus struct {
+	Part  string
+	Token uint64
+	State PartState
+	Since time.Duration // how long ago the state began
+	Err   error         // that the work has returned last
+}
+
+// Status returns what this node is doing. It may be called at any time.
+func (f *Fleet) Status() Status {
+	f.mu.Lock()
+	n, over, s := f.node, f.over, f.status
+	f.mu.Unlock()
+	if n == nil {
+		return s
+	}
+	asked := make(chan Status, 1)
+	n.inbox.post(func() { asked <- n.status(s) })
+	select {
+	case s = <-asked:
+	case <-over:
+	}
+	return s
+}
+
+func (n *node) status(s Status) Status {
+	s.Running, s.Draining, s.Coordinates, s.Health, s.Err = true, n.draining, n.office != nil, n.health, n.alien
+	if n.seat != nil {
+		s.Seat, s.Token = n.seat.id.Seat, n.seat.id.Token
+	}
+	if n.plan != nil {
+		s.Epoch = n.plan.Epoch
+	}
+	if n.office != nil {
+		s.Unplaced = slices.Clone(n.office.unplaced)
+	}
+	for _, name := range slices.Sorted(maps.Keys(n.parts)) {
+		p := n.parts[name]
+		s.Parts = append(s.Parts, PartStatus{Part: name, Token: p.token, State: p.state, Since: n.now() - p.since, Err: p.err})
+	}
+	return s
+}
+
+// show lets the campaign for the office know what bars this node from it.
+func (n *node) show() {
+	n.fleet.mu.Lock()
+	defer n.fleet.mu.Unlock()
+	n.fleet.alien, n.fleet.health = n.alien, n.health
+}

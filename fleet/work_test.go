@@ -1,0 +1,236 @@
+package fleet_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/fleet"
+	"github.com/cloudlease/leader/fleet/fleettest"
+	"github.com/cloudlease/leader/lease"
+)
+
+// F1: a part's term has the part's name and token, and ends with the work.
+func TestF1_TheTermOfAPart(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+		terms := make(chan lease.Term, 100)
+		a := f.Join("a", func(ctx context.Context, part string) error {
+			term, ok := leader.TermFrom(ctx)
+			require.True(t, ok)
+			require.Equal(t, "ships/parts/"+part, term.Name())
+			require.NoError(t, term.Check())
+			require.Positive(t, term.Remaining())
+			require.ErrorIs(t, leader.SetValue(ctx, "x"), errors.ErrUnsupported)
+			require.ErrorIs(t, leader.SetAttributes(ctx, nil), errors.ErrUnsupported)
+			<-ctx.Done()
+			require.NoError(t, term.Check(), "it may still save")
+			require.NotErrorIs(t, context.Cause(ctx), lease.ErrLost)
+			terms <- term
+			return nil
+		})
+		f.Settle()
+		require.NoError(t, a.Leave())
+		for range 12 {
+			term := <-terms
+			require.ErrorIs(t, term.Check(), lease.ErrLost)
+			require.Zero(t, term.Remaining())
+		}
+	})
+}
+
+// A part is not begun elsewhere before its work has returned, and what it flushes last is stored.
+func TestF3_TheNextNodeWaitsForTheWork(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+		var flushed, slow atomic.Int32
+		f.Join("a", func(ctx context.Context, part string) error {
+			term, _ := leader.TermFrom(ctx)
+			lease.BeforeEnd(ctx, func(context.Context) {
+				if term.Check() == nil {
+					flushed.Add(1)
+				}
+			})
+			<-ctx.Done()
+			if errors.Is(context.Cause(ctx), fleet.ErrMoved) {
+				slow.Add(1)
+				time.Sleep(length)
+			}
+			return nil
+		})
+		f.Settle()
+		f.Join("b", fleettest.Wait)
+		f.Settle()
+		require.Equal(t, map[string]int{"a": 6, "b": 6}, f.Loads())
+		require.Equal(t, int32(6), slow.Load())
+		require.Equal(t, int32(6), flushed.Load())
+	})
+}
+
+// A work that returns an error is begun again in the same term, after growing pauses; one that returns nil is done.
+func TestWork_FailsAndIsDone(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+		var mu sync.Mutex
+		tokens := map[string][]uint64{}
+		a := f.Join("a", func(ctx context.Context, part string) error {
+			term, _ := leader.TermFrom(ctx)
+			mu.Lock()
+			defer mu.Unlock()
+			tokens[part] = append(tokens[part], term.Token())
+			switch {
+			case part == "1":
+				return nil
+			case part == "2" && len(tokens[part]) < 4:
+				return errors.New("not yet")
+			}
+			mu.Unlock()
+			<-ctx.Done()
+			mu.Lock()
+			return nil
+		})
+		time.Sleep(6 * interval)
+		states := map[string]fleet.PartStatus{}
+		for _, p := range a.Status().Parts {
+			states[p.Part] = p
+		}
+		require.Equal(t, fleet.Done, states["1"].State)
+		require.Equal(t, fleet.Working, states["2"].State)
+		require.EqualError(t, states["2"].Err, "not yet")
+		require.Equal(t, fleet.Working, states["3"].State)
+		mu.Lock()
+		require.Len(t, tokens["1"], 1)
+		require.Len(t, tokens["2"], 4)
+		require.Equal(t, tokens["2"][0], tokens["2"][3], "the same term")
+		mu.Unlock()
+	})
+}
+
+// A work that always fails costs little, and is tried again within a lease length.
+func TestWork_PausesGrow(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+		var calls atomic.Int32
+		f.Join("a", func(context.Context, string) error { calls.Add(1); return errors.New("broken") })
+		time.Sleep(interval * 3)
+		before := calls.Load()
+		time.Sleep(100 * length)
+		after := calls.Load() - before
+		require.GreaterOrEqual(t, after, int32(12*95))
+		require.LessOrEqual(t, after, int32(12*115))
+	})
+}
+
+// A panic stops all works, gives the seat back, and goes on in Run.
+func TestWork_Panics(t *testing.T) {
+	for what, end := range map[string]func(){"panic": func() { panic("out of luck") }, "goexit": nil} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := fleettest.New(t, fleet.WithName("ships"), fleet.WithShards(3))
+				var stopped atomic.Int32
+				got := make(chan any, 1)
+				a := fleet.New(fleet.WithName("ships"), fleet.WithShards(3), fleet.WithLeaseManager(f.Store()), quiet(),
+					fleet.WhenAssigned(func(ctx context.Context, part string) error {
+						if part == "1" {
+							time.Sleep(time.Second)
+							if end == nil {
+								runtimeGoexit()
+							}
+							end()
+						}
+						<-ctx.Done()
+						stopped.Add(1)
+						return nil
+					}))
+				go func() {
+					defer func() { got <- recover() }()
+					_ = a.Run(t.Context())
+				}()
+				how := <-got
+				require.NotNil(t, how)
+				require.Equal(t, int32(2), stopped.Load())
+				o, err := fleet.Inspect(t.Context(), f.Store(), "ships")
+				require.NoError(t, err)
+				for _, n := range o.Nodes {
+					require.Equal(t, lease.Free, n.State)
+				}
+				require.Equal(t, lease.Free, o.Coordinator.State)
+			})
+		})
+	}
+}
+
+// A cancelled work that does not return ends Run, and the seat is left to run out.
+func TestStopTimeout(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+		release := make(chan struct{})
+		stuck := func(ctx context.Context, part string) error {
+			<-ctx.Done()
+			if errors.Is(context.Cause(ctx), fleet.ErrMoved) {
+				<-release
+			}
+			return nil
+		}
+		a := f.Join("a", stuck, fleet.WithStopTimeout(length))
+		f.Settle()
+		f.Join("b", fleettest.Wait)
+		f.Settle()
+		require.ErrorIs(t, a.Result(), fleet.ErrStopTimeout)
+		require.Equal(t, map[string]int{"b": 12}, f.Loads())
+		close(release)
+	})
+}
+
+// A node that leaves waits for others to take its parts, but not for ever.
+func TestDrainTimeout(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+		a := f.Join("a", fleettest.Wait)
+		f.Settle()
+		a.Store.Set(leadertestCutOff)
+		began := time.Now()
+		require.NoError(t, a.Leave())
+		require.Less(t, time.Since(began), 2*length, "its seat has run out")
+	})
+}
+
+// Drain is the end of Run's context, from inside.
+func TestDrain(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+		a := f.Join("a", fleettest.Wait)
+		f.Join("b", fleettest.Wait)
+		f.Settle()
+		require.NoError(t, a.Drain(t.Context()))
+		require.NoError(t, a.Result())
+		f.Settle()
+		require.Equal(t, map[string]int{"b": 12}, f.Loads())
+		require.NoError(t, a.Drain(t.Context()), "of a fleet that does not run")
+	})
+}
+
+// An unhealthy node drains, does not coordinate, and takes parts again when it is healthy.
+func TestHealth(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+		var sick atomic.Bool
+		a := f.Join("a", fleettest.Wait, fleet.WithHealth(func(context.Context) error {
+			if sick.Load() {
+				return errors.New("fever")
+			}
+			return nil
+		}))
+		f.Settle()
+		require.True(t, a.Status().Coordinates)
+		f.Join("b", fleettest.Wait)
+		f.Settle()
+		sick.Store(true)
+		f.Settle()
+		require.Equal(t, map[string]int{"b": 12}, f.Loads())
+		require.False(t, a.Status().Coordinates)
+		require.ErrorIs(t, a.Status().Health, fleet.ErrUnhealthy)
+		sick.Store(false)
+		f.Settle()
+		require.Equal(t, map[string]int{"a": 6, "b": 6}, f.Loads())
+	})
+}
