@@ -16,7 +16,7 @@ func (n *node) sees(o *office, k int, info lease.Info, sent time.Duration) {
 		o.facts.sees(s, info)
 		if o.facts.misses(s, info, sent, n.now(), n.opts.length) {
 			n.trouble("looking at the seats", errEdited(s, info))
-			o.view(k).known = false // its smaller tokens are what there is now
+			o.view(k).known = false // its smaller tokens count from now on
 		}
 	}
 	value, err := decodeSeat(info.Value)
@@ -110,7 +110,7 @@ func (n *node) decide(o *office) {
 	o.prune()
 }
 
-// situation is what assign needs to know beside the plan.
+// situation tells assign all that it needs to know beside the plan.
 func (n *node) situation(o *office) situation {
 	now := n.now()
 	handOut, calm := min(o.joined+n.opts.interval, o.took+n.opts.length), o.changed+n.opts.calm

@@ -6,7 +6,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// Facts are what is known of sessions. All of it stays true: nothing that a later look shows undoes it, so answers may come late and
+// facts is the coordinator's knowledge of sessions. All of it stays true: nothing that a later look shows undoes it, so answers may come late and
 // in any order.
 type facts struct {
 	over map[session]bool

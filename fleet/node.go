@@ -75,7 +75,7 @@ func newNode(ctx context.Context, f *Fleet) *node {
 	return n
 }
 
-// run is what Run does.
+// run runs the node until it has left.
 func (n *node) run() error {
 	life, die := context.WithCancel(context.WithoutCancel(n.ctx))
 	defer die()

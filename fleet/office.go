@@ -11,7 +11,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// An office is what a node does while it is the coordinator: it looks at all seats of the width once in an interval, and publishes
+// An office is a node's time as the coordinator: it looks at all seats of the width once in an interval, and publishes
 // plans. It lasts for one term, and forgets everything with it (F4).
 type office struct {
 	ctx    context.Context
@@ -41,7 +41,7 @@ type office struct {
 	unread   map[int]error // seats that could not be read
 }
 
-// A seatView is what the coordinator knows of one seat.
+// A seatView is the coordinator's knowledge of one seat.
 type seatView struct {
 	looking bool // a look is in flight
 	sweeps  bool // it is being taken over, to prove that its session is over

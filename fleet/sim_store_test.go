@@ -19,7 +19,7 @@ type simCell struct {
 	written time.Time
 }
 
-// A simRecord is what the world reads of a record.
+// A simRecord is a record as the world reads it.
 type simRecord struct {
 	Token    uint64 `json:"token"`
 	ID       string `json:"id"`

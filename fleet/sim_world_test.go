@@ -258,7 +258,7 @@ func (w *world) coordinator() *simProcess {
 	return nil
 }
 
-// breakLease is what an operator does who looks at a lease and breaks it.
+// breakLease lets an operator look at a lease and break it.
 func (w *world) breakLease() {
 	name := "f"
 	if k := w.rng.IntN(5); k > 0 {

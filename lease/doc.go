@@ -19,7 +19,7 @@
 //     [Register] and [Opener] for its URLs. Package leasetest has the tests that it passes.
 //   - The author of a manager on native leases, as lease/azblob: [Manager], [Breaker]; [Request] and [Lease], each with its
 //     method Validate; [UndoTimeout]; [Explain].
-//   - The author of a runner, as package leader: [StartTerm], [Keeper], [Instant], [Now] and [SampleEvery]; [LimitsOf], [Find] and
+//   - The author of a runner, as package leader: [StartTerm], [StartWithin], [Keeper], [Instant], [Now] and [SampleEvery]; [LimitsOf], [Find] and
 //     [Margin].
 //
 // # Why at most one holds it

@@ -53,7 +53,7 @@ func (k *Keeper) tellEnd() {
 	k.do(func() {})
 }
 
-// inners are the terms inside a term. They have a lock of their own: an inner term asks the outer one under its lock, so the outer
+// inners are the terms inside a term. They have a separate lock: an inner term asks the outer one under its lock, so the outer
 // one does not tell them under its own.
 type inners struct {
 	mu   sync.Mutex

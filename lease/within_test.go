@@ -105,7 +105,7 @@ func TestWithin_ATermThatIsOver(t *testing.T) {
 	})
 }
 
-// Whoever ends first, and whoever asks meanwhile: no deadlock, and each sees one end.
+// Terms end and are asked about in any order: there is no deadlock, and each has one end.
 func TestWithin_Concurrently(t *testing.T) {
 	for range 200 {
 		_, outer := lease.StartTerm(t.Context(), held(), lease.Now(t.Context()))

@@ -31,7 +31,7 @@ import (
 	"github.com/cloudlease/leader/lease/memory"
 )
 
-// A Work is what a node does for each of its parts.
+// A Work is a node's work for each of its parts.
 type Work func(ctx context.Context, part string) error
 
 // Wait is a Work that waits until its context ends.

@@ -42,7 +42,8 @@ var rules = []rule{
 	{of: "lease/...", may: []string{"lease", "internal/..."}}, // a store, with its SDK
 	{of: "checkpoint", may: []string{"lease"}, standard: true},
 	{of: "fence", may: []string{"lease"}, standard: true},
-	{of: "fleet", may: []string{root, "lease"}, standard: true},
+	{of: "fleet", may: []string{root, "lease", "internal/host"}, standard: true},
+	{of: "fleet/fleettest", may: []string{"fleet", "leadertest", "lease", "lease/memory", "internal/host", "internal/hosttest"}, standard: true},
 	{of: "leadertest", may: []string{"lease", "lease/memory"}, standard: true},
 	{of: "leaderhttp", may: []string{root, "lease"}, standard: true},
 	{of: "leaderotel", may: []string{root, "lease"}},
