@@ -1,0 +1,153 @@
+package main
+
+// fleetProtocol takes out what a node and a coordinator keep, so that no two nodes work on a part at once, and none is forgotten.
+var fleetProtocol = onFleets([]mutation{
+	{
+		name: "F1: a seat is given back while works run",
+		edit: edit{file: "fleet/seat.go", old: "!st.ended || st.emptied || len(n.stopping) > 0 {\n		return\n	}\n	for _, p := range n.parts {\n		if p.working() {\n			return\n		}\n	}\n", new: "!st.ended || st.emptied {\n		return\n	}\n"},
+	},
+	{
+		name: "F1: a part's term does not end with its work",
+		edit: edit{file: "fleet/part.go", old: "	case res.told || from == Stopping || p.seat.ended:\n		p.keeper.End(nil)\n", new: "	case res.told || from == Stopping || p.seat.ended:\n"},
+	},
+	{
+		name: "F1: what a plan takes goes on",
+		edit: edit{file: "fleet/node.go", old: "		return ErrMoved\n", new: "		return nil\n"},
+	},
+	{
+		name: "F2: plans are taken backwards",
+		edit: edit{file: "fleet/node.go", old: "p.Epoch <= n.plan.Epoch {", new: "p.Epoch == n.plan.Epoch {"},
+	},
+	{
+		name: "F2: a coordinator acts on a plan that is not acknowledged",
+		edit: edit{file: "fleet/coordinate.go", old: "	o.teller.tell(text, true)\n", new: "	n.read(text)\n	o.teller.tell(text, true)\n"},
+	},
+	{
+		name: "F3: a part with a giver is begun",
+		edit: edit{file: "fleet/node.go", old: "if e.From != (session{}) && e.From != n.seat.id {", new: "if false {"},
+	},
+	{
+		name: "F3: a work that has not returned is not acknowledged",
+		edit: edit{file: "fleet/node.go", old: "		v.Stopping = append(v.Stopping, name)\n", new: "		_ = name\n"},
+	},
+	{
+		name: "F3: any acknowledgement counts",
+		edit: edit{file: "fleet/facts.go", old: "a.epoch >= token && ", new: ""},
+	},
+	{
+		name: "F3: an acknowledgement counts whatever it says of the works",
+		edit: edit{file: "fleet/facts.go", old: " && !a.stopping[part]", new: ""},
+	},
+	{
+		name: "F3: the value of another session counts as an acknowledgement",
+		edit: edit{file: "fleet/coordinate.go", old: "err == nil && value.Token == info.Token && info.State", new: "err == nil && info.State"},
+	},
+	{
+		name: "F3: what is flushed last is not waited for",
+		edit: edit{file: "fleet/part.go", old: "			if res.panicked == nil {\n				n.flush(p)\n			}\n			n.inbox.post(func() { n.returned(p, res) })\n", new: "			n.inbox.post(func() { n.returned(p, res) })\n			if res.panicked == nil {\n				n.flush(p)\n			}\n"},
+	},
+	{
+		name: "F3a: the record of a break proves that a session is over",
+		edit: edit{file: "fleet/facts.go", old: "	case info.Broken:\n", new: "	case false:\n"},
+	},
+	{
+		name: "F3a: a session whose seat is broken is given parts",
+		edit: edit{file: "fleet/coordinate.go", old: "info.State != lease.Held || v.info.Broken || !v.bound", new: "info.State != lease.Held || !v.bound"},
+	},
+	{
+		name: "F3a: a seat that cannot be read is free",
+		edit: edit{file: "fleet/office.go", old: "		o.unread[k] = err\n		return\n", new: "		o.unread[k] = err\n		n.sees(o, k, lease.Info{Token: 1 << 62}, sent)\n		return\n"},
+	},
+	{
+		name: "F3a: dead seats are not swept",
+		edit: edit{file: "fleet/office.go", old: "		n.sweep(o, k)\n", new: ""},
+	},
+	{
+		name: "F3a: a missing record proves nothing, however long",
+		edit: edit{file: "fleet/facts.go", old: "	f.over[s] = true\n	return true\n", new: "	return true\n"},
+	},
+	{
+		name: "F3a: a missing record proves at once that a session is over",
+		edit: edit{file: "fleet/facts.go", old: "sent-since < length || ", new: ""},
+	},
+	{
+		name: "F4: a coordinator begins with the plan that it remembers",
+		edit: edit{file: "fleet/office.go", old: "if o.base, err = n.opts.decode(text); err != nil {", new: "o.base, err = n.opts.decode(text)\n		if n.plan != nil {\n			o.base = n.plan.clone()\n		}\n		if err != nil {"},
+	},
+	{
+		name: "F4: a coordinator makes each plan of the one that was acknowledged",
+		edit: edit{file: "fleet/coordinate.go", old: "	next, unplaced := n.opts.assign(o.base, n.situation(o))\n", new: "	if n.plan != nil {\n		o.base = n.plan\n	}\n	next, unplaced := n.opts.assign(o.base, n.situation(o))\n"},
+	},
+	{
+		name: "F4: a value that is no plan is replaced",
+		edit: edit{file: "fleet/office.go", old: "			return fmt.Errorf(\"%w: %w\", leader.ErrStepDown, err)\n", new: "			o.base = &plan{Width: minWidth}\n"},
+	},
+	{
+		name: "F4: a coordinator goes on over a value that is no plan",
+		edit: edit{file: "fleet/office.go", old: "		n.resign(o, n.alien)\n		return\n", new: ""},
+	},
+	{
+		name: "F7: a death is not looked for in time",
+		edit: edit{file: "fleet/office.go", old: "		v.soon = n.now() + info.RetryAfter", new: "		v.soon = n.now() + n.opts.interval + info.RetryAfter"},
+	},
+	{
+		name: "F7: the receiver of a part waits for its next poll",
+		edit: edit{file: "fleet/node.go", old: "	if comes {\n", new: "	if comes && false {\n"},
+	},
+	{
+		name: "F8: a node that reads no plans goes on",
+		edit: edit{file: "fleet/node.go", old: "	n.endDeaf()\n", new: ""},
+	},
+	{
+		name: "F8: a deaf node renews its seat",
+		edit: edit{file: "fleet/reader.go", old: "	if s.deaf() {\n", new: "	if s.deaf() && false {\n"},
+	},
+	{
+		name: "F8: a coordinator that sees no seats goes on",
+		edit: edit{file: "fleet/office.go", old: "case n.now() >= o.heard+n.opts.length: // F8", new: "case n.now() < 0:"},
+	},
+	{
+		name: "F9: a draining node is given parts",
+		edit: edit{file: "fleet/coordinate.go", old: "Draining: o.facts.drains(sits)", new: "Draining: false"},
+	},
+	{
+		name: "F9: the width does not grow",
+		edit: edit{file: "fleet/coordinate.go", old: "	for width < maxWidth &&", new: "	for width < 0 &&"},
+	},
+	{
+		name: "F9: a session that is over is given parts",
+		edit: edit{file: "fleet/coordinate.go", old: "sits == (session{}) || o.facts.isOver(sits)", new: "sits == (session{})"},
+	},
+	{
+		name: "F10: an error of the list empties it",
+		edit: edit{file: "fleet/coordinate.go", old: "			case len(parts) > 0:\n", new: "			default:\n"},
+	},
+	{
+		name: "balance: parts move though nodes come and go",
+		edit: edit{file: "fleet/coordinate.go", old: "Balance: now >= calm,", new: "Balance: true,"},
+	},
+	{
+		name: "balance: a fleet hands out before its nodes have come",
+		edit: edit{file: "fleet/coordinate.go", old: "HandOut: now >= handOut,", new: "HandOut: true,"},
+	},
+	{
+		name: "balance: a fleet never hands out",
+		edit: edit{file: "fleet/coordinate.go", old: "HandOut: now >= handOut,", new: "HandOut: false,"},
+	},
+	{
+		name: "drain: a node leaves with its parts",
+		edit: edit{file: "fleet/drain.go", old: "	if !n.hasNothing(st) && n.now() < st.drainBy {\n", new: "	if n.now() < 0 {\n"},
+	},
+	{
+		name: "drain: the office is given up first",
+		edit: edit{file: "fleet/drain.go", old: "	if n.office != nil && n.plan.names(n.was) && n.now() < n.drainBy {\n", new: "	if n.office != nil && n.now() < 0 {\n"},
+	},
+	{
+		name: "leader: a noted value is sent at once",
+		edit: edit{file: "value.go", old: "	if c.noted {\n		c.done <- nil\n		return\n	}\n", new: "	if c.noted {\n		c.done <- nil\n		h.hurry()\n		return\n	}\n"},
+	},
+	{
+		name: "lease: a term within another goes on after that",
+		edit: edit{file: "lease/term.go", old: "			k.end(k.endWith(over))\n", new: "			_ = over\n"},
+	},
+})
