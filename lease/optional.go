@@ -22,7 +22,8 @@ func Inspect(ctx context.Context, m Manager, name string) (Info, error) {
 }
 
 // List reads the leases whose names begin with prefix, in no special order, without touching them. A lease that cannot
-// be read is an Info with Err, and the list goes on; an error of the sequence ends it. The error is
+// be read is an Info with Err, and the list goes on; an error of the sequence ends it. A manager may leave out the leases' values,
+// where each would take one more request: Inspect shows them. The error is
 // errors.ErrUnsupported if the manager has no List.
 func List(ctx context.Context, m Manager, prefix string) iter.Seq2[Info, error] {
 	type lister interface {

@@ -9,11 +9,11 @@
 //
 // # What is in the container
 //
-// Each lease has an empty block blob of the same name: letters, digits, "-" and "_" stay as they are, all other bytes
+// Each lease has a block blob of the same name: letters, digits, "-" and "_" stay as they are, all other bytes
 // are written as %XX. The blob's metadata are the record: leader_format, leader_token, leader_id (the ID of the blob
-// lease), leader_holder, leader_length, leader_acquired, leader_renew_every and leader_attributes. Values are escaped
-// as in a URL's query. The package keeps other metadata on such a blob, but may change the upper and lower case of
-// their names, which Azure ignores. A blob without this metadata belongs to another program, and the package leaves it
+// lease), leader_holder, leader_length, leader_acquired, leader_renew_every, leader_attributes and leader_value_number. They
+// are escaped as in a URL's query. The blob's content is the lease's value; it is empty if the lease has none. The package keeps
+// other metadata on such a blob, but may change the upper and lower case of their names, which Azure ignores. A blob without this metadata belongs to another program, and the package leaves it
 // alone: it counts as held while it is leased, and otherwise as a [lease.ErrRecord], even if it is empty. A person may
 // have wiped its metadata, and beginning again with token 1 would break the promise that tokens only grow.
 //
@@ -23,21 +23,25 @@
 //
 // # Requests
 //
-// A poll of a held lease takes one request (Get Blob Properties). An acquisition takes three (the same, Lease Blob, Set
-// Blob Metadata), or four if the blob must be made (Put Blob). A renewal takes one, and so does a release (Lease Blob).
-// Only conflicts and failures take more. The SDK's own retries are off: each call is one attempt, as [lease.Manager]
+// A poll of a held lease takes one request (Get Blob), and reads the value. An acquisition takes three (the same, Lease Blob,
+// Set Blob Metadata), or four if the blob must be made (Put Blob). A renewal takes one, and so does a release (Lease Blob). A
+// renewal that changes the value takes one more (Put Blob), and so does one that changes the attributes alone (Set Blob
+// Metadata). A release with a change that no renewal has stored begins with such a renewal. Only conflicts and failures take
+// more. The SDK's own retries are off: each call is one attempt, as [lease.Manager]
 // requires, and package leader makes the next. So a refusal never results from an earlier attempt of the same call. A
 // request may take 30 seconds, or until ctx ends.
 //
 // At the default intervals of package leader, each node sends one request in five seconds, 518,400 in 30 days. Azure
-// bills all but Put Blob as "other operations"
+// bills Get Blob as a "read operation", Put Blob as a "write operation", and the rest as "other operations"
 // (https://learn.microsoft.com/azure/storage/blobs/map-rest-apis-transaction-categories, 2025-05). At some $0.0044 for
-// 10,000 of these (hot tier, LRS; see https://azure.microsoft.com/pricing/details/storage/blobs/ for a region and a
-// day), the leader costs about $0.23 a month, and each standby as much. The storage costs next to nothing.
+// 10,000 reads or others (hot tier, LRS; see https://azure.microsoft.com/pricing/details/storage/blobs/ for a region and a
+// day), the leader costs about $0.23 a month, and each standby as much. At some $0.055 for 10,000 writes, a change of the value
+// costs as much as 13 renewals, however long the value is. The storage costs next to nothing. Keep the blobs in the hot tier:
+// the others charge more for reads.
 //
 // After a failed acquisition, the package tries to undo it with Release Lease, and once more if there is no answer. If
 // Azure says that there is no such lease, Set Blob Metadata keeps a request that is still under way from acquiring it.
-// If another node has the lease, one more Get Blob Properties shows which.
+// If another node has the lease, one more Get Blob shows which. That writes no content: the value stays as it was.
 //
 // # What counts as an answer
 //
@@ -60,14 +64,17 @@
 // Use the primary endpoint: "-secondary" lags behind. Snapshots of the blobs do no harm. Other features have these
 // effects:
 //
-//   - Versioning keeps a version for each acquisition, because Set Blob Metadata makes one; renewals and releases make
-//     none (https://learn.microsoft.com/azure/storage/blobs/versioning-overview). The versions are empty. But where
-//     leaders change every minute, a lifecycle rule should delete previous versions: listing gets slow beyond 1,000.
-//   - Soft delete keeps nothing, because it does not keep overwritten metadata, and the package deletes nothing
-//     (https://learn.microsoft.com/azure/storage/blobs/soft-delete-blob-overview).
+//   - Versioning keeps a version for each acquisition and for each change of the value or the attributes; other renewals and
+//     releases make none (https://learn.microsoft.com/azure/storage/blobs/versioning-overview). So each value is kept. Where
+//     leaders or values change every minute, a lifecycle rule should delete previous versions: listing gets slow beyond 1,000.
+//   - Soft delete keeps each value that a Put Blob overwrites, as a snapshot, for its retention period
+//     (https://learn.microsoft.com/azure/storage/blobs/soft-delete-blob-overview). It keeps no overwritten metadata, and the
+//     package deletes nothing: leases without values leave nothing behind. In a container for frequent values, switch it off.
+//   - Put Blob replaces the blob. So a change of the value resets what the package does not write again: the blob's index
+//     tags, its HTTP headers such as Content-Type, and its access tier.
 //   - A hierarchical namespace (Data Lake Storage) works as well as a flat one. List skips its directories.
-//   - An immutability policy or a legal hold refuses new metadata, and so does a blob that a lifecycle rule moved to
-//     the archive tier: every acquisition is a [lease.ErrMisconfigured].
+//   - An immutability policy or a legal hold refuses new metadata, and a blob that a lifecycle rule moved to the archive tier
+//     cannot be read: every acquisition is a [lease.ErrMisconfigured].
 //
 // Deleting a blob, or restoring older metadata, makes the tokens begin again. An account that fails over to its
 // secondary region loses what was not copied there yet, perhaps the latest token
@@ -117,9 +124,8 @@ func WithPrefix(prefix string) Option { return func(m *manager) { m.prefix = pre
 func WithCreateContainer() Option { return func(m *manager) { m.create = true } }
 
 // New returns a Manager that keeps its leases in the container. New never fails and sends nothing: a problem with the
-// container shows as an error of later calls. Renew cannot change the attributes or the length of a lease; another
-// length is an ErrInvalid. The leases have no values: a Renew with one is an ErrInvalid and errors.ErrUnsupported.
-// Package checkpoint keeps its cells in the same container (NewStore).
+// container shows as an error of later calls. Renew cannot change the length of a lease: another length is an ErrInvalid.
+// List reads no blob's content, and shows no values. Package checkpoint keeps its cells in the same container (NewStore).
 //
 // If the answer to a release is lost, Release returns the error, though the lease may be free. The next Release then
 // returns a *lease.LostError with LostReleased. While another node acquires the lease, between its two requests, a

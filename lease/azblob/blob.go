@@ -2,12 +2,12 @@ package azblob
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -24,22 +24,31 @@ import (
 type sight struct {
 	record
 	others metadata    // other programs' metadata, to be kept
-	etag   azcore.ETag // identifies the record, as the blob is empty; empty: there is no blob
+	etag   azcore.ETag // identifies the record; empty: there is no blob
 	state  lease.State
 	broken bool // somebody broke the lease, and nobody has taken it since
 }
 
-// look sends one Get Blob Properties. The primary endpoint shows every write that was acknowledged before.
+// look sends one Get Blob. The primary endpoint shows every write that was acknowledged before, and one answer shows the record,
+// its ETag and the lease's state at one moment.
 func (m *manager) look(ctx context.Context, name string) (sight, error) {
 	b := m.container.NewBlobClient(m.blobName(name))
-	var got blob.GetPropertiesResponse
-	err := m.ask(ctx, has(headerETag, headerLeaseState), func(ctx context.Context) (err error) {
-		got, err = b.GetProperties(ctx, nil)
+	var got blob.DownloadStreamResponse
+	err := m.ask(ctx, has(headerETag, headerLeaseState, headerContentLength), func(ctx context.Context) (err error) {
+		got, err = b.DownloadStream(ctx, nil)
 		return err
 	})
 	switch {
 	case err == nil:
-		return m.read(name, got.Metadata, got.ETag, got.LeaseState)
+		defer func() { _ = got.Body.Close() }()
+		s, err := m.read(name, got.Metadata, got.ETag, got.LeaseState)
+		if err == nil && s.valued {
+			s.value, err = m.valueIn(name, got)
+		}
+		if err != nil {
+			return sight{}, classify(ctx, err)
+		}
+		return s, nil
 	case bloberror.HasCode(err, bloberror.ContainerNotFound) && !m.create:
 		return sight{}, classify(ctx, err)
 	case isMissing(err):
@@ -62,13 +71,18 @@ func (m *manager) read(name string, all metadata, etag *azcore.ETag, state *blob
 		return s, nil
 	}
 	if err != nil {
-		todo := ": repair or remove it, or use another prefix"
-		if errors.Is(err, errNewer) {
-			todo = ""
-		}
-		return sight{}, fmt.Errorf("%w: blob %s: %w; it is left as it is%s", lease.ErrRecord, m.blobName(name), err, todo)
+		return sight{}, m.unreadable(name, err)
 	}
 	return s, nil
+}
+
+// unreadable is the error for a blob that is no lease's, or no longer.
+func (m *manager) unreadable(name string, err error) error {
+	todo := ": repair or remove it, or use another prefix"
+	if errors.Is(err, errNewer) {
+		todo = ""
+	}
+	return fmt.Errorf("%w: blob %s: %w; it is left as it is%s", lease.ErrRecord, m.blobName(name), err, todo)
 }
 
 // stateOf translates Azure's states for a node that wants the lease. An unknown state is not free.
@@ -91,47 +105,62 @@ func (m *manager) info(name string, s sight) lease.Info {
 	}
 	info.Holder, info.ID, info.Token = s.holder, s.id, s.token
 	info.Length, info.Attributes, info.Acquired = s.length, maps.Clone(s.attributes), s.acquired
-	info.RenewEvery, info.Version = s.renewEvery, version(s.length, s.etag)
+	info.RenewEvery, info.Version, info.Value = s.renewEvery, lease.Version(s.etag), s.value
 	if s.state == lease.Held {
 		info.LookAfter = m.lookAfter(s.record, time.Now())
 	}
 	return info
 }
 
-// version joins the length and the ETag: Azure uses the length of the acquisition, whatever a Lease says.
-func version(length time.Duration, etag azcore.ETag) lease.Version {
-	return lease.Version(length.String() + " " + string(etag))
-}
-
-// hasLength reports whether the lease still has the length that it was acquired with.
-func hasLength(l lease.Lease) bool {
-	length, _, _ := strings.Cut(string(l.Version), " ")
-	return length == l.Length.String()
-}
-
 // make creates the blob of a lease that was never taken. It returns an ErrConflict if another client was faster, and
 // leaves that client's blob alone, which has the token (R5). It also returns an ErrConflict after it had to make the
 // container.
 func (m *manager) make(ctx context.Context, name string) (sight, error) {
-	b := m.container.NewBlockBlobClient(m.blobName(name))
 	none := azcore.ETagAny
-	var made blockblob.UploadResponse
-	err := m.ask(ctx, has(headerETag, headerModified), func(ctx context.Context) (err error) {
-		made, err = b.Upload(ctx, streaming.NopCloser(bytes.NewReader(nil)), &blockblob.UploadOptions{
-			Metadata:         record{}.encode(nil),
-			AccessConditions: &blob.AccessConditions{ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfNoneMatch: &none}},
-		})
-		return err
-	})
+	only := &blob.AccessConditions{ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfNoneMatch: &none}}
+	etag, err := m.putBlob(ctx, m.blobName(name), nil, record{}.encode(nil), only)
 	switch {
 	case err == nil:
-		return sight{etag: *made.ETag}, nil
+		return sight{etag: etag}, nil
 	case bloberror.HasCode(err, bloberror.ContainerNotFound) && m.create:
 		return sight{}, m.makeContainer(ctx)
 	case bloberror.HasCode(err, bloberror.BlobAlreadyExists, bloberror.ConditionNotMet, bloberror.LeaseIDMissing):
 		return sight{}, fmt.Errorf("%w: %w", lease.ErrConflict, classify(ctx, err))
 	}
 	return sight{}, classify(ctx, err)
+}
+
+// putBlob sends one Put Blob, and returns the new ETag.
+func (m *manager) putBlob(ctx context.Context, blobName string, content []byte, all metadata, only *blob.AccessConditions) (azcore.ETag, error) {
+	before := azcore.ETag("")
+	if match := only.ModifiedAccessConditions.IfMatch; match != nil {
+		before = *match
+	}
+	proof := func(h http.Header) string { return cmp.Or(has(headerModified)(h), rewritten(before)(h)) }
+	var put blockblob.UploadResponse
+	err := m.ask(ctx, proof, func(ctx context.Context) (err error) {
+		put, err = m.container.NewBlockBlobClient(blobName).Upload(ctx, streaming.NopCloser(bytes.NewReader(content)), &blockblob.UploadOptions{
+			Metadata: all, AccessConditions: only,
+		})
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	return *put.ETag, nil
+}
+
+// setMetadata sends one Set Blob Metadata, and returns the new ETag, which is not the one before.
+func (m *manager) setMetadata(ctx context.Context, name string, all metadata, only *blob.AccessConditions, before azcore.ETag) (azcore.ETag, error) {
+	var set blob.SetMetadataResponse
+	err := m.ask(ctx, rewritten(before), func(ctx context.Context) (err error) {
+		set, err = m.container.NewBlobClient(m.blobName(name)).SetMetadata(ctx, all, &blob.SetMetadataOptions{AccessConditions: only})
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	return *set.ETag, nil
 }
 
 // makeContainer creates the container and then returns an ErrConflict, so that the caller begins again.

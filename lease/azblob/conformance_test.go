@@ -66,8 +66,8 @@ func TestRequests(t *testing.T) {
 		return strings.Join(methods, " ")
 	}
 	var held lease.Lease
-	require.Equal(t, "HEAD PUT PUT PUT", sent(func() { held = acquire(t, m, "orders", "one") }))
-	require.Equal(t, "HEAD", sent(func() {
+	require.Equal(t, "GET PUT PUT PUT", sent(func() { held = acquire(t, m, "orders", "one") }))
+	require.Equal(t, "GET", sent(func() {
 		_, err := m.Acquire(t.Context(), request("orders", "two"))
 		require.ErrorIs(t, err, lease.ErrHeld)
 	}))
@@ -75,6 +75,12 @@ func TestRequests(t *testing.T) {
 		_, err := m.Renew(t.Context(), held)
 		require.NoError(t, err)
 	}))
+	for _, value := range []string{"set", "set", ""} { // the second time only the attributes change
+		require.Equal(t, "PUT PUT", sent(func() { held = renew(t, m, withValue(held, value)) }))
+		require.Equal(t, "PUT", sent(func() { held = renew(t, m, held) }))
+	}
 	require.Equal(t, "PUT", sent(func() { require.NoError(t, m.Release(t.Context(), held)) }))
-	require.Equal(t, "HEAD PUT PUT", sent(func() { acquire(t, m, "orders", "two") }))
+	require.Equal(t, "GET PUT PUT", sent(func() { held = acquire(t, m, "orders", "one") }))
+	require.Equal(t, "PUT PUT PUT", sent(func() { require.NoError(t, m.Release(t.Context(), withValue(held, "set last"))) }))
+	require.Equal(t, "GET PUT PUT", sent(func() { acquire(t, m, "orders", "two") }))
 }

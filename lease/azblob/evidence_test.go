@@ -35,12 +35,12 @@ func tryAcquire(t *testing.T, m lease.Manager, held lease.Lease) error {
 }
 
 var sentCalls = []sentCall{
-	{"Get Blob Properties", 200, 1, true, func(t *testing.T, m lease.Manager, held lease.Lease) error {
+	{"Get Blob", 200, 1, true, func(t *testing.T, m lease.Manager, held lease.Lease) error {
 		info, err := lease.Inspect(t.Context(), m, held.Name)
 		assert.Zero(t, info)
 		return err
 	}},
-	{"Get Blob Properties of a poll", 200, 1, true, tryAcquire},
+	{"Get Blob of a poll", 200, 1, true, tryAcquire},
 	{"Put Blob", 201, 2, false, func(t *testing.T, m lease.Manager, held lease.Lease) error {
 		held.Name += "/new"
 		return tryAcquire(t, m, held)
@@ -53,6 +53,19 @@ var sentCalls = []sentCall{
 	}},
 	{"Release Lease", 200, 1, true, func(t *testing.T, m lease.Manager, held lease.Lease) error {
 		return m.Release(t.Context(), held)
+	}},
+	{"Put Blob of a value", 201, 2, true, func(t *testing.T, m lease.Manager, held lease.Lease) error {
+		renewed, err := m.Renew(t.Context(), withValue(held, "set"))
+		assert.Zero(t, renewed)
+		return err
+	}},
+	{"Set Blob Metadata of new attributes", 200, 2, true, func(t *testing.T, m lease.Manager, held lease.Lease) error {
+		renewed, err := m.Renew(t.Context(), withValue(held, ""))
+		assert.Zero(t, renewed)
+		return err
+	}},
+	{"Put Blob before Release Lease", 201, 2, true, func(t *testing.T, m lease.Manager, held lease.Lease) error {
+		return m.Release(t.Context(), withValue(held, "set"))
 	}},
 	{"Break Lease", 202, 2, true, func(t *testing.T, m lease.Manager, held lease.Lease) error {
 		return lease.Break(t.Context(), m, lease.Info{Name: held.Name, ID: held.ID})

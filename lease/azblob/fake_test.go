@@ -1,6 +1,7 @@
 package azblob
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,7 +30,8 @@ type fakeAzure struct {
 	exists  bool
 	etag    int
 	all     http.Header // metadata
-	id      string      // of the lease
+	content []byte
+	id      string // of the lease
 	length  time.Duration
 	until   time.Time // zero: it was given back
 	vain    int
@@ -92,6 +95,10 @@ func (a *fakeAzure) serve(r *http.Request) *http.Response {
 	code := ""
 	answer.StatusCode, code = a.do(r, answer.Header)
 	answer.Header.Set(headerETag, a.tag())
+	if r.Method == http.MethodGet && code == "" {
+		answer.Header.Set(headerContentLength, strconv.Itoa(len(a.content)))
+		answer.Body = io.NopCloser(bytes.NewReader(a.content))
+	}
 	if code != "" {
 		answer.Header.Set("X-Ms-Error-Code", code)
 	}
@@ -140,15 +147,15 @@ func (a *fakeAzure) do(r *http.Request, h http.Header) (status int, code string)
 	comp, id := r.URL.Query().Get("comp"), cmp.Or(get(r, headerLeaseID), get(r, "X-Ms-Proposed-Lease-Id"))
 	match := get(r, "If-Match")
 	switch {
-	case r.Method == http.MethodPut && comp == "" && a.exists:
+	case r.Method == http.MethodPut && comp == "" && a.exists && match == "":
 		return 409, "BlobAlreadyExists"
-	case r.Method == http.MethodPut && comp == "":
+	case r.Method == http.MethodPut && comp == "" && match == "":
 		a.exists = true
 		a.write(r)
 		return 201, ""
 	case !a.exists:
 		return 404, "BlobNotFound"
-	case r.Method == http.MethodHead:
+	case r.Method == http.MethodGet:
 		h.Set(headerLeaseState, a.state())
 		for key, values := range a.all {
 			h[key] = values
@@ -157,11 +164,19 @@ func (a *fakeAzure) do(r *http.Request, h http.Header) (status int, code string)
 	case match != "" && match != a.tag():
 		a.vain++
 		return 412, "ConditionNotMet"
-	case comp == "metadata" && (a.state() == "leased" || id != "") && (id != a.id || a.state() != "leased"):
+	case comp != "lease" && id != "" && a.state() == "available":
+		return 412, "LeaseNotPresentWithBlobOperation"
+	case comp != "lease" && id != "" && a.state() == "expired":
+		return 412, "LeaseLost"
+	case comp != "lease" && a.state() == "leased" && id != a.id:
 		return 412, "LeaseIdMismatchWithBlobOperation"
 	case comp == "metadata":
 		a.write(r)
 		return 200, ""
+	case comp == "":
+		a.content, _ = io.ReadAll(r.Body)
+		a.write(r)
+		return 201, ""
 	}
 	return a.lease(r, h, id)
 }

@@ -40,7 +40,7 @@ func TestFailedAcquisitions(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	for name, fault := range faults() {
-		for k, request := range []string{"Get Blob Properties", "Put Blob", "Acquire Lease", "Set Blob Metadata"} {
+		for k, request := range []string{"Get Blob", "Put Blob", "Acquire Lease", "Set Blob Metadata"} {
 			t.Run(name+" of "+request, func(t *testing.T) {
 				t.Parallel()
 				lease0 := fmt.Sprintf("new/%s/%s", name, request)

@@ -42,7 +42,9 @@ func FuzzRequest(f *testing.F) {
 		if req.Validate(limits) != nil || strings.HasPrefix(strings.ToLower(theirs), "leader_") {
 			return
 		}
-		want := record{token: 1, id: "8b7f1e4c", holder: holder, length: req.Length, acquired: time.Unix(1740873598, 0).UTC(), attributes: req.Attributes}
+		want := record{
+			token: 1, id: "8b7f1e4c", holder: holder, length: req.Length, acquired: time.Unix(1740873598, 0).UTC(), attributes: req.Attributes, number: uint64(length),
+		}
 		all := want.encode(metadata{theirs: pointer("kept")})
 		delete(all, theirs)
 		wantFit(t, all)
@@ -54,7 +56,7 @@ func FuzzRequest(f *testing.F) {
 		require.NoError(t, err)
 		require.Equal(t, want, got)
 		require.Equal(t, metadata{theirs: pointer("kept")}, others)
-		l := got.lease("x", "v")
+		l := got.lease("x", stored{})
 		require.Equal(t, req, lease.Request{Name: l.Name, Holder: l.Holder, Length: l.Length, Attributes: l.Attributes})
 	})
 }
@@ -77,7 +79,7 @@ func metadataOf(text string) metadata {
 
 func isOurs(key string) bool {
 	switch strings.ToLower(key) {
-	case keyFormat, keyToken, keyID, keyHolder, keyLength, keyAcquired, keyRenewEvery, keyAttributes:
+	case keyFormat, keyToken, keyID, keyHolder, keyLength, keyAcquired, keyRenewEvery, keyAttributes, keyNumber:
 		return true
 	}
 	return false
@@ -93,6 +95,7 @@ func FuzzSight(f *testing.F) {
 		"", "leader_format\x001", "LEADER_FORMAT\x001\x00theirs\x00kept", "leader_format\x002\x00leader_token\x007", taken,
 		taken + "\x00leader_attributes\x00a=b&c=d\x00leader_acquired\x002025-03-01T23:59:58Z\x00theirs\x00",
 		strings.Replace(taken, "7", "18446744073709551615", 1), strings.Replace(taken, "15s", "-15s", 1), strings.Replace(taken, "\x00w", "\x00%0A", 1),
+		strings.Replace(taken, "1", "2", 1), strings.Replace(taken, "1", "3", 1), taken + "\x00leader_value_number\x003", taken + "\x00leader_value_number\x00x",
 		taken + "\x00leader_attributes\x00a=b&a=c", taken + "\x00leader_attributes\x00%ff=%", "leader_token\x007", "hdi_isfolder\x00true",
 		"leader_format\x00+1\x00leader_later\x00x",
 	} {
@@ -126,9 +129,12 @@ func FuzzSight(f *testing.F) {
 			require.NotEmpty(t, info.ID)
 			require.Positive(t, info.Length)
 			require.Positive(t, info.Token+1)
+			if seen.valued {
+				seen.value = "x" // as look reads it
+			}
 			back, _, err := decode(seen.encode(seen.others))
 			require.NoError(t, err)
-			back.acquired = seen.acquired // what is no time, or no second of UTC, is for people only
+			back.acquired, back.value = seen.acquired, seen.value // what is no time, or no second of UTC, is for people only
 			require.Equal(t, seen.record, back)
 		case ours == 0:
 			require.Equal(t, lease.Held, seen.state, "somebody else's blob is not to be had")

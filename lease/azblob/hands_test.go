@@ -215,7 +215,7 @@ func TestOtherMetadataAreKept(t *testing.T) {
 
 // notRecords are changes to the metadata of a lease that make it no record. The manager neither accepts nor overwrites it.
 var notRecords = map[string]map[string]string{
-	"a newer format":                 {keyFormat: "2"},
+	"a newer format":                 {keyFormat: "3"},
 	"no format":                      {keyFormat: ""},
 	"format 0":                       {keyFormat: "0"},
 	"no number":                      {keyFormat: "one"},
@@ -231,6 +231,8 @@ var notRecords = map[string]map[string]string{
 	"no length":                      {keyLength: ""},
 	"length 0":                       {keyLength: "0s"},
 	"no unit":                        {keyLength: "15"},
+	"no number of a change":          {keyNumber: "one"},
+	"a negative number":              {keyNumber: "-1"},
 	"half attributes":                {keyAttributes: "a=%"},
 	"attributes twice":               {keyAttributes: "a=1&a=2"},
 	"attributes bytes":               {keyAttributes: "a=%ff"},

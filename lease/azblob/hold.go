@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
@@ -13,30 +12,46 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// Renew sends one Renew Lease. Azure grants it even after the lease ran out, if nobody has taken the lease since.
+// Renew sends one Renew Lease. Azure grants it even after the lease ran out, if nobody has taken the lease since. If the value or
+// the attributes have changed, one more write follows: Renew succeeds if both do.
 func (m *manager) Renew(ctx context.Context, held lease.Lease) (lease.Lease, error) {
-	err := m.with(ctx, held, func(leased *bloblease.BlobClient) error {
-		if held.ValueNumber > 0 {
-			return fmt.Errorf("%w: the attributes of a blob lease stay as they were acquired: %w", lease.ErrInvalid, errors.ErrUnsupported)
-		}
-		if !hasLength(held) {
-			return fmt.Errorf("%w: the length of a blob lease stays as it was acquired: release it, and acquire it anew", lease.ErrInvalid)
-		}
-		return m.ask(ctx, leasedAs(held.ID), func(ctx context.Context) error {
-			_, err := leased.RenewLease(ctx, nil)
-			return err
-		})
+	var renewed lease.Lease
+	err := m.with(ctx, held, func(leased *bloblease.BlobClient) (err error) {
+		renewed, err = m.renew(ctx, leased, held)
+		return err
 	})
-	if err != nil {
-		return lease.Lease{}, m.explain("renew", held.Name, err)
-	}
-	held.Attributes = maps.Clone(held.Attributes)
-	return held, nil
+	return renewed, m.explain("renew", held.Name, err)
 }
 
-// Release sends one Release Lease. The metadata stay, and with them the token (R5).
+func (m *manager) renew(ctx context.Context, leased *bloblease.BlobClient, held lease.Lease) (lease.Lease, error) {
+	was, err := storedAs(held.Version)
+	if err == nil && !hasLength(held) {
+		err = fmt.Errorf("%w: the length of a blob lease stays as it was acquired: release it, and acquire it anew", lease.ErrInvalid)
+	}
+	if err != nil {
+		return lease.Lease{}, err
+	}
+	err = m.ask(ctx, leasedAs(held.ID), func(ctx context.Context) error {
+		_, err := leased.RenewLease(ctx, nil)
+		return err
+	})
+	if err != nil {
+		return lease.Lease{}, err
+	}
+	return m.keep(ctx, held, was)
+}
+
+// Release sends one Release Lease. The metadata stay, and with them the token (R5). It writes no value: one that no renewal has
+// stored goes before it, by a whole renewal, as the lease may have run out (V2).
 func (m *manager) Release(ctx context.Context, held lease.Lease) error {
 	err := m.with(ctx, held, func(leased *bloblease.BlobClient) error {
+		was, err := storedAs(held.Version)
+		if err == nil && held.ValueNumber > was.number {
+			_, err = m.renew(ctx, leased, held)
+		}
+		if err != nil {
+			return err
+		}
 		return m.ask(ctx, has(headerETag, headerModified), func(ctx context.Context) error {
 			_, err := leased.ReleaseLease(ctx, nil)
 			return err
@@ -65,17 +80,23 @@ func (m *manager) with(ctx context.Context, held lease.Lease, do func(*bloblease
 
 // lost explains with one more look how the lease was lost, if err is a refusal that says so; otherwise it returns err.
 func (m *manager) lost(ctx context.Context, held lease.Lease, err error) error {
+	if errors.Is(err, lease.ErrLost) {
+		return err
+	}
 	lost := &lease.LostError{Name: held.Name, Token: held.Token, Now: lease.Info{Name: held.Name}, Err: classify(ctx, err)}
+	unclear := bloberror.HasCode(err, bloberror.LeaseLost, bloberror.LeaseNotPresentWithBlobOperation)
 	switch {
 	case isMissing(err):
 		lost.Reason = lease.LostGone
 		return lost
-	case !bloberror.HasCode(err, bloberror.LeaseIDMismatchWithLeaseOperation, bloberror.LeaseNotPresentWithLeaseOperation,
-		bloberror.LeaseIsBrokenAndCannotBeRenewed):
+	case !unclear && !bloberror.HasCode(err, bloberror.LeaseIDMismatchWithLeaseOperation, bloberror.LeaseNotPresentWithLeaseOperation,
+		bloberror.LeaseIsBrokenAndCannotBeRenewed, bloberror.LeaseIDMismatchWithBlobOperation):
 		return lost.Err
 	}
 	now, err := m.look(ctx, held.Name)
 	switch ours := now.id == held.ID; {
+	case unclear && (err != nil || ours && now.state != lease.Free):
+		return lost.Err // R4: it has run out, and can be renewed yet; or another call has renewed it since
 	case err != nil:
 		lost.Reason, lost.Err = lease.LostTaken, errors.Join(lost.Err, err) // a guess: only the loss is certain
 	case now.etag == "":

@@ -34,9 +34,25 @@ func (m *manager) Inspect(ctx context.Context, name string) (lease.Info, error) 
 // leases.
 func (m *manager) List(ctx context.Context, prefix string) iter.Seq2[lease.Info, error] {
 	return func(yield func(lease.Info, error) bool) {
+		for item, err := range m.blobs(ctx, prefix, container.ListBlobsInclude{Metadata: true}) {
+			if err != nil {
+				yield(lease.Info{}, lease.Explain(m.String(), "list leases", prefix, err))
+				return
+			}
+			name, ok := m.leaseName(*item.Name)
+			if ok && !isDirectory(item.Metadata) && !yield(m.listed(name, item), nil) {
+				return
+			}
+		}
+	}
+}
+
+// blobs lists the blobs of leases and of cells whose names begin with the prefix, and others.
+func (m *manager) blobs(ctx context.Context, prefix string, include container.ListBlobsInclude) iter.Seq2[*container.BlobItem, error] {
+	return func(yield func(*container.BlobItem, error) bool) {
 		err := m.begin(ctx)
 		from := m.blobName(prefix)
-		opts := &container.ListBlobsFlatOptions{Prefix: &from, Include: container.ListBlobsInclude{Metadata: true}}
+		opts := &container.ListBlobsFlatOptions{Prefix: &from, Include: include}
 		if m.page > 0 {
 			opts.MaxResults = &m.page
 		}
@@ -46,14 +62,13 @@ func (m *manager) List(ctx context.Context, prefix string) iter.Seq2[lease.Info,
 				break
 			}
 			for _, item := range page.Segment.BlobItems {
-				name, ok := m.leaseName(*item.Name)
-				if ok && !isDirectory(item.Metadata) && !yield(m.listed(name, item), nil) {
+				if !yield(item, nil) {
 					return
 				}
 			}
 		}
 		if err != nil && !(m.create && bloberror.HasCode(err, bloberror.ContainerNotFound)) {
-			yield(lease.Info{}, lease.Explain(m.String(), "list leases", prefix, classify(ctx, err)))
+			yield(nil, classify(ctx, err))
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
@@ -16,8 +17,8 @@ import (
 )
 
 // limits are those of https://learn.microsoft.com/rest/api/storageservices/lease-blob, except that they exclude
-// infinite leases, which would outlive their holder.
-var limits = lease.Limits{MinLength: 15 * time.Second, MaxLength: time.Minute, LengthStep: time.Second}
+// infinite leases, which would outlive their holder. Values are as long as in the other stores.
+var limits = lease.Limits{MinLength: 15 * time.Second, MaxLength: time.Minute, LengthStep: time.Second, MaxValue: 48 << 10}
 
 // maxTries bounds the tries of one acquisition. A try fails only if another client writes at the same moment.
 const maxTries = 8
@@ -58,19 +59,18 @@ func (m *manager) acquire(ctx context.Context, req lease.Request) (lease.Lease, 
 	return lease.Lease{}, errRestless
 }
 
-// take sends Acquire Lease and Set Blob Metadata. It returns an ErrConflict if the blob has changed since it was seen,
-// or if somebody has leased it.
+// take sends Acquire Lease and Set Blob Metadata, which leaves the value as it is (V1). It returns an ErrConflict if the blob has
+// changed since it was seen, or if somebody has leased it.
 //
 // The token is greater than all before it (R5). Azure grants Acquire Lease only if the ETag is the one that was seen,
-// and each Set Blob Metadata changes the ETag (https://learn.microsoft.com/azure/storage/blobs/concurrency-manage). So
+// and each write to the blob changes the ETag (https://learn.microsoft.com/azure/storage/blobs/concurrency-manage). So
 // the token that was seen was the latest when the lease began. While the lease lasts, Azure lets nobody write without
 // the lease's ID. It refuses Set Blob Metadata with the ID unless the lease still holds
 // (https://learn.microsoft.com/rest/api/storageservices/lease-blob, the table of attempts to use a blob). So nobody has
 // written in between, however long that took. Leasing does not change the ETag, but only retries depend on that. A
 // failed attempt may have written: then its token is skipped.
 func (m *manager) take(ctx context.Context, req lease.Request, seen sight, asked time.Time) (lease.Lease, error) {
-	b := m.container.NewBlobClient(m.blobName(req.Name))
-	leased, err := bloblease.NewBlobClient(b, nil) // with a random UUID
+	leased, err := bloblease.NewBlobClient(m.container.NewBlobClient(m.blobName(req.Name)), nil) // with a random UUID
 	if err != nil {
 		return lease.Lease{}, err
 	}
@@ -87,21 +87,17 @@ func (m *manager) take(ctx context.Context, req lease.Request, seen sight, asked
 	}
 	ours := record{
 		token: seen.token + 1, id: *id, holder: req.Holder, length: req.Length, acquired: asked.Truncate(time.Millisecond),
-		renewEvery: req.RenewEvery, attributes: maps.Clone(req.Attributes),
+		renewEvery: req.RenewEvery, attributes: maps.Clone(req.Attributes), value: seen.value, // V1
 	}
-	var set blob.SetMetadataResponse
+	var etag azcore.ETag
 	if err == nil {
-		err = m.ask(ctx, rewritten(seen.etag), func(ctx context.Context) (err error) {
-			set, err = b.SetMetadata(ctx, ours.encode(seen.others), &blob.SetMetadataOptions{
-				AccessConditions: &blob.AccessConditions{LeaseAccessConditions: &blob.LeaseAccessConditions{LeaseID: id}},
-			})
-			return err
-		})
+		only := &blob.AccessConditions{LeaseAccessConditions: &blob.LeaseAccessConditions{LeaseID: id}}
+		etag, err = m.setMetadata(ctx, req.Name, ours.encode(seen.others), only, seen.etag)
 	}
 	if err != nil {
 		return lease.Lease{}, m.failed(ctx, req, leased, seen, classify(ctx, err))
 	}
-	return ours.lease(req.Name, version(req.Length, *set.ETag)), nil
+	return ours.lease(req.Name, stored{digestOf(ours.value), ours.number, seen.others, etag}), nil
 }
 
 // failed returns the error of an acquisition that failed, once it is abandoned. If abandon finds that somebody else has the
@@ -147,10 +143,10 @@ func (m *manager) abandon(ctx context.Context, bound time.Duration, name string,
 	return taken
 }
 
-func (r record) lease(name string, version lease.Version) lease.Lease {
+func (r record) lease(name string, as stored) lease.Lease {
 	return lease.Lease{
 		Name: name, Holder: r.holder, ID: r.id, Token: r.token, Length: r.length, Attributes: maps.Clone(r.attributes),
-		RenewEvery: r.renewEvery, Acquired: r.acquired, Version: version,
+		RenewEvery: r.renewEvery, Acquired: r.acquired, Version: as.version(r.length), Value: r.value, ValueNumber: r.number,
 	}
 }
 

@@ -13,8 +13,12 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// recordFormat rises only when a reader of the previous format would act unsafely.
-const recordFormat = 1
+// A record's format rises only when a reader of the previous format would act unsafely: one that does not know values would
+// show none. So a record without a value keeps the older format.
+const (
+	formatPlain = 1
+	formatValue = 2 // the blob's content is the lease's value; in format 1, it means nothing
+)
 
 // The names are C# identifiers, and the values ASCII, because both travel as headers. Together they stay well below the
 // 8 KiB of a blob's metadata: the holder has at most 255 bytes and the attributes 1 KiB, and escaping triples that at
@@ -29,12 +33,14 @@ const (
 	keyAcquired   = "leader_acquired"    // by the holder's wall clock: for people, and to guess when it renews
 	keyRenewEvery = "leader_renew_every" // a hint; anything but a duration counts as none
 	keyAttributes = "leader_attributes"
+	keyNumber     = "leader_value_number" // counts the changes of value and attributes in this term (V3)
 )
 
 const rfc3339Milli = "2006-01-02T15:04:05.000Z07:00"
 
-// A record is the lease in a blob's metadata. Each acquisition writes it. It does not change when the lease is renewed,
-// released or runs out: Azure's own lease state shows that.
+// A record is the lease in a blob's metadata, and its value, which is the blob's content. Each acquisition writes the metadata.
+// The holder writes both when it changes the value. They do not change when the lease is merely renewed, is released or runs
+// out: Azure's own lease state shows that.
 type record struct {
 	token      uint64 // 0: the lease was never taken, and the fields below are empty
 	id         string // of the blob lease
@@ -43,6 +49,17 @@ type record struct {
 	acquired   time.Time
 	renewEvery time.Duration // 0: unknown
 	attributes map[string]string
+	number     uint64 // of the change of value or attributes in this term; 0: they are as acquired
+	value      string
+	valued     bool // the blob's content is the value, by the format that was read
+}
+
+// format returns the oldest format whose readers understand the record.
+func (r record) format() int {
+	if r.value != "" {
+		return formatValue
+	}
+	return formatPlain
 }
 
 // metadata are a blob's, by case-insensitive names. A value is never nil.
@@ -54,14 +71,14 @@ var errForeign = errors.New("it is not a lease: it has no " + keyFormat + " in i
 // errNewer says that a record is a newer program's. Nobody is to repair or remove it.
 var errNewer = errors.New("update the program")
 
-// encode adds the record to other programs' metadata.
+// encode adds the record, except for its value, to other programs' metadata.
 func (r record) encode(others metadata) metadata {
 	all := metadata{}
 	for key, value := range others {
 		all[key] = value
 	}
 	set := func(key, value string) { all[key] = &value }
-	set(keyFormat, strconv.Itoa(recordFormat))
+	set(keyFormat, strconv.Itoa(r.format()))
 	if r.token == 0 {
 		return all
 	}
@@ -80,6 +97,9 @@ func (r record) encode(others metadata) metadata {
 		}
 		set(keyAttributes, attributes.Encode())
 	}
+	if r.number > 0 {
+		set(keyNumber, strconv.FormatUint(r.number, 10))
+	}
 	return all
 }
 
@@ -88,7 +108,7 @@ func decode(all metadata) (r record, others metadata, err error) {
 	ours, others := map[string]string{}, metadata{}
 	for key, value := range all {
 		switch lower := strings.ToLower(key); lower { // Go's HTTP client changes the case of headers
-		case keyFormat, keyToken, keyID, keyHolder, keyLength, keyAcquired, keyRenewEvery, keyAttributes:
+		case keyFormat, keyToken, keyID, keyHolder, keyLength, keyAcquired, keyRenewEvery, keyAttributes, keyNumber:
 			ours[lower] = *value
 		default:
 			others[key] = value
@@ -101,13 +121,16 @@ func decode(all metadata) (r record, others metadata, err error) {
 	switch format, err := strconv.Atoi(ours[keyFormat]); {
 	case err != nil || format < 1:
 		return record{}, nil, fmt.Errorf("%s is %q, which is no format", keyFormat, ours[keyFormat])
-	case format > recordFormat:
-		return record{}, nil, fmt.Errorf("its format is %d, and this program reads up to %d: %w", format, recordFormat, errNewer)
-	case len(ours) == 1:
+	case format > formatValue:
+		return record{}, nil, fmt.Errorf("its format is %d, and this program reads up to %d: %w", format, formatValue, errNewer)
+	case len(ours) == 1 && format == formatPlain:
 		return record{}, others, nil
+	default:
+		if r, err = decodeTaken(ours); err == nil {
+			r.valued = format == formatValue
+		}
+		return r, others, err
 	}
-	r, err = decodeTaken(ours)
-	return r, others, err
 }
 
 // decodeTaken reads the record of a lease that has been taken.
@@ -127,6 +150,11 @@ func decodeTaken(ours map[string]string) (r record, err error) {
 	r.acquired, _ = time.Parse(time.RFC3339, ours[keyAcquired])
 	if every, err := time.ParseDuration(ours[keyRenewEvery]); err == nil {
 		r.renewEvery = max(every, 0)
+	}
+	if text, changed := ours[keyNumber]; changed {
+		if r.number, err = strconv.ParseUint(text, 10, 64); err != nil {
+			return record{}, fmt.Errorf("%s is %q, which is no number", keyNumber, text)
+		}
 	}
 	attributes, err := url.ParseQuery(ours[keyAttributes])
 	if err != nil {

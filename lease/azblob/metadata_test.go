@@ -60,7 +60,8 @@ func FuzzMetadata(f *testing.F) {
 // FuzzForeignMetadata: whatever is there, decode says what it is, and what it takes for a record is one.
 func FuzzForeignMetadata(f *testing.F) {
 	f.Add("1", "7", "id", "holder", "15s", "a=b")
-	f.Add("2", "", "", "", "", "")
+	f.Add("2", "7", "id", "holder", "15s", "a=b")
+	f.Add("3", "", "", "", "", "")
 	f.Add("1", "0", "%", "%", "-1s", "%=;")
 	f.Fuzz(func(t *testing.T, format, token, id, holder, length, attributes string) {
 		all := metadata{
@@ -75,8 +76,12 @@ func FuzzForeignMetadata(f *testing.F) {
 		assert.NotEmpty(t, r.id)
 		assert.NoError(t, lease.CheckName(r.holder))
 		assert.Positive(t, r.length)
+		if r.valued {
+			r.value = "x" // as look reads it
+		}
 		again, _, err := decode(r.encode(nil))
 		require.NoError(t, err)
+		again.value = r.value
 		assert.Equal(t, r, again)
 	})
 }
@@ -84,7 +89,9 @@ func FuzzForeignMetadata(f *testing.F) {
 // The longest of everything fits.
 func TestLongestMetadata(t *testing.T) {
 	t.Parallel()
-	r := record{token: 1 << 63, id: strings.Repeat("x", 36), holder: strings.Repeat("🚀", 63), length: time.Minute, attributes: map[string]string{}}
+	r := record{
+		token: 1 << 63, id: strings.Repeat("x", 36), holder: strings.Repeat("🚀", 63), length: time.Minute, attributes: map[string]string{}, number: 1<<64 - 1,
+	}
 	for n, left := 0, 1024; left > 0; n++ { // as many keys as there can be, so that as many signs as there can be stand between them
 		key := string([]byte{byte('!' + n%15), byte('!' + n/15%15), byte('!' + n/225)}[:min(3, left)])
 		r.attributes[key], left = "", left-len(key)

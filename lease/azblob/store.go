@@ -1,17 +1,15 @@
 package azblob
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"io"
-	"net/http"
+	"iter"
+	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/streaming"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
-	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blockblob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 
 	"github.com/cloudlease/leader/lease"
@@ -20,9 +18,9 @@ import (
 // NewStore returns a Store of cells in the container, with a compare-and-swap by ETag conditions
 // (https://learn.microsoft.com/azure/storage/blobs/concurrency-manage). It keeps what is no lease, as package checkpoint does: New's
 // managers use Azure's own leases, and [lease.StoreOf] finds this store beside them. A cell is the content of a block blob, named as a
-// lease's would be, and .json: so no cell is in the place of a lease. The store tells no Age, and does not list.
+// lease's would be, and .json: so no cell is in the place of a lease. The store tells no Age.
 //
-// Load is one Get Blob, and Swap one Put Blob. NewStore sends nothing and never fails: a problem with the container shows as an
+// Load is one Get Blob, and Swap one Put Blob. List is one List Blobs a page, and one Get Blob for each cell. NewStore sends nothing and never fails: a problem with the container shows as an
 // error of later calls.
 func NewStore(client *container.Client, opts ...Option) lease.Store {
 	m, _ := New(client, opts...).(*manager)
@@ -61,14 +59,12 @@ func (s *store) Load(ctx context.Context, name string) (lease.Snapshot, error) {
 		return lease.Snapshot{}, classify(ctx, err)
 	}
 	defer func() { _ = got.Body.Close() }()
-	data, err := io.ReadAll(io.LimitReader(got.Body, lease.MaxCell+1))
-	switch {
-	case err != nil:
-		return lease.Snapshot{}, fmt.Errorf("the answer broke off: %w", err)
-	case len(data) > lease.MaxCell:
-		return lease.Snapshot{}, fmt.Errorf("%w: blob %s has more than %d bytes; it is left as it is", lease.ErrRecord, s.blobName(name), lease.MaxCell)
-	case int64(len(data)) != *got.ContentLength:
-		return lease.Snapshot{}, fmt.Errorf("the answer broke off: it has %d of %d bytes", len(data), *got.ContentLength)
+	data, err := contentOf(got)
+	if errors.Is(err, errLong) {
+		err = fmt.Errorf("%w: blob %s: %w; it is left as it is", lease.ErrRecord, s.blobName(name), err)
+	}
+	if err != nil {
+		return lease.Snapshot{}, err
 	}
 	return lease.Snapshot{Data: data, Version: lease.Version(*got.ETag)}, nil
 }
@@ -102,23 +98,34 @@ func (s *store) put(ctx context.Context, name string, old azcore.ETag, data []by
 		none := azcore.ETagAny
 		only = &blob.ModifiedAccessConditions{IfNoneMatch: &none}
 	}
-	var put blockblob.UploadResponse
-	proof := func(h http.Header) string {
-		if missing := has(headerModified)(h); missing != "" {
-			return missing
+	etag, err := s.m.putBlob(ctx, s.blobName(name), data, nil, &blob.AccessConditions{ModifiedAccessConditions: only})
+	return lease.Version(etag), err
+}
+
+// List implements lease.Lister.
+func (s *store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, error] {
+	return func(yield func(lease.Cell, error) bool) {
+		for item, err := range s.m.blobs(ctx, prefix, container.ListBlobsInclude{}) {
+			if err != nil {
+				yield(lease.Cell{}, err)
+				return
+			}
+			blob, ours := strings.CutSuffix(*item.Name, suffix)
+			name, ok := s.m.leaseName(blob)
+			if !ours || !ok {
+				continue
+			}
+			c := lease.Cell{Name: name}
+			c.Snapshot, c.Err = s.Load(ctx, name)
+			if c.Err != nil && !errors.Is(c.Err, lease.ErrRecord) { // the next would not be read, either
+				yield(lease.Cell{}, c.Err)
+				return
+			}
+			if (c.Err != nil || c.Snapshot.Version != "") && !yield(c, nil) { // else it is gone
+				return
+			}
 		}
-		return rewritten(old)(h)
 	}
-	err := s.m.ask(ctx, proof, func(ctx context.Context) (err error) {
-		put, err = s.m.container.NewBlockBlobClient(s.blobName(name)).Upload(ctx, streaming.NopCloser(bytes.NewReader(data)), &blockblob.UploadOptions{
-			AccessConditions: &blob.AccessConditions{ModifiedAccessConditions: only},
-		})
-		return err
-	})
-	if err != nil {
-		return "", err
-	}
-	return lease.Version(*put.ETag), nil
 }
 
 // ready reports why no request can be sent for the cell.

@@ -56,6 +56,12 @@ func TestStore_Requests(t *testing.T) {
 	require.ErrorIs(t, err, lease.ErrConflict)
 	reads, writes := counter.Counts()
 	require.Equal(t, []int{1, 3}, []int{reads, writes})
+	for c, err := range cells.(lease.Lister).List(t.Context(), "") {
+		require.NoError(t, err)
+		require.Equal(t, "2", string(c.Snapshot.Data))
+	}
+	reads, _ = counter.Counts()
+	require.Equal(t, 1+2, reads)
 }
 
 func TestStore_WithoutItsContainer(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/streaming"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
@@ -54,7 +55,10 @@ func bareAzure(ctx context.Context, c *container.Client) (steps, error) {
 			_, err := kept.lease.RenewLease(once(ctx), nil)
 			return err
 		}},
-		poll:    step{do: func(ctx context.Context) error { return theirs.look(ctx) }},
+		poll: step{do: func(ctx context.Context) error {
+			_, err := theirs.look(ctx)
+			return err
+		}},
 		acquire: step{do: taken.acquire, after: taken.release},
 	}, errors.Join(kept.acquire(ctx), theirs.acquire(ctx))
 }
@@ -85,19 +89,23 @@ func newLeased(ctx context.Context, c *container.Client, name string) (*leased, 
 	return l, nil
 }
 
-func (l *leased) look(ctx context.Context) error {
-	_, err := l.blob.GetProperties(once(ctx), nil)
-	return err
+// look reads the blob, which is empty.
+func (l *leased) look(ctx context.Context) (*azcore.ETag, error) {
+	seen, err := l.blob.DownloadStream(once(ctx), nil)
+	if err != nil {
+		return nil, err
+	}
+	return seen.ETag, seen.Body.Close()
 }
 
-// acquire reads the properties, takes the lease if they have not changed, and sets the metadata under the lease.
+// acquire reads the blob, takes the lease if the blob has not changed, and sets the metadata under the lease.
 func (l *leased) acquire(ctx context.Context) error {
-	seen, err := l.blob.GetProperties(once(ctx), nil)
+	etag, err := l.look(ctx)
 	if err != nil {
 		return err
 	}
 	_, err = l.lease.AcquireLease(once(ctx), int32(length/time.Second), &bloblease.BlobAcquireOptions{
-		ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfMatch: seen.ETag},
+		ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfMatch: etag},
 	})
 	if err != nil {
 		return err

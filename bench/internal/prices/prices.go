@@ -62,9 +62,9 @@ var Services = []Service{
 	{
 		Key: "azure", Name: "Azure Blob, hot, LRS", Region: "the sample of Microsoft's documentation",
 		Write: Unit{"other operation", 0.0044, 10_000},
-		Read:  Unit{"other operation", 0.0044, 10_000},
-		Classes: "Lease Blob (acquire, renew, release), Get Blob Properties and Set Blob Metadata are all \"other\" operations in a " +
-			"general-purpose v2 account (https://learn.microsoft.com/azure/storage/blobs/map-rest-apis-transaction-categories)",
+		Read:  Unit{"read operation", 0.0044, 10_000},
+		Classes: "Lease Blob (acquire, renew, release) and Set Blob Metadata are \"other\" operations in a general-purpose v2 account, " +
+			"and Get Blob is a \"read\" operation; to store a lease's value takes a Put Blob more, a \"write\" operation (https://learn.microsoft.com/azure/storage/blobs/map-rest-apis-transaction-categories)",
 		Source: "https://learn.microsoft.com/azure/storage/blobs/blob-storage-estimate-costs", Checked: "2026-11-24",
 		Doubt: "Microsoft calls this a sample; what a region really charges is on https://azure.microsoft.com/pricing/details/storage/blobs/, " +
 			"which could not be read by a program",

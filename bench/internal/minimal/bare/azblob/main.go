@@ -23,7 +23,7 @@ func main() {
 		log.Fatal(err)
 	}
 	b := client.NewBlockBlobClient(os.Args[2])
-	if _, err = b.GetProperties(ctx, nil); !bloberror.HasCode(err, bloberror.BlobNotFound) {
+	if _, err = b.DownloadStream(ctx, nil); !bloberror.HasCode(err, bloberror.BlobNotFound) {
 		log.Fatal("the blob is there: ", err)
 	}
 	if _, err = b.Upload(ctx, streaming.NopCloser(bytes.NewReader(nil)), nil); err != nil {
