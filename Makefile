@@ -50,7 +50,7 @@ explore: ## every order of events in a small world (NODES, ACQUISITIONS, FAULTS,
 		-faults $(or $(FAULTS),2) -steps $(or $(STEPS),3) -states $(or $(STATES),60000000)
 
 mutate: ## takes each rule out of a copy of the code: the simulation or a test must notice; up to an hour
-	go run ./internal/mutate
+	$(EMULATORS) go run ./internal/mutate
 
 linearize: ## N histories of each service and kind (20 if not said): concurrent clients under faults, checked for linearizability
 	$(EMULATORS) go -C internal/stress test $(RACE) ./linearize -timeout 0 -v -run TestServices -histories $(or $(N),20)

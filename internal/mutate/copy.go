@@ -93,7 +93,7 @@ func (c copied) try(ctx context.Context, m mutation, worlds int, packages []stri
 		}
 	}
 	for _, test := range slices.Concat(m.tests, packages) {
-		out, err := c.run(ctx, "test", "-timeout", "10m", test)
+		out, err := c.test(ctx, test)
 		if unbuilt(out) {
 			return finding{}, fmt.Errorf("the tests of %s do not compile: %w\n%s", test, err, out)
 		}
@@ -103,6 +103,14 @@ func (c copied) try(ctx context.Context, m mutation, worlds int, packages []stri
 		}
 	}
 	return f, nil
+}
+
+// test runs the tests of a package, or of all packages of a module in the copy.
+func (c copied) test(ctx context.Context, where string) ([]byte, error) {
+	if _, err := os.Stat(filepath.Join(c.dir, where, "go.mod")); err == nil && filepath.Clean(where) != "." {
+		return c.run(ctx, "-C", where, "test", "-failfast", "-timeout", "10m", "./...")
+	}
+	return c.run(ctx, "test", "-failfast", "-timeout", "10m", where)
 }
 
 // unbuilt reports whether go test did not get as far as to run a test: that is no finding.

@@ -11,7 +11,7 @@ type mutation struct {
 	edit
 	also  []edit
 	deaf  bool     // the simulation cannot find it, as it has its own store
-	tests []string // packages whose tests may find it, besides those of leader and lease
+	tests []string // packages, or directories of other modules, whose tests may find it, besides those of leader and lease
 }
 
 // edit is a change of one file.

@@ -44,6 +44,66 @@ var values = []mutation{
 		edit: edit{file: "value.go", old: "	h.held.ValueNumber++\n", new: "	h.held.ValueNumber = 1\n"},
 	},
 	{
+		name: "V1: an acquisition on Azure forgets the value", deaf: true, tests: onAzure,
+		edit: edit{file: "lease/azblob/manager.go", old: ", value: seen.value, // V1", new: ","},
+	},
+	{
+		name: "V1: undoing an acquisition on Azure forgets the value", deaf: true, tests: onAzure,
+		edit: edit{
+			file: "lease/azblob/manager.go",
+			old:  "		_, err := b.SetMetadata(ctx, seen.encode(seen.others), &blob",
+			new:  "		seen.value = \"\"\n		_, err := b.SetMetadata(ctx, seen.encode(seen.others), &blob",
+		},
+	},
+	{
+		name: "V2: a release on Azure leaves out a value that is not stored", deaf: true, tests: onAzure,
+		edit: edit{file: "lease/azblob/hold.go", old: "held.ValueNumber > was.number {", new: "held.ValueNumber > was.number && ctx == nil {"},
+	},
+	{
+		name: "V2: a renewal on Azure whose value could not be stored has succeeded", deaf: true, tests: onAzure,
+		edit: edit{
+			file: "lease/azblob/hold.go",
+			old:  "	return m.keep(ctx, held, was)\n",
+			new:  "	if kept, err := m.keep(ctx, held, was); err == nil {\n		return kept, nil\n	}\n	return held, nil\n",
+		},
+	},
+	{
+		name: "V3: a late write to Azure takes a newer value back", deaf: true, tests: onAzure,
+		edit: edit{
+			file: "lease/azblob/value.go",
+			old:  "		if now.number > ours.number {\n			ours.value, ours.attributes, ours.number = now.value, now.attributes, now.number\n		}\n		was = now.stored()\n",
+			new:  "		was = now.stored()\n		was.number = min(was.number, ours.number-1)\n",
+		},
+	},
+	{
+		name: "V3: a write to Azure lands whatever the blob has", deaf: true, tests: onAzure,
+		edit: edit{
+			file: "lease/azblob/value.go",
+			old:  "		ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfMatch: &was.etag},\n",
+			new:  "		ModifiedAccessConditions: &blob.ModifiedAccessConditions{},\n",
+		},
+	},
+	{
+		name: "record: a value on Azure drops other programs' metadata", deaf: true, tests: onAzure,
+		edit: edit{
+			file: "lease/azblob/value.go",
+			old:  "[]byte(r.value), r.encode(was.others), only)",
+			new:  "[]byte(r.value), r.encode(nil), only)",
+		},
+	},
+	{
+		name: "record: programs that do not know values read a blob that has one", deaf: true, tests: onAzure,
+		edit: edit{file: "lease/azblob/metadata.go", old: "		return formatValue\n", new: "		return formatPlain\n"},
+	},
+	{
+		name: "R4: a lease on Azure that ran out while its value was sent is lost", deaf: true, tests: onAzure,
+		edit: edit{
+			file: "lease/azblob/hold.go",
+			old:  "	case unclear && (err != nil || ours && now.state != lease.Free):",
+			new:  "	case unclear && err != nil:",
+		},
+	},
+	{
 		name: "K1: Open reads, and does not claim", deaf: true, tests: onCheckpoints,
 		edit: edit{file: "checkpoint/cell.go", old: "		version, err = c.swap(ctx, version, mine)\n", new: ""},
 	},
