@@ -15,7 +15,8 @@ type Info[T any] struct {
 	Token uint64 // of the term that claimed it last
 	Count uint64 // the writes since that claim
 	Value T
-	Found bool // a value was saved
+	Found bool  // a value was saved
+	Err   error // from List: why it could not be read; only Name is set then
 }
 
 // Inspect reads a checkpoint without touching it. The error is a lease.ErrRecord for what is no checkpoint, or holds no T.
@@ -27,10 +28,15 @@ func Inspect[T any](ctx context.Context, m lease.Manager, name string) (Info[T],
 	}
 	r, _, err := c.load(ctx)
 	if err == nil {
-		info.Lease, info.Token, info.Count = r.Lease, r.Token, r.Count
-		info.Value, info.Found, err = read[T](r)
+		info, err = infoOf[T](name, r)
 	}
 	return info, c.explain("inspect", err)
+}
+
+func infoOf[T any](name string, r record) (info Info[T], err error) {
+	info = Info[T]{Name: name, Lease: r.Lease, Token: r.Token, Count: r.Count}
+	info.Value, info.Found, err = read[T](r)
+	return info, err
 }
 
 // A ResetOption changes what Reset writes.

@@ -20,11 +20,11 @@ const exitNone = 4 // checkpoint show, value show: there is none
 func (a *app) checkpointCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "checkpoint",
-		Short: "Show or set a worker's position",
+		Short: "Show, list or set workers' positions",
 		Long: `A checkpoint is the position of a worker, in the store of its lease: a program writes it with package checkpoint. It has the
 name of the lease whose terms may claim it, the fencing token of the term that did so last, and a value in JSON.`,
 	}
-	cmd.AddCommand(a.checkpointShowCommand(), a.checkpointSetCommand())
+	cmd.AddCommand(a.checkpointShowCommand(), a.checkpointListCommand(), a.checkpointSetCommand())
 	return cmd
 }
 
@@ -42,12 +42,7 @@ Exit codes:
   4  there is no checkpoint of this name
 
 With --json it prints one object, in one line:
-  checkpoint  the name of the checkpoint
-  lease       the lease whose terms may claim it; absent if there is no checkpoint
-  token       the token of the term that claimed it last; terms with a smaller one cannot
-  writes      how often it was written since that claim
-  value       the value, as the worker saved it; absent if none was ever saved
-Fields that do not apply are absent. There may be more fields later, and fields keep their meaning.
+` + positionHelp + `
 
 Environment: LEADER_STORE, LEADER_TIMEOUT, LEADER_JSON; NO_COLOR.`,
 		Example: `  leader checkpoint show orders-projection --store s3://my-leases
@@ -79,6 +74,14 @@ func (a *app) showCheckpoint(ctx context.Context, s *store.Store, name string, a
 	return nil
 }
 
+const positionHelp = `  checkpoint  the name of the checkpoint
+  lease       the lease whose terms may claim it; absent if there is no checkpoint, or it cannot be read
+  token       the token of the term that claimed it last; terms with a smaller one cannot
+  writes      how often it was written since that claim
+  value       the value, as the worker saved it; absent if none was ever saved
+  error       in a list: why the checkpoint cannot be read
+Fields that do not apply are absent. There may be more fields later, and fields keep their meaning.`
+
 // A position shows one checkpoint.
 type position struct {
 	Name   string          `json:"checkpoint"`
@@ -86,10 +89,15 @@ type position struct {
 	Token  uint64          `json:"token,omitzero"`
 	Writes uint64          `json:"writes,omitzero"`
 	Value  json.RawMessage `json:"value,omitempty"`
+	Error  string          `json:"error,omitempty"`
 }
 
 func positionOf(i checkpoint.Info[json.RawMessage]) position {
-	return position{Name: i.Name, Lease: i.Lease, Token: i.Token, Writes: i.Count, Value: i.Value}
+	p := position{Name: i.Name, Lease: i.Lease, Token: i.Token, Writes: i.Count, Value: i.Value}
+	if i.Err != nil {
+		p.Error = i.Err.Error()
+	}
+	return p
 }
 
 func (p position) exists() bool { return p.Lease != "" }

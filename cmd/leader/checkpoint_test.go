@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,6 +72,37 @@ func TestCheckpointShow(t *testing.T) {
 			require.Equal(t, test.json+"\n", o.Out)
 		}
 	}
+}
+
+func TestCheckpointList(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	o := s.run(t, "checkpoint", "list")
+	require.Equal(t, commandtest.Outcome{Err: "There are no checkpoints.\n"}, o)
+	require.Equal(t, commandtest.Outcome{}, s.run(t, "checkpoint", "list", "--json"))
+	s.save(t, "orders-projection", "orders", map[string]any{"at": 42})
+	s.save(t, "orders-search", "orders", strings.Repeat("x", 100))
+	s.save(t, "unsaved", "bills", nil)
+	store, _ := lease.StoreOf(s.Manager)
+	_, err := store.Swap(t.Context(), lease.CheckpointPrefix+"broken\x1b[2J", "", []byte("{}"))
+	require.ErrorIs(t, err, lease.ErrInvalid, "no name has control characters")
+	_, err = store.Swap(t.Context(), lease.CheckpointPrefix+"broken", "", []byte("{}"))
+	require.NoError(t, err)
+	s.acquire(t, "orders", "one", time.Hour, nil)
+	o = s.run(t, "checkpoint", "list")
+	o.Want(t, 0, "")
+	lines := strings.Split(o.Out, "\n")
+	require.Len(t, lines, 6)
+	for i, want := range []string{
+		`^CHECKPOINT +LEASE +TOKEN +WRITES +VALUE$`, `^broken +- +0 +0 +unreadable .*its kind is "", not "checkpoint"`,
+		`^orders-projection +orders +7 +1 +{"at":42}$`, `^orders-search +orders +7 +1 +"x{59}\.\.\.$`, `^unsaved +bills +7 +0 +-$`,
+	} {
+		require.Regexp(t, want, strings.TrimRight(lines[i], " "))
+	}
+	require.Equal(t, s.run(t, "checkpoint", "show", "orders-projection", "--json").Out, s.run(t, "checkpoint", "list", "orders-p", "--json").Out)
+	require.Contains(t, s.run(t, "checkpoint", "list", "broken", "--json").Out, `"error":"`)
+	missing := shelf{url: s.url + "/missing"}
+	missing.run(t, "checkpoint", "list").Want(t, exitFailed, "make it with leader init")
 }
 
 // A place that is not there is no place without checkpoints.

@@ -143,8 +143,8 @@ func (a *app) completeNames(cmd *cobra.Command, given []string, begun string) ([
 // completeCheckpoints does the same for the name of a checkpoint.
 func (a *app) completeCheckpoints(cmd *cobra.Command, given []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	return a.complete(cmd, given, func(ctx context.Context, s *store.Store, add func(name, what string) bool) {
-		for name, err := range s.Checkpoints(ctx, begun) {
-			if err != nil || !add(name, "") {
+		for info, err := range s.Checkpoints(ctx, begun) {
+			if err != nil || !add(info.Name, "") {
 				break
 			}
 		}

@@ -65,7 +65,7 @@ func TestCompletionOfNames(t *testing.T) {
 		require.Equal(t, "held\theld by node-1\n:4\n", complete(append(strings.Fields(command), "h")...))
 	}
 	s.save(t, "held-too", "held", 1)
-	for _, command := range []string{"show", "set"} {
+	for _, command := range []string{"show", "list", "set"} {
 		require.Equal(t, "held-too\n:4\n", complete("checkpoint", command, ""))
 		require.Equal(t, "held-too\n:4\n", complete("checkpoint", command, "h"))
 		require.Equal(t, ":4\n", complete("checkpoint", command, "x"))
@@ -79,7 +79,7 @@ func TestCompletionOfNames(t *testing.T) {
 
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"status", "list", "watch", "break", "doctor", "checkpoint show", "checkpoint set", "value show", "value clear"} {
+	for _, name := range []string{"status", "list", "watch", "break", "doctor", "checkpoint show", "checkpoint list", "checkpoint set", "value show", "value clear"} {
 		o := commandtest.End(t, commandtest.Command(t, append(strings.Fields(name), "--help")...))
 		o.Want(t, 0, "")
 		for _, part := range []string{"\nUsage:\n", "\nExamples:\n", "\nExit codes:\n", "\nEnvironment: LEADER_STORE", "NO_COLOR", "--store store"} {
@@ -96,7 +96,7 @@ func TestHelp(t *testing.T) {
 // The help of each command names the variables of all its flags.
 func TestHelpNamesTheVariables(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"status", "list", "watch", "break", "doctor", "checkpoint show", "checkpoint set", "value show", "value clear"} {
+	for _, name := range []string{"status", "list", "watch", "break", "doctor", "checkpoint show", "checkpoint list", "checkpoint set", "value show", "value clear"} {
 		cmd, _, err := (&app{}).command().Find(strings.Fields(name))
 		require.NoError(t, err)
 		cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {

@@ -39,7 +39,10 @@ func TestNoCommandHangs(t *testing.T) {
 			a := &app{out: io.Discard, err: io.Discard, store: store, timeout: limit}
 			assert.ErrorContains(t, a.init(t.Context(), "", limit), says)
 		})
-		for _, args := range [][]string{{"status"}, {"list"}, {"list", "--json"}, {"watch"}, {"break", "orders", "--yes"}, {"checkpoint", "show", "orders"}, {"doctor"}} {
+		for _, args := range [][]string{
+			{"status"}, {"list"}, {"list", "--json"}, {"watch"}, {"break", "orders", "--yes"}, {"doctor"}, {"checkpoint", "show", "orders"}, {"checkpoint", "list"},
+			{"checkpoint", "set", "orders", "1", "--lease", "orders", "--yes"}, {"value", "show", "orders"}, {"value", "clear", "orders", "--yes"},
+		} {
 			things = append(things, func() {
 				var out bytes.Buffer
 				a := &app{in: strings.NewReader(""), out: &out, err: &out}

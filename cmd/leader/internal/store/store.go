@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
-	"strings"
 	"time"
 
 	"github.com/cloudlease/leader/checkpoint"
@@ -89,20 +88,9 @@ func (s *Store) ResetCheckpoint(ctx context.Context, name string, value json.Raw
 	return Tell(ctx, s.limit(), func(ctx context.Context) error { return checkpoint.Reset(ctx, s.Manager, name, value, opts...) })
 }
 
-// Checkpoints goes through the names of the checkpoints that begin with the prefix. There are none if the store cannot list.
-func (s *Store) Checkpoints(ctx context.Context, prefix string) iter.Seq2[string, error] {
-	return inTime(ctx, s.limit(), func(ctx context.Context) iter.Seq2[string, error] {
-		return func(yield func(string, error) bool) {
-			cells, _ := lease.StoreOf(s.Manager)
-			lister, ok := cells.(lease.Lister)
-			if !ok {
-				return
-			}
-			for cell, err := range lister.List(ctx, lease.CheckpointPrefix+prefix) {
-				if !yield(strings.TrimPrefix(cell.Name, lease.CheckpointPrefix), err) {
-					return
-				}
-			}
-		}
+// Checkpoints goes through the checkpoints whose names begin with the prefix. It ends with the first error.
+func (s *Store) Checkpoints(ctx context.Context, prefix string) iter.Seq2[checkpoint.Info[json.RawMessage], error] {
+	return inTime(ctx, s.limit(), func(ctx context.Context) iter.Seq2[checkpoint.Info[json.RawMessage], error] {
+		return checkpoint.List[json.RawMessage](ctx, s.Manager, prefix)
 	})
 }
