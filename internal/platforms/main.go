@@ -8,6 +8,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -20,7 +21,10 @@ import (
 )
 
 // core are the packages without a cloud's SDK. make vet vets the others for three systems.
-var core = []string{".", "./lease", "./lease/file", "./lease/memory", "./internal/host", "./internal/hosttest"}
+var core = []string{".", "./lease", "./lease/file", "./lease/memory", "./checkpoint", "./internal/host", "./internal/hosttest"}
+
+// built has no cloud's SDK, either, but its tests do: it is compiled, and no more.
+const built = "./fence"
 
 // vetted are platforms that are only vetted here, unless steps has tests for them.
 var vetted = []string{
@@ -63,7 +67,10 @@ type step struct {
 func steps() (all []step) {
 	for _, platform := range vetted {
 		all = append(all, step{"vet " + platform, false, func() (string, error) {
-			return "", run(target(platform), append([]string{"go", "vet"}, core...)...)
+			return "", errors.Join(
+				run(target(platform), append([]string{"go", "vet"}, core...)...),
+				run(target(platform), "go", "build", built),
+			)
 		}})
 	}
 	return append(all,
@@ -71,7 +78,10 @@ func steps() (all []step) {
 			if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
 				return "this is " + runtime.GOOS + "/" + runtime.GOARCH, nil
 			}
-			return "", run(target("linux/386"), append([]string{"go", "test"}, core...)...)
+			return "", errors.Join(
+				run(target("linux/386"), append([]string{"go", "test"}, core...)...),
+				run(target("linux/386"), "go", "build", built),
+			)
 		}},
 		step{"tests on linux/s390x: lease", true, func() (string, error) {
 			const emulator = "qemu-s390x"
