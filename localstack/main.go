@@ -4,6 +4,7 @@
 //	go run ./localstack up                      # in the background, until: go run ./localstack down
 //	eval "$(go run ./localstack env)"           # makes this shell's programs use them
 //	go run ./localstack run -- go test ./...    # starts some for one command only
+//	go run ./localstack run -only postgres -- psql ...    # starts one of them
 //
 // It needs Go and Python 3.11 or later, with venv. At the first call, it installs the rest into the user's cache directory
 // (leader-emulators, 1.5 GB), in a few minutes. To uninstall, stop the emulators and remove that directory. Without Python, or
@@ -72,6 +73,7 @@ func dispatch(args []string) (status int, err error) {
 	flags.IntVar(&st.Config.Ports.Azurite, "azurite-port", 0, "`port` of Azurite")
 	flags.IntVar(&st.Config.Ports.Postgres, "postgres-port", 0, "`port` of PostgreSQL")
 	flags.IntVar(&st.Config.Ports.MariaDB, "mariadb-port", 0, "`port` of MariaDB")
+	flags.StringVar(&st.Config.Only, "only", "", "of run: start this `service` alone; postgres alone is installed in seconds")
 	flags.Usage = func() {
 		fmt.Fprint(flags.Output(), usage)
 		flags.PrintDefaults()
@@ -94,6 +96,9 @@ func dispatch(args []string) (status int, err error) {
 	}
 	if args[0] != "run" && flags.NArg() > 0 {
 		return 2, fmt.Errorf("%s takes no arguments: %q", args[0], flags.Args())
+	}
+	if args[0] != "run" && st.Config.Only != "" {
+		return 2, fmt.Errorf("%s starts all: -only is for run", args[0])
 	}
 	status, err = perform(st, args[0], flags.Args())
 	if errors.Is(err, errUnknown) {

@@ -346,6 +346,8 @@ func TestUsage(t *testing.T) {
 		{[]string{"up", "now"}, 2, `up takes no arguments: ["now"]`},
 		{[]string{"up", "-h"}, 0, "usage: go run ./localstack COMMAND"},
 		{[]string{"run"}, 2, "run takes a command to run"},
+		{[]string{"up", "-only", "postgres"}, 2, "up starts all: -only is for run"},
+		{[]string{"run", "-only", "oracle", "--", "true"}, 1, `there is no service "oracle"`},
 		{[]string{"run", "--", "no-such-command"}, 1, `exec: "no-such-command": executable file not found`},
 	} {
 		_, told, status := w.localStack(c.args...)

@@ -26,10 +26,26 @@ import (
 // A Config says how to start a set. The zero value uses free ports, and Docker only if there is no other way.
 type Config struct {
 	Ports  Ports
-	Docker bool // use Docker even if Python is available
+	Docker bool   // use Docker even if Python is available
+	Only   string // the name of the only service; "": all
 }
 
-// Ports are TCP ports of 127.0.0.1; 0 means a free one.
+// services returns those of a set. The error says that there is no such service.
+func (c Config) services() ([]service, error) {
+	if c.Only == "" {
+		return services, nil
+	}
+	var names []string
+	for _, s := range services {
+		if s.name == c.Only {
+			return []service{s}, nil
+		}
+		names = append(names, s.name)
+	}
+	return nil, fmt.Errorf("there is no service %q: name one of %s", c.Only, strings.Join(names, ", "))
+}
+
+// Ports are TCP ports of 127.0.0.1; 0 means a free one, and in a set that runs, a service that is not in it.
 type Ports struct {
 	LocalStack, GCS, Azurite, Postgres, MariaDB int
 }
@@ -55,19 +71,22 @@ func (p Ports) postgresAddress() string { return fmt.Sprintf("127.0.0.1:%d", p.P
 func (p Ports) mariaDBAddress() string  { return fmt.Sprintf("127.0.0.1:%d", p.MariaDB) }
 
 // Environ returns the variables, NAME=value, by which SDKs and tests find the emulators on these ports.
-func (p Ports) Environ() []string {
-	return []string{
-		"AWS_ENDPOINT_URL=" + p.localStackURL(),
-		"AWS_ACCESS_KEY_ID=test",
-		"AWS_SECRET_ACCESS_KEY=test",
-		"AWS_REGION=us-east-1",
-		fmt.Sprintf("STORAGE_EMULATOR_HOST=127.0.0.1:%d", p.GCS),
-		fmt.Sprintf("AZURE_STORAGE_CONNECTION_STRING=DefaultEndpointsProtocol=http;AccountName=%s;AccountKey=%s;BlobEndpoint=%s;",
-			azureAccount, azureKey, p.azuriteURL()),
-		fmt.Sprintf("LEADER_POSTGRES_URL=postgres://postgres@%s/postgres?sslmode=disable", p.postgresAddress()),
-		fmt.Sprintf("LEADER_MARIADB_DSN=root@tcp(%s)/", p.mariaDBAddress()),
-		"LEADER_EMULATORS=1",
+func (p Ports) Environ() (all []string) {
+	of := func(port int, variables ...string) {
+		if port != 0 {
+			all = append(all, variables...)
+		}
 	}
+	of(p.LocalStack, "AWS_ENDPOINT_URL="+p.localStackURL(), "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_REGION=us-east-1")
+	of(p.GCS, fmt.Sprintf("STORAGE_EMULATOR_HOST=127.0.0.1:%d", p.GCS))
+	of(p.Azurite, fmt.Sprintf("AZURE_STORAGE_CONNECTION_STRING=DefaultEndpointsProtocol=http;AccountName=%s;AccountKey=%s;BlobEndpoint=%s;",
+		azureAccount, azureKey, p.azuriteURL()))
+	of(p.Postgres, fmt.Sprintf("LEADER_POSTGRES_URL=postgres://postgres@%s/postgres?sslmode=disable", p.postgresAddress()))
+	of(p.MariaDB, fmt.Sprintf("LEADER_MARIADB_DSN=root@tcp(%s)/", p.mariaDBAddress()))
+	if min(p.LocalStack, p.GCS, p.Azurite, p.Postgres, p.MariaDB) != 0 {
+		all = append(all, "LEADER_EMULATORS=1") // everything is there
+	}
+	return all
 }
 
 // foreign are variables that would lead the AWS SDK past the emulators: to another endpoint, or to a profile that has one.

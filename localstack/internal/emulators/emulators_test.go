@@ -29,6 +29,19 @@ func TestEnvironIsWhatSDKsRead(t *testing.T) {
 	}, Ports{LocalStack: 1, GCS: 2, Azurite: 3, Postgres: 4, MariaDB: 5}.Environ())
 }
 
+// Of a set with one service, the variables lead to that alone, and do not say that everything is there.
+func TestEnvironOfOneService(t *testing.T) {
+	t.Parallel()
+	only, err := Config{Only: "postgres"}.services()
+	require.NoError(t, err)
+	var p Ports
+	require.NoError(t, choosePorts(&p, only))
+	assert.Equal(t, Ports{Postgres: p.Postgres}, p)
+	assert.Equal(t, []string{fmt.Sprintf("LEADER_POSTGRES_URL=postgres://postgres@127.0.0.1:%d/postgres?sslmode=disable", p.Postgres)}, p.Environ())
+	_, err = Config{Only: "oracle"}.services()
+	require.ErrorContains(t, err, `there is no service "oracle": name one of fake-gcs-server, azurite, postgres, mariadb, localstack`)
+}
+
 // A shell's settings must not lead the AWS SDK elsewhere, be it a profile or an endpoint for one service.
 func TestNothingLeadsPastTheEmulators(t *testing.T) {
 	t.Parallel()
@@ -53,7 +66,7 @@ func TestNothingLeadsPastTheEmulators(t *testing.T) {
 func TestPortsAreFreeOnes(t *testing.T) {
 	t.Parallel()
 	var p Ports
-	require.NoError(t, choosePorts(&p))
+	require.NoError(t, choosePorts(&p, services))
 	seen := map[int]bool{}
 	for _, s := range services {
 		port := *s.port(&p)
@@ -74,7 +87,7 @@ func TestAPortThatIsTaken(t *testing.T) {
 	for _, s := range services {
 		var p Ports
 		*s.port(&p) = taken
-		err := choosePorts(&p)
+		err := choosePorts(&p, services)
 		require.ErrorContains(t, err, fmt.Sprintf("%s: port %d cannot be used: ", s.name, taken))
 		require.ErrorContains(t, err, "name another, or none for a free one")
 	}
@@ -91,7 +104,7 @@ func TestPortsThatAreNotThoseThatRun(t *testing.T) {
 func TestServicesThatDoNotAnswer(t *testing.T) {
 	t.Parallel()
 	var p Ports
-	require.NoError(t, choosePorts(&p)) // nothing listens on these
+	require.NoError(t, choosePorts(&p, services)) // nothing listens on these
 	err := p.Check(t.Context())
 	for _, s := range services {
 		require.ErrorContains(t, err, s.name+" does not answer as it should: stop the emulators and start them again")

@@ -114,7 +114,7 @@ func TestAnEmulatorThatEndsByItself(t *testing.T) {
 	p, err := start("localstack", command{args: []string{"sh", "-c", "echo starting; echo no java >&2; exit 3"}}, set, set)
 	require.NoError(t, err)
 	var ports Ports
-	require.NoError(t, choosePorts(&ports))
+	require.NoError(t, choosePorts(&ports, services))
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	err = await(ctx, services[len(services)-1], p, ports)

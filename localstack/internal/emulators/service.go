@@ -123,7 +123,7 @@ func mariaDB(i install.Installation, _ string, p Ports) (command, error) {
 // choosePorts gives every service without a port a free one, and checks that given ports are free. An emulator takes seconds
 // until it listens. So the ports are below those that the system gives to outgoing connections meanwhile: above 32767 on
 // Linux, above 49151 elsewhere (/proc/sys/net/ipv4/ip_local_port_range; IANA).
-func choosePorts(p *Ports) error {
+func choosePorts(p *Ports, services []service) error {
 	const lowest, highest, tries = 20000, 32767, 100
 	var held []net.Listener // all at once, so that no port is chosen twice
 	defer func() {

