@@ -6,7 +6,7 @@ PROFILE     = coverage.out
 COVERED     = $(MODULE) $(MODULE)/lease
 MINIMUM     = 90
 # Separate modules, so that go.mod does not ask users for what these need.
-BELOW       = bench examples/service internal/fencetest internal/stress
+BELOW       = bench examples/catchup examples/service internal/fencetest internal/stress
 # Tests of servers that are installed for make bench alone.
 SERVERS     = ^(TestRedis|TestPostgres)$$
 # The race detector needs a C compiler, but on macOS. make RACE=-race insists.
@@ -37,6 +37,7 @@ tests:
 # These tests mostly wait, so they run beside the others.
 stress:
 	go -C internal/fencetest test $(FLAGS) -parallel 16 ./...
+	go -C examples/catchup test $(FLAGS) ./...
 	go -C internal/stress test $(FLAGS) ./...
 
 simulate: ## N worlds (10,000 if not said), from SEED on, on all processors: the promises of the design, under every fault
@@ -75,6 +76,9 @@ check: format vet static house modules gate ## every rule that a tool can check 
 quickstart: ## three processes compete for one lease, and fail; 20 seconds
 	go run ./examples/quickstart
 
+catchup: ## three workers follow a log of events in PostgreSQL, and fail; a minute
+	go -C examples/catchup run .
+
 format: ## gofmt
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "run gofmt -w on:" $$files; exit 1; }
 
@@ -99,4 +103,4 @@ modules: ## go.mod is tidy, and the modules match go.sum
 gate: ## counts calls, allocations, goroutines, packages and bytes, against bench/gate.json (UPDATE=1 accepts)
 	go -C bench run ./gate $(if $(UPDATE),-update)
 
-.PHONY: help test tests stress simulate fleets explore mutate linearize chaos fuzz bench check quickstart format vet platforms static house modules gate
+.PHONY: help test tests stress simulate fleets explore mutate linearize chaos fuzz bench check quickstart catchup format vet platforms static house modules gate

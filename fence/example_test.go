@@ -12,9 +12,8 @@ import (
 	_ "github.com/cloudlease/leader/lease/s3" // or where else the lease is
 )
 
-// project is the leader's work: it applies one event after the other, each exactly once. next returns the event at a
-// position, when there is one.
-func project(ctx context.Context, db *sql.DB, next func(ctx context.Context, position int64) (event string, err error)) error {
+// project is the leader's work. next waits for the first event after a position.
+func project(ctx context.Context, db *sql.DB, next func(ctx context.Context, after int64) (at int64, event string, err error)) error {
 	term, _ := leader.TermFrom(ctx)
 	if err := fence.Claim(ctx, db, term); err != nil { // first
 		return err
@@ -24,23 +23,21 @@ func project(ctx context.Context, db *sql.DB, next func(ctx context.Context, pos
 		return err
 	}
 	for {
-		event, err := next(ctx, position+1)
-		if err != nil {
+		at, event, err := next(ctx, position)
+		if err == nil {
+			err = apply(ctx, db, term, at, event)
+		}
+		switch {
+		case err == nil:
+			position = at
+		case !fence.Repeatable(err): // if it is, the same event again
 			return err
 		}
-		err = apply(ctx, db, term, position+1, event)
-		if fence.Repeatable(err) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		position++
 	}
 }
 
-// apply has the effect of an event, and moves the position, in one transaction: either both stand, or neither.
-func apply(ctx context.Context, db *sql.DB, term lease.Term, position int64, event string) error {
+// apply has the effect of an event, and moves the position, in one transaction: both stand, or neither.
+func apply(ctx context.Context, db *sql.DB, term lease.Term, at int64, event string) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -49,13 +46,28 @@ func apply(ctx context.Context, db *sql.DB, term lease.Term, position int64, eve
 	if err := fence.Check(ctx, tx, term); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO orders (position, event) VALUES ($1, $2)`, position, event); err != nil {
+	if _, err := tx.ExecContext(ctx, `INSERT INTO orders (position, event) VALUES ($1, $2)`, at, event); err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, `UPDATE orders_position SET position = $1`, position); err != nil {
+	if _, err := tx.ExecContext(ctx, `UPDATE orders_position SET position = $1`, at); err != nil {
 		return err
 	}
 	return tx.Commit()
+}
+
+// makeTables makes the fence's table, the projection's, and its position.
+func makeTables(ctx context.Context, db *sql.DB) error {
+	for _, statement := range []string{
+		fence.Schema(fence.PostgreSQL),
+		`CREATE TABLE IF NOT EXISTS orders (position BIGINT NOT NULL, event TEXT NOT NULL)`,
+		`CREATE TABLE IF NOT EXISTS orders_position (position BIGINT NOT NULL)`,
+		`INSERT INTO orders_position SELECT 0 WHERE NOT EXISTS (SELECT FROM orders_position)`,
+	} {
+		if _, err := db.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // A projection, which several nodes stand by for. Each event is applied exactly once, though a node may sleep at any point.
@@ -66,15 +78,8 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer db.Close()
-	for _, statement := range []string{ // once; or as you make your other tables
-		fence.Schema(fence.PostgreSQL),
-		`CREATE TABLE IF NOT EXISTS orders (position BIGINT NOT NULL, event TEXT NOT NULL)`,
-		`CREATE TABLE IF NOT EXISTS orders_position (position BIGINT NOT NULL)`,
-		`INSERT INTO orders_position SELECT 0 WHERE NOT EXISTS (SELECT FROM orders_position)`,
-	} {
-		if _, err := db.ExecContext(ctx, statement); err != nil {
-			log.Fatal(err)
-		}
+	if err := makeTables(ctx, db); err != nil { // once, as you make your other tables
+		log.Fatal(err)
 	}
 	manager, err := lease.Open(ctx, "s3://my-bucket/leases")
 	if err != nil {
@@ -85,8 +90,9 @@ func Example() {
 		leader.WithLeaseManager(manager),
 		leader.WithLeaseName("orders-projection"),
 		leader.WhenStarted(func(ctx context.Context) error {
-			return project(ctx, db, func(ctx context.Context, position int64) (string, error) {
-				return "", nil // read your event store
+			return project(ctx, db, func(ctx context.Context, after int64) (at int64, event string, err error) {
+				<-ctx.Done() // read your event store
+				return 0, "", context.Cause(ctx)
 			})
 		}),
 	).Run(ctx)

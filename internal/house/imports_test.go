@@ -64,7 +64,9 @@ var rules = []rule{
 	{of: "localstack", may: []string{"localstack/..."}},
 	{of: "localstack/...", may: []string{"localstack/..."}},
 	{of: "cmd/...", may: []string{root, "lease", "lease/...", "checkpoint", "leaderhttp", "leaderotel", "internal/...", "cmd/leader/internal/..."}},
-	{of: "examples/...", may: []string{root, "lease", "lease/...", "checkpoint", "fence", "leaderhttp", "leaderotel", "localstack/..."}},
+	{of: "examples/catchup/internal/...", may: []string{"lease", "lease/...", "checkpoint", "fence", "examples/catchup/...", "internal/host"}},
+	{of: "examples/catchup", may: []string{root, "lease", "lease/...", "checkpoint", "examples/catchup/..."}},
+	{of: "examples/...", may: []string{root, "lease", "lease/...", "checkpoint", "fence", "leaderhttp", "leaderotel", "examples/catchup/events"}},
 }
 
 // exception is the only package outside the standard library that "standard" allows. Only internal/host may import it, and
@@ -100,10 +102,10 @@ func TestImports(t *testing.T) {
 }
 
 // modules are the directories of this repository's modules. Each has the packages below it that no other module has.
-var modules = []string{".", "examples/service", "internal/fencetest", "internal/stress", "bench"}
+var modules = []string{".", "examples/catchup", "examples/service", "internal/fencetest", "internal/stress", "bench"}
 
 // The house's rules are for each package of these modules. The programs of bench may import what they compare.
-var ruled = []string{".", "examples/service", "internal/fencetest", "internal/stress"}
+var ruled = []string{".", "examples/catchup", "examples/service", "internal/fencetest", "internal/stress"}
 
 // Every module is known here and in the Makefile.
 func TestModules(t *testing.T) {

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/examples/catchup/internal/experiment"
+	"github.com/cloudlease/leader/internal/emulator"
+	"github.com/cloudlease/leader/internal/transcript"
+)
+
+// The experiment runs this binary again, as a worker or a producer.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && (os.Args[1] == "node" || os.Args[1] == "producer") {
+		main()
+		return
+	}
+	os.Setenv("GORACE", "atexit_sleep_ms=0") // else the race detector keeps each process for a second
+	os.Exit(m.Run())
+}
+
+// The whole story, without more misfortunes than those that come in any case. It judges itself.
+func TestExperiment(t *testing.T) {
+	t.Parallel()
+	for name, place := range map[string]struct {
+		need func(*testing.T)
+		args []string
+	}{
+		"PostgreSQL": {need: func(t *testing.T) { emulator.Postgres.Address(t) }},
+		"SQLite":     {need: func(*testing.T) {}, args: []string{"-sqlite"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			place.need(t)
+			var out transcript.Transcript
+			began := time.Now()
+			err := experiment.Run(t.Context(), &out, append([]string{"-for", "1s", "-lease-length", "1s"}, place.args...))
+			t.Log(out.String())
+			require.NoError(t, err)
+			t.Log(time.Since(began))
+			require.Contains(t, out.String(), name)
+			require.NotContains(t, out.String(), "There is no PostgreSQL here")
+			require.Equal(t, 9, strings.Count(out.String(), "  ok\n"))
+		})
+	}
+}
