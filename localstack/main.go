@@ -73,7 +73,7 @@ func dispatch(args []string) (status int, err error) {
 	flags.IntVar(&st.Config.Ports.Azurite, "azurite-port", 0, "`port` of Azurite")
 	flags.IntVar(&st.Config.Ports.Postgres, "postgres-port", 0, "`port` of PostgreSQL")
 	flags.IntVar(&st.Config.Ports.MariaDB, "mariadb-port", 0, "`port` of MariaDB")
-	flags.StringVar(&st.Config.Only, "only", "", "of run: start this `service` alone; postgres alone is installed in seconds")
+	flags.StringVar(&st.Config.Only, "only", "", "of run: start this `service` alone; postgres alone is installed within a minute")
 	flags.Usage = func() {
 		fmt.Fprint(flags.Output(), usage)
 		flags.PrintDefaults()

@@ -115,7 +115,7 @@ func TestSuspensionsOfTheIndex(t *testing.T) {
 	seed := cmp.Or(*seedFlag, rand.Uint64())
 	t.Log("go -C examples/catchup test ./search -run", t.Name(), "-seed", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
-	const rounds = 2000 // each is a suspension, and an event
+	const rounds = 1000 // each is a suspension, and an event
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{applied: map[int64]int{}}
 		http.DefaultClient.Transport = w

@@ -79,7 +79,7 @@ func (f *fleet) value() string {
 	return info.Value
 }
 
-// append appends events, and waits for longer than a failover takes: so they are applied if anybody leads.
+// append appends events, and reports whether they are applied in a minute, which is longer than a failover takes.
 func (f *fleet) append() (applied bool) {
 	tx, err := f.db.BeginTx(f.t.Context(), nil)
 	require.NoError(f.t, err)
@@ -89,9 +89,16 @@ func (f *fleet) append() (applied bool) {
 		require.NoError(f.t, err)
 	}
 	require.NoError(f.t, tx.Commit())
-	time.Sleep(time.Minute)
-	synctest.Wait()
-	return look(f.t, f.db).position == last
+	for range 60 {
+		time.Sleep(time.Second)
+		synctest.Wait()
+		var position int64
+		require.NoError(f.t, f.db.QueryRowContext(f.t.Context(), `SELECT position FROM statement_position`).Scan(&position))
+		if position == last {
+			return true
+		}
+	}
+	return false
 }
 
 // A worker of an older version beside newer ones loses nothing: neither an event, nor the value that it does not know.

@@ -53,7 +53,7 @@ func Ensure(ctx context.Context, root string, tell func(string)) (Installation, 
 	return in.ensure(ctx)
 }
 
-// EnsurePostgres returns an installation of PostgreSQL alone, which takes seconds: the whole one, if it is there.
+// EnsurePostgres returns an installation of PostgreSQL alone, within a minute: the whole one, if it is there.
 func EnsurePostgres(ctx context.Context, root string, tell func(string)) (Installation, error) {
 	if whole, found := Find(root); found {
 		return whole, nil
@@ -131,7 +131,7 @@ func (in installer) install(ctx context.Context) (Installation, error) {
 		return "", err
 	}
 	defer os.RemoveAll(dir)
-	in.tell("installing into " + in.final() + ", once: all emulators take a few minutes, PostgreSQL alone some seconds")
+	in.tell("installing into " + in.final() + ", once: all emulators take a few minutes, PostgreSQL alone one")
 	for _, s := range in.steps {
 		if err := in.perform(ctx, s, dir); err != nil {
 			return "", err
