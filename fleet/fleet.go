@@ -39,6 +39,9 @@ func New(opts ...Option) *Fleet {
 	return f
 }
 
+// Validate returns what is wrong with the options, as Run would; nil if nothing is.
+func (f *Fleet) Validate() error { return f.options.validate() }
+
 // Run takes part in the fleet: it runs the work of each part that this node has, and takes its turn as the coordinator. How it ends:
 //
 //   - ctx ends, or Drain is called: the node says that it leaves, and works on until other nodes are to have its parts, or
@@ -51,7 +54,7 @@ func New(opts ...Option) *Fleet {
 // A lost seat does not end Run: the works are cancelled, and when they have returned, the node takes another seat.
 // Run may be called again once it has returned. A second call meanwhile gets ErrRunning.
 func (f *Fleet) Run(ctx context.Context) error {
-	if err := f.options.validate(); err != nil {
+	if err := f.Validate(); err != nil {
 		return err
 	}
 	f.mu.Lock()

@@ -18,10 +18,13 @@ type Status struct {
 	Seat        int    // 0: none
 	Token       uint64 // of the seat's lease
 	Epoch       uint64 // of the latest plan that this node has read; 0: none
-	Parts       []PartStatus
-	Unplaced    []string // if this node coordinates: parts that fit nowhere
-	Health      error    // why this node is unhealthy; nil if it is healthy
-	Err         error    // why this node does not understand the plan; nil if it does
+	// Heard is how long ago this node last read a plan that it understands, or had its own acknowledged; since Run began, if it never
+	// did.
+	Heard    time.Duration
+	Parts    []PartStatus
+	Unplaced []string // if this node coordinates: parts that fit nowhere
+	Health   error    // why this node is unhealthy; nil if it is healthy
+	Err      error    // why this node does not understand the plan; nil if it does
 }
 
 // A PartStatus describes a part that this node has.
@@ -52,6 +55,7 @@ func (f *Fleet) Status() Status {
 
 func (n *node) status(s Status) Status {
 	s.Running, s.Draining, s.Coordinates, s.Health, s.Err = true, n.draining, n.office != nil, n.health, n.alien
+	s.Heard = n.now() - n.heard
 	if n.seat != nil {
 		s.Seat, s.Token = n.seat.id.Seat, n.seat.id.Token
 	}
