@@ -45,8 +45,8 @@ var rules = []rule{
 	{of: "fleet", may: []string{root, "lease", "internal/host"}, standard: true},
 	{of: "fleet/fleettest", may: []string{"fleet", "leadertest", "lease", "lease/memory", "internal/host", "internal/hosttest"}, standard: true},
 	{of: "leadertest", may: []string{"lease", "lease/memory"}, standard: true},
-	{of: "leaderhttp", may: []string{root, "lease"}, standard: true},
-	{of: "leaderotel", may: []string{root, "lease"}},
+	{of: "leaderhttp", may: []string{root, "lease", "fleet"}, standard: true},
+	{of: "leaderotel", may: []string{root, "lease", "fleet"}},
 	{of: "internal/host", standard: true},
 	{of: "internal/hosttest", may: []string{"internal/host"}, standard: true},
 	{of: "internal/redact", standard: true},
@@ -63,10 +63,10 @@ var rules = []rule{
 	{of: "internal/...", may: []string{"lease", "lease/...", "internal/..."}},
 	{of: "localstack", may: []string{"localstack/..."}},
 	{of: "localstack/...", may: []string{"localstack/..."}},
-	{of: "cmd/...", may: []string{root, "lease", "lease/...", "checkpoint", "leaderhttp", "leaderotel", "internal/...", "cmd/leader/internal/..."}},
+	{of: "cmd/...", may: []string{root, "lease", "lease/...", "checkpoint", "fleet", "leaderhttp", "leaderotel", "internal/...", "cmd/leader/internal/..."}},
 	{of: "examples/catchup/internal/...", may: []string{"lease", "lease/...", "checkpoint", "fence", "examples/catchup/...", "internal/host"}},
 	{of: "examples/catchup", may: []string{root, "lease", "lease/...", "checkpoint", "examples/catchup/..."}},
-	{of: "examples/...", may: []string{root, "lease", "lease/...", "checkpoint", "fence", "leaderhttp", "leaderotel", "examples/catchup/events"}},
+	{of: "examples/...", may: []string{root, "lease", "lease/...", "checkpoint", "fence", "fleet", "leaderhttp", "leaderotel", "examples/catchup/events"}},
 }
 
 // exception is the only package outside the standard library that "standard" allows. Only internal/host may import it, and
