@@ -64,7 +64,7 @@ func TestDesignHasEveryRule(t *testing.T) {
 // declared returns the names that the library's packages, other directories and all tests declare: f, T, T.method and
 // T.field. A method also counts without its type.
 func declared(t *testing.T, others ...string) map[string]bool {
-	names := map[string]bool{"leader": true, "lease": true}
+	names := map[string]bool{"leader": true, "lease": true, "fleet": true}
 	add := func(path, text string) {
 		file, err := parser.ParseFile(token.NewFileSet(), path, text, 0)
 		require.NoError(t, err)
@@ -83,7 +83,7 @@ func declared(t *testing.T, others ...string) map[string]bool {
 		}
 	}
 	goFiles(t, ".", false, add)
-	for _, dir := range append(others, "lease", "checkpoint") {
+	for _, dir := range append(others, "lease", "checkpoint", "fleet") {
 		goFiles(t, dir, true, add)
 	}
 	goFiles(t, ".", true, func(path, text string) {

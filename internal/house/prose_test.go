@@ -103,7 +103,7 @@ func TestPagesListTheirHeadings(t *testing.T) {
 // What the pages name exists: functions, types and options, make's targets, flags of the command.
 func TestPagesNameWhatExists(t *testing.T) {
 	t.Parallel()
-	known := declared(t, "checkpoint", "fence", "fleet", "leaderhttp", "leaderotel", "leadertest", "cmd", "internal")
+	known := declared(t, "checkpoint", "fence", "leaderhttp", "leaderotel", "leadertest", "cmd", "internal")
 	makefile := read(t, "Makefile")
 	var command strings.Builder
 	goFiles(t, "cmd/leader", true, func(_, text string) { command.WriteString(text) })
