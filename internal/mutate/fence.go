@@ -1,6 +1,6 @@
 package main
 
-// onDatabases is a module of its own: its tests need the servers that make mutate starts.
+// onDatabases is a separate module: its tests need the servers that make mutate starts.
 var onDatabases = []string{"./internal/fencetest"}
 
 // fences takes out what refuses a term that is over, in a SQL database.
