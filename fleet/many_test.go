@@ -50,15 +50,30 @@ func TestManyNodesStartAtOnce(t *testing.T) {
 	})
 }
 
-// A part costs little memory, and no goroutine or timer besides its work's.
+// A part costs no goroutine and no timer besides its work's; and while nothing changes, nothing grows with the parts.
 func TestManyParts(t *testing.T) {
-	const parts = 10_000
-	synctest.Test(t, func(t *testing.T) {
-		f := fleettest.New(t, fleet.WithName("ships"), fleet.WithShards(parts))
-		before := runtime.NumGoroutine()
-		f.Join("a", fleettest.Wait)
-		f.Settle()
-		require.Equal(t, map[string]int{"a": parts}, f.Loads())
-		require.LessOrEqual(t, runtime.NumGoroutine()-before, parts+30)
-	})
+	costs := func(parts int) (perInterval uint64) {
+		synctest.Test(t, func(t *testing.T) {
+			f := fleettest.New(t, fleet.WithName("ships"), fleet.WithShards(parts))
+			goroutines := runtime.NumGoroutine()
+			f.Join("a", fleettest.Wait)
+			f.Settle()
+			require.Equal(t, map[string]int{"a": parts}, f.Loads())
+			require.LessOrEqual(t, runtime.NumGoroutine()-goroutines, parts+30)
+			after := heap()
+			const intervals = 200
+			time.Sleep(intervals * interval)
+			perInterval = (heap().Mallocs - after.Mallocs) / intervals
+		})
+		return perInterval
+	}
+	few, many := costs(10), costs(10_000)
+	fmt.Printf("allocations in an interval at rest: %d with 10,000 parts, %d with ten\n", many, few)
+	require.LessOrEqual(t, many, 2*few)
+}
+
+func heap() (m runtime.MemStats) {
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m
 }

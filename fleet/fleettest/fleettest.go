@@ -18,6 +18,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -55,6 +56,7 @@ type Fleet struct {
 	last   time.Time // when a work began or returned
 
 	counters []*atomic.Int64 // of reads and writes
+	latency  time.Duration
 }
 
 // A term is one work that goes on.
@@ -193,6 +195,23 @@ func (f *Fleet) Count(reads, writes *atomic.Int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.counters = []*atomic.Int64{reads, writes}
+}
+
+// SetLatency makes each request take up to most, half of it on the way to the store. Without it requests take no time.
+func (f *Fleet) SetLatency(most time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.latency = most
+}
+
+// travel lets a request or an answer take its time.
+func (f *Fleet) travel() {
+	f.mu.Lock()
+	most := f.latency
+	f.mu.Unlock()
+	if most > 0 {
+		time.Sleep(rand.N(most / 2))
+	}
 }
 
 func (f *Fleet) counts(kind int) {

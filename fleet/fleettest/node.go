@@ -92,7 +92,9 @@ func (l link) Load(ctx context.Context, name string) (lease.Snapshot, error) {
 		return lease.Snapshot{}, err
 	}
 	l.node.fleet.counts(0)
+	l.node.fleet.travel()
 	s, err := l.Store.Load(ctx, name)
+	l.node.fleet.travel()
 	return s, errors.Join(err, l.wait(ctx))
 }
 
@@ -102,7 +104,9 @@ func (l link) Swap(ctx context.Context, name string, old lease.Version, data []b
 		return "", err
 	}
 	l.node.fleet.counts(1)
+	l.node.fleet.travel()
 	v, err := l.Store.Swap(context.WithoutCancel(ctx), name, old, data)
+	l.node.fleet.travel()
 	if lost := l.wait(ctx); lost != nil {
 		return "", lost
 	}

@@ -92,8 +92,12 @@ func (c copied) try(ctx context.Context, m mutation, worlds int, packages []stri
 			return f, ctx.Err()
 		}
 	}
-	for _, test := range slices.Concat(m.tests, packages) {
-		out, err := c.test(ctx, test)
+	for i, test := range slices.Concat(m.tests, packages) {
+		var args []string
+		if i < len(m.tests) {
+			args = m.args
+		}
+		out, err := c.test(ctx, test, args...)
 		if unbuilt(out) {
 			return finding{}, fmt.Errorf("the tests of %s do not compile: %w\n%s", test, err, out)
 		}
@@ -106,11 +110,11 @@ func (c copied) try(ctx context.Context, m mutation, worlds int, packages []stri
 }
 
 // test runs the tests of a package, or of all packages of a module in the copy.
-func (c copied) test(ctx context.Context, where string) ([]byte, error) {
+func (c copied) test(ctx context.Context, where string, args ...string) ([]byte, error) {
 	if _, err := os.Stat(filepath.Join(c.dir, where, "go.mod")); err == nil && filepath.Clean(where) != "." {
 		return c.run(ctx, "-C", where, "test", "-failfast", "-timeout", "10m", "./...")
 	}
-	return c.run(ctx, "test", "-failfast", "-timeout", "10m", where)
+	return c.run(ctx, append([]string{"test", "-failfast", "-timeout", "10m", where}, args...)...)
 }
 
 // unbuilt reports whether go test did not get as far as to run a test: that is no finding.

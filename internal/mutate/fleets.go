@@ -9,7 +9,7 @@ var fleets = onFleets(drafts, divisions, fleetValues)
 func onFleets(of ...[]mutation) []mutation {
 	all := slices.Concat(of...)
 	for i := range all {
-		all[i].deaf, all[i].tests = true, []string{"./fleet"}
+		all[i].deaf, all[i].tests, all[i].args = true, []string{"./fleet"}, []string{"-worlds", "400"}
 	}
 	return all
 }

@@ -12,6 +12,7 @@ type mutation struct {
 	also  []edit
 	deaf  bool     // the simulation cannot find it, as it has its own store
 	tests []string // packages, or directories of other modules, whose tests may find it, besides those of leader and lease
+	args  []string // for these tests
 }
 
 // edit is a change of one file.
