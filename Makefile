@@ -25,7 +25,7 @@ help: ## this list
 test: ## every test, on emulators of all services, with the race detector; the coverage of leader and lease (V=1 names each test)
 	$(EMULATORS) $(MAKE) --no-print-directory -j2 tests stress
 	go -C internal/simulate test
-	go test ./fleet -run TestWorlds -worlds 600
+	go test ./fleet -run 'TestWorlds|TestMemoryOfAPart' -worlds 600
 	go test ./internal/explore
 	go -C examples/service test $(FLAGS) ./...
 	go -C bench test -skip '$(SERVERS)' ./...

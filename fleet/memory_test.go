@@ -1,3 +1,6 @@
+// The race detector makes everything larger.
+//go:build !race
+
 package fleet_test
 
 import (
