@@ -125,8 +125,8 @@ var ends = []mutation{
 		name: "R8: a late answer revives a term",
 		edit: edit{
 			file: "lease/term.go",
-			old:  "		if k.count() != nil {\n			return\n		}\n		sent = sent.Sample()",
-			new:  "		if k.count() != nil {\n			k.ended, k.done = nil, make(chan struct{})\n		}\n		sent = sent.Sample()",
+			old:  "		if k.outer != nil || k.count() != nil {\n			return\n		}\n		sent = sent.Sample()",
+			new:  "		if k.outer != nil {\n			return\n		}\n		if k.count() != nil {\n			k.ended, k.done = nil, make(chan struct{})\n		}\n		sent = sent.Sample()",
 		},
 	},
 	{
