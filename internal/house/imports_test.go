@@ -56,7 +56,7 @@ var rules = []rule{
 	{of: "internal/scenario", may: []string{root, "lease", "internal/wire"}, standard: true},
 	{of: "internal/simulate", may: []string{root, "lease", "internal/host", "internal/hosttest"}, standard: true},
 	{of: "internal/explore", may: []string{"lease", "internal/host"}, standard: true},
-	{of: "internal/stress/linearize", may: []string{"lease"}}, // with Porcupine
+	{of: "internal/stress/linearize", may: []string{"checkpoint", "lease"}}, // with Porcupine
 	{of: "internal/stress/chaos", may: []string{"internal/host"}},
 	{of: "internal/stress/chaos/...", may: []string{root, "lease", "lease/...", "internal/..."}}, // with SQLite
 	{of: "internal/mutate", standard: true},

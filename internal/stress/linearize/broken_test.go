@@ -385,7 +385,7 @@ func TestSoundFiles(t *testing.T) {
 	s := inFiles(t, nil, nil)
 	cells, _ := s.playCells(t, map[string]int{"conflicts": 10}, "a", "b")
 	require.NoError(t, cells.Check(checkLimit, ""))
-	leases, _ := s.playLeases(t, map[string]int{"takeovers": 1, "told lost": 1, "told held": 10}, "c", "d")
+	leases, _ := s.playLeases(t, map[string]int{"takeovers": 1, "told lost": 1, "told held": 10, "values inherited": 5, "newer values kept": 1}, "c", "d")
 	require.NoError(t, leases.Check(checkLimit, ""))
 }
 

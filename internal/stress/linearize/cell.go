@@ -21,16 +21,7 @@ type Cells struct {
 }
 
 func (c *Cells) record(name, text string, sent call[Datum]) {
-	if c.row == nil {
-		c.row = new(c.History.row())
-	}
-	sent.client, sent.name, sent.text, sent.end = *c.row, name, text, c.History.now()
-	for _, effects := range [][]effect[Datum]{sent.answered, sent.unanswered} {
-		for i := range effects {
-			effects[i].text = text
-		}
-	}
-	*c.row = c.History.add(sent)
+	record(c.History, &c.row, name, text, sent)
 }
 
 // Load calls the store.

@@ -5,7 +5,7 @@
 //
 // # What is recorded
 //
-// [Cells] is a client of a store, [Leases] a client of a manager. Both note each call's invocation and return in a [History].
+// [Cells] is a client of a store, [Leases] a client of a manager, [Checkpoints] one of the checkpoints in its store. All note each call's invocation and return in a [History].
 // A call with an unknown outcome may have happened, or may still happen, at any time from its invocation on: it returns at
 // infinity, and its client continues as another one. Nothing after the end of the history can show whether it happened. A
 // read that failed tells nothing, and is left out.
@@ -38,6 +38,18 @@
 //
 // On Azure, an acquisition has two steps that others can see: the lease, and the record. They are two operations in the
 // interval of the one call.
+//
+// The record has a value, a register that its holder alone writes. An acquisition is answered the value that its record replaces
+// (V1). A renewal or a release stores what it carries (V2), unless the record has a later change (V3): a client may renew with an
+// older value, as a call does that was held up. Whatever the answer, the register goes forward; a renewal with an unknown outcome
+// may do that at any time while the holder has the lease.
+//
+// # The checkpoint
+//
+// The state of a checkpoint is who claimed it last (an Open or a Reset), the token of that term, and the last save with its
+// count. An Open with a token that is not less claims it, and is answered the value that it replaces (K1). A save moves it if it is
+// the last claim's, and later than all before it (K2). ErrLost says that another has claimed it since; the save may have been
+// taken before.
 //
 // The checker is Porcupine: https://github.com/anishathalye/porcupine.
 package linearize

@@ -29,6 +29,7 @@ var (
 	enoughOfCells  = map[string]int{"operations": 100, "unknown outcomes": 5, "conflicts": 10}
 	enoughOfLeases = map[string]int{
 		"operations": 60, "unknown outcomes": 3, "acquisitions": 5, "renewals": 5, "releases": 2, "told held": 10, "told lost": 1, "takeovers": 1,
+		"values inherited": 1,
 	}
 )
 
@@ -207,12 +208,31 @@ func (s service) playLeases(t testing.TB, enough map[string]int, names ...string
 
 // A hold is a lease that its client believes to have, or sleeps through.
 type hold struct {
-	lease.Lease
-	until time.Time // when the client wakes up; zero: it is awake
+	lease.Lease             // with the value that was set last, whether or not it is stored (V2)
+	older       lease.Lease // as it was before that; no ID: the value was not set
+	until       time.Time   // when the client wakes up; zero: it is awake
 }
 
-// campaign is a client of leases: it takes, keeps and releases them, and sometimes sleeps. After that it continues with a lease
-// that may be lost.
+// set changes the value.
+func (h *hold) set(value string) {
+	h.older = h.Lease
+	h.Value = value
+	h.ValueNumber++
+}
+
+// sent returns the lease for the next call, mostly with a new value. Otherwise it may be an older one, as of a call that was held up.
+func (h *hold) sent(p *player, changes float64) lease.Lease {
+	switch {
+	case p.Float64() < changes:
+		h.set(p.label())
+	case h.older.ID != "" && p.IntN(2) == 0:
+		return h.older
+	}
+	return h.Lease
+}
+
+// campaign is a client of leases: it takes, keeps and releases them, sets their values, and sometimes sleeps. After that it
+// continues with a lease that may be lost.
 func (p *player) campaign(ctx context.Context, c *Leases, enough map[string]int) {
 	holds := map[string]*hold{}
 	for begun := time.Now(); ctx.Err() == nil && (time.Since(begun) < p.span || !c.History.has(enough)); {
@@ -236,15 +256,16 @@ func (p *player) act(ctx context.Context, c *Leases, name string, holds map[stri
 			holds[name] = &hold{Lease: got}
 		}
 	case chance < 0.65:
-		got, err := c.Renew(ctx, has.Lease)
+		got, err := c.Renew(ctx, has.sent(p, 0.7))
 		switch {
+		case err == nil && got.ValueNumber < has.ValueNumber:
 		case err == nil:
-			holds[name] = &hold{Lease: got}
+			holds[name] = &hold{Lease: got, older: has.older}
 		case errors.Is(err, lease.ErrLost) && p.IntN(2) == 0:
 			delete(holds, name) // or the client does not believe it, and asks again
 		}
 	case chance < 0.85:
-		err := c.Release(ctx, has.Lease)
+		err := c.Release(ctx, has.sent(p, 0.5))
 		if err == nil && p.IntN(3) > 0 || errors.Is(err, lease.ErrLost) {
 			delete(holds, name) // or the client forgets that it has released the lease
 		}

@@ -76,6 +76,20 @@ func (h *History[S]) add(c call[S]) (row int) {
 	return row
 }
 
+// record adds a client's call, which returns now. row is the client's.
+func record[S comparable](h *History[S], row **int, name, text string, sent call[S]) {
+	if *row == nil {
+		*row = new(h.row())
+	}
+	sent.client, sent.name, sent.text, sent.end = **row, name, text, h.now()
+	for _, effects := range [][]effect[S]{sent.answered, sent.unanswered} {
+		for i := range effects {
+			effects[i].text += text
+		}
+	}
+	**row = h.add(sent)
+}
+
 // belongs notes that a and b belong to each other, and to nothing else, as far as the name goes.
 func (h *History[S]) belongs(name, a, b string) {
 	h.mu.Lock()

@@ -17,6 +17,16 @@ type Term struct {
 	Holder string        // the acquisition that holds the lease; empty: it was released
 	Kept   time.Duration // when the latest write that keeps the lease was invoked
 	Ghost  int           // the manager that knows that this acquisition failed; 0: none
+	Value  string        // of the record
+	Number uint64        // of the record's latest change of the value; 0: it is as acquired
+}
+
+// with returns the term with the value that a call of its holder carries, unless it has a later one (V3).
+func (t Term) with(held lease.Lease) Term {
+	if held.ValueNumber > t.Number {
+		t.Value, t.Number = held.Value, held.ValueNumber
+	}
+	return t
 }
 
 // Leases is one client of a manager. It makes one call at a time, and records it. Set its fields before its first call.
@@ -32,16 +42,7 @@ type Leases struct {
 }
 
 func (c *Leases) record(name, text string, sent call[Term]) {
-	if c.row == nil {
-		c.row = new(c.History.row())
-	}
-	sent.client, sent.name, sent.text, sent.end = *c.row, name, text, c.History.now()
-	for _, effects := range [][]effect[Term]{sent.answered, sent.unanswered} {
-		for i := range effects {
-			effects[i].text += text
-		}
-	}
-	*c.row = c.History.add(sent)
+	record(c.History, &c.row, name, text, sent)
 }
 
 // over reports whether a lease that has a holder may be over by the time that a call of this client returned.
@@ -55,15 +56,18 @@ func (c *Leases) Acquire(ctx context.Context, name, holder string) (lease.Lease,
 	got, err := c.Manager.Acquire(ctx, lease.Request{Name: name, Holder: holder, Length: c.Length})
 	end := c.History.now()
 	sent := call[Term]{start: start}
-	sent.unanswered = c.acquisition(holder, 0, start, end)
+	sent.unanswered = c.acquisition(holder, lease.Lease{}, start, end)
 	answer := "unknown"
 	switch held, _ := errors.AsType[*lease.HeldError](err); {
 	case err == nil:
-		answer = fmt.Sprintf("token %d", got.Token)
-		sent.answered = c.acquisition(holder, got.Token, start, end)
+		answer = fmt.Sprintf("token %d, value %q", got.Token, got.Value)
+		sent.answered = c.acquisition(holder, got, start, end)
 		c.saw(name, got.Holder, got.ID)
 		c.History.acquired(name, got.Token)
-		if got.Holder != holder || got.Name != name || got.Length != c.Length || got.Token == 0 {
+		if got.Value != "" {
+			c.History.count("values inherited")
+		}
+		if got.Holder != holder || got.Name != name || got.Length != c.Length || got.Token == 0 || got.ValueNumber != 0 {
 			c.History.refute("Acquire of %q by %q = %+v", name, holder, got)
 		}
 	case held != nil:
@@ -79,10 +83,10 @@ func (c *Leases) Acquire(ctx context.Context, name, holder string) (lease.Lease,
 	return got, err
 }
 
-// acquisition returns the effects of an acquisition. Token 0 means that it failed: it may have done everything, and may have
-// undone it.
-func (c *Leases) acquisition(holder string, token uint64, start, end time.Duration) []effect[Term] {
-	failed := token == 0
+// acquisition returns the effects of an acquisition. The zero Lease means that it failed: it may have done everything, and may have
+// undone it. The value stays, and that is the one it has (V1).
+func (c *Leases) acquisition(holder string, got lease.Lease, start, end time.Duration) []effect[Term] {
+	failed := got.Token == 0
 	ghost := 0
 	if failed {
 		ghost = c.Number
@@ -96,10 +100,10 @@ func (c *Leases) acquisition(holder string, token uint64, start, end time.Durati
 		return t, true
 	}
 	write := func(t Term) (Term, bool) {
-		if t.Holder != holder || !failed && token != t.Token+1 {
+		if t.Holder != holder || !failed && (got.Token != t.Token+1 || got.Value != t.Value) {
 			return t, false
 		}
-		t.Record, t.Token, t.Since = holder, t.Token+1, start
+		t.Record, t.Token, t.Since, t.Number = holder, t.Token+1, start, 0
 		return t, true
 	}
 	var all []effect[Term]
@@ -118,6 +122,11 @@ func (c *Leases) acquisition(holder string, token uint64, start, end time.Durati
 		all = append(all, effect[Term]{"undoing: ", giveBack(holder)})
 	}
 	return all
+}
+
+// store returns the effect of a write that carries a value: it is the term's from then on, if it is a later one.
+func store(held lease.Lease) func(Term) (Term, bool) {
+	return func(t Term) (Term, bool) { return t.with(held), t.Holder == held.Holder && t.Number < held.ValueNumber }
 }
 
 // giveBack returns the effect of a release: the lease becomes free if the holder has it.
@@ -143,8 +152,14 @@ func (c *Leases) Renew(ctx context.Context, held lease.Lease) (lease.Lease, erro
 		sent.answered = []effect[Term]{{apply: func(t Term) (Term, bool) {
 			ok := t.Holder == held.Holder
 			t.Kept = max(t.Kept, start)
-			return t, ok
+			t = t.with(held)
+			return t, ok && (got.ValueNumber == held.ValueNumber || got.ValueNumber == t.Number && got.Value == t.Value)
 		}}}
+		if got.ValueNumber > held.ValueNumber {
+			c.History.count("newer values kept")
+		} else if got.Value != held.Value {
+			c.History.refute("Renew of %+v = %+v", held, got)
+		}
 		if got.ID != held.ID || got.Token != held.Token || got.Length != held.Length {
 			c.History.refute("Renew of %+v = %+v", held, got)
 		}
@@ -153,40 +168,58 @@ func (c *Leases) Renew(ctx context.Context, held lease.Lease) (lease.Lease, erro
 		answer, sent.answered = c.lost(held, lost)
 	default:
 		c.explain(err)
-		sent.unanswered = []effect[Term]{} // see the package comment
+		sent.unanswered = []effect[Term]{{apply: store(held)}} // see the package comment
 	}
-	c.record(held.Name, fmt.Sprintf("Renew as %s = %s", held.Holder, answer), sent)
+	c.record(held.Name, fmt.Sprintf("Renew as %s, %s = %s", held.Holder, valueOf(held), answer), sent)
 	return got, err
 }
 
 // Release calls the manager.
 func (c *Leases) Release(ctx context.Context, held lease.Lease) error {
-	free := giveBack(held.Holder)
-	sent := call[Term]{start: c.History.now(), unanswered: []effect[Term]{{apply: free}}}
+	sent := call[Term]{start: c.History.now(), unanswered: c.freeing(held)}
 	c.History.releases(held.Name, held.Token)
 	err := c.Manager.Release(ctx, held)
 	answer := "unknown"
 	switch lost, _ := errors.AsType[*lease.LostError](err); {
 	case err == nil:
 		answer = "done"
-		sent.answered = []effect[Term]{{apply: free}}
+		sent.answered = c.freeing(held)
 		c.History.count("releases")
 	case lost != nil:
 		answer, sent.answered = c.lost(held, lost)
 	default:
 		c.explain(err)
 	}
-	c.record(held.Name, fmt.Sprintf("Release as %s = %s", held.Holder, answer), sent)
+	c.record(held.Name, fmt.Sprintf("Release as %s, %s = %s", held.Holder, valueOf(held), answer), sent)
 	return err
 }
 
-// lost returns the effect of a *LostError, which changes nothing, and describes it. As nobody deletes a record, LostGone is
+// freeing returns the effects of a release: it stores the value that it carries (V2), and frees the lease. On Azure, others may see
+// the one before the other.
+func (c *Leases) freeing(held lease.Lease) []effect[Term] {
+	free, keep := giveBack(held.Holder), func(t Term) (Term, bool) { return t.with(held), t.Holder == held.Holder }
+	if c.Native && held.ValueNumber > 0 {
+		return []effect[Term]{{"the value of: ", keep}, {"", free}}
+	}
+	return []effect[Term]{{apply: func(t Term) (Term, bool) { return free(t.with(held)) }}}
+}
+
+func valueOf(l lease.Lease) string { return fmt.Sprintf("value %d %q", l.ValueNumber, l.Value) }
+
+// lost returns the effects of a *LostError, which changes nothing by itself, and describes it. As nobody deletes a record, LostGone is
 // wrong; so is LostExpired, which a manager cannot know.
 func (c *Leases) lost(held lease.Lease, lost *lease.LostError) (answer string, is []effect[Term]) {
 	c.History.count("told lost")
 	end := c.History.now()
 	answer = fmt.Sprintf("lost: %s, %s", lost.Reason, c.told(held.Name, lost.Now))
-	return answer, []effect[Term]{{apply: func(t Term) (Term, bool) {
+	// An attempt of the SDK may have stored the value before that.
+	before := func(t Term) (Term, bool) {
+		if next, ok := store(held)(t); ok {
+			return next, true
+		}
+		return t, true
+	}
+	return answer, []effect[Term]{{"perhaps the value of: ", before}, {apply: func(t Term) (Term, bool) {
 		switch ok := t.Holder != held.Holder && lost.Token == held.Token; {
 		case !ok:
 			return t, false
@@ -219,7 +252,7 @@ func (c *Leases) Inspect(ctx context.Context, name string) (lease.Info, error) {
 
 // shows reports whether info, returned at that time, is true of the state.
 func (c *Leases) shows(t Term, info lease.Info, returned time.Duration) bool {
-	if info.Holder != t.Record || info.Token != t.Token {
+	if info.Holder != t.Record || info.Token != t.Token || info.Value != t.Value {
 		return false
 	}
 	switch info.State {
@@ -239,7 +272,7 @@ func (c *Leases) told(name string, info lease.Info) string {
 		return info.State.String()
 	}
 	c.saw(name, info.Holder, info.ID)
-	return fmt.Sprintf("%s, of %s, token %d", info.State, info.Holder, info.Token)
+	return fmt.Sprintf("%s, of %s, token %d, value %q", info.State, info.Holder, info.Token, info.Value)
 }
 
 // saw notes that an ID belongs to one acquisition, and an acquisition to one ID.

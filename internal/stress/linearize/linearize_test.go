@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-var histories = flag.Int("histories", 2, "how many histories of cells, and how many of leases, TestServices makes of each service")
+var histories = flag.Int("histories", 2, "how many histories of each kind TestServices makes of each service")
 
 const atOnce = 2 // histories of one service and kind
 
@@ -27,6 +27,7 @@ func TestServices(t *testing.T) {
 				kinds["cells"] = s.cells
 			}
 			inParallel(len(kinds), slices.Sorted(maps.Keys(kinds)), func(kind string) { t.Run(kind, kinds[kind]) })
+			t.Run("checkpoints", s.checkpoints) // not beside the others, which are busy enough
 		})
 	})
 }
@@ -55,6 +56,14 @@ func (s service) cells(t *testing.T) {
 func (s service) leases(t *testing.T) {
 	s.all(t, enoughOfLeases, func(t *testing.T, names []string) (map[string]int, int) {
 		h, faults := s.playLeases(t, enoughOfLeases, names...)
+		assert.NoError(t, h.Check(checkLimit, ""))
+		return h.Counts(), faults
+	})
+}
+
+func (s service) checkpoints(t *testing.T) {
+	s.all(t, enoughOfCheckpoints, func(t *testing.T, names []string) (map[string]int, int) {
+		h, faults := s.playCheckpoints(t, enoughOfCheckpoints, names[:2]...)
 		assert.NoError(t, h.Check(checkLimit, ""))
 		return h.Counts(), faults
 	})

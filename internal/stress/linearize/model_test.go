@@ -82,6 +82,45 @@ func renew(holder string, token uint64, err error) func(*script) {
 	}
 }
 
+// with is the info with a value.
+func with(value string, i lease.Info) lease.Info {
+	i.Value = value
+	return i
+}
+
+func acquiresWith(holder string, token uint64, value string) func(*script) {
+	return func(s *script) {
+		s.got, s.err = of(holder, token), nil
+		s.got.Value = value
+		_, _ = s.client().Acquire(s.t.Context(), "x", holder)
+	}
+}
+
+// carrying is a lease with token 1, and the change of its value that a call carries.
+func carrying(holder string, number uint64, value string) lease.Lease {
+	l := of(holder, 1)
+	l.Value, l.ValueNumber = value, number
+	return l
+}
+
+func sets(holder string, number uint64, value string) func(*script) {
+	return keeps(holder, number, value, nil)
+}
+
+func keeps(holder string, number uint64, value string, err error) func(*script) {
+	return func(s *script) {
+		s.got, s.err = carrying(holder, number, value), err
+		_, _ = s.client().Renew(s.t.Context(), s.got)
+	}
+}
+
+func releasesWith(holder string, number uint64, value string, err error) func(*script) {
+	return func(s *script) {
+		s.err = err
+		_ = s.client().Release(s.t.Context(), carrying(holder, number, value))
+	}
+}
+
 func release(holder string, token uint64, err error) func(*script) {
 	return func(s *script) {
 		s.err = err
@@ -178,6 +217,25 @@ func TestLeaseModel(t *testing.T) {
 		"an unclear release of what is lost does not, either": {steps: steps{acquires("a", 1), after(scriptLength), acquires("b", 2),
 			release("a", 1, errUnclear), by(2), acquires("c", 3)}, wrong: true},
 
+		"a value is inherited":                  {steps: steps{acquires("a", 1), sets("a", 1, "v"), release("a", 1, nil), acquiresWith("b", 2, "v"), inspect(with("v", heldBy("b", 2)))}},
+		"a value is forgotten":                  {steps: steps{acquires("a", 1), sets("a", 1, "v"), release("a", 1, nil), acquires("b", 2)}, wrong: true},
+		"a value that nobody set":               {steps: steps{acquires("a", 1), inspect(with("v", heldBy("a", 1)))}, wrong: true},
+		"a value that may be set":               {steps: steps{acquires("a", 1), keeps("a", 1, "v", errUnclear), inspect(heldBy("a", 1)), inspect(with("v", heldBy("a", 1)))}},
+		"a value that comes and goes":           {steps: steps{acquires("a", 1), keeps("a", 1, "v", errUnclear), inspect(with("v", heldBy("a", 1))), inspect(heldBy("a", 1))}, wrong: true},
+		"an older value comes back":             {steps: steps{acquires("a", 1), sets("a", 2, "w"), keeps("a", 1, "v", nil), inspect(with("v", heldBy("a", 1)))}, wrong: true},
+		"an older value does not":               {steps: steps{acquires("a", 1), sets("a", 2, "w"), keeps("a", 1, "v", nil), inspect(with("w", heldBy("a", 1)))}},
+		"a late value of the term before":       {steps: steps{acquires("a", 1), keeps("a", 1, "v", errUnclear), release("a", 1, nil), acquires("b", 2), inspect(with("v", heldBy("b", 2)))}, wrong: true},
+		"a release stores the value":            {steps: steps{acquires("a", 1), releasesWith("a", 1, "v", nil), inspect(with("v", freeOf("a", 1)))}},
+		"a release leaves it out":               {steps: steps{acquires("a", 1), releasesWith("a", 1, "v", nil), inspect(freeOf("a", 1))}, wrong: true},
+		"a release that may store it":           {steps: steps{acquires("a", 1), releasesWith("a", 1, "v", errUnclear), inspect(heldBy("a", 1)), inspect(with("v", freeOf("a", 1)))}},
+		"a release in two steps":                {steps: steps{acquires("a", 1), releasesWith("a", 1, "v", errUnclear), inspect(with("v", heldBy("a", 1)))}, wrong: true},
+		"native: a release in two steps":        {native: true, steps: steps{acquires("a", 1), releasesWith("a", 1, "v", errUnclear), inspect(with("v", heldBy("a", 1))), inspect(with("v", freeOf("a", 1)))}},
+		"native: a release without its value":   {native: true, steps: steps{acquires("a", 1), releasesWith("a", 1, "v", nil), inspect(freeOf("a", 1))}, wrong: true},
+		"a failed one keeps the value":          {steps: steps{acquires("a", 1), sets("a", 1, "v"), release("a", 1, nil), fails("f"), inspect(with("v", heldBy("f", 2)))}},
+		"a failed one takes it":                 {steps: steps{acquires("a", 1), sets("a", 1, "v"), release("a", 1, nil), fails("f"), inspect(heldBy("f", 2))}, wrong: true},
+		"lost, though an attempt stored it":     {steps: steps{acquires("a", 1), release("a", 1, errUnclear), keeps("a", 1, "v", lost(1, lease.LostReleased, with("v", freeOf("a", 1)))), inspect(with("v", freeOf("a", 1)))}},
+		"lost, and the value is stored by that": {steps: steps{acquires("a", 1), release("a", 1, nil), keeps("a", 1, "v", lost(1, lease.LostReleased, freeOf("a", 1))), inspect(with("v", freeOf("a", 1)))}, wrong: true},
+
 		"native: held, and the record is not there yet":      {native: true, steps: steps{acquires("a", 1), release("a", 1, nil), fails("f"), inspect(heldBy("a", 1)), inspect(freeOf("a", 1)), acquires("b", 2)}},
 		"elsewhere there is no such thing":                   {steps: steps{acquires("a", 1), release("a", 1, nil), fails("f"), inspect(heldBy("a", 1))}, wrong: true},
 		"native: nobody takes a failed one over at once":     {native: true, steps: steps{fails("f"), inspect(heldBy("f", 1)), inspect(overOf("f", 1))}, wrong: true},
@@ -206,94 +264,5 @@ func verdict(t *testing.T, err error, wrong bool) {
 		require.ErrorIs(t, err, ErrWrong)
 	} else {
 		require.NoError(t, err)
-	}
-}
-
-// answers is a store that gives one answer.
-type answers struct {
-	lease.Store
-	snapshot lease.Snapshot
-	err      error
-}
-
-func (a *answers) Load(context.Context, string) (lease.Snapshot, error) { return a.snapshot, a.err }
-
-func (a *answers) Swap(context.Context, string, lease.Version, []byte) (lease.Version, error) {
-	return a.snapshot.Version, a.err
-}
-
-func TestCellModel(t *testing.T) {
-	t.Parallel()
-	snapshot := func(datum string) (s lease.Snapshot) {
-		if datum != "" {
-			s = lease.Snapshot{Data: []byte(datum), Version: lease.Version(datum + "'s")}
-		}
-		return s
-	}
-	load := func(datum string) func(*testing.T, *Cells, *answers) {
-		return func(t *testing.T, c *Cells, a *answers) {
-			a.snapshot, a.err = snapshot(datum), nil
-			_, _ = c.Load(t.Context(), "x")
-		}
-	}
-	swap := func(from, to string, err error) func(*testing.T, *Cells, *answers) {
-		return func(t *testing.T, c *Cells, a *answers) {
-			a.snapshot, a.err = snapshot(to), err
-			_, _ = c.Swap(t.Context(), "x", snapshot(from), Datum(to))
-		}
-	}
-	failedLoad := func(t *testing.T, c *Cells, a *answers) {
-		a.snapshot, a.err = lease.Snapshot{}, errUnclear
-		_, _ = c.Load(t.Context(), "x")
-	}
-	otherVersion := func(t *testing.T, c *Cells, a *answers) {
-		a.snapshot, a.err = lease.Snapshot{Data: []byte("a"), Version: "b's"}, nil
-		_, _ = c.Load(t.Context(), "x")
-	}
-	for name, test := range map[string]struct {
-		steps   []func(*testing.T, *Cells, *answers)
-		retries bool
-		wrong   bool
-	}{
-		"sound":                       {steps: []func(*testing.T, *Cells, *answers){load(""), swap("", "a", nil), load("a"), swap("a", "b", nil), load("b")}},
-		"an old datum":                {steps: []func(*testing.T, *Cells, *answers){swap("", "a", nil), swap("a", "b", nil), load("a")}, wrong: true},
-		"it is gone":                  {steps: []func(*testing.T, *Cells, *answers){swap("", "a", nil), load("")}, wrong: true},
-		"nobody wrote it":             {steps: []func(*testing.T, *Cells, *answers){load("a")}, wrong: true},
-		"a failed read":               {steps: []func(*testing.T, *Cells, *answers){swap("", "a", nil), failedLoad, load("a")}},
-		"from what is past":           {steps: []func(*testing.T, *Cells, *answers){swap("", "a", nil), swap("", "b", nil)}, wrong: true},
-		"another version":             {steps: []func(*testing.T, *Cells, *answers){swap("", "a", nil), otherVersion}, wrong: true},
-		"misconfigured":               {steps: []func(*testing.T, *Cells, *answers){swap("", "a", lease.ErrMisconfigured)}, wrong: true},
-		"a conflict":                  {steps: []func(*testing.T, *Cells, *answers){swap("", "a", nil), swap("", "b", lease.ErrConflict), load("a")}},
-		"a needless one":              {steps: []func(*testing.T, *Cells, *answers){swap("", "a", nil), swap("a", "b", lease.ErrConflict)}, wrong: true},
-		"one that was done":           {steps: []func(*testing.T, *Cells, *answers){swap("", "a", lease.ErrConflict), load("a")}, wrong: true},
-		"unclear, and done":           {steps: []func(*testing.T, *Cells, *answers){swap("", "a", errUnclear), load("a"), swap("a", "b", nil)}},
-		"unclear, and not":            {steps: []func(*testing.T, *Cells, *answers){swap("", "a", errUnclear), load(""), swap("", "b", nil), load("b")}},
-		"unclear, and late":           {steps: []func(*testing.T, *Cells, *answers){swap("", "a", errUnclear), load(""), load("a")}},
-		"unclear, then gone":          {steps: []func(*testing.T, *Cells, *answers){swap("", "a", errUnclear), load("a"), load("")}, wrong: true},
-		"unclear, too late":           {steps: []func(*testing.T, *Cells, *answers){swap("", "a", errUnclear), swap("", "b", nil), load("a")}, wrong: true},
-		"unclear, seen by a conflict": {steps: []func(*testing.T, *Cells, *answers){swap("", "a", errUnclear), swap("", "b", lease.ErrConflict)}},
-		"retried: a conflict with itself": {retries: true,
-			steps: []func(*testing.T, *Cells, *answers){swap("", "a", lease.ErrConflict), load("a")}},
-		"retried: a conflict with somebody": {retries: true,
-			steps: []func(*testing.T, *Cells, *answers){swap("", "a", nil), swap("", "b", lease.ErrConflict), load("a")}},
-		"retried: a conflict that replaces something else": {retries: true, wrong: true,
-			steps: []func(*testing.T, *Cells, *answers){swap("", "a", nil), swap("", "b", lease.ErrConflict), load("b")}},
-		"retried: a conflict with nobody": {retries: true, wrong: true,
-			steps: []func(*testing.T, *Cells, *answers){swap("", "a", lease.ErrConflict), load("")}},
-		"retried: no conflict can land late": {retries: true, wrong: true,
-			steps: []func(*testing.T, *Cells, *answers){swap("", "a", lease.ErrConflict), load(""), load("a")}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				a := &answers{}
-				c := &Cells{History: NewHistory[Datum](), Store: a, Retries: test.retries}
-				for _, step := range test.steps {
-					time.Sleep(time.Nanosecond) // else successive calls would be concurrent
-					step(t, c, a)
-				}
-				verdict(t, c.History.Check(0, t.TempDir()), test.wrong)
-			})
-		})
 	}
 }
