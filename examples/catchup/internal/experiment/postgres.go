@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,15 +16,15 @@ const serverVariable = "LEADER_POSTGRES_URL"
 // startPostgres returns the address of a PostgreSQL server: the one that the environment names, or one that it starts, which the
 // repository's localstack installs into the user's cache directory at the first time. stop stops it. It ends with this process, too,
 // however that ends: its standard input is this process's.
-func startPostgres() (address string, stop func(), err error) {
+func startPostgres(ctx context.Context) (address string, stop func(), err error) {
 	if address := os.Getenv(serverVariable); address != "" {
 		return address, func() {}, nil
 	}
-	root, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/cloudlease/leader").Output()
+	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "github.com/cloudlease/leader").Output()
 	if err != nil {
 		return "", nil, fmt.Errorf("run this in the repository, where localstack starts PostgreSQL, or set %s: %w", serverVariable, err)
 	}
-	server := exec.Command("go", "-C", strings.TrimSpace(string(root)), "run", "./localstack", "run", "-only", "postgres", "--",
+	server := exec.CommandContext(ctx, "go", "-C", strings.TrimSpace(string(root)), "run", "./localstack", "run", "-only", "postgres", "--",
 		"sh", "-c", `echo "$`+serverVariable+`"; exec cat`)
 	server.Stderr = os.Stderr
 	stdin, errIn := server.StdinPipe()
@@ -39,7 +40,7 @@ func startPostgres() (address string, stop func(), err error) {
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil {
 		stop()
-		return "", nil, fmt.Errorf("localstack has not started PostgreSQL: %w", err)
+		return "", nil, errors.New("localstack could not start it, and says why above")
 	}
 	return strings.TrimSpace(line), stop, nil
 }

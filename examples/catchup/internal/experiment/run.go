@@ -41,7 +41,10 @@ func (o Options) run(ctx context.Context, out io.Writer) error {
 	}
 	server := ""
 	if !o.SQLite {
-		address, stop, err := startPostgres()
+		address, stop, err := startPostgres(ctx)
+		if ctx.Err() != nil {
+			return errors.New("interrupted")
+		}
 		if err != nil {
 			fmt.Fprintf(out, "There is no PostgreSQL here, so this is SQLite: %v\n\n", err)
 		} else {
