@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 
+	"github.com/cloudlease/leader/internal/failure"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -57,11 +58,8 @@ func failed(d Dialect, err error) error {
 
 // explain says what was tried, and what to do about an error.
 func explain(ctx context.Context, what string, err error) error {
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
-		return fmt.Errorf("fence: %s: %w: %w", what, cause, err)
-	}
-	if Repeatable(err) {
+	if ctx.Err() == nil && Repeatable(err) {
 		return fmt.Errorf("fence: %s: a concurrent transaction is in the way: roll back, and repeat the transaction: %w", what, err)
 	}
-	return fmt.Errorf("fence: %s: %w", what, err)
+	return fmt.Errorf("fence: %s: %w", what, failure.WithCause(ctx, err))
 }

@@ -36,12 +36,12 @@ type rule struct {
 // rule that matches a package applies to it.
 var rules = []rule{
 	{of: root, may: []string{"lease", "lease/memory", "internal/host"}, standard: true},
-	{of: "lease", may: []string{"internal/host", "internal/redact"}, standard: true},
+	{of: "lease", may: []string{"internal/host", "internal/plainjson", "internal/redact"}, standard: true},
 	{of: "lease/memory", may: []string{"lease", "internal/storeurl"}, standard: true},
 	{of: "lease/leasetest", may: []string{"lease", "internal/host", "internal/hosttest"}, standard: true},
 	{of: "lease/...", may: []string{"lease", "internal/..."}}, // a store, with its SDK
-	{of: "checkpoint", may: []string{"lease"}, standard: true},
-	{of: "fence", may: []string{"lease"}, standard: true},
+	{of: "checkpoint", may: []string{"lease", "internal/plainjson"}, standard: true},
+	{of: "fence", may: []string{"lease", "internal/failure"}, standard: true},
 	{of: "fleet", may: []string{root, "lease", "internal/host"}, standard: true},
 	{of: "fleet/fleettest", may: []string{"fleet", "leadertest", "lease", "lease/memory", "internal/host", "internal/hosttest"}, standard: true},
 	{of: "leadertest", may: []string{"lease", "lease/memory"}, standard: true},
@@ -50,6 +50,8 @@ var rules = []rule{
 	{of: "internal/host", standard: true},
 	{of: "internal/hosttest", may: []string{"internal/host"}, standard: true},
 	{of: "internal/redact", standard: true},
+	{of: "internal/failure", may: []string{"lease"}, standard: true},
+	{of: "internal/plainjson", standard: true},
 	{of: "internal/foreign", standard: true},
 	{of: "internal/serverclock", standard: true},
 	{of: "internal/storeurl", may: []string{"lease", "internal/redact"}, standard: true},

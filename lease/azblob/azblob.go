@@ -110,6 +110,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 
+	"github.com/cloudlease/leader/internal/failure"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -158,10 +159,10 @@ type manager struct {
 
 func (m *manager) check() error {
 	if m.container == nil {
-		return misconfigured("there is no client", "pass one to azblob.New")
+		return failure.Misconfigured("there is no client", "pass one to azblob.New")
 	}
 	if err := checkPrefix(m.prefix); err != nil {
-		return misconfigured(fmt.Sprintf("the prefix %q %v", m.prefix, err), "use another in WithPrefix")
+		return failure.Misconfigured(fmt.Sprintf("the prefix %q %v", m.prefix, err), "use another in WithPrefix")
 	}
 	return nil
 }

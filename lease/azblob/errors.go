@@ -11,6 +11,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
 
+	"github.com/cloudlease/leader/internal/failure"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -67,14 +68,7 @@ func classify(ctx context.Context, err error) error {
 	if sent, ok := errors.AsType[*url.Error](err); ok {
 		err = sent.Err
 	}
-	if cause := context.Cause(ctx); cause != nil && err != nil && !errors.Is(err, cause) {
-		return fmt.Errorf("%w: %w", cause, err)
-	}
-	return err
-}
-
-func misconfigured(why, advice string) error {
-	return &lease.MisconfiguredError{Err: errors.New(why), Advice: advice}
+	return failure.WithCause(ctx, err)
 }
 
 // A refusal is an error answer of Azure's in one line.

@@ -16,6 +16,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 
+	"github.com/cloudlease/leader/internal/failure"
 	"github.com/cloudlease/leader/internal/storeurl"
 	"github.com/cloudlease/leader/lease"
 )
@@ -145,9 +146,9 @@ func connect(t target, connection string, transport *http.Transport) (*container
 	case connection != "":
 		return connectString(t, connection, opts)
 	case t.endpoint == "":
-		return nil, misconfigured("it names no account, and "+connectionVariable+" is not set", "use "+urlForm)
+		return nil, failure.Misconfigured("it names no account, and "+connectionVariable+" is not set", "use "+urlForm)
 	case !strings.HasPrefix(t.endpoint, "https://"):
-		return nil, misconfigured("its endpoint is not https, over which alone an identity may be shown",
+		return nil, failure.Misconfigured("its endpoint is not https, over which alone an identity may be shown",
 			"use an https endpoint, or, for an account key or a SAS, set "+connectionVariable)
 	}
 	credential, err := azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{
@@ -164,7 +165,7 @@ func connectString(t target, connection string, opts *container.ClientOptions) (
 	fields := parseConnection(connection)
 	client, err := container.NewClientFromConnectionString(fields.String(), t.container, opts)
 	if err != nil {
-		return nil, misconfigured(connectionVariable+" is not a connection string with an account key or a SAS", "copy it as the portal shows it")
+		return nil, failure.Misconfigured(connectionVariable+" is not a connection string with an account key or a SAS", "copy it as the portal shows it")
 	}
 	where, _, _ := strings.Cut(client.URL(), "?")
 	there, secondary := accountAt(where)
@@ -173,11 +174,11 @@ func connectString(t target, connection string, opts *container.ClientOptions) (
 	}
 	switch {
 	case secondary:
-		return nil, misconfigured(connectionVariable+" has the account's secondary endpoint, which lags behind", "take the primary")
+		return nil, failure.Misconfigured(connectionVariable+" has the account's secondary endpoint, which lags behind", "take the primary")
 	case t.account != "" && there != "" && t.account != there:
-		return nil, misconfigured(connectionVariable+" is for another account", "unset it, or name that account or none")
+		return nil, failure.Misconfigured(connectionVariable+" is for another account", "unset it, or name that account or none")
 	case t.given && where != t.endpoint+"/"+t.container:
-		return nil, misconfigured(connectionVariable+" says that the account is elsewhere", "leave endpoint and suffix out, or unset it")
+		return nil, failure.Misconfigured(connectionVariable+" says that the account is elsewhere", "leave endpoint and suffix out, or unset it")
 	}
 	return client, nil
 }

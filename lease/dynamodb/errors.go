@@ -12,6 +12,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/cloudlease/leader/internal/awsopen"
+	"github.com/cloudlease/leader/internal/failure"
 	"github.com/cloudlease/leader/internal/storeurl"
 	"github.com/cloudlease/leader/lease"
 )
@@ -97,10 +98,7 @@ var meanings = map[string]meaning{
 // classify returns what an error of the SDK means: an ErrConflict, or a lease.MisconfiguredError if it is permanent.
 func classify(ctx context.Context, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
-			return fmt.Errorf("%w: %w", cause, err)
-		}
-		return err
+		return failure.WithCause(ctx, err)
 	}
 	if known := awsopen.Classify(err); known != nil {
 		return known

@@ -3,7 +3,6 @@ package dynamodb
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/cloudlease/leader/internal/failure"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -201,7 +201,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, e
 // ready returns an error for unusable options, as New cannot return one.
 func (s *Store) ready() error {
 	if why, advice := s.keys.wrong(); why != "" {
-		return &lease.MisconfiguredError{Err: errors.New(why), Advice: advice}
+		return failure.Misconfigured(why, advice)
 	}
 	return nil
 }

@@ -3,13 +3,13 @@ package file
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"syscall"
 
+	"github.com/cloudlease/leader/internal/failure"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -58,10 +58,7 @@ func (s *Store) classify(ctx context.Context, err error) error {
 			return &lease.MisconfiguredError{Err: err, Advice: row.advice}
 		}
 	}
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
-		return fmt.Errorf("%w: %w", cause, err)
-	}
-	return err
+	return failure.WithCause(ctx, err)
 }
 
 // short returns the name of a file as errors show it: that in the store's directory, which the manager names already.

@@ -2,12 +2,12 @@ package file
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
 	"strings"
 
+	"github.com/cloudlease/leader/internal/failure"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -32,7 +32,7 @@ func (p place) lock() string { return string(p) + lockSuffix }
 func (p place) temp() string { return string(p) + tempSuffix }
 func (p place) dir() string  { return filepath.Dir(string(p)) }
 
-var errNoDirectory = &lease.MisconfiguredError{Err: errors.New("no directory is named"), Advice: "pass one to file.New"}
+var errNoDirectory = failure.Misconfigured("no directory is named", "pass one to file.New")
 
 // place comes first in every call: it returns the place of the cell, or an error if there is nothing to do.
 func (s *Store) place(ctx context.Context, name string) (place, error) {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/cloudlease/leader/internal/failure"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -16,7 +17,7 @@ func (s *Store) FindPlace(context.Context) error {
 		return errNoDirectory
 	}
 	if _, err := os.Stat(s.dir); errors.Is(err, fs.ErrNotExist) {
-		return &lease.MisconfiguredError{Err: errors.New("there is no such directory"), Advice: "make the directory, or name another"}
+		return failure.Misconfigured("there is no such directory", "make the directory, or name another")
 	}
 	return nil
 }

@@ -12,6 +12,8 @@ import (
 	"google.golang.org/api/option"
 	"google.golang.org/api/option/internaloption"
 	htransport "google.golang.org/api/transport/http"
+
+	"github.com/cloudlease/leader/internal/failure"
 )
 
 // NewClient makes a client as storage.NewClient does, with the same options, except that
@@ -136,7 +138,7 @@ func (t *transport) current() http.RoundTripper {
 func checkClient(client *storage.Client) (problem error) {
 	defer func() {
 		if recover() != nil { // the client is not initialized
-			problem = misconfigured("the client was not made by gcs.NewClient or storage.NewClient", "pass one that was to gcs.New")
+			problem = failure.Misconfigured("the client was not made by gcs.NewClient or storage.NewClient", "pass one that was to gcs.New")
 		}
 	}()
 	ended, cancel := context.WithCancel(context.Background())
@@ -146,7 +148,7 @@ func checkClient(client *storage.Client) (problem error) {
 	// (https://pkg.go.dev/cloud.google.com/go/storage#ObjectHandle.NewMultiRangeDownloader).
 	_, err := client.Bucket("b").Object("o").NewMultiRangeDownloader(ended)
 	if err == nil || strings.Contains(err.Error(), "GRPC") || strings.Contains(err.Error(), "context canceled") {
-		return misconfigured("the client speaks gRPC, over which leases were never tried", "pass one of gcs.NewClient or storage.NewClient to gcs.New")
+		return failure.Misconfigured("the client speaks gRPC, over which leases were never tried", "pass one of gcs.NewClient or storage.NewClient to gcs.New")
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"cloud.google.com/go/storage"
 	"golang.org/x/oauth2"
 
+	"github.com/cloudlease/leader/internal/failure"
 	"github.com/cloudlease/leader/internal/foreign"
 	"github.com/cloudlease/leader/internal/redact"
 	"github.com/cloudlease/leader/lease"
@@ -135,8 +136,8 @@ func (s *Store) classify(ctx context.Context, err error) error {
 	if advice != "" {
 		return &lease.MisconfiguredError{Err: err, Advice: advice}
 	}
-	if cause := context.Cause(ctx); cause != nil && r.code == 0 && !errors.Is(err, cause) {
-		return fmt.Errorf("%w: %w", cause, err)
+	if r.code == 0 {
+		return failure.WithCause(ctx, err)
 	}
 	return err
 }
@@ -236,15 +237,11 @@ func hideURL(err error) {
 // noClient explains why NewClient, which reads files and variables, made no client.
 func noClient(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		return failure.WithCause(ctx, err)
 	}
 	hideURL(err)
 	if e, ok := errors.AsType[*url.Error](err); ok && e.Op == "parse" && os.Getenv("STORAGE_EMULATOR_HOST") != "" {
-		return misconfigured("STORAGE_EMULATOR_HOST is no address of a server", "write it as host:port or http://host:port")
+		return failure.Misconfigured("STORAGE_EMULATOR_HOST is no address of a server", "write it as host:port or http://host:port")
 	}
 	return &lease.MisconfiguredError{Err: err, Advice: badCredentials}
-}
-
-func misconfigured(why, advice string) error {
-	return &lease.MisconfiguredError{Err: errors.New(why), Advice: advice}
 }

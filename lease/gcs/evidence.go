@@ -13,6 +13,7 @@ import (
 	"cloud.google.com/go/storage"
 	"google.golang.org/api/googleapi"
 
+	"github.com/cloudlease/leader/internal/failure"
 	"github.com/cloudlease/leader/internal/foreign"
 	"github.com/cloudlease/leader/internal/serverclock"
 )
@@ -147,7 +148,7 @@ func refusalIn(code int, header http.Header, body []byte) refusal {
 // none explains the service's own "not found" for an object. Nil means that only the object is missing.
 func none(r refusal) error {
 	if r.reason == "nosuchbucket" || strings.Contains(r.message, "bucket does not exist") {
-		return misconfigured("read: "+r.message, noBucket)
+		return failure.Misconfigured("read: "+r.message, noBucket)
 	}
 	return nil
 }

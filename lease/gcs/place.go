@@ -9,6 +9,8 @@ import (
 
 	"cloud.google.com/go/storage"
 	"google.golang.org/api/iterator"
+
+	"github.com/cloudlease/leader/internal/failure"
 )
 
 // FindPlace implements lease.PlaceFinder. The answer to a read may be the same for a missing bucket as for a missing object, so
@@ -45,7 +47,7 @@ func (s *Store) MakePlace(ctx context.Context, location string) (made bool, err 
 		if err := s.FindPlace(ctx); err == nil {
 			return false, nil
 		}
-		return false, misconfigured("a bucket belongs to a project, and none is named", "set "+projectVariable)
+		return false, failure.Misconfigured("a bucket belongs to a project, and none is named", "set "+projectVariable)
 	}
 	err = s.handle.Create(ctx, project, &storage.BucketAttrs{
 		Location:                 location,

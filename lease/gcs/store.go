@@ -15,6 +15,7 @@ import (
 	"cloud.google.com/go/storage"
 	"google.golang.org/api/iterator"
 
+	"github.com/cloudlease/leader/internal/failure"
 	"github.com/cloudlease/leader/internal/storeurl"
 	"github.com/cloudlease/leader/lease"
 )
@@ -65,13 +66,13 @@ func NewStore(client *storage.Client, bucket string, opts ...Option) *Store {
 // problemWith returns an error for arguments of NewStore that cannot be used.
 func (s *Store) problemWith(client *storage.Client) error {
 	if client == nil || s.bucket == "" {
-		return misconfigured("there is no client or no bucket", "pass both to gcs.New")
+		return failure.Misconfigured("there is no client or no bucket", "pass both to gcs.New")
 	}
 	if problem := checkPrefix(s.prefix); problem != "" {
-		return misconfigured(fmt.Sprintf("the prefix %.40q: %s", s.prefix, problem), "pass another to gcs.WithPrefix")
+		return failure.Misconfigured(fmt.Sprintf("the prefix %.40q: %s", s.prefix, problem), "pass another to gcs.WithPrefix")
 	}
 	if s.project != "" && !projectID.MatchString(s.project) {
-		return misconfigured(fmt.Sprintf("the user project %.40q is no project's ID or number", s.project), "pass another to gcs.WithUserProject")
+		return failure.Misconfigured(fmt.Sprintf("the user project %.40q is no project's ID or number", s.project), "pass another to gcs.WithUserProject")
 	}
 	return checkClient(client)
 }

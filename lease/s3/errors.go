@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/cloudlease/leader/internal/awsopen"
+	"github.com/cloudlease/leader/internal/failure"
 	"github.com/cloudlease/leader/internal/foreign"
 	"github.com/cloudlease/leader/lease"
 )
@@ -71,11 +71,8 @@ var adviceFor = map[int]string{
 // classify returns what an error of the SDK means: a lease.MisconfiguredError if it is permanent. These are not permanent:
 // network errors, the end of a context, throttling, and answers of something other than S3.
 func (s *Store) classify(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); cause != nil {
-		if errors.Is(err, cause) {
-			return err
-		}
-		return fmt.Errorf("%w: %w", cause, err)
+	if ctx.Err() != nil {
+		return failure.WithCause(ctx, err)
 	}
 	if status := statusOf(err); isOfS3(err) && 300 <= status && status < 500 && s.codeOf(err) == "" {
 		return &foreign.Error{Service: "S3", Why: "it has no error code in XML, or no request ID", Err: err}

@@ -1,7 +1,6 @@
 package s3
 
 import (
-	"errors"
 	"fmt"
 	"net/url"
 	"path"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/cloudlease/leader/internal/failure"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -17,21 +17,17 @@ import (
 func (s *Store) ready() error {
 	switch {
 	case isNil(s.client):
-		return misconfigured("there is no client", "pass one to s3.New")
+		return failure.Misconfigured("there is no client", "pass one to s3.New")
 	case s.bucket == "":
-		return misconfigured("no bucket is named", "pass one to s3.New, or write it into the URL")
+		return failure.Misconfigured("no bucket is named", "pass one to s3.New, or write it into the URL")
 	case s.prefix != "" && !isPlain(s.prefix):
-		return misconfigured(fmt.Sprintf("the prefix %q is not one that every client leaves as it is", s.prefix),
+		return failure.Misconfigured(fmt.Sprintf("the prefix %q is not one that every client leaves as it is", s.prefix),
 			fmt.Sprintf("use at most %d bytes of text, without a slash at the beginning, and without nothing, . or .. between slashes", lease.MaxName))
 	}
 	if wrong := s.wrongOption(); wrong != "" {
-		return misconfigured(wrong, asked)
+		return failure.Misconfigured(wrong, asked)
 	}
 	return nil
-}
-
-func misconfigured(why, advice string) error {
-	return &lease.MisconfiguredError{Err: errors.New(why), Advice: advice}
 }
 
 func isNil(client API) bool { return client == nil || client == (*s3.Client)(nil) }
