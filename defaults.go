@@ -54,7 +54,7 @@ func (o *options) derive() {
 	if !o.has("WithLeaseLength") {
 		o.length = DefaultLeaseLength
 		if o.has("WithRenewEvery") {
-			o.length = 3 * min(max(o.renewEvery, 0), forever)
+			o.length = lease.IntervalsPerLength * min(max(o.renewEvery, 0), forever)
 		}
 		o.length = max(o.length, o.limits.MinLength)
 		if step := o.limits.LengthStep; step > 0 && o.length%step > 0 {
@@ -65,10 +65,10 @@ func (o *options) derive() {
 		}
 	}
 	if !o.has("WithRenewEvery") {
-		o.renewEvery = max(o.length/3, o.limits.WriteEvery, 1)
+		o.renewEvery = max(o.length/lease.IntervalsPerLength, o.limits.WriteEvery, 1)
 	}
 	if !o.has("WithAcquireEvery") {
-		o.acquireEvery = max(o.length/3, 1)
+		o.acquireEvery = max(o.length/lease.IntervalsPerLength, 1)
 	}
 	if !o.has("WithEndTimeout") {
 		o.endTimeout = min(o.renewEvery, longestEnd)

@@ -17,7 +17,7 @@ const (
 	shortest         = time.Millisecond      // everything else
 
 	// forever is the longest interval: longer than any process runs, and short enough that no sum of a few overflows.
-	forever = 50 * 365 * 24 * time.Hour
+	forever = lease.Forever / 2
 )
 
 // isNil reports whether v is nil, or a nil pointer or other nil value in an interface.
@@ -71,7 +71,7 @@ func (o *options) validate() error {
 		refuse(given && i.d == 0 && !i.zero, "%s: the interval %v is not positive", i.option, i.d)
 		refuse(given && i.d > 0 && i.d < i.least, "%s: %v is less than %v, the least: a number without a unit is nanoseconds: write 15*time.Second, say",
 			i.option, i.d, i.least)
-		refuse(i.d > forever, "%s: %v is more than fifty years, and times to come must not overflow: give less", i.option, i.d)
+		refuse(i.d > forever, "%s: %v is longer than any process runs, and times to come must not overflow: give less", i.option, i.d)
 	}
 	refuse(o.length > 0 && o.holdAtLeast > o.length,
 		"WithHoldAtLeast: %v is more than the lease length, %v: nothing holds a lease longer", o.holdAtLeast, o.length)

@@ -9,11 +9,6 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// maxSwaps bounds the swaps of one call. Each conflict needs another write to land meanwhile.
-const maxSwaps = 8
-
-var errRestless = fmt.Errorf("%w, %d times in one call", lease.ErrConflict, maxSwaps)
-
 // A cell is where one checkpoint is kept.
 type cell struct {
 	store lease.Store
@@ -63,7 +58,7 @@ func (c cell) replace(ctx context.Context, next func(found record, version lease
 	writer := rand.Text()
 	var mine record
 	var unclear error
-	for range maxSwaps {
+	for range lease.MaxSwaps {
 		found, version, err := c.load(ctx)
 		switch {
 		case err != nil && !errors.Is(err, lease.ErrRecord):
@@ -87,7 +82,7 @@ func (c cell) replace(ctx context.Context, next func(found record, version lease
 			unclear = err
 		}
 	}
-	return record{}, "", errRestless
+	return record{}, "", lease.ErrRestless
 }
 
 func permanent(err error) bool {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cloudlease/leader/internal/plainjson"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -92,9 +93,9 @@ func (c *Checkpoint[T]) give(value T, data []byte) *note[T] {
 }
 
 func encode(value any) ([]byte, error) {
-	data, err := marshal(value)
+	data, err := plainjson.Marshal(value)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", lease.ErrInvalid, err)
 	}
 	_, err = record{Value: data}.encode()
 	return data, err
@@ -124,7 +125,7 @@ func (c *Checkpoint[T]) write(ctx context.Context, n *note[T]) error {
 // store makes the write stand, or says why it may not.
 func (c *Checkpoint[T]) store(ctx context.Context, next record) error {
 	var failed error
-	for range maxSwaps {
+	for range lease.MaxSwaps {
 		if lost := c.term.Check(); lost != nil {
 			return lost
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/cloudlease/leader/internal/plainjson"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -28,25 +29,14 @@ type record struct {
 }
 
 func (r record) encode() ([]byte, error) {
-	data, err := marshal(r)
+	data, err := plainjson.Marshal(r)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", lease.ErrInvalid, err)
 	}
 	if err := lease.CheckCell(data); err != nil {
 		return nil, err
 	}
 	return data, nil
-}
-
-// marshal returns v as JSON, without escapes for HTML, which take six bytes for one.
-func marshal(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, fmt.Errorf("%w: %w", lease.ErrInvalid, err)
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
 // decode reads a record. If the data is none, the error is a lease.ErrRecord that says why.

@@ -37,7 +37,7 @@ func (m *manager) takeAway(ctx context.Context, seen Info) error {
 	if err := CheckName(seen.Name); err != nil {
 		return err
 	}
-	for range maxSwaps {
+	for range MaxSwaps {
 		now, err := m.load(ctx, seen.Name)
 		switch {
 		case err != nil:
@@ -59,5 +59,5 @@ func (m *manager) takeAway(ctx context.Context, seen Info) error {
 		}
 		// R4: the holder has renewed meanwhile, or the conflict was with this call's own write.
 	}
-	return errRestless
+	return ErrRestless
 }

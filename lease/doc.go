@@ -18,9 +18,9 @@
 //     [Lister] with [Cell], [Limiter] with [Limits], [Closer], [PlaceFinder] and [PlaceMaker] as far as the store can;
 //     [Register] and [Opener] for its URLs. Package leasetest has the tests that it passes.
 //   - The author of a manager on native leases, as lease/azblob: [Manager], [Breaker]; [Request] and [Lease], each with its
-//     method Validate; [UndoTimeout]; [Explain].
-//   - The author of a runner, as package leader: [StartTerm], [StartWithin], [Keeper], [Instant], [Now] and [SampleEvery]; [LimitsOf], [Find] and
-//     [Margin].
+//     method Validate; [UndoTimeout], [MaxSwaps] and [ErrRestless]; [Explain].
+//   - The author of a runner, as package leader: [StartTerm], [StartWithin], [Keeper], [Instant], [Now] and [SampleEvery];
+//     [LimitsOf], [Find], [Margin] and [IntervalsPerLength].
 //
 // # Why at most one holds it
 //

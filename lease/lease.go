@@ -74,6 +74,9 @@ type Limits struct {
 // different rates, and the time that a process waits for its processor.
 func Margin(length time.Duration) time.Duration { return length / 10 }
 
+// IntervalsPerLength is how many renew intervals, and how many acquire intervals, a lease's length has by default.
+const IntervalsPerLength = 3
+
 // State tells whether an observer may take a lease.
 type State int
 

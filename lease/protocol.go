@@ -12,11 +12,12 @@ import (
 	"github.com/cloudlease/leader/internal/host"
 )
 
-// maxSwaps bounds the swaps of one call. Each conflict needs another write to land meanwhile, so a store that answers with
-// conflicts time after time is broken.
-const maxSwaps = 8
+// MaxSwaps is how often one call tries to write a cell. Each conflict needs another write to land meanwhile, so a store that
+// answers with conflicts time after time is broken.
+const MaxSwaps = 8
 
-var errRestless = fmt.Errorf("%w, %d times in one call", ErrConflict, maxSwaps)
+// ErrRestless is the error of a call that has met MaxSwaps conflicts. It is an ErrConflict.
+var ErrRestless = fmt.Errorf("%w, %d times in one call", ErrConflict, MaxSwaps)
 
 // UndoTimeout returns how long a failed Acquire may try to undo what its write may have done, also after its context has
 // ended: a third of the lease's length, five seconds at most (R6).
@@ -46,7 +47,7 @@ func (m *manager) acquire(ctx context.Context, req Request) (Lease, error) {
 	if err != nil {
 		return Lease{}, err
 	}
-	for range maxSwaps {
+	for range MaxSwaps {
 		version, err := m.swap(ctx, req.Name, seen.version, &ours)
 		if err == nil {
 			return ours.lease(req.Name, version), nil
@@ -73,7 +74,7 @@ func (m *manager) acquire(ctx context.Context, req Request) (Lease, error) {
 		}
 		seen = now
 	}
-	return Lease{}, m.failed(ctx, req, ours.ID, seen, errRestless)
+	return Lease{}, m.failed(ctx, req, ours.ID, seen, ErrRestless)
 }
 
 // succeed returns the record of a new acquisition after the one that was seen. A missing record counts as token 0 (R5). The
@@ -127,7 +128,7 @@ func (m *manager) renew(ctx context.Context, held Lease) (Lease, error) {
 	ours := held.record()
 	ours.Renewed = stamp(host.From(ctx))
 	from := held.Version
-	for range maxSwaps {
+	for range MaxSwaps {
 		version, err := m.swap(ctx, held.Name, from, &ours)
 		if err == nil {
 			return ours.lease(held.Name, version), nil
@@ -147,7 +148,7 @@ func (m *manager) renew(ctx context.Context, held Lease) (Lease, error) {
 		from = now.version
 		ours.keepNewer(now.record)
 	}
-	return Lease{}, errRestless
+	return Lease{}, ErrRestless
 }
 
 // keepNewer takes the value and the attributes of a record of the same acquisition, if that has a later change of them (V3): a
@@ -171,7 +172,7 @@ func (m *manager) release(ctx context.Context, held Lease) error {
 	free.Released, free.Renewed = true, stamp(host.From(ctx))
 	var sent []string // the nonces of this call's writes
 	from := held.Version
-	for range maxSwaps {
+	for range MaxSwaps {
 		_, err := m.swap(ctx, held.Name, from, &free)
 		sent = append(sent, free.Nonce)
 		if err == nil {
@@ -193,7 +194,7 @@ func (m *manager) release(ctx context.Context, held Lease) error {
 		from = now.version // R6: a renewal that was given up has landed; it is ours to release, too
 		free.keepNewer(now.record)
 	}
-	return errRestless
+	return ErrRestless
 }
 
 // lostBy returns how the holder has lost the lease, by a look that showed the cell; nil if it still has it. The ID alone

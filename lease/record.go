@@ -1,13 +1,14 @@
 package lease
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/cloudlease/leader/internal/plainjson"
 )
 
 // A record's format rises only when a reader of the format before it would act unsafely: one that does not know values would
@@ -72,16 +73,7 @@ func (r record) marshal() ([]byte, error) {
 	if r.Value == "" {
 		return json.Marshal(r) // which allocates less
 	}
-	return marshal(r)
-}
-
-// marshal returns v as JSON, without escapes for HTML: they would make a value grow to six times its size.
-func marshal(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	err := e.Encode(v)
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+	return plainjson.Marshal(r) // escapes for HTML would make a value grow to six times its size
 }
 
 // errNewer says that a record is a newer program's. Nobody is to repair or remove it.

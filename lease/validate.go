@@ -8,6 +8,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/cloudlease/leader/internal/plainjson"
 )
 
 const (
@@ -105,7 +107,7 @@ func (l Limits) CheckValue(value string) error {
 }
 
 func lenEncoded(value string) int {
-	data, _ := marshal(value)
+	data, _ := plainjson.Marshal(value)
 	return len(data)
 }
 

@@ -54,7 +54,7 @@ func (f *runFlags) within(length time.Duration, limits lease.Limits) (t guard.Ti
 		t.Stop = length / 6
 	}
 	if renewEvery = f.renewEvery; renewEvery == 0 {
-		renewEvery = max(length/3, limits.WriteEvery)
+		renewEvery = max(length/lease.IntervalsPerLength, limits.WriteEvery)
 	}
 	return t, renewEvery, length - lease.Margin(length) - t.Margin()
 }

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/cloudlease/leader/lease"
 )
 
 const (
 	leaseLength  = 3 * time.Second
-	acquireEvery = leaseLength / 3 // the default
+	acquireEvery = leaseLength / lease.IntervalsPerLength // the default
 	writeEvery   = leaseLength / 30
 
 	// How soon another leader is promised (L1): after one died or was suspended, and after one released its
@@ -49,7 +51,7 @@ func tellStory(ctx context.Context, out io.Writer, dir string) error {
 	s := &story{ctx: ctx, out: out, began: time.Now(), cluster: newCluster(dir, leaseLength, writeEvery)}
 	defer s.cluster.close(patience)
 	fmt.Fprintf(out, "Three processes compete for one lease of %v. The leader renews it every %v, the others ask for it every %v.\n"+
-		"The leader writes a line to a journal every %v.\n\n", leaseLength, leaseLength/3, acquireEvery, writeEvery)
+		"The leader writes a line to a journal every %v.\n\n", leaseLength, acquireEvery, acquireEvery, writeEvery)
 	fmt.Fprintf(out, "%7s  %s  %s\n", "time", "node  token", "what happens")
 	for _, act := range []func() error{s.begin, s.kill, s.stop, s.suspend, s.end} {
 		if err := act(); err != nil {

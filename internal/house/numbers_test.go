@@ -77,7 +77,7 @@ func TestLengthsAreComputed(t *testing.T) {
 	} {
 		var cells []string
 		for _, length := range []time.Duration{15 * time.Second, 3 * time.Second, time.Minute} {
-			cells = append(cells, value(length, length/3))
+			cells = append(cells, value(length, length/lease.IntervalsPerLength))
 		}
 		assert.Regexp(t, `(?m)^\| `+row+` \|[^|]*\| `+strings.Join(cells, ` \| `)+` \|$`, page)
 	}

@@ -91,7 +91,7 @@ func (s *story) node(name string) *node {
 	m, cut := s.place.Connect(s)
 	if s.length == 0 {
 		s.length = s.place.length(lease.LimitsOf(m))
-		s.every = s.length / 3
+		s.every = s.length / lease.IntervalsPerLength
 		s.slack = s.every // no request takes longer
 	}
 	n := &node{name: name, cut: cut, cancel: func() {}, done: make(chan error, 1), letGo: make(chan struct{})}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/internal/hosttest"
+	"github.com/cloudlease/leader/lease"
 )
 
 // A Plan is the whole description of a world: what is in it, and what goes wrong. The seed alone determines it. Shrink
@@ -162,7 +163,7 @@ func settings(r *rand.Rand) Settings {
 		Length: 3*time.Second + time.Duration(r.Int64N(13e9)),
 		Ages:   r.IntN(2) == 0, OneName: r.IntN(4) == 0, Apart: r.IntN(2) == 0, Crowded: r.IntN(6) == 0,
 	}
-	s.RenewEvery, s.AcquireEvery = s.Length/3, s.Length/3
+	s.RenewEvery, s.AcquireEvery = s.Length/lease.IntervalsPerLength, s.Length/lease.IntervalsPerLength
 	if r.IntN(2) == 0 {
 		s.RenewEvery = s.Length / time.Duration(3+r.IntN(5))
 		s.AcquireEvery = s.Length / time.Duration(1+r.IntN(12))

@@ -85,6 +85,17 @@ func Bool(u *url.URL, query url.Values, key string) (value, given bool, err erro
 	return value, true, nil
 }
 
+// Choice returns the option for the value of a key that is true or false; none if the query does not have the key.
+func Choice[Option any](u *url.URL, query url.Values, key string, yes, no Option) ([]Option, error) {
+	switch value, given, err := Bool(u, query, key); {
+	case err != nil || !given:
+		return nil, err
+	case value:
+		return []Option{yes}, nil
+	}
+	return []Option{no}, nil
+}
+
 // Endpoint returns the server address in the query's key endpoint: http or https, a host and perhaps a path; empty if
 // there is none. It refuses anything else in the address, because an SDK's errors repeat it.
 func Endpoint(u *url.URL, query url.Values) (string, error) {

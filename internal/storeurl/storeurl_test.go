@@ -99,6 +99,18 @@ func TestBool(t *testing.T) {
 	refused(t, err, `"s3://b?age=...": age is true or false: write it as age=true`)
 }
 
+func TestChoice(t *testing.T) {
+	for raw, want := range map[string][]string{"s3://b": nil, "s3://b?age=true": {"with"}, "s3://b?age=false": {"without"}} {
+		u := parse(t, raw)
+		got, err := storeurl.Choice(u, u.Query(), "age", "with", "without")
+		require.NoError(t, err)
+		require.Equal(t, want, got, raw)
+	}
+	u := parse(t, "s3://b?age=SECRET")
+	_, err := storeurl.Choice(u, u.Query(), "age", "with", "without")
+	refused(t, err, `"s3://b?age=...": age is true or false: write it as age=true`)
+}
+
 func TestEndpoint(t *testing.T) {
 	for _, endpoint := range []string{"", "http://127.0.0.1:9000", "https://minio.example.com/", "https://gateway.example.com/storage/v1/s3", "http://[::1]:9000"} {
 		u := parse(t, "s3://b?endpoint="+url.QueryEscape(endpoint))

@@ -20,11 +20,6 @@ import (
 // infinite leases, which would outlive their holder. Values are as long as in the other stores.
 var limits = lease.Limits{MinLength: 15 * time.Second, MaxLength: time.Minute, LengthStep: time.Second, MaxValue: 48 << 10}
 
-// maxTries bounds the tries of one acquisition. A try fails only if another client writes at the same moment.
-const maxTries = 8
-
-var errRestless = fmt.Errorf("%w, %d times in one call", lease.ErrConflict, maxTries)
-
 // Acquire looks at the lease, and takes it if nobody holds it.
 func (m *manager) Acquire(ctx context.Context, req lease.Request) (lease.Lease, error) {
 	l, err := m.acquire(ctx, req)
@@ -39,7 +34,7 @@ func (m *manager) acquire(ctx context.Context, req lease.Request) (lease.Lease, 
 		return lease.Lease{}, err
 	}
 	asked := time.Now()
-	for range maxTries {
+	for range lease.MaxSwaps {
 		seen, err := m.look(ctx, req.Name)
 		if err == nil && seen.etag == "" {
 			seen, err = m.make(ctx, req.Name)
@@ -56,7 +51,7 @@ func (m *manager) acquire(ctx context.Context, req lease.Request) (lease.Lease, 
 		}
 		// Another node was faster: see which.
 	}
-	return lease.Lease{}, errRestless
+	return lease.Lease{}, lease.ErrRestless
 }
 
 // take sends Acquire Lease and Set Blob Metadata, which leaves the value as it is (V1). It returns an ErrConflict if the blob has

@@ -1,6 +1,10 @@
 package azblob
 
-import "time"
+import (
+	"time"
+
+	"github.com/cloudlease/leader/lease"
+)
 
 // lookAfter returns the time from now to the best moment for the next look: just after the lease can next run out or be
 // renewed. Azure shows neither. But the record says how often the holder renews (by default every third of the length),
@@ -13,7 +17,7 @@ import "time"
 func (m *manager) lookAfter(seen record, now time.Time) time.Duration {
 	every := seen.renewEvery
 	if every <= 0 || every > seen.length {
-		every = seen.length / 3
+		every = seen.length / lease.IntervalsPerLength
 	}
 	if seen.acquired.IsZero() || every < 64 {
 		return 0

@@ -170,14 +170,11 @@ func open(ctx context.Context, u *url.URL) (lease.Manager, error) {
 	if name := query.Get("partition_key"); name != "" {
 		opts = append(opts, WithPartitionKey(name))
 	}
-	switch age, given, err := storeurl.Bool(u, query, "age"); {
-	case err != nil:
+	age, err := storeurl.Choice(u, query, "age", WithAge(), WithoutAge())
+	if err != nil {
 		return nil, err
-	case given && age:
-		opts = append(opts, WithAge())
-	case given:
-		opts = append(opts, WithoutAge())
 	}
+	opts = append(opts, age...)
 	client, err := awsopen.Load(ctx, u, query, form)
 	if err != nil {
 		return nil, err

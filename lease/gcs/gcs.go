@@ -155,14 +155,11 @@ func options(u *url.URL, folder string) (opts []Option, err error) {
 		return nil, storeurl.Refuse(u, "it has both a folder and a prefix", form)
 	}
 	opts = append(opts, WithPrefix(folder+prefix))
-	switch age, given, err := storeurl.Bool(u, query, "age"); {
-	case err != nil:
+	age, err := storeurl.Choice(u, query, "age", WithAge(), WithoutAge())
+	if err != nil {
 		return nil, err
-	case given && age:
-		opts = append(opts, WithAge())
-	case given:
-		opts = append(opts, WithoutAge())
 	}
+	opts = append(opts, age...)
 	if project := query.Get("user_project"); project != "" {
 		if !projectID.MatchString(project) {
 			return nil, storeurl.Wrong(u, "user_project is the ID or the number of a project", "write it as user_project=my-project")

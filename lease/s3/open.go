@@ -68,14 +68,11 @@ func open(ctx context.Context, u *url.URL) (*Store, error) {
 
 // optionsOf returns the options that the query names.
 func optionsOf(u *url.URL, query url.Values) (opts []Option, err error) {
-	switch on, given, err := storeurl.Bool(u, query, "age"); {
-	case err != nil:
+	age, err := storeurl.Choice(u, query, "age", WithAge(), WithoutAge())
+	if err != nil {
 		return nil, err
-	case given && on:
-		opts = append(opts, WithAge())
-	case given:
-		opts = append(opts, WithoutAge())
 	}
+	opts = append(opts, age...)
 	switch pays, _, err := storeurl.Bool(u, query, "requester_pays"); {
 	case err != nil:
 		return nil, err

@@ -41,13 +41,13 @@ func (d *doctor) checkLatency(context.Context) Finding {
 		return wrong("see why renewals fail, above", "no renewal succeeded")
 	}
 	slow, slowest := show.Duration(d.report.Renewals.P99), show.Duration(d.report.Renewals.Max)
-	least, every := needed(slow, d.limits), d.Length/3
+	least, every := needed(slow, d.limits), d.Length/lease.IntervalsPerLength
 	if slowest >= every { // otherwise the suggested length would not do here either
 		least = max(least, fit(show.Ceil(4*slowest), d.limits))
 	}
 	suggested := max(least, fit(leader.DefaultLeaseLength, d.limits))
 	advice := "use a store that is nearer"
-	if slowest < suggested/3 {
+	if slowest < suggested/lease.IntervalsPerLength {
 		d.report.Suggested = suggested.Seconds()
 		advice = fmt.Sprintf("use a lease length of %v, or a store that is nearer", suggested)
 	}

@@ -17,6 +17,8 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
 	"golang.org/x/term"
+
+	"github.com/cloudlease/leader/internal/plainjson"
 )
 
 // Colours are for standard output, if it is a terminal and NO_COLOR is not set: the package sees to that.
@@ -96,9 +98,12 @@ func Table(w io.Writer, header ...any) table.Writer {
 
 // JSON prints a value in a line.
 func JSON(w io.Writer, v any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(v)
+	line, err := plainjson.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(line, '\n'))
+	return err
 }
 
 // Duration returns a number of seconds, as JSON has it, as a duration.

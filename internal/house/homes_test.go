@@ -1,0 +1,59 @@
+package house
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A home is the one file with a number or a decision that others would write again.
+type home struct {
+	of   string
+	file string
+	is   *regexp.Regexp
+}
+
+var homes = []home{
+	{"the default of an interval, lease.IntervalsPerLength", "lease/lease.go", regexp.MustCompile(`\bIntervalsPerLength\s*=|(?i:length)\)?\s*/\s*3\b|\b3\s*\*\s*\S*(?i:renewEvery)`)},
+	{"how often a call tries to write, lease.MaxSwaps", "lease/protocol.go", regexp.MustCompile(`(?i)\bmax(swaps|tries)\s*=|times in one call`)},
+	{"longer than any lease, lease.Forever", "lease/store.go", regexp.MustCompile(`\* 365 \*|365\s*\*\s*24`)},
+	{"the safety margin, lease.Margin", "lease/lease.go", regexp.MustCompile(`func Margin|(?i:length)\)?\s*/\s*10\b`)},
+	{"JSON without escapes for HTML, plainjson.Marshal", "internal/plainjson/plainjson.go", regexp.MustCompile(`SetEscapeHTML`)},
+	{"the reason why a context ended, failure.WithCause", "internal/failure/failure.go", regexp.MustCompile(`cause != nil && !errors\.Is\(err, cause\)|cause == nil \|\| errors\.Is\(err, cause\)`)},
+	{"a permanent error that no client reports, failure.Misconfigured", "internal/failure/failure.go", regexp.MustCompile(`MisconfiguredError\{Err: errors\.New\(`)},
+}
+
+// otherwise has the lines that look like a second home, and are none.
+var otherwise = map[string]string{
+	"lease/protocol.go": "UndoTimeout", // a third of the length, for another reason
+}
+
+// A number and a decision stand in one place, so that a change changes all of it. Tests, and programs of other peoples' libraries, may
+// have their own.
+func TestOneHomeForEachDecision(t *testing.T) {
+	t.Parallel()
+	found := map[string][]string{}
+	for _, name := range tracked(t) {
+		if path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") || strings.HasPrefix(name, "bench/") {
+			continue
+		}
+		for line := range strings.Lines(read(t, name)) {
+			code, _, _ := strings.Cut(line, "//")
+			for _, h := range homes {
+				except := otherwise[name]
+				if h.is.MatchString(code) && (except == "" || !strings.Contains(code, except)) && !slices.Contains(found[h.of], name) {
+					found[h.of] = append(found[h.of], name)
+				}
+			}
+		}
+	}
+	for _, h := range homes {
+		assert.Equal(t, []string{h.file}, found[h.of], "%s: it has one home", h.of)
+	}
+	require.NotEmpty(t, found)
+}
