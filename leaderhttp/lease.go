@@ -8,7 +8,7 @@ import (
 
 // Lease is the JSON of a lease for programs: in a [Status], and in the output of "leader status", "leader list"
 // and "leader watch" with --json. Its fields keep their names and meaning; there may be more later. A field without a
-// value is left out. Durations are numbers of seconds. Times are RFC 3339 in UTC, by the holder's clock, and only for people.
+// value is left out. Durations are numbers of seconds, to the millisecond. Times are RFC 3339 in UTC, by the holder's clock, and only for people.
 type Lease struct {
 	// Name is the name of the lease.
 	Name string `json:"lease"`
@@ -47,13 +47,13 @@ type Lease struct {
 func NewLease(i lease.Info) Lease {
 	l := Lease{
 		Name: i.Name, State: i.State.String(), Holder: i.Holder, ID: i.ID, Token: i.Token,
-		LengthSeconds: i.Length.Seconds(), RenewEverySeconds: i.RenewEvery.Seconds(), Attributes: i.Attributes,
-		Acquired: forPeople(i.Acquired), Renewed: forPeople(i.Renewed), AgeSeconds: i.Age.Seconds(),
+		LengthSeconds: seconds(i.Length), RenewEverySeconds: seconds(i.RenewEvery), Attributes: i.Attributes,
+		Acquired: forPeople(i.Acquired), Renewed: forPeople(i.Renewed), AgeSeconds: seconds(i.Age),
 	}
 	if i.State == lease.Held {
-		l.Timed, l.LeftSeconds = i.Timed, i.Length.Seconds()
+		l.Timed, l.LeftSeconds = i.Timed, seconds(i.Length)
 		if i.RetryAfter > 0 {
-			l.LeftSeconds = i.RetryAfter.Seconds()
+			l.LeftSeconds = seconds(i.RetryAfter)
 		}
 	}
 	switch {

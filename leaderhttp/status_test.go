@@ -62,6 +62,21 @@ func TestStatus(t *testing.T) {
 }
 
 // The names are a promise.
+// People and programs read the durations of a lease to the millisecond, as those of a status.
+func TestLeaseToTheMillisecond(t *testing.T) {
+	t.Parallel()
+	odd := 1234567891 * time.Nanosecond
+	i := lease.Info{Name: name, State: lease.Held, Length: odd, RenewEvery: odd, RetryAfter: odd, Age: odd}
+	require.Equal(t, leaderhttp.Lease{
+		Name: name, State: "held", LengthSeconds: 1.234, RenewEverySeconds: 1.234, AgeSeconds: 1.234, LeftSeconds: 1.234,
+	}, leaderhttp.NewLease(i))
+	i.RetryAfter = 0
+	require.Equal(t, 1.234, leaderhttp.NewLease(i).LeftSeconds)
+	text, err := json.Marshal(leaderhttp.NewLease(lease.Info{Name: name, State: lease.Held, Age: 1}))
+	require.NoError(t, err)
+	require.NotContains(t, string(text), "age_seconds", "a nanosecond proves nothing")
+}
+
 func TestStatusNames(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		a := w.node("a", leader.WithAttributes(map[string]string{"zone": "b"})).run()
