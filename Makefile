@@ -67,7 +67,7 @@ fuzz: ## every fuzz target in turn, each for T (30s if not said)
 	done; test -z "$$failed" || { echo "failed:$$failed"; exit 1; }; }
 
 bench: ## measures this library beside others, and makes docs/benchmarks.md (PART=requests for one part): alone on the machine
-	go -C bench test -run '$(SERVERS)' ./internal/service
+	go -C bench test -v -run '$(SERVERS)' ./internal/service
 	$(EMULATORS) go -C bench run . $(or $(PART),all)
 
 check: format vet static house modules gate ## every rule that a tool can check (make -k check: all violations, not the first)

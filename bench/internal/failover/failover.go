@@ -74,6 +74,8 @@ type Result struct {
 	Groups   int     `json:"groups"`
 	Peers    []Of    `json:"peers"`
 
+	Missing []string `json:"missing,omitempty"` // peers that were not measured, and why
+
 	// Pauses are how many seconds the machine stood still, or its wall clock was stepped, each time. What was being measured
 	// then is left out.
 	Pauses []float64 `json:"pauses,omitempty"`
@@ -133,17 +135,16 @@ func Measure(ctx context.Context, o Options) (Result, error) {
 		}
 		defer remove()
 	}
-	var names []string
-	for _, p := range peers {
-		names = append(names, p.Service)
-	}
-	services, err := service.Start(ctx, names...)
+	services, peers, missing, err := service.For(ctx, peers)
 	if err != nil {
 		return Result{}, err
 	}
 	defer services.Close()
+	for _, m := range missing {
+		o.Log("failover: not measured: %s", m)
+	}
 
-	r := Result{LeadFrom: o.LeadFrom, LeadTo: o.LeadTo, Groups: o.Groups}
+	r := Result{LeadFrom: o.LeadFrom, LeadTo: o.LeadTo, Groups: o.Groups, Missing: missing}
 	m := &measurement{o: &o, services: services, run: time.Now().UnixNano(), of: map[string]*Of{}}
 	for _, p := range peers {
 		m.of[p.Key] = about(p, lengthFor(p, o.Length), services.Version(p.Service))

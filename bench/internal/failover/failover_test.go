@@ -223,7 +223,7 @@ func TestMeasure(t *testing.T) {
 
 func TestSection(t *testing.T) {
 	t.Parallel()
-	r := Result{LeadFrom: 3, LeadTo: 7, Groups: 2, Pauses: []float64{2, 4}, Peers: []Of{
+	r := Result{LeadFrom: 3, LeadTo: 7, Groups: 2, Missing: []string{"a peer: there is no server"}, Pauses: []float64{2, 4}, Peers: []Of{
 		{
 			Key: "a", Name: "Ours", Service: "s3", Ours: true, Length: 10, RenewEvery: 3, AcquireEvery: 3, Notes: "As it is.",
 			AfterRenewal: []float64{10000, 12000, 14000}, AfterKill: []float64{9000, 9500, 9900},
@@ -243,6 +243,7 @@ func TestSection(t *testing.T) {
 		"Ours: met (at most 0.50 of 1.00)",
 		"| Ours | 1 | 1.30 | 1.30 | 3 | 3 |",
 		"- Theirs (etcd 3.7), lease of 10 s.",
+		"Not measured:\n\n- a peer: there is no server\n",
 		"clock was stepped, 2 times meanwhile, by up to 4 s",
 		"Of Ours: 2 kills are left out, as they met a renewal.",
 	} {

@@ -204,6 +204,7 @@ func (r Result) writeNotes(b *strings.Builder) {
 		}
 		fmt.Fprintf(b, "- %s (%s), lease of %s s. %s\n", of.Name, service, report.Figure(of.Length), of.Notes)
 	}
+	b.WriteString(report.Missing(r.Missing))
 	b.WriteString("\nLimits: one machine has all processes and services, so requests take a millisecond or a few, and all wall clocks agree. Standbys\n" +
 		"of this library look for the leader's rhythm by these clocks first; where they differ, it takes them some renewals more, and on\n" +
 		"Azure they are not in step at all.\n" +

@@ -31,6 +31,14 @@ func Table(header []string, rows ...[]string) string {
 	return b.String()
 }
 
+// Missing lists what was not measured, and why; empty if there is nothing.
+func Missing(lines []string) string {
+	if len(lines) == 0 {
+		return ""
+	}
+	return "\nNot measured:\n\n- " + strings.Join(lines, "\n- ") + "\n"
+}
+
 // Met says whether a goal was reached, so that a miss stands out.
 func Met(reached bool) string {
 	if reached {

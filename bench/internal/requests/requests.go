@@ -49,8 +49,9 @@ func (c Count) times(f float64) Count { return Count{c.Reads * f, c.Writes * f, 
 
 // Result is all that was counted.
 type Result struct {
-	Calls []Call  `json:"calls"`
-	Peers []Watch `json:"peers"`
+	Calls   []Call   `json:"calls"`
+	Peers   []Watch  `json:"peers"`
+	Missing []string `json:"missing,omitempty"` // peers that were not measured, and why
 }
 
 // A Call is a method of this library's Manager, on one store.
@@ -101,6 +102,14 @@ func Measure(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	services, peers, missing, err := service.For(ctx, peers)
+	if err != nil {
+		return Result{}, err
+	}
+	defer services.Close()
+	for _, m := range missing {
+		o.Log("requests: not measured: %s", m)
+	}
 	byService := map[string][]peer.Peer{}
 	var names []string
 	for _, p := range peers {
@@ -109,18 +118,13 @@ func Measure(ctx context.Context, o Options) (Result, error) {
 		}
 		byService[p.Service] = append(byService[p.Service], p)
 	}
-	services, err := service.Start(ctx, names...)
-	if err != nil {
-		return Result{}, err
-	}
-	defer services.Close()
 	parts, failed := make([]Result, len(names)), make([]error, len(names))
 	var busy sync.WaitGroup
 	for i, name := range names {
 		busy.Go(func() { parts[i], failed[i] = at(ctx, o, services, byService[name]) })
 	}
 	busy.Wait()
-	var all Result
+	all := Result{Missing: missing}
 	for _, part := range parts {
 		all.Calls, all.Peers = append(all.Calls, part.Calls...), append(all.Peers, part.Peers...)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -97,6 +99,25 @@ func TestWatch(t *testing.T) {
 		assert.InDelta(t, 1200, got.hourly(got.Waiting).Reads, 2)
 		assert.Zero(t, got.hourly(got.Waiting).Writes, "one more at an end of a watch is none")
 	})
+}
+
+// A peer whose server is not on this machine is named, in the log and on the page, and the others are measured.
+func TestMeasureNamesWhatIsMissing(t *testing.T) {
+	t.Setenv("PATH", t.TempDir()) // without redis-server
+	var log strings.Builder
+	got, err := Measure(t.Context(), Options{
+		Peers: []string{"redsync", "client-go"}, Calls: 1, Cycles: 1, Standbys: 1, Window: time.Second,
+		Log: func(format string, args ...any) { fmt.Fprintf(&log, format+"\n", args...) },
+	})
+	require.NoError(t, err)
+	require.Len(t, got.Peers, 1)
+	assert.Equal(t, "client-go", got.Peers[0].Key)
+	require.Len(t, got.Missing, 1)
+	assert.Contains(t, got.Missing[0], "there is no redis-server: install it")
+	assert.Contains(t, log.String(), "not measured: "+got.Missing[0])
+	s, err := got.Section()
+	require.NoError(t, err)
+	assert.Contains(t, s.Text, "Not measured:\n\n- "+got.Missing[0])
 }
 
 func TestWatchSaysWhenATermEnded(t *testing.T) {

@@ -148,6 +148,7 @@ func (r Result) writePeers(b *strings.Builder) {
 		}
 		fmt.Fprintf(b, "- %s%s: %s\n", w.Name, version, w.Notes)
 	}
+	b.WriteString(report.Missing(r.Missing))
 }
 
 // standbys, lasting and cycles say how it was measured, which is the same for all peers.

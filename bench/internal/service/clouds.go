@@ -36,8 +36,8 @@ func emulator(variables ...string) (string, error) {
 			return value, nil
 		}
 	}
-	return "", fmt.Errorf("%s is not set, which says where the emulator is: run the command below \"go run ./localstack run -- \", "+
-		"from the top of the repository", strings.Join(variables, " or "))
+	return "", fmt.Errorf("%w: %s is not set, which says where the emulator is: run the command below \"go run ./localstack run -- \", "+
+		"from the top of the repository", errMissing, strings.Join(variables, " or "))
 }
 
 func startDynamoDB(ctx context.Context, p *part) error {

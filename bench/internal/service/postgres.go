@@ -3,7 +3,6 @@ package service
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -84,7 +83,7 @@ func postgresProgram(name string) (string, error) {
 	}
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + name)
 	if len(found) == 0 {
-		return "", errors.New("there is no " + name + ": install PostgreSQL: apt-get install postgresql, or brew install postgresql")
+		return "", fmt.Errorf("%w: there is no %s: install PostgreSQL: apt-get install postgresql, or brew install postgresql", errMissing, name)
 	}
 	return slices.Max(found), nil
 }

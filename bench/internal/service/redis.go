@@ -19,7 +19,7 @@ import (
 func startRedis(ctx context.Context, p *part) error {
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
-		return fmt.Errorf("%w: install it: apt-get install redis-server, or brew install redis", err)
+		return fmt.Errorf("%w: there is no redis-server: install it: apt-get install redis-server, or brew install redis", errMissing)
 	}
 	at, err := freeAddress()
 	if err != nil {

@@ -11,6 +11,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -19,6 +20,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cloudlease/leader/bench/internal/peer"
 	"github.com/cloudlease/leader/internal/wire"
 )
 
@@ -41,10 +43,14 @@ var starters = map[string]func(ctx context.Context, p *part) error{
 // Names returns the names of all services.
 func Names() []string { return slices.Sorted(maps.Keys(starters)) }
 
+// errMissing means that the server or the emulator of a service is not on this machine.
+var errMissing = errors.New("not on this machine")
+
 // Services are running services. They are safe for concurrent use.
 type Services struct {
-	dir   string
-	parts map[string]*part
+	dir     string
+	parts   map[string]*part
+	missing map[string]error
 }
 
 // A part is one running service.
@@ -56,8 +62,29 @@ type part struct {
 	stops    []func() // in the order in which they were added; called in reverse
 }
 
+// For starts the services of peers, as Start does. It returns the peers whose service runs, and a line about each of the others:
+// what is not on this machine, and how to get it.
+func For(ctx context.Context, peers []peer.Peer) (s *Services, there []peer.Peer, missing []string, err error) {
+	var names []string
+	for _, p := range peers {
+		names = append(names, p.Service)
+	}
+	if s, err = Start(ctx, names...); err != nil {
+		return nil, nil, nil, err
+	}
+	for _, p := range peers {
+		if err := s.missing[p.Service]; err != nil {
+			missing = append(missing, fmt.Sprintf("%s: %v", p.Name, err))
+			continue
+		}
+		there = append(there, p)
+	}
+	return s, there, missing, nil
+}
+
 // Start starts the named services, each once; names are those of peer.Peer.Service. When it returns, the tables, buckets and
-// containers that the peers use exist. The caller has to close the Services; the end of ctx does not.
+// containers that the peers use exist. It leaves out a service whose server or emulator is not on this machine; if that is each
+// of them, it returns an error. The caller has to close the Services; the end of ctx does not.
 func Start(ctx context.Context, names ...string) (*Services, error) {
 	dir, err := os.MkdirTemp("", "leader-bench-*")
 	if err == nil {
@@ -66,12 +93,21 @@ func Start(ctx context.Context, names ...string) (*Services, error) {
 	if err != nil {
 		return nil, fmt.Errorf("services: make a folder for what they keep: %w", err)
 	}
-	s := &Services{dir: dir, parts: map[string]*part{}}
+	s := &Services{dir: dir, parts: map[string]*part{}, missing: map[string]error{}}
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
-		if err := s.start(ctx, name); err != nil {
-			s.Close()
-			return nil, err
+		if err = s.start(ctx, name); errors.Is(err, errMissing) {
+			s.missing[name], err = err, nil
 		}
+		if err != nil {
+			break
+		}
+	}
+	if err == nil && len(s.parts) == 0 {
+		err = errors.Join(slices.Collect(maps.Values(s.missing))...)
+	}
+	if err != nil {
+		s.Close()
+		return nil, err
 	}
 	for _, p := range s.parts {
 		p.reset()
@@ -92,6 +128,9 @@ func (s *Services) start(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, ready)
 	defer cancel()
 	if err := start(ctx, p); err != nil {
+		if errors.Is(err, errMissing) {
+			delete(s.parts, name) // nothing of it runs
+		}
 		return fmt.Errorf("service %s: %w", name, err)
 	}
 	return nil

@@ -105,7 +105,7 @@ func TestEtcd(t *testing.T) {
 func TestRedis(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Skip("there is no redis-server: apt-get install redis-server")
+		t.Skip("there is no redis-server: apt-get install redis-server") // make bench says what it leaves out
 	}
 	s := start(t, "redis")
 	lead(t, "redsync", s)
@@ -215,6 +215,35 @@ func TestWhatCannotStart(t *testing.T) {
 		require.ErrorContains(t, err, want)
 		assert.NotContains(t, err.Error(), "secret")
 	}
+}
+
+// Without the server of one peer, the others are measured, and it is named.
+func TestForLeavesOutWhatIsNotHere(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	t.Setenv("AWS_ENDPOINT_URL", "")
+	t.Setenv("AWS_ENDPOINT_URL_S3", "")
+	var peers []peer.Peer
+	for _, key := range []string{"redsync", "leader-s3", "leader-file"} {
+		p, err := peer.Find(key)
+		require.NoError(t, err)
+		peers = append(peers, p)
+	}
+	s, there, missing, err := For(t.Context(), peers)
+	require.NoError(t, err)
+	defer s.Close()
+	require.Len(t, there, 1)
+	assert.Equal(t, "leader-file", there[0].Key)
+	assert.DirExists(t, s.Endpoint("file"))
+	assert.Empty(t, s.Endpoint("redis"))
+	require.Len(t, missing, 2)
+	assert.Contains(t, missing[0], peers[0].Name)
+	assert.Contains(t, missing[0], "there is no redis-server: install it")
+	assert.Contains(t, missing[1], peers[1].Name)
+	assert.Contains(t, missing[1], "go run ./localstack run -- ")
+
+	_, _, _, err = For(t.Context(), peers[:2])
+	assert.ErrorContains(t, err, "there is no redis-server", "nothing is left to measure")
+	assert.ErrorContains(t, err, "AWS_ENDPOINT_URL_S3")
 }
 
 func TestTally(t *testing.T) {
