@@ -151,13 +151,3 @@ func TestRootSaysWhatThereIs(t *testing.T) {
 		require.Contains(t, text, "\n  "+name+" ")
 	}
 }
-
-func TestVersion(t *testing.T) {
-	t.Parallel()
-	o := commandtest.End(t, commandtest.Command(t, "version"))
-	o.Want(t, 0, "")
-	require.Regexp(t, `^leader \S+ go1\.\S+ .*`+runtime.GOOS+"/"+runtime.GOARCH+"\n$", o.Out)
-	text, err := refined("--version")
-	require.NoError(t, err)
-	require.Equal(t, "leader "+version()+"\n", text)
-}

@@ -18,7 +18,7 @@ import (
 func TestOutputThatCannotBeWritten(t *testing.T) {
 	for name, args := range map[string][]string{
 		"status": {"status"}, "status, JSON": {"status", "--json"}, "list, JSON": {"list", "--json"}, "list": {"list"},
-		"watch": {"watch"}, "watch, JSON": {"watch", "--json"}, "version": {"version"}, "help": {"help"}, "help run": {"run", "--help"},
+		"watch": {"watch"}, "watch, JSON": {"watch", "--json"}, "version": {"version"}, "version, JSON": {"version", "--json"}, "help": {"help"}, "help run": {"run", "--help"},
 		"doctor": {"doctor", "--lease-length", "1s", "--samples", "1"}, "completion": {"completion", "bash"}, "break": {"break", "leader"},
 		"checkpoint show": {"checkpoint", "show", "a"}, "checkpoint show, JSON": {"checkpoint", "show", "a", "--json"}, "value clear": {"value", "clear", "leader"},
 	} {

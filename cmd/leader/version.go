@@ -4,35 +4,79 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/cloudlease/leader/cmd/leader/internal/show"
 )
 
 func (a *app) versionCommand() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use:   "version",
-		Short: "The version of this command",
+		Short: "The version of this command, and what it was built from",
 		Args:  args(cobra.NoArgs),
 		RunE: func(*cobra.Command, []string) error {
+			if asJSON {
+				return show.JSON(a.out, builtFrom(debug.ReadBuildInfo()))
+			}
 			_, err := fmt.Fprintln(a.out, "leader", version())
 			return err
 		},
 	}
+	jsonFlag(cmd, &asJSON)
+	return cmd
 }
 
-// version returns the version of the module and of Go, as the Go tool has written them into the program.
-func version() string {
-	text := "(unknown)"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		text = info.Main.Version
-		for _, s := range info.Settings {
-			switch {
-			case s.Key == "vcs.revision":
-				text += " " + s.Value
-			case s.Key == "vcs.modified" && s.Value == "true":
-				text += " (changed)"
-			}
+// version returns in a line what the command was built from.
+func version() string { return builtFrom(debug.ReadBuildInfo()).String() }
+
+// A build is the JSON of "leader version --json". Its fields keep their names and meaning; there may be more later. A field
+// without a value is left out: a program that was built outside its repository knows no revision.
+type build struct {
+	Version  string `json:"version"`            // of the module, as Go writes it: v1.2.3, or (devel)
+	Sum      string `json:"sum,omitempty"`      // the checksum of the module's source, as in go.sum
+	Revision string `json:"revision,omitempty"` // the commit
+	Time     string `json:"time,omitempty"`     // of the commit, RFC 3339 in UTC
+	Modified bool   `json:"modified,omitempty"` // there were changes that the commit has not
+	Go       string `json:"go"`
+	OS       string `json:"os"`
+	Arch     string `json:"arch"`
+}
+
+// builtFrom reads what the Go tool has written into the program; ok is false if it has written nothing.
+func builtFrom(info *debug.BuildInfo, ok bool) build {
+	b := build{Version: "(unknown)", Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
+	if !ok {
+		return b
+	}
+	b.Version, b.Sum = info.Main.Version, info.Main.Sum
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			b.Revision = s.Value
+		case "vcs.time":
+			b.Time = s.Value
+		case "vcs.modified":
+			b.Modified = s.Value == "true"
 		}
 	}
-	return fmt.Sprintf("%s %s %s/%s", text, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return b
+}
+
+func (b build) String() string {
+	words := []string{b.Version}
+	if b.Revision != "" {
+		words = append(words, b.Revision)
+	}
+	switch {
+	case b.Time != "" && b.Modified:
+		words = append(words, "("+b.Time+", changed)")
+	case b.Time != "":
+		words = append(words, "("+b.Time+")")
+	case b.Modified:
+		words = append(words, "(changed)")
+	}
+	return strings.Join(append(words, b.Go, b.OS+"/"+b.Arch), " ")
 }
