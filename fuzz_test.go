@@ -67,8 +67,8 @@ func (c timing) wrong() (parts []string) {
 		value time.Duration
 		says  string
 	}{
-		{withLength, shortestLease, c.length, "ease"},
-		{withRenew, shortestInterval, c.renew, "WithRenewEvery"}, {withAcquire, shortestInterval, c.acquire, "WithAcquireEvery"},
+		{withLength, MinLeaseLength, c.length, "ease"},
+		{withRenew, MinInterval, c.renew, "WithRenewEvery"}, {withAcquire, MinInterval, c.acquire, "WithAcquireEvery"},
 		{withMargin, 0, c.margin, "WithStopMargin"}, {withStop, 0, c.stop, "WithStopTimeout"}, {withHold, 0, c.hold, "WithHoldAtLeast"},
 		{withHeartbeat, shortest, c.heartbeat, "WithHeartbeat"},
 	} {

@@ -10,11 +10,14 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
+// Run refuses a shorter lease, and shorter intervals between requests: they are numbers without a unit, as 15 is 15 nanoseconds.
 const (
-	// No interval is shorter than these. A shorter one is a number without its unit: 15 is 15 nanoseconds.
-	shortestLease    = 100 * time.Millisecond
-	shortestInterval = 10 * time.Millisecond // between requests
-	shortest         = time.Millisecond      // everything else
+	MinLeaseLength = 100 * time.Millisecond
+	MinInterval    = 10 * time.Millisecond
+)
+
+const (
+	shortest = time.Millisecond // what is neither
 
 	// forever is the longest interval: longer than any process runs, and short enough that no sum of a few overflows.
 	forever = lease.Forever / 2
@@ -58,9 +61,9 @@ func (o *options) validate() error {
 		zero   bool // is a value
 	}{
 		{"WithHeartbeat", o.heartbeatEvery, shortest, false},
-		{"WithLeaseLength", o.length, shortestLease, false},
-		{"WithRenewEvery", o.renewEvery, shortestInterval, false},
-		{"WithAcquireEvery", o.acquireEvery, shortestInterval, false},
+		{"WithLeaseLength", o.length, MinLeaseLength, false},
+		{"WithRenewEvery", o.renewEvery, MinInterval, false},
+		{"WithAcquireEvery", o.acquireEvery, MinInterval, false},
 		{"WithStopMargin", o.stopMargin, shortest, true},
 		{"WithStopTimeout", o.stopTimeout, shortest, true},
 		{"WithEndTimeout", o.endTimeout, shortest, false},

@@ -104,12 +104,6 @@ func withUnit(err error) error {
 	return err
 }
 
-// The floors of package leader. Shorter values are mistakes.
-const (
-	shortestLease    = 100 * time.Millisecond
-	shortestInterval = 10 * time.Millisecond
-)
-
 // tooShort returns an error for a duration that is neither 0 nor at least the given one.
 func tooShort(flag string, d, least time.Duration) error {
 	if d == 0 || d >= least {

@@ -79,7 +79,7 @@ LEADER_JSON; NO_COLOR.`,
 			if o.Length <= 0 || o.Samples <= 0 {
 				return usage(fmt.Errorf("--lease-length %v and --samples %d must be positive", o.Length, o.Samples))
 			}
-			if err := tooShort("lease-length", o.Length, shortestLease); err != nil {
+			if err := tooShort("lease-length", o.Length, leader.MinLeaseLength); err != nil {
 				return usage(err)
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)

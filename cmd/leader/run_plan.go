@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/cmd/leader/internal/guard"
 	"github.com/cloudlease/leader/lease"
 )
@@ -25,8 +26,8 @@ func (f *runFlags) plan(limits lease.Limits) (guard.Timing, time.Duration, error
 	if f.drain <= 0 {
 		return guard.Timing{}, 0, fmt.Errorf("--drain-timeout %v is not positive: give the time that the program may take to end when leader is asked to stop", f.drain)
 	}
-	err := errors.Join(tooShort("lease-length", f.length, shortestLease),
-		tooShort("renew-every", f.renewEvery, shortestInterval), tooShort("acquire-every", f.acquireEvery, shortestInterval))
+	err := errors.Join(tooShort("lease-length", f.length, leader.MinLeaseLength),
+		tooShort("renew-every", f.renewEvery, leader.MinInterval), tooShort("acquire-every", f.acquireEvery, leader.MinInterval))
 	if err != nil {
 		return guard.Timing{}, 0, err
 	}
@@ -43,7 +44,7 @@ func (f *runFlags) plan(limits lease.Limits) (guard.Timing, time.Duration, error
 	return guard.Timing{}, 0, fmt.Errorf("two renewals, each %v, have to fit into the %v that a lease of %v holds before the program gets SIGTERM, "+
 		"%v (--stop-timeout) before SIGKILL: give a shorter --stop-timeout or --renew-every (%v or more), or a --lease-length of %v, "+
 		"after which a dead leader is replaced; how long the program may take when leader is asked to stop is --drain-timeout",
-		renewEvery, max(usable, 0).Round(time.Millisecond), f.length, t.Stop.Round(time.Millisecond), max(limits.WriteEvery, shortestInterval), max(enough, limits.MinLength))
+		renewEvery, max(usable, 0).Round(time.Millisecond), f.length, t.Stop.Round(time.Millisecond), max(limits.WriteEvery, leader.MinInterval), max(enough, limits.MinLength))
 }
 
 // within returns the plan for a lease of this length, which may not fit: usable is how long it holds before the program gets

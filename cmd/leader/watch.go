@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/cmd/leader/internal/show"
 	"github.com/cloudlease/leader/cmd/leader/internal/store"
 	"github.com/cloudlease/leader/lease"
@@ -54,7 +55,7 @@ LEADER_VERBOSE, LEADER_JSON; NO_COLOR.`,
 			if w.every <= 0 {
 				return usage(fmt.Errorf("--every %v is not positive: give an interval such as 1s", w.every))
 			}
-			if err := tooShort("every", w.every, shortestInterval); err != nil {
+			if err := tooShort("every", w.every, leader.MinInterval); err != nil {
 				return usage(err)
 			}
 			return w.onStore(cmd.Context(), func(s *store.Store) error { return w.run(cmd.Context(), s, nameOf(given, name)) })

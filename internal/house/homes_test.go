@@ -22,6 +22,7 @@ var homes = []home{
 	{"the default of an interval, lease.IntervalsPerLength", "lease/lease.go", regexp.MustCompile(`\bIntervalsPerLength\s*=|(?i:length)\)?\s*/\s*3\b|\b3\s*\*\s*\S*(?i:renewEvery)`)},
 	{"how often a call tries to write, lease.MaxSwaps", "lease/protocol.go", regexp.MustCompile(`(?i)\bmax(swaps|tries)\s*=|times in one call`)},
 	{"longer than any lease, lease.Forever", "lease/store.go", regexp.MustCompile(`\* 365 \*|365\s*\*\s*24`)},
+	{"the shortest lease, leader.MinLeaseLength", "validate.go", regexp.MustCompile(`(?i)\b(shortest|min)lease\w*\s*=`)},
 	{"the safety margin, lease.Margin", "lease/lease.go", regexp.MustCompile(`func Margin|(?i:length)\)?\s*/\s*10\b`)},
 	{"JSON without escapes for HTML, plainjson.Marshal", "internal/plainjson/plainjson.go", regexp.MustCompile(`SetEscapeHTML`)},
 	{"the reason why a context ended, failure.WithCause", "internal/failure/failure.go", regexp.MustCompile(`cause != nil && !errors\.Is\(err, cause\)|cause == nil \|\| errors\.Is\(err, cause\)`)},
