@@ -30,6 +30,23 @@ func wantFit(t testing.TB, all metadata) {
 	assert.LessOrEqual(t, size, 8<<10)
 }
 
+// The stored form is a contract with the programs of other versions.
+func TestMetadataAsStored(t *testing.T) {
+	t.Parallel()
+	r := record{
+		token: 7, id: "an ID", holder: "worker 1", length: 15 * time.Second, acquired: time.Date(2024, 2, 29, 23, 59, 59, 999e6, time.UTC),
+		renewEvery: 5 * time.Second, attributes: map[string]string{"address": "10.0.0.1:80"},
+	}
+	all := map[string]string{}
+	for key, value := range r.encode(metadata{"theirs": pointer("kept")}) {
+		all[key] = *value
+	}
+	require.Equal(t, map[string]string{
+		"leader_format": "1", "leader_token": "7", "leader_id": "an+ID", "leader_holder": "worker+1", "leader_length": "15s",
+		"leader_acquired": "2024-02-29T23:59:59.999Z", "leader_renew_every": "5s", "leader_attributes": "address=10.0.0.1%3A80", "theirs": "kept",
+	}, all)
+}
+
 // FuzzMetadata: Azure takes the output of encode, and decode reads it back.
 func FuzzMetadata(f *testing.F) {
 	f.Add(uint64(1), "id", "holder", int64(15), "key", "value", "other", "")

@@ -16,6 +16,17 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
+// The stored form is a contract with the programs of other versions.
+func TestItemAsStored(t *testing.T) {
+	t.Parallel()
+	s := NewStore(nil, "table", WithPrefix("prod/"))
+	key, err := s.key("orders")
+	require.NoError(t, err)
+	in := s.put(key, "", "a nonce", []byte("a cell"))
+	require.Equal(t, item{"lease": text("prod/orders"), "data": text("a cell"), "version": text("a nonce")}, item(in.Item))
+	require.Equal(t, "written", writtenAttribute)
+}
+
 // Tables that are there have other keys, and may have a sort key.
 func TestOtherKeys(t *testing.T) {
 	t.Parallel()

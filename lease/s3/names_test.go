@@ -14,6 +14,12 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
+// The stored form is a contract with the programs of other versions.
+func TestObjectAsStored(t *testing.T) {
+	t.Parallel()
+	require.Regexp(t, `^\{"leaseObject":1,"nonce":"[A-Z2-7]{26}"\}\na cell$`, string(encode([]byte("a cell"))))
+}
+
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
