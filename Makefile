@@ -1,6 +1,7 @@
 # Everything here needs Go and make; test needs Python 3.11 or later as well, for the emulators of the cloud services.
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+ACTIONLINT  = github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 MODULE      = github.com/cloudlease/leader
 PROFILE     = coverage.out
 COVERED     = $(MODULE) $(MODULE)/lease
@@ -70,7 +71,7 @@ bench: ## measures this library beside others, and makes docs/benchmarks.md (PAR
 	go -C bench test -v -run '$(SERVERS)' ./internal/service
 	$(EMULATORS) go -C bench run . $(or $(PART),all)
 
-check: format vet static house modules gate ## every rule that a tool can check (make -k check: all violations, not the first)
+check: format vet static house workflows modules gate ## every rule that a tool can check (make -k check: all violations, not the first)
 	@echo 'make check: all good'
 
 quickstart: ## three processes compete for one lease, and fail; 20 seconds
@@ -96,6 +97,9 @@ static: ## staticcheck
 house: ## the house rules: imports, sizes, the pages' programs, plain English
 	go test -count=1 ./internal/house
 
+workflows: ## actionlint, on .github/workflows
+	go run $(ACTIONLINT)
+
 modules: ## go.mod is tidy, and the modules match go.sum
 	for module in . $(BELOW); do go -C $$module mod tidy -diff || exit; done
 	go mod verify
@@ -103,4 +107,4 @@ modules: ## go.mod is tidy, and the modules match go.sum
 gate: ## counts calls, allocations, goroutines, packages and bytes, against bench/gate.json (UPDATE=1 accepts)
 	go -C bench run ./gate $(if $(UPDATE),-update)
 
-.PHONY: help test tests stress simulate fleets explore mutate linearize chaos fuzz bench check quickstart catchup format vet platforms static house modules gate
+.PHONY: help test tests stress simulate fleets explore mutate linearize chaos fuzz bench check quickstart catchup format vet platforms static house workflows modules gate
