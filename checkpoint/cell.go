@@ -82,7 +82,7 @@ func (c cell) replace(ctx context.Context, next func(found record, version lease
 			unclear = err
 		}
 	}
-	return record{}, "", lease.ErrRestless
+	return record{}, "", lease.ErrTooManyConflicts
 }
 
 func permanent(err error) bool {

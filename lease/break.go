@@ -59,5 +59,5 @@ func (m *manager) takeAway(ctx context.Context, seen Info) error {
 		}
 		// R4: the holder has renewed meanwhile, or the conflict was with this call's own write.
 	}
-	return ErrRestless
+	return ErrTooManyConflicts
 }

@@ -18,7 +18,7 @@
 //     [Lister] with [Cell], [Limiter] with [Limits], [Closer], [PlaceFinder] and [PlaceMaker] as far as the store can;
 //     [Register] and [Opener] for its URLs. Package leasetest has the tests that it passes.
 //   - The author of a manager on native leases, as lease/azblob: [Manager], [Breaker]; [Request] and [Lease], each with its
-//     method Validate; [UndoTimeout], [MaxSwaps] and [ErrRestless]; [Explain].
+//     method Validate; [UndoTimeout], [MaxSwaps] and [ErrTooManyConflicts]; [Explain].
 //   - The author of a runner, as package leader: [StartTerm], [StartWithin], [Keeper], [Instant], [Now] and [SampleEvery];
 //     [LimitsOf], [Find], [Margin] and [IntervalsPerLength].
 //
@@ -44,7 +44,9 @@
 // token greater than all before it (R5). The holder writes it to the other end before it reads anything there, and from
 // then on the other end refuses smaller ones: claim, then read.
 //
-// The rules R1 to R8 that the comments name:
+// # The rules
+//
+// The comments name them:
 //
 //   - R1: no client's wall clock decides when a lease is over, and Expired is a proof.
 //   - R2: the holder counts from before the request, and leaves a margin.
@@ -54,4 +56,12 @@
 //   - R6: a release never takes from somebody else, and nothing is leaked.
 //   - R7: standbys read, they do not write.
 //   - R8: a term ends once.
+//
+// And those of the value in a lease:
+//
+//   - V1: each acquisition inherits it.
+//   - V2: from the moment it is set, every later write of the term carries it.
+//   - V3: within a term it only goes forward.
+//
+// docs/design.md says why, and where the code keeps each.
 package lease

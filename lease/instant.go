@@ -47,7 +47,7 @@ const (
 	grain = 50 * time.Millisecond
 )
 
-// Now reads the clocks of the machine that ctx belongs to: this one, but in a simulation by this module.
+// Now reads the clocks of the machine that ctx belongs to: this one, except in this module's own simulations.
 func Now(ctx context.Context) Instant {
 	h := host.From(ctx)
 	return Instant{host: h, last: h.Read()}

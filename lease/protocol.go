@@ -16,8 +16,8 @@ import (
 // answers with conflicts time after time is broken.
 const MaxSwaps = 8
 
-// ErrRestless is the error of a call that has met MaxSwaps conflicts. It is an ErrConflict.
-var ErrRestless = fmt.Errorf("%w, %d times in one call", ErrConflict, MaxSwaps)
+// ErrTooManyConflicts is the error of a call that has met MaxSwaps conflicts. errors.Is finds ErrConflict in it.
+var ErrTooManyConflicts = fmt.Errorf("%w, %d times in one call", ErrConflict, MaxSwaps)
 
 // UndoTimeout returns how long a failed Acquire may try to undo what its write may have done, also after its context has
 // ended: a third of the lease's length, five seconds at most (R6).
@@ -74,7 +74,7 @@ func (m *manager) acquire(ctx context.Context, req Request) (Lease, error) {
 		}
 		seen = now
 	}
-	return Lease{}, m.failed(ctx, req, ours.ID, seen, ErrRestless)
+	return Lease{}, m.failed(ctx, req, ours.ID, seen, ErrTooManyConflicts)
 }
 
 // succeed returns the record of a new acquisition after the one that was seen. A missing record counts as token 0 (R5). The
@@ -148,7 +148,7 @@ func (m *manager) renew(ctx context.Context, held Lease) (Lease, error) {
 		from = now.version
 		ours.keepNewer(now.record)
 	}
-	return Lease{}, ErrRestless
+	return Lease{}, ErrTooManyConflicts
 }
 
 // keepNewer takes the value and the attributes of a record of the same acquisition, if that has a later change of them (V3): a
@@ -194,7 +194,7 @@ func (m *manager) release(ctx context.Context, held Lease) error {
 		from = now.version // R6: a renewal that was given up has landed; it is ours to release, too
 		free.keepNewer(now.record)
 	}
-	return ErrRestless
+	return ErrTooManyConflicts
 }
 
 // lostBy returns how the holder has lost the lease, by a look that showed the cell; nil if it still has it. The ID alone

@@ -51,7 +51,7 @@ func (m *manager) acquire(ctx context.Context, req lease.Request) (lease.Lease, 
 		}
 		// Another node was faster: see which.
 	}
-	return lease.Lease{}, lease.ErrRestless
+	return lease.Lease{}, lease.ErrTooManyConflicts
 }
 
 // take sends Acquire Lease and Set Blob Metadata, which leaves the value as it is (V1). It returns an ErrConflict if the blob has
