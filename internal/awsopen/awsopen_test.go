@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/internal/wire"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -333,24 +334,16 @@ func TestClose(t *testing.T) {
 	isolated(t)
 	t.Setenv("AWS_ACCESS_KEY_ID", "A")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "B")
-	var open atomic.Int32
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { answer(w, 200, "{}") }))
-	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
-		switch s {
-		case http.StateNew:
-			open.Add(1)
-		case http.StateClosed:
-			open.Add(-1)
-		}
-	}
+	connections := wire.CountConnections(server)
 	server.Start()
 	defer server.Close()
 	c, err := load(t, "region=eu-west-1&endpoint="+server.URL)
 	require.NoError(t, err)
 	require.NoError(t, getItem(soon(t), c.table()))
-	require.Equal(t, int32(1), open.Load(), "connections are kept")
+	require.Equal(t, 1, connections.Open(), "connections are kept")
 	c.Close()
-	require.Eventually(t, func() bool { return open.Load() == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return connections.Open() == 0 }, 10*time.Second, time.Millisecond)
 }
 
 // No redirect is followed, whatever its kind.

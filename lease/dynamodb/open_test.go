@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -70,15 +68,7 @@ func TestOpenConfigures(t *testing.T) {
 		maps.Copy(w.Header(), headerOf(noItem))
 		_, _ = w.Write([]byte(noItem))
 	}))
-	var open atomic.Int32 // connections
-	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
-		switch s {
-		case http.StateNew:
-			open.Add(1)
-		case http.StateClosed:
-			open.Add(-1)
-		}
-	}
+	connections := wire.CountConnections(server)
 	server.Start()
 	defer server.Close()
 	require.NoError(t, os.WriteFile(config, []byte("[profile staging]\nregion = eu-north-1\naws_access_key_id = STAGING\n"+
@@ -96,7 +86,7 @@ func TestOpenConfigures(t *testing.T) {
 		require.NoError(t, err)
 		assert.Regexp(t, test.scope, (<-requests).Header.Get("Authorization"))
 		require.NoError(t, lease.Close(m))
-		require.Eventually(t, func() bool { return open.Load() == 0 }, 10*time.Second, time.Millisecond, "Close leaves the connection open")
+		require.Eventually(t, func() bool { return connections.Open() == 0 }, 10*time.Second, time.Millisecond, "Close leaves the connection open")
 	}
 }
 

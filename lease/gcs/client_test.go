@@ -211,17 +211,8 @@ func found(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X-Goog-Gene
 
 // The client that Open made is closed, and its connections with it. One that was passed in is left alone.
 func TestClose(t *testing.T) {
-	var opened, open atomic.Int64
 	server := httptest.NewUnstartedServer(http.HandlerFunc(found))
-	server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
-		switch s {
-		case http.StateNew:
-			opened.Add(1)
-			open.Add(1)
-		case http.StateClosed:
-			open.Add(-1)
-		}
-	}
+	connections := wire.CountConnections(server)
 	server.Start()
 	t.Cleanup(server.Close)
 	t.Setenv("STORAGE_EMULATOR_HOST", server.URL)
@@ -234,15 +225,15 @@ func TestClose(t *testing.T) {
 	m, err := lease.Open(t.Context(), "gs://b")
 	require.NoError(t, err)
 	inspect(m)
-	assert.EqualValues(t, 1, open.Load())
+	assert.Equal(t, 1, connections.Open())
 	require.NoError(t, lease.Close(m))
-	eventually(t, "the connection of Open's client is closed", 0, func() bool { return open.Load() == 0 })
+	eventually(t, "the connection of Open's client is closed", 0, func() bool { return connections.Open() == 0 })
 
 	m = New(connect(t), "b")
 	inspect(m)
 	require.NoError(t, lease.Close(m))
 	inspect(m)
-	assert.EqualValues(t, 2, opened.Load(), "the second client's one connection was kept")
+	assert.Equal(t, 2, connections.Opened(), "the second client's one connection was kept")
 }
 
 // A caller's own HTTP client is closed by the client's Close, too.

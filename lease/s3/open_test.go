@@ -2,14 +2,12 @@ package s3
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -146,16 +144,8 @@ func TestString(t *testing.T) {
 // Many managers have a connection each, and none once they are closed.
 func TestCloseClosesConnections(t *testing.T) {
 	pristine(t)
-	var open atomic.Int32
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
-	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-		switch state {
-		case http.StateNew:
-			open.Add(1)
-		case http.StateClosed:
-			open.Add(-1)
-		}
-	}
+	connections := wire.CountConnections(server)
 	server.Start()
 	defer server.Close()
 	var all []lease.Manager
@@ -166,11 +156,11 @@ func TestCloseClosesConnections(t *testing.T) {
 		require.Error(t, err)
 		all = append(all, m)
 	}
-	require.Equal(t, int32(20), open.Load())
+	require.Equal(t, 20, connections.Open())
 	for _, m := range all {
 		require.NoError(t, lease.Close(m))
 	}
-	require.Eventually(t, func() bool { return open.Load() == 0 }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return connections.Open() == 0 }, 30*time.Second, time.Millisecond)
 
 	client := newAnswers(t, wire.Reply(http.StatusNotFound, nil, ""))
 	require.NoError(t, lease.Close(New(client, "b")), "a client of the user's is left alone")
