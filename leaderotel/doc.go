@@ -49,6 +49,9 @@
 //	leadership moves       increase(leader_term_losses_total[15m]) > 2
 //	a store fails          rate(leader_request_failures_total{error_type!="canceled"}[5m])
 //
+// In the repository, docs/operating/alerts.yaml has these and more as rules for Prometheus, docs/operating/dashboard.json is a
+// dashboard for Grafana, and docs/operating.md says what to do.
+//
 // The Prometheus exporter names them leader_term_active, leader_term_remaining_seconds, leader_renewal_age_seconds,
 // leader_lease_length_seconds, leader_node_healthy, leader_terms_total, leader_term_losses_total,
 // leader_request_duration_seconds, leader_request_failures_total, leader_events_dropped_total.

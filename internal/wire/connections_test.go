@@ -1,4 +1,4 @@
-package wire_test
+package wire
 
 import (
 	"io"
@@ -8,14 +8,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/cloudlease/leader/internal/wire"
 )
 
 func TestCountConnections(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewUnstartedServer(http.NotFoundHandler())
-	connections := wire.CountConnections(server)
+	connections := CountConnections(server)
 	server.Start()
 	defer server.Close()
 	client := &http.Client{Transport: &http.Transport{}}
