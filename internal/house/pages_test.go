@@ -144,6 +144,19 @@ func TestLinks(t *testing.T) {
 	}
 }
 
+// A link to a thread in a tracker is named after it: leader#7.
+func TestThreadsAreNamed(t *testing.T) {
+	t.Parallel()
+	thread, found := regexp.MustCompile(`\[([^\]]*)\]\(https://github\.com/[\w.-]+/([\w.-]+)/(?:issues|pull)/(\d+)\)`), 0
+	for _, page := range pages(t) {
+		for _, link := range thread.FindAllStringSubmatch(read(t, page), -1) {
+			found++
+			assert.Equal(t, link[2]+"#"+link[3], link[1], page)
+		}
+	}
+	require.Greater(t, found, 20)
+}
+
 // Every command of the pages, of the Makefile and of comments that names a package finds it in the module where it runs.
 func TestCommandsFindTheirPackages(t *testing.T) {
 	t.Parallel()
