@@ -34,13 +34,15 @@ var otherwise = map[string]string{
 	"lease/protocol.go": "UndoTimeout", // a third of the length, for another reason
 }
 
-// A number and a decision stand in one place, so that a change changes all of it. Tests, and programs of other peoples' libraries, may
-// have their own.
+// apart are programs that test, or that show other libraries: they judge the code from outside, and have their own numbers.
+var apart = regexp.MustCompile(`^(bench|internal/(simulate|hosttest|explore|stress))/|_test\.go$`)
+
+// A number and a decision stand in one place, so that a change changes all of it.
 func TestOneHomeForEachDecision(t *testing.T) {
 	t.Parallel()
 	found := map[string][]string{}
 	for _, name := range tracked(t) {
-		if path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") || strings.HasPrefix(name, "bench/") {
+		if path.Ext(name) != ".go" || apart.MatchString(name) {
 			continue
 		}
 		for line := range strings.Lines(read(t, name)) {

@@ -104,10 +104,13 @@ func TestPagesListTheirHeadings(t *testing.T) {
 func TestPagesNameWhatExists(t *testing.T) {
 	t.Parallel()
 	known := declared(t, "checkpoint", "fence", "leaderhttp", "leaderotel", "leadertest", "cmd", "internal")
+	for _, alert := range regexp.MustCompile(`(?m)^ *- alert: (\w+)$`).FindAllStringSubmatch(read(t, "docs/operating/alerts.yaml"), -1) {
+		known[alert[1]] = true
+	}
 	makefile := read(t, "Makefile")
 	var command strings.Builder
 	goFiles(t, "cmd/leader", true, func(_, text string) { command.WriteString(text) })
-	foreign := regexp.MustCompile(`^(f|slog|storage)\.|^Date$`)
+	foreign := regexp.MustCompile(`^(f|slog|storage|errors)\.|^Date$`)
 	name := regexp.MustCompile(`^\*?(?:[a-z]\w*\.)?([A-Z]\w*[a-z]\w*)(?:\(.*)?$`)
 	theirs := regexp.MustCompile(`(?m)^\| [^|]* \|`) // the first cell of docs/migrating.md names what other libraries have
 	for _, page := range pages(t) {

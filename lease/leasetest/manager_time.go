@@ -24,7 +24,7 @@ func renewalBeginsAnew(t testing.TB, s *scene) {
 	sent := time.Now()
 	held := acquire(t, holder, s.brief(name, "one"))
 	for range 5 {
-		if _, ok := s.poll(t, standby, s.brief(name, "two"), sent, s.length/3); ok {
+		if _, ok := s.poll(t, standby, s.brief(name, "two"), sent, s.length/lease.IntervalsPerLength); ok {
 			return // this process was kept from renewing for a whole length
 		}
 		again := time.Now()
