@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/internal/host"
 	"github.com/cloudlease/leader/lease"
 )
@@ -22,8 +23,6 @@ const (
 const (
 	// longestEnd bounds the default of WithEndTimeout.
 	longestEnd = 5 * time.Second
-	// shortestLease is the least of WithLeaseLength. A shorter one is a number without its unit: 15 is 15 nanoseconds.
-	shortestLease = 100 * time.Millisecond
 )
 
 func newOptions(opts []Option) options {
@@ -44,7 +43,7 @@ func newOptions(opts []Option) options {
 		o.length = max(o.length, o.limits.MinLength)
 	}
 	if !o.has("WithInterval") {
-		o.interval = max(o.length/3, o.limits.WriteEvery, 1)
+		o.interval = max(o.length/lease.IntervalsPerLength, o.limits.WriteEvery, 1)
 	}
 	if !o.has("WithCalm") {
 		o.calm = 2 * o.length
@@ -121,9 +120,9 @@ func (o *options) validateTimes(refuse func(wrong bool, format string, args ...a
 		least  time.Duration
 		zero   bool // is a value
 	}{
-		{"WithLeaseLength", o.length, shortestLease, false},
-		{"WithInterval", o.interval, shortestLease / 10, false},
-		{"WithPartsFrom", o.listEvery, shortestLease / 10, false},
+		{"WithLeaseLength", o.length, leader.MinLeaseLength, false},
+		{"WithInterval", o.interval, leader.MinInterval, false},
+		{"WithPartsFrom", o.listEvery, leader.MinInterval, false},
 		{"WithCalm", o.calm, time.Millisecond, true},
 		{"WithStopTimeout", o.stopTimeout, time.Millisecond, true},
 		{"WithDrainTimeout", o.drainTimeout, time.Millisecond, true},

@@ -1,13 +1,13 @@
 package fleet
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"strings"
 
+	"github.com/cloudlease/leader/internal/plainjson"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -24,13 +24,11 @@ type head struct {
 
 // seal returns v as JSON, with a checksum. v is a struct that has a head.
 func seal(v any) (string, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false) // an escape takes six bytes for one
-	if err := e.Encode(v); err != nil {
+	text, err := plainjson.Marshal(v)
+	if err != nil {
 		return "", err
 	}
-	return summed(strings.TrimSuffix(b.String(), "}\n")), nil
+	return summed(strings.TrimSuffix(string(text), "}")), nil
 }
 
 // summed ends a JSON object that has no closing brace yet.

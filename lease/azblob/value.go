@@ -109,7 +109,7 @@ func (m *manager) keep(ctx context.Context, held lease.Lease, was stored) (lease
 		token: held.Token, id: held.ID, holder: held.Holder, length: held.Length, acquired: held.Acquired, renewEvery: held.RenewEvery,
 		attributes: maps.Clone(held.Attributes), number: held.ValueNumber, value: held.Value,
 	}
-	for range maxTries {
+	for range lease.MaxSwaps {
 		if ours.number <= was.number {
 			return ours.lease(held.Name, was), nil
 		}
@@ -132,7 +132,7 @@ func (m *manager) keep(ctx context.Context, held lease.Lease, was stored) (lease
 		}
 		was = now.stored()
 	}
-	return lease.Lease{}, errRestless
+	return lease.Lease{}, lease.ErrTooManyConflicts
 }
 
 // stillOf returns an error unless the metadata are still those of the lease. Whether that is lost, its blob's lease tells: a
