@@ -34,8 +34,8 @@ var otherwise = map[string]string{
 	"lease/protocol.go": "UndoTimeout", // a third of the length, for another reason
 }
 
-// apart are programs that test, or that show other libraries: they judge the code from outside, and have their own numbers.
-var apart = regexp.MustCompile(`^(bench|internal/(simulate|hosttest|explore|stress))/|_test\.go$`)
+// apart are programs that test, or that show how the library is used: they judge the code from outside, and have their own numbers.
+var apart = regexp.MustCompile(`^(bench|examples|internal/(simulate|hosttest|explore|stress))/|_test\.go$`)
 
 // A number and a decision stand in one place, so that a change changes all of it.
 func TestOneHomeForEachDecision(t *testing.T) {
