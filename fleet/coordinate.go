@@ -16,7 +16,7 @@ func (n *node) sees(o *office, k int, info lease.Info, sent time.Duration) {
 		o.facts.sees(s, info)
 		if o.facts.misses(s, info, sent, n.now(), n.opts.length) {
 			n.trouble("looking at the seats", errEdited(s, info))
-			o.view(k).known = false // its smaller tokens count from now on
+			o.view(k).known, o.stale = false, true // its smaller tokens count from now on
 		}
 	}
 	value, err := decodeSeat(info.Value)
@@ -31,6 +31,9 @@ func (n *node) sees(o *office, k int, info lease.Info, sent time.Duration) {
 		return
 	}
 	was := v.sitting(k)
+	if !v.known || v.info.Token != info.Token || v.info.State != info.State || v.info.Broken != info.Broken || v.bound != bound || !v.value.says(value) {
+		o.stale = true
+	}
 	v.info, v.value, v.bound, v.known = info, value, bound, true
 	now := v.sitting(k)
 	if was == now {
@@ -97,8 +100,13 @@ func (n *node) takeAndGiveBack(ctx context.Context, k int) (lease.Lease, error) 
 	return swept, nil
 }
 
-// decide makes the next plan of the one that was sent last, and publishes it, unless nothing changes.
+// decide makes the next plan of the one that was sent last, and publishes it, unless nothing changes. It does nothing if nothing has
+// been learned since: that must not cost more, the more parts there are.
 func (n *node) decide(o *office) {
+	if !o.stale && n.now() < o.ripe {
+		return
+	}
+	o.stale = false
 	next, unplaced := n.opts.assign(o.base, n.situation(o))
 	if !slices.Equal(unplaced, o.unplaced) {
 		o.unplaced = unplaced
@@ -306,7 +314,7 @@ func (n *node) refreshList(o *office) {
 			case err != nil:
 				n.trouble("listing the parts", err)
 			case len(parts) > 0:
-				l.parts, o.news = parts, true
+				l.parts, o.news, o.stale = parts, true, true
 			}
 		})
 	}()

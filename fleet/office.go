@@ -33,6 +33,7 @@ type office struct {
 	waiting  int           // looks of this round that are not answered
 	decideBy time.Duration // when to decide whatever is not answered; never: this round's decision was made
 	ripe     time.Duration // when the plan may change by the passing of time alone
+	stale    bool          // something was learned since the latest decision
 	news     bool          // something was learned outside of a round, and the plan may change
 	hurry    peeking       // looks at seats that a plan waits for
 	awaited  map[int]bool  // these seats
@@ -107,7 +108,7 @@ func (n *node) preside(ctx context.Context) error {
 func (n *node) takeOffice(o *office) {
 	now := n.now()
 	o.took, o.heard, o.changed, o.joined, o.next, o.decideBy = now, now, now, now, now, never
-	o.ripe = never
+	o.ripe, o.stale = never, true
 	o.named = o.base.sessionsBySeat()
 	n.office = o
 	term, _ := lease.TermFrom(o.ctx)
