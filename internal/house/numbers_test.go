@@ -34,6 +34,7 @@ func TestPricesHaveSources(t *testing.T) {
 func TestCheckpointCostsAreComputed(t *testing.T) {
 	t.Parallel()
 	page, sources := read(t, "docs/catchup.md"), read(t, "docs/benchmarks.md")
+	_, summary, _ := strings.Cut(read(t, "README.md"), "a checkpoint costs ")
 	price := regexp.MustCompile(`(?:write request unit|PUT|class A operation): \$([0-9.]+) for (\d(?:[\d,]*\d)?(?: million)?);`)
 	writes := 30 * 24 * time.Hour / checkpoint.DefaultEvery
 	for store, source := range map[string]string{"DynamoDB": "DynamoDB, on demand", "S3": "S3, Standard", "Cloud Storage": "Cloud Storage, Standard", "Azure Blob": ""} {
@@ -41,6 +42,7 @@ func TestCheckpointCostsAreComputed(t *testing.T) {
 		require.NotNil(t, row, store)
 		assert.Equal(t, thousands(writes), row[1], store)
 		assert.Equal(t, fmt.Sprintf("%.2f", float64(writes)*number(t, row[3])/number(t, row[4])), row[2], store)
+		assert.Regexp(t, `\$`+row[2]+`(\sa\smonth)? on ([^;$]+ )?`+strings.Fields(store)[0], summary, "%s, in README.md", store)
 		if source == "" {
 			continue
 		}
