@@ -30,7 +30,7 @@
 // other end of the effects refuses it: when its term begins, the work writes its token there, commits that, and only then
 // reads what it goes on from; each later write goes through only if the token is still the same. A token that is compared
 // on writing alone comes too late: an older term's write may land after the new one has read, and before it has written.
-// docs/fencing.md shows this in SQL, examples/service in a program.
+// docs/fencing.md shows this in SQL, examples/service and examples/catchup in programs.
 //
 // A work that answers requests calls [Serve], and package leaderhttp has the handler that goes with it.
 package leader
