@@ -47,9 +47,9 @@ simulate: ## N worlds (10,000 if not said), from SEED on, on all processors: the
 fleets: ## N worlds (3,000 if not said) with a fleet in each, from SEED on
 	go test ./fleet -timeout 0 -run 'TestWorlds$$' -worlds $(or $(N),3000) -first $(or $(SEED),0)
 
-explore: ## every order of events in a small world (NODES, ACQUISITIONS, FAULTS, STEPS; cut at STATES): minutes, gigabytes
+explore: ## every order of events in a small world (NODES, ACQUISITIONS, FAULTS, STEPS, VALUES=1; cut at STATES): minutes, gigabytes
 	go test ./internal/explore -timeout 0 -v -run 'TestExplore$$' -nodes $(or $(NODES),2) -acquisitions $(or $(ACQUISITIONS),2) \
-		-faults $(or $(FAULTS),2) -steps $(or $(STEPS),3) -states $(or $(STATES),60000000)
+		-faults $(or $(FAULTS),2) -steps $(or $(STEPS),3) -states $(or $(STATES),60000000) $(if $(VALUES),-values)
 
 mutate: ## takes each rule out of a copy of the code: the simulation or a test must notice; up to an hour
 	$(EMULATORS) go run ./internal/mutate

@@ -23,13 +23,14 @@ func TestFindsWhatIsBroken(t *testing.T) {
 		{"a holder that counts from the answer", flaws{countFromAnswer: true}, 0, "S[12]", ""},
 		{"a holder without a margin, whose clock is slow", flaws{noMargin: true}, 0, "S[12]", ""},
 		{"a store whose clock is ahead", flaws{ageingAges: true}, 0, "S[12]", ""},
+		{"a value that changes without its number", flaws{unnumbered: true}, 0, "V3", "begins Renew"},
 		{"a release before the work has returned", flaws{earlyRelease: true}, 0, "S[12]", "begins Release"},
 	} {
 		if test.faults > faultsByDefault {
 			continue // too slow with the race detector
 		}
 		t.Run(test.what, func(t *testing.T) {
-			r := newExplorer(Bound{Nodes: 2, Acquisitions: 2, Faults: test.faults, Steps: 3, Ages: test.flaws.ageingAges}, test.flaws, nil).run()
+			r := newExplorer(Bound{Nodes: 2, Acquisitions: 2, Faults: test.faults, Steps: 3, Ages: test.flaws.ageingAges, Values: test.flaws.unnumbered}, test.flaws, nil).run()
 			require.Error(t, r.Broken)
 			t.Log("\n" + strings.Join(r.Path, "\n"))
 			require.Regexp(t, test.breaks, r.Broken.Error()) // mostly, S1 and S2 break at the same moment

@@ -45,6 +45,7 @@
 //     conflict. A process crashes, and another starts at once. A machine is suspended for any time, with or without a call
 //     under way. A wall clock steps forward or back by more than a lease's length. On a machine without a clock that counts
 //     suspension, both at once: it sleeps, and a step back hides the sleep from its wall clock.
+//   - Values, if Bound.Values is set: each term changes the lease's value once, with its first renewal.
 //   - Ages, if Bound.Ages is set: the store knows exactly how long ago a write was sent.
 //
 // # What is checked, in every state
@@ -54,6 +55,7 @@
 //   - R4: if a renewal reports its lease lost, the lease is lost.
 //   - R5: no write makes the record's token smaller, or gives two acquisitions the same token.
 //   - R6: no release replaces the record of another acquisition.
+//   - V1: an acquisition inherits the value. V3: no write takes a value back that its term has changed.
 //   - No call panics, or returns an error without a reason.
 //
 // # What an exhausted run shows, and what it does not

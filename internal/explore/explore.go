@@ -17,6 +17,7 @@ type Bound struct {
 	Faults       int  // along one path
 	Steps        int  // of time in a lease's length: 3 to 9
 	Ages         bool // the store knows how old a record is
+	Values       bool // each term changes the lease's value once
 	MaxStates    int  // exploration stops at so many; 0: no limit
 	MaxDepth     int  // longer paths are not followed; 0: no limit
 }
@@ -85,7 +86,7 @@ func Explore(b Bound, tell func(format string, args ...any)) Result {
 }
 
 func newExplorer(b Bound, f flaws, tell func(format string, args ...any)) *explorer {
-	x := &explorer{Bound: b, flaws: f, tell: tell, locals: map[kind]*locals{}, shapes: &shapes{text: map[uint32]string{}}}
+	x := &explorer{Bound: b, flaws: f, tell: tell, locals: map[kind]*locals{}, shapes: &shapes{values: b.Values, text: map[uint32]string{}}}
 	for i := range x.visited {
 		x.visited[i] = map[[2]uint64]uint8{}
 	}

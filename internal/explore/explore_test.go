@@ -14,6 +14,7 @@ var (
 	faults       = flag.Int("faults", faultsByDefault, "how many faults befall along one path")
 	steps        = flag.Int("steps", 3, "how many steps of time a lease's length has, 3 to 9")
 	ages         = flag.Bool("ages", false, "the store tells how old a write is")
+	values       = flag.Bool("values", false, "each term changes the lease's value once")
 	states       = flag.Int("states", 0, "cut off once there are so many states; 0: never")
 )
 
@@ -30,7 +31,7 @@ func explore(t *testing.T, b Bound) Result {
 // All that can happen within the bound keeps S1, S2 and the other promises that the explorer checks.
 func TestExplore(t *testing.T) {
 	r := explore(t, Bound{
-		Nodes: *nodes, Acquisitions: *acquisitions, Faults: *faults, Steps: *steps, Ages: *ages, MaxStates: *states,
+		Nodes: *nodes, Acquisitions: *acquisitions, Faults: *faults, Steps: *steps, Ages: *ages, Values: *values, MaxStates: *states,
 	})
 	t.Log(r.Counts)
 	require.True(t, r.Exhausted || *states > 0)
@@ -47,11 +48,12 @@ func TestExplore(t *testing.T) {
 	}
 }
 
-// The same holds with a store that knows how old a write is (R1c), and with finer steps.
+// The same holds with a store that knows how old a write is (R1c), with finer steps, and for a value that each term changes.
 func TestExploreOtherwise(t *testing.T) {
 	for _, b := range []Bound{
 		{Nodes: 2, Acquisitions: 2, Steps: 3, Ages: true, MaxDepth: depthOfOthers},
 		{Nodes: 2, Acquisitions: 2, Steps: 5, MaxDepth: depthOfOthers},
+		{Nodes: 2, Acquisitions: 2, Steps: 3, Values: true, MaxDepth: depthOfOthers},
 	} {
 		require.True(t, explore(t, b).Exhausted || depthOfOthers > 0)
 	}

@@ -11,4 +11,5 @@ type flaws struct {
 	countFromAnswer bool // the holder counts from the answer, not from before the request (R2)
 	noMargin        bool // the holder uses all of the lease's length
 	earlyRelease    bool // the lease is released while the work goes on (R8)
+	unnumbered      bool // the value changes, and its number does not (V3)
 }

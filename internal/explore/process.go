@@ -237,6 +237,16 @@ func (p *process) renewed(err error, lost bool) {
 	}
 }
 
+// change sets the other of two values, once in a term, before a renewal.
+func (p *process) change() {
+	if !p.values || p.held.ValueNumber > 0 {
+		return
+	}
+	if p.held.Value = map[string]string{"": "x"}[p.held.Value]; !p.unnumbered {
+		p.held.ValueNumber = 1
+	}
+}
+
 // forget drops the lease: it is released, or lost, or left to run out.
 func (p *process) forget() {
 	if p.earlyRelease {
@@ -298,6 +308,7 @@ func (p *process) take(e event) {
 			return p.manager.Acquire(ctx, lease.Request{Name: leaseName, Holder: "node", Length: p.length})
 		})
 	case renews:
+		p.change()
 		p.call(renewing, func(ctx context.Context) (lease.Lease, error) { return p.manager.Renew(ctx, p.held) })
 	case finishes:
 		p.finish()

@@ -58,6 +58,8 @@ type record struct {
 	names    [2]name
 	token    uint8
 	released bool
+	value    bool  // it has the value that a node sets
+	number   uint8 // of the value
 }
 
 func (r record) missing() bool { return r.shape == 0 }
@@ -73,6 +75,8 @@ func (r record) named(rename func(name) name) record {
 
 // shapes are the texts of all records, with numbers for names. It is safe for concurrent use.
 type shapes struct {
+	values bool // nodes change the lease's value
+
 	mu   sync.RWMutex
 	text map[uint32]string
 }
@@ -93,6 +97,8 @@ func (s *shapes) parse(data []byte) record {
 		ID       string `json:"id"`
 		Nonce    string `json:"nonce"`
 		Released bool   `json:"released"`
+		Value    string `json:"value"`
+		Number   uint8  `json:"value_number"`
 	}
 	if err := json.Unmarshal([]byte(text), &fields); err != nil || n != len(r.names) || fields.ID != "#0" || fields.Nonce != "#1" {
 		panic(fmt.Sprintf("explore: a record has an ID and a nonce, in this order, and this is %s (%v)", data, err))
@@ -100,6 +106,7 @@ func (s *shapes) parse(data []byte) record {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(text))
 	r.shape, r.token, r.released = h.Sum32(), fields.Token, fields.Released
+	r.value, r.number = fields.Value != "", fields.Number
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if known, ok := s.text[r.shape]; ok && known != text {
@@ -125,11 +132,7 @@ func (r record) version() lease.Version {
 	if r.missing() {
 		return ""
 	}
-	released := 0
-	if r.released {
-		released = 1
-	}
-	return lease.Version(fmt.Sprintf("%d.%d.%d.%v.%v", r.shape, r.token, released, r.names[0], r.names[1]))
+	return lease.Version(fmt.Sprintf("%d.%d.%t.%v.%v.%t.%d", r.shape, r.token, r.released, r.names[0], r.names[1], r.value, r.number))
 }
 
 // recordOf returns the record that has this version.
@@ -138,12 +141,13 @@ func recordOf(v lease.Version) (r record) {
 		return r
 	}
 	parts := strings.Split(string(v), ".")
-	if len(parts) != 5 {
+	if len(parts) != 7 {
 		panic(fmt.Sprintf("explore: a version that no store made: %q", v))
 	}
 	shape, _ := strconv.ParseUint(parts[0], 10, 32)
 	token, _ := strconv.ParseUint(parts[1], 10, 8)
-	r = record{shape: uint32(shape), token: uint8(token), released: parts[2] == "1"}
+	number, _ := strconv.ParseUint(parts[6], 10, 8)
+	r = record{shape: uint32(shape), token: uint8(token), released: parts[2] == "true", value: parts[5] == "true", number: uint8(number)}
 	for i := range r.names {
 		r.names[i], _ = parseName(parts[3+i])
 	}

@@ -33,6 +33,11 @@ func (x *explorer) write(s *state, data record, age uint8) error {
 	if data.released && x.forgetful {
 		s.cell = record{}
 	}
+	if !was.missing() {
+		if err := checkValue(was, data); err != nil {
+			return err
+		}
+	}
 	switch {
 	case was.missing() || was.id() == data.id() && was.token == data.token:
 		return nil
@@ -42,6 +47,19 @@ func (x *explorer) write(s *state, data record, age uint8) error {
 		return broken("R5: token %d is replaced by token %d", was.token, data.token)
 	case data.token == was.token || was.id() == data.id():
 		return broken("R5: an acquisition with token %d is followed by one with token %d", was.token, data.token)
+	}
+	return nil
+}
+
+// checkValue checks V1 and V3: an acquisition inherits the value, and within a term it goes forward.
+func checkValue(was, data record) error {
+	switch same := was.id() == data.id(); {
+	case !same && (data.value != was.value || data.number != 0):
+		return broken("V1: an acquisition with token %d does not inherit the value", data.token)
+	case same && data.number < was.number:
+		return broken("V3: a write takes the value of token %d back", data.token)
+	case same && data.number == was.number && data.value != was.value:
+		return broken("V3: two values of token %d have one number", data.token)
 	}
 	return nil
 }
