@@ -120,6 +120,7 @@ func wander(t *testing.T, suspensions int, claims func(context.Context, *sleeper
 			close(s.wake)
 		}
 		group.Wait()
+		synctest.Wait() // database/sql closes a cancelled transaction's connection later, and SQLite is locked meanwhile
 		times, position = db.applied(t, "orders")
 	})
 	return times, position

@@ -134,6 +134,7 @@ func run(t *testing.T, suspensions int, claims bool) (r result) {
 			close(s.wake)
 		}
 		w.group.Wait()
+		synctest.Wait() // database/sql closes a cancelled transaction's connection later, and SQLite is locked meanwhile
 		r = look(t, w.db)
 		r.terms = w.tokens
 	})
