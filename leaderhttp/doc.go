@@ -1,5 +1,6 @@
 // Package leaderhttp is for services that answer HTTP requests. [WhileLeading] lets the leader alone answer requests,
-// and finishes those under way before another node leads. [Handler] shows load balancers and people what a node does.
+// and finishes those under way before another node leads. [Handler] shows load balancers and people what a node does, and
+// [FleetHandler] what a node of a fleet does.
 //
 // Handler shows what a leader.Leader is doing. It follows the conventions that load balancers and orchestrators know
 // from Patroni and Kubernetes, and has a page for people's browsers.
@@ -53,6 +54,16 @@
 // No cache may store an answer. The handler takes no address from anywhere but the request's path, and the page has no
 // scripts and loads nothing from elsewhere. It escapes everything that was read from records. Anybody who asks sees the
 // texts of errors, the holder's name and its attributes: serve it only where operators and load balancers reach it.
+//
+// # Fleets
+//
+// [FleetHandler] shows what a node of a fleet.Fleet is doing.
+//
+//	GET /healthz  200 while Run works, this node is healthy, understands the plan and has read one within a lease length, else 503
+//	GET /status   200, a FleetStatus in JSON
+//
+// Other paths get 404; the rest is as above. No answer depends on how many parts a node has: a node without parts is ready to take
+// some. To reach the node that has a part, publish an address with fleet.WithAttributes, and ask fleet.Inspect.
 //
 // # Load balancers
 //

@@ -31,12 +31,15 @@ const (
 	methods  = "GET, HEAD, OPTIONS"
 )
 
-func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { serve(w, r, "leader", h.answer) }
+
+// serve answers a request by its path. A load balancer that asks without a path, by OPTIONS *, gets the answer of the path bare.
+func serve(w http.ResponseWriter, r *http.Request, bare string, answer func(path string) answer) {
 	path := strings.TrimPrefix(r.URL.Path, "/") // StripPrefix may or may not have left the slash
 	if r.Method == http.MethodOptions && r.RequestURI == "*" {
-		path = "leader" // a load balancer asks without a path
+		path = bare
 	}
-	a := h.answer(path)
+	a := answer(path)
 	body := a.body
 	switch r.Method {
 	case http.MethodGet:
@@ -83,7 +86,7 @@ func (h handler) answer(path string) answer {
 		}
 		return check(true, "healthy: "+describe(s))
 	case "status":
-		return newStatus(s).json()
+		return inJSON(newStatus(s))
 	}
 	return line(http.StatusNotFound, "not found: try leader, standby, healthz or status, or the page above them")
 }

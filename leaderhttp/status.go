@@ -70,8 +70,9 @@ func newStatus(s leader.Status) Status {
 	return status
 }
 
-func (s Status) json() answer {
-	body, _ := json.MarshalIndent(s, "", "  ") // never fails: forPeople leaves out times that JSON cannot express
+// inJSON answers with a Status or a FleetStatus. They never fail: forPeople leaves out times that JSON cannot express.
+func inJSON(status any) answer {
+	body, _ := json.MarshalIndent(status, "", "  ")
 	return answer{http.StatusOK, jsonText, append(body, '\n')}
 }
 
