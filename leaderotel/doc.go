@@ -55,4 +55,41 @@
 // The Prometheus exporter names them leader_term_active, leader_term_remaining_seconds, leader_renewal_age_seconds,
 // leader_lease_length_seconds, leader_node_healthy, leader_terms_total, leader_term_losses_total,
 // leader_request_duration_seconds, leader_request_failures_total, leader_events_dropped_total.
+//
+// # Fleets
+//
+// [FleetMetrics] shows what a node of a fleet.Fleet does. No metric has an attribute for the part: a fleet may have thousands.
+//
+//	metrics, err := leaderotel.NewFleet(provider)
+//	...
+//	defer metrics.Close()
+//	f := fleet.New(fleet.WithObserver(metrics.Observe), ...)
+//	metrics.Watch(f)
+//
+//	name                        instrument  unit           what                                                        attributes
+//	leader.fleet.parts          gauge       {part}         parts that this node has                                    leader.fleet.part.state
+//	leader.fleet.plan.parts     gauge       {part}         parts in the latest plan that it has read, whosever they are
+//	leader.fleet.plan.epoch     gauge       {plan}         number of that plan
+//	leader.fleet.plan.age       gauge       s              since it last read a plan that it understands, while it runs
+//	leader.fleet.seated         gauge       {seat}         1 while it holds a seat, else 0
+//	leader.fleet.coordinates    gauge       {coordinator}  1 while it is the coordinator, else 0
+//	leader.fleet.node.healthy   gauge       {node}         0 while fleet.WithHealth keeps it from having parts, or it does not
+//	                                                       understand the plan, else 1
+//	leader.fleet.unplaced       gauge       {part}         parts that fit nowhere; of the coordinator alone
+//	leader.fleet.moves          counter     {part}         parts that it has given, as the coordinator, to nodes that did not
+//	                                                       have them; the first handing out counts, too
+//	leader.fleet.work.failures  counter     {work}         works that returned an error before they were told to return
+//	leader.fleet.seat.losses    counter     {seat}         seats that it lost
+//	leader.fleet.troubles       counter     {trouble}      things that it could not do, as fleet.TroubleEvent
+//
+// Each also has the attributes leader.fleet.name and leader.node.id, and leader.store.name with WithStore.
+// leader.fleet.part.state is working, stopping, failed or done, as fleet.PartState. Alert on:
+//
+//	nobody works on a part  sum by (leader_fleet_name) (leader_fleet_parts{leader_fleet_part_state=~"working|done"})
+//	                        < max by (leader_fleet_name) (leader_fleet_plan_parts), for some lease lengths
+//	parts fit nowhere       max by (leader_fleet_name) (leader_fleet_unplaced) > 0
+//	nobody coordinates      sum by (leader_fleet_name) (leader_fleet_coordinates) < 1, for some lease lengths
+//	a work never stops      leader_fleet_parts{leader_fleet_part_state="stopping"} > 0, for longer than a work may take
+//	a node is cut off       leader_fleet_plan_age_seconds, more than half a lease length
+//	parts move too often    increase(leader_fleet_moves_total[1h]), more than a few times the number of parts
 package leaderotel

@@ -42,34 +42,26 @@ type Metrics struct {
 	counting bool           // the counters show their zeros
 }
 
-// An Option changes Metrics.
-type Option func(*Metrics)
+// An Option changes Metrics or FleetMetrics.
+type Option func(*settings)
+
+type settings struct{ store string }
 
 // WithStore sets the attribute leader.store.name, the place of the lease: "dynamodb://leases", for example. Without the
 // option, the metrics lack the attribute.
 func WithStore(name string) Option {
-	return func(m *Metrics) { m.store = name }
+	return func(s *settings) { s.store = name }
 }
 
 // New makes the metrics' instruments. A nil provider stands for the global one, otel.GetMeterProvider(). New returns an
 // error and no Metrics if the provider refuses instruments, which the error names, or if an option is nil. Close the
 // Metrics when the Leader does not run any more.
 func New(provider metric.MeterProvider, opts ...Option) (*Metrics, error) {
-	if provider == nil {
-		provider = otel.GetMeterProvider()
+	meter, settings, err := meterOf(provider, opts)
+	if err != nil {
+		return nil, err
 	}
-	if v := reflect.ValueOf(provider); v.Kind() == reflect.Pointer && v.IsNil() {
-		return nil, fmt.Errorf("leaderotel: the provider is a nil %T: make one, or pass nil itself for the global one", provider)
-	}
-	m := &Metrics{}
-	for i, set := range opts {
-		if set == nil {
-			return nil, fmt.Errorf("leaderotel: option %d of %d is nil: leave it out", i+1, len(opts))
-		}
-		set(m)
-	}
-	meter := provider.Meter("github.com/cloudlease/leader/leaderotel")
-	var err error
+	m := &Metrics{store: settings.store}
 	if m.instruments, err = newInstruments(meter); err != nil {
 		return nil, fmt.Errorf("leaderotel: make the instruments: %w", err)
 	}
@@ -78,6 +70,24 @@ func New(provider metric.MeterProvider, opts ...Option) (*Metrics, error) {
 		return nil, fmt.Errorf("leaderotel: register the gauges: %w", err)
 	}
 	return m, nil
+}
+
+// meterOf returns the meter of a provider, or of the global one, and what the options say.
+func meterOf(provider metric.MeterProvider, opts []Option) (metric.Meter, settings, error) {
+	var s settings
+	if provider == nil {
+		provider = otel.GetMeterProvider()
+	}
+	if v := reflect.ValueOf(provider); v.Kind() == reflect.Pointer && v.IsNil() {
+		return nil, s, fmt.Errorf("leaderotel: the provider is a nil %T: make one, or pass nil itself for the global one", provider)
+	}
+	for i, set := range opts {
+		if set == nil {
+			return nil, s, fmt.Errorf("leaderotel: option %d of %d is nil: leave it out", i+1, len(opts))
+		}
+		set(&s)
+	}
+	return provider.Meter("github.com/cloudlease/leader/leaderotel"), s, nil
 }
 
 // Watch sets the Leader that the gauges show: the one made with leader.WithObserver(m.Observe). Without a Leader, or
@@ -94,8 +104,10 @@ func (m *Metrics) Watch(l *leader.Leader) {
 }
 
 // Close ends the gauges. After that, the provider keeps only what the counters have counted. It may be called again.
-func (m *Metrics) Close() error {
-	if err := m.registration.Unregister(); err != nil {
+func (m *Metrics) Close() error { return unregister(m.registration) }
+
+func unregister(r metric.Registration) error {
+	if err := r.Unregister(); err != nil {
 		return fmt.Errorf("leaderotel: unregister the gauges: %w", err)
 	}
 	return nil
@@ -208,9 +220,13 @@ func (m *Metrics) collect(_ context.Context, to metric.Observer) error {
 
 // attributes returns the attributes of every metric, with room for more.
 func (m *Metrics) attributes(lease, node string) []attribute.KeyValue {
-	all := append(make([]attribute.KeyValue, 0, 8), keyLease.String(lease), keyNode.String(node))
-	if m.store != "" {
-		all = append(all, keyStore.String(m.store))
+	return withStore(m.store, keyLease.String(lease), keyNode.String(node))
+}
+
+func withStore(store string, base ...attribute.KeyValue) []attribute.KeyValue {
+	all := append(make([]attribute.KeyValue, 0, 8), base...)
+	if store != "" {
+		all = append(all, keyStore.String(store))
 	}
 	return all
 }
