@@ -90,7 +90,7 @@ func fromEnvironment(flags *pflag.FlagSet) error {
 // program: a leader in the program would take it for its own setting.
 func variableOf(f *pflag.Flag) string {
 	key := "LEADER_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
-	if slices.Contains([]string{leaseVariable, holderVariable, guard.TokenVariable}, key) {
+	if slices.Contains([]string{leaseVariable, holderVariable, fleetVariable, partVariable, guard.TokenVariable}, key) {
 		return ""
 	}
 	return key
@@ -118,7 +118,10 @@ func (a *app) limit() time.Duration { return cmp.Or(a.timeout, store.Patience) }
 // onStore calls a function with the store that --store names.
 func (a *app) onStore(ctx context.Context, do func(*store.Store) error) error {
 	s, err := store.Open(ctx, a.store, a.limit())
-	if err != nil {
+	switch {
+	case errors.Is(err, store.ErrSilent):
+		return err
+	case err != nil:
 		return usage(err)
 	}
 	defer s.Close()

@@ -6,7 +6,7 @@ func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
 		a.runCommand(), guardCommand(),
 		a.statusCommand(), a.listCommand(), a.watchCommand(), a.breakCommand(),
-		a.checkpointCommand(), a.valueCommand(),
+		a.fleetCommand(), a.checkpointCommand(), a.valueCommand(),
 		a.initCommand(), a.doctorCommand(), a.versionCommand(),
 	}
 }

@@ -56,6 +56,9 @@ func refuseOthers(cmd *cobra.Command) {
 // completeFlags offers the values of flags, and no files for flags that take none.
 func (a *app) completeFlags(cmd *cobra.Command) {
 	names := func(cmd *cobra.Command, _ []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		if cmd.HasParent() && cmd.Parent().Name() == "fleet" {
+			return a.completeFleets(cmd, nil, begun)
+		}
 		return a.completeNames(cmd, nil, begun)
 	}
 	values := map[string]cobra.CompletionFunc{

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
@@ -71,22 +72,37 @@ func TestCompletionOfNames(t *testing.T) {
 		require.Equal(t, ":4\n", complete("checkpoint", command, "x"))
 		require.Equal(t, ":4\n", complete("checkpoint", command, "held-too", ""))
 	}
+	for _, k := range []string{"1", "2"} {
+		s.acquire(t, "held-together/seats/"+k, "node-1", time.Hour, nil)
+	}
+	for _, command := range []string{"status", "watch", "reset"} {
+		require.Equal(t, "held-together\n:4\n", complete("fleet", command, ""))
+		require.Equal(t, "held-together\n:4\n", complete("fleet", command, "held-t"))
+		require.Equal(t, ":4\n", complete("fleet", command, "x"))
+		require.Equal(t, ":4\n", complete("fleet", command, "held-together", ""))
+	}
 	require.Contains(t, complete("status", ""), "broken\tbroken by nobody\n")
 	require.Equal(t, ":4\n", complete("status", "held", ""), "there is one name")
 	require.Equal(t, ":4\n", complete("status", "--store", "ftp://x", ""))
 	require.Contains(t, complete("status", "--"), "--json\tprint JSON")
 }
 
+// documented are the commands whose help has every section.
+var documented = []string{
+	"status", "list", "watch", "break", "doctor", "checkpoint show", "checkpoint list", "checkpoint set", "value show", "value clear",
+	"fleet status", "fleet watch", "fleet reset",
+}
+
 func TestHelp(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"status", "list", "watch", "break", "doctor", "checkpoint show", "checkpoint list", "checkpoint set", "value show", "value clear"} {
+	for _, name := range documented {
 		o := commandtest.End(t, commandtest.Command(t, append(strings.Fields(name), "--help")...))
 		o.Want(t, 0, "")
 		for _, part := range []string{"\nUsage:\n", "\nExamples:\n", "\nExit codes:\n", "\nEnvironment: LEADER_STORE", "NO_COLOR", "--store store"} {
 			require.Contains(t, o.Out, part, name)
 		}
 		require.NotContains(t, o.Out, "\x1b")
-		if name != "break" && name != "checkpoint set" && !strings.HasPrefix(name, "value ") {
+		if name != "break" && name != "checkpoint set" && name != "fleet reset" && !strings.HasPrefix(name, "value ") {
 			require.Contains(t, o.Out, "--json")
 			require.Contains(t, o.Out, "LEADER_JSON")
 		}
@@ -96,7 +112,7 @@ func TestHelp(t *testing.T) {
 // The help of each command names the variables of all its flags.
 func TestHelpNamesTheVariables(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"status", "list", "watch", "break", "doctor", "checkpoint show", "checkpoint list", "checkpoint set", "value show", "value clear"} {
+	for _, name := range documented {
 		cmd, _, err := (&app{}).command().Find(strings.Fields(name))
 		require.NoError(t, err)
 		cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
@@ -127,6 +143,7 @@ func TestSuggestions(t *testing.T) {
 		{[]string{"stauts"}, `there is no command "stauts": did you mean status?; see leader --help`},
 		{[]string{"xyz", "a"}, `there is no command "xyz"; see leader --help`},
 		{[]string{"checkpoint", "shwo", "a"}, `there is no command "shwo": did you mean show?; see leader checkpoint --help`},
+		{[]string{"fleet", "stauts"}, `there is no command "stauts": did you mean status?; see leader fleet --help`},
 		{[]string{"value", "a"}, `there is no command "a"; see leader value --help`},
 		{[]string{"completion", "bsh"}, `there is no command "bsh": did you mean bash or fish or zsh?; see leader completion --help`},
 		{[]string{"list", "--jsn"}, "unknown flag: --jsn: did you mean --json?; see leader list --help"},
@@ -147,7 +164,7 @@ func TestRootSaysWhatThereIs(t *testing.T) {
 	t.Parallel()
 	text, err := refined()
 	require.NoError(t, err)
-	for _, name := range []string{"status", "list", "watch", "break", "checkpoint", "value", "doctor", "version", "completion"} {
+	for _, name := range []string{"status", "list", "watch", "break", "fleet", "checkpoint", "value", "doctor", "version", "completion"} {
 		require.Contains(t, text, "\n  "+name+" ")
 	}
 }

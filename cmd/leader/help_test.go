@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -98,6 +99,8 @@ func TestCompletionOfFlags(t *testing.T) {
 		complete("status", "--store", ""))
 	require.Equal(t, "s3://\ts3://BUCKET\n:6\n", complete("run", "--store", "s"))
 	require.Equal(t, "held\theld by node-1\n:4\n", complete("run", "--name", "h"))
+	s.acquire(t, "held-together/seats/3", "node-1", time.Hour, nil)
+	require.Equal(t, "held-together\n:4\n", complete("fleet", "run", "--name", "h"))
 	require.Equal(t, "debug\ninfo\nwarn\nerror\n:4\n", complete("run", "--log-level", ""))
 	require.Equal(t, "text\njson\n:4\n", complete("run", "--log-format", ""))
 	require.Equal(t, ":4\n", complete("run", "--lease-length", ""), "there are no files that it could be")

@@ -16,7 +16,26 @@ import (
 const (
 	leaseVariable  = "LEADER_LEASE"
 	holderVariable = "LEADER_HOLDER"
+	fleetVariable  = "LEADER_FLEET" // under leader fleet run
+	partVariable   = "LEADER_PART"  // likewise
 )
+
+// checkNestedFleet refuses a fleet that this process works on a part of: the program of each part would start others.
+func checkNestedFleet(ctx context.Context, s *store.Store, name string) error {
+	if os.Getenv(fleetVariable) != name {
+		return nil
+	}
+	o, err := s.Fleet(ctx, name)
+	if err != nil {
+		return nil // the node says what is wrong with the store
+	}
+	for _, p := range o.Parts {
+		if p.Part == os.Getenv(partVariable) && strconv.FormatUint(p.Token, 10) == os.Getenv(guard.TokenVariable) {
+			return usage(fmt.Errorf("this process works on part %q of fleet %q, under the leader fleet run that started it: give this one another --name", p.Part, name))
+		}
+	}
+	return nil
+}
 
 // checkNested refuses a lease that this process runs under: the holder waits for the end of this process, which would wait for
 // the lease.

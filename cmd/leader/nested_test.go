@@ -3,6 +3,7 @@
 package main
 
 import (
+	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -19,20 +20,28 @@ import (
 // What leader sets for its program is all different from what it reads: whatever that program finds beside what leader found.
 func TestProgramFindsNoFlags(t *testing.T) {
 	s := commandtest.NewSite(t)
+	set := map[string]bool{}
+	finds := func(cmd *exec.Cmd, out, help string, variables ...string) {
+		before := strings.Join(cmd.Env, "\n")
+		for _, found := range regexp.MustCompile(`(?m)^(\w+)=`).FindAllStringSubmatch(out, -1) {
+			if !strings.Contains(before, found[0]) {
+				set[found[1]] = true
+			}
+		}
+		for _, variable := range variables {
+			require.True(t, set[variable], "%s in %v", variable, set)
+			require.Contains(t, help, "\n  "+variable+" ")
+		}
+	}
 	cmd := s.Command("--", "env")
 	out, err := cmd.Output()
 	require.NoError(t, err)
-	before := strings.Join(cmd.Env, "\n")
-	set := map[string]bool{}
-	for _, found := range regexp.MustCompile(`(?m)^(\w+)=`).FindAllStringSubmatch(string(out), -1) {
-		if !strings.Contains(before, found[0]) {
-			set[found[1]] = true
-		}
-	}
-	for _, variable := range []string{guard.TokenVariable, leaseVariable, holderVariable} {
-		require.True(t, set[variable], "%s in %v", variable, set)
-		require.Contains(t, runHelp, "\n  "+variable+" ")
-	}
+	finds(cmd, string(out), runHelp, guard.TokenVariable, leaseVariable, holderVariable)
+
+	cmd = s.Fleet(quickFleet("--part", "a", "--", "sh", "-c", `env; echo; sleep 60`)...)
+	n := s.Launch(cmd)
+	commandtest.Eventually(t, "the program runs", func() bool { return n.Says("\n\n") })
+	finds(cmd, n.Output.String(), fleetRunHelp, guard.TokenVariable, leaseVariable, holderVariable, fleetVariable, partVariable)
 	for _, cmd := range everyCommand() {
 		cmd.Flags().AddFlagSet(cmd.PersistentFlags())
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {

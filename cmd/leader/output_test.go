@@ -21,6 +21,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 		"watch": {"watch"}, "watch, JSON": {"watch", "--json"}, "version": {"version"}, "version, JSON": {"version", "--json"}, "help": {"help"}, "help run": {"run", "--help"},
 		"doctor": {"doctor", "--lease-length", "1s", "--samples", "1"}, "completion": {"completion", "bash"}, "break": {"break", "leader"},
 		"checkpoint show": {"checkpoint", "show", "a"}, "checkpoint show, JSON": {"checkpoint", "show", "a", "--json"}, "value clear": {"value", "clear", "leader"},
+		"fleet status": {"fleet", "status", "leader"}, "fleet status, JSON": {"fleet", "status", "leader", "--json"}, "fleet watch": {"fleet", "watch", "leader"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := commandtest.NewSite(t)

@@ -42,6 +42,7 @@ func TestNoCommandHangs(t *testing.T) {
 		for _, args := range [][]string{
 			{"status"}, {"list"}, {"list", "--json"}, {"watch"}, {"break", "orders", "--yes"}, {"doctor"}, {"checkpoint", "show", "orders"}, {"checkpoint", "list"},
 			{"checkpoint", "set", "orders", "1", "--lease", "orders", "--yes"}, {"value", "show", "orders"}, {"value", "clear", "orders", "--yes"},
+			{"fleet", "status"}, {"fleet", "watch"}, {"fleet", "reset", "orders", "--yes"},
 		} {
 			things = append(things, func() {
 				var out bytes.Buffer

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"time"
 
@@ -141,7 +142,7 @@ func (a *app) runOn(ctx context.Context, s *store.Store, f runFlags, renewEvery 
 	lines := logs.NewBacklog(a.err, f.logs)
 	defer lines.Close()
 	log := logs.New(lines, f.logs)
-	r := &runner{stopping: ctx, cancel: cancel, once: f.once, onTerminal: show.IsTerminal(a.in), program: program}
+	r := &runner{stopping: ctx, once: f.once, program: program}
 	r.leader = leader.New(append(f.options(s.Manager, log, renewEvery, program.Timing), leader.WhenStarted(r.work))...)
 	node := r.leader.Status().Node
 	program.Env = []string{leaseVariable + "=" + f.name, holderVariable + "=" + node}
@@ -149,7 +150,7 @@ func (a *app) runOn(ctx context.Context, s *store.Store, f runFlags, renewEvery 
 	program.Log = r.log
 
 	if f.listen != "" {
-		stop, err := serve(r.leader, f.listen, r.log)
+		stop, err := serve(leaderhttp.Handler(r.leader), f.listen, r.log)
 		if err != nil {
 			return err
 		}
@@ -157,7 +158,11 @@ func (a *app) runOn(ctx context.Context, s *store.Store, f runFlags, renewEvery 
 	}
 	r.log.Info("if the lease cannot be renewed, the program gets SIGTERM and SIGKILL so long before the lease ends",
 		"sigterm", program.Timing.Margin().String(), "sigkill", program.Timing.Kill.String(), "drain_timeout", program.Timing.Drain.String())
-	return r.run(received, f.heldCode)
+	go (&stopper{
+		signal: func(s os.Signal) bool { return program.Signal(s, r.leading()) }, kill: func() { program.Kill() },
+		cancel: cancel, log: r.log, onTerminal: show.IsTerminal(a.in),
+	}).handle(received)
+	return r.run(f.heldCode)
 }
 
 // options returns the options of the Leader.
@@ -181,13 +186,13 @@ func (f *runFlags) options(m lease.Manager, log *slog.Logger, renewEvery time.Du
 }
 
 // serve answers load balancers and people until stop is called.
-func serve(l *leader.Leader, address string, log *slog.Logger) (stop func(), err error) {
+func serve(handler http.Handler, address string, log *slog.Logger) (stop func(), err error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("--listen: %w", err)
 	}
 	server := &http.Server{
-		Handler: leaderhttp.Handler(l), ReadHeaderTimeout: 10 * time.Second,
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second,
 		DisableGeneralOptionsHandler: true, // it answers OPTIONS * with 200 on every node
 	}
 	done := make(chan struct{})

@@ -5,52 +5,28 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/cmd/leader/internal/guard"
-	"github.com/cloudlease/leader/cmd/leader/internal/signals"
 	"github.com/cloudlease/leader/lease"
 )
 
 // runner runs the program for each term.
 type runner struct {
-	program    *guard.Program
-	leader     *leader.Leader
-	log        *slog.Logger
-	once       bool
-	onTerminal bool // at the start: a terminal that was closed since does not show any more
+	program *guard.Program
+	leader  *leader.Leader
+	log     *slog.Logger
+	once    bool
 
-	stopping context.Context // ends when leader is asked to stop, with an *askedToStop as its cause
-	cancel   context.CancelCauseFunc
+	stopping context.Context              // ends when leader is asked to stop, with an *askedToStop as its cause
 	ran      atomic.Bool                  // there was a term
 	stopped  atomic.Pointer[guard.Ending] // the program's, once leader was asked to stop
-	asked    time.Time                    // when that was first; only handle has it
-}
-
-// oneDecision is the time in which further signals to stop count as the first one: a service manager and a
-// script, or a terminal and a parent process, may each send one.
-const oneDecision = time.Second
-
-// askedToStop is a signal that asked leader to stop.
-type askedToStop struct{ signal os.Signal }
-
-func (e *askedToStop) Error() string { return "stopped by " + signals.Name(e.signal) }
-
-// code returns the exit code of a shell.
-func (e *askedToStop) code() int {
-	if number, ok := e.signal.(syscall.Signal); ok {
-		return 128 + int(number)
-	}
-	return exitFailed
 }
 
 // run runs until the program ends by itself, or leader is asked to stop. The error has the exit code.
-func (r *runner) run(received <-chan os.Signal, heldCode int) error {
-	go r.handleSignals(received) // as long as this process lives
+func (r *runner) run(heldCode int) error {
 	defer r.program.Dismiss()
 	if r.once {
 		return r.judgeOnce(r.leader.RunOnce(r.stopping), heldCode)
@@ -145,28 +121,6 @@ func (r *runner) held(term lease.Term) lease.Lease {
 	return lease.Lease{
 		Name: h.Name, Holder: h.Holder, ID: h.ID, Token: h.Token, Length: h.Length,
 		Attributes: h.Attributes, RenewEvery: h.RenewEvery, Acquired: h.Acquired, Version: h.Version,
-	}
-}
-
-// handleSignals stops leader at SIGINT and SIGTERM, and kills the program at the second one. Other signals go to the program.
-func (r *runner) handleSignals(received <-chan os.Signal) {
-	for s := range received {
-		r.handle(s)
-	}
-}
-
-func (r *runner) handle(s os.Signal) {
-	asks := s == os.Interrupt || s == syscall.SIGTERM
-	switch {
-	case asks && !r.asked.IsZero() && time.Since(r.asked) < oneDecision:
-		r.log.Debug("leader is asked to stop again at once, which changes nothing", "signal", signals.Name(s))
-	case asks && !r.asked.IsZero():
-		r.program.Kill()
-		r.log.Warn("leader is asked to stop again, and kills the program", "signal", signals.Name(s))
-	case asks, !r.program.Signal(s, r.leading()) && signals.EndWithoutProgram(s, r.onTerminal):
-		r.asked = time.Now()
-		r.cancel(&askedToStop{s})
-		r.log.Info("leader is asked to stop", "signal", signals.Name(s))
 	}
 }
 

@@ -72,14 +72,16 @@ func entryOf(i lease.Info) entry {
 	return e
 }
 
-func (e entry) coloured() string {
-	switch e.State {
+func (e entry) coloured() string { return coloured(e.State) }
+
+func coloured(state string) string {
+	switch state {
 	case held:
-		return show.Good(e.State)
+		return show.Good(state)
 	case broken, unreadable:
-		return show.Bad(e.State)
+		return show.Bad(state)
 	}
-	return show.Doubt(e.State)
+	return show.Doubt(state)
 }
 
 // upTo returns the time left, for people.

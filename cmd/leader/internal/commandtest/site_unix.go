@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -64,8 +65,13 @@ type Node struct {
 }
 
 // Command is leader run with the arguments. The program finds the site's file as $FILE.
-func (s Site) Command(args ...string) *exec.Cmd {
-	cmd := Command(s.T, append([]string{"run", "--store", store.FileURL(s.Store)}, args...)...)
+func (s Site) Command(args ...string) *exec.Cmd { return s.command([]string{"run"}, args) }
+
+// Fleet is leader fleet run, likewise.
+func (s Site) Fleet(args ...string) *exec.Cmd { return s.command([]string{"fleet", "run"}, args) }
+
+func (s Site) command(name, args []string) *exec.Cmd {
+	cmd := Command(s.T, slices.Concat(name, []string{"--store", store.FileURL(s.Store)}, args)...)
 	cmd.Env = append(cmd.Env, "FILE="+s.File)
 	return cmd
 }

@@ -53,7 +53,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// A Program runs under leader run while this node leads, once for each term. Its methods are safe for concurrent use, except Run, which
+// A Program runs under leader run while this node leads, once for each term, or under leader fleet run for one term of a part. Its methods are safe for concurrent use, except Run, which
 // one goroutine calls at a time.
 type Program struct {
 	Path   string // of its file
@@ -64,6 +64,7 @@ type Program struct {
 
 	StoreURL string     // by which the guard finds the lease, to give it back
 	Keep     bool       // the lease, when the program has ended by itself: --hold-at-least
+	Shared   bool       // other programs run beside it: it does not get leader's terminal
 	Logs     logs.Flags // of the guard's log
 
 	running running

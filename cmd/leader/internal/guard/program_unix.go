@@ -165,7 +165,10 @@ func (p *Program) Kill() bool { return p.running.order(guardOrder{Kill: true}) }
 // has. The guard then stays, until it is dismissed.
 func (p *Program) Run(ctx context.Context, term lease.Term, held lease.Lease) (Ending, error) {
 	p.running.dismiss()
-	tty := p.terminal()
+	var tty *terminal
+	if !p.Shared {
+		tty = p.terminal()
+	}
 	g, err := p.startGuard(term.Token(), tty)
 	if err != nil {
 		return Ending{}, &NotStarted{Err: err}

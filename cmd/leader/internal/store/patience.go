@@ -17,8 +17,11 @@ const (
 	grace = time.Second
 )
 
+// ErrSilent is the error of a store that has not answered in time.
+var ErrSilent = errors.New("the store has not answered")
+
 func silence(limit time.Duration) error {
-	return fmt.Errorf("the store has not answered within %v: check the URL, the network, and proxies and firewalls on the way", limit)
+	return fmt.Errorf("%w within %v: check the URL, the network, and proxies and firewalls on the way", ErrSilent, limit)
 }
 
 // Ask asks a store a question. It returns an error if there is no answer within the limit, even if the question does not mind the end of

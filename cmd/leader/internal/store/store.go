@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/cloudlease/leader/checkpoint"
+	"github.com/cloudlease/leader/fleet"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -22,7 +23,8 @@ type Store struct {
 	own bool // this user's own directory, which the first lease makes
 }
 
-// Open opens the store with the URL. The store must be closed. All errors are of a URL that makes no sense, or of what is set up here.
+// Open opens the store with the URL. The store must be closed. Errors are of a URL that makes no sense, or of what is set up here,
+// unless they are ErrSilent.
 func Open(ctx context.Context, url string, limit time.Duration) (*Store, error) {
 	if url == "" {
 		return nil, errors.New("give a --store: this user has no home directory for the default one")
@@ -81,6 +83,20 @@ func (s *Store) Checkpoint(ctx context.Context, name string) (checkpoint.Info[js
 		err = s.FindPlace(ctx, lease.Info{})
 	}
 	return info, err
+}
+
+// Fleet looks at a fleet. It is an error if the place of the leases is not there.
+func (s *Store) Fleet(ctx context.Context, name string) (fleet.Overview, error) {
+	o, err := Ask(ctx, s.limit(), func(ctx context.Context) (fleet.Overview, error) { return fleet.Inspect(ctx, s.Manager, name) })
+	if err == nil {
+		err = s.FindPlace(ctx, o.Coordinator)
+	}
+	return o, err
+}
+
+// ResetFleet replaces a fleet's plan.
+func (s *Store) ResetFleet(ctx context.Context, name string, above uint64) error {
+	return Tell(ctx, s.limit(), func(ctx context.Context) error { return fleet.Reset(ctx, s.Manager, name, above) })
 }
 
 // ResetCheckpoint writes a checkpoint.

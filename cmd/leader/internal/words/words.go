@@ -24,6 +24,7 @@ var words = []struct {
 	// What a function does in a program, a command does here.
 	{regexp.MustCompile(`overwrite it with Reset`), `overwrite it with leader checkpoint set`},
 	{regexp.MustCompile(`say so with For`), `say so with --lease`},
+	{regexp.MustCompile(`give the greatest token of a part`), `give with --above the greatest token of a part`},
 	// What an option says in a program, the URL says here.
 	{regexp.MustCompile(`gcs\.WithUserProject or \?`), `?`},
 	{regexp.MustCompile(`pass (one|another|both|one that was|one of [\w. ]+) to \w+\.\w+(, or write it into the URL)?`), `name another in the store's URL`},
@@ -34,7 +35,16 @@ var words = []struct {
 	{regexp.MustCompile(`imported here are: `), `there are: `},
 	{regexp.MustCompile(`, or import the package of another`), ``},
 	// What an option says in a program, a flag says here.
+	{regexp.MustCompile(`give one of WithShards, WithParts and WithPartsFrom`), `give --shards, or --part for each`},
 	{regexp.MustCompile(`\bWithLeaseName\b`), `--name`},
+	{regexp.MustCompile(`\bWithName\b`), `--name`}, // of a fleet
+	{regexp.MustCompile(`\bWithShards\b`), `--shards`},
+	{regexp.MustCompile(`\bWithParts\b`), `--part`},
+	{regexp.MustCompile(`\bWithInterval\b`), `--renew-every`},
+	{regexp.MustCompile(`\bWithCalm\b`), `--calm`},
+	{regexp.MustCompile(`\bWithDrainTimeout\b`), `--leave-timeout`},
+	{regexp.MustCompile(`\bWithWeight\b`), `--weight`},
+	{regexp.MustCompile(`\bWithCapacity\b`), `--capacity`},
 	{regexp.MustCompile(`\bWithNodeID\b`), `--node`},
 	{regexp.MustCompile(`\bWithAttributes\b`), `--attribute`},
 	{regexp.MustCompile(`\bWithStopMargin\b`), `the time to stop`},

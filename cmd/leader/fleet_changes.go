@@ -1,0 +1,143 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/cloudlease/leader/cmd/leader/internal/show"
+)
+
+// fleetChanges returns what has happened between two looks at a fleet, in the order in which it may have.
+func fleetChanges(before *fleetEntry, now fleetEntry) (changes []fleetChange) {
+	tell := func(c fleetChange) {
+		c.Fleet, c.Epoch = now.Fleet, now.Epoch
+		changes = append(changes, c)
+	}
+	if before == nil {
+		tell(fleetChange{Change: "found", Coordinator: &now.Coordinator, Parts: now.Parts, text: now.summary()})
+		before = &fleetEntry{Coordinator: now.Coordinator, Nodes: now.Nodes, Epoch: now.Epoch, Parts: now.Parts}
+		tellNobodys(nil, now.Parts, tell)
+	}
+	tellNodes(before.Nodes, now.Nodes, tell)
+	if c := now.Coordinator; c.ID != before.Coordinator.ID || c.State != before.Coordinator.State {
+		text := "nobody coordinates"
+		if c.State == held {
+			text = show.Printable(c.Holder) + " coordinates"
+		}
+		tell(fleetChange{Change: "coordinator", Coordinator: &c, text: text})
+	}
+	tellMoves(before.Parts, now, tell)
+	tellNobodys(before.Parts, now.Parts, tell)
+	return changes
+}
+
+// tellNodes tells of seats that were taken, and are held no more. A seat and its token make a session.
+func tellNodes(before, now []nodeEntry, tell func(fleetChange)) {
+	type session struct {
+		seat  int
+		token uint64
+	}
+	was, is := map[session]nodeEntry{}, map[session]nodeEntry{}
+	for _, n := range before {
+		was[session{n.Seat, n.Token}] = n
+	}
+	for _, n := range now {
+		is[session{n.Seat, n.Token}] = n
+		old := was[session{n.Seat, n.Token}]
+		switch {
+		case n.State == unreadable && old.State != unreadable:
+			tell(fleetChange{Change: unreadable, Node: &n, text: fmt.Sprintf("seat %d: %s", n.Seat, show.Printable(n.Error))})
+		case n.State == held && old.State != held:
+			tell(fleetChange{Change: "joined", Node: &n, text: n.line()})
+		case n.State == held && n.Draining && !old.Draining:
+			tell(fleetChange{Change: "draining", Node: &n, text: n.line()})
+		case n.State == expired && old.State == held:
+			tell(fleetChange{Change: expired, Node: &n, text: n.line()})
+		}
+	}
+	for _, old := range before {
+		if n := is[session{old.Seat, old.Token}]; old.State == held && n.State != held && n.State != expired && n.State != unreadable {
+			old.State, old.LeftSeconds = free, 0
+			tell(fleetChange{Change: "left", Node: &old, text: old.line()})
+		}
+	}
+}
+
+// tellMoves tells of parts that a new plan gives to others.
+func tellMoves(before []partEntry, now fleetEntry, tell func(fleetChange)) {
+	was := map[string]partEntry{}
+	for _, p := range before {
+		was[p.Part] = p
+	}
+	moved := fleetChange{Change: "moved", was: map[string]string{}}
+	for _, p := range now.Parts {
+		if old := was[p.Part]; p.Node != "" && p.Token != old.Token {
+			moved.Parts = append(moved.Parts, p)
+			moved.was[p.Part] = old.Node
+		}
+	}
+	if len(moved.Parts) > 0 {
+		moved.text = fmt.Sprintf("%s by plan %d: %s", count(len(moved.Parts), "part"), now.Epoch, now.loads())
+		tell(moved)
+	}
+}
+
+// tellNobodys tells of parts that have no node, if that has changed.
+func tellNobodys(before, now []partEntry, tell func(fleetChange)) {
+	was, is := nobodys(before), nobodys(now)
+	switch {
+	case len(is) == len(was):
+	case len(is) == 0:
+		tell(fleetChange{Change: "nobody's", text: "no part: each has a node again"})
+	default:
+		tell(fleetChange{Change: "nobody's", Parts: is, text: fmt.Sprintf("%s, such as %s: %s", count(len(is), "part"), show.Printable(is[0].Part), is[0].Why)})
+	}
+}
+
+func nobodys(parts []partEntry) (found []partEntry) {
+	for _, p := range parts {
+		if p.Node == "" {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+// summary returns the most important facts in one line.
+func (f fleetEntry) summary() string {
+	switch {
+	case f.Coordinator.Token == 0:
+		return "never run"
+	case f.Coordinator.State != held:
+		return "nobody coordinates; " + count(len(f.Parts), "part")
+	}
+	return fmt.Sprintf("%s coordinates; %s: %s", show.Printable(f.Coordinator.Holder), count(len(f.Parts), "part"), f.loads())
+}
+
+// loads returns how many parts each node has.
+func (f fleetEntry) loads() string {
+	var all []string
+	for _, n := range f.Nodes {
+		if n.State == held {
+			all = append(all, fmt.Sprintf("%s %d", orSeat(n), n.Parts))
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+func (n nodeEntry) line() string { return fmt.Sprintf("%s  seat %d", orSeat(n), n.Seat) }
+
+// orSeat returns a node's name, or its seat if that has not told the name.
+func orSeat(n nodeEntry) string {
+	if n.Node == "" {
+		return fmt.Sprintf("seat %d", n.Seat)
+	}
+	return show.Printable(n.Node)
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
