@@ -20,7 +20,7 @@ import (
 var examples = []string{
 	"example_test.go", "example_migrating_test.go", "leadertest/example_test.go", "lease/memory/memory_test.go", "lease/dynamodb/example_test.go",
 	"lease/s3/example_test.go", "lease/gcs/example_test.go", "lease/azblob/example_test.go",
-	"leaderhttp/example_test.go", "leaderotel/example_test.go", "fence/example_test.go",
+	"leaderhttp/example_test.go", "leaderotel/example_test.go", "fence/example_test.go", "fleet/example_test.go",
 	"checkpoint/example_catchup_test.go",
 }
 
@@ -197,13 +197,15 @@ func anchorOf(heading string) string {
 	return strings.ReplaceAll(regexp.MustCompile(`[^a-z0-9 _-]`).ReplaceAllString(strings.ToLower(heading), ""), " ", "-")
 }
 
-// The table in docs/options.md has every option.
+// The tables in docs/options.md and docs/fleets.md have every option.
 func TestEveryOptionIsExplained(t *testing.T) {
-	page := read(t, "docs/options.md")
-	options := regexp.MustCompile(`(?m)^func ([A-Z]\w+)\(.*\) Option `).FindAllStringSubmatch(read(t, "options.go"), -1)
-	require.Greater(t, len(options), 10)
-	for _, option := range options {
-		require.True(t, regexp.MustCompile("(?m)^\\| .*`"+option[1]+`\(`).MatchString(page), "docs/options.md's table has no %s", option[1])
+	for page, code := range map[string]string{"docs/options.md": "options.go", "docs/fleets.md": "fleet/options.go"} {
+		text := read(t, page)
+		options := regexp.MustCompile(`(?m)^func ([A-Z]\w+)\(.*\) Option `).FindAllStringSubmatch(read(t, code), -1)
+		require.Greater(t, len(options), 10)
+		for _, option := range options {
+			require.True(t, regexp.MustCompile("(?m)^\\| .*`"+option[1]+`\(`).MatchString(text), "%s has no %s in its table", page, option[1])
+		}
 	}
 }
 
