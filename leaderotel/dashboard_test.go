@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,17 +11,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	exporter "go.opentelemetry.io/otel/exporters/prometheus"
-	sdk "go.opentelemetry.io/otel/sdk/metric"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/cloudlease/leader"
-	"github.com/cloudlease/leader/leaderotel"
 	"github.com/cloudlease/leader/lease/memory"
 )
 
@@ -77,14 +71,7 @@ func TestAlertsHaveARunbook(t *testing.T) {
 // scrapeOfALife returns what Prometheus gets of a node that leads, cannot renew, loses its lease, and leads again.
 func scrapeOfALife(t *testing.T) map[string]*dto.MetricFamily {
 	t.Helper()
-	registry := prometheus.NewPedanticRegistry()
-	reader, err := exporter.New(exporter.WithRegisterer(registry))
-	require.NoError(t, err)
-	provider := sdk.NewMeterProvider(sdk.WithReader(reader))
-	server := httptest.NewServer(promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError}))
-	defer server.Close()
-	metrics, err := leaderotel.New(provider, leaderotel.WithStore("mem:"))
-	require.NoError(t, err)
+	metrics, _, url := exported(t)
 	defer func() { require.NoError(t, metrics.Close()) }()
 	manager := &faulty{Manager: memory.New()}
 	l := leader.New(
@@ -104,7 +91,7 @@ func scrapeOfALife(t *testing.T) map[string]*dto.MetricFamily {
 	until := func(what string, happened func() bool) {
 		t.Helper()
 		require.Eventually(t, func() bool {
-			families = parse(t, server.URL)
+			families = parse(t, url)
 			return happened()
 		}, time.Minute, 20*time.Millisecond, what)
 	}

@@ -24,15 +24,7 @@ import (
 
 // The metrics of a real Leader in real time, as Prometheus reads them over HTTP.
 func TestPrometheusScrape(t *testing.T) {
-	registry := prometheus.NewPedanticRegistry()
-	reader, err := exporter.New(exporter.WithRegisterer(registry))
-	require.NoError(t, err)
-	provider := sdk.NewMeterProvider(sdk.WithReader(reader))
-	server := httptest.NewServer(promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError}))
-	defer server.Close()
-	metrics, err := leaderotel.New(provider, leaderotel.WithStore("mem:"))
-	require.NoError(t, err)
-
+	metrics, provider, url := exported(t)
 	manager := &faulty{Manager: memory.New()}
 	l := leader.New(
 		leader.WithObserver(metrics.Observe), leader.WithLeaseManager(manager), leader.WithLeaseName(name), leader.WithNodeID("a"),
@@ -62,7 +54,7 @@ func TestPrometheusScrape(t *testing.T) {
 	}
 	var families map[string]*dto.MetricFamily
 	require.Eventually(t, func() bool {
-		families = parse(t, server.URL)
+		families = parse(t, url)
 		return one(families, "leader_request_duration_seconds", "leader_request_operation", "renew").GetHistogram().GetSampleCount() > 2
 	}, time.Minute, 10*time.Millisecond)
 	require.Equal(t, 1.0, one(families, "leader_term_active").GetGauge().GetValue())
@@ -74,22 +66,36 @@ func TestPrometheusScrape(t *testing.T) {
 
 	manager.set(errDown, 0)
 	require.Eventually(t, func() bool {
-		families = parse(t, server.URL)
+		families = parse(t, url)
 		return one(families, "leader_request_failures_total", "leader_request_operation", "renew", "error_type", "_OTHER").GetCounter().GetValue() > 0
 	}, time.Minute, 10*time.Millisecond)
 	manager.set(nil, 0)
 	stop()
 	require.NoError(t, <-ended)
-	families = parse(t, server.URL)
+	families = parse(t, url)
 	require.Equal(t, 0.0, one(families, "leader_term_active").GetGauge().GetValue())
 	require.NotContains(t, families, "leader_term_remaining_seconds")
 	require.Equal(t, uint64(1), one(families, "leader_request_duration_seconds", "leader_request_operation", "release").GetHistogram().GetSampleCount())
 
 	require.NoError(t, metrics.Close())
-	families = parse(t, server.URL)
+	families = parse(t, url)
 	require.NotContains(t, families, "leader_term_active")
 	require.Contains(t, families, "leader_terms_total")
 	require.NoError(t, provider.Shutdown(t.Context()))
+}
+
+// exported returns metrics, their provider, and the URL where Prometheus reads them.
+func exported(t *testing.T) (*leaderotel.Metrics, *sdk.MeterProvider, string) {
+	t.Helper()
+	registry := prometheus.NewPedanticRegistry()
+	reader, err := exporter.New(exporter.WithRegisterer(registry))
+	require.NoError(t, err)
+	provider := sdk.NewMeterProvider(sdk.WithReader(reader))
+	server := httptest.NewServer(promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError}))
+	t.Cleanup(server.Close)
+	metrics, err := leaderotel.New(provider, leaderotel.WithStore("mem:"))
+	require.NoError(t, err)
+	return metrics, provider, server.URL
 }
 
 // parse reads what the exporter serves, as Prometheus does.
