@@ -12,7 +12,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// scripted is a store whose cell is what a step says, and whose writes fail as it says. So the checkpoint is answered what a step
+// scripted is a store whose cell is as a step says, and whose writes fail as it says. So the checkpoint is answered what a step
 // wants, whatever has happened.
 type scripted struct {
 	t      *testing.T
