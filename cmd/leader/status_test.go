@@ -18,7 +18,7 @@ func newFullShelf(t testing.TB) shelf {
 	s := newShelf(t)
 	s.acquire(t, "held", "node-1", time.Hour, map[string]string{"zone": "b", "address": "10.0.0.1:80"})
 	require.NoError(t, s.Release(t.Context(), s.acquire(t, "free", "node-1", 15*time.Second, nil)))
-	s.acquire(t, "expired", "node-1", time.Nanosecond, nil)
+	s.acquire(t, "expired", "node-1", time.Millisecond, nil)
 	s.acquire(t, "broken", "node-1", time.Hour, nil)
 	seen, err := lease.Inspect(t.Context(), s, "broken")
 	require.NoError(t, err)
@@ -69,8 +69,8 @@ func TestStatus(t *testing.T) {
   token         1
   was taken     TIME
   last written  TIME
-  length        1ns
-`, `{"lease":"expired","state":"expired","holder":"node-1","id":"ID","token":1,"length_seconds":1e-9,"acquired":"TIME","renewed":"TIME"}
+  length        1ms
+`, `{"lease":"expired","state":"expired","holder":"node-1","id":"ID","token":1,"length_seconds":0.001,"acquired":"TIME","renewed":"TIME"}
 `, exitNobody, ""},
 		{"broken", `broken  broken
   holder        nobody
