@@ -128,7 +128,7 @@ func describe(e entry, seats []NodeInfo, named map[session]string) PartInfo {
 	case e.Owner == (session{}):
 		p.Why = "it is nobody's: no node has room for it, or none has come yet"
 	case !sits(e.Owner):
-		p.Why = "its node's seat has run out or was given back, and the coordinator has not given the part to another one"
+		p.Why = "its node is gone, and the coordinator has not given the part to another one"
 	}
 	return p
 }
