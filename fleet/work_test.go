@@ -49,6 +49,7 @@ func TestF1_TheTermOfAPart(t *testing.T) {
 func TestF3_TheNextNodeWaitsForTheWork(t *testing.T) {
 	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
 		var flushed, slow atomic.Int32
+		moved := make(chan lease.Term, 12)
 		f.Join("a", func(ctx context.Context, part string) error {
 			term, _ := leader.TermFrom(ctx)
 			lease.BeforeEnd(ctx, func(context.Context) {
@@ -59,6 +60,7 @@ func TestF3_TheNextNodeWaitsForTheWork(t *testing.T) {
 			<-ctx.Done()
 			if errors.Is(context.Cause(ctx), fleet.ErrMoved) {
 				slow.Add(1)
+				moved <- term
 				time.Sleep(length)
 			}
 			return nil
@@ -69,6 +71,9 @@ func TestF3_TheNextNodeWaitsForTheWork(t *testing.T) {
 		require.Equal(t, map[string]int{"a": 6, "b": 6}, f.Loads())
 		require.Equal(t, int32(6), slow.Load())
 		require.Equal(t, int32(6), flushed.Load())
+		for range 6 {
+			require.ErrorIs(t, (<-moved).Check(), lease.ErrLost, "the term is over, though the seat's goes on")
+		}
 	})
 }
 

@@ -1,7 +1,7 @@
 package main
 
 // fleetProtocol takes out what a node and a coordinator keep, so that no two nodes work on a part at once, and none is forgotten.
-var fleetProtocol = onFleets([]mutation{
+var fleetProtocol = onFleets(fleetTests, []mutation{
 	{
 		name: "F1: a seat is given back while works run",
 		edit: edit{file: "fleet/seat.go", old: "!st.ended || st.emptied || len(n.stopping) > 0 {\n		return\n	}\n	for _, p := range n.parts {\n		if p.working() {\n			return\n		}\n	}\n", new: "!st.ended || st.emptied {\n		return\n	}\n"},

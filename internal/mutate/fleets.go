@@ -3,13 +3,20 @@ package main
 import "slices"
 
 // fleets takes out what keeps a part from two nodes, and what divides parts well. The simulation of leases knows no parts.
-var fleets = onFleets(drafts, divisions, fleetValues)
+var fleets = onFleets(pureTests, drafts, divisions, fleetValues)
 
-// onFleets has the tests of package fleet look for the mutations.
-func onFleets(of ...[]mutation) []mutation {
+// The tests of package fleet that look for mutations: those of the pure parts, or those of whole fleets. Some of either take long, and
+// would not find the other's.
+var (
+	pureTests  = []string{"-skip", "^Test(Worlds|Many|Times)"}
+	fleetTests = []string{"-worlds", "300", "-skip", "^Test(Many|Assign|RandomAssign|Moves|Sizes|TheNext|.*Plan|.*SeatValue)"}
+)
+
+// onFleets has tests of package fleet look for the mutations.
+func onFleets(tests []string, of ...[]mutation) []mutation {
 	all := slices.Concat(of...)
 	for i := range all {
-		all[i].deaf, all[i].tests, all[i].args = true, []string{"./fleet"}, []string{"-worlds", "400"}
+		all[i].deaf, all[i].tests, all[i].args = true, []string{"./fleet"}, tests
 	}
 	return all
 }
