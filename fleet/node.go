@@ -67,6 +67,7 @@ func newNode(ctx context.Context, f *Fleet) *node {
 		fleet: f, opts: &f.options, host: host.From(ctx), born: host.From(ctx).Read().Mono, inbox: newInbox(), events: newInbox(), ctx: ctx,
 		avoid: map[int]time.Duration{}, parts: map[string]*part{}, stopping: map[string]*part{}, failed: map[string]*part{},
 	}
+	n.reader = &planReader{Manager: n.opts.manager, show: n.shown, barred: f.whyBarred}
 	if n.log = n.opts.logger; n.log == nil {
 		n.log = slog.Default()
 	}

@@ -57,7 +57,6 @@ type seatView struct {
 func (n *node) campaign() {
 	ctx, quit := context.WithCancel(n.life)
 	n.quitting, n.campaigns = quit, true
-	n.reader = &planReader{Manager: n.opts.manager, show: n.shown, barred: n.fleet.whyBarred}
 	l := leader.New(append(n.leaderOptions(),
 		leader.WithLeaseManager(n.reader),
 		leader.WithLeaseName(n.opts.name),

@@ -82,6 +82,32 @@ func TestF8_ACoordinatorThatSeesNothing(t *testing.T) {
 	})
 }
 
+// F8: a node that can renew its seat, but reads no plan, ends its session; and if a work does not return, the seat runs out.
+func TestF8_ADeafNode(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+		a := f.Join("a", fleettest.Wait)
+		f.Settle()
+		require.True(t, a.Status().Coordinates)
+		release := make(chan struct{})
+		lost := make(chan fleet.SeatEvent, 10)
+		b := f.Join("b", func(ctx context.Context, _ string) error { <-release; <-ctx.Done(); return nil }, fleet.WithObserver(func(e fleet.Event) {
+			if seat, ok := e.(fleet.SeatEvent); ok && !seat.Held {
+				lost <- seat
+			}
+		}))
+		f.Settle()
+		require.Equal(t, map[string]int{"a": 6, "b": 6}, f.Loads())
+		b.Store.Set(leadertest.CutOff, leadertest.Acquire, leadertest.Inspect)
+		f.Settle()
+		require.Equal(t, map[string]int{"a": 12}, f.Loads(), "others have the parts, though b's works go on")
+		close(release)
+		require.Error(t, (<-lost).Err, "that is no seat given back")
+		b.Store.Set(leadertest.None)
+		f.Settle()
+		require.Equal(t, map[string]int{"a": 6, "b": 6}, f.Loads())
+	})
+}
+
 // F3a: somebody breaks a seat: its node's parts go to others once it is certainly over, and it comes again.
 func TestF3a_ABrokenSeat(t *testing.T) {
 	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {

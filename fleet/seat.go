@@ -141,6 +141,9 @@ func (n *node) unseated(st *seat, err error) {
 		}
 		return
 	}
+	if err == nil && st.deaf.Load() { // by itself, since it heard nothing: that is a loss, too
+		err = errDeaf
+	}
 	n.emit(SeatEvent{Origin: n.origin(), Seat: st.number, Token: st.id.Token, Err: err})
 	if errors.Is(err, leader.ErrStopTimeout) {
 		n.fail(err)

@@ -127,6 +127,30 @@ func (p *simProcess) health(context.Context) error {
 	return nil
 }
 
+// lookSlowly has somebody on the node look at the plan a few times, and the answers take their time: they come late, and in any order.
+// The caller holds the world's lock.
+func (p *simProcess) lookSlowly() {
+	if p == nil {
+		return
+	}
+	for range 4 {
+		wait, back := p.w.upTo(p.w.length), p.w.upTo(4*p.w.length)
+		time.AfterFunc(wait, func() {
+			p.fleet.mu.Lock()
+			n := p.fleet.node
+			p.fleet.mu.Unlock()
+			if n != nil && n.reader != nil && p.awake() {
+				ctx, cancel := context.WithTimeout(context.WithValue(context.Background(), slowly{}, back), 5*p.w.length)
+				defer cancel()
+				_, _ = n.reader.Inspect(ctx, "f")
+			}
+		})
+	}
+}
+
+// slowly is the key of how long the answer takes to a request.
+type slowly struct{}
+
 // awake waits while the machine sleeps. It reports whether the process lives; if not, it waits for the end of the world.
 func (p *simProcess) awake() bool {
 	select {

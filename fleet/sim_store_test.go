@@ -166,6 +166,9 @@ func (l simLink) do(ctx context.Context, send func() func()) error {
 		return errSimLost
 	}
 	f := p.fate()
+	if back, ok := ctx.Value(slowly{}).(time.Duration); ok {
+		f = simFate{arrivals: f.arrivals, back: back}
+	}
 	answers := make(chan func(), len(f.arrivals))
 	for _, after := range f.arrivals {
 		time.AfterFunc(after, func() {

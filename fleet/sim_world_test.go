@@ -179,7 +179,9 @@ func (w *world) goWrong(until time.Duration) {
 func (w *world) trouble() {
 	number := w.rng.IntN(len(w.machines))
 	p := w.machines[number]
-	switch w.rng.IntN(12) {
+	switch w.rng.IntN(13) {
+	case 12:
+		p.lookSlowly()
 	case 0, 1:
 		if p != nil {
 			p.crash()

@@ -128,7 +128,7 @@ func (s *stopwatch) leave() {
 				gone[part] = time.Now()
 			case now[part] != "" && now[part] != "n1" && !since.Equal(time.Unix(0, 0)):
 				if missing {
-					s.took("gap of a part that moves", since, 2*interval)
+					s.took("gap of a part that moves", since, interval) // its receiver looks for it
 				}
 				gone[part] = time.Unix(0, 0)
 				gaps++

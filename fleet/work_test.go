@@ -53,6 +53,7 @@ func TestF3_TheNextNodeWaitsForTheWork(t *testing.T) {
 		f.Join("a", func(ctx context.Context, part string) error {
 			term, _ := leader.TermFrom(ctx)
 			lease.BeforeEnd(ctx, func(context.Context) {
+				time.Sleep(time.Second)
 				if term.Check() == nil {
 					flushed.Add(1)
 				}

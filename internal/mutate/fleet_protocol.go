@@ -51,10 +51,6 @@ var fleetProtocol = onFleets(fleetTests, []mutation{
 		edit: edit{file: "fleet/facts.go", old: "	case info.Broken:\n", new: "	case false:\n"},
 	},
 	{
-		name: "F3a: a session whose seat is broken is given parts",
-		edit: edit{file: "fleet/coordinate.go", old: "info.State != lease.Held || v.info.Broken || !v.bound", new: "info.State != lease.Held || !v.bound"},
-	},
-	{
 		name: "F3a: a seat that cannot be read is free",
 		edit: edit{file: "fleet/office.go", old: "		o.unread[k] = err\n		return\n", new: "		o.unread[k] = err\n		n.sees(o, k, lease.Info{Token: 1 << 62}, sent)\n		return\n"},
 	},
@@ -85,10 +81,6 @@ var fleetProtocol = onFleets(fleetTests, []mutation{
 	{
 		name: "F4: a coordinator goes on over a value that is no plan",
 		edit: edit{file: "fleet/office.go", old: "		n.resign(o, n.alien)\n		return\n", new: ""},
-	},
-	{
-		name: "F7: a death is not looked for in time",
-		edit: edit{file: "fleet/office.go", old: "		v.soon = n.now() + info.RetryAfter", new: "		v.soon = n.now() + n.opts.interval + info.RetryAfter"},
 	},
 	{
 		name: "F7: the receiver of a part waits for its next poll",
