@@ -57,8 +57,8 @@ mutate: ## takes each rule out of a copy of the code: the simulation or a test m
 linearize: ## N histories of each service and kind (20 if not said): concurrent clients under faults, checked for linearizability
 	$(EMULATORS) go -C internal/stress test $(RACE) ./linearize -timeout 0 -v -run TestServices -histories $(or $(N),20)
 
-chaos: ## D (10m if not said) of real processes, killed, suspended and cut off on every store, and their emulators, too (SEED=7 repeats)
-	go -C internal/stress test ./chaos -run TestChaos -v -timeout 0 -duration $(or $(D),10m) -seed $(or $(SEED),0) -own
+chaos: ## D (10m if not said) of elections, and then of fleets, of real processes, killed, suspended and cut off on every store, and their emulators, too (SEED=7 repeats)
+	go -C internal/stress test ./chaos -run TestChaos -v -timeout 0 -duration $(or $(D),10m) -fleets $(or $(D),10m) -seed $(or $(SEED),0) -own
 
 fuzz: ## every fuzz target in turn, each for T (30s if not said)
 	@go test -list '^Fuzz' ./... | awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, names[i]; n = 0 }' | \

@@ -60,7 +60,7 @@ var rules = []rule{
 	{of: "internal/explore", may: []string{"lease", "internal/host"}, standard: true},
 	{of: "internal/stress/linearize", may: []string{"checkpoint", "lease"}}, // with Porcupine
 	{of: "internal/stress/chaos", may: []string{"internal/host"}},
-	{of: "internal/stress/chaos/...", may: []string{root, "lease", "lease/...", "internal/..."}}, // with SQLite
+	{of: "internal/stress/chaos/...", may: []string{root, "fleet", "lease", "lease/...", "internal/..."}}, // with SQLite
 	{of: "internal/mutate", standard: true},
 	{of: "internal/...", may: []string{"lease", "lease/...", "internal/..."}},
 	{of: "localstack", may: []string{"localstack/..."}},

@@ -20,13 +20,7 @@ import (
 // S1, S2, S3, L1: whatever happens to the leader, the standbys, their network and the store, at most one term holds, the
 // register accepts no stale write, and another node leads in time.
 func TestChaos(t *testing.T) {
-	if *seed == 0 {
-		*seed = rand.Uint64()
-	}
-	t.Logf("repeat the schedule with -seed %d", *seed)
-	if *own {
-		startEmulators(t)
-	}
+	begin(t)
 	binary, err := worker()
 	require.NoError(t, err)
 	var tallies []*tally
@@ -41,6 +35,17 @@ func TestChaos(t *testing.T) {
 	tallies = slices.DeleteFunc(tallies, func(t *tally) bool { return t.rounds == 0 }) // skipped
 	t.Logf("seed %d\n%s", *seed, table(tallies))
 	judgeAll(t, tallies)
+}
+
+// begin draws a seed, unless one is given, and prints it.
+func begin(t *testing.T) {
+	if *seed == 0 {
+		*seed = rand.Uint64()
+	}
+	t.Logf("repeat the schedule with -seed %d", *seed)
+	if *own {
+		startEmulators(t)
+	}
 }
 
 // overtime is how much longer than asked the test may take until all that has to come about has.
@@ -117,9 +122,9 @@ func (p *place) hash() uint64 {
 func TestWorkerEndsWithItsParent(t *testing.T) {
 	binary, err := worker()
 	require.NoError(t, err)
-	e := &election{T: t, place: places()[0], dir: t.TempDir(), binary: binary, arrives: make(chan struct{}, 1)}
+	e := &election{crew: newCrew(t, places()[0], binary, nil, nil)}
+	e.crew.see = e.see
 	require.NoError(t, register.Create(e.file("register")))
-	t.Cleanup(e.end)
 	n := e.newNode("a", false)
 	e.nodes = append(e.nodes, n)
 	e.start(n)

@@ -348,20 +348,25 @@ func (e *election) within(from time.Duration, next began, bound time.Duration) (
 }
 
 // interval is how often a leader renews, and a standby asks.
-func (e *place) interval() time.Duration { return e.length / 3 }
+func (p *place) interval() time.Duration { return p.length / 3 }
 
-// bound is L1's bound after a crash: a lease length, an acquire interval and a request.
-func (e *place) bound() time.Duration { return e.length + e.interval() + request }
+// bound is L1's bound after a crash: a lease length, an acquire interval and a request. For a fleet it is FL2's.
+func (p *place) bound() time.Duration {
+	if p.parts > 0 {
+		return 2*p.length + 4*p.interval() + 10*request
+	}
+	return p.length + p.interval() + request
+}
 
 // long returns a duration longer than the lease.
-func (e *election) long() time.Duration {
-	return e.length*6/5 + time.Duration(e.random.Int64N(int64(e.length/2)))
+func (c *crew) long() time.Duration {
+	return c.length*6/5 + time.Duration(c.random.Int64N(int64(c.length/2)))
 }
 
 // hours returns up to two days, in either direction.
-func (e *election) hours() time.Duration {
-	h := time.Duration(1+e.random.IntN(48)) * time.Hour
-	if e.random.IntN(2) == 0 {
+func (c *crew) hours() time.Duration {
+	h := time.Duration(1+c.random.IntN(48)) * time.Hour
+	if c.random.IntN(2) == 0 {
 		return -h
 	}
 	return h

@@ -17,6 +17,7 @@ import (
 var (
 	seed     = flag.Uint64("seed", 0, "of the schedule of faults in TestChaos; 0: another one each time")
 	duration = flag.Duration("duration", 40*time.Second, "how long TestChaos goes on, at least")
+	fleets   = flag.Duration("fleets", 15*time.Second, "how long TestChaosOfFleets goes on, at least")
 	own      = flag.Bool("own", false, "let TestChaos start separate emulators, and suspend them, too (Linux)")
 )
 

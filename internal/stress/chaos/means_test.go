@@ -14,31 +14,31 @@ import (
 
 // The means of the faults.
 
-func (e *election) kill(n *node) {
+func (c *crew) kill(n *node) {
 	n.asked = true
-	require.NoError(e, n.cmd.Process.Kill())
+	require.NoError(c, n.cmd.Process.Kill())
 	p := n.process
-	e.must(p.id+" is gone", patience, func(event) bool { return p.ended })
-	e.start(n)
+	c.must(p.id+" is gone", patience, func(event) bool { return p.ended })
+	c.start(n)
 }
 
-func (e *election) suspend(n *node) (resume func()) {
-	require.NoError(e, n.cmd.Process.Signal(syscall.SIGSTOP))
-	awaitStop(e.T, n.cmd.Process.Pid)
+func (c *crew) suspend(n *node) (resume func()) {
+	require.NoError(c, n.cmd.Process.Signal(syscall.SIGSTOP))
+	awaitStop(c.T, n.cmd.Process.Pid)
 	return func() {
-		require.NoError(e, n.cmd.Process.Signal(syscall.SIGCONT))
+		require.NoError(c, n.cmd.Process.Signal(syscall.SIGCONT))
 		n.healed = Now()
 	}
 }
 
 // shift steps a node's wall clock.
-func (e *election) shift(n *node, by time.Duration) {
+func (c *crew) shift(n *node, by time.Duration) {
 	_, err := fmt.Fprintln(n.stdin, by)
-	require.NoError(e, err)
+	require.NoError(c, err)
 }
 
 // broken breaks the nodes' lines in some way, until over is called.
-func (e *election) broken(how func(*node), nodes ...*node) (over func()) {
+func (c *crew) broken(how func(*node), nodes ...*node) (over func()) {
 	for _, n := range nodes {
 		how(n)
 	}
@@ -57,9 +57,9 @@ func every(f wire.Fault) func(*node) {
 }
 
 // holding holds what the nodes send until over is called. Then it arrives.
-func (e *election) holding(nodes ...*node) (over func()) {
+func (c *crew) holding(nodes ...*node) (over func()) {
 	release := make(chan struct{})
-	heal := e.broken(every(wire.Hold(wire.Before, release)), nodes...)
+	heal := c.broken(every(wire.Hold(wire.Before, release)), nodes...)
 	return func() {
 		close(release)
 		heal()

@@ -9,9 +9,10 @@ import (
 // A Message is a worker's report about itself: a line of JSON on its standard output.
 type Message struct {
 	Did   Deed
-	Token uint64        `json:",omitzero"` // of the term; for Leads, Stops, Returns and Refusal
+	Token uint64        `json:",omitzero"` // of the term; for Leads, Stops, Returns, Refusal and Presides
+	Part  string        `json:",omitzero"` // of a fleet, whose term that is
 	Lost  bool          `json:",omitzero"` // for Stops: the lease is lost
-	At    time.Duration // by Now
+	At    time.Duration // by Now; 0: as it is told
 }
 
 // A Deed is the kind of a message.
@@ -25,6 +26,7 @@ const (
 	Releases Deed = "releases"  // a release was answered
 	StandsBy Deed = "stands by" // it asked for the lease, and another node has it
 	Fails    Deed = "fails"     // it got no clear answer from the store
+	Presides Deed = "presides"  // it is the coordinator of its fleet
 	Refusal  Deed = "refusal"   // the register refused its token, for the first time in this term
 	Shifted  Deed = "shifted"   // its wall clock was stepped
 	Exits    Deed = "exits"     // it has ended; its parent reports this
@@ -32,7 +34,9 @@ const (
 
 // Tell prints the message, in one write.
 func (m Message) Tell() {
-	m.At = Now()
+	if m.At == 0 {
+		m.At = Now()
+	}
 	line, _ := json.Marshal(m) // texts and numbers: no error
 	_, _ = os.Stdout.Write(append(line, '\n'))
 }

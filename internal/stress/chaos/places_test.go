@@ -15,7 +15,7 @@ import (
 	"github.com/cloudlease/leader/internal/emulator"
 )
 
-// A place is a kind of store, and how many elections run on it side by side, each with its own workers.
+// A place is a kind of store, and how many elections, or fleets, run on it side by side, each with its own workers.
 type place struct {
 	name      string
 	elections int
@@ -29,6 +29,8 @@ type place struct {
 	// that suspend the emulator under all elections.
 	process string
 	gate    *sync.RWMutex
+
+	parts int // of each fleet, if these are fleets; 0: they are elections
 }
 
 // places are the stores; only the first has no server. Leases are as short as a busy machine allows: LocalStack takes up to
@@ -37,11 +39,11 @@ type place struct {
 func places() []*place {
 	var localStack, gcs, azure, none sync.RWMutex
 	return []*place{
-		{"file", 1, 4, 1 * time.Second, 5 * time.Millisecond, "", "", "", &none},
-		{"dynamodb", 1, 4, 3 * time.Second, 10 * time.Millisecond, emulator.DynamoDB, "?age=true", "localstack", &localStack},
-		{"s3", 1, 4, 3 * time.Second, 10 * time.Millisecond, emulator.S3, "?age=true", "localstack", &localStack},
-		{"gcs", 1, 4, 3 * time.Second, 10 * time.Millisecond, emulator.GCS, "?age=true", "fake-gcs-server", &gcs},
-		{"azure", 7, 3, 15 * time.Second, 30 * time.Millisecond, emulator.Azure, "", "azurite", &azure},
+		{"file", 1, 4, 1 * time.Second, 5 * time.Millisecond, "", "", "", &none, 0},
+		{"dynamodb", 1, 4, 3 * time.Second, 10 * time.Millisecond, emulator.DynamoDB, "?age=true", "localstack", &localStack, 0},
+		{"s3", 1, 4, 3 * time.Second, 10 * time.Millisecond, emulator.S3, "?age=true", "localstack", &localStack, 0},
+		{"gcs", 1, 4, 3 * time.Second, 10 * time.Millisecond, emulator.GCS, "?age=true", "fake-gcs-server", &gcs, 0},
+		{"azure", 7, 3, 15 * time.Second, 30 * time.Millisecond, emulator.Azure, "", "azurite", &azure, 0},
 	}
 }
 

@@ -51,5 +51,11 @@
 // the last claim's, and later than all before it (K2). ErrLost says that another has claimed it since; the save may have been
 // taken before.
 //
+// # The chain
+//
+// Leaders that publish values one after another, as a fleet's coordinators publish plans, make a chain: each value goes on from the one
+// before (TestChains). The state is the latest value, which names all those before it. A write whose value goes on from the state takes
+// its place; one that arrives late changes nothing; a look shows the state.
+//
 // The checker is Porcupine: https://github.com/anishathalye/porcupine.
 package linearize

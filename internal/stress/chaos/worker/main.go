@@ -1,6 +1,6 @@
 //go:build unix
 
-// Command worker is one process of the elections that package chaos disturbs. It is a program like a user's, which also
+// Command worker is one process of the elections, and of the fleets, that package chaos disturbs. It is a program like a user's, which also
 // reports what it does (lines of JSON on its standard output) and lets its wall clock be shifted (lines on its standard
 // input). It ends at once when its standard input ends, as then its parent is gone.
 package main
@@ -19,7 +19,6 @@ import (
 	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/internal/host"
 	"github.com/cloudlease/leader/internal/stress/chaos"
-	"github.com/cloudlease/leader/internal/stress/chaos/register"
 	"github.com/cloudlease/leader/lease"
 	_ "github.com/cloudlease/leader/lease/azblob"
 	_ "github.com/cloudlease/leader/lease/dynamodb"
@@ -44,6 +43,8 @@ func run() error {
 	unfenced := flag.String("journal", "", "file of the journal")
 	every := flag.Duration("every", time.Second, "how often the leader writes")
 	careless := flag.Bool("careless", false, "write whatever Check says, and look at the context once in a batch of writes only")
+	parts := flag.Int("parts", 0, "be a node of a fleet with so many parts, each with its register and journal, instead of one that leads")
+	interval := flag.Duration("interval", 0, "of the fleet; 0: a third of the lease")
 	flag.Parse()
 
 	machine := &machine{Host: host.System}
@@ -57,25 +58,25 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	reg, err := register.Open(*fenced)
-	if err != nil {
+	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("process", *process)
+	w := work{process: *process, every: *every, careless: *careless}
+	if *parts > 0 {
+		s := share{work: w, register: *fenced, journal: *unfenced, parts: *parts, length: *length, interval: *interval}
+		return s.run(ctx, *node, manager, logger)
+	}
+	if err := w.open(*fenced, *unfenced); err != nil {
 		return err
 	}
-	journal, err := os.OpenFile(*unfenced, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
-		return err
-	}
-	w := &work{register: reg, journal: journal, process: *process, every: *every, careless: *careless}
 	err = leader.New(
 		leader.WithLeaseManager(manager),
 		leader.WithLeaseName("chaos"),
 		leader.WithNodeID(*node),
 		leader.WithLeaseLength(*length),
-		leader.WithLogger(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("process", *process)),
+		leader.WithLogger(logger),
 		leader.WithObserver(tellEvent),
 		leader.WhenStarted(w.lead),
 	).Run(ctx)
-	return errors.Join(err, journal.Close(), reg.Close())
+	return errors.Join(err, w.close())
 }
 
 // tellEvent runs in a separate goroutine, so its messages are late by as long as that waits for a processor.

@@ -14,10 +14,12 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
+// A work is a node's for its lease, or for one term of a part.
 type work struct {
 	register *register.Register
 	journal  *os.File
 	process  string
+	part     string // of a fleet; empty: the work is that of an election
 	every    time.Duration
 	careless bool
 	claimed  uint64 // the token by which the register was claimed
@@ -31,8 +33,8 @@ const batch = 32
 // lead is the work of a term.
 func (w *work) lead(ctx context.Context) error {
 	term, _ := leader.TermFrom(ctx)
-	chaos.Message{Did: chaos.Leads, Token: term.Token()}.Tell()
-	defer func() { chaos.Message{Did: chaos.Returns, Token: term.Token()}.Tell() }()
+	chaos.Message{Did: chaos.Leads, Token: term.Token(), Part: w.part}.Tell()
+	defer func() { chaos.Message{Did: chaos.Returns, Token: term.Token(), Part: w.part}.Tell() }()
 	_ = w.claim(term.Token()) // if the register is busy, the first effect claims
 	tick := time.NewTicker(w.every)
 	defer tick.Stop()
@@ -70,7 +72,7 @@ func (w *work) effect(term lease.Term) error {
 		e.Verdict = chaos.Refused
 		if w.refused != e.Token {
 			w.refused = e.Token
-			chaos.Message{Did: chaos.Refusal, Token: e.Token}.Tell()
+			chaos.Message{Did: chaos.Refusal, Token: e.Token, Part: w.part}.Tell()
 		}
 	default:
 		e.Verdict = chaos.Failed
@@ -101,3 +103,14 @@ func (w *work) claim(token uint64) (err error) {
 	}
 	return err
 }
+
+// open opens the files of a work: the register, and the journal.
+func (w *work) open(fenced, unfenced string) (err error) {
+	if w.register, err = register.Open(fenced); err != nil {
+		return err
+	}
+	w.journal, err = os.OpenFile(unfenced, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	return err
+}
+
+func (w *work) close() error { return errors.Join(w.journal.Close(), w.register.Close()) }
