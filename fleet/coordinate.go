@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -25,6 +26,10 @@ func (n *node) sees(o *office, k int, info lease.Info, sent time.Duration) {
 		o.facts.acknowledges(session{Seat: k, Token: info.Token}, value)
 	}
 	v := o.view(k)
+	v.reports(n, k, info, err)
+	if err == nil {
+		n.proves(o, value.Epoch)
+	}
 	// Versions have no order, and tokens have: a smaller one, or the state before a release, comes late.
 	late := v.known && (info.Token < v.info.Token || info.Token == v.info.Token && v.info.State == lease.Free)
 	if late {
@@ -43,6 +48,18 @@ func (n *node) sees(o *office, k int, info lease.Info, sent time.Duration) {
 	if now != (session{}) && !slices.Contains(o.base.Seated, now) {
 		o.joined = n.now()
 	}
+}
+
+// reports tells once that a seat's value is none. Its session keeps what it has, and is given nothing until it says its own again (F9).
+func (v *seatView) reports(n *node, k int, info lease.Info, err error) {
+	damage := ""
+	if err != nil && !errors.Is(err, errNoSeatValue) && info.State != lease.Free {
+		damage = err.Error()
+	}
+	if damage != "" && damage != v.damage {
+		n.trouble(fmt.Sprintf("looking at seat %d", k), err)
+	}
+	v.damage = damage
 }
 
 // sitting returns the session that the seat's latest look shows; zero if it shows none.
@@ -132,7 +149,7 @@ func (n *node) situation(o *office) situation {
 		Parts: o.listing.parts, HasList: len(o.listing.parts) > 0, Version: n.opts.version, Width: o.base.Width,
 		Over: o.facts.isOver, Stopped: o.facts.stopped,
 		Balance: now >= calm,
-		HandOut: now >= handOut,
+		HandOut: now >= handOut && n.mayHandOut(o, now),
 	}
 	held := 0
 	for k := 1; k <= o.base.Width; k++ {

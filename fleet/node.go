@@ -32,6 +32,8 @@ type node struct {
 	plan    *plan         // the latest that was read, or acknowledged (F2)
 	heard   time.Duration // when a plan was last read or acknowledged, by the monotonic clock
 	alien   error         // why the value that stands in the plan's place is none that this node understands; nil if it is
+	text    string        // of the plan
+	older   error         // the plan that stands there is not of the chain that this node has read; nil if it is
 	changed bool          // the plan, the session or a work has changed, and its consequences were not drawn yet
 	reader  *planReader   // by which plans are read
 	peek    peeking       // looks at the plan while parts are to come
@@ -136,8 +138,8 @@ func (n *node) read(text string) {
 	if text == "" {
 		return // nobody has made a plan yet
 	}
-	if epoch, ok := planEpoch(text); ok && n.plan != nil && n.alien == nil && epoch == n.plan.Epoch {
-		n.heard = n.now()
+	if text == n.text && n.alien == nil {
+		n.heard, n.older = n.now(), nil
 		return
 	}
 	p, err := n.opts.decode(text)
@@ -148,11 +150,13 @@ func (n *node) read(text string) {
 		n.alien = err
 		return
 	}
-	n.alien, n.heard = nil, n.now()
-	if n.plan != nil && p.Epoch <= n.plan.Epoch {
+	n.alien = nil
+	if n.plan != nil && (p.Epoch < n.plan.Epoch || p.Epoch == n.plan.Epoch && text != n.text) {
+		n.readOlder(p)
 		return
 	}
-	n.plan, n.changed = p, true
+	n.heard, n.older = n.now(), nil
+	n.plan, n.text, n.changed = p, text, true
 	n.emit(PlanEvent{Origin: n.origin(), Epoch: p.Epoch, Parts: len(p.Parts)})
 }
 

@@ -27,6 +27,7 @@ type office struct {
 	heard   time.Duration // when a look was last answered (F8)
 	changed time.Duration // when a session was last seen to come or to go
 	joined  time.Duration // when one was last seen to come
+	doubt   time.Duration // until when nothing is handed out, since the chain of plans was broken
 
 	round    int           // the number of the latest round of looks
 	next     time.Duration // when the next one begins
@@ -50,6 +51,7 @@ type seatView struct {
 	info    lease.Info // as the latest look showed it
 	value   seatValue  // decoded; bound says whether it is that of the token's session
 	bound   bool
+	damage  string        // why the value could not be decoded, as it was reported
 	soon    time.Duration // when to look once more before the next round; 0: no need
 }
 
@@ -113,12 +115,10 @@ func (n *node) takeOffice(o *office) {
 	term, _ := lease.TermFrom(o.ctx)
 	n.emit(CoordinatorEvent{Origin: n.origin(), Token: term.Token(), Coordinates: true})
 	if n.refreshList(o); o.base.Epoch == 0 { // F4: it inherits no value
-		first, _ := n.opts.assign(o.base, n.situation(o))
-		if first == nil {
-			first = o.base.clone()
-			first.Epoch = 1
-		}
-		n.publish(o, first)
+		n.beginChain(o)
+	}
+	if n.plan != nil {
+		n.proves(o, n.plan.Epoch)
 	}
 }
 

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -54,7 +55,7 @@ func (f *Fleet) Status() Status {
 }
 
 func (n *node) status(s Status) Status {
-	s.Running, s.Draining, s.Coordinates, s.Health, s.Err = true, n.draining, n.office != nil, n.health, n.alien
+	s.Running, s.Draining, s.Coordinates, s.Health, s.Err = true, n.draining, n.office != nil, n.health, errors.Join(n.alien, n.older)
 	s.Heard = n.now() - n.heard
 	if n.seat != nil {
 		s.Seat, s.Token = n.seat.id.Seat, n.seat.id.Token

@@ -36,8 +36,8 @@ func extend(value string) func(string) (string, bool) {
 	}
 }
 
-// shows is the effect of a look: it changes nothing.
-func shows(value string) func(string) (string, bool) {
+// showsValue is the effect of a look: it changes nothing.
+func showsValue(value string) func(string) (string, bool) {
 	return func(s string) (string, bool) { return s, s == value }
 }
 
@@ -84,9 +84,9 @@ func (c *chronicler) Acquire(ctx context.Context, req lease.Request) (lease.Leas
 	got, err := c.Manager.Acquire(ctx, req)
 	if err == nil {
 		c.chain.count("acquisitions")
-		c.add(req.Name, fmt.Sprintf("Acquire as %s = %q, token %d", req.Holder, got.Value, got.Token), start, true, shows(got.Value))
+		c.add(req.Name, fmt.Sprintf("Acquire as %s = %q, token %d", req.Holder, got.Value, got.Token), start, true, showsValue(got.Value))
 	} else if held, ok := errors.AsType[*lease.HeldError](err); ok && held.Info.Token > 0 {
-		c.add(req.Name, fmt.Sprintf("Acquire as %s = refused, there is %q", req.Holder, held.Info.Value), start, true, shows(held.Info.Value))
+		c.add(req.Name, fmt.Sprintf("Acquire as %s = refused, there is %q", req.Holder, held.Info.Value), start, true, showsValue(held.Info.Value))
 	}
 	return got, err
 }
@@ -112,7 +112,7 @@ func (c *chronicler) renew(ctx context.Context, held lease.Lease) (lease.Lease, 
 	c.add(held.Name, fmt.Sprintf("Renew as %s with %q = %v", held.Holder, held.Value, err), start, stored, extend(held.Value))
 	if err == nil && !stored {
 		c.chain.count("renewals that found a newer value")
-		c.add(held.Name, fmt.Sprintf("Renew as %s = there is %q", held.Holder, got.Value), start, true, shows(got.Value))
+		c.add(held.Name, fmt.Sprintf("Renew as %s = there is %q", held.Holder, got.Value), start, true, showsValue(got.Value))
 	}
 	return got, err
 }
@@ -160,7 +160,7 @@ func (c *chronicler) coordinate(t *testing.T, length time.Duration, holder, name
 	}
 }
 
-// breakNowAndThen breaks the lease, whoever has it.
+// breakNowAndThen breaks the lease of the one that has it.
 func breakNowAndThen(ctx context.Context, h *chain, m lease.Manager, length time.Duration, name string) {
 	for {
 		select {
@@ -201,7 +201,7 @@ func (s service) playChain(t *testing.T, enough map[string]int, name string) (h 
 	start := h.now()
 	finally(t, func(ctx context.Context) error {
 		info, err := lease.Inspect(ctx, outside.Manager, name)
-		(&chronicler{chain: h}).add(name, fmt.Sprintf("Inspect in the end = %q", info.Value), start, err == nil, shows(info.Value))
+		(&chronicler{chain: h}).add(name, fmt.Sprintf("Inspect in the end = %q", info.Value), start, err == nil, showsValue(info.Value))
 		return err
 	})
 	return h
