@@ -65,6 +65,9 @@ func TestValue_ItsBlob(t *testing.T) {
 	for n, value := range []string{"first", "second", ""} {
 		held = renew(t, m, withValue(held, value))
 		p.wantValue(t, held, value)
+		info, err := lease.Inspect(t.Context(), m, "orders")
+		require.NoError(t, err)
+		assert.Equal(t, held.Version, info.Version, "one state has one version, whoever looks")
 		got := p.metadata(t, "orders")
 		assert.Equal(t, "team a, b", *got["owner"])
 		assert.Equal(t, fmt.Sprint(n+1), *got[keyNumber])
