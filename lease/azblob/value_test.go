@@ -67,7 +67,7 @@ func TestValue_ItsBlob(t *testing.T) {
 		p.wantValue(t, held, value)
 		info, err := lease.Inspect(t.Context(), m, "orders")
 		require.NoError(t, err)
-		assert.Equal(t, held.Version, info.Version, "one state has one version, whoever looks")
+		assert.Equal(t, held.Version, info.Version, "one state has one version")
 		got := p.metadata(t, "orders")
 		assert.Equal(t, "team a, b", *got["owner"])
 		assert.Equal(t, fmt.Sprint(n+1), *got[keyNumber])
