@@ -224,115 +224,13 @@ func (n *node) hurryOn(o *office) {
 // prune forgets what is known of sessions that nothing names any more.
 func (o *office) prune() {
 	named := map[session]bool{}
-	for k, sessions := range o.named {
+	for _, sessions := range o.named {
 		for _, s := range sessions {
 			named[s] = true
-		}
-		if v := o.seats[k]; v != nil && v.known {
-			named[session{Seat: k, Token: v.info.Token}] = true
 		}
 	}
 	for k, v := range o.seats {
 		named[session{Seat: k, Token: v.info.Token}] = true
 	}
 	o.facts.keep(func(s session) bool { return named[s] })
-}
-
-// A peeking is a series of looks that a move is waiting for: at most four in an interval, for three intervals (F7).
-type peeking struct {
-	epoch uint64
-	left  int
-	next  time.Duration
-	pace  time.Duration
-}
-
-// mostPeeks is how many looks a move is worth: four in each of three intervals.
-const mostPeeks = 12
-
-func (p *peeking) begin(epoch uint64, now, pace time.Duration) {
-	*p = peeking{epoch: epoch, left: mostPeeks, next: now + pace/2, pace: pace}
-}
-
-// due reports whether a look is due, and counts it.
-func (p *peeking) due(n *node) bool {
-	if p.left == 0 {
-		return false
-	}
-	if n.now() < p.next {
-		n.wakeAt(p.next)
-		return false
-	}
-	p.left--
-	p.next = n.now() + p.pace
-	if p.left > 0 {
-		n.wakeAt(p.next)
-	}
-	return true
-}
-
-// peekFor has this node look at the plan more often, since a part is to come with one of the next plans, or to go.
-// It reports whether it still does for this plan.
-func (n *node) peekFor(epoch uint64) bool {
-	if n.peek.epoch != epoch || n.peek.pace == 0 {
-		n.peek.begin(epoch, n.now(), n.pace())
-	}
-	return n.peek.left > 0 && n.office == nil
-}
-
-// peekOn looks at the plan. The coordinator makes it, and need not look.
-func (n *node) peekOn() {
-	epoch := uint64(0) // of no plan: a newcomer waits for the first one
-	if n.plan != nil {
-		epoch = n.plan.Epoch
-	}
-	if n.peek.epoch != epoch || n.office != nil || !n.peek.due(n) {
-		return
-	}
-	n.running.Go(func() {
-		ctx, cancel := host.WithTimeout(n.life, n.opts.interval-n.opts.interval/16)
-		defer cancel()
-		_, _ = n.reader.Inspect(ctx, n.opts.name) // an error changes nothing: the next poll comes
-	})
-}
-
-// A listing is how the coordinator learns which parts there are to be.
-type listing struct {
-	parts  []string // sorted; empty: not known yet
-	next   time.Duration
-	asking bool
-}
-
-// refreshList asks for the parts when it is time to. An error or an empty list changes nothing (F10).
-func (n *node) refreshList(o *office) {
-	l := &o.listing
-	switch {
-	case n.opts.list == nil:
-		l.parts = n.opts.parts
-		return
-	case l.asking:
-		return
-	case n.now() < l.next:
-		n.wakeAt(l.next)
-		return
-	}
-	l.asking, l.next = true, n.now()+n.opts.listEvery
-	go func() {
-		ctx, cancel := host.WithTimeout(o.ctx, n.opts.listEvery)
-		defer cancel()
-		parts, err := n.opts.list(ctx)
-		parts = sorted(parts)
-		if err == nil {
-			err = checkParts(n.opts.name, parts)
-		}
-		n.inbox.post(func() {
-			l.asking = false
-			switch {
-			case n.office != o:
-			case err != nil:
-				n.trouble("listing the parts", err)
-			case len(parts) > 0:
-				l.parts, o.news, o.stale = parts, true, true
-			}
-		})
-	}()
 }

@@ -40,12 +40,12 @@ type office struct {
 	awaited  map[int]bool  // these seats
 	listing  listing
 	unplaced []string
-	unread   map[int]error // seats that could not be read
 }
 
 // A seatView is the coordinator's knowledge of one seat.
 type seatView struct {
 	looking bool // a look is in flight
+	unread  bool // the latest look has failed
 	sweeps  bool // it is being taken over, to prove that its session is over
 	known   bool
 	info    lease.Info // as the latest look showed it
@@ -81,7 +81,7 @@ func (n *node) shown(text string) { n.inbox.post(func() { n.read(text) }) }
 
 // preside is the work of the leader that holds the office.
 func (n *node) preside(ctx context.Context) error {
-	o := &office{ctx: ctx, quit: make(chan error, 1), facts: newFacts(), seats: map[int]*seatView{}, unread: map[int]error{}}
+	o := &office{ctx: ctx, quit: make(chan error, 1), facts: newFacts(), seats: map[int]*seatView{}}
 	o.teller = newTeller(func(err error) { n.inbox.post(func() { n.trouble("publishing the plan", err) }) })
 	var err error
 	switch text := leader.Value(ctx); {
@@ -200,7 +200,7 @@ func (n *node) look(o *office, k, round int) bool {
 	v.looking, v.soon = true, 0
 	sent := n.now()
 	n.running.Go(func() {
-		ctx, cancel := host.WithTimeout(o.ctx, n.opts.interval-n.opts.interval/16)
+		ctx, cancel := host.WithTimeout(o.ctx, n.patience())
 		defer cancel()
 		info, err := lease.Inspect(ctx, n.opts.manager, seatLease(n.opts.name, k))
 		n.inbox.post(func() {
@@ -227,17 +227,17 @@ func (n *node) looked(o *office, k, round int, info lease.Info, sent time.Durati
 	if round == o.round {
 		o.waiting--
 	}
+	v := o.view(k)
 	if err != nil {
-		if o.unread[k] == nil {
+		if !v.unread {
 			n.trouble(fmt.Sprintf("looking at seat %d", k), err)
 		}
-		o.unread[k] = err
+		v.unread = true
 		return
 	}
-	delete(o.unread, k)
+	v.unread = false
 	o.heard = n.now()
 	n.sees(o, k, info, sent)
-	v := o.view(k)
 	switch {
 	case info.State == lease.Expired:
 		n.sweep(o, k)

@@ -16,7 +16,7 @@ var fleetProtocol = onFleets(fleetTests, []mutation{
 	},
 	{
 		name: "F2: plans are taken backwards",
-		edit: edit{file: "fleet/node.go", old: "p.Epoch <= n.plan.Epoch {", new: "p.Epoch == n.plan.Epoch {"},
+		edit: edit{file: "fleet/node.go", old: "p.Epoch < n.plan.Epoch || p.Epoch == n.plan.Epoch && text", new: "p.Epoch == n.plan.Epoch && text"},
 	},
 	{
 		name: "F2: a coordinator acts on a plan that is not acknowledged",
@@ -52,7 +52,7 @@ var fleetProtocol = onFleets(fleetTests, []mutation{
 	},
 	{
 		name: "F3a: a seat that cannot be read is free",
-		edit: edit{file: "fleet/office.go", old: "		o.unread[k] = err\n		return\n", new: "		o.unread[k] = err\n		n.sees(o, k, lease.Info{Token: 1 << 62}, sent)\n		return\n"},
+		edit: edit{file: "fleet/office.go", old: "		v.unread = true\n		return\n", new: "		v.unread = true\n		n.sees(o, k, lease.Info{Token: 1 << 62}, sent)\n		return\n"},
 	},
 	{
 		name: "F3a: dead seats are not swept",
@@ -112,7 +112,7 @@ var fleetProtocol = onFleets(fleetTests, []mutation{
 	},
 	{
 		name: "F10: an error of the list empties it",
-		edit: edit{file: "fleet/coordinate.go", old: "			case len(parts) > 0:\n", new: "			default:\n"},
+		edit: edit{file: "fleet/listing.go", old: "			case len(parts) > 0:\n", new: "			default:\n"},
 	},
 	{
 		name: "balance: parts move though nodes come and go",
@@ -120,11 +120,11 @@ var fleetProtocol = onFleets(fleetTests, []mutation{
 	},
 	{
 		name: "balance: a fleet hands out before its nodes have come",
-		edit: edit{file: "fleet/coordinate.go", old: "HandOut: now >= handOut,", new: "HandOut: true,"},
+		edit: edit{file: "fleet/coordinate.go", old: "HandOut: now >= handOut && n.mayHandOut(o, now),", new: "HandOut: true,"},
 	},
 	{
 		name: "balance: a fleet never hands out",
-		edit: edit{file: "fleet/coordinate.go", old: "HandOut: now >= handOut,", new: "HandOut: false,"},
+		edit: edit{file: "fleet/coordinate.go", old: "HandOut: now >= handOut && n.mayHandOut(o, now),", new: "HandOut: false,"},
 	},
 	{
 		name: "drain: a node leaves with its parts",
