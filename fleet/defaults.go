@@ -3,21 +3,19 @@ package fleet
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/cloudlease/leader"
-	"github.com/cloudlease/leader/internal/host"
 	"github.com/cloudlease/leader/lease"
 )
 
 // The defaults of WithName and WithLeaseLength.
 const (
 	DefaultName        = "fleet"
-	DefaultLeaseLength = 15 * time.Second
+	DefaultLeaseLength = leader.DefaultLeaseLength
 )
 
 const (
@@ -37,7 +35,7 @@ func newOptions(opts []Option) options {
 		o.limits = lease.LimitsOf(o.manager)
 	}
 	if !o.has("WithNodeID") {
-		o.node = nodeID()
+		o.node = leader.New().Status().Node // as of a leader that is given none
 	}
 	if !o.has("WithLeaseLength") {
 		o.length = max(o.length, o.limits.MinLength)
@@ -168,11 +166,3 @@ func seatLease(fleet string, seat int) string { return fleet + "/seats/" + strco
 
 // partLease is the name of a part's term. There is no such lease: the seat holds.
 func partLease(fleet, part string) string { return fleet + "/parts/" + part }
-
-func nodeID() string {
-	name, err := os.Hostname()
-	if err != nil || lease.CheckName(name) != nil || len(name) > 200 {
-		name = "node"
-	}
-	return fmt.Sprintf("%s-%d-%04x", name, os.Getpid(), host.System.Uint64()%(1<<16))
-}
