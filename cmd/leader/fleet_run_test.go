@@ -179,9 +179,9 @@ func TestFleetRun_Suspended(t *testing.T) {
 		return s.Launch(s.Fleet(quickFleet("--shards", "2", "--node", node, "--", "sh", "-c", diary)...))
 	}
 	a := start("a")
-	at := working(t, s, 2, "a")
+	working(t, s, 2, "a")
 	start("b")
-	at = working(t, s, 2, "a", "b")
+	at := working(t, s, 2, "a", "b")
 	a.Signal(syscall.SIGSTOP)
 	after := working(t, s, 2, "b")
 	for part, line := range at {
