@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -112,7 +113,7 @@ func (c *chronicler) renew(ctx context.Context, held lease.Lease) (lease.Lease, 
 	stored := err == nil && got.Value == held.Value
 	c.add(held.Name, fmt.Sprintf("Renew as %s with %q = %v", held.Holder, held.Value, err), start, stored, extend(held.Value))
 	if err == nil && !stored {
-		c.chain.count("renewals that found a newer value")
+		c.chain.count(foundNewer)
 		c.add(held.Name, fmt.Sprintf("Renew as %s = there is %q", held.Holder, got.Value), start, true, showsValue(got.Value))
 	}
 	return got, err
@@ -175,14 +176,20 @@ func breakNowAndThen(ctx context.Context, h *chain, m lease.Manager, length time
 	}
 }
 
+// foundNewer counts the calls in which V3 kept a newer value.
+const foundNewer = "renewals that found a newer value"
+
 // What has to happen in a chain for it to prove anything.
 var enoughOfAChain = map[string]int{"acquisitions": 3, "values acknowledged": 5, "late renewals": 3}
+
+// chainPatience is for one chain: its leaders come and go, and on a busy machine most of their terms are broken before a value is stored.
+const chainPatience = 4 * patience
 
 // playChain lets coordinators on several managers come, go and be broken.
 func (s service) playChain(t *testing.T, enough map[string]int, name string) (h *chain) {
 	h = NewHistory[string]()
 	length := max(s.length, 3*time.Second) // on GCS a renewal may follow another after a second
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), chainPatience)
 	defer cancel()
 	begun := time.Now()
 	goOn := func() bool { return ctx.Err() == nil && (time.Since(begun) < s.span || !h.has(enough)) }
@@ -217,10 +224,14 @@ func TestChains(t *testing.T) {
 	for name, open := range services {
 		all.Go(func() {
 			t.Run(name, func(t *testing.T) {
-				h := open(t).playChain(t, enoughOfAChain, "chain")
+				enough := maps.Clone(enoughOfAChain)
+				if name == "file" { // the fastest goes on until that has happened, too
+					enough[foundNewer] = 1
+				}
+				h := open(t).playChain(t, enough, "chain")
 				require.NoError(t, h.Check(checkLimit, ""))
-				require.True(t, h.has(enoughOfAChain), "a chain in which too little happens proves nothing: %v", h.Counts())
-				kept.Add(int64(h.Counts()["renewals that found a newer value"]))
+				require.True(t, h.has(enough), "a chain in which too little happens proves nothing: %v", h.Counts())
+				kept.Add(int64(h.Counts()[foundNewer]))
 				t.Log(h.Counts())
 			})
 		})
