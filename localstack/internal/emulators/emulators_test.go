@@ -3,6 +3,7 @@
 package emulators
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os/exec"
@@ -65,17 +66,32 @@ func TestNothingLeadsPastTheEmulators(t *testing.T) {
 
 func TestPortsAreFreeOnes(t *testing.T) {
 	t.Parallel()
-	var p Ports
-	require.NoError(t, choosePorts(&p, services))
+	var errs []error
+	for range 5 { // between the choice and this look, another process may take one
+		var p Ports
+		require.NoError(t, choosePorts(&p, services))
+		err := listenOnAll(t, p)
+		if err == nil {
+			return
+		}
+		errs = append(errs, err)
+	}
+	require.NoError(t, errors.Join(errs...))
+}
+
+func listenOnAll(t *testing.T, p Ports) error {
 	seen := map[int]bool{}
 	for _, s := range services {
 		port := *s.port(&p)
 		assert.False(t, seen[port], "twice the same")
 		seen[port] = true
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		require.NoError(t, err)
+		if err != nil {
+			return err
+		}
 		require.NoError(t, l.Close())
 	}
+	return nil
 }
 
 func TestAPortThatIsTaken(t *testing.T) {
