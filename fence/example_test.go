@@ -9,7 +9,7 @@ import (
 	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/fence"
 	"github.com/cloudlease/leader/lease"
-	_ "github.com/cloudlease/leader/lease/s3" // or where else the lease is
+	_ "github.com/cloudlease/leader/lease/file" // or where else the lease is
 )
 
 // project is the leader's work. next waits for the first event after a position.
@@ -81,7 +81,7 @@ func Example() {
 	if err := makeTables(ctx, db); err != nil { // once, as you make your other tables
 		log.Fatal(err)
 	}
-	manager, err := lease.Open(ctx, "s3://my-bucket/leases")
+	manager, err := lease.Open(ctx, "file:///var/lib/orders")
 	if err != nil {
 		log.Fatal(err)
 	}

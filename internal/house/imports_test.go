@@ -41,6 +41,7 @@ var rules = []rule{
 	{of: "lease/leasetest", may: []string{"lease", "internal/host", "internal/hosttest"}, standard: true},
 	{of: "lease/...", may: []string{"lease", "internal/..."}}, // a store, with its SDK
 	{of: "checkpoint", may: []string{"lease", "internal/plainjson"}, standard: true},
+	{of: "fence/elsewhere"}, // examples
 	{of: "fence", may: []string{"lease", "internal/failure"}, standard: true},
 	{of: "fleet", may: []string{root, "lease", "internal/host", "internal/plainjson"}, standard: true},
 	{of: "fleet/fleettest", may: []string{"fleet", "leadertest", "lease", "lease/memory", "internal/host", "internal/hosttest"}, standard: true},

@@ -1,4 +1,4 @@
-package fence_test
+package elsewhere_test
 
 import (
 	"context"
