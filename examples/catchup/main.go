@@ -6,9 +6,13 @@
 // It starts PostgreSQL, three worker processes and a producer. For a minute, workers are killed, suspended and cut off from the network.
 // In the end the database is the evidence.
 //
+//	go -C examples/catchup run . -fleet
+//
+// divides the log over the nodes: each follows some of its partitions.
+//
 // # What to copy
 //
-//   - worker.go: the program that runs on each node, and its two elections.
+//   - worker.go: the program that runs on each node, and its two elections, or its part in the fleet.
 //   - statement: a projection whose read model and position are in one database, which a fence protects: each event exactly once.
 //   - search: a projection whose read model is elsewhere, and whose position is in a checkpoint: each event at least once.
 //   - events: the event store. Its reader in PostgreSQL never passes an event that is not committed yet.

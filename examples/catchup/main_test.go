@@ -27,24 +27,28 @@ func TestMain(m *testing.M) {
 func TestExperiment(t *testing.T) {
 	t.Parallel()
 	for name, place := range map[string]struct {
-		need func(*testing.T)
-		args []string
+		postgres bool
+		rules    int
+		args     []string
 	}{
-		"PostgreSQL": {need: func(t *testing.T) { emulator.Postgres.Address(t) }},
-		"SQLite":     {need: func(*testing.T) {}, args: []string{"-sqlite"}},
+		"PostgreSQL":            {postgres: true, rules: 12},
+		"SQLite":                {rules: 12, args: []string{"-sqlite"}},
+		"a fleet on PostgreSQL": {postgres: true, rules: 8, args: []string{"-fleet"}},
+		"a fleet on SQLite":     {rules: 8, args: []string{"-fleet", "-sqlite"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			place.need(t)
+			if place.postgres {
+				emulator.Postgres.Address(t)
+			}
 			var out transcript.Transcript
 			began := time.Now()
 			err := experiment.Run(t.Context(), &out, append([]string{"-for", "1s", "-lease-length", "1s"}, place.args...))
 			t.Log(out.String())
 			require.NoError(t, err)
 			t.Log(time.Since(began))
-			require.Contains(t, out.String(), name)
 			require.NotContains(t, out.String(), "There is no PostgreSQL here")
-			require.Equal(t, 9, strings.Count(out.String(), "  ok\n"))
+			require.Equal(t, place.rules, strings.Count(out.String(), "  ok\n"))
 		})
 	}
 }

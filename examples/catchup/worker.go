@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,11 +19,13 @@ import (
 	"github.com/cloudlease/leader/examples/catchup/events"
 	"github.com/cloudlease/leader/examples/catchup/search"
 	"github.com/cloudlease/leader/examples/catchup/statement"
+	"github.com/cloudlease/leader/fleet"
 	"github.com/cloudlease/leader/lease"
 	_ "github.com/cloudlease/leader/lease/file" // the stores that you use
 )
 
-// worker is the program that runs on each node. It takes part in two elections: one for each projection.
+// worker is the program that runs on each node. It takes part in two elections, one for each projection; or in a fleet, whose nodes
+// divide the partitions of one projection.
 func worker(ctx context.Context, args []string) error {
 	c, err := parse(args)
 	if err != nil {
@@ -38,9 +41,35 @@ func worker(ctx context.Context, args []string) error {
 		return err
 	}
 	defer db.Close()
-	projection := statement.Projection{DB: db, Log: c.log(db)}
-	index := search.Index{Manager: manager, Checkpoint: "search", Every: c.save, URL: c.index, Log: c.log(db)}
+	if c.fleet {
+		return c.divide(manager, db).Run(ctx)
+	}
+	log := func() events.Log { return c.log(db) }
+	projection := statement.Projection{DB: db, Log: log}
+	index := search.Index{Manager: manager, Checkpoint: "search", Every: c.save, URL: c.index, Log: log}
 	return together(ctx, c.elect(manager, db, "statement", projection.Run), c.elect(manager, db, "search", index.Run))
+}
+
+// divide returns a node of a fleet. The work of a partition is a leader's, with a reader of that partition and its own checkpoint.
+func (c config) divide(manager lease.Manager, db *sql.DB) *fleet.Fleet {
+	log := c.log(db)
+	return fleet.New(
+		fleet.WithLeaseManager(manager),
+		fleet.WithName("search"),
+		fleet.WithShards(events.Partitions),
+		fleet.WithNodeID(c.node),
+		fleet.WithLeaseLength(c.length),
+		fleet.WithHealth(db.PingContext), // a node that cannot reach the database gives its partitions to others
+		fleet.WhenAssigned(func(ctx context.Context, part string) error {
+			partition, err := strconv.Atoi(part)
+			if err != nil {
+				return err
+			}
+			index := search.Index{Manager: manager, Checkpoint: "search-" + part, Every: c.save, URL: c.index,
+				Log: func() events.Log { return log.Partition(partition) }}
+			return index.Run(ctx) // an error begins it again after a while
+		}),
+	)
 }
 
 // elect returns a node's part in an election, of which the leader does the work.
@@ -81,6 +110,7 @@ type config struct {
 	node, store, index string
 	driver, database   string
 	length, save       time.Duration
+	fleet              bool
 }
 
 func parse(args []string) (c config, err error) {
@@ -92,6 +122,7 @@ func parse(args []string) (c config, err error) {
 	flags.StringVar(&c.index, "index", "", "`URL` of the search index")
 	flags.DurationVar(&c.length, "lease-length", 15*time.Second, "how long nobody replaces a leader that dies")
 	flags.DurationVar(&c.save, "checkpoint-every", checkpoint.DefaultEvery, "how often the checkpoint is written, at most")
+	flags.BoolVar(&c.fleet, "fleet", false, "divide the partitions of the search index over all nodes, in a fleet")
 	if err := flags.Parse(args); err != nil {
 		return c, err
 	}
@@ -109,10 +140,16 @@ func parse(args []string) (c config, err error) {
 
 func (c config) postgres() bool { return strings.HasPrefix(c.database, "postgres:") }
 
-// log returns a function that makes readers of the events.
-func (c config) log(db *sql.DB) func() events.Log {
+// A source has readers of all events, and of a partition's.
+type source interface {
+	events.Log
+	Partition(partition int) events.Log
+}
+
+// log returns a reader of the events.
+func (c config) log(db *sql.DB) source {
 	if c.postgres() {
-		return func() events.Log { return events.NewPostgresLog(db) }
+		return events.NewPostgresLog(db)
 	}
-	return func() events.Log { return events.NewSQLiteLog(db) }
+	return events.NewSQLiteLog(db)
 }

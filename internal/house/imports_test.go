@@ -67,8 +67,8 @@ var rules = []rule{
 	{of: "localstack", may: []string{"localstack/..."}},
 	{of: "localstack/...", may: []string{"localstack/..."}},
 	{of: "cmd/...", may: []string{root, "lease", "lease/...", "checkpoint", "fleet", "leaderhttp", "leaderotel", "internal/...", "cmd/leader/internal/..."}},
-	{of: "examples/catchup/internal/...", may: []string{"lease", "lease/...", "checkpoint", "fence", "examples/catchup/...", "internal/host"}},
-	{of: "examples/catchup", may: []string{root, "lease", "lease/...", "checkpoint", "examples/catchup/..."}},
+	{of: "examples/catchup/internal/...", may: []string{"lease", "lease/...", "checkpoint", "fence", "fleet", "examples/catchup/...", "internal/host"}},
+	{of: "examples/catchup", may: []string{root, "lease", "lease/...", "checkpoint", "fleet", "examples/catchup/..."}},
 	{of: "examples/...", may: []string{root, "lease", "lease/...", "checkpoint", "fence", "fleet", "leaderhttp", "leaderotel", "examples/catchup/events"}},
 }
 

@@ -1,10 +1,11 @@
 // Package events is an event store in a SQL table, append-only: each event has a global position, and a reader follows them in the
-// order of their positions.
+// order of their positions: all of them, or those of one partition.
 package events
 
 import (
 	"context"
 	"database/sql"
+	"hash/fnv"
 	"time"
 )
 
@@ -14,6 +15,20 @@ type Event struct {
 	Customer string
 	Cents    int64
 }
+
+// Partitions is how many partitions there are. A customer's events are all in one, in their order. Each event keeps its partition, so
+// to change the number is to append the events again.
+const Partitions = 12
+
+// PartitionOf returns the partition of a customer's events.
+func PartitionOf(customer string) int {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(customer)) // no error
+	return int(h.Sum32() % Partitions)
+}
+
+// all is no partition: a reader of all events.
+const all = -1
 
 // A Log reads events. It is for one goroutine.
 type Log interface {
@@ -44,14 +59,18 @@ func Next(ctx context.Context, log Log, after int64) ([]Event, error) {
 
 // Append appends an event in a transaction, which may have other effects. It returns the event's position.
 func Append(ctx context.Context, tx *sql.Tx, e Event) (position int64, err error) {
-	err = tx.QueryRowContext(ctx, `INSERT INTO events (customer, cents) VALUES ($1, $2) RETURNING position`, e.Customer, e.Cents).Scan(&position)
+	err = tx.QueryRowContext(ctx, `INSERT INTO events (partition, customer, cents) VALUES ($1, $2, $3) RETURNING position`,
+		PartitionOf(e.Customer), e.Customer, e.Cents).Scan(&position)
 	return position, err
 }
 
-// between returns the first events after a position, up to another one.
-func between(ctx context.Context, db *sql.DB, after, last int64, most int) (found []Event, err error) {
-	rows, err := db.QueryContext(ctx, `SELECT position, customer, cents FROM events WHERE position > $1 AND position <= $2
-ORDER BY position LIMIT $3`, after, last, most)
+// between returns the first events of a partition after a position, up to another one.
+func between(ctx context.Context, db *sql.DB, partition int, after, last int64, most int) (found []Event, err error) {
+	where, values := `position > $1 AND position <= $2`, []any{after, last, most}
+	if partition != all {
+		where, values = where+` AND partition = $4`, append(values, partition)
+	}
+	rows, err := db.QueryContext(ctx, `SELECT position, customer, cents FROM events WHERE `+where+` ORDER BY position LIMIT $3`, values...)
 	if err != nil {
 		return nil, err
 	}

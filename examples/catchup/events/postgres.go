@@ -3,6 +3,8 @@ package events
 import (
 	"context"
 	"database/sql"
+	"sync"
+	"time"
 )
 
 // PostgresSchema makes the table. Let programs INSERT and SELECT, and nothing else.
@@ -17,10 +19,12 @@ BEGIN
 	RETURN nextval('events_position');
 END $$;
 CREATE TABLE events (
-	position BIGINT PRIMARY KEY DEFAULT next_position(),
-	customer TEXT NOT NULL,
-	cents    BIGINT NOT NULL
-)`
+	position  BIGINT PRIMARY KEY DEFAULT next_position(),
+	partition INT NOT NULL,
+	customer  TEXT NOT NULL,
+	cents     BIGINT NOT NULL
+);
+CREATE INDEX events_of ON events (partition, position)`
 
 // PostgresLog is a Log in PostgreSQL.
 //
@@ -39,9 +43,40 @@ CREATE TABLE events (
 //   - https://www.postgresql.org/docs/17/functions-info.html#FUNCTIONS-INFO-SNAPSHOT
 //   - https://www.postgresql.org/docs/17/functions-sequence.html: nextval is never rolled back
 type PostgresLog struct {
-	db   *sql.DB
+	db        *sql.DB
+	partition int
+	horizon   *horizon
+}
+
+// NewPostgresLog returns a reader.
+func NewPostgresLog(db *sql.DB) *PostgresLog {
+	return &PostgresLog{db, all, &horizon{db: db}}
+}
+
+// Partition returns a reader of one partition. Those of one PostgresLog share its marks: else each would draw transaction IDs.
+func (l *PostgresLog) Partition(partition int) Log { return &PostgresLog{l.db, partition, l.horizon} }
+
+// Read implements Log.
+func (l *PostgresLog) Read(ctx context.Context, after int64, most int) ([]Event, error) {
+	found, err := between(ctx, l.db, l.partition, after, l.horizon.look(), most)
+	if err != nil || len(found) > 0 {
+		return found, err
+	}
+	if err := l.horizon.advance(ctx, l); err != nil {
+		return nil, err
+	}
+	return between(ctx, l.db, l.partition, after, l.horizon.look(), most)
+}
+
+// A horizon is how far readers may read. It is safe for concurrent use.
+type horizon struct {
+	db *sql.DB
+
+	mu   sync.Mutex
 	safe int64 // nothing up to here can be filled any more
 	mark mark
+	by   *PostgresLog // which advanced it last
+	at   time.Time
 }
 
 type mark struct {
@@ -49,35 +84,34 @@ type mark struct {
 	transaction string // its ID; "": there is no mark
 }
 
-// NewPostgresLog returns a reader.
-func NewPostgresLog(db *sql.DB) *PostgresLog { return &PostgresLog{db: db} }
-
-// Read implements Log.
-func (l *PostgresLog) Read(ctx context.Context, after int64, most int) ([]Event, error) {
-	found, err := between(ctx, l.db, after, l.safe, most)
-	if err != nil || len(found) > 0 {
-		return found, err
-	}
-	if err := l.advance(ctx); err != nil {
-		return nil, err
-	}
-	return between(ctx, l.db, after, l.safe, most)
+func (h *horizon) look() int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.safe
 }
 
 // advance makes a mark, unless there is one, and goes up to it once all older transactions have ended. Until then it keeps that
-// mark: with a new one each time, it would wait for ever where some transaction is always open.
-func (l *PostgresLog) advance(ctx context.Context) error {
-	if l.mark.transaction == "" {
-		err := l.db.QueryRowContext(ctx, `SELECT COALESCE(MAX(position), 0), pg_current_xact_id()::text FROM events`).
-			Scan(&l.mark.position, &l.mark.transaction)
+// mark: with a new one each time, it would wait for ever where some transaction is always open. One reader advances it for all others.
+func (h *horizon) advance(ctx context.Context, by *PostgresLog) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.by != by && time.Since(h.at) < 2*poll {
+		return nil // what another reader has just found will do
+	}
+	if h.mark.transaction == "" {
+		err := h.db.QueryRowContext(ctx, `SELECT COALESCE(MAX(position), 0), pg_current_xact_id()::text FROM events`).
+			Scan(&h.mark.position, &h.mark.transaction)
 		if err != nil {
 			return err
 		}
 	}
 	var ended bool
-	err := l.db.QueryRowContext(ctx, `SELECT $1::text::xid8 < pg_snapshot_xmin(pg_current_snapshot())`, l.mark.transaction).Scan(&ended)
-	if err == nil && ended {
-		l.safe, l.mark = l.mark.position, mark{}
+	err := h.db.QueryRowContext(ctx, `SELECT $1::text::xid8 < pg_snapshot_xmin(pg_current_snapshot())`, h.mark.transaction).Scan(&ended)
+	if err == nil {
+		h.by, h.at = by, time.Now()
+		if ended {
+			h.safe, h.mark = h.mark.position, mark{}
+		}
 	}
 	return err
 }

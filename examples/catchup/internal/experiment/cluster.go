@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -21,6 +22,7 @@ type cluster struct {
 	length   time.Duration // of the leases
 	database database
 	server   string // address of the server with the leases and the documents
+	fleet    bool
 
 	events  chan event
 	closed  chan struct{}
@@ -47,6 +49,9 @@ type event struct {
 	At         string // where it is held
 	Err, Cause string
 
+	Part              string // of a fleet
+	Taken, Given, Has int    // partitions
+
 	node string
 	of   *exec.Cmd
 	ends bool // the process has ended, as Msg says
@@ -72,9 +77,9 @@ func (c *cluster) start(name string) error {
 	if n.database != nil {
 		address = c.database.through(n.database.address())
 	}
-	at := "http://" + n.leases.address()
-	cmd, stdin, stdout, err := c.spawn(name, "node", "-node", name, "-store", at+"/leases", "-index", at+"/documents",
-		"-database", address, "-lease-length", c.length.String(), "-checkpoint-every", (c.length / 4).String())
+	cmd, stdin, stdout, err := c.spawn(name, "node", "-node", name, "-store", "http://"+n.leases.address()+"/leases",
+		"-index", "http://"+c.server+"/documents", "-database", address, "-lease-length", c.length.String(),
+		"-checkpoint-every", (c.length / 4).String(), "-fleet="+strconv.FormatBool(c.fleet))
 	if err != nil {
 		return err
 	}
@@ -202,7 +207,7 @@ func (n *node) stop() error {
 func (n *node) suspend() error { return suspendProcess(n.cmd.Process) }
 func (n *node) resume() error  { return resumeProcess(n.cmd.Process) }
 
-// isolate cuts a node off from the lease store and the search index.
+// isolate cuts a node off from the lease store. It reaches the database and the search index.
 func (n *node) isolate() { n.leases.silence() }
 
 // heal ends all cuts.

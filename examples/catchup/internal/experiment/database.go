@@ -25,6 +25,13 @@ func databaseAt(address string) database { return database{address, func() {}} }
 
 func (d database) postgres() bool { return strings.HasPrefix(d.address, "postgres:") }
 
+func (d database) String() string {
+	if d.postgres() {
+		return "PostgreSQL"
+	}
+	return "SQLite"
+}
+
 func (d database) open() (*sql.DB, error) {
 	if d.postgres() {
 		return sql.Open("pgx", d.address)

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"strings"
 
@@ -29,6 +30,7 @@ func Node(ctx context.Context, args []string, worker func(ctx context.Context, a
 	defer stop()
 	hold, time := &holder{}, newClocks()
 	sql.Register(heldDriver, holdingDriver{hold})
+	http.DefaultClient.Transport = holdingTransport{http.DefaultTransport, hold}
 	go func() { // it ends with the process
 		defer stop()
 		for in := bufio.NewScanner(os.Stdin); in.Scan(); {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/examples/catchup/events"
 	"github.com/cloudlease/leader/lease"
 	"github.com/cloudlease/leader/lease/leasetest"
 	"github.com/cloudlease/leader/lease/memory"
@@ -106,4 +107,14 @@ func TestClocksThatStandStill(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, 3*time.Second, <-rang)
 	})
+}
+
+// The producer appends to each partition: the story waits for documents of all of them.
+func TestTheCustomersAreInAllPartitions(t *testing.T) {
+	t.Parallel()
+	in := map[int]bool{}
+	for _, customer := range customers {
+		in[events.PartitionOf(customer)] = true
+	}
+	require.Len(t, in, events.Partitions)
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -79,7 +80,8 @@ func (p *producer) write(ctx context.Context, slow bool) error {
 	}
 }
 
-var customers = []string{"Ada", "Ben", "Cem", "Dag", "Eva"}
+// customers are in all partitions.
+var customers = strings.Fields("Ada Ben Cem Dag Eva Flo Gil Hal Ina Jan Kim Leo Mia Ned Ole Pia")
 
 // transaction appends some events, stays open for a while, and commits.
 func (p *producer) transaction(open time.Duration) error {

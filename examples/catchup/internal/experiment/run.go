@@ -19,6 +19,7 @@ type Options struct {
 	LeaseLength time.Duration
 	Seed        uint64 // of the random misfortunes; 0: another one each time
 	SQLite      bool   // instead of PostgreSQL
+	Fleet       bool   // of partitions, instead of the two elections
 }
 
 // Run does the experiment, and tells its story. Its error names the rules that were broken.
@@ -29,6 +30,7 @@ func Run(ctx context.Context, out io.Writer, args []string) error {
 	flags.DurationVar(&o.LeaseLength, "lease-length", 2*time.Second, "of the workers' leases")
 	flags.Uint64Var(&o.Seed, "seed", 0, "of the misfortunes; 0: another one each time")
 	flags.BoolVar(&o.SQLite, "sqlite", false, "use SQLite instead of PostgreSQL")
+	flags.BoolVar(&o.Fleet, "fleet", false, "divide the events over the nodes by their partitions, instead of one leader for all events")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -58,7 +60,7 @@ func (o Options) run(ctx context.Context, out io.Writer) error {
 	}
 	s := &story{
 		Options: o, ctx: ctx, out: out, began: time.Now(), random: rand.New(rand.NewPCG(o.Seed, 0)),
-		documents: &documents{all: map[int64]string{}}, leaders: map[string]event{}, faults: map[string]int{},
+		documents: newDocuments(), leaders: map[string]event{}, workedOn: map[term][]string{}, faults: map[string]int{},
 	}
 	switch err := s.tell(dir, server); {
 	case ctx.Err() != nil:

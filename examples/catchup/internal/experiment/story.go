@@ -8,13 +8,14 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/cloudlease/leader/lease"
 	"github.com/cloudlease/leader/lease/memory"
 )
 
-// The leases of the two projections.
+// The leases of the two projections. In a fleet, the second is the fleet's name, and each partition has a lease.
 const (
 	statementLease = "statement"
 	searchLease    = "search"
@@ -39,11 +40,23 @@ type story struct {
 	leases    lease.Manager // without a proxy
 
 	producer *appender
+	variant  variant
 
-	leaders map[string]event // the latest whose work goes on, by lease
-	faults  map[string]int   // how many of each kind
-	refused int              // late transactions that the fence has refused
-	ended   int              // late commits whose transaction the database had ended, so that the next term could claim
+	leaders  map[string]event  // the latest whose work goes on, by lease
+	workedOn map[term][]string // the nodes whose work went on under a token
+	faults   map[string]int    // how many of each kind
+	refused  int               // late transactions that the fence has refused
+	ended    int               // late commits whose transaction the database had ended, so that the next term could claim
+}
+
+// A variant is one way to share the work among the nodes.
+type variant interface {
+	introduce()
+	works() []string             // the leases under which works are to go on
+	acts() []func() error        // happen in any case
+	misfortunes() []func() error // happen at random, until the time is over
+	catchesUp() error            // waits until all events are applied
+	judge(did tally) error       // prints the verdict; its error names the rules that were broken
 }
 
 // tell does the experiment. Its error names the rules that were broken.
@@ -69,15 +82,19 @@ func (s *story) tell(dir, server string) (err error) {
 	defer web.Close()
 	go func() { _ = web.Serve(listener) }() // until it is closed
 	s.cluster = &cluster{
-		dir: dir, length: s.LeaseLength, database: s.database, server: listener.Addr().String(),
+		dir: dir, length: s.LeaseLength, database: s.database, server: listener.Addr().String(), fleet: s.Fleet,
 		events: make(chan event, 1000), closed: make(chan struct{}), nodes: map[string]*node{},
 	}
 	defer s.cluster.close(patience)
+	s.variant = elections{s}
+	if s.Fleet {
+		s.variant = partitions{s}
+	}
 	if err := s.begin(); err != nil {
 		return err
 	}
 	defer s.producer.stop()
-	for _, act := range s.acts() {
+	for _, act := range s.variant.acts() {
 		if err := act(); err != nil {
 			return err
 		}
@@ -88,9 +105,9 @@ func (s *story) tell(dir, server string) (err error) {
 	return s.end()
 }
 
-// begin starts the nodes and the producer, and waits until both works have begun.
+// begin starts the nodes and the producer, and waits until all works have begun.
 func (s *story) begin() error {
-	s.introduce()
+	s.variant.introduce()
 	for _, name := range names {
 		if err := s.cluster.add(name); err != nil {
 			return err
@@ -104,30 +121,19 @@ func (s *story) begin() error {
 		return err
 	}
 	s.remark("the producer starts, as process %d", s.producer.cmd.Process.Pid)
-	for s.leaders[statementLease].node == "" || s.leaders[searchLease].node == "" {
-		if _, err := s.await("both works to begin", func(event) bool { return true }); err != nil {
-			return err
+	for _, lease := range s.variant.works() {
+		for s.leaders[lease].node == "" {
+			if _, err := s.await("the work of "+lease+" to begin", func(e event) bool { return e.Lease == lease }); err != nil {
+				return err
+			}
 		}
 	}
-	return s.progress(20)
-}
-
-// acts happen in any case.
-func (s *story) acts() []func() error {
-	acts := []func() error{s.freezeUntilRefused, s.kill, s.suspend, s.isolate}
-	if s.database.postgres() {
-		return append(acts, s.holdOpen, s.blind, s.commitLate)
-	}
-	s.remark("SQLite has one writer at a time, and no network: three acts are left out that PostgreSQL has")
-	return acts
+	return nil
 }
 
 // misfortunes are random ones, until the time is over.
 func (s *story) misfortunes() error {
-	faults := []func() error{s.kill, s.suspend, s.isolate, s.freeze}
-	if s.database.postgres() {
-		faults = append(faults, s.blind, s.commitLate, s.cut)
-	}
+	faults := s.variant.misfortunes()
 	for time.Since(s.began) < s.For {
 		if err := s.rest(time.Duration(s.random.Int64N(int64(time.Second)))); err != nil {
 			return err
@@ -146,27 +152,24 @@ func (s *story) end() error {
 	if err != nil {
 		return fmt.Errorf("the producer: %w: see producer.log", err)
 	}
-	var last int64
-	if err := s.db.QueryRowContext(s.ctx, `SELECT MAX(position) FROM events`).Scan(&last); err != nil {
-		return err
-	}
-	if err := s.reaches(last); err != nil {
-		return err
-	}
-	if err := s.until("the index to catch up", func() (bool, error) { return s.documents.last() >= last, nil }); err != nil {
+	if err := s.variant.catchesUp(); err != nil {
 		return err
 	}
 	s.remark("all nodes are asked to stop, the leaders last")
 	for _, last := range []bool{false, true} {
 		for _, name := range names {
-			if leads := s.leaders[statementLease].node == name || s.leaders[searchLease].node == name; leads == last {
+			if s.leads(name) == last {
 				if err := s.dismiss(name); err != nil {
 					return err
 				}
 			}
 		}
 	}
-	return s.judge(did)
+	return s.variant.judge(did)
+}
+
+func (s *story) leads(name string) bool {
+	return slices.ContainsFunc(s.variant.works(), func(lease string) bool { return s.leaders[lease].node == name })
 }
 
 func (s *story) dismiss(name string) error {

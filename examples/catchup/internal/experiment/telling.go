@@ -3,6 +3,7 @@ package experiment
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -15,6 +16,13 @@ const (
 	workFailed = "the work has failed: another node is to take it"
 	goesOn     = "the projection goes on"
 	indexes    = "the index goes on"
+
+	sits        = "this node takes part in the fleet"
+	lostSeat    = "this node has lost its seat: its parts go to others, and it takes another seat"
+	coordinates = "this node is the coordinator"
+	changes     = "this node's parts change"
+	drains      = "this node drains: its parts go to others"
+	partFailed  = "the work of the part has failed, and is begun again after a while"
 )
 
 // shown are the messages that the story shows, and how.
@@ -25,6 +33,13 @@ var shown = map[string]string{
 	workFailed: "its work has failed",
 	goesOn:     "has claimed the database, and goes on",
 	indexes:    "has claimed the checkpoint, and goes on",
+
+	sits:        "takes a seat",
+	lostSeat:    "has lost its seat",
+	coordinates: "is the coordinator",
+	changes:     "its partitions change",
+	drains:      "gives its partitions to others",
+	partFailed:  "the work of a partition has failed",
 }
 
 func (s *story) start(name string) error {
@@ -128,11 +143,16 @@ func (s *story) see(e event) {
 	if (e.Msg == goesOn || e.Msg == indexes) && e.Token > s.leaders[e.Lease].Token {
 		s.leaders[e.Lease] = e
 	}
+	if of := (term{e.Lease, e.Token}); e.Msg == indexes && !slices.Contains(s.workedOn[of], e.node) {
+		s.workedOn[of] = append(s.workedOn[of], e.node)
+	}
 	text, known := shown[e.Msg]
 	switch {
 	case e.ends:
 		s.say(e.node, "", 0, "has ended: %s", e.Msg)
-	case !known:
+	case !known || strings.HasPrefix(e.Lease, partPrefix): // there are many
+	case e.Msg == changes:
+		s.sayOf(e, "%s: it gets %d and gives %d, and has %d", text, e.Taken, e.Given, e.Has)
 	case e.Msg == goesOn || e.Msg == indexes:
 		s.sayOf(e, "%s after event %d", text, e.Position)
 	case e.Err+e.Cause != "":

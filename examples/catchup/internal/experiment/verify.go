@@ -6,7 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
+	"maps"
+	"slices"
 
 	"github.com/cloudlease/leader/examples/catchup/events"
 )
@@ -20,35 +21,45 @@ type line struct {
 
 // evidence is all that the run has left.
 type evidence struct {
-	events     []events.Event // by position
-	lines      []line         // in the order in which they were written
-	position   int64          // of the statement
-	documents  map[int64]string
-	checkpoint int64 // of the index
+	events    []events.Event // by position
+	lines     []line         // in the order in which they were written
+	position  int64          // of the statement
+	documents map[int64]string
+	followers map[string]follower // of the index, by lease
+	workedOn  map[term][]string   // the nodes that worked under a token
 }
 
-// collect reads what is in the database.
-func collect(ctx context.Context, db *sql.DB) (e evidence, err error) {
-	e.events, err = events.NewSQLiteLog(db).Read(ctx, 0, math.MaxInt32) // nothing is open any more
-	if err != nil {
-		return e, err
-	}
+// A follower has the events that the works of one lease have to apply to the index, and all that they left.
+type follower struct {
+	events     []events.Event
+	puts       []put
+	checkpoint int64
+}
+
+// A term is one of a lease.
+type term struct {
+	lease string
+	token uint64
+}
+
+// readStatement reads what is in the database.
+func (e *evidence) readStatement(ctx context.Context, db *sql.DB) error {
 	if err := db.QueryRowContext(ctx, `SELECT position FROM statement_position`).Scan(&e.position); err != nil {
-		return e, err
+		return err
 	}
 	rows, err := db.QueryContext(ctx, `SELECT position, customer, cents, balance, token FROM statement ORDER BY line`)
 	if err != nil {
-		return e, err
+		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var l line
 		if err := rows.Scan(&l.Position, &l.Customer, &l.Cents, &l.balance, &l.token); err != nil {
-			return e, err
+			return err
 		}
 		e.lines = append(e.lines, l)
 	}
-	return e, rows.Err()
+	return rows.Err()
 }
 
 // A finding says whether the evidence keeps a rule.
@@ -57,16 +68,25 @@ type finding struct {
 	err  error // the first violation; nil: none
 }
 
-// verify judges by the evidence alone.
-func (e evidence) verify() []finding {
+// verifyStatement judges the statement by the evidence alone.
+func (e evidence) verifyStatement() []finding {
 	return []finding{
-		{"there are events", e.any()},
 		{"statement: every event is applied exactly once, in order", e.exactlyOnce()},
 		{"statement: no line of an older term after one of a newer", e.tokens()},
 		{"statement: its position is that of the last line", e.agrees()},
 		{"statement: every balance is the sum of the events before", e.balances()},
+	}
+}
+
+// verifyIndex judges the index by the evidence alone.
+func (e evidence) verifyIndex() []finding {
+	return []finding{
+		{"there are events", e.any()},
 		{"search: every event has its document", e.indexed()},
-		{"search: its checkpoint is the last event", e.saved()},
+		{"search: no event is passed over, and all come in their order", e.each(follower.ordered)},
+		{"search: no document of an older term after one of a newer", e.each(follower.tokens)},
+		{"search: no two nodes with the same token", e.owners()},
+		{"search: its checkpoint is the last event", e.each(follower.saved)},
 	}
 }
 
@@ -92,14 +112,11 @@ func (e evidence) exactlyOnce() error {
 }
 
 func (e evidence) tokens() error {
-	newest := uint64(1) // 0 is no term's token
+	var puts []put
 	for _, l := range e.lines {
-		if l.token < newest {
-			return fmt.Errorf("event %d was applied with token %d, after an event with token %d", l.Position, l.token, newest)
-		}
-		newest = l.token
+		puts = append(puts, put{l.Position, l.token})
 	}
-	return nil
+	return follower{puts: puts}.tokens()
 }
 
 func (e evidence) agrees() error {
@@ -137,13 +154,65 @@ func (e evidence) indexed() error {
 	return nil
 }
 
-func (e evidence) saved() error {
+// each judges the follower of each lease.
+func (e evidence) each(keeps func(follower) error) error {
+	var all []error
+	for _, lease := range slices.Sorted(maps.Keys(e.followers)) {
+		if err := keeps(e.followers[lease]); err != nil {
+			all = append(all, fmt.Errorf("%s: %w", lease, err))
+		}
+	}
+	return errors.Join(all...)
+}
+
+// ordered finds a document that does not follow the one before it. Those after a checkpoint may be put again.
+func (f follower) ordered() error {
+	at := map[int64]int{}
+	for i, event := range f.events {
+		at[event.Position] = i
+	}
+	last := -1
+	for _, p := range f.puts {
+		i, known := at[p.position]
+		switch {
+		case !known:
+			return fmt.Errorf("event %d is not its own", p.position)
+		case i > last+1:
+			return fmt.Errorf("event %d is applied with token %d, where event %d was to come", p.position, p.token, f.events[last+1].Position)
+		}
+		last = i
+	}
+	return nil
+}
+
+func (f follower) tokens() error {
+	newest := uint64(1) // 0 is no term's token
+	for _, p := range f.puts {
+		if p.token < newest {
+			return fmt.Errorf("event %d was applied with token %d, after an event with token %d", p.position, p.token, newest)
+		}
+		newest = p.token
+	}
+	return nil
+}
+
+func (f follower) saved() error {
 	var last int64
-	for _, event := range e.events {
+	for _, event := range f.events {
 		last = event.Position
 	}
-	if e.checkpoint != last {
-		return fmt.Errorf("it is %d, and the last event is %d", e.checkpoint, last)
+	if f.checkpoint != last {
+		return fmt.Errorf("it is %d, and the last event is %d", f.checkpoint, last)
+	}
+	return nil
+}
+
+// owners finds a token under which two nodes worked.
+func (e evidence) owners() error {
+	for term, nodes := range e.workedOn {
+		if len(nodes) > 1 {
+			return fmt.Errorf("nodes %v have worked under %q with token %d", nodes, term.lease, term.token)
+		}
 	}
 	return nil
 }
