@@ -3,6 +3,7 @@ package leader
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/cloudlease/leader/internal/host"
@@ -21,7 +22,6 @@ func (r *run) campaign(wait time.Duration) (*term, error) {
 		if err == nil {
 			var t *term
 			first := !r.tried
-			r.tried = true
 			t, err = r.acquire()
 			refused := errors.Is(err, lease.ErrMisconfigured) || errors.Is(err, lease.ErrInvalid)
 			if err == nil || refused && first {
@@ -37,19 +37,38 @@ func (r *run) campaign(wait time.Duration) (*term, error) {
 			r.found(by.Info)
 		}
 		switch {
-		case r.once && held && !by.Info.Timed:
+		case r.kind == oneTry && held && !by.Info.Timed:
 			return r.outwatch(by.Info)
-		case r.once:
+		case r.kind == oneTry:
 			return nil, err
+		case r.patience() <= 0:
+			return nil, fmt.Errorf("leader: the lease %q was not acquired within %v: %w", r.opts.lease, r.opts.patience, err)
+		case err == ErrPaused:
+			wait = 0
 		case held:
 			wait = r.budget.wait(wait, r.opts.acquireEvery, by.Info)
 		}
+		wait = min(wait, r.patience())
 	}
 }
 
-// acquire tries once.
+// patience returns for how long this run still campaigns.
+func (r *run) patience() time.Duration {
+	if r.giveUpAt == never {
+		return never
+	}
+	return r.giveUpAt - r.mono()
+}
+
+// acquire tries once. The error is ErrPaused, after the pause, if this node was paused.
 func (r *run) acquire() (*term, error) {
-	r.leader.startsAsking()
+	if resumed := r.leader.startsAsking(); resumed != nil {
+		if r.kind != oneTry {
+			r.whilePaused(resumed)
+		}
+		return nil, ErrPaused
+	}
+	r.tried = true
 	q := ask(r.ctx, r, r.timeout(), r.timeout()+lease.UndoTimeout(r.opts.length)+requestTime, func(ctx context.Context) (lease.Lease, error) {
 		return r.opts.manager.Acquire(ctx, r.opts.request())
 	})

@@ -145,7 +145,7 @@ func FuzzOptions(f *testing.F) {
 			},
 		}
 		o := newOptions(c.options())
-		err, wrong := o.validate(), c.wrong()
+		err, wrong := o.validate(untilDone), c.wrong()
 		if given&127 == 0 && isPlausible(c.limits) {
 			require.NoError(t, err, "what is left out follows from the limits")
 		}
@@ -214,7 +214,7 @@ func FuzzRun(f *testing.F) {
 			time.Sleep(time.Hour) // its clocks are not at zero
 			parent := host.With(t.Context(), machine)
 			once := New(append(c.options(), quiet)...)
-			if once.options.validate() != nil || once.options.length < time.Second || once.options.renewEvery < time.Millisecond {
+			if once.options.validate(untilDone) != nil || once.options.length < time.Second || once.options.renewEvery < time.Millisecond {
 				return // real time passes as well, while a work of nanoseconds is begun
 			}
 			require.NoError(t, once.RunOnce(parent))

@@ -92,7 +92,7 @@ func (r *run) hangsAt() time.Duration {
 
 // unwell counts a failure of the health check, and returns why this node is unhealthy; nil if it has not failed often enough.
 func (r *run) unwell(err error) error {
-	if r.failures++; r.failures < r.opts.patience {
+	if r.failures++; r.failures < r.opts.sickAfter {
 		return nil
 	}
 	err = fmt.Errorf("%w: %w", ErrUnhealthy, err)

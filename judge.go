@@ -102,17 +102,17 @@ func (t *term) judge(res *result, stopped stop) outcome {
 	switch {
 	case res.panicked:
 		return outcome{panicked: true, value: res.value}
-	case why == ctxEnded && t.run.once:
+	case why == ctxEnded && t.run.once():
 		return outcome{final: true, err: t.run.ended(joined(res.lost, failed))}
 	case why == ctxEnded:
 		return outcome{final: true, err: t.run.ended(failed)}
 	case why == byItself:
 		return outcome{final: true, err: res.err}
 	case why == gaveUp:
-		return outcome{final: t.run.once, err: res.err}
-	case why == marginReached && t.run.once && res.err == nil:
+		return outcome{final: t.run.once(), err: res.err}
+	case why == marginReached && t.run.once() && res.err == nil:
 		return outcome{final: true}
-	case t.run.once:
+	case t.run.once():
 		return outcome{final: true, err: joined(cause, failed)}
 	case why == marginReached || why == lostLease:
 		t.logFailure(failed)

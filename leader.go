@@ -11,7 +11,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// errors.Is finds these in the errors of Run and RunOnce and in the cause of a work's context, besides those of package
+// errors.Is finds these in the errors of Run, RunOnce and Acquire and in the cause of a work's context, besides those of package
 // lease.
 var (
 	ErrRunning     = errors.New("leader: it is running already")
@@ -27,9 +27,10 @@ type Leader struct {
 
 	mu        sync.Mutex
 	running   bool
-	candidate bool       // this node leads, or a request to acquire the lease is in flight
-	resign    *resigning // what StepDown has asked for; nil if nothing
-	door      *door      // by which calls of WhileLeading get in; nil if they do not
+	candidate bool          // this node leads, or a request to acquire the lease is in flight
+	resign    *resigning    // what StepDown has asked for; nil if nothing
+	resumed   chan struct{} // closed by Resume; nil if this node is not paused
+	door      *door         // by which calls of WhileLeading get in; nil if they do not
 
 	// A run may leave these behind, and the next goes on with them. One run at a time uses them.
 	logbook   *callbackQueue[entry]
@@ -107,7 +108,7 @@ func TermFrom(ctx context.Context) (lease.Term, bool) { return lease.TermFrom(ct
 //
 // Besides the work, the end of Run takes no longer than WithEndTimeout says. Run may be called again once it has returned; a
 // second call meanwhile gets ErrRunning, and one while a work that was given up still runs gets ErrStopTimeout.
-func (l *Leader) Run(ctx context.Context) error { return l.run(ctx, false) }
+func (l *Leader) Run(ctx context.Context) error { return l.run(ctx, untilDone, l.options.work) }
 
 // RunOnce tries once to get the lease, and runs the work if it does. It is for a job that is triggered on many machines, to
 // run on one of them. If another node holds the lease, it returns a *lease.HeldError (errors.Is lease.ErrHeld) at once. It
@@ -118,9 +119,9 @@ func (l *Leader) Run(ctx context.Context) error { return l.run(ctx, false) }
 // the lease is held or was left behind by a crash. There, RunOnce watches the record. A living holder changes it within a
 // renew interval, and then RunOnce returns the HeldError. Once the record has stood for the lease's length, RunOnce takes
 // the lease.
-func (l *Leader) RunOnce(ctx context.Context) error { return l.run(ctx, true) }
+func (l *Leader) RunOnce(ctx context.Context) error { return l.run(ctx, oneTry, l.options.work) }
 
-func (l *Leader) run(ctx context.Context, once bool) error {
+func (l *Leader) run(ctx context.Context, kind kind, work func(ctx context.Context) error) error {
 	if err := l.begin(); err != nil {
 		return err
 	}
@@ -129,10 +130,10 @@ func (l *Leader) run(ctx context.Context, once bool) error {
 		l.running = false
 		l.mu.Unlock()
 	}()
-	if err := l.options.validate(); err != nil {
+	if err := l.options.validate(kind); err != nil {
 		return err
 	}
-	return newRun(ctx, l, once).run()
+	return newRun(ctx, l, kind, work).run()
 }
 
 // begin makes sure that one run runs at a time, and one work.

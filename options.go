@@ -17,7 +17,7 @@ type options struct {
 	elected    func(isLeader bool)
 	heartbeat  func(ctx context.Context, isLeader bool) error
 	health     func(ctx context.Context) error
-	patience   int // failures of the health check in a row that make this node unhealthy
+	sickAfter  int // failures of the health check in a row that make this node unhealthy
 	observers  []func(Event)
 	manager    lease.Manager
 	logger     *slog.Logger
@@ -33,7 +33,8 @@ type options struct {
 	stopTimeout    time.Duration
 	endTimeout     time.Duration
 	holdAtLeast    time.Duration
-	limits         lease.Limits // the manager's
+	patience       time.Duration // of Acquire
+	limits         lease.Limits  // the manager's
 
 	given []string // the names of the options that were used
 }
@@ -126,10 +127,10 @@ func WithEndTimeout(d time.Duration) Option {
 // up, and its context ends with Run.
 func WithHealth(check func(ctx context.Context) error, opts ...HealthOption) Option {
 	return option("WithHealth", func(o *options) {
-		o.health, o.patience = check, 1
+		o.health, o.sickAfter = check, 1
 		for _, set := range opts {
 			if set == nil {
-				set = func(o *options) { o.patience = 0 }
+				set = func(o *options) { o.sickAfter = 0 }
 			}
 			set(o)
 		}
@@ -141,7 +142,7 @@ type HealthOption func(*options)
 
 // After makes a node unhealthy only after so many failures of its health check in a row. The default is one. The node is
 // healthy again as soon as the check succeeds.
-func After(failures int) HealthOption { return func(o *options) { o.patience = failures } }
+func After(failures int) HealthOption { return func(o *options) { o.sickAfter = failures } }
 
 // WithHoldAtLeast makes RunOnce leave the lease to run out, instead of releasing it, if the work returns sooner than d after
 // it began. So a trigger that comes late on another machine does not run the job again. It is at most the lease's length; the
@@ -151,6 +152,12 @@ func After(failures int) HealthOption { return func(o *options) { o.patience = f
 // RunOnce goes on renewing until the time has passed, releases the lease, and only then returns.
 func WithHoldAtLeast(d time.Duration) Option {
 	return option("WithHoldAtLeast", func(o *options) { o.holdAtLeast = d })
+}
+
+// WithPatience says how long Acquire waits for the lease before it returns why it was not acquired. It tries at least once, and a
+// last time at the end. The default, 0, means for ever. Run and RunOnce do not use it.
+func WithPatience(d time.Duration) Option {
+	return option("WithPatience", func(o *options) { o.patience = d })
 }
 
 // WithAttributes publishes texts with the lease, such as an address: at most 1 KiB, keys included. Every program that asks for

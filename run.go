@@ -14,11 +14,21 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// A run is one call of Run or RunOnce: campaign, lead, sit out, and again.
+// A kind of run says how long it campaigns, and when it ends.
+type kind int
+
+const (
+	untilDone kind = iota // Run: until its work is done
+	oneTry                // RunOnce: one try for the lease, and one term
+	oneTerm               // Acquire: as long as WithPatience says, and one term
+)
+
+// A run is one call of Run, RunOnce or Acquire: campaign, lead, sit out, and again.
 type run struct {
 	leader *Leader
 	opts   *options
-	once   bool
+	kind   kind
+	work   func(ctx context.Context) error
 	host   host.Host
 	log    *slog.Logger
 
@@ -30,6 +40,7 @@ type run struct {
 	requests sync.WaitGroup // goroutines that wait for an answer
 	waiting  atomic.Int32   // requests to the manager in flight
 	tried    bool           // the manager has been asked for the lease
+	giveUpAt time.Duration  // when this run campaigns no longer, by the monotonic clock
 	budget   lookBudget     // what a standby may spend on looking in time
 	failures int            // of the health check, in a row
 
@@ -37,8 +48,11 @@ type run struct {
 	endBy     time.Duration // when the end of Run is to be over, by the monotonic clock; 0: it has not begun
 }
 
-func newRun(ctx context.Context, l *Leader, once bool) *run {
-	r := &run{leader: l, opts: &l.options, once: once, host: host.From(ctx)}
+func newRun(ctx context.Context, l *Leader, kind kind, work func(ctx context.Context) error) *run {
+	r := &run{leader: l, opts: &l.options, kind: kind, work: work, host: host.From(ctx), giveUpAt: never}
+	if patience := r.opts.patience; kind == oneTerm && patience > 0 {
+		r.giveUpAt = r.mono() + patience
+	}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	r.life, r.die = context.WithCancel(context.WithoutCancel(ctx))
 	if r.log = r.opts.logger; r.log == nil {
@@ -88,13 +102,16 @@ func (r *run) run() (err error) {
 	}
 }
 
+// once reports whether the run ends with its first term.
+func (r *run) once() bool { return r.kind != untilDone }
+
 // ended returns the result of a run whose context has ended, and whose work, if there was one, returned err.
 func (r *run) ended(err error) error {
 	cause := context.Cause(r.ctx)
 	if beat := r.heartbeatOf(cause); beat != nil {
 		return joined(beat.err, err)
 	}
-	if r.once {
+	if r.once() {
 		return joined(cause, err)
 	}
 	return err
@@ -190,12 +207,7 @@ func (r *run) enter(to State, token uint64, cause error) {
 
 // found notes who holds the lease.
 func (r *run) found(holder lease.Info) {
-	changed := false
-	r.leader.board.change(func(s *Status) {
-		changed = s.Seen.ID != holder.ID || s.Seen.State != holder.State
-		s.Seen = holder
-	})
-	if changed {
+	if r.leader.board.found(holder) {
 		r.emit(HolderEvent{Origin: r.origin(), Seen: holder})
 	}
 }

@@ -49,6 +49,7 @@ type Status struct {
 	Seen         lease.Info // the lease, as this node last heard of it
 	Contact      time.Time  // when the lease manager last gave a clear answer; zero: never
 	Err          error      // of the latest request; nil if it got a clear answer
+	Paused       bool       // by Pause: this node does not campaign
 	Health       error      // why this node is unhealthy (errors.Is ErrUnhealthy); nil if it is healthy
 }
 
@@ -58,6 +59,9 @@ type board struct {
 	status Status
 	host   host.Host // its clock
 	lapsed time.Time // when the term was first seen to be over while the state is still Leading; zero: never
+
+	known bool          // Seen was heard of since Run began
+	news  chan struct{} // closed when Seen next changes; nil: nobody waits
 }
 
 func (b *board) change(f func(*Status)) {
@@ -81,11 +85,39 @@ func (b *board) enter(to State, at time.Time) (from State) {
 	if from == Leading && to == Stopping && !b.lapsed.IsZero() {
 		at = b.lapsed
 	}
+	if to == Idle {
+		b.known = false
+	}
 	if from != to {
 		b.status.State, b.status.Since = to, at
 	}
 	b.lapsed = time.Time{}
 	return from
+}
+
+// found notes what was heard of the lease, and reports whether another holder has it than before, or none.
+func (b *board) found(seen lease.Info) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	changed := b.status.Seen.ID != seen.ID || b.status.Seen.State != seen.State
+	if b.news != nil && (changed || !b.known) {
+		close(b.news)
+		b.news = nil
+	}
+	b.status.Seen, b.known = seen, true
+	return changed
+}
+
+// seen returns what was last heard of the lease, whether that was since Run began, and a channel that is closed at the next change.
+func (b *board) seen() (seen lease.Info, known bool, news <-chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.news == nil {
+		b.news = make(chan struct{})
+	}
+	seen = b.status.Seen
+	seen.Attributes = maps.Clone(seen.Attributes)
+	return seen, b.known, b.news
 }
 
 // read returns the status as it is now: a node whose term has run out does not lead any more, even if the run has not noticed

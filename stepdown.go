@@ -55,15 +55,24 @@ func (l *Leader) askToResign() *resigning {
 	return l.resign
 }
 
+// ending returns what becomes of the lease that this node leads by; nil if it leads no more.
+func (l *Leader) ending() *resigning {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.resign
+}
+
 func newResigning() *resigning {
 	return &resigning{asked: make(chan struct{}), done: make(chan struct{})}
 }
 
-// startsAsking notes that the answer to a request may make this node lead.
-func (l *Leader) startsAsking() {
+// startsAsking notes that the answer to a request may make this node lead. If the node is paused, it returns a channel that Resume
+// closes, and the lease is not to be asked for.
+func (l *Leader) startsAsking() (resumed <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.candidate = true
+	l.candidate = l.resumed == nil
+	return l.resumed
 }
 
 // leads returns a channel that is closed when StepDown is called, or that is closed already if StepDown was called since the
@@ -84,7 +93,7 @@ func (l *Leader) leadsNoMore(err error) {
 	l.candidate = false
 	if l.resign != nil {
 		if err != nil {
-			l.resign.err = fmt.Errorf("leader: step down: the lease was not given back, and runs out: %w", err)
+			l.resign.err = fmt.Errorf("leader: the lease was not given back, and runs out: %w", err)
 		}
 		close(l.resign.done)
 		l.resign = nil

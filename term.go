@@ -200,7 +200,7 @@ func (t *term) overrunsAt() time.Duration {
 func (t *term) returned(res *result) phase {
 	why := t.whyReturned(res)
 	t.out = t.judge(res, why)
-	left := why.why == byItself && t.run.once && !res.panicked && t.run.mono()-t.began < t.opts.holdAtLeast && t.hold()
+	left := why.why == byItself && t.run.kind == oneTry && !res.panicked && t.run.mono()-t.began < t.opts.holdAtLeast && t.hold()
 	t.flush()
 	t.holding.keeper.End(nil) // R8: before the release
 	t.tell(false)
@@ -278,7 +278,7 @@ func (t *term) decline(why reason, cause error) outcome {
 	if why == ctxEnded {
 		return outcome{final: true, err: t.run.ended(nil)}
 	}
-	return outcome{final: t.run.once, err: cause, rest: rest}
+	return outcome{final: t.run.once() && (t.run.kind == oneTry || why != lostLease), err: cause, rest: rest}
 }
 
 // giveBack releases the lease, lets StepDown return, and returns how long this node is to sit out.

@@ -36,8 +36,8 @@ func isNil(v any) bool {
 	return false
 }
 
-// validate reports every invalid option at once.
-func (o *options) validate() error {
+// validate reports every invalid option of a run at once.
+func (o *options) validate(kind kind) error {
 	var problems []error
 	refuse := func(wrong bool, format string, args ...any) {
 		if wrong {
@@ -45,7 +45,8 @@ func (o *options) validate() error {
 		}
 	}
 	refuse(o.has("nil"), "New: an option is nil")
-	refuse(o.work == nil, "WhenStarted: there is no work: give a function to run while this node leads")
+	refuse(kind != oneTerm && o.work == nil, "WhenStarted: there is no work: give a function to run while this node leads")
+	refuse(kind == oneTerm && o.has("WhenStarted"), "WhenStarted: Acquire runs no work: leave the function out, or call Run")
 	refuse(o.elected == nil && o.has("WhenElected"), "WhenElected: the function is nil")
 	refuse(o.heartbeat == nil && o.has("WithHeartbeat"), "WithHeartbeat: the function is nil")
 	refuse(o.health == nil && o.has("WithHealth"), "WithHealth: the function is nil")
@@ -53,7 +54,7 @@ func (o *options) validate() error {
 	refuse(o.logger == nil && o.has("WithLogger"), "WithLogger: the logger is nil")
 	refuse(slices.ContainsFunc(o.observers, func(f func(Event)) bool { return f == nil }), "WithObserver: the function is nil")
 
-	refuse(o.patience < 1 && o.health != nil, "WithHealth: After(%d): at least one failure makes a node unhealthy", o.patience)
+	refuse(o.sickAfter < 1 && o.health != nil, "WithHealth: After(%d): at least one failure makes a node unhealthy", o.sickAfter)
 
 	for _, i := range []struct {
 		option string
@@ -69,6 +70,7 @@ func (o *options) validate() error {
 		{"WithStopTimeout", o.stopTimeout, shortest, true},
 		{"WithEndTimeout", o.endTimeout, shortest, false},
 		{"WithHoldAtLeast", o.holdAtLeast, shortest, true},
+		{"WithPatience", o.patience, shortest, true},
 	} {
 		given := o.has(i.option)
 		refuse(given && i.d < 0, "%s: %v is negative", i.option, i.d)

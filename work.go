@@ -41,7 +41,7 @@ func (r *run) startWork(ctx context.Context, term lease.Term) work {
 			w.results <- res
 			close(w.done)
 		}()
-		res.err = r.opts.work(ctx)
+		res.err = r.work(ctx)
 		res.panicked, res.value = false, nil
 	}()
 	return w

@@ -63,6 +63,7 @@ type world struct {
 
 	mu    sync.Mutex
 	nodes []*node
+	kept  []*leader.Held
 	past  []string // what happened, a line each
 }
 
@@ -153,6 +154,14 @@ func (w *world) node(name string, opts ...leader.Option) *node {
 
 // nodeDoing adds a machine with a work.
 func (w *world) nodeDoing(name string, work func(context.Context) error, opts ...leader.Option) *node {
+	var n *node
+	started := leader.WhenStarted(func(ctx context.Context) error { return n.work(work)(ctx) })
+	n = w.holder(name, append([]leader.Option{started}, opts...)...)
+	return n
+}
+
+// holder adds a machine without a work: it acquires leases.
+func (w *world) holder(name string, opts ...leader.Option) *node {
 	n := &node{
 		w: w, name: name, machine: hosttest.New(false), result: make(chan error, 1),
 		started: make(chan lease.Term, 100), stopped: make(chan error, 100), events: make(chan leader.Event, 10000),
@@ -170,7 +179,6 @@ func (w *world) nodeDoing(name string, work func(context.Context) error, opts ..
 			default:
 			}
 		}),
-		leader.WhenStarted(n.work(work)),
 		leader.WithHealth(func(context.Context) error {
 			if sick := n.health.Load(); sick != nil {
 				return *sick
@@ -236,6 +244,9 @@ func (w *world) stopAll() {
 		if n.cancel != nil {
 			n.cancel(nil)
 		}
+	}
+	for _, held := range w.kept {
+		_ = held.Release(context.Background())
 	}
 	for _, n := range w.nodes {
 		if n.done != nil {

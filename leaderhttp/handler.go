@@ -79,7 +79,7 @@ func (h handler) answer(path string) answer {
 		if s.Health != nil {
 			return check(false, s.Health.Error())
 		}
-		return check(s.State == leader.Standby, describe(s))
+		return check(s.State == leader.Standby && !s.Paused, describe(s))
 	case "healthz":
 		if why := unhealthy(s); why != "" {
 			return check(false, why)
@@ -116,6 +116,8 @@ func describe(s leader.Status) string {
 		return "idle: Run is not running"
 	}
 	switch by := s.Seen; {
+	case s.Paused:
+		return "paused: this node does not ask for the lease"
 	case by.Holder == "":
 		return "standby"
 	case by.Broken && by.State == lease.Held:
@@ -134,6 +136,8 @@ func unhealthy(s leader.Status) string {
 		return describe(s)
 	case s.Health != nil: // then the node does not ask the store, so the store's state is unknown
 		return s.Health.Error()
+	case s.Paused && s.State == leader.Standby: // then it may ask nothing, as not each manager can look
+		return ""
 	case s.Contact.IsZero():
 		return withError("the lease store has not answered yet", s.Err)
 	case silence(s) > patience(s):

@@ -23,6 +23,8 @@ type Status struct {
 	AcquireEverySeconds float64 `json:"acquire_every_seconds,omitzero"`
 	// State is "idle", "standby", "leading" or "stopping". GET /leader answers 200 if it is "leading".
 	State string `json:"state"`
+	// Paused is true while the node does not ask for the lease (Pause); left out if it does.
+	Paused bool `json:"paused,omitempty"`
 	// Since is when the state began.
 	Since time.Time `json:"since,omitzero"`
 	// Token, Deadline and RemainingSeconds describe this node's term while it holds: its fencing token, and when and in
@@ -47,7 +49,7 @@ type Status struct {
 
 func newStatus(s leader.Status) Status {
 	status := Status{
-		Lease: s.Lease, Node: s.Node, Store: s.Store, State: s.State.String(), Since: forPeople(s.Since),
+		Lease: s.Lease, Node: s.Node, Store: s.Store, State: s.State.String(), Paused: s.Paused, Since: forPeople(s.Since),
 		LengthSeconds: seconds(s.Length), RenewEverySeconds: seconds(s.RenewEvery), AcquireEverySeconds: seconds(s.AcquireEvery),
 		Contact: forPeople(s.Contact), Unhealthy: unhealthy(s),
 	}

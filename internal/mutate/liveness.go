@@ -69,17 +69,49 @@ var liveness = []mutation{
 	{
 		name: "StepDown: nothing comes of it while the lease is asked for",
 		edit: edit{
+			file: "stepdown.go",
+			old:  "	l.candidate = l.resumed == nil\n",
+			new:  "	l.candidate = false\n",
+		},
+	},
+	{
+		name: "Pause: a node that is paused campaigns",
+		edit: edit{
+			file: "stepdown.go",
+			old:  "	return l.resumed\n",
+			new:  "	return nil\n",
+		},
+	},
+	{
+		name: "Acquire: it waits for longer than its patience",
+		edit: edit{
 			file: "campaign.go",
-			old:  "	r.leader.startsAsking()\n",
-			new:  "	defer r.leader.startsAsking()\n",
+			old:  "		wait = min(wait, r.patience())\n",
+			new:  "",
+		},
+	},
+	{
+		name: "Acquire: a lease that was acquired too late ends the wait",
+		edit: edit{
+			file: "term.go",
+			old:  "t.run.once() && (t.run.kind == oneTry || why != lostLease)",
+			new:  "t.run.once()",
+		},
+	},
+	{
+		name: "Acquire: Release says nothing of a term that was over",
+		edit: edit{
+			file: "held.go",
+			old:  "		return h.lost\n",
+			new:  "		return nil\n",
 		},
 	},
 	{
 		name: "RunOnce: a record of unknown age is taken for a living holder's",
 		edit: edit{
 			file: "campaign.go",
-			old:  "		case r.once && held && !by.Info.Timed:",
-			new:  "		case r.once && held && r.mono() < 0:",
+			old:  "		case r.kind == oneTry && held && !by.Info.Timed:",
+			new:  "		case r.kind == oneTry && held && r.mono() < 0:",
 		},
 	},
 	{

@@ -182,14 +182,11 @@ const foundNewer = "renewals that found a newer value"
 // What has to happen in a chain for it to prove anything.
 var enoughOfAChain = map[string]int{"acquisitions": 3, "values acknowledged": 5, "late renewals": 3}
 
-// chainPatience is for one chain: its leaders come and go, and on a busy machine most of their terms are broken before a value is stored.
-const chainPatience = 4 * patience
-
 // playChain lets coordinators on several managers come, go and be broken.
 func (s service) playChain(t *testing.T, enough map[string]int, name string) (h *chain) {
 	h = NewHistory[string]()
 	length := max(s.length, 3*time.Second) // on GCS a renewal may follow another after a second
-	ctx, cancel := context.WithTimeout(t.Context(), chainPatience)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	begun := time.Now()
 	goOn := func() bool { return ctx.Err() == nil && (time.Since(begun) < s.span || !h.has(enough)) }

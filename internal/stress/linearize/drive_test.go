@@ -16,7 +16,7 @@ import (
 
 const (
 	checkLimit   = 20 * time.Second // to check one history, which takes milliseconds
-	patience     = time.Minute      // for a history, and for a call that nothing disturbs, on a busy machine
+	patience     = 4 * time.Minute  // for a history, and for a call that nothing disturbs, on a busy machine: both end sooner
 	cellClients  = 5
 	cellCalls    = 40 // of each client
 	leaseClients = 4

@@ -1,0 +1,104 @@
+package leader
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// Acquire waits until this node leads, and returns the lease, for callers who rather hold a lease than hand over a work. It is
+// kept as Run keeps it: it is renewed until Release, and its term holds on one node at a time. Protect effects as those of a work:
+// by the term's Check right before, and by its token.
+//
+//	held, err := l.Acquire(ctx)
+//	if err != nil {
+//		return err
+//	}
+//	defer held.Release(context.Background())
+//	return work(held.Context())
+//
+// ctx is the parent of the lease's context, as it is of a work's in Run: when it ends, the caller is to stop and to release. To
+// bound only the wait, use WithPatience; the error is then that of the last try (errors.Is lease.ErrHeld, if another node holds
+// the lease). If ctx ends first, Acquire returns its cause; after StepDown, ErrStepDown; what is wrong with the options or the
+// store as Run does. WhenStarted must not be given; the other options mean what they mean for Run.
+//
+// One lease is held at a time: until Release has returned, Acquire, Run and RunOnce return ErrRunning. Use a Leader for each
+// goroutine that is to hold the lease in turn.
+func (l *Leader) Acquire(ctx context.Context) (*Held, error) {
+	h := &Held{leader: l, leads: make(chan context.Context), released: make(chan struct{}), ended: make(chan struct{})}
+	go func() {
+		defer close(h.ended)
+		h.err = l.run(ctx, oneTerm, h.hold)
+	}()
+	select {
+	case h.ctx = <-h.leads:
+		return h, nil
+	case <-h.ended:
+		return nil, h.err
+	}
+}
+
+// Held is a lease that Acquire has acquired. It is safe for concurrent use.
+type Held struct {
+	leader *Leader
+	ctx    context.Context
+	leads  chan context.Context // carries the work's context, once
+
+	release  sync.Once
+	released chan struct{} // closed by the first call of Release
+	lost     error         // why the term was over by then
+	resign   *resigning    // what becomes of the lease; nil if it was given up before
+
+	ended chan struct{} // closed when the run has ended
+	err   error         // of the run
+}
+
+// hold is the work.
+func (h *Held) hold(ctx context.Context) error {
+	h.leads <- ctx
+	<-h.released
+	return nil
+}
+
+// Context is cancelled when the caller is to stop: the term is over (the cause is a *lease.LostError), ctx of Acquire has ended,
+// or StepDown, Pause, WithHealth or WithStopMargin asks for it. It carries the term, and takes SetValue, as a work's does. The lease is kept
+// until Release, but for one that was lost.
+func (h *Held) Context() context.Context { return h.ctx }
+
+// Term returns the lease's term, whose Check says whether it still holds.
+func (h *Held) Term() lease.Term {
+	term, _ := TermFrom(h.ctx)
+	return term
+}
+
+// Release gives the lease back, once what was done under it has ended. It returns nil if the term held until now and the lease is given back;
+// a *lease.LostError if the term was over before, so that another node may have led meanwhile; the reason if the lease could not
+// be given back, and runs out; ErrStopTimeout if WithStopTimeout gave it up before. It waits for no longer than WithEndTimeout
+// says, and returns the cause of ctx if that ends first. Further calls return the same.
+func (h *Held) Release(ctx context.Context) error {
+	h.release.Do(func() {
+		h.lost = h.Term().Check()
+		h.resign = h.leader.ending()
+		close(h.released)
+	})
+	select {
+	case <-h.ended:
+	default:
+		select {
+		case <-h.ended:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	switch {
+	case errors.Is(h.err, ErrStopTimeout):
+		return h.err
+	case h.lost != nil:
+		return h.lost
+	case h.resign != nil:
+		return h.resign.err
+	}
+	return nil
+}

@@ -1,0 +1,62 @@
+package leader
+
+import (
+	"context"
+	"errors"
+
+	"github.com/cloudlease/leader/internal/host"
+)
+
+// ErrPaused is the error of RunOnce, and of Acquire at the end of its patience, on a node that Pause keeps from leading.
+var ErrPaused = errors.New("leader: this node is paused")
+
+// Pause makes this node give the lease up as StepDown does, and keeps it from campaigning until Resume: before maintenance, in a preStop
+// hook, in a blue-green deployment. It returns as StepDown does; also if that is an error, the node is paused. A request for the
+// lease that is in flight may succeed: then it is given back at once. A node that is paused is a standby by its State. It only looks at the
+// lease, so that Status knows who leads, and keeps its heartbeat. It stays paused when Run ends, and may be paused before Run.
+//
+// Another call while it is paused does what StepDown does then: it waits for a term that is still ending.
+func (l *Leader) Pause(ctx context.Context) error {
+	l.mu.Lock()
+	if l.resumed == nil {
+		l.resumed = make(chan struct{})
+	}
+	l.board.change(func(s *Status) { s.Paused = true })
+	l.mu.Unlock()
+	return l.StepDown(ctx)
+}
+
+// Resume lets this node campaign again, but for the time that it sits out after a term that Pause has ended. It does nothing if the node is
+// not paused.
+func (l *Leader) Resume() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.resumed != nil {
+		close(l.resumed)
+		l.resumed = nil
+	}
+	l.board.change(func(s *Status) { s.Paused = false })
+}
+
+// whilePaused waits until this node is resumed, and looks at the lease meanwhile. It ends sooner with ctx, or when this run campaigns no
+// longer.
+func (r *run) whilePaused(resumed <-chan struct{}) {
+	alarm := host.NewAlarm(r.host)
+	defer alarm.Stop()
+	for sees := r.canInspect(); ; {
+		alarm.Set(min(host.Jitter(r.host, r.opts.acquireEvery), r.patience()))
+		select {
+		case <-resumed:
+			return
+		case <-r.ctx.Done():
+			return
+		case <-alarm.C:
+		}
+		if r.patience() <= 0 {
+			return
+		}
+		if sees {
+			_, _ = r.inspect()
+		}
+	}
+}
