@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cloudlease/leader/internal/absent"
 	"github.com/cloudlease/leader/internal/host"
 	"github.com/cloudlease/leader/lease"
 	"github.com/cloudlease/leader/lease/memory"
@@ -30,7 +31,7 @@ func newOptions(opts []Option) options {
 		}
 		set(&o)
 	}
-	if isNil(o.manager) {
+	if absent.Is(o.manager) {
 		o.manager = nil
 	}
 	if !o.has("WithLeaseManager") {

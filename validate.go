@@ -3,7 +3,6 @@ package leader
 import (
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"time"
 
@@ -23,18 +22,6 @@ const (
 	// forever is the longest interval: longer than any process runs, and short enough that no sum of a few overflows.
 	forever = lease.Forever / 2
 )
-
-// isNil reports whether v is nil, or a nil pointer or other nil value in an interface.
-func isNil(v any) bool {
-	if v == nil {
-		return true
-	}
-	switch r := reflect.ValueOf(v); r.Kind() {
-	case reflect.Pointer, reflect.Map, reflect.Func, reflect.Chan, reflect.Slice, reflect.Interface:
-		return r.IsNil()
-	}
-	return false
-}
 
 // validate reports every invalid option of a run at once.
 func (o *options) validate(kind kind) error {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/internal/absent"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -30,6 +31,9 @@ func newOptions(opts []Option) options {
 			set = option("nil", func(*options) {})
 		}
 		set(&o)
+	}
+	if absent.Is(o.manager) {
+		o.manager = nil
 	}
 	if o.manager != nil {
 		o.limits = lease.LimitsOf(o.manager)
@@ -104,7 +108,9 @@ func (o *options) validate() error {
 	o.validateTimes(refuse)
 	if o.manager != nil {
 		refuse(o.limits.MaxValue <= 0, "WithLeaseManager: this manager keeps no values, and the fleet's plan is one: use another store")
-		if err := o.request(o.name).Validate(o.limits); err != nil {
+		seat := o.request(o.name)
+		seat.Attributes = o.attributes
+		if err := seat.Validate(o.limits); err != nil {
 			problems = append(problems, fmt.Errorf("fleet: %q, node %q: %w", o.name, o.node, err))
 		}
 	}

@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +10,8 @@ import (
 	"github.com/cloudlease/leader/fleet"
 	"github.com/cloudlease/leader/fleet/fleettest"
 	"github.com/cloudlease/leader/leadertest"
+	"github.com/cloudlease/leader/lease"
+	"github.com/cloudlease/leader/lease/memory"
 )
 
 // Heard grows while a node reads no plan, and is less than an interval or two otherwise.
@@ -33,4 +36,16 @@ func TestValidate(t *testing.T) {
 	f := fleet.New(fleet.WithShards(0))
 	require.ErrorContains(t, f.Validate(), "WithShards: 0 shards")
 	require.Equal(t, f.Run(t.Context()), f.Validate())
+}
+
+// What is not there is refused before anything begins, also a nil pointer in an interface; and attributes that no seat can carry.
+func TestOptions_WhatIsNotThere(t *testing.T) {
+	for _, m := range []lease.Manager{nil, (*memory.Manager)(nil), (*leadertest.Manager)(nil)} {
+		err := fleet.New(fleet.WithLeaseManager(m), fleet.WithShards(1), fleet.WhenAssigned(fleettest.Wait)).Run(t.Context())
+		require.ErrorContains(t, err, "WithLeaseManager: there is no manager", "%T", m)
+	}
+	err := fleet.New(fleet.WithLeaseManager(leadertest.NewManager(nil)), fleet.WithShards(1), fleet.WhenAssigned(fleettest.Wait),
+		fleet.WithAttributes(map[string]string{"address": strings.Repeat("a", 2000)})).Run(t.Context())
+	require.ErrorIs(t, err, lease.ErrInvalid)
+	require.ErrorContains(t, err, "attributes")
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"sync"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/internal/absent"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -78,7 +78,7 @@ func meterOf(provider metric.MeterProvider, opts []Option) (metric.Meter, settin
 	if provider == nil {
 		provider = otel.GetMeterProvider()
 	}
-	if v := reflect.ValueOf(provider); v.Kind() == reflect.Pointer && v.IsNil() {
+	if absent.Is(provider) {
 		return nil, s, fmt.Errorf("leaderotel: the provider is a nil %T: make one, or pass nil itself for the global one", provider)
 	}
 	for i, set := range opts {

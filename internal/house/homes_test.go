@@ -25,6 +25,7 @@ var homes = []home{
 	{"the shortest lease, leader.MinLeaseLength", "validate.go", regexp.MustCompile(`(?i)\b(shortest|min)lease\w*\s*=`)},
 	{"the safety margin, lease.Margin", "lease/lease.go", regexp.MustCompile(`func Margin|(?i:length)\)?\s*/\s*10\b`)},
 	{"JSON without escapes for HTML, plainjson.Marshal", "internal/plainjson/plainjson.go", regexp.MustCompile(`SetEscapeHTML`)},
+	{"what is not there, absent.Is", "internal/absent/absent.go", regexp.MustCompile(`\.IsNil\(\)`)},
 	{"the reason why a context ended, failure.WithCause", "internal/failure/failure.go", regexp.MustCompile(`cause != nil && !errors\.Is\(err, cause\)|cause == nil \|\| errors\.Is\(err, cause\)`)},
 	{"a permanent error that no client reports, failure.Misconfigured", "internal/failure/failure.go", regexp.MustCompile(`MisconfiguredError\{Err: errors\.New\(`)},
 }

@@ -35,7 +35,7 @@ type rule struct {
 // rules give all imports one direction: examples, cmd -> leader, leaderhttp, leaderotel -> lease <- lease/<store>. The first
 // rule that matches a package applies to it.
 var rules = []rule{
-	{of: root, may: []string{"lease", "lease/memory", "internal/host"}, standard: true},
+	{of: root, may: []string{"lease", "lease/memory", "internal/absent", "internal/host"}, standard: true},
 	{of: "lease", may: []string{"internal/host", "internal/plainjson", "internal/redact"}, standard: true},
 	{of: "lease/memory", may: []string{"lease", "internal/storeurl"}, standard: true},
 	{of: "lease/leasetest", may: []string{"lease", "internal/host", "internal/hosttest"}, standard: true},
@@ -43,16 +43,17 @@ var rules = []rule{
 	{of: "checkpoint", may: []string{"lease", "internal/plainjson"}, standard: true},
 	{of: "fence/elsewhere"}, // examples
 	{of: "fence", may: []string{"lease", "internal/failure"}, standard: true},
-	{of: "fleet", may: []string{root, "lease", "internal/host", "internal/plainjson"}, standard: true},
+	{of: "fleet", may: []string{root, "lease", "internal/absent", "internal/host", "internal/plainjson"}, standard: true},
 	{of: "fleet/fleettest", may: []string{"fleet", "leadertest", "lease", "lease/memory", "internal/host", "internal/hosttest"}, standard: true},
 	{of: "leadertest", may: []string{"lease", "lease/memory"}, standard: true},
 	{of: "leaderhttp", may: []string{root, "lease", "fleet"}, standard: true},
-	{of: "leaderotel", may: []string{root, "lease", "fleet"}},
+	{of: "leaderotel", may: []string{root, "lease", "fleet", "internal/absent"}},
 	{of: "internal/host", standard: true},
 	{of: "internal/hosttest", may: []string{"internal/host"}, standard: true},
 	{of: "internal/redact", standard: true},
 	{of: "internal/failure", may: []string{"lease"}, standard: true},
 	{of: "internal/plainjson", standard: true},
+	{of: "internal/absent", standard: true},
 	{of: "internal/foreign", standard: true},
 	{of: "internal/serverclock", standard: true},
 	{of: "internal/storeurl", may: []string{"lease", "internal/redact"}, standard: true},
