@@ -11,6 +11,7 @@ import (
 
 	"github.com/cloudlease/leader/fleet"
 	"github.com/cloudlease/leader/fleet/fleettest"
+	"github.com/cloudlease/leader/leadertest"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -115,6 +116,22 @@ func TestDamage_ASeatsRecordIsDeleted(t *testing.T) {
 		require.NotEqual(t, [2]uint64{uint64(before.Seat), before.Token}, [2]uint64{uint64(now.Seat), now.Token})
 		time.Sleep(length + 2*interval)
 		tr.require(t, "somebody has edited or deleted it")
+	})
+}
+
+// F3a: the record of a seat disappears while its node is cut off, and works on as it may. So a missing record proves nothing at once: only when
+// looks over a whole lease length have shown none are the node's parts given to others, and that is reported.
+func TestF3a_AMissingRecordIsNoProofAtOnce(t *testing.T) {
+	inDamagedFleet(t, func(t *testing.T, f *fleettest.Fleet, tr *troubles, coordinator, other *fleettest.Node) {
+		begun := f.Begun()
+		other.Store.Set(leadertest.CutOff)
+		coordinator.Store.Forget(seatOf(other))
+		time.Sleep(length - time.Millisecond)
+		require.Equal(t, begun, f.Begun(), "the record has been missing for less than a lease length")
+		time.Sleep(3 * interval)
+		tr.require(t, "somebody has edited or deleted it")
+		require.Equal(t, map[string]int{coordinator.Name: 12}, f.Loads())
+		other.Store.Set(leadertest.None)
 	})
 }
 
