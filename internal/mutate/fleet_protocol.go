@@ -111,8 +111,8 @@ var fleetProtocol = onFleets(fleetTests, []mutation{
 		edit: edit{file: "fleet/coordinate.go", old: "sits == (session{}) || o.facts.isOver(sits)", new: "sits == (session{})"},
 	},
 	{
-		name: "F10: an error of the list empties it",
-		edit: edit{file: "fleet/listing.go", old: "			case len(parts) > 0:\n", new: "			default:\n"},
+		name: "F10: a list counts that came with an error",
+		edit: edit{file: "fleet/listing.go", old: "			case err != nil:\n", new: "			case err != nil && len(parts) == 0:\n"},
 	},
 	{
 		name: "balance: parts move though nodes come and go",
