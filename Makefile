@@ -26,7 +26,7 @@ help: ## this list
 test: ## every test, on emulators of all services, with the race detector; the coverage of leader and lease (V=1 names each test)
 	$(EMULATORS) $(MAKE) --no-print-directory -j2 tests stress
 	go -C internal/simulate test
-	go test ./fleet -run 'TestWorlds|TestMemoryOfAPart' -worlds 600
+	go test ./fleet -run 'TestWorlds|TestExplore|TestMemoryOfAPart' -worlds 10000 -faults 1
 	go test ./internal/explore
 	go -C examples/service test $(FLAGS) ./...
 	go -C bench test -skip '$(SERVERS)' ./...
@@ -44,12 +44,13 @@ stress:
 simulate: ## N worlds (10,000 if not said), from SEED on, on all processors: the promises of the design, under every fault
 	go test ./internal/simulate -timeout 0 -v -run 'TestWorlds$$' -worlds $(or $(N),10000) -seed $(or $(SEED),1)
 
-fleets: ## N worlds (3,000 if not said) with a fleet in each, from SEED on
-	go test ./fleet -timeout 0 -run 'TestWorlds$$' -worlds $(or $(N),3000) -first $(or $(SEED),0)
+fleets: ## N worlds (10,000 if not said) with a fleet in each, from SEED on
+	go test ./fleet -timeout 0 -run 'TestWorlds$$' -worlds $(or $(N),10000) -first $(or $(SEED),0)
 
-explore: ## every order of events in a small world (NODES, ACQUISITIONS, FAULTS, STEPS, VALUES=1; cut at STATES): minutes, gigabytes
-	go test ./internal/explore -timeout 0 -v -run 'TestExplore$$' -nodes $(or $(NODES),2) -acquisitions $(or $(ACQUISITIONS),2) \
-		-faults $(or $(FAULTS),2) -steps $(or $(STEPS),3) -states $(or $(STATES),60000000) $(if $(VALUES),-values)
+explore: ## every order of events in a small world (NODES, ACQUISITIONS, FAULTS, STEPS, VALUES=1; cut at STATES): minutes, gigabytes; FLEET=1: all faults of the smallest fleet
+	go test -timeout 0 -v -run 'TestExplore$$' $(if $(FLEET),./fleet -faults $(or $(FAULTS),2),./internal/explore \
+		-nodes $(or $(NODES),2) -acquisitions $(or $(ACQUISITIONS),2) -faults $(or $(FAULTS),2) -steps $(or $(STEPS),3) \
+		-states $(or $(STATES),60000000) $(if $(VALUES),-values))
 
 mutate: ## takes each rule out of a copy of the code: the simulation or a test must notice; up to an hour
 	$(EMULATORS) go run ./internal/mutate

@@ -11,6 +11,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"sync"
 )
 
 // maxPacked bounds what is inflated: a few kilobytes could become gigabytes.
@@ -27,12 +28,17 @@ func pack(data []byte) (string, error) {
 	return deflate(data)
 }
 
+// deflaters are used again, since each has almost a megabyte.
+var deflaters = sync.Pool{New: func() any {
+	w, _ := flate.NewWriter(nil, flate.BestCompression) // fails for other levels than there are
+	return w
+}}
+
 func deflate(data []byte) (string, error) {
 	var b bytes.Buffer
-	w, err := flate.NewWriter(&b, flate.BestCompression)
-	if err != nil {
-		return "", err
-	}
+	w := deflaters.Get().(*flate.Writer)
+	defer deflaters.Put(w)
+	w.Reset(&b)
 	if _, err := w.Write(data); err != nil {
 		return "", err
 	}
