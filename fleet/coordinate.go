@@ -20,12 +20,15 @@ func (n *node) sees(o *office, k int, info lease.Info, sent time.Duration) {
 			o.view(k).known, o.stale = false, true // its smaller tokens count from now on
 		}
 	}
-	value, err := decodeSeat(info.Value)
+	v := o.view(k)
+	value, err := v.value, v.err
+	if !v.known || v.info.Value != info.Value { // most looks show what the one before has shown
+		value, err = decodeSeat(info.Value)
+	}
 	bound := err == nil && value.Token == info.Token && info.State != lease.Free
 	if bound {
 		o.facts.acknowledges(session{Seat: k, Token: info.Token}, value)
 	}
-	v := o.view(k)
 	v.reports(n, k, info, err)
 	if err == nil {
 		n.proves(o, value.Epoch)
@@ -39,7 +42,7 @@ func (n *node) sees(o *office, k int, info lease.Info, sent time.Duration) {
 	if !v.known || v.info.Token != info.Token || v.info.State != info.State || v.info.Broken != info.Broken || v.bound != bound || !v.value.says(value) {
 		o.stale = true
 	}
-	v.info, v.value, v.bound, v.known = info, value, bound, true
+	v.info, v.value, v.err, v.bound, v.known = info, value, err, bound, true
 	now := v.sitting(k)
 	if was == now {
 		return

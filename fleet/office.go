@@ -50,6 +50,7 @@ type seatView struct {
 	known   bool
 	info    lease.Info // as the latest look showed it
 	value   seatValue  // decoded; bound says whether it is that of the token's session
+	err     error // of decoding it
 	bound   bool
 	damage  string        // why the value could not be decoded, as it was reported
 	soon    time.Duration // when to look once more before the next round; 0: no need

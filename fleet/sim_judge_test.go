@@ -9,6 +9,8 @@ import (
 
 // settle waits until each part is worked on by one node, in balance. It reports whether that came about in time.
 func (w *world) settle(when string, within time.Duration) bool {
+	// Late requests have arrived, and what they did has run out.
+	late := min(8*w.length, 2*w.lateMost+4*w.length)
 	var why string
 	var since time.Time
 	for began := time.Now(); w.fine(); time.Sleep(w.interval / 2) {
@@ -17,7 +19,7 @@ func (w *world) settle(when string, within time.Duration) bool {
 			since = time.Time{}
 		case since.IsZero():
 			since = time.Now()
-		case time.Since(since) > 3*w.length && time.Since(began) > 8*w.length: // late requests have arrived, and what they did has run out
+		case time.Since(since) > 3*w.length && time.Since(began) > late:
 			return true
 		}
 		if time.Since(began) > within {
@@ -100,7 +102,7 @@ func (w *world) rest() {
 	if w.terms != terms || w.changed.After(began) || len(w.plans) != plans {
 		w.breaks("quiet: parts move, or plans change, though nothing happens")
 	}
-	p, err := decodePlan(readSim(w.cells["f"].data).Value)
+	p, err := decodePlan(w.cells["f"].record.Value)
 	if err != nil {
 		w.breaks("the plan is damaged: %v", err)
 		return

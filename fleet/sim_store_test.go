@@ -15,6 +15,7 @@ import (
 // A simCell is one cell of a simulated world's store.
 type simCell struct {
 	data    string
+	record  simRecord
 	version int
 	written time.Time
 }
@@ -63,9 +64,10 @@ func (w *world) swap(p *simProcess, name string, old lease.Version, data string)
 	if now != string(old) {
 		return "", lease.ErrConflict
 	}
-	w.judgeWrite(p, name, readSim(c.data), readSim(data))
+	record := readSim(data)
+	w.judgeWrite(p, name, c.record, record)
 	w.versions++
-	w.cells[name] = &simCell{data: data, version: w.versions, written: time.Now()}
+	w.cells[name] = &simCell{data: data, record: record, version: w.versions, written: time.Now()}
 	return lease.Version(strconv.Itoa(w.versions)), nil
 }
 
@@ -81,6 +83,9 @@ func (w *world) judgeWrite(p *simProcess, name string, was, is simRecord) {
 				}
 			}
 		}
+		return
+	}
+	if is.Value == was.Value {
 		return
 	}
 	epoch, ok := planEpoch(is.Value)
