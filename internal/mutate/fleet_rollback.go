@@ -1,0 +1,58 @@
+package main
+
+// fleetRollback takes out what a fleet does when somebody has deleted the record of the office, or put an older one in its place. The
+// tests that damage records are to find all of it, not the simulation, in which nobody does that.
+var fleetRollback = onFleets([]string{"-run", "^TestDamage_"}, []mutation{
+	{
+		name: "rollback: a plan of another chain counts as heard",
+		edit: edit{file: "fleet/rollback.go", old: "	n.older = errRolledBack(p.Epoch, n.plan.Epoch)\n", new: "	n.older, n.heard = errRolledBack(p.Epoch, n.plan.Epoch), n.now()\n"},
+	},
+	{
+		name: "rollback: a node with an older plan says that all is well",
+		edit: edit{file: "fleet/rollback.go", old: "	n.older = errRolledBack(p.Epoch, n.plan.Epoch)\n", new: ""},
+	},
+	{
+		name: "rollback: the coordinator lets an older plan stand",
+		edit: edit{file: "fleet/rollback.go", old: "	if o := n.office; o != nil && o.base.Epoch >= n.plan.Epoch {", new: "	if o := n.office; o != nil && o.base.Epoch < 0 {"},
+	},
+	{
+		name: "rollback: the coordinator puts the same epoch in an older plan's place",
+		edit: edit{file: "fleet/rollback.go", old: "		again.Epoch++\n", new: ""},
+	},
+	{
+		name: "rollback: what a coordinator remembers proves nothing",
+		edit: edit{file: "fleet/office.go", old: "		n.proves(o, n.plan.Epoch)\n", new: "		_ = n.proves\n"},
+	},
+	{
+		name: "rollback: what a seat acknowledges proves nothing",
+		edit: edit{file: "fleet/coordinate.go", old: "		n.proves(o, value.Epoch)\n", new: "		_ = n.proves\n"},
+	},
+	{
+		name: "rollback: the new chain begins below the old one",
+		edit: edit{file: "fleet/rollback.go", old: "&plan{Epoch: epoch, Width", new: "&plan{Epoch: o.base.Epoch, Width"},
+	},
+	{
+		name: "rollback: the width is forgotten",
+		edit: edit{file: "fleet/rollback.go", old: "		width = max(width, n.plan.Width)\n", new: ""},
+	},
+	{
+		name: "rollback: the version of the list is forgotten",
+		edit: edit{file: "fleet/rollback.go", old: ", Version: o.base.Version}", new: "}"},
+	},
+	{
+		name: "rollback: parts are handed out at once",
+		edit: edit{file: "fleet/rollback.go", old: "	o.doubt = n.now() + n.opts.length + n.opts.interval\n", new: ""},
+	},
+	{
+		name: "rollback: the first plan of a new chain hands out",
+		edit: edit{file: "fleet/rollback.go", old: "	s.HandOut = false\n", new: "	s.HandOut = true\n"},
+	},
+	{
+		name: "rollback: a session that has not read the new chain's plan is no matter",
+		edit: edit{file: "fleet/rollback.go", old: "(v.value.Epoch < newest || slices", new: "(slices"},
+	},
+	{
+		name: "rollback: a work that has not returned is no matter",
+		edit: edit{file: "fleet/rollback.go", old: "v.value.Epoch < newest || slices.ContainsFunc(v.value.Stopping, unstopped)", new: "v.value.Epoch < newest || len(v.value.Stopping) > 1<<30 && slices.ContainsFunc(v.value.Stopping, unstopped)"},
+	},
+})
