@@ -105,11 +105,11 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// modules are the directories of this repository's modules. Each has the packages below it that no other module has.
-var modules = []string{".", "examples/catchup", "examples/service", "internal/fencetest", "internal/stress", "bench"}
+// modules are the directories of this repository's modules, the library's first. Each has the packages below it that no other module has.
+var modules = []string{".", "examples/catchup", "examples/service", "internal/fencetest", "internal/oteltest", "internal/stress", "bench"}
 
 // The house's rules are for each package of these modules. The programs of bench may import what they compare.
-var ruled = []string{".", "examples/catchup", "examples/service", "internal/fencetest", "internal/stress"}
+var ruled = []string{".", "examples/catchup", "examples/service", "internal/fencetest", "internal/oteltest", "internal/stress"}
 
 // Every module is known here and in the Makefile.
 func TestModules(t *testing.T) {
@@ -127,7 +127,8 @@ func TestModules(t *testing.T) {
 
 // The library's go.mod has no module that only its heaviest tests need.
 func TestUsersNeedNoTools(t *testing.T) {
-	for _, tool := range []string{"modernc.org/sqlite", "github.com/anishathalye/porcupine", "github.com/jackc/pgx", "github.com/go-sql-driver/mysql"} {
+	for _, tool := range []string{"modernc.org/sqlite", "github.com/anishathalye/porcupine", "github.com/jackc/pgx", "github.com/go-sql-driver/mysql",
+		"github.com/prometheus/client_golang", "go.opentelemetry.io/otel/exporters/prometheus"} {
 		known := strings.Contains(read(t, "go.mod")+read(t, "go.sum"), tool)
 		require.False(t, known, "go.mod and go.sum name %s: code that needs it belongs into a separate module", tool)
 	}

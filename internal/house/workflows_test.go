@@ -44,7 +44,7 @@ func TestWorkflow(t *testing.T) {
 	require.ElementsMatch(t, []string{"check", "test"}, targets)
 }
 
-// Every module's dependencies are kept up.
+// Every module's dependencies are kept up, but for the library's: it asks for the oldest (docs/importing.md).
 func TestDependabotKnowsEveryModule(t *testing.T) {
 	t.Parallel()
 	var file struct {
@@ -55,7 +55,7 @@ func TestDependabotKnowsEveryModule(t *testing.T) {
 	}
 	require.NoError(t, yaml.Unmarshal([]byte(read(t, ".github/dependabot.yml")), &file))
 	var want []string
-	for _, dir := range modules {
+	for _, dir := range modules[1:] {
 		want = append(want, path.Join("/", dir))
 	}
 	for _, update := range file.Updates {

@@ -1,4 +1,4 @@
-package leaderotel_test
+package oteltest
 
 import (
 	"errors"

@@ -1,4 +1,4 @@
-package leaderotel_test
+package oteltest
 
 import (
 	"context"
@@ -56,7 +56,7 @@ func TestDashboardAndAlertsNameWhatThereIs(t *testing.T) {
 // Each alert leads to a section of the runbook.
 func TestAlertsHaveARunbook(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile(filepath.Join("..", "docs", "operating.md"))
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "operating.md"))
 	require.NoError(t, err)
 	for _, rule := range rules(t) {
 		require.NotEmpty(t, rule.Annotations["summary"], rule.Alert)
@@ -178,7 +178,7 @@ func TestNamesOf(t *testing.T) {
 
 func expressionsOfTheDashboard(t *testing.T) (exprs []string) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "docs", "operating", "dashboard.json"))
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "operating", "dashboard.json"))
 	require.NoError(t, err)
 	var dashboard struct {
 		Templating struct {
@@ -218,7 +218,7 @@ type rule struct {
 
 func rules(t *testing.T) (all []rule) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "docs", "operating", "alerts.yaml"))
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "operating", "alerts.yaml"))
 	require.NoError(t, err)
 	var file struct {
 		Groups []struct{ Rules []rule }

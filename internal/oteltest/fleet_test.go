@@ -1,9 +1,10 @@
-package leaderotel_test
+package oteltest
 
 import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -131,7 +132,7 @@ func TestFleetMetricsReportWhatIsRefused(t *testing.T) {
 // fleetMetrics returns the names in the code.
 func fleetMetrics(t *testing.T) (names []string) {
 	t.Helper()
-	code, err := os.ReadFile("fleet_instruments.go")
+	code, err := os.ReadFile(filepath.Join("..", "..", "leaderotel", "fleet_instruments.go"))
 	require.NoError(t, err)
 	for _, found := range regexp.MustCompile(`"(leader\.[a-z.]+)"`).FindAllStringSubmatch(string(code), -1) {
 		names = append(names, found[1])
@@ -142,7 +143,7 @@ func fleetMetrics(t *testing.T) (names []string) {
 
 // The package comment has every metric, and its alerts name no others.
 func TestFleetMetricsAreDocumented(t *testing.T) {
-	doc, err := os.ReadFile("doc.go")
+	doc, err := os.ReadFile(filepath.Join("..", "..", "leaderotel", "doc.go"))
 	require.NoError(t, err)
 	known := map[string]bool{}
 	for _, name := range fleetMetrics(t) {
