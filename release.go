@@ -79,5 +79,6 @@ func info(l lease.Lease, state lease.State) lease.Info {
 	return lease.Info{
 		Name: l.Name, State: state, Holder: l.Holder, ID: l.ID, Token: l.Token, Length: l.Length,
 		Attributes: l.Attributes, Value: l.Value, Version: l.Version, Acquired: l.Acquired, RenewEvery: l.RenewEvery,
+		History: l.History,
 	}
 }

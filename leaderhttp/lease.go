@@ -39,8 +39,31 @@ type Lease struct {
 	// LeftSeconds is how long a lease that is "held" or "broken" lasts at most without a renewal, from when it was read;
 	// left out if it is not known.
 	LeftSeconds float64 `json:"left_seconds,omitzero"`
+	// History has the terms before the one that Holder and Token tell of, the latest first, as far as the record keeps them.
+	History []Term `json:"history,omitempty"`
 	// Error is the reason why the lease is "unreadable".
 	Error string `json:"error,omitempty"`
+}
+
+// Term is the JSON of one term of a lease. Times are by the clocks of those who wrote them, to the second, and only for people.
+type Term struct {
+	Token  uint64 `json:"token"`
+	Holder string `json:"holder"`
+	// Begun is when the holder got the lease, and Ended when it was released or broken, or had run out; left out if unknown.
+	Begun time.Time `json:"begun,omitzero"`
+	Ended time.Time `json:"ended,omitzero"`
+	// How is "released", "expired" or "broken"; left out of a term that goes on.
+	How string `json:"how,omitempty"`
+}
+
+// NewTerms returns the JSON of terms.
+func NewTerms(terms []lease.PastTerm) (all []Term) {
+	for _, t := range terms {
+		all = append(all, Term{
+			Token: t.Token, Holder: t.Holder, Begun: forPeople(t.Begun.Truncate(time.Second)), Ended: forPeople(t.Ended.Truncate(time.Second)), How: string(t.How),
+		})
+	}
+	return all
 }
 
 // NewLease returns the JSON of a lease.
@@ -49,6 +72,7 @@ func NewLease(i lease.Info) Lease {
 		Name: i.Name, State: i.State.String(), Holder: i.Holder, ID: i.ID, Token: i.Token,
 		LengthSeconds: seconds(i.Length), RenewEverySeconds: seconds(i.RenewEvery), Attributes: i.Attributes,
 		Acquired: forPeople(i.Acquired), Renewed: forPeople(i.Renewed), AgeSeconds: seconds(i.Age),
+		History: NewTerms(i.History.Terms()),
 	}
 	if i.State == lease.Held {
 		l.Timed, l.LeftSeconds = i.Timed, seconds(i.Length)

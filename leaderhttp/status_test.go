@@ -146,7 +146,10 @@ func TestPageIsSafe(t *testing.T) {
 	const evil = `"><script>alert(1)</script><img src=x onerror=alert(2)>{{.}}`
 	inWorld(t, func(t *testing.T, w *world) {
 		manager := lease.NewManager(w.store)
-		_, err := manager.Acquire(t.Context(), lease.Request{
+		first, err := manager.Acquire(t.Context(), lease.Request{Name: name, Holder: evil, Length: time.Hour})
+		require.NoError(t, err)
+		require.NoError(t, manager.Release(t.Context(), first))
+		_, err = manager.Acquire(t.Context(), lease.Request{
 			Name: name, Holder: evil, Length: time.Hour, Attributes: map[string]string{evil: evil, "url": "javascript:alert(3)"},
 		})
 		require.NoError(t, err)
@@ -154,6 +157,9 @@ func TestPageIsSafe(t *testing.T) {
 		got := a.get("/")
 		page := got.Body.String()
 		require.Contains(t, page, "&lt;script&gt;")
+		require.Contains(t, page, "Terms before")
+		require.Contains(t, page, "<td>released</td>")
+		require.Equal(t, []leaderhttp.Term{{Token: 1, Holder: evil, Begun: first.Acquired, Ended: first.Acquired, How: "released"}}, a.status().Seen.History)
 		for _, no := range []string{"<script", "<img", "href=\"java", "style=", "http://", "https://", "url(", "@import"} {
 			require.NotContains(t, page, no)
 		}

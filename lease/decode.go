@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -39,6 +40,23 @@ var recordFields = [...]struct {
 	{"renew_every", func(r *record, value []byte) error { return r.RenewEvery.read(value) }},
 	{"acquired", func(r *record, value []byte) error { return r.Acquired.UnmarshalJSON(value) }},
 	{"renewed", func(r *record, value []byte) error { return r.Renewed.UnmarshalJSON(value) }},
+	{"undone", func(r *record, value []byte) (err error) { r.Undone, err = truth(value); return err }},
+	{fieldHistory, func(r *record, value []byte) error { r.History = historyIn(value); return nil }},
+}
+
+// fieldHistory is the one field whose damage makes no record unreadable: it is dropped.
+const fieldHistory = "history"
+
+// historyIn returns the history in a record; none if it is too long, or a text that no history is. Terms finds other damage.
+func historyIn(value []byte) History {
+	if value[0] != '"' || len(value) > maxHistory {
+		return ""
+	}
+	h := value[1 : len(value)-1]
+	if slices.ContainsFunc(h, func(c byte) bool { return c < ' ' || c > '~' || strings.IndexByte(`\"<>&`, c) >= 0 }) { // JSON may escape them
+		return ""
+	}
+	return History(h)
 }
 
 // values has the value of each of recordFields as the cell has it; nil if the field is missing.
@@ -64,6 +82,8 @@ func split(data []byte) (v values, err error) {
 	err = members(data, func(quoted, value []byte) error {
 		for i := range recordFields {
 			switch is := isName(quoted, recordFields[i].name); {
+			case is && v[i] != nil && recordFields[i].name == fieldHistory:
+				v[i] = []byte("null")
 			case is && v[i] != nil:
 				return fmt.Errorf("its %s stands in it twice", recordFields[i].name)
 			case is:

@@ -11,7 +11,8 @@
 //     [LostReason], and [MisconfiguredError]; [MaxName].
 //   - A work that runs under a lease: [Term] and [TermFrom]; [BeforeEnd], for a last write while the lease is still held;
 //     [WithTerm], to pass the term on; [ErrClockStepped].
-//   - A program that looks at leases: [Inspect], [List], [Info] and its [State]; [Break] for a holder that nobody can reach.
+//   - A program that looks at leases: [Inspect], [List], [Info] and its [State]; [History], with each [PastTerm] and its [Ending];
+//     [Break] for a holder that nobody can reach.
 //   - A program that sets up the place of the leases: [FindPlace], [MakePlace] and [MakeTimeout]; [PlaceOf] names it.
 //   - A program that keeps other cells beside the leases, as package checkpoint: [StoreOf] and [CheckpointPrefix].
 //   - The author of a store: [Store], [Snapshot], [Version], [ErrConflict], [Forever]; [CheckName], [CheckCell] and [MaxCell];

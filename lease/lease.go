@@ -55,6 +55,8 @@ type Lease struct {
 
 	Value       string // text that outlives the holder: each acquisition inherits it (V1); within Limits.MaxValue
 	ValueNumber uint64 // counts the changes of Value and Attributes in this term (V3); 0: they are as acquired
+
+	History History // of the terms before this one, for people; the manager passes it on from renewal to renewal
 }
 
 // A Version names one state of a cell or lease. Only the store or manager that made it can read it. The empty Version
@@ -119,5 +121,7 @@ type Info struct {
 	RenewEvery time.Duration // a hint: how often the holder renews, by its own word; 0: not said
 	Timed      bool          // the store tells how old the record is, or ends leases itself: a process that has just started knows as much as one that has watched
 	Broken     bool          // Break wrote the record: it is nobody's acquisition, and runs out
+	NoTerm     bool          // nobody leads or led by this record: Break wrote it, or a failed acquisition, which was undone
+	History    History       // of the terms before the one that Holder, ID and Token tell of; for people
 	Err        error         // from List: why this lease could not be read; only Name is set then
 }

@@ -84,7 +84,7 @@ func (c cell) info(name string) Info {
 	info.Length, info.Attributes, info.Version = time.Duration(c.Length), maps.Clone(c.Attributes), c.version
 	info.Value = c.Value
 	info.Acquired, info.Renewed, info.RenewEvery = c.Acquired, c.Renewed, time.Duration(c.RenewEvery)
-	info.Broken = c.broken()
+	info.Broken, info.NoTerm, info.History = c.broken(), c.broken() || c.Undone, c.History
 	if c.Released {
 		return info
 	}
@@ -134,7 +134,7 @@ func (m *manager) swap(ctx context.Context, name string, old Version, r *record)
 	h := host.From(ctx)
 	r.Format, r.Nonce = r.format(), randomText(h)
 	sent := h.Read().Mono
-	version, err := m.store.Swap(ctx, name, old, r.encode())
+	version, err := m.store.Swap(ctx, name, old, r.encodeFor(name))
 	switch {
 	case err != nil:
 		return "", err

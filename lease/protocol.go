@@ -87,8 +87,24 @@ func succeed(ctx context.Context, seen cell, req Request) (record, error) {
 	return record{
 		Token: seen.Token + 1, ID: randomText(h), Holder: req.Holder,
 		Length: duration(req.Length), Attributes: maps.Clone(req.Attributes), RenewEvery: duration(req.RenewEvery),
-		Value: seen.Value, Acquired: stamp(h), Renewed: stamp(h),
+		Value: seen.Value, Acquired: stamp(h), Renewed: stamp(h), History: seen.historyAfter(stamp(h)),
 	}, nil
+}
+
+// historyAfter returns the history of the record that replaces this one now. A term is in it unless nobody led by it.
+func (c cell) historyAfter(now time.Time) History {
+	t := PastTerm{Token: c.Token, Holder: c.Holder, Begun: c.Acquired, Ended: c.Renewed}
+	switch {
+	case c.missing(), c.broken(), c.ghost, c.Undone:
+		return c.History
+	case c.Released:
+		t.How = EndReleased
+	case c.state() == Held: // Break alone replaces such a record
+		t.How, t.Ended = EndBroken, now
+	default:
+		t.How, t.Ended = EndExpired, ranOut(c.Renewed, time.Duration(c.Length))
+	}
+	return c.History.After(t)
 }
 
 // failed undoes an acquisition that ended in err, and returns the error to return.
@@ -109,7 +125,7 @@ func (m *manager) abandon(ctx context.Context, req Request, id string, replaced 
 	seen, err := m.load(ctx, req.Name)
 	if err == nil && seen.ID == id && !seen.Released {
 		ours := seen.record
-		ours.Released = true
+		ours.Released, ours.Undone = true, true
 		_, _ = m.swap(ctx, req.Name, seen.version, &ours) // if this fails, the record runs out
 	}
 	return seen, err == nil
@@ -218,14 +234,14 @@ func (r record) lease(name string, version Version) Lease {
 	return Lease{
 		Name: name, Holder: r.Holder, ID: r.ID, Token: r.Token, Length: time.Duration(r.Length),
 		Attributes: maps.Clone(r.Attributes), RenewEvery: time.Duration(r.RenewEvery), Acquired: r.Acquired, Version: version,
-		Value: r.Value, ValueNumber: r.Number,
+		Value: r.Value, ValueNumber: r.Number, History: r.History,
 	}
 }
 
 func (l Lease) record() record {
 	return record{
 		Token: l.Token, ID: l.ID, Holder: l.Holder, Length: duration(l.Length), Attributes: l.Attributes,
-		RenewEvery: duration(l.RenewEvery), Acquired: l.Acquired, Value: l.Value, Number: l.ValueNumber,
+		RenewEvery: duration(l.RenewEvery), Acquired: l.Acquired, Value: l.Value, Number: l.ValueNumber, History: l.History,
 	}
 }
 

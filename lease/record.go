@@ -36,6 +36,8 @@ type record struct {
 	RenewEvery duration          `json:"renew_every,omitzero"`   // a hint at when the holder renews; 0: not said
 	Acquired   time.Time         `json:"acquired,omitzero"`      // the writer's wall clock: for people, never to decide by (R1)
 	Renewed    time.Time         `json:"renewed,omitzero"`       // likewise
+	Undone     bool              `json:"undone,omitempty"`       // a failed acquisition wrote it, and gave it back: there was no such term
+	History    History           `json:"history,omitempty"`      // of the terms before: for people
 }
 
 // duration is written as Go writes durations: "15s".
@@ -60,6 +62,10 @@ func (r record) format() int {
 	return formatPlain
 }
 
+// roomWithHistory is how large a record with a history may be, its lease's name included and the value left out. With what a
+// store adds, it stays below 1 KB, by which DynamoDB bills writes. A history that needs more is shortened.
+const roomWithHistory = 1<<10 - 128
+
 func (r record) encode() []byte {
 	data, err := r.marshal()
 	if err != nil { // a time outside the years 0 to 9999 is all that JSON cannot say, and it is for people only
@@ -67,6 +73,22 @@ func (r record) encode() []byte {
 		data, _ = r.marshal()
 	}
 	return data
+}
+
+// encodeFor encodes the record of the lease with this name. It drops the oldest terms of a history that has no room.
+func (r *record) encodeFor(name string) []byte {
+	data := r.encode()
+	if r.History == "" || len(data)+len(name) <= roomWithHistory {
+		return data
+	}
+	bare := *r
+	bare.Value = ""
+	over := len(bare.encode()) + len(name) - roomWithHistory
+	if over <= 0 {
+		return data
+	}
+	r.History = r.History.Fit(len(r.History) - over)
+	return r.encode()
 }
 
 func (r record) marshal() ([]byte, error) {

@@ -80,7 +80,7 @@ func TestStatus(t *testing.T) {
   length        1h0m0s
   time left     up to TIME, unless it is renewed
   attributes    broken=node-1
-`, `{"lease":"broken","state":"broken","holder":"nobody","id":"ID","token":2,"length_seconds":3600,"attributes":{"broken":"node-1"},"acquired":"TIME","renewed":"TIME","left_seconds":N}
+`, `{"lease":"broken","state":"broken","holder":"nobody","id":"ID","token":2,"length_seconds":3600,"attributes":{"broken":"node-1"},"acquired":"TIME","renewed":"TIME","left_seconds":N,"history":[{"token":1,"holder":"node-1","begun":"TIME","ended":"TIME","how":"broken"}]}
 `, exitNobody, ""},
 		{"never", "never  free\n", `{"lease":"never","state":"free"}` + "\n", exitNobody, ""},
 		{"notes", "", "", exitFailed, "not a lease record"},

@@ -46,6 +46,7 @@ const fieldsHelp = `  lease           the name of the lease
   timed           true for a held or broken lease if the store tells how old the record is, or ends leases itself: a new
                   observer knows as much as one that has watched; otherwise absent
   left_seconds    for a held or broken lease: how long it lasts at most without a renewal; absent if not known
+  history         the terms before, the latest first, as leader history --json prints them; absent if there are none
   error           why the lease could not be read
   value_bytes     how long the lease's value is, which leader value show prints; absent if there is none
 Fields that do not apply are absent. There may be more fields later, and fields keep their meaning.`

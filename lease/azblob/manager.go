@@ -83,6 +83,7 @@ func (m *manager) take(ctx context.Context, req lease.Request, seen sight, asked
 	ours := record{
 		token: seen.token + 1, id: *id, holder: req.Holder, length: req.Length, acquired: asked.Truncate(time.Millisecond),
 		renewEvery: req.RenewEvery, attributes: maps.Clone(req.Attributes), value: seen.value, // V1
+		history: seen.historyAfter(),
 	}
 	var etag azcore.ETag
 	if err == nil {
@@ -138,10 +139,26 @@ func (m *manager) abandon(ctx context.Context, bound time.Duration, name string,
 	return taken
 }
 
+// historyAfter returns the history of the record that replaces this one. When the term before ended, Azure does not show.
+func (s sight) historyAfter() lease.History {
+	if s.token == 0 {
+		return ""
+	}
+	t := lease.PastTerm{Token: s.token, Holder: s.holder, Begun: s.acquired, How: lease.EndReleased}
+	switch {
+	case s.broken:
+		t.How = lease.EndBroken
+	case s.state == lease.Expired:
+		t.How = lease.EndExpired
+	}
+	return s.history.After(t)
+}
+
 func (r record) lease(name string, as stored) lease.Lease {
 	return lease.Lease{
 		Name: name, Holder: r.holder, ID: r.id, Token: r.token, Length: r.length, Attributes: maps.Clone(r.attributes),
 		RenewEvery: r.renewEvery, Acquired: r.acquired, Version: as.version(r.length), Value: r.value, ValueNumber: r.number,
+		History: r.history,
 	}
 }
 

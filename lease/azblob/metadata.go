@@ -34,7 +34,12 @@ const (
 	keyRenewEvery = "leader_renew_every" // a hint; anything but a duration counts as none
 	keyAttributes = "leader_attributes"
 	keyNumber     = "leader_value_number" // counts the changes of value and attributes in this term (V3)
+	keyHistory    = "leader_history"      // of the terms before: for people; anything but a history counts as none
 )
+
+// roomWithHistory is how large the metadata of a record with a history may be, as records of other stores: a history that needs
+// more is shortened.
+const roomWithHistory = 1 << 10
 
 const rfc3339Milli = "2006-01-02T15:04:05.000Z07:00"
 
@@ -52,6 +57,7 @@ type record struct {
 	number     uint64 // of the change of value or attributes in this term; 0: they are as acquired
 	value      string
 	valued     bool // the blob's content is the value, by the format that was read
+	history    lease.History
 }
 
 // format returns the oldest format whose readers understand the record.
@@ -77,7 +83,11 @@ func (r record) encode(others metadata) metadata {
 	for key, value := range others {
 		all[key] = value
 	}
-	set := func(key, value string) { all[key] = &value }
+	size := 0
+	set := func(key, value string) {
+		all[key] = &value
+		size += len(key) + len(value)
+	}
 	set(keyFormat, strconv.Itoa(r.format()))
 	if r.token == 0 {
 		return all
@@ -100,7 +110,20 @@ func (r record) encode(others metadata) metadata {
 	if r.number > 0 {
 		set(keyNumber, strconv.FormatUint(r.number, 10))
 	}
+	if history := fitting(r.history, roomWithHistory-size-len(keyHistory)); history != "" {
+		set(keyHistory, history)
+	}
 	return all
+}
+
+// fitting returns the latest terms of a history, as metadata have them: as many as there is room for.
+func fitting(h lease.History, room int) string {
+	text := url.QueryEscape(string(h))
+	for len(text) > max(room, 0) {
+		h = h.Fit(len(h) - 1)
+		text = url.QueryEscape(string(h))
+	}
+	return text
 }
 
 // decode is the inverse of encode, and returns other programs' metadata separately. Its errors say what is wrong.
@@ -108,7 +131,7 @@ func decode(all metadata) (r record, others metadata, err error) {
 	ours, others := map[string]string{}, metadata{}
 	for key, value := range all {
 		switch lower := strings.ToLower(key); lower { // Go's HTTP client changes the case of headers
-		case keyFormat, keyToken, keyID, keyHolder, keyLength, keyAcquired, keyRenewEvery, keyAttributes, keyNumber:
+		case keyFormat, keyToken, keyID, keyHolder, keyLength, keyAcquired, keyRenewEvery, keyAttributes, keyNumber, keyHistory:
 			ours[lower] = *value
 		default:
 			others[key] = value
@@ -155,6 +178,9 @@ func decodeTaken(ours map[string]string) (r record, err error) {
 		if r.number, err = strconv.ParseUint(text, 10, 64); err != nil {
 			return record{}, fmt.Errorf("%s is %q, which is no number", keyNumber, text)
 		}
+	}
+	if history, err := url.QueryUnescape(ours[keyHistory]); err == nil && lease.History(history).Terms() != nil {
+		r.history = lease.History(history)
 	}
 	attributes, err := url.ParseQuery(ours[keyAttributes])
 	if err != nil {

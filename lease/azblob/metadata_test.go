@@ -36,6 +36,7 @@ func TestMetadataAsStored(t *testing.T) {
 	r := record{
 		token: 7, id: "an ID", holder: "worker 1", length: 15 * time.Second, acquired: time.Date(2024, 2, 29, 23, 59, 59, 999e6, time.UTC),
 		renewEvery: 5 * time.Second, attributes: map[string]string{"address": "10.0.0.1:80"},
+		history: "6 released - - node+1",
 	}
 	all := map[string]string{}
 	for key, value := range r.encode(metadata{"theirs": pointer("kept")}) {
@@ -43,7 +44,7 @@ func TestMetadataAsStored(t *testing.T) {
 	}
 	require.Equal(t, map[string]string{
 		"leader_format": "1", "leader_token": "7", "leader_id": "an+ID", "leader_holder": "worker+1", "leader_length": "15s",
-		"leader_acquired": "2024-02-29T23:59:59.999Z", "leader_renew_every": "5s", "leader_attributes": "address=10.0.0.1%3A80", "theirs": "kept",
+		"leader_acquired": "2024-02-29T23:59:59.999Z", "leader_renew_every": "5s", "leader_attributes": "address=10.0.0.1%3A80", "leader_history": "6+released+-+-+node%2B1", "theirs": "kept",
 	}, all)
 }
 
@@ -131,4 +132,37 @@ func TestNeverTaken(t *testing.T) {
 	assert.Empty(t, others)
 	_, _, err = decode(metadata{"theirs": pointer("x")})
 	require.ErrorIs(t, err, errForeign)
+}
+
+// A history never makes the metadata larger than a record without one may be, and a damaged one makes no blob unreadable.
+func TestHistoryInMetadata(t *testing.T) {
+	t.Parallel()
+	r := record{token: 7, id: "id", holder: "h", length: 15 * time.Second}
+	for n := range 40 {
+		r.history = r.history.After(lease.PastTerm{Token: uint64(n), Holder: strings.Repeat("é", n), How: lease.EndReleased})
+	}
+	for size := 0; size < 1000; size += 50 {
+		r.attributes = map[string]string{"k": strings.Repeat("x", size)}
+		all := r.encode(nil)
+		wantFit(t, all)
+		total := 0
+		for key, value := range all {
+			total += len(key) + len(*value)
+		}
+		got, _, err := decode(all)
+		require.NoError(t, err)
+		if kept := got.history.Terms(); len(kept) > 0 {
+			require.LessOrEqual(t, total, roomWithHistory)
+			require.Equal(t, r.history.Terms()[:len(kept)], kept, "the latest")
+		} else {
+			require.GreaterOrEqual(t, size, 450)
+		}
+	}
+	all := r.encode(nil)
+	for _, damaged := range []string{"%", "long+ago", "7+released+-+-", strings.Repeat("7+released+-+-+w%3B+", 500), "é"} {
+		all[keyHistory] = &damaged
+		got, _, err := decode(all)
+		require.NoError(t, err)
+		require.Empty(t, got.history)
+	}
 }

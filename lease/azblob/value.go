@@ -108,6 +108,7 @@ func (m *manager) keep(ctx context.Context, held lease.Lease, was stored) (lease
 	ours := record{
 		token: held.Token, id: held.ID, holder: held.Holder, length: held.Length, acquired: held.Acquired, renewEvery: held.RenewEvery,
 		attributes: maps.Clone(held.Attributes), number: held.ValueNumber, value: held.Value,
+		history: held.History,
 	}
 	for range lease.MaxSwaps {
 		if ours.number <= was.number {

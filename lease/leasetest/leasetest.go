@@ -137,6 +137,7 @@ const (
 	listing    feature = "List"
 	breaking   feature = "Break"
 	values     feature = "values"
+	history    feature = "history"
 )
 
 // features finds out what the harness and the manager have.
@@ -155,6 +156,7 @@ func (h Harness) features(t testing.TB) []feature {
 		records: s.Store != nil, deletion: s.Delete != nil, counting: s.Requests != nil, slowness: s.Slow != nil, ageing: h.Age,
 		limiting: s.limits.MinLength > 0 || s.limits.MaxLength > 0 || s.limits.LengthStep > 0, inspection: inspects, listing: lists,
 		values:   s.limits.MaxValue > 0,
+		history:  inspects && (s.Store != nil || s.keepsHistory(t)),
 		breaking: inspects && !errors.Is(lease.Break(t.Context(), m, lease.Info{Name: newName()}), errors.ErrUnsupported),
 	} {
 		if ok {

@@ -19,6 +19,7 @@ func (n *naive) Break(ctx context.Context, seen lease.Info) error {
 		case now.ID != seen.ID && n.flaw != "Break takes from anybody":
 			return &lease.HeldError{Info: now}
 		}
+		r.History = n.history(r, now)
 		r.Token++
 		r.ID, r.Holder, r.Broken = newName(), "nobody", true
 		r.Released = n.flaw == "Break gives the lease away at once"
@@ -32,4 +33,26 @@ func (n *naive) Break(ctx context.Context, seen lease.Info) error {
 			return err
 		}
 	}
+}
+
+// history returns that of the record which replaces this one.
+func (n *naive) history(r naiveRecord, seen lease.Info) lease.History {
+	t := lease.PastTerm{Token: r.Token, Holder: r.Holder, Begun: r.Acquired, Ended: r.Renewed, How: lease.EndReleased}
+	switch {
+	case r.Token == 0, r.Broken && n.flaw != "a Break is a term", n.flaw == "an acquisition adds no term":
+		return r.History
+	case n.flaw == "every term was released":
+	case seen.State == lease.Held:
+		t.How = lease.EndBroken
+	case seen.State == lease.Expired:
+		t.How = lease.EndExpired
+	}
+	after := r.History.After(t)
+	switch {
+	case n.flaw == "a history of one term":
+		after = lease.History("").After(t)
+	case n.flaw == "a history without bound":
+		return after
+	}
+	return after.Fit(500)
 }

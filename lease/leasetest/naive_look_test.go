@@ -128,3 +128,25 @@ func (n *naive) exact(data []byte) bool {
 	}
 	return true
 }
+
+// spoil makes an Info wrong.
+func (n *naive) spoil(info *lease.Info, r naiveRecord) {
+	switch n.flaw {
+	case "tells nothing of the holder":
+		info.Holder, info.Attributes, info.Token = "", nil, 0
+	case "RetryAfter is beyond the length":
+		info.RetryAfter *= 2
+	case "RetryAfter is too soon":
+		info.RetryAfter /= 2
+	case "RetryAfter stands still":
+		if info.State == lease.Held {
+			info.RetryAfter = r.length()
+		}
+	case "never takes over":
+		info.RetryAfter = min(info.RetryAfter, r.length())
+	case "a released lease looks held":
+		if r.Released {
+			info.State = lease.Held
+		}
+	}
+}

@@ -45,6 +45,7 @@ type naiveRecord struct {
 	Number     uint64            `json:"value_number,omitempty"`
 	Acquired   time.Time         `json:"acquired"`
 	Renewed    time.Time         `json:"renewed"`
+	History    lease.History     `json:"history,omitempty"`
 }
 
 func (r naiveRecord) length() time.Duration {
@@ -81,6 +82,9 @@ func (n *naive) encode(r naiveRecord) []byte {
 	if r.Value != "" {
 		r.Format = 2
 	}
+	if len(r.Attributes["k"]) > 100 && n.flaw != "a history without bound" {
+		r.History = ""
+	}
 	data, _ := json.Marshal(r)
 	return data
 }
@@ -99,7 +103,7 @@ func (n *naive) look(name string, s lease.Snapshot, asked time.Time) (naiveRecor
 		return r, info, fmt.Errorf("lease %q: %w", name, err)
 	}
 	info.ID, info.Holder, info.Token, info.Length, info.Attributes = r.ID, r.Holder, r.Token, r.length(), r.Attributes
-	info.Value = r.Value
+	info.Value, info.History = r.Value, r.History
 	info.RenewEvery, info.Broken = r.RenewEvery, r.Broken && n.flaw != "does not say what was broken"
 	info.State = lease.Held
 	idle := n.idle(name, r, s, asked)
@@ -113,28 +117,6 @@ func (n *naive) look(name string, s lease.Snapshot, asked time.Time) (naiveRecor
 	}
 	n.spoil(&info, r)
 	return r, info, nil
-}
-
-// spoil makes an Info wrong.
-func (n *naive) spoil(info *lease.Info, r naiveRecord) {
-	switch n.flaw {
-	case "tells nothing of the holder":
-		info.Holder, info.Attributes, info.Token = "", nil, 0
-	case "RetryAfter is beyond the length":
-		info.RetryAfter *= 2
-	case "RetryAfter is too soon":
-		info.RetryAfter /= 2
-	case "RetryAfter stands still":
-		if info.State == lease.Held {
-			info.RetryAfter = r.length()
-		}
-	case "never takes over":
-		info.RetryAfter = min(info.RetryAfter, r.length())
-	case "a released lease looks held":
-		if r.Released {
-			info.State = lease.Held
-		}
-	}
 }
 
 func (n *naive) Limits() lease.Limits {
@@ -251,6 +233,7 @@ func (n *naive) successor(r naiveRecord, info lease.Info, req lease.Request) nai
 	next := naiveRecord{
 		Token: r.Token + 1, ID: newName(), Holder: req.Holder, Length: req.Length.String(), Attributes: maps.Clone(req.Attributes),
 		Acquired: time.Now(), Renewed: time.Now(), RenewEvery: req.RenewEvery, Value: r.Value,
+		History: n.history(r, info),
 	}
 	switch n.flaw {
 	case "an acquisition forgets the value":
@@ -300,7 +283,7 @@ func (n *naive) lease(name string, r naiveRecord, version lease.Version) lease.L
 	}
 	return lease.Lease{
 		Name: name, Holder: r.Holder, ID: r.ID, Token: r.Token, Length: r.length(), Attributes: attributes, Acquired: r.Acquired,
-		RenewEvery: r.RenewEvery, Version: version, Value: r.Value, ValueNumber: r.Number,
+		RenewEvery: r.RenewEvery, Version: version, Value: r.Value, ValueNumber: r.Number, History: r.History,
 	}
 }
 
@@ -312,6 +295,10 @@ func (n *naive) write(ctx context.Context, held lease.Lease, op string, change f
 	r := naiveRecord{
 		Token: held.Token, ID: held.ID, Holder: held.Holder, Length: held.Length.String(), Attributes: held.Attributes,
 		Acquired: held.Acquired, Renewed: time.Now(), RenewEvery: held.RenewEvery, Value: held.Value, Number: held.ValueNumber,
+		History: held.History,
+	}
+	if n.flaw == "a renewal forgets the history" {
+		r.History = ""
 	}
 	if n.flaw == "keeps no values, silently" {
 		r.Value = ""
