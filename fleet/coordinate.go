@@ -100,7 +100,7 @@ func (n *node) sweep(o *office, k int) {
 func (n *node) takeAndGiveBack(ctx context.Context, k int) (lease.Lease, error) {
 	tries, cancel := host.WithTimeout(ctx, n.opts.interval)
 	defer cancel()
-	swept, err := n.opts.manager.Acquire(tries, n.opts.request(seatLease(n.opts.name, k)))
+	swept, err := n.opts.manager.Acquire(tries, n.opts.request(SeatLease(n.opts.name, k)))
 	if err != nil {
 		return lease.Lease{}, err
 	}

@@ -101,7 +101,7 @@ func (o *options) validate() error {
 	refuse(ways == 0, "there are no parts: give one of WithShards, WithParts and WithPartsFrom")
 	refuse(ways > 1, "the parts are given twice: give one of WithShards, WithParts and WithPartsFrom")
 	refuse(o.has("WithParts") && len(o.parts) == 0, "WithParts: there are no parts: name one at least")
-	refuse(strings.Contains(o.name, "/seats/") || strings.Contains(o.name, "/parts/"), "WithName: %q contains /seats/ or /parts/, which the fleet's own leases have: choose another name", o.name)
+	refuse(strings.Contains(o.name, seatsBelow) || strings.Contains(o.name, "/parts/"), "WithName: %q contains /seats/ or /parts/, which the fleet's own leases have: choose another name", o.name)
 	if err := checkParts(o.name, o.parts); err != nil {
 		problems = append(problems, err)
 	}
@@ -167,8 +167,23 @@ func (o *options) request(name string) lease.Request {
 	return lease.Request{Name: name, Holder: o.node, Length: o.length, RenewEvery: o.interval}
 }
 
-// The names of the fleet's leases. That of the coordinator's office is the fleet's own.
-func seatLease(fleet string, seat int) string { return fleet + "/seats/" + strconv.Itoa(seat) }
+// SeatLease returns the name of the lease of a seat; seats are counted from 1. The coordinator's lease has the fleet's own name.
+func SeatLease(fleet string, seat int) string { return fleet + seatsBelow + strconv.Itoa(seat) }
+
+const seatsBelow = "/seats/"
+
+// SeatOf returns the fleet and the number of the seat whose lease has the name. It reports false of any other lease.
+func SeatOf(name string) (fleet string, seat int, ok bool) {
+	i := strings.LastIndex(name, seatsBelow)
+	if i <= 0 {
+		return "", 0, false
+	}
+	seat, err := strconv.Atoi(name[i+len(seatsBelow):])
+	if fleet = name[:i]; err != nil || seat < 1 || seat > maxWidth || SeatLease(fleet, seat) != name {
+		return "", 0, false
+	}
+	return fleet, seat, true
+}
 
 // partLease is the name of a part's term. There is no such lease: the seat holds.
 func partLease(fleet, part string) string { return fleet + "/parts/" + part }

@@ -151,7 +151,7 @@ func (w *tiny) write(name, data string, is simRecord) int {
 // judge checks what a write does: F4 of a plan, FS3 of the release of a seat.
 func (w *tiny) judge(l *letter, was, is simRecord) {
 	if l.name != "f" {
-		if n := l.from; is.Released && was.ID == is.ID && n.works != nil && !n.dead && n.works.Check() == nil && n.seatLease() == l.name {
+		if n := l.from; is.Released && was.ID == is.ID && n.works != nil && !n.dead && n.works.Check() == nil && n.SeatLease() == l.name {
 			w.breaks("FS3: %s releases %s while its work runs", n.name, l.name)
 		}
 		return
@@ -178,14 +178,14 @@ func (w *tiny) judge(l *letter, was, is simRecord) {
 	w.plans[epoch] = is.Value
 }
 
-// seatLease is the name of the seat that the node has, or had last.
-func (n *tinyNode) seatLease() string {
+// SeatLease is the name of the seat that the node has, or had last.
+func (n *tinyNode) SeatLease() string {
 	n.fleet.mu.Lock()
 	defer n.fleet.mu.Unlock()
 	if n.fleet.node == nil {
 		return ""
 	}
-	return seatLease("f", n.fleet.node.was.Seat)
+	return SeatLease("f", n.fleet.node.was.Seat)
 }
 
 // A tinyLink is a node's way to the store.

@@ -55,16 +55,28 @@ func Inspect(ctx context.Context, m lease.Manager, name string) (Overview, error
 	if err != nil {
 		return Overview{}, err
 	}
-	o := Overview{Fleet: name, Coordinator: office}
+	return OverviewOf(office, func(seat string) lease.Info {
+		info, err := lease.Inspect(ctx, m, seat)
+		if err != nil {
+			info.Err = err
+		}
+		return info
+	})
+}
+
+// OverviewOf returns a fleet as leases show it: its coordinator's office, and its seats. read returns the seat of that name, with Err
+// if it could not be read; several goroutines call it at once. The error is a lease.ErrRecord if the plan cannot be read.
+func OverviewOf(office lease.Info, read func(seat string) lease.Info) (Overview, error) {
+	o := Overview{Fleet: office.Name, Coordinator: office}
 	p, err := decodePlan(office.Value)
 	if errors.Is(err, errNoPlan) {
 		return o, nil
 	}
 	if err != nil {
-		return o, fmt.Errorf("fleet %q: %w", name, err)
+		return o, fmt.Errorf("fleet %q: %w", office.Name, err)
 	}
 	o.Epoch, o.Version, o.Width = p.Epoch, p.Version, p.Width
-	seats := inspectSeats(ctx, m, name, p.Width)
+	seats := readSeats(office.Name, p.Width, read)
 	owned := map[session]int{}
 	for _, e := range p.Parts {
 		owned[e.Owner]++
@@ -83,7 +95,7 @@ func Inspect(ctx context.Context, m lease.Manager, name string) (Overview, error
 	return o, nil
 }
 
-func inspectSeats(ctx context.Context, m lease.Manager, name string, width int) []NodeInfo {
+func readSeats(fleet string, width int, read func(seat string) lease.Info) []NodeInfo {
 	seats := make([]NodeInfo, width)
 	slots := make(chan struct{}, 32)
 	var all sync.WaitGroup
@@ -91,17 +103,16 @@ func inspectSeats(ctx context.Context, m lease.Manager, name string, width int) 
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
-			seats[k] = inspectSeat(ctx, m, name, k+1)
+			seats[k] = describeSeat(k+1, read(SeatLease(fleet, k+1)))
 		})
 	}
 	all.Wait()
 	return seats
 }
 
-func inspectSeat(ctx context.Context, m lease.Manager, name string, k int) NodeInfo {
-	info, err := lease.Inspect(ctx, m, seatLease(name, k))
-	seat := NodeInfo{Seat: k, Token: info.Token, Node: info.Holder, State: info.State, Left: info.RetryAfter, Attrs: info.Attributes, Err: err}
-	if err != nil || info.State == lease.Free {
+func describeSeat(k int, info lease.Info) NodeInfo {
+	seat := NodeInfo{Seat: k, Token: info.Token, Node: info.Holder, State: info.State, Left: info.RetryAfter, Attrs: info.Attributes, Err: info.Err}
+	if info.Err != nil || info.State == lease.Free {
 		return seat
 	}
 	v, err := decodeSeat(info.Value)

@@ -50,7 +50,7 @@ type seatView struct {
 	known   bool
 	info    lease.Info // as the latest look showed it
 	value   seatValue  // decoded; bound says whether it is that of the token's session
-	err     error // of decoding it
+	err     error      // of decoding it
 	bound   bool
 	damage  string        // why the value could not be decoded, as it was reported
 	soon    time.Duration // when to look once more before the next round; 0: no need
@@ -203,7 +203,7 @@ func (n *node) look(o *office, k, round int) bool {
 	n.running.Go(func() {
 		ctx, cancel := host.WithTimeout(o.ctx, n.patience())
 		defer cancel()
-		info, err := lease.Inspect(ctx, n.opts.manager, seatLease(n.opts.name, k))
+		info, err := lease.Inspect(ctx, n.opts.manager, SeatLease(n.opts.name, k))
 		n.inbox.post(func() {
 			v.looking = false
 			if n.office == o {

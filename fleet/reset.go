@@ -72,7 +72,7 @@ func nobodySeated(ctx context.Context, m lease.Manager, name string, width int) 
 		}
 	}
 	for k := 1; k <= width; k++ {
-		info, err := lease.Inspect(ctx, m, seatLease(name, k))
+		info, err := lease.Inspect(ctx, m, SeatLease(name, k))
 		if err != nil {
 			return err
 		}

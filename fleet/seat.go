@@ -88,7 +88,7 @@ func (n *node) sit(k int) {
 	n.seat = st
 	l := leader.New(append(n.leaderOptions(),
 		leader.WithLeaseManager(&seatTaker{n.opts.manager, st.deaf.Load}),
-		leader.WithLeaseName(seatLease(n.opts.name, k)),
+		leader.WithLeaseName(SeatLease(n.opts.name, k)),
 		leader.WithAttributes(n.opts.attributes),
 		leader.WithStopTimeout(n.opts.stopTimeout),
 		leader.WhenStarted(func(ctx context.Context) error { return n.hold(ctx, st) }),

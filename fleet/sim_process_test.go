@@ -200,7 +200,7 @@ func (p *simProcess) work(ctx context.Context, part string) error {
 	}
 	term, _ := lease.TermFrom(ctx)
 	status := p.fleet.Status()
-	v := &simWork{p: p, term: term, seat: seatLease("f", status.Seat), seatToken: status.Token}
+	v := &simWork{p: p, term: term, seat: SeatLease("f", status.Seat), seatToken: status.Token}
 	w.begins(v, part)
 	defer w.returns(v, part)
 	w.mu.Lock()

@@ -280,7 +280,7 @@ func (w *world) coordinator() *simProcess {
 func (w *world) breakLease() {
 	name := "f"
 	if k := w.rng.IntN(5); k > 0 {
-		name = seatLease("f", k)
+		name = SeatLease("f", k)
 	}
 	go func() {
 		m := lease.NewManager(simLink{&simProcess{w: w, name: "operator", machine: hosttest.New(true)}})

@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -48,4 +49,19 @@ func TestOptions_WhatIsNotThere(t *testing.T) {
 		fleet.WithAttributes(map[string]string{"address": strings.Repeat("a", 2000)})).Run(t.Context())
 	require.ErrorIs(t, err, lease.ErrInvalid)
 	require.ErrorContains(t, err, "attributes")
+}
+
+func TestSeatOf(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"ships/seats/1": "ships 1", "a/seats/b/seats/12": "a/seats/b 12", "ships/seats/65536": "ships 65536",
+		"ships": "", "/seats/1": "", "ships/seats/": "", "ships/seats/0": "", "ships/seats/01": "", "ships/seats/+1": "", "ships/seats/-1": "",
+		"ships/seats/65537": "", "ships/seats/x": "", "ships/parts/1": "", "ships/seats/1/x": "", "": "",
+	} {
+		got := ""
+		if of, seat, ok := fleet.SeatOf(name); ok {
+			got = fmt.Sprint(of, " ", seat)
+		}
+		require.Equal(t, want, got, "%q", name)
+	}
 }

@@ -44,7 +44,7 @@ func (a *app) completeFleets(cmd *cobra.Command, given []string, begun string) (
 	return a.complete(cmd, given, func(ctx context.Context, s *store.Store, add func(name, what string) bool) {
 		seen := map[string]bool{}
 		for info, err := range s.List(ctx, begun) {
-			name, _, isSeat := strings.Cut(info.Name, "/seats/")
+			name, _, isSeat := fleet.SeatOf(info.Name)
 			if err != nil || isSeat && !seen[name] && strings.HasPrefix(name, begun) && !add(name, "") {
 				break
 			}
