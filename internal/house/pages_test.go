@@ -20,7 +20,7 @@ import (
 var examples = []string{
 	"example_test.go", "example_held_test.go", "example_migrating_test.go", "leadertest/example_test.go", "lease/memory/memory_test.go", "lease/dynamodb/example_test.go",
 	"lease/s3/example_test.go", "lease/gcs/example_test.go", "lease/azblob/example_test.go",
-	"leaderhttp/example_test.go", "internal/oteltest/example_test.go", "fence/example_test.go", "fleet/example_test.go",
+	"leaderhttp/example_test.go", "leaderui/example_test.go", "internal/oteltest/example_test.go", "fence/example_test.go", "fleet/example_test.go",
 	"checkpoint/example_catchup_test.go", "checkpoint/example_fleet_test.go",
 }
 

@@ -27,6 +27,7 @@ var long = map[string]string{
 	"bench/internal/service/postgres.go startPostgres": "the steps of one server's start",
 	"cmd/leader/doctor.go doctorCommand":               "its help is half of it",
 	"cmd/leader/internal/guard/program_windows.go Run": "the life of one process, whose handles are closed in reverse",
+	"cmd/leader/ui.go uiCommand":                       "its help is half of it",
 	"cmd/leader/watch.go watchCommand":                 "its help is half of it",
 	"examples/service/main.go run":                     "a program to copy, in the order in which it happens",
 	"internal/platforms/dll.go forwarder":              "a file format, field by field",

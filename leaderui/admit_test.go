@@ -1,0 +1,136 @@
+package leaderui_test
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/leaderui"
+	"github.com/cloudlease/leader/lease"
+)
+
+const token = "a token of enough bytes"
+
+// Who may see the page: names that anybody may point here may not, nor requests without what is asked for.
+func TestAdmit(t *testing.T) {
+	t.Parallel()
+	basic := func(password string) string {
+		r := &http.Request{Header: http.Header{}}
+		r.SetBasicAuth("anybody", password)
+		return r.Header.Get("Authorization")
+	}
+	withToken, withHeader := []leaderui.Option{leaderui.WithToken(token)}, []leaderui.Option{leaderui.WithProxyHeader("X-User")}
+	for name, test := range map[string]struct {
+		opts   []leaderui.Option
+		header []string
+		code   int
+	}{
+		"localhost":              {nil, []string{"Host", "localhost:8090"}, 200},
+		"its name, in other way": {nil, []string{"Host", "LOCALHOST."}, 200},
+		"127.0.0.1":              {nil, []string{"Host", "127.0.0.1:8090"}, 200},
+		"IPv6":                   {nil, []string{"Host", "[::1]:8090"}, 200},
+		"IPv6 alone":             {nil, []string{"Host", "[::1]"}, 200},
+		"rebinding":              {nil, []string{"Host", "evil.example:8090"}, 421},
+		"rebinding, alike":       {nil, []string{"Host", "localhost.evil.example"}, 421},
+		"rebinding, an address":  {nil, []string{"Host", "127.0.0.1.evil.example"}, 421},
+		"a name that is allowed": {[]leaderui.Option{leaderui.WithHosts("ui.example")}, []string{"Host", "UI.example:443"}, 200},
+		"no token":               {withToken, nil, 401},
+		"a wrong token":          {withToken, []string{"Authorization", basic(token + "x")}, 401},
+		"an empty token":         {withToken, []string{"Authorization", "Bearer "}, 401},
+		"the token, Basic":       {withToken, []string{"Authorization", basic(token)}, 200},
+		"the token, Bearer":      {withToken, []string{"Authorization", "Bearer " + token}, 200},
+		"no user":                {withHeader, nil, 401},
+		"a user":                 {withHeader, []string{"X-User", "ann"}, 200},
+		"invalid options":        {[]leaderui.Option{leaderui.WithEvery(-1)}, nil, 500},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inWorld(t, func(w *world) {
+				for _, target := range []string{"/", "/state", "/page.js"} {
+					answer := w.do("GET", target, "", test.header...)
+					require.Equal(w, test.code, answer.StatusCode, text(w, answer))
+					require.Equal(w, test.code == 401 && test.opts != nil && answer.Header.Get("WWW-Authenticate") != "", answer.Header.Get("WWW-Authenticate") != "")
+				}
+				if test.code != 200 {
+					require.Zero(w, w.manager.lists.Load(), "the store is not asked for those who may not see it")
+				}
+			}, test.opts...)
+		})
+	}
+}
+
+func TestPaths(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(w *world) {
+		for request, code := range map[[2]string]int{
+			{"GET", "/"}: 200, {"HEAD", "/"}: 200, {"POST", "/"}: 405, {"DELETE", "/state"}: 405, {"GET", "/x"}: 404, {"GET", "/../etc/passwd"}: 404, {"GET", "/page.html"}: 404,
+			{"POST", "/break"}: 404, {"GET", "/break"}: 404,
+		} {
+			require.Equal(w, code, w.do(request[0], request[1], "").StatusCode, request)
+		}
+	})
+}
+
+// A form breaks the lease of the holder that the page has shown, and of no other, and only from the page.
+func TestBreak(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change func(w *world, l *lease.Lease) // before the form arrives
+		header []string
+		code   int
+	}{
+		"as shown":                     {nil, nil, 303},
+		"from the page":                {nil, []string{"Sec-Fetch-Site", "same-origin", "Origin", "http://localhost"}, 303},
+		"from another site":            {nil, []string{"Sec-Fetch-Site", "cross-site"}, 403},
+		"from another port":            {nil, []string{"Sec-Fetch-Site", "same-site"}, 403},
+		"from an old browser's site":   {nil, []string{"Origin", "http://evil.example"}, 403},
+		"by another name":              {nil, []string{"Host", "evil.example"}, 421},
+		"another holder":               {func(w *world, l *lease.Lease) { w.acquireAgain("orders") }, nil, 409},
+		"nobody holds it":              {func(w *world, l *lease.Lease) { require.NoError(w, w.other.Release(w.Context(), *l)) }, nil, 409},
+		"a form with another holder":   {func(_ *world, l *lease.Lease) { l.Holder = "node-z" }, nil, 409},
+		"a form without acquisition":   {func(_ *world, l *lease.Lease) { l.ID = "" }, nil, 400},
+		"a form without a lease":       {func(_ *world, l *lease.Lease) { l.Name = "" }, nil, 400},
+		"a lease that there is not":    {func(_ *world, l *lease.Lease) { l.Name = "none" }, nil, 409},
+		"a name that cannot be":        {func(_ *world, l *lease.Lease) { l.Name = "a\x00b" }, nil, 502},
+		"a record that is not a lease": {func(w *world, _ *lease.Lease) { w.put("orders", "junk") }, nil, 502},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inWorld(t, func(w *world) {
+				l := w.acquire("orders", "node-a", time.Hour)
+				page := w.page("/?lease=orders")
+				require.Contains(w, page, `action="break"`)
+				require.Contains(w, page, `value="`+l.ID+`"`)
+				if test.change != nil {
+					test.change(w, &l)
+				}
+				form := url.Values{"lease": {l.Name}, "id": {l.ID}, "holder": {l.Holder}}
+				answer := w.do("POST", "/break", form.Encode(), test.header...)
+				require.Equal(w, test.code, answer.StatusCode, text(w, answer))
+				info, err := lease.Inspect(w.Context(), w.other, "orders")
+				if err == nil {
+					require.Equal(w, test.code == 303, info.Broken)
+				}
+				if test.code == 303 {
+					require.Equal(w, "./?lease=orders#detail", answer.Header.Get("Location"))
+					time.Sleep(time.Second)
+					require.Contains(w, w.page("/?lease=orders"), "the lease was taken from node-a")
+					require.Equal(w, 409, w.do("POST", "/break", form.Encode()).StatusCode, "it is broken already")
+				}
+			}, leaderui.WithActions())
+		})
+	}
+}
+
+func TestValidate(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, leaderui.Validate())
+	require.NoError(t, leaderui.Validate(nil, leaderui.WithEvery(time.Second), leaderui.WithRequests(0.1), leaderui.WithToken(token), leaderui.WithProxyHeader("X-User"), leaderui.WithHosts("a")))
+	err := leaderui.Validate(leaderui.WithEvery(time.Millisecond), leaderui.WithRequests(0), leaderui.WithToken("short"), leaderui.WithProxyHeader("X User"))
+	for _, want := range []string{"WithEvery: 1ms", "WithRequests: 0", "WithToken: the token has 5 bytes", `WithProxyHeader: "X User"`} {
+		require.ErrorContains(t, err, want)
+	}
+}

@@ -1,0 +1,39 @@
+// Package leaderui shows a whole lease store to people, on one page: every lease and every fleet, who leads, since when, with which
+// token, and how long that lasts without a renewal; what moves, what is nobody's and why; what has changed; and trouble on top.
+//
+//	ui := leaderui.New(manager)
+//	defer ui.Close()
+//	http.ListenAndServe("127.0.0.1:8090", ui)
+//
+// Or beside other handlers:
+//
+//	mux.Handle("/leases/", http.StripPrefix("/leases", ui))
+//
+// The command "leader ui" serves it, for any store.
+//
+// # What it serves
+//
+//	GET /        the page; ?q= searches, ?lease= shows the details of a lease, ?sort= and ?page= are of the table of leases
+//	GET /events  server-sent events, by which the page's script keeps it up to date
+//	GET /state   a State in JSON, for programs
+//	POST /break  with WithActions: takes a lease from the holder that the page has shown
+//
+// Without scripts, the page reloads itself every five seconds, and all links and forms work. It loads its style and its script from
+// beside itself, nothing from elsewhere, and its policy (CSP) allows nothing else.
+//
+// # Requests to the store
+//
+// One reader looks at the store for all browsers, at most once in WithEvery, and with at most WithRequests requests a second on average.
+// The page says both. A look is a list of all leases; what it costs is in the stores' package comments. A quarter of a minute after the
+// last browser has gone, it stops, and then the store gets no request.
+//
+// So the page knows what the looks have shown while somebody watched. Of a term that comes and goes between two looks it sees what is
+// left. That a lease has run out is shown once it is certain, and the time left is an upper bound, as with "leader status".
+//
+// # Who may see it
+//
+// The page shows names, attributes, error texts and fencing tokens. It never shows a lease's value. Without WithToken or
+// WithProxyHeader, all who reach the address may read. It only reads, unless WithActions is given: then a form breaks a lease, if its
+// acquisition still is the one that the page has shown. Requests that another site has sent are refused (Sec-Fetch-Site, Origin), and so
+// is a Host that is neither localhost, an IP address nor one of WithHosts.
+package leaderui

@@ -1,0 +1,165 @@
+package leaderui_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// Each thing that can be wrong with a lease is shown as what it is, and not before it is.
+func TestTroubles_OfALease(t *testing.T) {
+	t.Parallel()
+	for kind, test := range map[string]struct {
+		make  func(w *world)
+		what  string
+		grave bool
+	}{
+		"expired":    {func(w *world) { w.acquire("x", "node-a", time.Second) }, "node-a let the lease run out", true},
+		"unreadable": {func(w *world) { w.put("x", `{"format":"what?"}`) }, "not a lease record", true},
+		"broken": {func(w *world) {
+			w.acquire("x", "node-a", time.Hour)
+			seen, err := lease.Inspect(w.Context(), w.other, "x")
+			require.NoError(w, err)
+			require.NoError(w, lease.Break(w.Context(), w.other, seen))
+		}, "the lease was taken from node-a", true},
+		"late": {func(w *world) {
+			w.acquire("x", "node-a", 40*time.Second)
+			time.Sleep(30 * time.Second)
+		}, "node-a has not renewed in time, which is every 10s", true},
+		"edited": {func(w *world) {
+			w.acquire("x", "node-a", time.Minute)
+			require.NoError(w, w.other.Release(w.Context(), w.acquireAgain("x")))
+			w.state()
+			w.put("x", record(1, time.Now(), time.Hour))
+		}, "its token went from 2 down to 1", true},
+		"clock": {func(w *world) { w.put("x", record(7, time.Now().Add(5*time.Hour), time.Hour)) }, "the clock of node-z is ahead of this machine's by 4h 59m or more", false},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			inWorld(t, func(w *world) {
+				w.acquire("calm", "node-b", 24*time.Hour)
+				require.Empty(w, w.state().Troubles)
+				require.Contains(w, w.page("/"), "nothing here needs anybody")
+				test.make(w)
+				got := w.trouble("x")
+				require.Equal(w, kind, got.Kind)
+				require.Contains(w, got.What, test.what)
+				require.Equal(w, test.grave, got.Grave)
+				page := w.page("/")
+				require.NotContains(w, page, "nothing here needs anybody")
+				require.Contains(w, page, `<title>(1) leader</title>`)
+			})
+		})
+	}
+}
+
+// acquireAgain releases the lease, and takes it again.
+func (w *world) acquireAgain(name string) lease.Lease {
+	w.Helper()
+	seen, err := lease.Inspect(w.Context(), w.other, name)
+	require.NoError(w, err)
+	require.NoError(w, w.other.Release(w.Context(), lease.Lease{Name: name, Holder: seen.Holder, ID: seen.ID, Token: seen.Token, Length: seen.Length, Version: seen.Version}))
+	return w.acquire(name, seen.Holder, seen.Length)
+}
+
+// record is a lease as node-z writes it, whose clock shows the time.
+func record(token int, clock time.Time, length time.Duration) string {
+	at := clock.UTC().Format(time.RFC3339Nano)
+	return fmt.Sprintf(`{"format":1,"id":"%032x","token":%d,"holder":"node-z","length":"%v","acquired":"%s","renewed":"%s","nonce":"%d"}`, token, token, length, at, at, clock.UnixNano())
+}
+
+// A clock that is behind shows when a record changes and says that it was written before the last look.
+func TestTroubles_AClockThatIsBehind(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(w *world) {
+		w.put("x", record(7, time.Now().Add(-3*time.Hour), 24*time.Hour))
+		require.Empty(w, w.state().Troubles, "it may have been written three hours ago")
+		w.put("x", record(7, time.Now().Add(-3*time.Hour), 24*time.Hour))
+		got := w.trouble("x")
+		require.Equal(w, "clock", got.Kind)
+		require.Contains(w, got.What, "is behind this machine's by 3h 00m or more")
+		require.Contains(w, w.page("/?lease=x"), "by a clock that is behind this machine&#39;s")
+	})
+}
+
+// A record that somebody removes is trouble for an hour, and the page forgets it then.
+func TestTroubles_ARecordIsGone(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(w *world) {
+		for _, name := range []string{"a", "b", "c"} {
+			w.acquire(name, "node-"+name, 24*time.Hour)
+		}
+		_, leave := w.follow("/events")
+		defer leave()
+		require.Empty(w, w.state().Troubles)
+		w.manager.hide("b")
+		require.Equal(w, "gone", w.trouble("b").Kind)
+		time.Sleep(time.Hour)
+		require.Empty(w, w.state().Troubles)
+	})
+}
+
+// A store that fails, or that does not answer at all, is the first trouble. What was seen stays, and is called old.
+func TestTroubles_TheStoreIsDown(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(w *world) {
+		w.acquire("orders", "node-a", time.Second)
+		_, leave := w.follow("/events")
+		defer leave()
+		require.Len(w, w.state().Troubles, 1)
+
+		w.manager.failWith("connection refused <host>")
+		time.Sleep(time.Minute)
+		down := w.state().Troubles
+		require.Len(w, down, 2)
+		require.Equal(w, "store", down[0].Kind)
+		require.InDelta(w, 60, time.Since(down[0].Since).Seconds(), 6)
+		page := w.page("/")
+		require.Contains(w, page, "connection refused &lt;host&gt;")
+		require.Contains(w, page, "orders", "the last that was seen")
+		require.Contains(w, page, `class="old"`)
+
+		w.manager.fail.Store(nil)
+		time.Sleep(15 * time.Second)
+		require.Len(w, w.state().Troubles, 1)
+		require.NotContains(w, w.page("/"), `class="old"`)
+
+		w.manager.hang.Store(true)
+		time.Sleep(10 * time.Second)
+		require.Contains(w, w.page("/"), "the store does not answer")
+		time.Sleep(time.Minute)
+		require.Contains(w, w.page("/"), "the store has not answered within 30s")
+	})
+}
+
+// Nothing was ever read: the page says so, and comes all the same.
+func TestTroubles_NoAnswerYet(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(w *world) {
+		w.manager.hang.Store(true)
+		begun := time.Now()
+		page := w.page("/")
+		require.Contains(w, page, "The store has not answered yet.")
+		require.NotContains(w, page, "nothing here needs anybody")
+		require.LessOrEqual(w, time.Since(begun), time.Second)
+	})
+}
+
+// A thousand troubles of a kind are a few lines.
+func TestTroubles_AreCounted(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(w *world) {
+		for i := range 1000 {
+			w.acquire(fmt.Sprint("x-", i), "node-a", time.Second)
+		}
+		w.put("y", "junk")
+		troubles := w.state().Troubles
+		require.Len(w, troubles, 20+1+1)
+		require.Contains(w, troubles[21].What, "980 leases more")
+		require.Contains(w, w.page("/"), "1 to 100 of 1,001")
+	})
+}
