@@ -7,7 +7,7 @@ PROFILE     = coverage.out
 COVERED     = $(MODULE) $(MODULE)/lease
 MINIMUM     = 90
 # Separate modules, so that go.mod does not ask users for what these need.
-BELOW       = bench examples/catchup examples/service internal/fencetest internal/oteltest internal/stress
+BELOW       = bench deploy examples/catchup examples/service internal/fencetest internal/oteltest internal/stress
 # Tests of servers that are installed for make bench alone.
 SERVERS     = ^(TestRedis|TestPostgres)$$
 # The race detector needs a C compiler, but on macOS. make RACE=-race insists.
@@ -39,6 +39,7 @@ tests:
 stress:
 	go -C internal/fencetest test $(FLAGS) -parallel 16 ./...
 	go -C internal/oteltest test $(FLAGS) ./...
+	go -C deploy test $(FLAGS) ./...
 	go -C examples/catchup test $(FLAGS) ./...
 	go -C internal/stress test $(FLAGS) ./...
 
@@ -73,7 +74,7 @@ bench: ## measures this library beside others, and makes docs/benchmarks.md (PAR
 	go -C bench test -v -run '$(SERVERS)' ./internal/service
 	$(EMULATORS) go -C bench run . $(or $(PART),all)
 
-check: format vet static house workflows modules gate ## every rule that a tool can check (make -k check: all violations, not the first)
+check: format vet static house workflows deployments modules gate ## every rule that a tool can check (make -k check: all violations, not the first)
 	@echo 'make check: all good'
 
 quickstart: ## three processes compete for one lease, and fail; 20 seconds
@@ -102,6 +103,9 @@ house: ## the house rules: imports, sizes, the pages' programs, plain English
 workflows: ## actionlint, on .github/workflows
 	go run $(ACTIONLINT)
 
+deployments: ## the files of deploy, by the linters of their kinds, which it installs once from PyPI
+	go -C deploy run ./lint
+
 modules: ## go.mod is tidy, and the modules match go.sum
 	for module in . $(BELOW); do go -C $$module mod tidy -diff || exit; done
 	go mod verify
@@ -109,4 +113,4 @@ modules: ## go.mod is tidy, and the modules match go.sum
 gate: ## counts calls, allocations, goroutines, packages and bytes, against bench/gate.json (UPDATE=1 accepts)
 	go -C bench run ./gate $(if $(UPDATE),-update)
 
-.PHONY: help test tests stress simulate fleets explore mutate linearize chaos fuzz bench check quickstart catchup format vet platforms static house workflows modules gate
+.PHONY: help test tests stress simulate fleets explore mutate linearize chaos fuzz bench check quickstart catchup format vet platforms static house workflows deployments modules gate

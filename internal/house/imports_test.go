@@ -68,6 +68,7 @@ var rules = []rule{
 	{of: "internal/...", may: []string{"lease", "lease/...", "internal/..."}},
 	{of: "localstack", may: []string{"localstack/..."}},
 	{of: "localstack/...", may: []string{"localstack/..."}},
+	{of: "deploy/...", may: []string{root, "lease", "lease/..."}},
 	{of: "cmd/...", may: []string{root, "lease", "lease/...", "checkpoint", "fleet", "leaderhttp", "leaderotel", "leaderui", "internal/...", "cmd/leader/internal/..."}},
 	{of: "examples/catchup/internal/...", may: []string{"lease", "lease/...", "checkpoint", "fence", "fleet", "examples/catchup/...", "internal/host"}},
 	{of: "examples/catchup", may: []string{root, "lease", "lease/...", "checkpoint", "fleet", "examples/catchup/..."}},
@@ -107,10 +108,10 @@ func TestImports(t *testing.T) {
 }
 
 // modules are the directories of this repository's modules, the library's first. Each has the packages below it that no other module has.
-var modules = []string{".", "examples/catchup", "examples/service", "internal/fencetest", "internal/oteltest", "internal/stress", "bench"}
+var modules = []string{".", "deploy", "examples/catchup", "examples/service", "internal/fencetest", "internal/oteltest", "internal/stress", "bench"}
 
 // The house's rules are for each package of these modules. The programs of bench may import what they compare.
-var ruled = []string{".", "examples/catchup", "examples/service", "internal/fencetest", "internal/oteltest", "internal/stress"}
+var ruled = []string{".", "deploy", "examples/catchup", "examples/service", "internal/fencetest", "internal/oteltest", "internal/stress"}
 
 // Every module is known here and in the Makefile.
 func TestModules(t *testing.T) {

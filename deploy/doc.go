@@ -1,0 +1,3 @@
+// Package deploy holds the tests of the files for deployments: that their policies allow what a leader, an observer and a fleet do,
+// and nothing else. The programs are in the folders of the platforms.
+package deploy
