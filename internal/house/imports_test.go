@@ -68,6 +68,7 @@ var rules = []rule{
 	{of: "internal/...", may: []string{"lease", "lease/...", "internal/..."}},
 	{of: "localstack", may: []string{"localstack/..."}},
 	{of: "localstack/...", may: []string{"localstack/..."}},
+	{of: "deploy"}, // tests
 	{of: "deploy/...", may: []string{root, "lease", "lease/..."}},
 	{of: "cmd/...", may: []string{root, "lease", "lease/...", "checkpoint", "fleet", "leaderhttp", "leaderotel", "leaderui", "internal/...", "cmd/leader/internal/..."}},
 	{of: "examples/catchup/internal/...", may: []string{"lease", "lease/...", "checkpoint", "fence", "fleet", "examples/catchup/...", "internal/host"}},
