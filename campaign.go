@@ -15,13 +15,16 @@ var errEnded = errors.New("ended")
 
 // campaign asks for the lease until it is acquired, the first time after the wait. The error says why the run is over.
 func (r *run) campaign(wait time.Duration) (*term, error) {
+	vigil := r.newVigil()
+	defer vigil.end()
 	for {
 		usual := host.Jitter(r.host, r.opts.acquireEvery)
-		err := r.waitAndProbe(wait)
+		err := r.waitAndProbe(wait, vigil)
 		wait = usual
 		if err == nil {
 			var t *term
 			first := !r.tried
+			vigil.looks()
 			t, err = r.acquire()
 			refused := errors.Is(err, lease.ErrMisconfigured) || errors.Is(err, lease.ErrInvalid)
 			if err == nil || refused && first {
@@ -35,6 +38,7 @@ func (r *run) campaign(wait time.Duration) (*term, error) {
 		by, held := errors.AsType[*lease.HeldError](err)
 		if held {
 			r.found(by.Info)
+			vigil.saw(by.Info)
 		}
 		switch {
 		case r.kind == oneTry && held && !by.Info.Timed:

@@ -9,24 +9,24 @@ import (
 	"github.com/cloudlease/leader/internal/host"
 )
 
-// waitAndProbe waits before a try for the lease, and asks the health check meanwhile. It asks late, so that the answer is
+// waitAndProbe waits before a try for the lease, less if a hint comes, and asks the health check meanwhile. It asks late, so that the answer is
 // fresh: twice as long before the try as the check took the last time. The error says why not to try: this node is unhealthy,
 // or ctx has ended.
-func (r *run) waitAndProbe(d time.Duration) error {
+func (r *run) waitAndProbe(d time.Duration, vigil *vigil) error {
 	until := r.mono() + d
 	if r.opts.health == nil {
-		if !r.pause(d) {
+		if !vigil.pause(d) {
 			return context.Cause(r.ctx)
 		}
 		return nil
 	}
-	if early := min(2*r.probeTook, r.timeout()); d > early && !r.pause(d-early) {
+	if early := min(2*r.probeTook, r.timeout()); d > early && !vigil.pause(d-early) {
 		return context.Cause(r.ctx)
 	}
 	asked := r.mono()
 	err := r.healthy()
 	r.probeTook = r.mono() - asked
-	if left := until - r.mono(); left > 0 && !r.pause(left) {
+	if left := until - r.mono(); left > 0 && !vigil.heard && !vigil.pause(left) {
 		return context.Cause(r.ctx)
 	}
 	return err

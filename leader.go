@@ -38,6 +38,7 @@ type Leader struct {
 	electees  *callbackQueue[bool]
 	probing   *request[nothing] // to the health check; nil while it is not being asked
 	beating   <-chan struct{}   // closed when the latest heartbeat has returned; nil: there was none
+	listening []<-chan struct{} // for each source of hints, closed when nobody listens to it any more; nil: nobody has
 	abandoned <-chan struct{}   // closed when a work that was given up has returned; nil: none was
 }
 
@@ -50,6 +51,7 @@ func New(opts ...Option) *Leader {
 		Lease: o.lease, Node: o.node, Store: storeName(o.manager),
 		Length: o.length, RenewEvery: o.renewEvery, AcquireEvery: o.acquireEvery, StopTimeout: o.stopTimeout,
 	}
+	l.listening = make([]<-chan struct{}, len(newSources(o)))
 	var scribe scribe
 	l.logbook = &callbackQueue[entry]{deliver: scribe.write}
 	l.electees = &callbackQueue[bool]{deliver: o.elected, goexit: func() { l.goexit("WhenElected") }}

@@ -19,6 +19,7 @@ type options struct {
 	health     func(ctx context.Context) error
 	sickAfter  int // failures of the health check in a row that make this node unhealthy
 	observers  []func(Event)
+	wakes      []func(ctx context.Context, seen lease.Info) error
 	manager    lease.Manager
 	logger     *slog.Logger
 	lease      string

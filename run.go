@@ -42,6 +42,8 @@ type run struct {
 	tried    bool           // the manager has been asked for the lease
 	giveUpAt time.Duration  // when this run campaigns no longer, by the monotonic clock
 	budget   lookBudget     // what a standby may spend on looking in time
+	sources  []*source      // of hints that the lease may be free
+	woken    time.Duration  // when the latest look began that a hint has caused, by the monotonic clock
 	failures int            // of the health check, in a row
 
 	probeTook time.Duration // how long the latest health check took
@@ -49,7 +51,10 @@ type run struct {
 }
 
 func newRun(ctx context.Context, l *Leader, kind kind, work func(ctx context.Context) error) *run {
-	r := &run{leader: l, opts: &l.options, kind: kind, work: work, host: host.From(ctx), giveUpAt: never}
+	r := &run{leader: l, opts: &l.options, kind: kind, work: work, host: host.From(ctx), giveUpAt: never, woken: -forever}
+	if kind != oneTry { // which waits for nobody
+		r.sources = newSources(r.opts)
+	}
 	if patience := r.opts.patience; kind == oneTerm && patience > 0 {
 		r.giveUpAt = r.mono() + patience
 	}
@@ -138,7 +143,7 @@ func (r *run) end(cause error) {
 		r.requests.Wait()
 		close(answered)
 	}()
-	r.awaitPart("a request to the lease manager, or the health check", answered)
+	r.awaitPart("a request to the lease manager, the health check, or WithWake", answered)
 	r.awaitPart("the heartbeat", r.leader.beating)
 	r.emit(StateEvent{Origin: r.origin(), From: Stopping, To: Idle, Cause: cause})
 	r.awaitPart("WhenElected", r.leader.electees.emptied())
@@ -212,9 +217,12 @@ func (r *run) found(holder lease.Info) {
 	}
 }
 
-// pause waits for d, or until ctx ends. It reports whether the run goes on.
-func (r *run) pause(d time.Duration) bool {
-	if r.ctx.Err() != nil {
+// pause waits for d, or until the run's ctx ends. It reports whether the run goes on.
+func (r *run) pause(d time.Duration) bool { return r.pauseIn(r.ctx, d) }
+
+// pauseIn waits for d, or until ctx ends. It reports whether ctx goes on.
+func (r *run) pauseIn(ctx context.Context, d time.Duration) bool {
+	if ctx.Err() != nil {
 		return false
 	}
 	alarm := host.NewAlarm(r.host)
@@ -223,7 +231,7 @@ func (r *run) pause(d time.Duration) bool {
 	select {
 	case <-alarm.C:
 		return true
-	case <-r.ctx.Done():
+	case <-ctx.Done():
 		return false
 	}
 }

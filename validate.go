@@ -1,6 +1,7 @@
 package leader
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -39,6 +40,7 @@ func (o *options) validate(kind kind) error {
 	refuse(o.health == nil && o.has("WithHealth"), "WithHealth: the function is nil")
 	refuse(o.manager == nil, "WithLeaseManager: the manager is nil")
 	refuse(o.logger == nil && o.has("WithLogger"), "WithLogger: the logger is nil")
+	refuse(slices.ContainsFunc(o.wakes, func(f func(context.Context, lease.Info) error) bool { return f == nil }), "WithWake: the function is nil")
 	refuse(slices.ContainsFunc(o.observers, func(f func(Event)) bool { return f == nil }), "WithObserver: the function is nil")
 
 	refuse(o.sickAfter < 1 && o.health != nil, "WithHealth: After(%d): at least one failure makes a node unhealthy", o.sickAfter)

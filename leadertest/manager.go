@@ -27,8 +27,9 @@ type Manager struct {
 
 	mu        sync.Mutex
 	faults    map[Op]Fault
-	forgotten map[string]int   // how often a lease was forgotten, by its name
-	renamed   map[string]title // by the name in the manager below: the lease's own name
+	forgotten map[string]int           // how often a lease was forgotten, by its name
+	renamed   map[string]title         // by the name in the manager below: the lease's own name
+	forgets   map[string]chan struct{} // closed when a lease that is watched is forgotten
 }
 
 // A Fault says how requests fail.
@@ -53,13 +54,14 @@ const (
 // An Op is a kind of request.
 type Op string
 
-// The kinds of requests. Inspect includes List.
+// The kinds of requests. Inspect includes List. A fault of Watch also keeps back the hints of watches that have begun.
 const (
 	Acquire Op = "acquire"
 	Renew   Op = "renew"
 	Release Op = "release"
 	Inspect Op = "inspect"
 	Break   Op = "break"
+	Watch   Op = "watch"
 )
 
 // errors.Is finds ErrFault in the error of a request that a Fault has hit.
@@ -71,7 +73,9 @@ func NewManager(m lease.Manager) *Manager {
 	if m == nil {
 		m = memory.New()
 	}
-	return &Manager{inner: m, faults: map[Op]Fault{}, forgotten: map[string]int{}, renamed: map[string]title{}}
+	return &Manager{
+		inner: m, faults: map[Op]Fault{}, forgotten: map[string]int{}, renamed: map[string]title{}, forgets: map[string]chan struct{}{},
+	}
 }
 
 // Set sets the fault of requests of these kinds, or of all kinds if none is named; None ends a fault. It does not affect
@@ -80,7 +84,7 @@ func NewManager(m lease.Manager) *Manager {
 //	m.Set(leadertest.Hang, leadertest.Renew) // and everything else works
 func (m *Manager) Set(f Fault, only ...Op) {
 	if len(only) == 0 {
-		only = []Op{Acquire, Renew, Release, Inspect, Break}
+		only = []Op{Acquire, Renew, Release, Inspect, Break, Watch}
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -99,6 +103,10 @@ func (m *Manager) Forget(name string) {
 	defer m.mu.Unlock()
 	m.forgotten[name]++
 	m.renamed[renamed(name, m.forgotten[name])] = title{name, m.forgotten[name]}
+	if watched := m.forgets[name]; watched != nil {
+		close(watched)
+		delete(m.forgets, name)
+	}
 }
 
 // title is a lease's name, and how often the lease had been forgotten.
@@ -178,6 +186,40 @@ func (m *Manager) Break(ctx context.Context, seen lease.Info) error {
 	return m.translated(name, err)
 }
 
+// Watch implements lease.Watcher, if the manager below is one. It ends when the lease is forgotten.
+func (m *Manager) Watch(ctx context.Context, name string) (<-chan struct{}, error) {
+	ctx, end := context.WithCancel(ctx)
+	forgotten := m.whenForgotten(name)
+	inner, err := do(ctx, m, Watch, func() (<-chan struct{}, error) { return lease.Watch(ctx, m.inner, m.within(name)) })
+	if err != nil {
+		end()
+		return nil, err
+	}
+	hints := make(chan struct{}, 1)
+	go func() {
+		defer close(hints)
+		defer end()
+		for {
+			select {
+			case <-forgotten:
+				return
+			case _, ok := <-inner:
+				if !ok {
+					return
+				}
+			}
+			if m.faultOf(Watch) != None {
+				continue
+			}
+			select {
+			case hints <- struct{}{}:
+			default: // there is one already
+			}
+		}
+	}()
+	return hints, nil
+}
+
 // List implements what lease.List calls.
 func (m *Manager) List(ctx context.Context, prefix string) iter.Seq2[lease.Info, error] {
 	return func(yield func(lease.Info, error) bool) {
@@ -196,6 +238,22 @@ func (m *Manager) List(ctx context.Context, prefix string) iter.Seq2[lease.Info,
 			}
 		}
 	}
+}
+
+// whenForgotten returns a channel that is closed when the lease is forgotten next.
+func (m *Manager) whenForgotten(name string) <-chan struct{} {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.forgets[name] == nil {
+		m.forgets[name] = make(chan struct{})
+	}
+	return m.forgets[name]
+}
+
+func (m *Manager) faultOf(op Op) Fault {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.faults[op]
 }
 
 // outer returns the lease's name for a name in the manager below, and whether that record is not forgotten.
@@ -230,10 +288,7 @@ func (m *Manager) translated(name string, err error) error {
 // do carries out a request unless the fault of its kind keeps it from the store. It returns the answer also if the fault
 // loses it: Acquire then releases the lease.
 func do[T any](ctx context.Context, m *Manager, op Op, request func() (T, error)) (answer T, err error) {
-	m.mu.Lock()
-	fault := m.faults[op]
-	m.mu.Unlock()
-	switch fault {
+	switch m.faultOf(op) {
 	case None:
 		return request()
 	case LoseAnswers:

@@ -16,12 +16,12 @@
 //   - A program that sets up the place of the leases: [FindPlace], [MakePlace] and [MakeTimeout]; [PlaceOf] names it.
 //   - A program that keeps other cells beside the leases, as package checkpoint: [StoreOf] and [CheckpointPrefix].
 //   - The author of a store: [Store], [Snapshot], [Version], [ErrConflict], [Forever]; [CheckName], [CheckCell] and [MaxCell];
-//     [Lister] with [Cell], [Limiter] with [Limits], [Closer], [PlaceFinder] and [PlaceMaker] as far as the store can;
+//     [Lister] with [Cell], [Limiter] with [Limits], [Closer], [PlaceFinder], [PlaceMaker], and [Watcher] with [IsRenewal], as far as the store can;
 //     [Register] and [Opener] for its URLs. Package leasetest has the tests that it passes.
 //   - The author of a manager on native leases, as lease/azblob: [Manager], [Breaker]; [Request] and [Lease], each with its
 //     method Validate; [UndoTimeout], [MaxSwaps] and [ErrTooManyConflicts]; [Explain].
 //   - The author of a runner, as package leader: [StartTerm], [StartWithin], [Keeper], [Instant], [Now] and [SampleEvery];
-//     [LimitsOf], [Find], [Margin] and [IntervalsPerLength].
+//     [LimitsOf], [Find], [Watch], [Margin] and [IntervalsPerLength].
 //
 // # Why at most one holds it
 //

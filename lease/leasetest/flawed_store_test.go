@@ -19,6 +19,7 @@ type flawedStore struct {
 	load func(ctx context.Context, name string) (lease.Snapshot, error)
 	swap func(ctx context.Context, name string, old lease.Version, data []byte) (lease.Version, error)
 	list func(ctx context.Context, prefix string) iter.Seq2[lease.Cell, error]
+	hint func(ctx context.Context, name string) (<-chan struct{}, error)
 }
 
 func (s flawedStore) Load(ctx context.Context, name string) (lease.Snapshot, error) {
@@ -40,6 +41,35 @@ func (s flawedStore) List(ctx context.Context, prefix string) iter.Seq2[lease.Ce
 		return s.list(ctx, prefix)
 	}
 	return s.cells.List(ctx, prefix)
+}
+
+func (s flawedStore) Watch(ctx context.Context, name string) (<-chan struct{}, error) {
+	if s.hint != nil {
+		return s.hint(ctx, name)
+	}
+	return s.cells.Watch(ctx, name)
+}
+
+// watchedBy makes a store whose Watch is another.
+func watchedBy(hint func(c *cells, ctx context.Context, name string) (<-chan struct{}, error)) func() lease.Store {
+	return func() lease.Store {
+		c := newCells()
+		return flawedStore{cells: c, hint: func(ctx context.Context, name string) (<-chan struct{}, error) { return hint(c, ctx, name) }}
+	}
+}
+
+// relayed passes hints on, as many as it may.
+func relayed(from <-chan struct{}, most int) <-chan struct{} {
+	to := make(chan struct{}, 1)
+	go func() {
+		defer close(to)
+		for range from {
+			if most--; most >= 0 {
+				to <- struct{}{}
+			}
+		}
+	}()
+	return to
 }
 
 // renamed makes a store that keeps a cell under another name.

@@ -89,11 +89,14 @@ type Harness struct {
 }
 
 // TestStore checks whether stores keep the contract of lease.Store. open returns a store on a place that nobody else
-// uses. The suite calls it for each check, and once before.
+// uses. The suite calls it for each check, and twice before.
 func TestStore(t *testing.T, open func(t testing.TB) lease.Store) {
 	var have []feature
 	if _, ok := open(t).(lease.Lister); ok {
 		have = append(have, listing)
+	}
+	if _, ok := open(t).(lease.Watcher); ok {
+		have = append(have, watching)
 	}
 	runAll(t, parallel, choose(t, storeChecks, have), func(t *testing.T, c check[lease.Store]) { c.run(t, open(t)) })
 }
@@ -138,6 +141,7 @@ const (
 	breaking   feature = "Break"
 	values     feature = "values"
 	history    feature = "history"
+	watching   feature = "Watch"
 )
 
 // features finds out what the harness and the manager have.

@@ -31,6 +31,8 @@ var storeChecks = []check[lease.Store]{
 	{name: "age", run: agePlausible},
 	{name: "list", run: listPrefix, needs: []feature{listing}},
 	{name: "list of more than a megabyte", run: listLong, needs: []feature{listing}},
+	{name: "a watch hints at changes", run: watchHints, needs: []feature{watching}},
+	{name: "a watch ends with its context", run: watchEnds, needs: []feature{watching}},
 }
 
 func load(t testing.TB, s lease.Store, name string) lease.Snapshot {

@@ -128,6 +128,24 @@ var flawedStores = []struct {
 	}, same)},
 	{"a prefix is a pattern", []string{"list"}, listedBy(func(prefix string, _ int, c *lease.Cell) bool { return !strings.HasSuffix(prefix, "%") }, same)},
 	{"lists old versions", []string{"list"}, listedBy(func(_ string, _ int, c *lease.Cell) bool { c.Snapshot.Version += "x"; return true }, same)},
+	{"gives no hints", []string{"a watch hints at changes"}, watchedBy(func(c *cells, ctx context.Context, name string) (<-chan struct{}, error) {
+		hints, err := c.Watch(ctx, name)
+		return relayed(hints, 0), err
+	})},
+	{"gives one hint", []string{"a watch hints at changes"}, watchedBy(func(c *cells, ctx context.Context, name string) (<-chan struct{}, error) {
+		hints, err := c.Watch(ctx, name)
+		return relayed(hints, 1), err
+	})},
+	{"watches another cell", []string{"a watch hints at changes"}, watchedBy(func(c *cells, ctx context.Context, name string) (<-chan struct{}, error) {
+		return c.Watch(ctx, name+"x")
+	})},
+	{"has a watch that does not end", []string{"a watch ends with its context"}, watchedBy(func(c *cells, ctx context.Context, name string) (<-chan struct{}, error) {
+		return c.Watch(context.WithoutCancel(ctx), name)
+	})},
+	{"leaves a goroutine behind", []string{"a watch ends with its context"}, watchedBy(func(c *cells, ctx context.Context, name string) (<-chan struct{}, error) {
+		go time.Sleep(2 * hintWithin)
+		return c.Watch(ctx, name)
+	})},
 	{"lists one page", []string{"list of more than a megabyte"}, listedBy(func(_ string, n int, _ *lease.Cell) bool { return n <= 64 }, same)},
 }
 
@@ -141,6 +159,7 @@ func TestFlawedStoresFail(t *testing.T) {
 			t.Run(flaw.name+"/"+name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					failures := record(t, func(t testing.TB) { c.run(t, flaw.open()) })
+					time.Sleep(2 * hintWithin) // what the flaw leaves behind ends
 					assert.NotEmpty(t, failures, "the check passes a store that is flawed")
 				})
 			})

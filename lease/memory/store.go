@@ -20,6 +20,7 @@ type Store struct {
 	mu     sync.Mutex
 	cells  map[string]cell
 	writes uint64
+	hints  map[string]map[chan struct{}]bool // of those who watch a cell, by its name
 }
 
 type cell struct {
@@ -29,7 +30,9 @@ type cell struct {
 }
 
 // NewStore returns a Store without cells.
-func NewStore() *Store { return &Store{cells: map[string]cell{}} }
+func NewStore() *Store {
+	return &Store{cells: map[string]cell{}, hints: map[string]map[chan struct{}]bool{}}
+}
 
 // String returns "memory". No URL names this store: Open makes a new one for mem:.
 func (s *Store) String() string { return "memory" }
@@ -54,13 +57,50 @@ func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data [
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if found := s.cells[name].version; found != old {
-		return "", fmt.Errorf("%w: its version is %q, not %q", lease.ErrConflict, found, old)
+	before := s.cells[name]
+	if before.version != old {
+		return "", fmt.Errorf("%w: its version is %q, not %q", lease.ErrConflict, before.version, old)
 	}
 	s.writes++
 	version := lease.Version(strconv.FormatUint(s.writes, 10))
 	s.cells[name] = cell{bytes.Clone(data), version, time.Now()}
+	if len(s.hints[name]) > 0 && !lease.IsRenewal(before.data, data) {
+		s.hint(name)
+	}
 	return version, nil
+}
+
+// hint tells all who watch the cell.
+func (s *Store) hint(name string) {
+	for hints := range s.hints[name] {
+		select {
+		case hints <- struct{}{}:
+		default: // there is one already
+		}
+	}
+}
+
+// Watch implements lease.Watcher. It fails only if ctx has ended.
+func (s *Store) Watch(ctx context.Context, name string) (<-chan struct{}, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, context.Cause(ctx)
+	}
+	hints := make(chan struct{}, 1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.hints[name] == nil {
+		s.hints[name] = map[chan struct{}]bool{}
+	}
+	s.hints[name][hints] = true
+	context.AfterFunc(ctx, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if delete(s.hints[name], hints); len(s.hints[name]) == 0 {
+			delete(s.hints, name)
+		}
+		close(hints)
+	})
+	return hints, nil
 }
 
 // List implements lease.Lister, in the order of the names.
