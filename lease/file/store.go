@@ -16,7 +16,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// Store is a lease.Store in a directory. It keeps no state outside the directory, so any number of Stores, in any
+// Store is a lease.Store in a directory. It keeps no leases outside the directory, so any number of Stores, in any
 // number of processes of this machine, may share one directory. Make it with NewStore. It is safe for concurrent use.
 type Store struct {
 	dir       string        // absolute; empty: none was named
@@ -26,6 +26,7 @@ type Store struct {
 	busy      func(error) bool // reports that another program has the file open, and will close it
 	lockReads bool             // on this system, a rename cannot replace a file that is being read
 	ageless   bool
+	watches   watches
 }
 
 // NewStore returns a Store in the directory. Like New, it never fails. It resolves a relative path from the current
