@@ -17,6 +17,7 @@
 //	GET /standby  200 while this node runs, is healthy and waits for the lease, else 503
 //	GET /healthz  200 while Run works, this node is healthy and the lease store answers, else 503
 //	GET /status   200, a Status in JSON
+//	GET /watch    200, held open until the lease changes hands, for Follow
 //	GET /         200, a page for a browser that loads itself anew every two seconds
 //
 // The first three answer with a line of plain text that says why. By state:
@@ -54,6 +55,16 @@
 // No cache may store an answer. The handler takes no address from anywhere but the request's path, and the page has no
 // scripts and loads nothing from elsewhere. It escapes everything that was read from records. Anybody who asks sees the
 // texts of errors, the holder's name and its attributes: serve it only where operators and load balancers reach it.
+//
+// # Waking standbys
+//
+// A standby asks for the lease at each acquire interval. With leader.WithWake([Follow]()) it also waits at the leader's /watch,
+// and asks as soon as the leader has given the lease back. The leader publishes where that is, as the attribute [WatchAttribute].
+//
+// GET /watch?lease=orders&token=7 answers, a line each: "watching" at once and every ten seconds, so that no proxy takes the connection for
+// idle, and at last "changed", when the node does not see that term any more. After a minute the answer ends without that, and the client asks
+// again; also when the server shuts down. So end Run before the server: then the standbys hear of it. A node that does not run
+// answers 503, as it does to more than 256 requests at a time.
 //
 // # Fleets
 //

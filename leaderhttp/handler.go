@@ -12,11 +12,14 @@ import (
 )
 
 // Handler returns a handler that shows what l is doing, as the package comment describes. It may be used before Run,
-// while Run runs and after, and has no state. Under a path prefix, wrap it in http.StripPrefix. With a nil Leader, it
+// while Run runs and after. Its only state is who waits at /watch. Under a path prefix, wrap it in http.StripPrefix. With a nil Leader, it
 // answers 503 to everything.
-func Handler(l *leader.Leader) http.Handler { return handler{l} }
+func Handler(l *leader.Leader) http.Handler { return &handler{leader: l} }
 
-type handler struct{ leader *leader.Leader }
+type handler struct {
+	leader   *leader.Leader
+	watchers watchers
+}
 
 // An answer is the response of one path.
 type answer struct {
@@ -31,7 +34,13 @@ const (
 	methods  = "GET, HEAD, OPTIONS"
 )
 
-func (h handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { serve(w, r, "leader", h.answer) }
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h.leader != nil && r.Method == http.MethodGet && strings.TrimPrefix(r.URL.Path, "/") == "watch" {
+		h.watch(w, r)
+		return
+	}
+	serve(w, r, "leader", h.answer)
+}
 
 // serve answers a request by its path. A load balancer that asks without a path, by OPTIONS *, gets the answer of the path bare.
 func serve(w http.ResponseWriter, r *http.Request, bare string, answer func(path string) answer) {
@@ -55,17 +64,20 @@ func serve(w http.ResponseWriter, r *http.Request, bare string, answer func(path
 			w.Header().Set("Allow", methods)
 		}
 	}
-	header := w.Header()
-	header.Set("Cache-Control", "no-store")
-	header.Set("Content-Length", strconv.Itoa(len(a.body)))
-	header.Set("Content-Security-Policy", policy)
-	header.Set("Content-Type", a.media)
-	header.Set("X-Content-Type-Options", "nosniff")
+	setHeaders(w.Header(), a.media)
+	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
 	w.WriteHeader(a.code)
 	_, _ = w.Write(body) // a write fails only if the client has gone away
 }
 
-func (h handler) answer(path string) answer {
+func setHeaders(header http.Header, media string) {
+	header.Set("Cache-Control", "no-store")
+	header.Set("Content-Security-Policy", policy)
+	header.Set("Content-Type", media)
+	header.Set("X-Content-Type-Options", "nosniff")
+}
+
+func (h *handler) answer(path string) answer {
 	if h.leader == nil {
 		return line(http.StatusServiceUnavailable, "there is no Leader: leaderhttp.Handler was given nil")
 	}
@@ -87,8 +99,10 @@ func (h handler) answer(path string) answer {
 		return check(true, "healthy: "+describe(s))
 	case "status":
 		return inJSON(newStatus(s))
+	case "watch":
+		return line(http.StatusOK, "watch waits for GET")
 	}
-	return line(http.StatusNotFound, "not found: try leader, standby, healthz or status, or the page above them")
+	return line(http.StatusNotFound, "not found: try leader, standby, healthz, status or watch, or the page above them")
 }
 
 func check(ok bool, why string) answer {

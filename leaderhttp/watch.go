@@ -1,0 +1,129 @@
+package leaderhttp
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/lease"
+)
+
+// What GET /watch answers, a line each.
+const (
+	watching = "watching" // at first, and then at each heartbeat
+	changed  = "changed"  // at last, if the lease has changed hands
+)
+
+const (
+	watchFor     = time.Minute      // the longest answer; then the client asks again
+	heartbeat    = 10 * time.Second // proxies close connections that are idle for longer than this
+	mostWatchers = 256              // of one handler
+)
+
+// watchers are the requests that wait at GET /watch of one handler.
+type watchers struct {
+	mu   sync.Mutex
+	n    int
+	ends map[*http.Server]chan struct{} // closed when the server shuts down, which would wait for the requests
+}
+
+// enter counts a request, unless there are too many. It returns a channel that is closed when the request's server shuts down.
+func (ws *watchers) enter(r *http.Request) (ends <-chan struct{}, ok bool) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	if ws.n >= mostWatchers {
+		return nil, false
+	}
+	ws.n++
+	server, _ := r.Context().Value(http.ServerContextKey).(*http.Server)
+	if server == nil {
+		return nil, true
+	}
+	if ws.ends[server] == nil {
+		if ws.ends == nil {
+			ws.ends = map[*http.Server]chan struct{}{}
+		}
+		end := make(chan struct{})
+		ws.ends[server] = end
+		server.RegisterOnShutdown(sync.OnceFunc(func() { close(end) }))
+	}
+	return ws.ends[server], true
+}
+
+func (ws *watchers) leave() {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	ws.n--
+}
+
+// watch answers GET /watch: it holds the answer open while the lease is held under the token that the request names, as far as this node
+// knows.
+func (h *handler) watch(w http.ResponseWriter, r *http.Request) {
+	s, query := h.leader.Status(), r.URL.Query()
+	token, err := strconv.ParseUint(query.Get("token"), 10, 64)
+	refuse := func(a answer) { serve(w, r, "", func(string) answer { return a }) }
+	switch name := query.Get("lease"); {
+	case err != nil || name == "":
+		refuse(line(http.StatusBadRequest, "watch: say which lease and term: watch?lease=%s&token=7", s.Lease))
+		return
+	case name != s.Lease:
+		refuse(line(http.StatusNotFound, "watch: this node takes no part in the lease %q", name))
+		return
+	case s.State == leader.Idle && (s.Seen.Token != token || s.Seen.State == lease.Held): // it may just have given the lease back
+		refuse(check(false, describe(s)))
+		return
+	}
+	ends, ok := h.watchers.enter(r)
+	if !ok {
+		w.Header().Set("Retry-After", strconv.Itoa(int(heartbeat.Seconds())))
+		refuse(line(http.StatusServiceUnavailable, "watch: %d requests wait here already", mostWatchers))
+		return
+	}
+	defer h.watchers.leave()
+	h.hold(w, r, token, s.State == leader.Idle, ends)
+}
+
+// hold answers with lines until the lease has changed hands, which idle says has happened already.
+func (h *handler) hold(w http.ResponseWriter, r *http.Request, token uint64, idle bool, ends <-chan struct{}) {
+	ctx, cancel := context.WithTimeout(r.Context(), watchFor)
+	defer cancel()
+	over := make(chan struct{}) // closed when the lease has changed hands
+	go func() {
+		if idle { // Leaders waits for Run
+			close(over)
+			return
+		}
+		for seen := range h.leader.Leaders(ctx) {
+			if seen.State != lease.Held || seen.Token != token {
+				close(over)
+				return
+			}
+		}
+	}()
+	out := http.NewResponseController(w)
+	_ = out.SetReadDeadline(time.Time{}) // that of the server would end the request; there may be none to set
+	setHeaders(w.Header(), text)
+	say := func(what string) bool {
+		_ = out.SetWriteDeadline(time.Now().Add(2 * heartbeat))
+		_, err := io.WriteString(w, what+"\n")
+		return err == nil && out.Flush() == nil
+	}
+	ticker := time.NewTicker(heartbeat)
+	defer ticker.Stop()
+	for say(watching) {
+		select {
+		case <-over:
+			say(changed)
+			return
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		case <-ends:
+			return
+		}
+	}
+}
