@@ -60,7 +60,7 @@ type watch struct {
 	err   error
 }
 
-// A sight is what the latest look has shown.
+// A sight tells what the latest look has shown.
 type sight struct {
 	info  lease.Info
 	ctx   context.Context // ends when a look shows another holder
