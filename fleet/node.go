@@ -116,9 +116,7 @@ func (n *node) run() error {
 func (n *node) step() {
 	n.check()
 	n.endDeaf()
-	if st := n.seat; st != nil && st.id != (session{}) && n.plan != nil && st.number > n.plan.Width {
-		n.endSession(st, errBeyond) // F9
-	}
+	n.endBeyond()
 	n.giveUp()
 	n.drainOn()
 	if n.changed {

@@ -36,16 +36,14 @@ func (n *node) proves(o *office, epoch uint64) {
 	if n.plan != nil {
 		width = max(width, n.plan.Width)
 	}
-	o.base = &plan{Epoch: epoch, Width: width, Version: o.base.Version}
+	o.base = &plan{Epoch: epoch, Width: width}
 	o.doubt = n.now() + n.opts.length + n.opts.interval
 	n.beginChain(o)
 }
 
 // beginChain publishes a plan in which every part is nobody's.
 func (n *node) beginChain(o *office) {
-	s := n.situation(o)
-	s.HandOut = false
-	first, _ := n.opts.assign(o.base, s)
+	first, _ := n.opts.assign(o.base, n.situation(o)) // it is no time to hand out
 	if first == nil {
 		first = o.base.clone()
 		first.Epoch++

@@ -161,17 +161,29 @@ func (n *node) endSession(st *seat, cause error) {
 }
 
 // endDeaf ends the session of a node that has heard of no plan for a lease length: others may have been given its parts, by a
-// plan that it cannot read. So no Check holds any more, and the seat is left to run out if a work does not return (F8).
+// plan that it cannot read (F8).
 func (n *node) endDeaf() {
 	if n.seat == nil || n.seat.ended || n.seat.id == (session{}) || !n.isDeaf() {
 		return
 	}
 	n.trouble("reading the plan", errDeaf)
 	n.seat.deaf.Store(true)
-	for _, p := range n.parts {
-		p.keeper.End(errDeaf)
+	n.endUnseen(errDeaf)
+}
+
+// endBeyond ends a session whose seat is beyond the width (F9). In a chain of plans there is none with parts; it takes a new chain.
+func (n *node) endBeyond() {
+	if st := n.seat; st != nil && !st.ended && st.id != (session{}) && n.plan != nil && st.number > n.plan.Width {
+		n.endUnseen(errBeyond)
 	}
-	n.endSession(n.seat, errDeaf)
+}
+
+// endUnseen ends a session that nobody waits for. So no Check holds any more, whenever the works return.
+func (n *node) endUnseen(cause error) {
+	for _, p := range n.parts {
+		p.keeper.End(cause)
+	}
+	n.endSession(n.seat, cause)
 }
 
 // isDeaf reports whether this node has read no plan that it understands, and had none acknowledged, for a lease length (F8).

@@ -10,7 +10,7 @@ import (
 // settle waits until each part is worked on by one node, in balance. It reports whether that came about in time.
 func (w *world) settle(when string, within time.Duration) bool {
 	// Late requests have arrived, and what they did has run out.
-	late := min(8*w.length, 2*w.lateMost+4*w.length)
+	late := min(8*w.length, 2*w.lateMost+6*w.length)
 	var why string
 	var since time.Time
 	for began := time.Now(); w.fine(); time.Sleep(w.interval / 2) {

@@ -36,16 +36,8 @@ var fleetRollback = onFleets([]string{"-run", "^TestDamage_"}, []mutation{
 		edit: edit{file: "fleet/rollback.go", old: "		width = max(width, n.plan.Width)\n", new: ""},
 	},
 	{
-		name: "rollback: the version of the list is forgotten",
-		edit: edit{file: "fleet/rollback.go", old: ", Version: o.base.Version}", new: "}"},
-	},
-	{
 		name: "rollback: parts are handed out at once",
 		edit: edit{file: "fleet/rollback.go", old: "	o.doubt = n.now() + n.opts.length + n.opts.interval\n", new: ""},
-	},
-	{
-		name: "rollback: the first plan of a new chain hands out",
-		edit: edit{file: "fleet/rollback.go", old: "	s.HandOut = false\n", new: "	s.HandOut = true\n"},
 	},
 	{
 		name: "rollback: a session that has not read the new chain's plan is no matter",
@@ -54,5 +46,9 @@ var fleetRollback = onFleets([]string{"-run", "^TestDamage_"}, []mutation{
 	{
 		name: "rollback: a work that has not returned is no matter",
 		edit: edit{file: "fleet/rollback.go", old: "v.value.Epoch < newest || slices.ContainsFunc(v.value.Stopping, unstopped)", new: "v.value.Epoch < newest || len(v.value.Stopping) > 1<<30 && slices.ContainsFunc(v.value.Stopping, unstopped)"},
+	},
+	{
+		name: "rollback: works in a seat that nobody looks at may go on",
+		edit: edit{file: "fleet/seat.go", old: "		n.endUnseen(errBeyond)\n", new: "		n.endSession(st, errBeyond)\n"},
 	},
 })

@@ -8,8 +8,8 @@ var fleets = onFleets(pureTests, drafts, divisions, fleetValues)
 // The tests of package fleet that look for mutations: those of the pure parts, or those of whole fleets. Some of either take long, and
 // would not find the other's.
 var (
-	pureTests  = []string{"-skip", "^Test(Worlds|Many|Times)"}
-	fleetTests = []string{"-worlds", "300", "-skip", "^Test(Many|Assign|RandomAssign|Moves|Sizes|TheNext|Plan|.*SeatValue)"}
+	pureTests  = []string{"-skip", "^Test(Worlds|Explore|Many|Times)"}
+	fleetTests = []string{"-worlds", "4000", "-faults", "1", "-skip", "^Test(Many|Times|RollingRestart|Assign|RandomAssign|Moves|Sizes|TheNext|Plan|.*SeatValue)"}
 )
 
 // onFleets has tests of package fleet look for the mutations.

@@ -1,0 +1,182 @@
+package fleet_test
+
+import (
+	"context"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/fleet"
+	"github.com/cloudlease/leader/fleet/fleettest"
+	"github.com/cloudlease/leader/leadertest"
+	"github.com/cloudlease/leader/lease"
+)
+
+// forget deletes records, for the nodes.
+func forget(nodes []*fleettest.Node, names ...string) {
+	for _, n := range nodes {
+		for _, name := range names {
+			n.Store.Forget(name)
+		}
+	}
+}
+
+// slowly is a work that goes on for three lease lengths after its context has ended.
+func slowly(ctx context.Context, _ string) error {
+	<-ctx.Done()
+	time.Sleep(3 * length)
+	return nil
+}
+
+// until waits until something is so, for a lease length at most.
+func until(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for began := time.Now(); !is(); time.Sleep(interval / 100) {
+		require.Less(t, time.Since(began), length, what)
+	}
+}
+
+// F8: an old plan that stands counts for nothing: the node that has read a newer one reads no plan, and ends its session. It says why. When it
+// coordinates itself, it goes on above the newest plan.
+func TestDamage_AnOldPlanStands(t *testing.T) {
+	inDamagedFleet(t, func(t *testing.T, f *fleettest.Fleet, tr *troubles, coordinator, other *fleettest.Node) {
+		old, err := lease.Inspect(t.Context(), f.Store(), "ships")
+		require.NoError(t, err)
+		c := f.Join("c", fleettest.Wait)
+		f.Settle()
+		require.NoError(t, c.Leave())
+		f.Settle()
+		coordinator.Crash()
+		for began := time.Now(); time.Since(began) < length+2*interval; time.Sleep(interval / 8) {
+			overwrite(t, f, "ships", old.Value) // the coordinator's lease is kept, too
+		}
+		require.Empty(t, f.Loads())
+		require.ErrorContains(t, other.Status().Err, "not of the chain")
+		f.Settle()
+		require.Equal(t, map[string]int{other.Name: 12}, f.Loads())
+		f.Join(coordinator.Name, fleettest.Wait)
+	})
+}
+
+// Everything is deleted, the office and the seats. A node remembers the newest plan, and goes on above it at once, however far that is: the
+// tokens of parts grow.
+func TestDamage_AllIsDeleted(t *testing.T) {
+	tr := &troubles{}
+	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+		require.NoError(t, fleet.Reset(t.Context(), f.Store(), "ships", 1000))
+		a := f.Join("a", fleettest.Wait)
+		f.Settle()
+		before := a.Status()
+		require.Greater(t, before.Epoch, uint64(1000))
+		names := []string{"ships"}
+		for k := range 4 {
+			names = append(names, "ships/seats/"+strconv.Itoa(k+1))
+		}
+		forget([]*fleettest.Node{a}, names...)
+		until(t, "a new chain begins above the old one", func() bool { return a.Status().Epoch > before.Epoch })
+		tr.require(t, "not of the chain")
+		f.Settle()
+		require.Equal(t, map[string]int{"a": 12}, f.Loads())
+	}, tr.option())
+}
+
+// A seat's record is deleted with the office's, and its node is cut off. So the coordinator knows nothing of it. It works on for a lease length at
+// most, and so long nobody else begins what it may have.
+func TestDamage_ANodeThatNobodyKnows(t *testing.T) {
+	inDamagedFleet(t, func(t *testing.T, f *fleettest.Fleet, tr *troubles, coordinator, other *fleettest.Node) {
+		forget([]*fleettest.Node{coordinator, other}, "ships", seatOf(other))
+		other.Store.Set(leadertest.CutOff)
+		epoch, begun := coordinator.Status().Epoch, f.Begun()
+		until(t, "a new chain begins", func() bool { return coordinator.Status().Epoch > epoch })
+		time.Sleep(length)
+		require.Equal(t, begun, f.Begun())
+		other.Store.Set(leadertest.None)
+	})
+}
+
+// After a broken chain, a work that has not returned is waited for, though the new plan does not name its node: the seat says so.
+func TestDamage_WorksThatGoOn(t *testing.T) {
+	for what, fault := range map[string][]leadertest.Op{"its seat says so": nil, "its seat says nothing": {leadertest.Renew}} {
+		t.Run(what, func(t *testing.T) {
+			inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+				a, b := f.Join("a", slowly), f.Join("b", slowly)
+				f.Settle()
+				coordinator, other := a, b
+				if b.Status().Coordinates {
+					coordinator, other = b, a
+				}
+				forget([]*fleettest.Node{coordinator, other}, "ships")
+				if len(fault) > 0 { // it reads the new plan late, and cannot say that it has
+					epoch := coordinator.Status().Epoch
+					other.Store.Set(leadertest.CutOff, leadertest.Acquire, leadertest.Inspect)
+					until(t, "a new chain begins", func() bool { return coordinator.Status().Epoch > epoch })
+					time.Sleep(length - interval)
+					other.Store.Set(leadertest.None)
+					other.Store.Set(leadertest.CutOff, fault...)
+				}
+				time.Sleep(2 * length)
+				other.Store.Set(leadertest.None)
+				f.Settle()
+				require.Equal(t, map[string]int{"a": 6, "b": 6}, f.Loads())
+			})
+		})
+	}
+}
+
+// A new chain keeps the width that is remembered: nobody loses a seat for it.
+func TestDamage_TheWidthIsRemembered(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+		var nodes []*fleettest.Node
+		for i := range 6 {
+			nodes = append(nodes, f.Join("n"+strconv.Itoa(i), fleettest.Wait))
+		}
+		f.Settle()
+		seats := map[string]uint64{}
+		for _, n := range nodes {
+			seats[n.Name] = uint64(n.Status().Seat)<<32 + n.Status().Token
+		}
+		forget(nodes, "ships")
+		f.Settle()
+		require.Len(t, f.Where(), 12)
+		for _, n := range nodes {
+			require.Equal(t, seats[n.Name], uint64(n.Status().Seat)<<32+n.Status().Token, n.Name)
+		}
+	})
+}
+
+// A coordinator that remembers nothing does not look at seats beyond the first ones. The works of who sits there may do nothing any more once their
+// node has read the new plan, since nobody waits for them.
+func TestDamage_ASeatBeyondTheWidth(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+		var all, left []*fleettest.Node // one of the first seats, and all beyond them
+		for i := range 6 {
+			all = append(all, f.Join("n"+strconv.Itoa(i), slowly))
+		}
+		f.Settle()
+		first := false
+		for _, n := range all {
+			if n.Status().Seat > 4 || !first {
+				left = append(left, n)
+				first = first || n.Status().Seat <= 4
+			} else {
+				n.Crash()
+			}
+		}
+		time.Sleep(3 * length)
+		f.Settle()
+		forget(left, "ships")
+		for _, n := range left {
+			n.Store.Set(leadertest.CutOff, leadertest.Acquire)
+		}
+		fresh := f.Join("fresh", fleettest.Wait)
+		forget([]*fleettest.Node{fresh}, "ships")
+		until(t, "it coordinates", func() bool { return fresh.Status().Coordinates })
+		for _, n := range left {
+			n.Store.Set(leadertest.None)
+		}
+		f.Settle()
+		require.Len(t, f.Where(), 12)
+	})
+}
