@@ -20,10 +20,6 @@ var fleetRollback = onFleets([]string{"-run", "^TestDamage_"}, []mutation{
 		edit: edit{file: "fleet/rollback.go", old: "		again.Epoch++\n", new: ""},
 	},
 	{
-		name: "rollback: what a coordinator remembers proves nothing",
-		edit: edit{file: "fleet/office.go", old: "		n.proves(o, n.plan.Epoch)\n", new: "		_ = n.proves\n"},
-	},
-	{
 		name: "rollback: what a seat acknowledges proves nothing",
 		edit: edit{file: "fleet/coordinate.go", old: "		n.proves(o, value.Epoch)\n", new: "		_ = n.proves\n"},
 	},
