@@ -125,14 +125,32 @@ func TestDamage_WorksThatGoOn(t *testing.T) {
 	}
 }
 
+// beyondTheFirst starts six nodes, and returns those that are left when all but one in the first four seats have crashed: fewer than four seats
+// would do.
+func beyondTheFirst(f *fleettest.Fleet) (left []*fleettest.Node) {
+	var all []*fleettest.Node
+	for i := range 6 {
+		all = append(all, f.Join("n"+strconv.Itoa(i), slowly))
+	}
+	f.Settle()
+	first := false
+	for _, n := range all {
+		if n.Status().Seat > 4 || !first {
+			left = append(left, n)
+			first = first || n.Status().Seat <= 4
+		} else {
+			n.Crash()
+		}
+	}
+	time.Sleep(3 * length)
+	f.Settle()
+	return left
+}
+
 // A new chain keeps the width that is remembered: nobody loses a seat for it.
 func TestDamage_TheWidthIsRemembered(t *testing.T) {
 	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
-		var nodes []*fleettest.Node
-		for i := range 6 {
-			nodes = append(nodes, f.Join("n"+strconv.Itoa(i), fleettest.Wait))
-		}
-		f.Settle()
+		nodes := beyondTheFirst(f)
 		seats := map[string]uint64{}
 		for _, n := range nodes {
 			seats[n.Name] = uint64(n.Status().Seat)<<32 + n.Status().Token
@@ -150,22 +168,7 @@ func TestDamage_TheWidthIsRemembered(t *testing.T) {
 // node has read the new plan, since nobody waits for them.
 func TestDamage_ASeatBeyondTheWidth(t *testing.T) {
 	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
-		var all, left []*fleettest.Node // one of the first seats, and all beyond them
-		for i := range 6 {
-			all = append(all, f.Join("n"+strconv.Itoa(i), slowly))
-		}
-		f.Settle()
-		first := false
-		for _, n := range all {
-			if n.Status().Seat > 4 || !first {
-				left = append(left, n)
-				first = first || n.Status().Seat <= 4
-			} else {
-				n.Crash()
-			}
-		}
-		time.Sleep(3 * length)
-		f.Settle()
+		left := beyondTheFirst(f)
 		forget(left, "ships")
 		for _, n := range left {
 			n.Store.Set(leadertest.CutOff, leadertest.Acquire)
