@@ -18,6 +18,7 @@ import (
 
 	"github.com/cloudlease/leader/bench/internal/command"
 	"github.com/cloudlease/leader/bench/internal/failover"
+	"github.com/cloudlease/leader/bench/internal/fleets"
 	"github.com/cloudlease/leader/bench/internal/overhead"
 	"github.com/cloudlease/leader/bench/internal/report"
 	"github.com/cloudlease/leader/bench/internal/requests"
@@ -36,6 +37,7 @@ type part struct {
 func parts() []part {
 	return []part{
 		{"requests", requestsCommand, section[requests.Result]},
+		{"fleet", fleetCommand, section[fleets.Result]},
 		{"failover", failoverCommand, section[failover.Result]},
 		{"command", commandCommand, section[command.Result]},
 		{"overhead", overheadCommand, section[overhead.Result]},

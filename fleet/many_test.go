@@ -43,10 +43,39 @@ func TestManyNodesStartAtOnce(t *testing.T) {
 			require.Less(t, time.Since(began), 30*interval, "%v", f.Loads())
 		}
 		took := time.Since(began)
-		fmt.Printf("%d nodes that start at once are in balance after %.1f intervals, with %d reads and %d writes, %d works begun\n",
-			nodes, float64(took)/float64(interval), reads.Load(), writes.Load(), f.Begun())
+		what := fmt.Sprintf("%d nodes that start at once: ", nodes)
+		tell(t, what+"to balance", "intervals", float64(took)/float64(interval))
+		tell(t, what+"reads until then", "a node", float64(reads.Load())/float64(nodes))
+		tell(t, what+"writes until then", "a node", float64(writes.Load())/float64(nodes))
+		tell(t, what+"works begun", "a part", float64(f.Begun())/float64(parts))
 		require.LessOrEqual(t, took, 10*interval)
 		require.LessOrEqual(t, f.Begun(), 2*parts, "each part moves about once")
+	})
+}
+
+var counted = flag.Duration("counted", 10*time.Minute, "how long TestRequestsAtRest counts")
+
+// Nothing grows with the parts: a node sends one write and one read in an interval, and the coordinator one write, and a read for each seat of the
+// width, more (F7).
+func TestRequestsAtRest(t *testing.T) {
+	const nodes, parts = 20, 1000
+	synctest.Test(t, func(t *testing.T) {
+		f := fleettest.New(t, fleet.WithName("ships"), fleet.WithShards(parts))
+		for n := range nodes {
+			f.Join("n"+strconv.Itoa(n), fleettest.Wait)
+		}
+		f.Settle()
+		o, err := fleet.Inspect(t.Context(), f.Store(), "ships")
+		require.NoError(t, err)
+		var reads, writes atomic.Int64
+		f.Count(&reads, &writes)
+		time.Sleep(*counted)
+		hours, an := counted.Hours(), float64(time.Hour/interval) // intervals
+		tell(t, "20 nodes with 1,000 parts: writes", "an hour", float64(writes.Load())/hours)
+		tell(t, "20 nodes with 1,000 parts: reads", "an hour", float64(reads.Load())/hours)
+		const edge = 1.01 // an interval may have begun before
+		require.LessOrEqual(t, float64(writes.Load())/hours, (nodes+1)*an*edge)
+		require.LessOrEqual(t, float64(reads.Load())/hours, (nodes+float64(o.Width))*an*edge)
 	})
 }
 
@@ -68,7 +97,8 @@ func TestManyParts(t *testing.T) {
 		return perInterval
 	}
 	few, many := costs(10), costs(10_000)
-	fmt.Printf("allocations in an interval at rest: %d with 10,000 parts, %d with ten\n", many, few)
+	tell(t, "allocations at rest, with ten parts", "an interval", float64(few))
+	tell(t, "allocations at rest, with 10,000 parts", "an interval", float64(many))
 	require.LessOrEqual(t, many, 2*few)
 }
 

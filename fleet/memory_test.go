@@ -5,7 +5,6 @@ package fleet_test
 
 import (
 	"context"
-	"fmt"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -47,7 +46,7 @@ func TestMemoryOfAPart(t *testing.T) {
 		close(over)
 		stop()
 		require.NoError(t, <-done)
-		fmt.Printf("10,000 parts in one process: %d bytes each besides the work\n", each)
+		tell(t, "10,000 parts in one process: memory besides the work", "bytes a part", float64(each))
 		require.LessOrEqual(t, each, uint64(1024))
 	})
 }

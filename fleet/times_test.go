@@ -2,7 +2,6 @@ package fleet_test
 
 import (
 	"flag"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -45,9 +44,11 @@ func TestTimes(t *testing.T) {
 		}
 	}
 	for _, what := range slices.Sorted(maps.Keys(times)) {
-		all := slices.Sorted(slices.Values(times[what]))
-		at := func(p float64) float64 { return all[int(p*float64(len(all)-1))].Seconds() }
-		fmt.Printf("%-55s median %6.2f s, 99 %% %6.2f s, longest %6.2f s (of %d)\n", what, at(.5), at(.99), at(1), len(all))
+		var seconds []float64
+		for _, d := range times[what] {
+			seconds = append(seconds, d.Seconds())
+		}
+		tell(t, what, "s", seconds...)
 	}
 }
 
@@ -100,12 +101,14 @@ func (s *stopwatch) start() {
 }
 
 // FB1: in balance within WithCalm, three intervals, and the time that the works take.
+const mostToBalance = 2*length + 3*interval + 10*aRequest
+
 func (s *stopwatch) join() {
 	s.settled()
 	began := time.Now()
 	s.run("late")
 	s.await(time.Hour, func() bool { return s.inBalance(timedNodes + 1) })
-	s.took("join to balance", began, 2*length+interval+3*interval+10*aRequest)
+	s.took("join to balance", began, interval+mostToBalance) // it takes a seat first
 }
 
 // leave measures the gap of each part that a node gives away in order.
@@ -138,6 +141,8 @@ func (s *stopwatch) leave() {
 	}
 	require.NoError(s, <-left)
 	s.took("leave to the end of Run", began, length+interval)
+	s.await(time.Hour, func() bool { return s.inBalance(timedNodes - 1) })
+	s.took("leave to balance", began, mostToBalance)
 }
 
 func count(where map[string]string, node string) (n int) {
@@ -161,6 +166,8 @@ func (s *stopwatch) crash() {
 	began := time.Now()
 	s.await(time.Hour, func() bool { return len(s.Where()) == timedParts })
 	s.took("FL1: crash of a node to all parts worked on", began, length+2*interval+5*aRequest)
+	s.await(time.Hour, func() bool { return s.inBalance(timedNodes - 1) })
+	s.took("crash of a node to balance", began, length+mostToBalance)
 }
 
 // FL2: two lease lengths, four intervals and ten requests.
@@ -210,7 +217,7 @@ func TestRollingRestart(t *testing.T) {
 					require.Equal(t, parts/nodes, load, name)
 				}
 				moves := float64(s.Begun()-before) / parts
-				fmt.Printf("rolling restart, %s: %.2f moves a part\n", what, moves)
+				tell(t, "rolling restart, "+what, "moves a part", moves)
 				require.LessOrEqual(t, moves, c.most)
 			})
 		})
