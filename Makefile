@@ -7,7 +7,7 @@ PROFILE     = coverage.out
 COVERED     = $(MODULE) $(MODULE)/lease
 MINIMUM     = 90
 # Separate modules, so that go.mod does not ask users for what these need.
-BELOW       = bench deploy examples/catchup examples/service internal/fencetest internal/oteltest internal/stress
+BELOW       = bench deploy examples/catchup examples/service internal/fencetest internal/oteltest internal/stress internal/tools
 # Tests of servers that are installed for make bench alone.
 SERVERS     = ^(TestRedis|TestPostgres)$$
 # The race detector needs a C compiler, but on macOS. make RACE=-race insists.
@@ -31,6 +31,11 @@ test: ## every test, on emulators of all services, with the race detector; the c
 	go -C examples/service test $(FLAGS) ./...
 	go -C bench test -skip '$(SERVERS)' ./...
 	@go run ./internal/coverage -min $(MINIMUM) $(PROFILE) $(COVERED)
+
+newest: ## the tests of make tests, with the newest version of each dependency instead of the oldest (go.mod stays as it is)
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && cp go.mod "$$dir/go.mod" && cp go.sum "$$dir/go.sum" && \
+	go get -modfile "$$dir/go.mod" -u -t ./... && go mod tidy -modfile "$$dir/go.mod" && \
+	$(EMULATORS) go test -modfile "$$dir/go.mod" $(FLAGS) $(or $(P),./lease/... ./internal/awsopen ./leaderotel ./cmd/leader ./fence/...)
 
 tests:
 	go test $(FLAGS) -coverpkg=$(call list,$(COVERED)) -coverprofile=$(PROFILE) ./...
@@ -74,7 +79,7 @@ bench: ## measures this library beside others, and makes docs/benchmarks.md (PAR
 	go -C bench test -v -run '$(SERVERS)' ./internal/service
 	$(EMULATORS) go -C bench run . $(or $(PART),all)
 
-check: format vet static house workflows deployments modules gate ## every rule that a tool can check (make -k check: all violations, not the first)
+check: format vet static house workflows deployments modules api gate ## every rule that a tool can check (make -k check: all violations, not the first)
 	@echo 'make check: all good'
 
 quickstart: ## three processes compete for one lease, and fail; 20 seconds
@@ -110,7 +115,10 @@ modules: ## go.mod is tidy, and the modules match go.sum
 	for module in . $(BELOW); do go -C $$module mod tidy -diff || exit; done
 	go mod verify
 
+api: ## the API is compatible with the last tag's; before v1, it prints what is not
+	.ci/api
+
 gate: ## counts calls, allocations, goroutines, packages and bytes, against bench/gate.json (UPDATE=1 accepts)
 	go -C bench run ./gate $(if $(UPDATE),-update)
 
-.PHONY: help test tests stress simulate fleets explore mutate linearize chaos fuzz bench check quickstart catchup format vet platforms static house workflows deployments modules gate
+.PHONY: help test newest tests stress simulate fleets explore mutate linearize chaos fuzz bench check quickstart catchup format vet platforms static house workflows deployments modules api gate

@@ -20,7 +20,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// A life is what one kind of program does at a store, from its first lease on.
+// A life does at a store what one kind of program does there.
 type life func(t *testing.T, store string)
 
 var lives = map[string]life{"leader": leads, "observer": observes, "fleet": divides}

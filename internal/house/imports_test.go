@@ -109,7 +109,7 @@ func TestImports(t *testing.T) {
 }
 
 // modules are the directories of this repository's modules, the library's first. Each has the packages below it that no other module has.
-var modules = []string{".", "deploy", "examples/catchup", "examples/service", "internal/fencetest", "internal/oteltest", "internal/stress", "bench"}
+var modules = []string{".", "deploy", "examples/catchup", "examples/service", "internal/fencetest", "internal/oteltest", "internal/stress", "internal/tools", "bench"}
 
 // The house's rules are for each package of these modules. The programs of bench may import what they compare.
 var ruled = []string{".", "deploy", "examples/catchup", "examples/service", "internal/fencetest", "internal/oteltest", "internal/stress"}

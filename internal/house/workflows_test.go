@@ -44,7 +44,7 @@ func TestWorkflow(t *testing.T) {
 	require.ElementsMatch(t, []string{"check", "test"}, targets)
 }
 
-// Every module's dependencies are kept up, but for the library's: it asks for the oldest (docs/importing.md).
+// Every module's dependencies are kept up, but for the library's: it asks for the oldest.
 func TestDependabotKnowsEveryModule(t *testing.T) {
 	t.Parallel()
 	var file struct {
