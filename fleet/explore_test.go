@@ -19,7 +19,7 @@ var tinyFaults = flag.Int("faults", 0, "how many faults befall along one path of
 // slow and fast are the rates of the nodes' clocks. They differ by almost as much as a lease's margin allows.
 const slow, fast = 95, 104
 
-// stories are what happens without faults.
+// stories tell what goes on if nothing goes wrong.
 var stories = []story{
 	{name: "a start, the first clock is slow", rates: [2]int{slow, fast}},
 	{name: "the coordinator leaves, its clock is fast", rates: [2]int{fast, slow}, event: func(holder, _ *tinyNode) { holder.depart() }},

@@ -70,7 +70,7 @@ type deviation struct{ point, way int }
 // An offer is a point with so many ways; way 0 is that nothing goes wrong.
 type offer struct{ point, ways int }
 
-// A story is what happens without faults: the second node comes after the first, and one of them has the part.
+// A story goes on by itself if nothing goes wrong: the second node comes after the first, and one of them has the part.
 type story struct {
 	name     string
 	rates    [2]int                              // of the nodes' clocks, in hundredths
