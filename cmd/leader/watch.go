@@ -22,7 +22,8 @@ func (a *app) watchCommand() *cobra.Command {
 		Use:   "watch [NAME]",
 		Short: "Each change of a lease, as it happens",
 		Long: `watch looks at one lease again and again, and prints a line for each change until it is interrupted. It changes nothing. It
-only sees the lease when it looks: of a term that comes and goes between two looks, it sees what is left. It reports that a
+only sees the lease when it looks: of a term that comes and goes between two looks, it sees what is left. In a directory on
+this machine it looks soon after each change but a renewal, whatever --every says. It reports that a
 lease has run out once that is certain: if the store does not tell how old a record is, after watching for a whole length.
 
 Changes:
@@ -77,6 +78,7 @@ type watcher struct {
 // run ends with an error of the first look or of the output, or when ctx ends.
 func (w watcher) run(ctx context.Context, s *store.Store, name string) error {
 	var before *lease.Info // nil: not known
+	hints := watchHints(ctx, s.Manager, name, w.every/10)
 	for failing := false; ; {
 		now, err := inspect(ctx, s, name)
 		switch {
@@ -95,8 +97,61 @@ func (w watcher) run(ctx context.Context, s *store.Store, name string) error {
 			}
 			before, failing = nil, true
 		}
-		if !store.Wait(ctx, untilFree(now, w.every)) {
+		if !hints.wait(ctx, untilFree(now, w.every)) {
 			return context.Cause(ctx)
+		}
+	}
+}
+
+// hints come from a store that can tell when a lease changes.
+type hints struct {
+	begun chan (<-chan struct{})
+	come  <-chan struct{} // nil: there are none
+	least time.Duration   // between two looks that hints cause
+	last  time.Time       // when the latest of them was
+}
+
+// watchHints begins to watch the lease. It waits for that, but not for a store that does not answer.
+func watchHints(ctx context.Context, m lease.Manager, name string, least time.Duration) *hints {
+	h := &hints{begun: make(chan (<-chan struct{}), 1), least: least}
+	go func() {
+		come, err := lease.Watch(ctx, m, name)
+		if err != nil { // polling is all there is
+			come = nil
+		}
+		h.begun <- come
+	}()
+	select {
+	case h.come = <-h.begun:
+	case <-time.After(time.Second):
+	case <-ctx.Done():
+	}
+	return h
+}
+
+// wait waits for d, or until a hint comes. It reports false when ctx has ended.
+func (h *hints) wait(ctx context.Context, d time.Duration) bool {
+	until := time.Now().Add(d)
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	for {
+		select {
+		case h.come = <-h.begun:
+		case _, ok := <-h.come:
+			if !ok {
+				h.come = nil // polling goes on
+				continue
+			}
+			next := h.last.Add(h.least)
+			h.last = time.Now()
+			if next.After(until) {
+				next = until
+			}
+			return store.Wait(ctx, max(time.Until(next), 0))
+		case <-timer.C:
+			return true
+		case <-ctx.Done():
+			return false
 		}
 	}
 }

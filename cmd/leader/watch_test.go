@@ -75,6 +75,20 @@ func TestWatch(t *testing.T) {
 }
 
 // For people, a line each, and renewals only if asked for: of ten renewals, as many looks see some.
+// In a directory, changes are seen at once, however seldom watch looks.
+func TestWatchIsWoken(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	watch := spawn.Start(t, commandtest.Command(t, "watch", "a", "--store", s.url, "--every", "30s", "--json"))
+	require.Equal(t, "found", decodeJSON[sighting](t, watch.Line()).Change)
+	began := time.Now()
+	l := s.acquire(t, "a", "one", time.Hour, nil)
+	require.Equal(t, "taken", decodeJSON[sighting](t, watch.Line()).Change)
+	require.NoError(t, s.Release(t.Context(), l))
+	require.Equal(t, "released", decodeJSON[sighting](t, watch.Line()).Change)
+	require.Less(t, time.Since(began), 20*time.Second)
+}
+
 func TestWatchForPeople(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
