@@ -207,6 +207,7 @@ func (n *node) publish(o *office, p *plan) {
 	}
 	o.base = p
 	o.named = p.sessionsBySeat()
+	n.watchSeats(o)
 	o.teller.tell(text, true)
 	if len(awaited) > 0 {
 		o.awaited = awaited

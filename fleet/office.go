@@ -38,6 +38,7 @@ type office struct {
 	news     bool          // something was learned outside of a round, and the plan may change
 	hurry    peeking       // looks at seats that a plan waits for
 	awaited  map[int]bool  // these seats
+	watched  int           // seats up to this one are watched, if the store can tell of changes
 	listing  listing
 	unplaced []string
 }
@@ -113,6 +114,7 @@ func (n *node) takeOffice(o *office) {
 	o.ripe, o.stale = never, true
 	o.named = o.base.sessionsBySeat()
 	n.office = o
+	n.watchSeats(o)
 	term, _ := lease.TermFrom(o.ctx)
 	n.emit(CoordinatorEvent{Origin: n.origin(), Token: term.Token(), Coordinates: true})
 	if n.refreshList(o); o.base.Epoch == 0 { // F4: it inherits no value
