@@ -39,6 +39,7 @@ func parts() []part {
 		{"requests", requestsCommand, section[requests.Result]},
 		{"fleet", fleetCommand, section[fleets.Result]},
 		{"failover", failoverCommand, section[failover.Result]},
+		{"handover", handoverCommand, section[failover.Handover]},
 		{"command", commandCommand, section[command.Result]},
 		{"overhead", overheadCommand, section[overhead.Result]},
 		{"scale", scaleCommand, section[scale.Result]},

@@ -122,7 +122,10 @@ func (h *handler) hold(w http.ResponseWriter, r *http.Request, token uint64, idl
 		case <-ticker.C:
 		case <-ctx.Done():
 			return
-		case <-ends:
+		case <-ends: // it may have ended because Run has
+			if s := h.leader.Status(); s.Seen.Token != token || s.Seen.State != lease.Held {
+				say(changed)
+			}
 			return
 		}
 	}

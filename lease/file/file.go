@@ -46,6 +46,11 @@
 // do not identify a boot. It also watches a record of another time namespace, of another machine or, after a restart,
 // of a machine without an /etc/machine-id, as most containers are, and every record on a network file system.
 //
+// # Watching
+//
+// A standby is woken by the system's file events as soon as a lease is released (see Store.Watch). Where there are none, because the
+// system has no more of them to give or on a network file system, it asks at each acquire interval as on any other store.
+//
 // # URL
 //
 // The URL is file:///var/lib/leader, or file:state/leases, which is relative to the working directory. On Windows it is

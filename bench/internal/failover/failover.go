@@ -29,6 +29,7 @@ type Options struct {
 	Length    time.Duration // of the leases; 0: 15 s. Azure's last 15 s at least, and etcd's are whole seconds.
 	LeadFrom  float64       // a leader leads for a random time before it is killed, from so many renew intervals; 0: 6
 	LeadTo    float64       // to so many; 0: 12
+	Follow    bool          // standbys of this library wait at the leader's Handler
 
 	Candidate string                           // the program bench/candidate; "": Measure builds it
 	Log       func(format string, args ...any) // nil: silent

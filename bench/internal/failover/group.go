@@ -45,7 +45,7 @@ func newGroup(o *Options, pulse *pulse, p peer.Peer, endpoint, lease string) *gr
 // start starts one more candidate.
 func (g *group) start(more ...string) (*process, error) {
 	g.started++
-	args := append([]string{"-peer", g.peer.Key, "-endpoint", g.endpoint, "-lease", g.lease, "-length", g.length.String()}, more...)
+	args := append([]string{"-peer", g.peer.Key, "-endpoint", g.endpoint, "-lease", g.lease, "-length", g.length.String(), fmt.Sprintf("-follow=%t", g.o.Follow)}, more...)
 	p, err := launch(g.o.Candidate, g.lease+"-"+strconv.Itoa(g.started), g.events, args...)
 	if err == nil {
 		g.running[p] = true

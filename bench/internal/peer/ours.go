@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
+	"net/http"
 	"os"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
@@ -15,6 +17,7 @@ import (
 	"google.golang.org/api/option"
 
 	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/leaderhttp"
 	"github.com/cloudlease/leader/lease"
 	"github.com/cloudlease/leader/lease/azblob"
 	"github.com/cloudlease/leader/lease/dynamodb"
@@ -42,6 +45,9 @@ func ours(key, name, service, notes string, open func(context.Context, Config) (
 		Key: key, Name: name, Service: service, Ours: true, Notes: notes,
 		RenewEvery: third, AcquireEvery: third, Open: open,
 		Run: func(ctx context.Context, c Config) error {
+			if c.Follow {
+				return runFollowing(ctx, c, open)
+			}
 			l, err := newLeader(ctx, c, open)
 			if err != nil {
 				return err
@@ -65,12 +71,33 @@ func ours(key, name, service, notes string, open func(context.Context, Config) (
 	}
 }
 
-func newLeader(ctx context.Context, c Config, open func(context.Context, Config) (lease.Manager, error)) (*leader.Leader, error) {
+// runFollowing runs a leader with a Handler, at which the standbys wait.
+func runFollowing(ctx context.Context, c Config, open func(context.Context, Config) (lease.Manager, error)) error {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	l, err := newLeader(ctx, c, open,
+		leader.WithAttributes(map[string]string{leaderhttp.WatchAttribute: "http://" + listener.Addr().String() + "/watch"}),
+		leader.WithWake(leaderhttp.Follow(leaderhttp.FollowHosts("127.0.0.1"))))
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: leaderhttp.Handler(l)}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	err = l.Run(ctx)
+	err = errors.Join(err, server.Shutdown(context.WithoutCancel(ctx)))
+	<-served
+	return err
+}
+
+func newLeader(ctx context.Context, c Config, open func(context.Context, Config) (lease.Manager, error), more ...leader.Option) (*leader.Leader, error) {
 	m, err := open(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	return leader.New(
+	return leader.New(append(more,
 		leader.WithLeaseManager(&told{m, c.Tell}),
 		leader.WithLeaseName(c.Lease),
 		leader.WithNodeID(c.Node),
@@ -82,7 +109,7 @@ func newLeader(ctx context.Context, c Config, open func(context.Context, Config)
 			<-ctx.Done()
 			return nil
 		}),
-	), nil
+	)...), nil
 }
 
 // told is a manager that reports its requests. The leader's own events come only after the answers.

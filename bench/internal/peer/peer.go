@@ -44,6 +44,7 @@ type Config struct {
 	Lease    string
 	Node     string
 	Length   time.Duration // of the lease
+	Follow   bool          // this library's standbys wait at the leader's Handler
 
 	// Tell is called with each Moment as it happens. It returns at once, and is safe for concurrent use.
 	Tell func(Moment)

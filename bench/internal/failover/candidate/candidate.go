@@ -40,6 +40,7 @@ func run(args []string) error {
 	flags.StringVar(&c.Lease, "lease", "", "name of the lease")
 	flags.StringVar(&c.Node, "node", "", "who this is")
 	flags.DurationVar(&c.Length, "length", 15*time.Second, "of the lease")
+	flags.BoolVar(&c.Follow, "follow", false, "have standbys of this library wait at the leader's Handler")
 	once := flags.Bool("once", false, "make a single try, for peers that have such a thing")
 	_ = flags.Parse(args) // Parse exits if it fails
 

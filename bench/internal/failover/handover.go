@@ -1,0 +1,51 @@
+package failover
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/cloudlease/leader/bench/internal/report"
+)
+
+// Handover is a Result of hand-overs alone, to standbys that are woken.
+type Handover struct{ Result }
+
+// The goal of a hand-over to a standby that is woken, in milliseconds.
+const (
+	goalMedian = 50
+	goalP99    = 200
+)
+
+// Section returns this part of the page.
+func (r Handover) Section() (report.Section, error) {
+	s := report.Section{Title: "Hand-over to a standby that is woken", Command: "make bench PART=handover"}
+	var b strings.Builder
+	fmt.Fprintf(&b, "As the hand-overs above, but the standbys of this library wait at the leader's `/watch` (`leaderhttp.Follow`), and on files also for the\n"+
+		"system's file events. Each peer has %d groups of three processes. A leader is told to end with SIGTERM after %s to %s of its renew\nintervals. "+
+		"In milliseconds, from the answer to the release until the next leader's work begins:\n\n", r.Groups, report.Figure(r.LeadFrom), report.Figure(r.LeadTo))
+	var rows [][]string
+	var judged []string
+	for _, of := range r.Peers {
+		if len(of.Handovers) == 0 {
+			continue
+		}
+		row := []string{of.Name, fmt.Sprint(len(of.Handovers))}
+		for _, q := range []float64{0.5, 0.9, 0.99, 1} {
+			row = append(row, fmt.Sprintf("%.0f", quantile(of.Handovers, q)))
+		}
+		rows = append(rows, append(row, fmt.Sprint(of.Overlaps)))
+		if of.Ours {
+			met := quantile(of.Handovers, 0.5) <= goalMedian && quantile(of.Handovers, 0.99) <= goalP99
+			judged = append(judged, of.Name+": "+report.Met(met))
+		}
+	}
+	b.WriteString(report.Table([]string{"", "hand-overs", "median", "90 %", "99 %", "longest", "overlaps"}, rows...))
+	if len(judged) > 0 {
+		fmt.Fprintf(&b, "\nThe goal is a median of %d ms at most, and 99 %% within %d ms: %s.\n", goalMedian, goalP99, strings.Join(judged, "; "))
+	}
+	b.WriteString("\nOf a release, a standby hears at once; it asks after a random time of at most 20 ms, so that not all ask in the same moment, and its\n" +
+		"work begins when the store has answered a read and a write.\n")
+	b.WriteString(report.Missing(r.Missing))
+	s.Text = b.String()
+	return s, nil
+}
