@@ -12,6 +12,7 @@ func result() Result {
 	return Result{
 		Wires: []Wire{
 			{Name: "leader on DynamoDB", Service: "dynamodb", Window: 120, Writes: 21 * 24, Reads: 52 * 24, Width: 32, PlanBytes: 2400},
+			{Name: "leader on GCS", Service: "gcs", Window: 120, Writes: 21 * 24, Reads: 64 * 24, Width: 32, PlanBytes: 2400},
 			{Name: "leader on Azure Blob", Service: "azure", Window: 120, Writes: 21 * 24, Reads: 52 * 24, Width: 32, PlanBytes: 2400},
 		},
 		Figures: []Figure{
@@ -29,6 +30,7 @@ func TestSection(t *testing.T) {
 	assert.Equal(t, "20 nodes divide 1,000 parts with 15,120 writes and 37,440 reads an hour, where a lease for each part takes 720,000 writes.", s.Key)
 	for _, line := range []string{
 		"| leader on DynamoDB | 15,120 | 15,120 | 37,440 | 37,440 | 32 | met |",
+		"| leader on GCS | 15,120 | 15,120 | 46,080 | 46,080 | 32 | met |",
 		"| a fleet of leader on DynamoDB | 15,120 | 37,440 | measured | $10.97 |",
 		"| a lease for each part, leader on DynamoDB | 720,000 | 0 | computed | $328.50 |",
 		"| Kinesis Client Library 3 | 723,618 | 0 | computed | $330.15 |",
