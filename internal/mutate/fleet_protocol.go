@@ -19,10 +19,6 @@ var fleetProtocol = onFleets(fleetTests, []mutation{
 		edit: edit{file: "fleet/node.go", old: "	if p.seat.ended {\n		return p.seat.cause\n	}\n	if lost := p.seat.term.Check(); lost != nil {\n		return lost\n	}\n", new: ""},
 	},
 	{
-		name: "F5: a work goes on under an older token of its part",
-		edit: edit{file: "fleet/node.go", old: " || e.Owner != p.seat.id || e.Token != p.token {", new: " || e.Owner != p.seat.id {"},
-	},
-	{
 		name: "F2: plans are taken backwards",
 		edit: edit{file: "fleet/node.go", old: "p.Epoch < n.plan.Epoch || p.Epoch == n.plan.Epoch && text", new: "p.Epoch == n.plan.Epoch && text"},
 	},
@@ -59,18 +55,6 @@ var fleetProtocol = onFleets(fleetTests, []mutation{
 		edit: edit{file: "fleet/facts.go", old: "	case info.Broken:\n", new: "	case false:\n"},
 	},
 	{
-		name: "F3a: a seat that has run out proves that its session is over",
-		edit: edit{file: "fleet/facts.go", old: "info.Token == s.Token && info.State == lease.Free:", new: "info.Token == s.Token && info.State != lease.Held:"},
-	},
-	{
-		name: "F3a: a state counts whatever the token",
-		edit: edit{file: "fleet/facts.go", old: "info.Token == s.Token && info.State == lease.Free:", new: "info.State == lease.Free:"},
-	},
-	{
-		name: "F3a: an older look replaces a newer one",
-		edit: edit{file: "fleet/coordinate.go", old: "	if late {\n		return\n	}\n", new: "	_ = late\n"},
-	},
-	{
 		name: "F3a: a seat that cannot be read is free",
 		edit: edit{file: "fleet/office.go", old: "		v.unread = true\n		return\n", new: "		v.unread = true\n		n.sees(o, k, lease.Info{Token: 1 << 62}, sent)\n		return\n"},
 	},
@@ -89,10 +73,6 @@ var fleetProtocol = onFleets(fleetTests, []mutation{
 	{
 		name: "F4: a coordinator begins with the plan that it remembers",
 		edit: edit{file: "fleet/office.go", old: "if o.base, err = n.opts.decode(text); err != nil {", new: "o.base, err = n.opts.decode(text)\n		if n.plan != nil {\n			o.base = n.plan.clone()\n		}\n		if err != nil {"},
-	},
-	{
-		name: "F4: a coordinator begins anew",
-		edit: edit{file: "fleet/office.go", old: "if o.base, err = n.opts.decode(text); err != nil {", new: "if o.base, err = n.opts.decode(text); err == nil {\n			o.base = &plan{Width: minWidth}\n		} else {"},
 	},
 	{
 		name: "F4: a coordinator makes each plan of the one that was acknowledged",
@@ -115,22 +95,6 @@ var fleetProtocol = onFleets(fleetTests, []mutation{
 		edit: edit{file: "fleet/coordinate.go", old: "		o.hurry.begin(p.Epoch, n.now(), n.pace())\n", new: ""},
 	},
 	{
-		name: "F7: what moves is looked at without end",
-		edit: edit{file: "fleet/peek.go", old: "	p.left--\n", new: ""},
-	},
-	{
-		name: "F7: two looks at one seat are in flight",
-		edit: edit{file: "fleet/office.go", old: "	if v.looking {\n		return false\n	}\n", new: ""},
-	},
-	{
-		name: "F7: a seat that is to run out waits for the next round",
-		edit: edit{file: "fleet/office.go", old: "	n.lookSoon(o)\n", new: "	_ = n.lookSoon\n"},
-	},
-	{
-		name: "F7: a newer epoch alone is acknowledged at once",
-		edit: edit{file: "fleet/node.go", old: " || n.isAwaited(st)\n", new: " || n.isAwaited(st) || st.said.Epoch != v.Epoch\n"},
-	},
-	{
 		name: "F8: a node that reads no plans goes on",
 		edit: edit{file: "fleet/node.go", old: "	n.endDeaf()\n", new: "	_ = n.endDeaf\n"},
 	},
@@ -145,18 +109,6 @@ var fleetProtocol = onFleets(fleetTests, []mutation{
 	{
 		name: "F9: a draining node is given parts",
 		edit: edit{file: "fleet/coordinate.go", old: "Draining: o.facts.drains(sits)", new: "Draining: false"},
-	},
-	{
-		name: "F9: a seat whose value is another session's is given parts",
-		edit: edit{file: "fleet/coordinate.go", old: " || v.info.Broken || !v.bound {", new: " || v.info.Broken {"},
-	},
-	{
-		name: "F9: a broken seat is given parts",
-		edit: edit{file: "fleet/coordinate.go", old: " || v.info.Broken || !v.bound {", new: " || !v.bound {"},
-	},
-	{
-		name: "F9: a seat that was tried in vain is tried again at once",
-		edit: edit{file: "fleet/seat.go", old: "		case n.avoid[k] > n.now():\n", new: "		case n.avoid[k] < 0:\n"},
 	},
 	{
 		name: "F9: the width does not grow",
