@@ -329,3 +329,23 @@ func TestWake_Options(t *testing.T) {
 		assert.ErrorIs(t, <-b.result, lease.ErrHeld)
 	})
 }
+
+// Hints that come before a look are answered by it, however many there are.
+func TestWake_HintsBeforeALookAreOne(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.node("leader").run().leads()
+		hints := make(chan struct{}, 1)
+		standby := w.wakeable("standby", func(context.Context, string) (<-chan struct{}, error) { return hints, nil }).run()
+		time.Sleep(every + every/2) // it has just looked, and looks again in half an interval or so
+		synctest.Wait()
+		before, _ := standby.link.counts()
+		hints <- struct{}{}
+		synctest.Wait()
+		hints <- struct{}{} // while it draws
+		time.Sleep(every / 4)
+		synctest.Wait()
+		after, _ := standby.link.counts()
+		assert.Equal(t, 1, after-before)
+		assert.Empty(t, hints)
+	})
+}
