@@ -73,8 +73,12 @@ func (r *run) acquire() (*term, error) {
 		return nil, ErrPaused
 	}
 	r.tried = true
+	req := r.opts.request()
+	if r.kind != oneTry { // which has no second one
+		req.Yield = r.look()
+	}
 	q := ask(r.ctx, r, r.timeout(), r.timeout()+lease.UndoTimeout(r.opts.length)+requestTime, func(ctx context.Context) (lease.Lease, error) {
-		return r.opts.manager.Acquire(ctx, r.opts.request())
+		return r.opts.manager.Acquire(ctx, req)
 	})
 	a := await(r, OpAcquire, q)
 	if a.err == errOverdue {

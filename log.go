@@ -161,6 +161,9 @@ func (s *scribe) describeHolder(e HolderEvent) (level slog.Level, message string
 	case by.State == lease.Expired:
 		return slog.LevelInfo, "nobody leads: the lease has run out", attrs
 	}
+	if by.Next != "" {
+		return slog.LevelInfo, "nobody leads: the lease is free, and is left to the next node at first", append(attrs, slog.String("next", by.Next))
+	}
 	return slog.LevelInfo, "nobody leads: the lease is free", attrs
 }
 

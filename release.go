@@ -76,9 +76,13 @@ func (r *run) breathe(d time.Duration) {
 
 // info describes the lease as its holder knows it.
 func info(l lease.Lease, state lease.State) lease.Info {
-	return lease.Info{
+	seen := lease.Info{
 		Name: l.Name, State: state, Holder: l.Holder, ID: l.ID, Token: l.Token, Length: l.Length,
 		Attributes: l.Attributes, Value: l.Value, Version: l.Version, Acquired: l.Acquired, RenewEvery: l.RenewEvery,
 		History: l.History,
 	}
+	if state == lease.Free {
+		seen.Next = l.Next
+	}
+	return seen
 }

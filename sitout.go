@@ -18,7 +18,7 @@ type rest struct {
 // acknowledged, or the lease was broken, it counts from the latest moment from which a standby may wait for the lease to run
 // out.
 func (t *term) restAfter(why reason, released bool) rest {
-	look := t.opts.acquireEvery + min(requestTime, t.run.timeout())
+	look := t.run.look()
 	now := t.run.mono()
 	switch {
 	case t.holding.gone && !t.holding.broken:
@@ -27,11 +27,16 @@ func (t *term) restAfter(why reason, released bool) rest {
 		return rest{now + t.opts.length + look, t.holding.held}
 	case !released:
 		return rest{max(t.holding.wrote+t.opts.length+look, now+look), t.holding.held}
+	case t.holding.held.Next != "": // the others first leave the lease to that node (lease.Request.Yield)
+		return rest{now + max(t.opts.length, 2*look), t.holding.held}
 	case why == steppedDown || why == gaveUp:
 		return rest{now + max(t.opts.length, look), t.holding.held}
 	}
 	return rest{now + look, t.holding.held}
 }
+
+// look returns how long it takes until a node that stands by has had a look at the lease, or a try for it.
+func (r *run) look() time.Duration { return r.opts.acquireEvery + min(requestTime, r.timeout()) }
 
 // sitOut waits for the end of the rest, or until another node has acquired the lease: it looks at each acquire interval, as a
 // standby does. It returns how long to wait before asking for the lease.

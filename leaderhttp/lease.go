@@ -39,6 +39,8 @@ type Lease struct {
 	// LeftSeconds is how long a lease that is "held" or "broken" lasts at most without a renewal, from when it was read;
 	// left out if it is not known.
 	LeftSeconds float64 `json:"left_seconds,omitzero"`
+	// Next is the node to which others leave a lease at first that is "free": its last holder named it.
+	Next string `json:"next,omitempty"`
 	// History has the terms before the one that Holder and Token tell of, the latest first, as far as the record keeps them.
 	History []Term `json:"history,omitempty"`
 	// Error is the reason why the lease is "unreadable".
@@ -72,7 +74,7 @@ func NewLease(i lease.Info) Lease {
 		Name: i.Name, State: i.State.String(), Holder: i.Holder, ID: i.ID, Token: i.Token,
 		LengthSeconds: seconds(i.Length), RenewEverySeconds: seconds(i.RenewEvery), Attributes: i.Attributes,
 		Acquired: forPeople(i.Acquired), Renewed: forPeople(i.Renewed), AgeSeconds: seconds(i.Age),
-		History: NewTerms(i.History.Terms()),
+		Next: i.Next, History: NewTerms(i.History.Terms()),
 	}
 	if i.State == lease.Held {
 		l.Timed, l.LeftSeconds = i.Timed, seconds(i.Length)

@@ -40,6 +40,7 @@ var recordFields = [...]struct {
 	{"renew_every", func(r *record, value []byte) error { return r.RenewEvery.read(value) }},
 	{"acquired", func(r *record, value []byte) error { return r.Acquired.UnmarshalJSON(value) }},
 	{"renewed", func(r *record, value []byte) error { return r.Renewed.UnmarshalJSON(value) }},
+	{"next", func(r *record, value []byte) (err error) { r.Next, err = text(value); return err }},
 	{"undone", func(r *record, value []byte) (err error) { r.Undone, err = truth(value); return err }},
 	{fieldHistory, func(r *record, value []byte) error { r.History = historyIn(value); return nil }},
 }

@@ -54,7 +54,7 @@ func Explain(place, tried, name string, err error) error {
 	return fmt.Errorf("%s: %s %q: %w", place, tried, name, err)
 }
 
-// A HeldError names the holder of the lease that was asked for. errors.Is finds ErrHeld in it, and what Err wraps.
+// A HeldError names the holder of the lease that was asked for, or the node that it is left to (Request.Yield). errors.Is finds ErrHeld in it, and what Err wraps.
 type HeldError struct {
 	Info Info
 	Err  error // the failure of the attempt, if only a look after that showed the holder; mostly nil
@@ -62,6 +62,9 @@ type HeldError struct {
 
 func (e *HeldError) Error() string {
 	var b strings.Builder
+	if e.Info.State == Free && e.Info.Next != "" {
+		return fmt.Sprintf("lease %q is free, and is left to %q at first", e.Info.Name, e.Info.Next)
+	}
 	fmt.Fprintf(&b, "lease %q is held", e.Info.Name)
 	if e.Info.Holder != "" {
 		fmt.Fprintf(&b, " by %q", e.Info.Holder)

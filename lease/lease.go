@@ -39,6 +39,11 @@ type Request struct {
 	Length     time.Duration     // how long the lease holds from each renewal, within the manager's Limits
 	Attributes map[string]string // published with the lease: at most 1 KiB of UTF-8, keys included; nil: none
 	RenewEvery time.Duration     // how often the holder is going to renew: a hint for standbys, published with the lease; 0: not said
+
+	// Yield is a courtesy to the node that the last holder named when it released the lease (Lease.Next). For so long after the
+	// manager first saw that record, Acquire leaves the lease to that node, unless Holder is its name: it returns a *HeldError whose
+	// Info is Free, with Next and RetryAfter. 0: not at all. Long enough is the interval at which nodes ask, and a request.
+	Yield time.Duration
 }
 
 // A Lease is the result of one acquisition. It does not say whether the lease is still held; a [Term] does.
@@ -57,6 +62,7 @@ type Lease struct {
 	ValueNumber uint64 // counts the changes of Value and Attributes in this term (V3); 0: they are as acquired
 
 	History History // of the terms before this one, for people; the manager passes it on from renewal to renewal
+	Next    string  // for Release alone: the holder to whom the others leave the lease first (Request.Yield); empty: to whom asks first
 }
 
 // A Version names one state of a cell or lease. Only the store or manager that made it can read it. The empty Version
@@ -116,11 +122,12 @@ type Info struct {
 	Acquired   time.Time     // when the holder got the lease; zero: unknown
 	Renewed    time.Time     // when the holder last renewed it, or released it; zero: unknown
 	Age        time.Duration // a lower bound on the record's age when the look was sent; 0: unknown
-	RetryAfter time.Duration // how soon a held lease may be free, if its holder does not renew it; 0: unknown
+	RetryAfter time.Duration // how soon a held lease may be free, if its holder does not renew it; for how long others leave it to Next; 0: unknown
 	LookAfter  time.Duration // a hint: a look after this time shows the holder's next renewal as soon as it lands; 0: none
 	RenewEvery time.Duration // a hint: how often the holder renews, by its own word; 0: not said
 	Timed      bool          // the store tells how old the record is, or ends leases itself: a process that has just started knows as much as one that has watched
 	Broken     bool          // Break wrote the record: it is nobody's acquisition, and runs out
+	Next       string        // of a released lease: to whom others leave it at first (Request.Yield); empty: to nobody
 	NoTerm     bool          // nobody leads or led by this record: Break wrote it, or a failed acquisition, which was undone
 	History    History       // of the terms before the one that Holder, ID and Token tell of; for people
 	Err        error         // from List: why this lease could not be read; only Name is set then

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/cloudlease/leader/internal/firstseen"
 	"github.com/cloudlease/leader/internal/host"
 )
 
@@ -29,6 +30,7 @@ type manager struct {
 	store Store
 	place string // names the store in errors
 	watch watch
+	named firstseen.Memory // since when released records have stood that name the next holder
 }
 
 func placeOf(store Store) string {
@@ -50,6 +52,7 @@ type cell struct {
 	version Version
 	sent    time.Duration // when the look was, by the monotonic clock
 	timed   bool          // the store tells how old the record is
+	stood   time.Duration // for how long, at least, if it is released and names the next holder
 	sight
 }
 
@@ -83,6 +86,9 @@ func (c cell) info(name string) Info {
 	info.Holder, info.ID, info.Token = c.Holder, c.ID, c.Token
 	info.Length, info.Attributes, info.Version = time.Duration(c.Length), maps.Clone(c.Attributes), c.version
 	info.Value = c.Value
+	if c.Released {
+		info.Next = c.Next
+	}
 	info.Acquired, info.Renewed, info.RenewEvery = c.Acquired, c.Renewed, time.Duration(c.RenewEvery)
 	info.Broken, info.NoTerm, info.History = c.broken(), c.broken() || c.Undone, c.History
 	if c.Released {
@@ -120,9 +126,15 @@ func (m *manager) read(ctx context.Context, name string, snapshot Snapshot, l lo
 		}
 		return cell{}, fmt.Errorf("%w; it is left as it is%s", err, todo)
 	}
+	if !r.Released || r.Next == "" {
+		m.named.Forget(name)
+	}
 	c := cell{record: r, version: snapshot.Version, sent: l.sent, timed: snapshot.Age > 0}
 	if r.Released {
 		m.watch.free(name, "", c.version, l.sent)
+		if r.Next != "" {
+			c.stood = m.named.For(name, string(c.version), now, min(snapshot.Age, Forever))
+		}
 	} else {
 		c.sight = m.watch.saw(host.From(ctx), name, c.version, r, l, snapshot.Age)
 	}

@@ -43,6 +43,9 @@ func (m *manager) acquire(ctx context.Context, req Request) (Lease, error) {
 	if seen.state() == Held {
 		return Lease{}, &HeldError{Info: seen.info(req.Name)}
 	}
+	if left := seen.leftTo(req); left != nil {
+		return Lease{}, left
+	}
 	ours, err := succeed(ctx, seen, req)
 	if err != nil {
 		return Lease{}, err
@@ -67,6 +70,8 @@ func (m *manager) acquire(ctx context.Context, req Request) (Lease, error) {
 			// Nothing has changed: the store could not decide between writes of the same moment.
 		case now.state() == Held:
 			return Lease{}, &HeldError{Info: now.info(req.Name)} // the version that our write would replace is gone, so it never lands
+		case now.leftTo(req) != nil:
+			return Lease{}, now.leftTo(req) // likewise
 		default:
 			if ours, err = succeed(ctx, now, req); err != nil { // another node's whole term came and went
 				return Lease{}, err
@@ -186,6 +191,7 @@ func (m *manager) release(ctx context.Context, held Lease) error {
 	}
 	free := held.record()
 	free.Released, free.Renewed = true, stamp(host.From(ctx))
+	free.Next = held.Next
 	var sent []string // the nonces of this call's writes
 	from := held.Version
 	for range MaxSwaps {

@@ -36,6 +36,7 @@ type record struct {
 	RenewEvery duration          `json:"renew_every,omitzero"`   // a hint at when the holder renews; 0: not said
 	Acquired   time.Time         `json:"acquired,omitzero"`      // the writer's wall clock: for people, never to decide by (R1)
 	Renewed    time.Time         `json:"renewed,omitzero"`       // likewise
+	Next       string            `json:"next,omitempty"`         // of a released record: to whom others leave the lease at first
 	Undone     bool              `json:"undone,omitempty"`       // a failed acquisition wrote it, and gave it back: there was no such term
 	History    History           `json:"history,omitempty"`      // of the terms before: for people
 }

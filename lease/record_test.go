@@ -20,7 +20,7 @@ func full() record {
 		Format: formatValue, Token: 7, ID: "an ID", Holder: "<worker> & \u2028 \"1\"", Length: duration(1500 * time.Millisecond),
 		Nonce: "a nonce", Released: true, Broken: true, Value: "a \"value\" <&>\n\x00", Number: 3, RenewEvery: duration(5 * time.Second), Attributes: map[string]string{"address": "10.0.0.1:80", "zone": "é世"},
 		Acquired: time.Date(2024, 2, 29, 23, 59, 59, 999e6, time.UTC), Renewed: time.Date(2024, 3, 1, 0, 0, 0, 1e6, time.UTC),
-		Undone: true, History: "6 released 20240228T120000Z 20240229T120000Z another",
+		Undone: true, Next: "the next", History: "6 released 20240228T120000Z 20240229T120000Z another",
 	}
 }
 
@@ -61,7 +61,7 @@ func TestRecordAsStored(t *testing.T) {
 		"released": true, "broken": true, "attributes": {"address": "10.0.0.1:80", "zone": "é世"}, "renew_every": "5s",
 		"value": "a \"value\" <&>\n\u0000", "value_number": 3,
 		"acquired": "2024-02-29T23:59:59.999Z", "renewed": "2024-03-01T00:00:00.001Z",
-		"undone": true, "history": "6 released 20240228T120000Z 20240229T120000Z another"
+		"undone": true, "next": "the next", "history": "6 released 20240228T120000Z 20240229T120000Z another"
 	}`, string(full().encode()))
 }
 
@@ -166,7 +166,7 @@ func reference(data []byte) (r record, ok bool) {
 	}
 	known := map[string]json.RawMessage{}
 	if !walk(data, func(name string, value json.RawMessage) bool {
-		if !slices.Contains(strings.Fields("format token id holder length kind nonce released broken attributes value value_number renew_every acquired renewed undone history"), name) {
+		if !slices.Contains(strings.Fields("format token id holder length kind nonce released broken attributes value value_number renew_every acquired renewed undone next history"), name) {
 			return true
 		}
 		_, twice := known[name]

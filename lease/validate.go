@@ -70,6 +70,9 @@ func (r Request) Validate(limits Limits) error {
 	if r.RenewEvery < 0 {
 		problems = append(problems, fmt.Errorf("%w: the renew interval %v is negative", ErrInvalid, r.RenewEvery))
 	}
+	if r.Yield < 0 {
+		problems = append(problems, fmt.Errorf("%w: the wait for a named node, %v, is negative", ErrInvalid, r.Yield))
+	}
 	return errors.Join(problems...)
 }
 
@@ -85,7 +88,13 @@ func (l Lease) Validate(limits Limits) error {
 	if l.Value != "" && l.ValueNumber > 0 { // else it is inherited: whatever it is, the lease can be kept and given back
 		value = limits.CheckValue(l.Value)
 	}
-	return errors.Join(r.Validate(limits), value, unknown)
+	var next error
+	if l.Next != "" {
+		if err := CheckName(l.Next); err != nil {
+			next = fmt.Errorf("next: %w", err)
+		}
+	}
+	return errors.Join(r.Validate(limits), value, next, unknown)
 }
 
 // CheckValue reports why a manager with these limits cannot keep the value: it must be UTF-8 text of at most MaxValue bytes,

@@ -46,6 +46,7 @@ const fieldsHelp = `  lease           the name of the lease
   timed           true for a held or broken lease if the store tells how old the record is, or ends leases itself: a new
                   observer knows as much as one that has watched; otherwise absent
   left_seconds    for a held or broken lease: how long it lasts at most without a renewal; absent if not known
+  next            of a free lease: the node to which others leave it at first; absent if its last holder named none
   history         the terms before, the latest first, as leader history --json prints them; absent if there are none
   error           why the lease could not be read
   value_bytes     how long the lease's value is, which leader value show prints; absent if there is none
@@ -139,6 +140,9 @@ func (e entry) details(w io.Writer) {
 		t.AppendRow(table.Row{since, ago(e.Acquired)})
 		if !e.Renewed.IsZero() {
 			t.AppendRow(table.Row{"  last written", ago(e.Renewed)})
+		}
+		if e.Next != "" {
+			t.AppendRow(table.Row{"  next", show.Printable(e.Next) + ", if it asks soon"})
 		}
 		t.AppendRow(table.Row{"  length", e.length()})
 		if e.holds() {

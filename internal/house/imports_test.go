@@ -36,7 +36,7 @@ type rule struct {
 // rule that matches a package applies to it.
 var rules = []rule{
 	{of: root, may: []string{"lease", "lease/memory", "internal/absent", "internal/host"}, standard: true},
-	{of: "lease", may: []string{"internal/host", "internal/plainjson", "internal/redact"}, standard: true},
+	{of: "lease", may: []string{"internal/firstseen", "internal/host", "internal/plainjson", "internal/redact"}, standard: true},
 	{of: "lease/memory", may: []string{"lease", "internal/storeurl"}, standard: true},
 	{of: "lease/leasetest", may: []string{"lease", "internal/host", "internal/hosttest"}, standard: true},
 	{of: "lease/...", may: []string{"lease", "internal/..."}}, // a store, with its SDK
@@ -54,6 +54,7 @@ var rules = []rule{
 	{of: "internal/redact", standard: true},
 	{of: "internal/failure", may: []string{"lease"}, standard: true},
 	{of: "internal/plainjson", standard: true},
+	{of: "internal/firstseen", standard: true},
 	{of: "internal/absent", standard: true},
 	{of: "internal/foreign", standard: true},
 	{of: "internal/serverclock", standard: true},

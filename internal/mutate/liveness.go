@@ -51,6 +51,18 @@ var liveness = []mutation{
 		},
 	},
 	{
+		name: "Run 7: who hands over sits out no longer than others",
+		edit: edit{file: "sitout.go", old: "	case t.holding.held.Next != \"\":", new: "	case t.holding.held.Next == \"-\":"},
+	},
+	{
+		name: "Run 7: nobody leaves the lease to the node that was named",
+		edit: edit{file: "lease/next.go", old: "left <= 0 {", new: "left <= req.Yield {"},
+	},
+	{
+		name: "L1: a node that was named and is down is waited for, for ever",
+		edit: edit{file: "lease/next.go", old: "req.Yield - c.stood", new: "req.Yield"},
+	},
+	{
 		name: "Run 7: who was broken does not sit out",
 		edit: edit{
 			file: "sitout.go",

@@ -57,7 +57,7 @@ var values = []mutation{
 	},
 	{
 		name: "V2: a release on Azure leaves out a value that is not stored", deaf: true, tests: onAzure,
-		edit: edit{file: "lease/azblob/hold.go", old: "held.ValueNumber > was.number {", new: "held.ValueNumber > was.number && ctx == nil {"},
+		edit: edit{file: "lease/azblob/hold.go", old: "held.ValueNumber > was.number ||", new: "held.ValueNumber > was.number && ctx == nil ||"},
 	},
 	{
 		name: "V2: a renewal on Azure whose value could not be stored has succeeded", deaf: true, tests: onAzure,

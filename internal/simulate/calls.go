@@ -136,7 +136,7 @@ func (w *world) judgeAcquire(p *process, c *call, err error) {
 	if held && c.ids[by.Info.ID] {
 		w.breaks("R4: %s finds the lease held by its own write", p.name)
 	}
-	if held && by.Info.State != lease.Held {
+	if held && by.Info.State != lease.Held && (by.Info.State != lease.Free || by.Info.Next == "" || by.Info.Next == p.label()) {
 		w.breaks("R1: %s is told that the lease is held, and that it is %v", p.name, by.Info.State)
 	}
 	failed := err != nil && !held && c.swaps > 0

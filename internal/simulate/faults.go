@@ -136,6 +136,12 @@ var faults = []*Fault{
 			}
 		},
 		strikes: func(_ *world, p *process, _ Event) { p.reach(func() { go p.stepDown() }) }},
+	{of: ofEvent, name: "hand over", what: "StepDown is called in favour of the process on machine number By, or of none if there is no such machine",
+		share: 1, floor: 0.1,
+		detail: func(e *Event, r *rand.Rand, p *Plan) {
+			e.By = time.Duration(r.IntN(len(p.Machines) + 1))
+		},
+		strikes: func(_ *world, p *process, e Event) { p.reach(func() { p.handOver(int(e.By)) }) }},
 	{of: ofEvent, name: "unhealthy", what: "the health check fails for For",
 		share: 1, floor: 0.15, detail: lasts,
 		strikes: func(w *world, p *process, e Event) {

@@ -168,6 +168,7 @@ func (w *world) judgeSwap(p *process, c *call, s *write) (reason string) {
 	case c.op == opBreak:
 		return "broken by an operator"
 	case seen.Released:
+		w.judgeYield(p, seen)
 		return "released (R1a)"
 	case p.dead[seen.ID]:
 		return "own failed acquisition (R6)"
@@ -177,6 +178,25 @@ func (w *world) judgeSwap(p *process, c *call, s *write) (reason string) {
 		return "by age (R1c)"
 	}
 	return ""
+}
+
+// judgeYield checks that a process leaves a released lease to the one that the record names, for as long as it asks for.
+func (w *world) judgeYield(p *process, seen sighting) {
+	switch passed := p.host.read().Mono - seen.since; {
+	case seen.Next == "":
+	case seen.Next == p.label():
+		w.counts["acquisitions by the node that was named"]++
+	case w.plan.Once:
+	case passed < p.yields():
+		w.breaks("Yield: %s takes the lease that is left to %s after %v, and was to yield for %v", p.name, seen.Next, passed, p.yields())
+	default:
+		w.counts["acquisitions in place of the node that was named"]++
+	}
+}
+
+// yields is for how long a process leaves a lease to another: an acquire interval and a request.
+func (p *process) yields() time.Duration {
+	return p.w.plan.AcquireEvery + min(time.Second, p.w.plan.RenewEvery-p.w.plan.RenewEvery/16)
 }
 
 // judgeAnswer takes in an answer as the process gets it. After any error but a conflict, an acquisition counts as failed: its

@@ -30,14 +30,28 @@ func (p *process) asks(more int) {
 }
 
 // stepDown calls StepDown, as an operator would.
-func (p *process) stepDown() {
+func (p *process) stepDown(opts ...leader.StepDownOption) {
 	p.w.mu.Lock()
 	p.resigns = p.w.time()
 	if p.asking > 0 {
 		p.w.counts["step downs while the lease is asked for"]++
 	}
 	p.w.mu.Unlock()
-	_ = p.leader.StepDown(context.Background())
+	_ = p.leader.StepDown(context.Background(), opts...)
+}
+
+// handOver lets another goroutine call StepDown in favour of the process on a machine, or of one that is nowhere.
+func (p *process) handOver(machine int) {
+	to := "nobody"
+	if machine < len(p.w.machines) {
+		if q := p.w.machines[machine].process; q != nil {
+			to = q.label()
+		}
+	}
+	if to == p.label() {
+		to = "somebody"
+	}
+	go p.stepDown(leader.To(to))
 }
 
 // visit is an operator's: what it does there takes lag longer than a request.

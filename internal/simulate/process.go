@@ -101,13 +101,9 @@ func (w *world) start(m *machine) {
 	m.process = p
 	w.processes = append(w.processes, p)
 	p.leases = watched{lease.NewManager(link{p}), p}
-	id := p.name
-	if w.plan.OneName {
-		id = "anybody"
-	}
 	p.leader = leader.New(append(w.plan.options(),
 		leader.WithLeaseManager(p.leases),
-		leader.WithNodeID(id),
+		leader.WithNodeID(p.label()),
 		leader.WithLogger(slog.New(slog.DiscardHandler)),
 		leader.WithObserver(p.observe),
 		leader.WithHealth(p.health),
@@ -117,6 +113,14 @@ func (w *world) start(m *machine) {
 	p.cancel = cancel
 	w.log("%s: starts", p.name)
 	go p.run(ctx)
+}
+
+// label is the process's node ID.
+func (p *process) label() string {
+	if p.w.plan.OneName {
+		return "anybody"
+	}
+	return p.name
 }
 
 func (p *process) run(ctx context.Context) {

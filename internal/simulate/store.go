@@ -29,6 +29,7 @@ type record struct {
 	Holder   string `json:"holder"`
 	Length   string `json:"length"`
 	Released bool   `json:"released"`
+	Next     string `json:"next"`
 	Value    string `json:"value"`
 	Number   uint64 `json:"value_number"`
 }

@@ -37,7 +37,7 @@ func (w *world) afterNap() bool {
 	return w.broken == nil
 }
 
-// afterGivingUp makes the leader give the lease up, or unable to keep it, in one of six ways. Another node, which is well, has
+// afterGivingUp makes the leader give the lease up, or unable to keep it, in one of seven ways. Another node, which is well, has
 // to get the lease in time, and the first must not get it back, also while its trouble lasts.
 func (w *world) afterGivingUp() bool {
 	p := w.leading()
@@ -53,7 +53,10 @@ func (w *world) afterGivingUp() bool {
 		w.do(do)
 		w.live(w.time() + request) // requests under way arrive
 	}
-	switch w.plan.Seed / 2 % 6 {
+	switch w.plan.Seed / 2 % 7 {
+	case 6:
+		after("it hands over", func() { p.handOver(int(w.plan.Seed / 14 % uint64(len(w.machines)+1))) })
+		within += stretch(p.yields())
 	case 5:
 		return w.afterTwo(p, within)
 	case 0:

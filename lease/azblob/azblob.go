@@ -11,7 +11,8 @@
 //
 // Each lease has a block blob of the same name: letters, digits, "-" and "_" stay as they are, all other bytes
 // are written as %XX. The blob's metadata are the record: leader_format, leader_token, leader_id (the ID of the blob
-// lease), leader_holder, leader_length, leader_acquired, leader_renew_every, leader_attributes, leader_value_number and
+// lease), leader_holder, leader_length, leader_acquired, leader_renew_every, leader_attributes, leader_value_number,
+// leader_next (while it is left to a named node) and
 // leader_history (the terms before, as far as 1 KiB has room for them; when each ended, Azure does not show). They
 // are escaped as in a URL's query. The blob's content is the lease's value; it is empty if the lease has none. The package keeps
 // other metadata on such a blob, but may change the upper and lower case of their names, which Azure ignores. A blob without this metadata belongs to another program, and the package leaves it
@@ -27,7 +28,7 @@
 // A poll of a held lease takes one request (Get Blob), and reads the value. An acquisition takes three (the same, Lease Blob,
 // Set Blob Metadata), or four if the blob must be made (Put Blob). A renewal takes one, and so does a release (Lease Blob). A
 // renewal that changes the value takes one more (Put Blob), and so does one that changes the attributes alone (Set Blob
-// Metadata). A release with a change that no renewal has stored begins with such a renewal. Only conflicts and failures take
+// Metadata). A release with a change that no renewal has stored, or that names the next holder, begins with such a renewal. Only conflicts and failures take
 // more. The SDK's own retries are off: each call is one attempt, as [lease.Manager]
 // requires, and package leader makes the next. So a refusal never results from an earlier attempt of the same call. A
 // request may take 30 seconds, or until ctx ends.
@@ -112,6 +113,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 
 	"github.com/cloudlease/leader/internal/failure"
+	"github.com/cloudlease/leader/internal/firstseen"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -151,11 +153,12 @@ type manager struct {
 	prefix    string
 	place     string // the container and the prefix, in errors
 	create    bool
-	marks     bool    // it adds a request ID to each request, to recognize the answer
-	page      int32   // blobs per page of a list; 0: the service's default
-	problem   error   // the reason why no call can work
-	late      float64 // 0 to 1: spreads this manager's looks among those of others
-	close     func()  // closes the connections that Open made; nil: New was given the client
+	marks     bool             // it adds a request ID to each request, to recognize the answer
+	page      int32            // blobs per page of a list; 0: the service's default
+	problem   error            // the reason why no call can work
+	late      float64          // 0 to 1: spreads this manager's looks among those of others
+	named     firstseen.Memory // since when released leases have been as they are that name the next holder
+	close     func()           // closes the connections that Open made; nil: New was given the client
 }
 
 func (m *manager) check() error {

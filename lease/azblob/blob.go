@@ -107,6 +107,9 @@ func (m *manager) info(name string, s sight) lease.Info {
 	info.Length, info.Attributes, info.Acquired = s.length, maps.Clone(s.attributes), s.acquired
 	info.RenewEvery, info.Version, info.Value = s.renewEvery, s.stored().version(s.length), s.value
 	info.History = s.history
+	if s.released() {
+		info.Next = s.next
+	}
 	if s.state == lease.Held {
 		info.LookAfter = m.lookAfter(s.record, time.Now())
 	}

@@ -42,11 +42,11 @@ func (m *manager) renew(ctx context.Context, leased *bloblease.BlobClient, held 
 }
 
 // Release sends one Release Lease. The metadata stay, and with them the token (R5). It writes no value: one that no renewal has
-// stored goes before it, by a whole renewal, as the lease may have run out (V2).
+// stored goes before it, by a whole renewal, as the lease may have run out (V2). So does the name of the next holder.
 func (m *manager) Release(ctx context.Context, held lease.Lease) error {
 	err := m.with(ctx, held, func(leased *bloblease.BlobClient) error {
 		was, err := storedAs(held.Version)
-		if err == nil && held.ValueNumber > was.number {
+		if err == nil && held.ValueNumber > was.number || held.Next != "" {
 			_, err = m.renew(ctx, leased, held)
 		}
 		if err != nil {

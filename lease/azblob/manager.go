@@ -44,6 +44,11 @@ func (m *manager) acquire(ctx context.Context, req lease.Request) (lease.Lease, 
 		case err == nil && seen.state == lease.Held:
 			return lease.Lease{}, &lease.HeldError{Info: m.info(req.Name, seen)}
 		case err == nil:
+			if left := m.leftTo(req, seen); left > 0 {
+				info := m.info(req.Name, seen)
+				info.RetryAfter = left
+				return lease.Lease{}, &lease.HeldError{Info: info}
+			}
 			l, err = m.take(ctx, req, seen, asked)
 		}
 		if !errors.Is(err, lease.ErrConflict) {

@@ -34,6 +34,7 @@ const (
 	keyRenewEvery = "leader_renew_every" // a hint; anything but a duration counts as none
 	keyAttributes = "leader_attributes"
 	keyNumber     = "leader_value_number" // counts the changes of value and attributes in this term (V3)
+	keyNext       = "leader_next"         // of a released lease: its token, and to whom others leave it at first
 	keyHistory    = "leader_history"      // of the terms before: for people; anything but a history counts as none
 )
 
@@ -58,6 +59,7 @@ type record struct {
 	value      string
 	valued     bool // the blob's content is the value, by the format that was read
 	history    lease.History
+	next       string // to whom others leave the lease at first, once it is released
 }
 
 // format returns the oldest format whose readers understand the record.
@@ -110,6 +112,9 @@ func (r record) encode(others metadata) metadata {
 	if r.number > 0 {
 		set(keyNumber, strconv.FormatUint(r.number, 10))
 	}
+	if r.next != "" { // with the token: an older program keeps it as somebody else's when it acquires the lease
+		set(keyNext, url.QueryEscape(strconv.FormatUint(r.token, 10)+" "+r.next))
+	}
 	if history := fitting(r.history, roomWithHistory-size-len(keyHistory)); history != "" {
 		set(keyHistory, history)
 	}
@@ -131,7 +136,7 @@ func decode(all metadata) (r record, others metadata, err error) {
 	ours, others := map[string]string{}, metadata{}
 	for key, value := range all {
 		switch lower := strings.ToLower(key); lower { // Go's HTTP client changes the case of headers
-		case keyFormat, keyToken, keyID, keyHolder, keyLength, keyAcquired, keyRenewEvery, keyAttributes, keyNumber, keyHistory:
+		case keyFormat, keyToken, keyID, keyHolder, keyLength, keyAcquired, keyRenewEvery, keyAttributes, keyNumber, keyNext, keyHistory:
 			ours[lower] = *value
 		default:
 			others[key] = value
@@ -177,6 +182,11 @@ func decodeTaken(ours map[string]string) (r record, err error) {
 	if text, changed := ours[keyNumber]; changed {
 		if r.number, err = strconv.ParseUint(text, 10, 64); err != nil {
 			return record{}, fmt.Errorf("%s is %q, which is no number", keyNumber, text)
+		}
+	}
+	if next, err := url.QueryUnescape(ours[keyNext]); err == nil {
+		if name, ok := strings.CutPrefix(next, strconv.FormatUint(r.token, 10)+" "); ok && lease.CheckName(name) == nil {
+			r.next = name
 		}
 	}
 	if history, err := url.QueryUnescape(ours[keyHistory]); err == nil && lease.History(history).Terms() != nil {

@@ -36,7 +36,7 @@ func TestMetadataAsStored(t *testing.T) {
 	r := record{
 		token: 7, id: "an ID", holder: "worker 1", length: 15 * time.Second, acquired: time.Date(2024, 2, 29, 23, 59, 59, 999e6, time.UTC),
 		renewEvery: 5 * time.Second, attributes: map[string]string{"address": "10.0.0.1:80"},
-		history: "6 released - - node+1",
+		history: "6 released - - node+1", next: "node 2",
 	}
 	all := map[string]string{}
 	for key, value := range r.encode(metadata{"theirs": pointer("kept")}) {
@@ -44,7 +44,7 @@ func TestMetadataAsStored(t *testing.T) {
 	}
 	require.Equal(t, map[string]string{
 		"leader_format": "1", "leader_token": "7", "leader_id": "an+ID", "leader_holder": "worker+1", "leader_length": "15s",
-		"leader_acquired": "2024-02-29T23:59:59.999Z", "leader_renew_every": "5s", "leader_attributes": "address=10.0.0.1%3A80", "leader_history": "6+released+-+-+node%2B1", "theirs": "kept",
+		"leader_acquired": "2024-02-29T23:59:59.999Z", "leader_renew_every": "5s", "leader_attributes": "address=10.0.0.1%3A80", "leader_next": "7+node+2", "leader_history": "6+released+-+-+node%2B1", "theirs": "kept",
 	}, all)
 }
 
@@ -165,4 +165,18 @@ func TestHistoryInMetadata(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, got.history)
 	}
+}
+
+// A program that does not know names of next holders keeps one, as somebody else's metadata, when it acquires the lease: it is void then.
+func TestNextIsOfItsTermAlone(t *testing.T) {
+	t.Parallel()
+	all := record{token: 7, id: "id", holder: "h", length: 15 * time.Second, next: "node 2"}.encode(nil)
+	got, _, err := decode(all)
+	require.NoError(t, err)
+	require.Equal(t, "node 2", got.next)
+	all[keyToken] = pointer("8")
+	got, others, err := decode(all)
+	require.NoError(t, err)
+	require.Empty(t, got.next)
+	require.Empty(t, others)
 }

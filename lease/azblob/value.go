@@ -108,10 +108,10 @@ func (m *manager) keep(ctx context.Context, held lease.Lease, was stored) (lease
 	ours := record{
 		token: held.Token, id: held.ID, holder: held.Holder, length: held.Length, acquired: held.Acquired, renewEvery: held.RenewEvery,
 		attributes: maps.Clone(held.Attributes), number: held.ValueNumber, value: held.Value,
-		history: held.History,
+		history: held.History, next: held.Next,
 	}
 	for range lease.MaxSwaps {
-		if ours.number <= was.number {
+		if ours.number <= was.number && ours.next == "" {
 			return ours.lease(held.Name, was), nil
 		}
 		etag, err := m.write(ctx, held.Name, ours, was)

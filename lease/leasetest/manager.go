@@ -57,6 +57,8 @@ var managerChecks = []check[*scene]{
 	{name: "values are exact", run: valuesExact, needs: []feature{inspection, values}},
 	{name: "values that do not fit are refused", run: valuesRefused},
 	{name: "a history is kept", run: historyKept, needs: []feature{history}},
+	{name: "a released lease is left to the next", run: leftToNext, needs: []feature{naming}},
+	{name: "who yields takes the lease in the end", run: yieldEnds, needs: []feature{naming}},
 	{name: "a history stays small", run: historyStaysSmall, needs: []feature{history}},
 	{name: "ended context", run: managerContextEnded},
 	{name: "one of many acquires", run: acquireRace},

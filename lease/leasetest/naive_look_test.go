@@ -150,3 +150,22 @@ func (n *naive) spoil(info *lease.Info, r naiveRecord) {
 		}
 	}
 }
+
+// yields reports whether the request leaves a released lease to the node that is named, and for how long.
+func (n *naive) yields(r naiveRecord, info *lease.Info, req lease.Request) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	left := req.Yield - time.Since(n.seen[req.Name].since)
+	if n.flaw == "yields for ever" {
+		left = req.Yield
+	}
+	own := r.Next == req.Holder && n.flaw != "the next yields, too"
+	if info.State != lease.Free || r.Next == "" || own || left <= 0 || n.flaw == "yields to nobody" {
+		return false
+	}
+	info.RetryAfter = left
+	if n.flaw == "does not say to whom it is left" {
+		info.Next = ""
+	}
+	return true
+}

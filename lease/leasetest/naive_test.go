@@ -46,6 +46,7 @@ type naiveRecord struct {
 	Acquired   time.Time         `json:"acquired"`
 	Renewed    time.Time         `json:"renewed"`
 	History    lease.History     `json:"history,omitempty"`
+	Next       string            `json:"next,omitempty"`
 }
 
 func (r naiveRecord) length() time.Duration {
@@ -103,7 +104,7 @@ func (n *naive) look(name string, s lease.Snapshot, asked time.Time) (naiveRecor
 		return r, info, fmt.Errorf("lease %q: %w", name, err)
 	}
 	info.ID, info.Holder, info.Token, info.Length, info.Attributes = r.ID, r.Holder, r.Token, r.length(), r.Attributes
-	info.Value, info.History = r.Value, r.History
+	info.Value, info.History, info.Next = r.Value, r.History, r.Next
 	info.RenewEvery, info.Broken = r.RenewEvery, r.Broken && n.flaw != "does not say what was broken"
 	info.State = lease.Held
 	idle := n.idle(name, r, s, asked)
@@ -185,6 +186,9 @@ func (n *naive) Acquire(ctx context.Context, req lease.Request) (lease.Lease, er
 		r, info, err := n.load(ctx, req.Name)
 		if err != nil {
 			return lease.Lease{}, err
+		}
+		if n.yields(r, &info, req) {
+			return lease.Lease{}, &lease.HeldError{Info: info}
 		}
 		reentry := n.flaw == "the same holder re-enters" && r.Holder == req.Holder
 		if info.State == lease.Held && !reentry {
@@ -368,7 +372,7 @@ func (n *naive) Release(ctx context.Context, held lease.Lease) error {
 		return &lease.LostError{Name: held.Name, Token: held.Token, Reason: lease.LostExpired}
 	}
 	_, err := n.write(ctx, held, "Release", func(r *naiveRecord) {
-		r.Released = true
+		r.Released, r.Next = true, held.Next
 		if n.flaw == "Release writes no value" {
 			_, before, _ := n.load(ctx, held.Name)
 			r.Value = before.Value

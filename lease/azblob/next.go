@@ -1,0 +1,26 @@
+package azblob
+
+import (
+	"time"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// begun is when this process began to count: firstseen goes by durations.
+var begun = time.Now()
+
+// released reports whether the lease was given back, as far as Azure shows.
+func (s sight) released() bool { return s.token > 0 && s.state == lease.Free && !s.broken }
+
+// leftTo returns for how long the request leaves a lease to the node that its last holder named; 0 if it does not.
+func (m *manager) leftTo(req lease.Request, seen sight) time.Duration {
+	if !seen.released() || seen.next == "" {
+		m.named.Forget(req.Name)
+		return 0
+	}
+	stood := m.named.For(req.Name, string(seen.etag), time.Since(begun), 0)
+	if seen.next == req.Holder {
+		return 0
+	}
+	return max(req.Yield-stood, 0)
+}
