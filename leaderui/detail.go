@@ -118,17 +118,17 @@ func stripOf(terms []Term, now time.Time) strip {
 		if end.IsZero() {
 			end = from.Add(whole)
 		}
-		if t.Begun.IsZero() || t.Holder == "" || end.Before(from) {
+		if t.Begun.IsZero() || t.How != "" && t.Ended.IsZero() || t.Holder == "" || end.Before(from) {
 			continue
 		}
 		x := at(t.Begun)
 		s.Spans = append(s.Spans, span{X: strconv.Itoa(x), Width: strconv.Itoa(max(at(end)-x, 2)), Other: i%2 == 1,
-			Title: fmt.Sprintf("%s, token %d, from %s, %s", t.Holder, t.Token, clock(t.Begun), orGoesOn(t))})
+			Title: fmt.Sprintf("%s, token %d, from %s, %s", t.Holder, t.Token, clock(t.Begun), endText(t))})
 	}
 	return s
 }
 
-func orGoesOn(t Term) string {
+func endText(t Term) string {
 	if t.Ended.IsZero() {
 		return "goes on"
 	}

@@ -27,8 +27,8 @@
 // The page says both. A look is a list of all leases; what it costs is in the stores' package comments. A quarter of a minute after the
 // last browser has gone, it stops, and then the store gets no request.
 //
-// So the page knows what the looks have shown while somebody watched. Of a term that comes and goes between two looks it sees what is
-// left. That a lease has run out is shown once it is certain, and the time left is an upper bound, as with "leader status".
+// So the changes that the page shows are those that the looks have shown while somebody watched. The terms before that are those that a
+// lease's record tells of (lease.History). That a lease has run out is shown once it is certain, and the time left is an upper bound, as with "leader status".
 //
 // # Who may see it
 //

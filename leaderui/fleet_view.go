@@ -3,8 +3,8 @@ package leaderui
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cloudlease/leader/fleet"
@@ -14,8 +14,10 @@ import (
 // dense is how many parts a fleet has before they are shown without their names.
 const dense = 160
 
-// mostMoves is how many parts that move, or that are nobody's, are listed one by one.
-const mostMoves = 25
+const (
+	mostMoves = 25 // lines about parts that move, or that are nobody's
+	mostNamed = 20 // parts in one of them
+)
 
 func fleetItems(q query, s *state) (items []item) {
 	rest := 0
@@ -55,14 +57,7 @@ func (f *fleetSight) item(q query) item {
 	if f.err != nil {
 		head.Problem = "its plan cannot be read"
 	}
-	var moves []item
-	for i, p := range slices.Concat(orphans, moving) {
-		if i == mostMoves {
-			moves = append(moves, item{ID: id + "-more", Kind: "moremoves", Data: count(len(orphans)+len(moving)-i, "more part")})
-			break
-		}
-		moves = append(moves, moveItem(id, p, i < len(orphans)))
-	}
+	moves := moveItems(id, orphans, moving)
 	return item{ID: id, Kind: "fleet", Data: struct {
 		Name        string
 		Dense, Calm bool
@@ -157,14 +152,38 @@ func stepOf(p fleet.PartInfo) string {
 	return "step 1 of 2: its old node stops its work"
 }
 
-func moveItem(id string, p fleet.PartInfo, orphan bool) item {
-	m := struct {
-		Part, From, To, Step string
-		Token                uint64
-		Orphan               bool
-	}{Part: p.Part, From: p.From, To: p.Node, Step: stepOf(p), Token: p.Token}
-	if orphan {
-		m.Step, m.Orphan = p.Why, true
+// A move shows the parts that are in the same step from one node to another, or that are nobody's for the same reason.
+type move struct {
+	Parts, From, To, Step string
+	Count                 string
+	Orphan                bool
+}
+
+func moveItems(id string, orphans, moving []fleet.PartInfo) (items []item) {
+	parts := map[move][]string{}
+	var order []move
+	add := func(m move, part string) {
+		if parts[m] == nil {
+			order = append(order, m)
+		}
+		parts[m] = append(parts[m], part)
 	}
-	return item{ID: id + "-p-" + key(p.Part), Kind: "move", Data: m}
+	for _, p := range orphans {
+		add(move{To: "nobody", Step: p.Why, Orphan: true}, p.Part)
+	}
+	for _, p := range moving {
+		add(move{From: p.From, To: cmp.Or(p.Node, "nobody"), Step: stepOf(p)}, p.Part)
+	}
+	for i, m := range order {
+		if i == mostMoves {
+			return append(items, item{ID: id + "-more", Kind: "moremoves", Data: count(len(order)-i, "more move")})
+		}
+		of := parts[m]
+		m.Parts, m.Count = strings.Join(of[:min(len(of), mostNamed)], ", "), count(len(of), "part")
+		if len(of) > mostNamed {
+			m.Parts += ", ..."
+		}
+		items = append(items, item{ID: id + "-m-" + key(fmt.Sprint(m.From, " ", m.To, " ", m.Step)), Kind: "move", Data: m})
+	}
+	return items
 }

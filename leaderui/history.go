@@ -14,12 +14,12 @@ import (
 type Term struct {
 	Token  uint64 `json:"token"`
 	Holder string `json:"holder,omitempty"`
-	// Begun and Ended are by this machine's clock if Watched is true, as its looks showed them. Else Begun is by the holder's clock, and
-	// zero if the store does not tell. Ended is zero while the term goes on.
+	// Begun and Ended are by this machine's clock if Watched is true, as its looks showed them. Else they are as the record tells, by the
+	// clocks of those who wrote it, and zero if it does not tell. Ended is zero while the term goes on.
 	Begun   time.Time `json:"begun,omitzero"`
 	Ended   time.Time `json:"ended,omitzero"`
 	Watched bool      `json:"watched,omitempty"`
-	// How the term ended: "released", "expired", "taken over", "broken" or "gone".
+	// How the term ended: "released", "expired", "broken", or "taken over" if no look has shown how.
 	How string `json:"how,omitempty"`
 }
 
@@ -192,6 +192,7 @@ func (s *sight) follow(before *sight, first bool) {
 		if last.Token != 0 && last.Ended.IsZero() {
 			last.Ended, last.How = s.at, endOf(s)
 		}
+		s.inherit(last.Token)
 		s.begin(first)
 		last = &s.terms[len(s.terms)-1]
 	}
@@ -205,6 +206,15 @@ func (s *sight) follow(before *sight, first bool) {
 		last.Ended, last.How = s.at, "released"
 		if first && !s.Renewed.IsZero() {
 			last.Ended = s.Renewed
+		}
+	}
+}
+
+// inherit adds the terms after the last that is known, as the record tells of them: no look has shown them.
+func (s *sight) inherit(known uint64) {
+	for _, past := range slices.Backward(s.History.Terms()) {
+		if past.Token > known && past.Token < s.Token {
+			s.terms = append(s.terms, Term{Token: past.Token, Holder: past.Holder, Begun: past.Begun, Ended: past.Ended, How: string(past.How)})
 		}
 	}
 }

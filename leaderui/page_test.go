@@ -121,6 +121,14 @@ func TestPage_Terms(t *testing.T) {
 			changes = append(changes, c.What)
 		}
 		require.Equal(w, []string{"released", "taken", "expired", "taken"}, changes)
+		other := leaderui.New(w.other)
+		defer other.Close()
+		w.ui, other = other, w.ui // it has watched nothing
+		terms = w.state().Leases[0].Terms
+		require.Len(w, terms, 3)
+		require.Equal(w, []string{"node-a", "released", "node-b", "expired", "node-c", ""}, []string{terms[0].Holder, terms[0].How, terms[1].Holder, terms[1].How, terms[2].Holder, terms[2].How})
+		w.ui, other = other, w.ui
+
 		page := w.page("/?lease=orders")
 		require.Contains(w, page, "node-b has not renewed it, and nobody leads")
 		require.Regexp(w, `role="img" aria-label="the terms since`, page)

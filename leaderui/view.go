@@ -47,7 +47,7 @@ func (u *UI) view(q query) view {
 	shown := slices.DeleteFunc(slices.Clone(s.plain), func(l *sight) bool { return !q.matchesLease(l) })
 	v.lists = append(v.lists,
 		list{"pulse", []item{{ID: "pulse-1", Kind: "pulse", Data: pulse{
-			Place: s.place, At: s.at.Round(0), Every: duration(s.pause), Requests: count(s.requests, "request"),
+			Place: s.place, At: s.at.Round(0), Every: s.pause.Round(100 * time.Millisecond).String(), Requests: count(s.requests, "request"),
 			Rate: strconv.FormatFloat(u.options.rate, 'f', -1, 64), Counts: s.counts, Old: down != nil,
 		}}}},
 		list{"troubles", u.troubles(q, s, down)},

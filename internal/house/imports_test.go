@@ -66,6 +66,7 @@ var rules = []rule{
 	{of: "internal/stress/chaos", may: []string{"internal/host"}},
 	{of: "internal/stress/chaos/...", may: []string{root, "fleet", "lease", "lease/...", "internal/..."}}, // with SQLite
 	{of: "internal/mutate", standard: true},
+	{of: "internal/browser", standard: true}, // its tests drive a browser
 	{of: "internal/...", may: []string{"lease", "lease/...", "internal/..."}},
 	{of: "localstack", may: []string{"localstack/..."}},
 	{of: "localstack/...", may: []string{"localstack/..."}},
@@ -110,10 +111,10 @@ func TestImports(t *testing.T) {
 }
 
 // modules are the directories of this repository's modules, the library's first. Each has the packages below it that no other module has.
-var modules = []string{".", "deploy", "examples/catchup", "examples/service", "internal/fencetest", "internal/oteltest", "internal/stress", "internal/tools", "bench"}
+var modules = []string{".", "deploy", "examples/catchup", "examples/service", "internal/browser", "internal/fencetest", "internal/oteltest", "internal/stress", "internal/tools", "bench"}
 
 // The house's rules are for each package of these modules. The programs of bench may import what they compare.
-var ruled = []string{".", "deploy", "examples/catchup", "examples/service", "internal/fencetest", "internal/oteltest", "internal/stress"}
+var ruled = []string{".", "deploy", "examples/catchup", "examples/service", "internal/browser", "internal/fencetest", "internal/oteltest", "internal/stress"}
 
 // Every module is known here and in the Makefile.
 func TestModules(t *testing.T) {
@@ -131,7 +132,7 @@ func TestModules(t *testing.T) {
 
 // The library's go.mod has no module that only its heaviest tests need.
 func TestUsersNeedNoTools(t *testing.T) {
-	for _, tool := range []string{"modernc.org/sqlite", "github.com/anishathalye/porcupine", "github.com/jackc/pgx", "github.com/go-sql-driver/mysql",
+	for _, tool := range []string{"github.com/chromedp/chromedp", "modernc.org/sqlite", "github.com/anishathalye/porcupine", "github.com/jackc/pgx", "github.com/go-sql-driver/mysql",
 		"github.com/prometheus/client_golang", "go.opentelemetry.io/otel/exporters/prometheus"} {
 		known := strings.Contains(read(t, "go.mod")+read(t, "go.sum"), tool)
 		require.False(t, known, "go.mod and go.sum name %s: code that needs it belongs into a separate module", tool)
