@@ -44,7 +44,7 @@ func TestWorkflow(t *testing.T) {
 	require.ElementsMatch(t, []string{"check", "test"}, targets)
 }
 
-// Every module's dependencies are kept up, but for the library's: it asks for the oldest.
+// Every module's dependencies are kept up, but for the library's: it asks for old ones (docs/importing.md).
 func TestDependabotKnowsEveryModule(t *testing.T) {
 	t.Parallel()
 	var file struct {

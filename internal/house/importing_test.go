@@ -1,0 +1,112 @@
+package house
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A user is a module that has this library from the tree.
+type user struct {
+	t   *testing.T
+	dir string
+}
+
+// newUser makes a module whose program imports packages: ours by the path below the module's, others by their whole path. It
+// requires other modules as module@version.
+func newUser(t *testing.T, packages, requires []string) user {
+	t.Helper()
+	u := user{t, t.TempDir()}
+	tree, err := filepath.Abs(filepath.Join("..", ".."))
+	require.NoError(t, err)
+	var program strings.Builder
+	program.WriteString("package main\n\nimport (\n")
+	uses := false
+	for _, p := range packages {
+		if first, _, _ := strings.Cut(p, "/"); p == root || !strings.Contains(first, ".") {
+			p, uses = path.Join(module, p), true
+		}
+		fmt.Fprintf(&program, "\t_ %q\n", p)
+	}
+	program.WriteString(")\n\nfunc main() {}\n")
+	require.NoError(t, os.WriteFile(filepath.Join(u.dir, "main.go"), []byte(program.String()), 0o600))
+	mod := "module example.com/user\n\ngo 1.26.0\n"
+	if uses {
+		mod += "\nrequire " + module + " v0.0.0\n\nreplace " + module + " => " + tree + "\n"
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(u.dir, "go.mod"), []byte(mod), 0o600))
+	for _, r := range requires {
+		u.run("mod", "edit", "-require="+r)
+	}
+	u.run("mod", "tidy")
+	return u
+}
+
+func (u user) run(args ...string) string {
+	u.t.Helper()
+	cmd := exec.Command("go", args...)
+	cmd.Dir = u.dir
+	out, err := cmd.Output()
+	if exit, ok := err.(*exec.ExitError); ok {
+		require.NoError(u.t, err, "go %v: %s", args, exit.Stderr)
+	}
+	require.NoError(u.t, err)
+	return string(out)
+}
+
+// versions are those of the modules that the user's build may use, this library aside.
+func (u user) versions() map[string]string {
+	all := map[string]string{}
+	for line := range strings.Lines(u.run("list", "-m", "-f", "{{.Path}} {{.Version}}", "all")) {
+		if name, version, _ := strings.Cut(strings.TrimSpace(line), " "); name != module && version != "" {
+			all[name] = version
+		}
+	}
+	return all
+}
+
+var goSumRow = regexp.MustCompile("(?m)^\\| `leader`, `([a-z0-9/]+)` \\| ([0-9]+) \\|")
+
+// A program gets no more lines in its go.sum than docs/importing.md says.
+func TestLinesInGoSum(t *testing.T) {
+	t.Parallel()
+	rows := goSumRow.FindAllStringSubmatch(read(t, "docs/importing.md"), -1)
+	require.Len(t, rows, 8)
+	for _, row := range rows {
+		u := newUser(t, []string{root, row[1]}, nil)
+		sum, err := os.ReadFile(filepath.Join(u.dir, "go.sum"))
+		require.NoError(t, err)
+		want, err := strconv.Atoi(row[2])
+		require.NoError(t, err)
+		assert.Equal(t, want, strings.Count(string(sum), "\n"), "%s: if it cannot be less, write it into docs/importing.md", row[1])
+	}
+}
+
+// lastYear has a program's modules of November 2025, and packages of them.
+var lastYear = []struct{ requires, packages []string }{{
+	[]string{"github.com/aws/aws-sdk-go-v2/config@v1.32.2", "github.com/aws/aws-sdk-go-v2/service/dynamodb@v1.53.2", "github.com/aws/aws-sdk-go-v2/service/s3@v1.92.1"},
+	[]string{"github.com/aws/aws-sdk-go-v2/config", "github.com/aws/aws-sdk-go-v2/service/dynamodb", "github.com/aws/aws-sdk-go-v2/service/s3"},
+}}
+
+// A program with the SDKs of AWS of a year ago keeps their versions when it begins to use this library.
+func TestImportingRaisesNothing(t *testing.T) {
+	t.Parallel()
+	for _, year := range lastYear {
+		without := newUser(t, year.packages, year.requires).versions()
+		with := newUser(t, append([]string{root, "lease/file", "leaderhttp"}, year.packages...), year.requires).versions()
+		for name, version := range with {
+			if before, had := without[name]; had {
+				assert.Equal(t, before, version, "%s is raised in a program with %v: ask for less in go.mod", name, year.requires)
+			}
+		}
+	}
+}
