@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cloudlease/leader/internal/redact"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -100,7 +101,7 @@ func (f *follower) wait(ctx context.Context, seen lease.Info) error {
 			err = errors.New("it ends its answer at once")
 		}
 		if err != nil {
-			return fmt.Errorf("leaderhttp.Follow: watch %q at %s: %w", seen.Holder, address.Host, err)
+			return fmt.Errorf("leaderhttp.Follow: watch %q at %s: %w", seen.Holder, redact.URL(address), err)
 		}
 	}
 }

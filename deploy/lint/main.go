@@ -74,7 +74,7 @@ func run(ctx context.Context) error {
 		return nil
 	})
 	if seen == 0 {
-		errs = append(errs, errors.New("no file was found: run this in deploy, with go -C deploy run ./lint"))
+		errs = append(errs, errors.New("no file was found: run this as make deployments does"))
 	}
 	scripts, _ := filepath.Glob("../.ci/*")
 	errs = append(errs, err, l.run(ctx, "shellcheck", append([]string{"-S", "warning"}, scripts...)...))

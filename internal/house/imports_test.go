@@ -46,7 +46,7 @@ var rules = []rule{
 	{of: "fleet", may: []string{root, "lease", "internal/absent", "internal/host", "internal/plainjson"}, standard: true},
 	{of: "fleet/fleettest", may: []string{"fleet", "leadertest", "lease", "lease/memory", "internal/host", "internal/hosttest"}, standard: true},
 	{of: "leadertest", may: []string{"lease", "lease/memory"}, standard: true},
-	{of: "leaderhttp", may: []string{root, "lease", "fleet"}, standard: true},
+	{of: "leaderhttp", may: []string{root, "lease", "fleet", "internal/redact"}, standard: true},
 	{of: "leaderui", may: []string{"lease", "fleet", "leaderhttp", "internal/failure"}, standard: true},
 	{of: "leaderotel", may: []string{root, "lease", "fleet", "internal/absent"}},
 	{of: "internal/host", standard: true},
