@@ -123,11 +123,12 @@ func TestPage_Terms(t *testing.T) {
 		require.Equal(w, []string{"released", "taken", "expired", "taken"}, changes)
 		other := leaderui.New(w.other)
 		defer other.Close()
-		w.ui, other = other, w.ui // it has watched nothing
+		watching := w.ui
+		w.ui = other // it has watched nothing
 		terms = w.state().Leases[0].Terms
 		require.Len(w, terms, 3)
 		require.Equal(w, []string{"node-a", "released", "node-b", "expired", "node-c", ""}, []string{terms[0].Holder, terms[0].How, terms[1].Holder, terms[1].How, terms[2].Holder, terms[2].How})
-		w.ui, other = other, w.ui
+		w.ui = watching
 
 		page := w.page("/?lease=orders")
 		require.Contains(w, page, "node-b has not renewed it, and nobody leads")
