@@ -38,6 +38,8 @@ type tinyNode struct {
 
 // Read implements host.Host. Each clock of a machine runs at its rate.
 func (n *tinyNode) Read() host.Reading {
+	n.w.clock.Lock()
+	defer n.w.clock.Unlock()
 	slept := n.slept
 	if n.asleep {
 		slept += n.w.now - n.since
@@ -97,6 +99,7 @@ func (w *tiny) nextTimer() (next *tinyTimer, at time.Duration) {
 			continue
 		}
 		mono := n.Read().Mono
+		n.mu.Lock()
 		for _, t := range n.timers {
 			if w.over && t.due > mono {
 				continue
@@ -105,6 +108,7 @@ func (w *tiny) nextTimer() (next *tinyTimer, at time.Duration) {
 				next, at = t, due
 			}
 		}
+		n.mu.Unlock()
 	}
 	return next, at
 }
@@ -112,7 +116,7 @@ func (w *tiny) nextTimer() (next *tinyTimer, at time.Duration) {
 func (n *tinyNode) crash(restart time.Duration) {
 	w := n.w
 	w.say("%s crashes", n.name)
-	n.dead = true
+	w.change(func() { n.dead = true })
 	w.nodes[n.number] = nil
 	w.after(restart, func() { w.start(n.number) })
 }
@@ -123,13 +127,13 @@ func (n *tinyNode) sleep(d time.Duration) {
 		return
 	}
 	w.say("%s sleeps for %v", n.name, d)
-	n.asleep, n.since = true, w.now
+	w.change(func() { n.asleep, n.since = true, w.now })
 	w.after(d, func() {
 		if w.over || n.dead {
 			return
 		}
 		w.say("%s wakes", n.name)
-		n.asleep, n.slept = false, n.slept+w.now-n.since
+		w.change(func() { n.asleep, n.slept = false, n.slept+w.now-n.since })
 	})
 }
 
@@ -174,7 +178,10 @@ func (n *tinyNode) work(ctx context.Context, _ string) error {
 	term, _ := lease.TermFrom(ctx)
 	w := n.w
 	n.mu.Lock()
-	if !n.dead && !w.over {
+	w.clock.Lock()
+	goesOn := !n.dead && !w.over
+	w.clock.Unlock()
+	if goesOn {
 		w.begins(n, term)
 		n.works = &term
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,6 +35,7 @@ type tiny struct {
 	last   bool        // no deviation more is wanted
 	offers []offer     // alternatives after the last deviation
 
+	clock  sync.Mutex // held by who changes now, over, and a node's life and sleep, and by nodes that read them
 	now    time.Duration
 	seq    int
 	due    []*happening
@@ -77,6 +79,13 @@ type story struct {
 	event    func(holder, other *tinyNode)       // what happens when the fleet is well; nil: faults befall its start
 	flaw     func(base *plan, s situation) *plan // a planner that breaks the rules
 	careless bool                                // the store writes whatever stands there
+}
+
+// change changes what nodes read: their goroutines may run.
+func (w *tiny) change(do func()) {
+	w.clock.Lock()
+	defer w.clock.Unlock()
+	do()
 }
 
 // after lets something happen later.
@@ -159,10 +168,10 @@ func (w *tiny) step() {
 	timer, at := w.nextTimer()
 	switch {
 	case timer != nil && (first == nil || at < first.at):
-		w.now = max(w.now, at)
+		w.change(func() { w.now = max(w.now, at) })
 		timer.ring()
 	case first != nil:
-		w.now = max(w.now, first.at)
+		w.change(func() { w.now = max(w.now, first.at) })
 		w.due = slices.DeleteFunc(w.due, func(h *happening) bool { return h == first })
 		first.do()
 	default:
@@ -309,11 +318,15 @@ func (w *tiny) start(number int) {
 
 // end ends the world: the leases have run out long ago, and no request gets an answer.
 func (w *tiny) end() {
-	w.over = true
+	w.change(func() {
+		w.over = true
+		w.now += time.Hour
+		for _, n := range w.all {
+			n.dead, n.asleep = false, false
+		}
+	})
 	close(w.closed)
-	w.now += time.Hour
 	for _, n := range w.all {
-		n.dead, n.asleep = false, false
 		n.leave()
 	}
 	for range 200 {
@@ -338,7 +351,7 @@ func (w *tiny) end() {
 			timer.ring()
 			synctest.Wait()
 		}
-		w.now += time.Hour
+		w.change(func() { w.now += time.Hour })
 	}
 	panic("a node does not end")
 }
