@@ -21,6 +21,7 @@ func (h *holding) release() error {
 		return nil
 	}
 	r := h.run
+	h.held.Next = r.leader.nextNode() // not before the renewal has been answered, which knows nothing of it
 	begun := r.mono()
 	until := func() time.Duration {
 		if r.endBy != 0 {

@@ -283,7 +283,6 @@ func (t *term) decline(why reason, cause error) outcome {
 
 // giveBack releases the lease, lets StepDown return, and returns how long this node is to sit out.
 func (t *term) giveBack(why reason) rest {
-	t.holding.held.Next = t.run.leader.nextNode()
 	err := t.holding.release()
 	t.run.leader.leadsNoMore(err)
 	return t.restAfter(why, err == nil)
