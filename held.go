@@ -8,7 +8,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// Acquire waits until this node leads, and returns the lease, for callers who rather hold a lease than hand over a work. It is
+// Acquire waits until this node leads, and returns the lease, for callers that hold a lease instead of passing a work. It is
 // kept as Run keeps it: it is renewed until Release, and its term holds on one node at a time. Protect effects as those of a work:
 // by the term's Check right before, and by its token.
 //

@@ -34,7 +34,7 @@ func (l *Leader) Leaders(ctx context.Context) iter.Seq[lease.Info] {
 		seen, known, news := l.board.seen()
 		var told lease.Info
 		for first := true; ; known = true { // a change is news also when Run has ended since
-			if known && (first || seen.ID != told.ID || seen.State != told.State) {
+			if known && (first || changesHands(told, seen)) {
 				if !yield(seen) {
 					return
 				}

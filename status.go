@@ -95,11 +95,16 @@ func (b *board) enter(to State, at time.Time) (from State) {
 	return from
 }
 
+// changesHands reports whether another holder has the lease than before, or none.
+func changesHands(before, now lease.Info) bool {
+	return before.ID != now.ID || before.State != now.State
+}
+
 // found notes what was heard of the lease, and reports whether another holder has it than before, or none.
 func (b *board) found(seen lease.Info) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	changed := b.status.Seen.ID != seen.ID || b.status.Seen.State != seen.State
+	changed := changesHands(b.status.Seen, seen)
 	if b.news != nil && (changed || !b.known) {
 		close(b.news)
 		b.news = nil
