@@ -39,7 +39,7 @@ func TestBreakAsks(t *testing.T) {
 func TestBreakShowsThatItWaits(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
-	s.acquire(t, "a", "one", 2*time.Second, nil)
+	s.hold(t, "a", "one", 2*time.Second)
 	c := onScreen(t, commandtest.Command(t, "break", "a", "--yes", "--wait", "--store", s.url))
 	c.see(t, "\r\x1b[Kwaiting until it is free, up to ")
 	require.Zero(t, c.end(t))

@@ -68,8 +68,8 @@ func TestBreakOfWhatNobodyHolds(t *testing.T) {
 func TestBreakWaits(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
-	const length = time.Second
-	s.acquire(t, "a", "one", length, nil)
+	const length = 2 * time.Second
+	s.hold(t, "a", "one", length)
 	began := time.Now()
 	o := commandtest.End(t, commandtest.Command(t, "break", "a", "--yes", "--wait", "--store", s.url))
 	o.Want(t, 0, "")
@@ -82,7 +82,7 @@ func TestBreakWaits(t *testing.T) {
 func TestBreakWaitsForTheNext(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
-	s.acquire(t, "a", "one", time.Second, nil)
+	s.hold(t, "a", "one", 2*time.Second)
 	wait := spawn.Start(t, commandtest.Command(t, "break", "a", "--yes", "--wait", "--store", s.url))
 	wait.After("Broken.")
 	require.Eventually(t, func() bool {

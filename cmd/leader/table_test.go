@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,6 +38,23 @@ func (s shelf) acquire(t testing.TB, name, holder string, length time.Duration, 
 	l, err := s.Acquire(t.Context(), lease.Request{Name: name, Holder: holder, Length: length, Attributes: attributes})
 	require.NoError(t, err)
 	return l
+}
+
+// hold acquires a lease and renews it until it is lost: however long another process takes to start, it finds a holder.
+func (s shelf) hold(t testing.TB, name, holder string, length time.Duration) {
+	t.Helper()
+	l := s.acquire(t, name, holder, length, nil)
+	var renewing sync.WaitGroup
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(func() { cancel(); renewing.Wait() })
+	renewing.Go(func() {
+		for range time.Tick(length / 20) {
+			var err error
+			if l, err = s.Renew(ctx, l); err != nil {
+				return
+			}
+		}
+	})
 }
 
 // tells is whether this machine's files tell how old they are: it has a clock that goes on while it sleeps.

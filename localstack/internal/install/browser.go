@@ -31,7 +31,7 @@ const unpackBrowser = `import("@sparticuz/chromium").then(m => m.default.executa
 
 func installBrowser(ctx context.Context, s site, node Installation) error {
 	modules, tmp := filepath.Join(s.dir, "modules"), filepath.Join(s.dir, "tmp")
-	if err := s.modules(ctx, modules, node, browserPin); err != nil {
+	if err := s.modules(ctx, modules, filepath.Join(modules, "node_modules", "@sparticuz", "chromium", "package.json"), node, browserPin); err != nil {
 		return err
 	}
 	if err := os.Mkdir(tmp, 0o700); err != nil {

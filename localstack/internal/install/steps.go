@@ -108,30 +108,26 @@ func linkPackage(dir, link, inPackages string) error {
 }
 
 func installAzurite(ctx context.Context, s site) error {
-	azurite := filepath.Join(s.dir, "azurite")
-	if err := s.modules(ctx, azurite, Installation(s.dir), pin); err != nil {
-		return err
-	}
-	_, err := os.Stat(Installation(s.dir).Azurite())
-	return err
+	in := Installation(s.dir)
+	return s.modules(ctx, filepath.Join(s.dir, "azurite"), in.Azurite(), in, pin)
 }
 
-// modules installs the modules of npm that the package files pin, with the Node of an installation.
-func (s site) modules(ctx context.Context, to string, node Installation, pin func(name string) []byte) error {
+// modules installs the modules of npm that the package files pin, with the Node of an installation. They bring the file brought.
+func (s site) modules(ctx context.Context, to, brought string, node Installation, pin func(name string) []byte) error {
 	advice := "if the registry of npm cannot be reached, tell npm your proxy (HTTPS_PROXY) or mirror (.npmrc)"
 	err := s.firstOf(ctx, to, advice,
 		way{"npm as it is set up", func(ctx context.Context, _ func()) error {
-			return s.installModules(ctx, to, node, pin, os.Environ())
+			return s.installModules(ctx, to, brought, node, pin, os.Environ())
 		}},
 		way{"npm without its settings, downloading by HTTPS from here", func(ctx context.Context, alive func()) error {
 			return relayed(ctx, newDownloader(alive), func(base string) error {
-				return s.installModules(ctx, to, node, pin, npmThrough(base, filepath.Join(s.dir, "npm")))
+				return s.installModules(ctx, to, brought, node, pin, npmThrough(base, filepath.Join(s.dir, "npm")))
 			})
 		}})
 	return errors.Join(err, os.RemoveAll(filepath.Join(s.dir, "npm")))
 }
 
-func (s site) installModules(ctx context.Context, to string, node Installation, pin func(name string) []byte, env []string) error {
+func (s site) installModules(ctx context.Context, to, brought string, node Installation, pin func(name string) []byte, env []string) error {
 	if err := os.Mkdir(to, 0o700); err != nil {
 		return err
 	}
@@ -144,7 +140,11 @@ func (s site) installModules(ctx context.Context, to string, node Installation, 
 	cmd := s.command(ctx, node.Node(), npm, "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund")
 	cmd.Dir = to
 	cmd.Env = append(env, "PATH="+filepath.Dir(node.Node())+string(os.PathListSeparator)+os.Getenv("PATH"))
-	return run(cmd)
+	if err := run(cmd); err != nil {
+		return err
+	}
+	_, err := os.Stat(brought)
+	return err
 }
 
 func installFakeGCS(ctx context.Context, s site) error {
