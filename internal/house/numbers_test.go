@@ -65,10 +65,10 @@ func number(t *testing.T, text string) float64 {
 	return n
 }
 
-// The table of lengths in docs/options.md is computed: from the length, intervals of a third of it, and the margin.
+// The table of lengths in docs/choosing.md is computed: from the length, intervals of a third of it, and the margin.
 func TestLengthsAreComputed(t *testing.T) {
 	t.Parallel()
-	page := read(t, "docs/options.md")
+	page := read(t, "docs/choosing.md")
 	for row, value := range map[string]func(length, third time.Duration) string{
 		"longest failover after a crash":         func(length, third time.Duration) string { return seconds(length + third) },
 		"usual failover after a crash":           func(length, third time.Duration) string { return seconds(length - third/2) },

@@ -24,16 +24,20 @@ var examples = []string{
 	"checkpoint/example_catchup_test.go", "checkpoint/example_fleet_test.go",
 }
 
-// pages returns the pages for people: those in the root and in docs.
+// pages returns the pages for people: all of the tree, those that are not committed yet included.
 func pages(t *testing.T) (names []string) {
-	for _, pattern := range []string{"*.md", "docs/*.md"} {
-		found, err := filepath.Glob(filepath.Join("..", "..", pattern))
-		require.NoError(t, err)
-		for _, file := range found {
-			names = append(names, filepath.ToSlash(strings.TrimPrefix(file, filepath.Join("..", "..")+string(filepath.Separator))))
+	list := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", "*.md")
+	list.Dir = filepath.Join("..", "..")
+	files, err := list.Output()
+	require.NoError(t, err, "git ls-files")
+	for name := range strings.SplitSeq(strings.TrimSuffix(string(files), "\x00"), "\x00") {
+		if _, err := os.Stat(filepath.Join("..", "..", filepath.FromSlash(name))); err == nil && !strings.HasPrefix(name, ".github/") {
+			names = append(names, name)
 		}
 	}
-	require.Greater(t, len(names), 5)
+	slices.Sort(names)
+	names = slices.Compact(names)
+	require.Greater(t, len(names), 20)
 	return names
 }
 
@@ -120,28 +124,86 @@ func TestPagesShowTestedSQL(t *testing.T) {
 // Every link to a file, and to a heading of a page, leads somewhere.
 func TestLinks(t *testing.T) {
 	t.Parallel()
-	link, heading := regexp.MustCompile(`\]\(([^)\s]+)\)`), regexp.MustCompile(`(?m)^#+ (.*)$`)
-	for _, page := range append(pages(t), "internal/README.md") {
-		for _, found := range link.FindAllStringSubmatch(read(t, page), -1) {
-			target, anchor, _ := strings.Cut(found[1], "#")
-			if strings.Contains(target, "://") {
-				continue
-			}
-			file := page
-			if target != "" {
-				file = path.Join(path.Dir(page), target)
-			}
-			_, err := os.Stat(filepath.Join("..", "..", filepath.FromSlash(file)))
-			if !assert.NoError(t, err, "%s links to %s", page, found[1]) || anchor == "" {
+	heading := regexp.MustCompile(`(?m)^#+ (.*)$`)
+	for _, page := range pages(t) {
+		for _, l := range linksOf(t, page) {
+			_, err := os.Stat(filepath.Join("..", "..", filepath.FromSlash(l.file)))
+			if !assert.NoError(t, err, "%s links to %s", page, l.written) || l.anchor == "" {
 				continue
 			}
 			var anchors []string
-			for _, h := range heading.FindAllStringSubmatch(read(t, file), -1) {
+			for _, h := range heading.FindAllStringSubmatch(read(t, l.file), -1) {
 				anchors = append(anchors, anchorOf(h[1]))
 			}
-			assert.Contains(t, anchors, anchor, "%s links to %s", page, found[1])
+			assert.Contains(t, anchors, l.anchor, "%s links to %s", page, l.written)
 		}
 	}
+}
+
+// A link leads to a file of the tree, or to a heading in it.
+type link struct{ written, file, anchor string }
+
+var linked = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+
+// linksOf returns a page's links to files of the tree.
+func linksOf(t *testing.T, page string) (links []link) {
+	t.Helper()
+	for _, found := range linked.FindAllStringSubmatch(read(t, page), -1) {
+		target, anchor, _ := strings.Cut(found[1], "#")
+		if strings.Contains(target, "://") {
+			continue
+		}
+		file := page
+		if target != "" {
+			file = path.Join(path.Dir(page), target)
+		}
+		links = append(links, link{found[1], file, anchor})
+	}
+	return links
+}
+
+// A reader who begins at README.md and follows links comes to every page.
+func TestEveryPageIsReached(t *testing.T) {
+	t.Parallel()
+	reached := map[string]bool{}
+	for next := []string{"README.md"}; len(next) > 0; next = next[1:] {
+		if page := next[0]; path.Ext(page) == ".md" && !reached[page] {
+			reached[page] = true
+			for _, l := range linksOf(t, page) {
+				next = append(next, l.file)
+			}
+		}
+	}
+	for _, page := range pages(t) {
+		assert.True(t, reached[page], "no page that README.md leads to links to %s", page)
+	}
+}
+
+// A file or a folder that a page names in code is there.
+func TestPagesNameFiles(t *testing.T) {
+	t.Parallel()
+	all := map[string]bool{}
+	for _, name := range tracked(t) {
+		for parts := strings.Split(name, "/"); len(parts) > 0; parts = parts[1:] { // a page may name it from its own folder on
+			for end := range parts {
+				all[strings.Join(parts[:end+1], "/")] = true
+			}
+		}
+	}
+	top, file, found := regexp.MustCompile(`^(bench|cmd|deploy|docs|examples|fence|fleet|internal|lease)/[\w./-]+$`), regexp.MustCompile(`^[\w./-]*\w\.(go|html|json|md|tf|yaml)$`), 0
+	for _, page := range pages(t) {
+		for _, code := range quotedCode.FindAllStringSubmatch(fencedCode.ReplaceAllString(read(t, page), ""), -1) {
+			name := strings.TrimSuffix(code[1], "/")
+			if !top.MatchString(name) && !file.MatchString(name) {
+				continue
+			}
+			found++
+			dir, last := path.Split(name) // lease/leasetest.TestStore is in lease/leasetest
+			last, _, _ = strings.Cut(last, ".")
+			assert.True(t, all[name] || all[dir+last], "%s names `%s`, and nothing is called so", page, code[1])
+		}
+	}
+	require.Greater(t, found, 100)
 }
 
 // A link to a thread in a tracker is named after it: leader#7.

@@ -84,20 +84,20 @@ func TestUnplainIsFound(t *testing.T) {
 // A page that lists its headings at the top lists all of them.
 func TestPagesListTheirHeadings(t *testing.T) {
 	t.Parallel()
-	heading := regexp.MustCompile(`(?m)^## (.*)$`)
+	heading, list := regexp.MustCompile(`(?m)^## (.*)$`), regexp.MustCompile(`(?m)^- \[[^]]*\]\(#`)
 	listed := 0
 	for _, page := range pages(t) {
 		content := read(t, page)
 		top, _, _ := strings.Cut(content, "\n## ")
-		if !strings.Contains(top, "](#") {
+		if !list.MatchString(top) {
 			continue
 		}
 		listed++
 		for _, h := range heading.FindAllStringSubmatch(content, -1) {
-			assert.Contains(t, top, "["+h[1]+"](#"+anchorOf(h[1])+")", "%s does not list a heading at its top", page)
+			assert.True(t, strings.Contains(top, "["+h[1]+"](#"+anchorOf(h[1])+")"), "%s does not list %q at its top", page, h[1])
 		}
 	}
-	require.Greater(t, listed, 5, "pages with a list")
+	require.Greater(t, listed, 15, "pages with a list")
 }
 
 // What the pages name exists: functions, types and options, make's targets, flags of the command.
@@ -107,10 +107,10 @@ func TestPagesNameWhatExists(t *testing.T) {
 	for _, alert := range regexp.MustCompile(`(?m)^ *- alert: (\w+)$`).FindAllStringSubmatch(read(t, "docs/operating/alerts.yaml"), -1) {
 		known[alert[1]] = true
 	}
-	makefile := read(t, "Makefile")
+	makefile, settings := read(t, "Makefile"), settings(t)
 	var command strings.Builder
 	goFiles(t, "cmd/leader", true, func(_, text string) { command.WriteString(text) })
-	foreign := regexp.MustCompile(`^(f|slog|storage|errors)\.|^Date$`)
+	foreign := regexp.MustCompile(`^(f|db|slog|signal|storage|errors)\.|^Date$`)
 	name := regexp.MustCompile(`^\*?(?:[a-z]\w*\.)?([A-Z]\w*[a-z]\w*)(?:\(.*)?$`)
 	theirs := regexp.MustCompile(`(?m)^\| [^|]* \|`) // the first cell of docs/migrating.md names what other libraries have
 	for _, page := range pages(t) {
@@ -123,7 +123,7 @@ func TestPagesNameWhatExists(t *testing.T) {
 		}
 		for _, code := range quotedCode.FindAllStringSubmatch(fencedCode.ReplaceAllString(content, ""), -1) {
 			if found := name.FindStringSubmatch(code[1]); found != nil && !foreign.MatchString(code[1]) {
-				assert.True(t, known[found[1]], "%s names `%s`, and nothing is called so", page, code[1])
+				assert.True(t, known[found[1]] || strings.HasPrefix(page, "deploy/") && strings.Contains(settings, found[1]), "%s names `%s`, and nothing is called so", page, code[1])
 			}
 		}
 		for _, target := range regexp.MustCompile("(?m)(?:`|^    )make ([a-z]+)").FindAllStringSubmatch(content, -1) {
@@ -133,6 +133,17 @@ func TestPagesNameWhatExists(t *testing.T) {
 			assert.Contains(t, command.String(), `"`+flag[1]+flag[2]+`"`, "%s names a flag that leader has not", page)
 		}
 	}
+}
+
+// settings returns the text of the files to deploy, which have the platforms' settings that their pages name.
+func settings(t *testing.T) string {
+	var all strings.Builder
+	for _, name := range tracked(t) {
+		if strings.HasPrefix(name, "deploy/") && path.Ext(name) != ".md" {
+			all.WriteString(read(t, name))
+		}
+	}
+	return all.String()
 }
 
 var fencedCode = regexp.MustCompile("(?ms)^ *```.*?^ *```$")
