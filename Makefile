@@ -25,6 +25,7 @@ help: ## this list
 
 test: ## every test, on emulators of all services, with the race detector; the coverage of leader and lease (V=1 names each test)
 	$(EMULATORS) $(MAKE) --no-print-directory -j2 tests stress
+	go test ./lease
 	go -C internal/simulate test
 	go test ./fleet -run 'TestWorlds|TestExplore|TestMemoryOfAPart' -worlds 10000 -faults 1
 	go test ./internal/explore

@@ -89,7 +89,7 @@ func TestRun7_WhoIsWellLeads(t *testing.T) {
 	for name, fault := range map[string]func(a *node){
 		"unhealthy once in 20 s": func(a *node) {
 			sick := errors.New("hiccup")
-			for range 2 * 60 * 3 {
+			for range 40 * 3 {
 				time.Sleep(18*time.Second + time.Duration(rand.Int64N(1e9))) // it is met now and then
 				a.health.Store(&sick)
 				time.Sleep(time.Second)
@@ -98,11 +98,11 @@ func TestRun7_WhoIsWellLeads(t *testing.T) {
 		},
 		"can acquire, but not renew": func(a *node) {
 			a.way.Set(leadertest.Hang, leadertest.Renew)
-			time.Sleep(2 * time.Hour)
+			time.Sleep(40 * time.Minute)
 		},
 		"can acquire, but neither renew nor release": func(a *node) {
 			a.way.Set(leadertest.Hang, leadertest.Renew, leadertest.Release)
-			time.Sleep(2 * time.Hour)
+			time.Sleep(40 * time.Minute)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,3 +1,7 @@
+//go:build !race
+
+// make test runs this without the race detector, which slows it down by ten to thirty times and more.
+
 package lease_test
 
 import (
