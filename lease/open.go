@@ -29,7 +29,7 @@ var packages = map[string]string{
 	"dynamodb": "github.com/cloudlease/leader/lease/dynamodb",
 	"s3":       "github.com/cloudlease/leader/lease/s3",
 	"gs":       "github.com/cloudlease/leader/lease/gcs",
-	"azblob":   "github.com/cloudlease/leader/lease/azblob",
+	"azblob":   "github.com/cloudlease/leader/lease/azblob/byurl",
 }
 
 // Register makes a URL scheme known to Open. A package calls it when it is imported. It panics if the scheme is

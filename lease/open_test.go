@@ -42,7 +42,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"AccountName=x;AccountKey=secret", `store URL "...": its scheme is unknown`},
 		{"dynamodb://leases?region=eu-west-1", `import _ "github.com/cloudlease/leader/lease/dynamodb" to open it`},
 		{"gs://user:secret@bucket", `"gs:...": its package is not imported: import _ "github.com/cloudlease/leader/lease/gcs"`},
-		{"azblob://container", `"github.com/cloudlease/leader/lease/azblob"`},
+		{"azblob://container", `"github.com/cloudlease/leader/lease/azblob/byurl"`},
 		{"s3://bucket", `"github.com/cloudlease/leader/lease/s3"`},
 		{"file:///var/lib/leader", `"github.com/cloudlease/leader/lease/file"`},
 		{"opened://user:secret@place\x7f", "not a store URL"},

@@ -2,4 +2,4 @@
 
 package main
 
-import _ "github.com/cloudlease/leader/lease/azblob"
+import _ "github.com/cloudlease/leader/lease/azblob/byurl"

@@ -39,7 +39,7 @@ import (
 	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/lease"
 
-	_ "github.com/cloudlease/leader/lease/azblob" // those that you use
+	_ "github.com/cloudlease/leader/lease/azblob/byurl" // those that you use
 	_ "github.com/cloudlease/leader/lease/dynamodb"
 	_ "github.com/cloudlease/leader/lease/file"
 	_ "github.com/cloudlease/leader/lease/gcs"

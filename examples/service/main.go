@@ -46,7 +46,7 @@ import (
 	"github.com/cloudlease/leader/leaderhttp"
 	"github.com/cloudlease/leader/lease"
 
-	_ "github.com/cloudlease/leader/lease/azblob" // those that you use
+	_ "github.com/cloudlease/leader/lease/azblob/byurl" // those that you use
 	_ "github.com/cloudlease/leader/lease/dynamodb"
 	_ "github.com/cloudlease/leader/lease/file"
 	_ "github.com/cloudlease/leader/lease/gcs"

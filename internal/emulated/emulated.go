@@ -9,7 +9,7 @@ import (
 
 	"github.com/cloudlease/leader/internal/emulator"
 	"github.com/cloudlease/leader/lease"
-	_ "github.com/cloudlease/leader/lease/azblob" // for lease.Open
+	_ "github.com/cloudlease/leader/lease/azblob/byurl" // for lease.Open
 	_ "github.com/cloudlease/leader/lease/dynamodb"
 	_ "github.com/cloudlease/leader/lease/gcs"
 	_ "github.com/cloudlease/leader/lease/s3"

@@ -80,7 +80,7 @@ var goSumRow = regexp.MustCompile("(?m)^\\| `leader`, `([a-z0-9/]+)` \\| ([0-9]+
 func TestLinesInGoSum(t *testing.T) {
 	t.Parallel()
 	rows := goSumRow.FindAllStringSubmatch(read(t, "docs/importing.md"), -1)
-	require.Len(t, rows, 8)
+	require.Len(t, rows, 9)
 	for _, row := range rows {
 		u := newUser(t, []string{root, row[1]}, nil)
 		sum, err := os.ReadFile(filepath.Join(u.dir, "go.sum"))

@@ -39,6 +39,7 @@ var rules = []rule{
 	{of: "lease", may: []string{"internal/firstseen", "internal/host", "internal/plainjson", "internal/redact"}, standard: true},
 	{of: "lease/memory", may: []string{"lease", "internal/storeurl"}, standard: true},
 	{of: "lease/leasetest", may: []string{"lease", "internal/host", "internal/hosttest"}, standard: true},
+	{of: "lease/azblob/byurl", may: []string{"lease", "lease/azblob"}},
 	{of: "lease/...", may: []string{"lease", "internal/..."}}, // a store, with its SDK
 	{of: "checkpoint", may: []string{"lease", "internal/plainjson"}, standard: true},
 	{of: "fence/elsewhere"}, // examples

@@ -1,6 +1,8 @@
 package house
 
 import (
+	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,4 +42,21 @@ func TestAStoreBringsItsOwnSDKAlone(t *testing.T) {
 		assert.True(t, brings, "%s compiles no package of %s", name, own)
 	}
 	assert.Equal(t, len(sdks), found)
+}
+
+// azidentity and what it needs come only with the package that opens Azure by URL.
+func TestIdentityComesByURLAlone(t *testing.T) {
+	const identity, opener = "github.com/Azure/azure-sdk-for-go/sdk/azidentity", "lease/azblob/byurl"
+	packages, err := list("linux")
+	require.NoError(t, err)
+	found := 0
+	for _, p := range packages {
+		name, ours := relative(p.ImportPath)
+		if !ours || !slices.Contains(p.Deps, identity) {
+			continue
+		}
+		found++
+		assert.True(t, name == opener || slices.Contains(p.Deps, path.Join(module, opener)), "%s compiles azidentity, and does not open URLs", name)
+	}
+	assert.Greater(t, found, 2, "byurl, and those who open URLs")
 }

@@ -84,8 +84,8 @@
 //
 // # URL
 //
-// The URL is azblob://account/container, or azblob://account/container/folder to have all blobs below folder/. The
-// query may have
+// A program that opens URLs imports package byurl, which brings azidentity along. The URL is azblob://account/container, or
+// azblob://account/container/folder to have all blobs below folder/. The query may have
 //
 //   - create=true, to make a missing container when a lease is acquired. Listing makes none.
 //   - suffix=core.usgovcloudapi.net for an account of Azure Government, suffix=core.chinacloudapi.cn for one in China,
@@ -93,7 +93,7 @@
 //   - endpoint=https://account.z12.blob.storage.azure.net for an account with a DNS zone endpoint or a custom domain.
 //   - prefix, for a prefix that is not a folder (instead of a folder in the path): see [WithPrefix].
 //
-// Without suffix and endpoint, the account is at https://account.blob.core.windows.net. The credential is
+// Without suffix and endpoint, the account is at https://account.blob.core.windows.net. The credential, unless the program gives [Opener] another, is
 // azidentity.DefaultAzureCredential: environment variables, workload identity, managed identity, az login. It comes
 // from the identity service of the account's cloud: the Government's or China's if the address is theirs, and otherwise
 // the one that AZURE_AUTHORITY_HOST names, or the public one. The client sends it over https only.

@@ -37,7 +37,7 @@ func TestCloudsOnTheWire(t *testing.T) { // not parallel: azidentity reads the e
 			cancel()
 			return nil, errors.New("this test has no network")
 		}
-		client, err := connect(target{account: "orders1", container: "leases", endpoint: endpoint}, "", transport)
+		client, err := connect(target{account: "orders1", container: "leases", endpoint: endpoint}, "", transport, defaultCredential)
 		require.NoError(t, err)
 		_, err = lease.Inspect(ctx, New(client), "orders")
 		require.Error(t, err)

@@ -166,7 +166,7 @@ func mirror(t *testing.T) string {
 var managers = map[string]func(t *testing.T, p place) (lease.Manager, *wire.Proxy){
 	"opened": func(t *testing.T, p place) (lease.Manager, *wire.Proxy) {
 		connection, proxy := proxiedConnection(t)
-		m, err := open(&url.URL{Scheme: "azblob", Path: "/" + p.name}, connection)
+		m, err := open(&url.URL{Scheme: "azblob", Path: "/" + p.name}, connection, nil)
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = lease.Close(m) })
 		return m, proxy
@@ -258,7 +258,7 @@ func TestStrayAnswersToCreateContainer(t *testing.T) {
 	for name, fault := range strays(201, mirror(t)) {
 		p := place{name: emulator.Name(t)}
 		connection, proxy := proxiedConnection(t)
-		m, err := open(&url.URL{Scheme: "azblob", Path: "/" + p.name, RawQuery: "create=true"}, connection)
+		m, err := open(&url.URL{Scheme: "azblob", Path: "/" + p.name, RawQuery: "create=true"}, connection, nil)
 		require.NoError(t, err)
 		struck := proxy.OnRequest(3, fault) // after Get Blob Properties and Put Blob, both in vain
 		_, err = m.Acquire(t.Context(), request("orders", "one"))

@@ -13,6 +13,7 @@ import (
 	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/lease"
 	"github.com/cloudlease/leader/lease/azblob"
+	_ "github.com/cloudlease/leader/lease/azblob/byurl" // for lease.Open
 )
 
 func Example() {

@@ -2,14 +2,13 @@ package azblob
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"github.com/cloudlease/leader/lease"
 )
@@ -80,23 +79,56 @@ func (e *identityError) Unwrap() error { return e.err }
 // no source has a credential, or if the identity service itself refuses one. It is temporary if the service is busy or
 // cannot be reached, or if something else answers in its place.
 func classifyIdentity(err error) error {
-	if failed, ok := errors.AsType[*azidentity.AuthenticationFailedError](err); ok {
-		text, todo := judgeAnswer(failed)
-		return identityTrouble(text, todo, err)
-	}
-	type marked interface { // azidentity does not export its type for this; other packages' errors have the method, too
-		error
-		NonRetriable()
-	}
-	none, ok := errors.AsType[marked](err)
-	if !ok || !strings.HasPrefix(fmt.Sprintf("%T", none), "*azidentity.") {
+	found := ofIdentity(err)
+	if found == nil {
 		return nil
 	}
+	if answer, asked := answerOf(found); asked {
+		text, todo := judgeAnswer(found, answer)
+		return identityTrouble(text, todo, err)
+	}
 	todo := adviceLogin
-	if mentions(none.Error(), unreachable) {
+	if mentions(found.Error(), unreachable) {
 		todo = adviceAgain
 	}
-	return identityTrouble(none.Error(), todo, err)
+	return identityTrouble(found.Error(), todo, err)
+}
+
+// identityPackage has the errors of ofIdentity. This package does not import it: it would be linked into every program on Azure,
+// also into those that have no use for it.
+const identityPackage = "github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+// ofIdentity returns the first error in err's tree whose type is of azidentity; nil if there is none.
+func ofIdentity(err error) error {
+	if t := reflect.TypeOf(err); t != nil && t.Kind() == reflect.Pointer && t.Elem().PkgPath() == identityPackage {
+		return err
+	}
+	switch wraps := err.(type) {
+	case interface{ Unwrap() error }:
+		return ofIdentity(wraps.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, one := range wraps.Unwrap() {
+			if found := ofIdentity(one); found != nil {
+				return found
+			}
+		}
+	}
+	return nil
+}
+
+// answerOf returns the answer of the identity service that an error of azidentity tells of, if there was one. asked is whether a
+// request was sent: the error is then an AuthenticationFailedError, which has the answer in a field, out of reach of any interface.
+func answerOf(failed error) (answer *http.Response, asked bool) {
+	fields := reflect.ValueOf(failed).Elem()
+	if fields.Kind() != reflect.Struct {
+		return nil, false
+	}
+	field := fields.FieldByName("RawResponse")
+	if !field.IsValid() {
+		return nil, false
+	}
+	answer, asked = field.Interface().(*http.Response)
+	return answer, asked
 }
 
 func identityTrouble(text, todo string, err error) error {
@@ -108,8 +140,7 @@ func identityTrouble(text, todo string, err error) error {
 }
 
 // judgeAnswer returns what the identity service answered, and what to do about it.
-func judgeAnswer(failed *azidentity.AuthenticationFailedError) (text, todo string) {
-	answer := failed.RawResponse
+func judgeAnswer(failed error, answer *http.Response) (text, todo string) {
 	if answer == nil {
 		return failed.Error(), adviceAgain
 	}

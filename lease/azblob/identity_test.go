@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"reflect"
 	"strings"
 	"syscall"
 	"testing"
@@ -160,6 +161,28 @@ func TestIdentityRows(t *testing.T) {
 			found = found || strings.Contains(row.service.body, fmt.Sprintf("AADSTS%d:", code))
 		}
 		assert.True(t, found, "AADSTS%d", code)
+	}
+}
+
+// An error of azidentity is found by its package's name, wherever in a tree it is.
+func TestOfIdentity(t *testing.T) {
+	t.Parallel()
+	failed, none := &azidentity.AuthenticationFailedError{RawResponse: &http.Response{}}, azidentity.NewCredentialUnavailableError("none")
+	var typed *azidentity.AuthenticationFailedError
+	require.Equal(t, identityPackage, reflect.TypeOf(typed).Elem().PkgPath())
+	for _, err := range []error{failed, fmt.Errorf("a: %w", failed), errors.Join(io.EOF, fmt.Errorf("b: %w", failed))} {
+		found := ofIdentity(err)
+		require.Same(t, failed, found)
+		answer, asked := answerOf(found)
+		assert.True(t, asked)
+		assert.Same(t, failed.RawResponse, answer)
+	}
+	_, asked := answerOf(ofIdentity(fmt.Errorf("c: %w", none)))
+	assert.False(t, asked, "no request was sent")
+	_, asked = answerOf(&azidentity.AuthenticationFailedError{})
+	assert.True(t, asked, "and not answered")
+	for _, err := range []error{nil, io.EOF, errors.Join(io.EOF, io.ErrUnexpectedEOF), &azcore.ResponseError{}} {
+		assert.NoError(t, ofIdentity(err))
 	}
 }
 

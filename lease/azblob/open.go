@@ -13,7 +13,6 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 
 	"github.com/cloudlease/leader/internal/failure"
@@ -27,10 +26,17 @@ const connectionVariable = "AZURE_STORAGE_CONNECTION_STRING"
 
 const urlForm = "azblob://account/container or azblob://account/container/folder"
 
-func init() {
-	lease.Register("azblob", func(_ context.Context, u *url.URL) (lease.Manager, error) {
-		return open(u, os.Getenv(connectionVariable))
-	})
+// A Credential makes the credential with which a client shows the program's identity. The options have the cloud of the account,
+// and the connections to use.
+type Credential func(azcore.ClientOptions) (azcore.TokenCredential, error)
+
+// Opener returns a lease.Opener for the URLs that the package comment describes: lease.Register("azblob", Opener(credential)). Package
+// byurl registers one with azidentity's default credential. Without a credential, if it is nil, only AZURE_STORAGE_CONNECTION_STRING
+// opens a container.
+func Opener(credential Credential) lease.Opener {
+	return func(_ context.Context, u *url.URL) (lease.Manager, error) {
+		return open(u, os.Getenv(connectionVariable), credential)
+	}
 }
 
 // containerIn returns the container and the folder that a URL names.
@@ -59,7 +65,7 @@ func containerIn(u *url.URL) (containerName, folder string, err error) {
 	return containerName, folder, nil
 }
 
-func open(u *url.URL, connection string) (lease.Manager, error) {
+func open(u *url.URL, connection string, credential Credential) (lease.Manager, error) {
 	containerName, folder, err := containerIn(u)
 	if err != nil {
 		return nil, err
@@ -81,7 +87,7 @@ func open(u *url.URL, connection string) (lease.Manager, error) {
 		return nil, err
 	}
 	transport := newTransport()
-	client, err := connect(t, connection, transport)
+	client, err := connect(t, connection, transport, credential)
 	if wrong, ok := errors.AsType[*lease.MisconfiguredError](err); ok {
 		return nil, storeurl.Wrong(u, wrong.Err.Error(), wrong.Advice)
 	}
@@ -133,7 +139,7 @@ func endpointOf(u *url.URL, query url.Values) (endpoint string, given bool, err 
 }
 
 // connect returns a client for the container. Its errors must not repeat the connection string, which is a secret.
-func connect(t target, connection string, transport *http.Transport) (*container.Client, error) {
+func connect(t target, connection string, transport *http.Transport, credential Credential) (*container.Client, error) {
 	opts := &container.ClientOptions{ClientOptions: azcore.ClientOptions{
 		// The service never redirects a client: a redirect comes from something on the way.
 		Transport: &http.Client{
@@ -150,14 +156,15 @@ func connect(t target, connection string, transport *http.Transport) (*container
 	case !strings.HasPrefix(t.endpoint, "https://"):
 		return nil, failure.Misconfigured("its endpoint is not https, over which alone an identity may be shown",
 			"use an https endpoint, or, for an account key or a SAS, set "+connectionVariable)
+	case credential == nil:
+		return nil, failure.Misconfigured("this program has no source of credentials, and "+connectionVariable+" is not set",
+			"set it, or give Opener a credential")
 	}
-	credential, err := azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{
-		ClientOptions: azcore.ClientOptions{Cloud: cloudOf(t.endpoint), Transport: &http.Client{Transport: transport}},
-	})
+	identity, err := credential(azcore.ClientOptions{Cloud: cloudOf(t.endpoint), Transport: &http.Client{Transport: transport}})
 	if err != nil {
 		return nil, err
 	}
-	return container.NewClient(t.endpoint+"/"+t.container, credential, opts)
+	return container.NewClient(t.endpoint+"/"+t.container, identity, opts)
 }
 
 // connectString returns the client that the connection string describes. The URL must not contradict it.

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -98,7 +100,7 @@ func TestOpenURL(t *testing.T) {
 			t.Parallel()
 			u, err := url.Parse(test.url)
 			require.NoError(t, err)
-			opened, err := open(u, test.connection)
+			opened, err := open(u, test.connection, defaultCredential)
 			if test.where == "" {
 				require.ErrorIs(t, err, lease.ErrMisconfigured)
 				require.ErrorContains(t, err, test.says)
@@ -146,7 +148,7 @@ func TestString(t *testing.T) {
 		if strings.Contains(name, "=http://") {
 			connection = "UseDevelopmentStorage=true"
 		}
-		again, err := open(u, connection)
+		again, err := open(u, connection, defaultCredential)
 		if strings.Contains(name, "-secondary") {
 			require.ErrorContains(t, err, "secondary")
 			continue
@@ -222,6 +224,20 @@ func TestDeadConnections(t *testing.T) {
 	require.ErrorIs(t, <-failed, context.Canceled)
 	_, err = m.Renew(within(t, 10*time.Second), held)
 	require.NoError(t, err)
+}
+
+// defaultCredential is the one of package byurl, which tests in this package cannot import.
+func defaultCredential(options azcore.ClientOptions) (azcore.TokenCredential, error) {
+	return azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: options})
+}
+
+// Without a credential, an account that only an identity opens is refused.
+func TestOpenerWithoutACredential(t *testing.T) {
+	t.Parallel()
+	_, err := open(&url.URL{Scheme: "azblob", Host: "orders1", Path: "/leases"}, "", nil)
+	require.ErrorIs(t, err, lease.ErrMisconfigured)
+	require.ErrorContains(t, err, "this program has no source of credentials")
+	errtest.Advice(t, err)
 }
 
 // The whole way, from the environment.

@@ -15,7 +15,7 @@ import (
 
 	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/lease"
-	_ "github.com/cloudlease/leader/lease/azblob"
+	_ "github.com/cloudlease/leader/lease/azblob/byurl"
 )
 
 // limit is less than functionTimeout of host.json, so that the lease is released before the handler is killed.

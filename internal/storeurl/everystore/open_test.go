@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader/lease"
-	_ "github.com/cloudlease/leader/lease/azblob"
+	_ "github.com/cloudlease/leader/lease/azblob/byurl"
 	_ "github.com/cloudlease/leader/lease/dynamodb"
 	_ "github.com/cloudlease/leader/lease/file"
 	_ "github.com/cloudlease/leader/lease/gcs"

@@ -20,7 +20,7 @@ import (
 	"github.com/cloudlease/leader/internal/host"
 	"github.com/cloudlease/leader/internal/stress/chaos"
 	"github.com/cloudlease/leader/lease"
-	_ "github.com/cloudlease/leader/lease/azblob"
+	_ "github.com/cloudlease/leader/lease/azblob/byurl"
 	_ "github.com/cloudlease/leader/lease/dynamodb"
 	_ "github.com/cloudlease/leader/lease/file"
 	_ "github.com/cloudlease/leader/lease/gcs"
