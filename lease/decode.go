@@ -42,11 +42,23 @@ var recordFields = [...]struct {
 	{"renewed", func(r *record, value []byte) error { return r.Renewed.UnmarshalJSON(value) }},
 	{"next", func(r *record, value []byte) (err error) { r.Next, err = text(value); return err }},
 	{"undone", func(r *record, value []byte) (err error) { r.Undone, err = truth(value); return err }},
-	{fieldHistory, func(r *record, value []byte) error { r.History = historyIn(value); return nil }},
+	{"heeds", func(r *record, value []byte) error {
+		kinds, err := text(value)
+		r.Heeds = HeedsText(HeedsIn(kinds))
+		return err
+	}},
+	{"wish", func(r *record, value []byte) (err error) { r.Wish, err = wishIn(value); return err }},
+	{"history", func(r *record, value []byte) error { r.History = historyIn(value); return nil }},
 }
 
-// fieldHistory is the one field whose damage makes no record unreadable: it is dropped.
-const fieldHistory = "history"
+// isExtra reports whether a field's damage makes no record unreadable: it is dropped.
+func isExtra(field int) bool {
+	switch recordFields[field].name {
+	case "heeds", "wish", "history":
+		return true
+	}
+	return false
+}
 
 // historyIn returns the history in a record; none if it is too long, or a text that no history is. Terms finds other damage.
 func historyIn(value []byte) History {
@@ -68,7 +80,7 @@ func (v *values) read(r *record, field int) error {
 	if value == nil || string(value) == "null" {
 		return nil
 	}
-	if err := recordFields[field].read(r, value); err != nil {
+	if err := recordFields[field].read(r, value); err != nil && !isExtra(field) {
 		return fmt.Errorf("its %s is %.40q: %w", recordFields[field].name, value, err)
 	}
 	return nil
@@ -83,7 +95,7 @@ func split(data []byte) (v values, err error) {
 	err = members(data, func(quoted, value []byte) error {
 		for i := range recordFields {
 			switch is := isName(quoted, recordFields[i].name); {
-			case is && v[i] != nil && recordFields[i].name == fieldHistory:
+			case is && v[i] != nil && isExtra(i):
 				v[i] = []byte("null")
 			case is && v[i] != nil:
 				return fmt.Errorf("its %s stands in it twice", recordFields[i].name)

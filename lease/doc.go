@@ -12,14 +12,15 @@
 //   - A work that runs under a lease: [Term] and [TermFrom]; [BeforeEnd], for a last write while the lease is still held;
 //     [WithTerm], to pass the term on; [ErrClockStepped].
 //   - A program that looks at leases: [Inspect], [List], [Info] and its [State]; [History], with each [PastTerm] and its [Ending];
-//     [Break] for a holder that nobody can reach.
+//     [Break] for a holder that nobody can reach; [Ask] and [Withdraw] for a [Wish] to a holder, such as
+//     [WishHandover], with its [WishState]; [RefusedError] with its [RefusedReason], and [ErrRefused].
 //   - A program that sets up the place of the leases: [FindPlace], [MakePlace] and [MakeTimeout]; [PlaceOf] names it.
 //   - A program that keeps other cells beside the leases, as package checkpoint: [StoreOf] and [CheckpointPrefix].
 //   - The author of a store: [Store], [Snapshot], [Version], [ErrConflict], [Forever]; [CheckName], [CheckCell] and [MaxCell];
 //     [Lister] with [Cell], [Limiter] with [Limits], [Closer], [PlaceFinder], [PlaceMaker], and [Watcher] with [IsRenewal], as far as the store can;
 //     [Register] and [Opener] for its URLs. Package leasetest has the tests that it passes.
-//   - The author of a manager on native leases, as lease/azblob: [Manager], [Breaker]; [Request] and [Lease], each with its
-//     method Validate; [UndoTimeout], [MaxSwaps] and [ErrTooManyConflicts]; [Explain].
+//   - The author of a manager on native leases, as lease/azblob: [Manager], [Breaker], [Asker] with [Wish.MayAsk] and [MayWithdraw]; [HeedsText] and
+//     [HeedsIn]; [Request] and [Lease], each with its method Validate; [UndoTimeout], [MaxSwaps] and [ErrTooManyConflicts]; [Explain].
 //   - The author of a runner, as package leader: [StartTerm], [StartWithin], [Keeper], [Instant], [Now] and [SampleEvery];
 //     [LimitsOf], [Find], [Watch], [Margin] and [IntervalsPerLength].
 //

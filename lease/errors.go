@@ -45,10 +45,10 @@ func (e *MisconfiguredError) Unwrap() error { return e.Err }
 //
 //	s3://leases/prod: acquire lease "orders": operation error S3: GetObject, ... NoSuchBucket: create the bucket, or name another
 //
-// The place is the manager's String; what was tried is like "acquire lease". Explain returns nil for nil, and a HeldError or
-// a LostError as it is: each says enough by itself.
+// The place is the manager's String; what was tried is like "acquire lease". Explain returns nil for nil, and a HeldError, a
+// LostError or a RefusedError as it is: each says enough by itself.
 func Explain(place, tried, name string, err error) error {
-	if err == nil || errors.Is(err, ErrHeld) || errors.Is(err, ErrLost) {
+	if err == nil || errors.Is(err, ErrHeld) || errors.Is(err, ErrLost) || errors.Is(err, ErrRefused) {
 		return err
 	}
 	return fmt.Errorf("%s: %s %q: %w", place, tried, name, err)

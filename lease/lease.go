@@ -24,7 +24,8 @@ type Manager interface {
 	// caller no longer holds it, the error is a *LostError (errors.Is ErrLost). After any other error the lease may have
 	// been renewed or not: try again, with the same Lease. The caller may change its Attributes and Value, and raises
 	// ValueNumber with each change. It changes nothing else: others count by the Length that they read. If an earlier call has
-	// stored a greater ValueNumber, late, that value and those attributes stay, and the returned Lease has them (V3).
+	// stored a greater ValueNumber, late, that value and those attributes stay, and the returned Lease has them (V3). If somebody has
+	// asked something of the holder that it acts on (Ask), Renew notes in the record that this has begun, and the returned Lease has the Wish.
 	Renew(ctx context.Context, held Lease) (Lease, error)
 
 	// Release makes one attempt to give the lease back. It never takes the lease from another holder: if the caller no
@@ -39,6 +40,7 @@ type Request struct {
 	Length     time.Duration     // how long the lease holds from each renewal, within the manager's Limits
 	Attributes map[string]string // published with the lease: at most 1 KiB of UTF-8, keys included; nil: none
 	RenewEvery time.Duration     // how often the holder is going to renew: a hint for standbys, published with the lease; 0: not said
+	Heeds      []string          // the kinds of wishes that the holder acts on (Ask), published with the lease; nil: none
 
 	// Yield is a courtesy to the node that the last holder named when it released the lease (Lease.Next). For so long after the
 	// manager first saw that record, Acquire leaves the lease to that node, unless Holder is its name: it returns a *HeldError whose
@@ -61,8 +63,10 @@ type Lease struct {
 	Value       string // text that outlives the holder: each acquisition inherits it (V1); within Limits.MaxValue
 	ValueNumber uint64 // counts the changes of Value and Attributes in this term (V3); 0: they are as acquired
 
-	History History // of the terms before this one, for people; the manager passes it on from renewal to renewal
-	Next    string  // for Release alone: the holder to whom the others leave the lease first (Request.Yield); empty: to whom asks first
+	History History  // of the terms before this one, for people; the manager passes it on from renewal to renewal
+	Heeds   []string // as requested
+	Wish    Wish     // what somebody asks of this holder, as the latest Renew that met it found it; zero: nothing. The caller sets it to zero to drop it
+	Next    string   // for Release alone: the holder to whom the others leave the lease first (Request.Yield); empty: to whom asks first
 }
 
 // A Version names one state of a cell or lease. Only the store or manager that made it can read it. The empty Version
@@ -128,6 +132,8 @@ type Info struct {
 	Timed      bool          // the store tells how old the record is, or ends leases itself: a process that has just started knows as much as one that has watched
 	Broken     bool          // Break wrote the record: it is nobody's acquisition, and runs out
 	Next       string        // of a released lease: to whom others leave it at first (Request.Yield); empty: to nobody
+	Heeds      []string      // the kinds of wishes that the holder acts on (Ask)
+	Wish       Wish          // what somebody asks of the holder; zero: nothing
 	NoTerm     bool          // nobody leads or led by this record: Break wrote it, or a failed acquisition, which was undone
 	History    History       // of the terms before the one that Holder, ID and Token tell of; for people
 	Err        error         // from List: why this lease could not be read; only Name is set then

@@ -94,6 +94,7 @@ func (c cell) info(name string) Info {
 	if c.Released {
 		return info
 	}
+	info.Heeds, info.Wish = HeedsIn(c.Heeds), c.wish()
 	info.Age, info.Timed = c.proven, c.timed
 	if info.State == Held {
 		info.RetryAfter, info.LookAfter = max(info.Length-c.idle, 1), c.next // 1: at once
@@ -153,7 +154,7 @@ func (m *manager) swap(ctx context.Context, name string, old Version, r *record)
 	case r.Released:
 		m.watch.free(name, old, version, sent)
 	default:
-		m.watch.wrote(name, old, version, sent, h.Read().Mono)
+		m.watch.wrote(name, old, version, r.Nonce, sent, h.Read().Mono)
 	}
 	return version, nil
 }

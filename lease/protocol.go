@@ -91,7 +91,7 @@ func succeed(ctx context.Context, seen cell, req Request) (record, error) {
 	h := host.From(ctx)
 	return record{
 		Token: seen.Token + 1, ID: randomText(h), Holder: req.Holder,
-		Length: duration(req.Length), Attributes: maps.Clone(req.Attributes), RenewEvery: duration(req.RenewEvery),
+		Length: duration(req.Length), Attributes: maps.Clone(req.Attributes), RenewEvery: duration(req.RenewEvery), Heeds: HeedsText(req.Heeds),
 		Value: seen.Value, Acquired: stamp(h), Renewed: stamp(h), History: seen.historyAfter(stamp(h)),
 	}, nil
 }
@@ -130,7 +130,7 @@ func (m *manager) abandon(ctx context.Context, req Request, id string, replaced 
 	seen, err := m.load(ctx, req.Name)
 	if err == nil && seen.ID == id && !seen.Released {
 		ours := seen.record
-		ours.Released, ours.Undone = true, true
+		ours.Released, ours.Undone, ours.Wish = true, true, wish{}
 		_, _ = m.swap(ctx, req.Name, seen.version, &ours) // if this fails, the record runs out
 	}
 	return seen, err == nil
@@ -168,6 +168,8 @@ func (m *manager) renew(ctx context.Context, held Lease) (Lease, error) {
 		// so write again.
 		from = now.version
 		ours.keepNewer(now.record)
+		// Or somebody asks something: the record tells, whatever this call found before.
+		ours.Wish = wishOf(now.wish().FoundBy(held), held.Token)
 	}
 	return Lease{}, ErrTooManyConflicts
 }
@@ -191,7 +193,7 @@ func (m *manager) release(ctx context.Context, held Lease) error {
 	}
 	free := held.record()
 	free.Released, free.Renewed = true, stamp(host.From(ctx))
-	free.Next = held.Next
+	free.Next, free.Wish = held.Next, wish{}
 	var sent []string // the nonces of this call's writes
 	from := held.Version
 	for range MaxSwaps {
@@ -240,7 +242,7 @@ func (r record) lease(name string, version Version) Lease {
 	return Lease{
 		Name: name, Holder: r.Holder, ID: r.ID, Token: r.Token, Length: time.Duration(r.Length),
 		Attributes: maps.Clone(r.Attributes), RenewEvery: time.Duration(r.RenewEvery), Acquired: r.Acquired, Version: version,
-		Value: r.Value, ValueNumber: r.Number, History: r.History,
+		Value: r.Value, ValueNumber: r.Number, History: r.History, Heeds: HeedsIn(r.Heeds), Wish: r.wish(),
 	}
 }
 
@@ -248,6 +250,7 @@ func (l Lease) record() record {
 	return record{
 		Token: l.Token, ID: l.ID, Holder: l.Holder, Length: duration(l.Length), Attributes: l.Attributes,
 		RenewEvery: duration(l.RenewEvery), Acquired: l.Acquired, Value: l.Value, Number: l.ValueNumber, History: l.History,
+		Heeds: HeedsText(l.Heeds), Wish: wishOf(l.Wish, l.Token),
 	}
 }
 

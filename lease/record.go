@@ -37,6 +37,8 @@ type record struct {
 	Acquired   time.Time         `json:"acquired,omitzero"`      // the writer's wall clock: for people, never to decide by (R1)
 	Renewed    time.Time         `json:"renewed,omitzero"`       // likewise
 	Next       string            `json:"next,omitempty"`         // of a released record: to whom others leave the lease at first
+	Heeds      string            `json:"heeds,omitempty"`        // the kinds of wishes that the holder acts on (HeedsText)
+	Wish       wish              `json:"wish,omitzero"`          // what somebody asks of the holder
 	Undone     bool              `json:"undone,omitempty"`       // a failed acquisition wrote it, and gave it back: there was no such term
 	History    History           `json:"history,omitempty"`      // of the terms before: for people
 }
@@ -64,13 +66,14 @@ func (r record) format() int {
 }
 
 // roomWithHistory is how large a record with a history may be, its lease's name included and the value left out. With what a
-// store adds, it stays below 1 KB, by which DynamoDB bills writes. A history that needs more is shortened.
+// store adds, it stays below 1 KB, by which DynamoDB bills writes. A history that needs more is shortened. A wish is not counted: it
+// stands for a few renewals, and terms that make room for it would be lost.
 const roomWithHistory = 1<<10 - 128
 
 func (r record) encode() []byte {
 	data, err := r.marshal()
 	if err != nil { // a time outside the years 0 to 9999 is all that JSON cannot say, and it is for people only
-		r.Acquired, r.Renewed = time.Time{}, time.Time{}
+		r.Acquired, r.Renewed, r.Wish.At = time.Time{}, time.Time{}, time.Time{}
 		data, _ = r.marshal()
 	}
 	return data
@@ -83,7 +86,7 @@ func (r *record) encodeFor(name string) []byte {
 		return data
 	}
 	bare := *r
-	bare.Value = ""
+	bare.Value, bare.Wish = "", wish{}
 	over := len(bare.encode()) + len(name) - roomWithHistory
 	if over <= 0 {
 		return data

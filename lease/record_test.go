@@ -20,6 +20,9 @@ func full() record {
 		Format: formatValue, Token: 7, ID: "an ID", Holder: "<worker> & \u2028 \"1\"", Length: duration(1500 * time.Millisecond),
 		Nonce: "a nonce", Released: true, Broken: true, Value: "a \"value\" <&>\n\x00", Number: 3, RenewEvery: duration(5 * time.Second), Attributes: map[string]string{"address": "10.0.0.1:80", "zone": "é世"},
 		Acquired: time.Date(2024, 2, 29, 23, 59, 59, 999e6, time.UTC), Renewed: time.Date(2024, 3, 1, 0, 0, 0, 1e6, time.UTC),
+		Heeds: "handover drain", Wish: wish{
+			Kind: "handover", For: "node \"b\"", By: "an operator", At: time.Date(2024, 2, 29, 23, 59, 59, 0, time.UTC), State: WishAsked, Token: 7, Nonce: "another",
+		},
 		Undone: true, Next: "the next", History: "6 released 20240228T120000Z 20240229T120000Z another",
 	}
 }
@@ -43,6 +46,7 @@ func TestRecordFitsItsCell(t *testing.T) {
 	worst := full()
 	worst.Holder = strings.Repeat("\u2028", MaxName/3)                                        // six bytes each in JSON, for three
 	worst.Attributes = map[string]string{"\"": strings.Repeat("\u2028", (maxAttributes-1)/3)} // likewise
+	worst.Wish.For, worst.Wish.By = worst.Holder, worst.Holder
 	worst.Value = strings.Repeat("\x00", 4<<10-maxValue/12/5) + strings.Repeat("x", maxValue) // six bytes each in JSON, for one
 	for limits := (Limits{MaxValue: maxValue}); limits.CheckValue(worst.Value) != nil; {
 		worst.Value = worst.Value[1:]
@@ -61,6 +65,9 @@ func TestRecordAsStored(t *testing.T) {
 		"released": true, "broken": true, "attributes": {"address": "10.0.0.1:80", "zone": "é世"}, "renew_every": "5s",
 		"value": "a \"value\" <&>\n\u0000", "value_number": 3,
 		"acquired": "2024-02-29T23:59:59.999Z", "renewed": "2024-03-01T00:00:00.001Z",
+		"heeds": "handover drain", "wish": {
+			"kind": "handover", "for": "node \"b\"", "by": "an operator", "at": "2024-02-29T23:59:59Z", "state": "asked", "token": 7, "nonce": "another"
+		},
 		"undone": true, "next": "the next", "history": "6 released 20240228T120000Z 20240229T120000Z another"
 	}`, string(full().encode()))
 }
@@ -70,7 +77,7 @@ func TestRecordWithATimeThatJSONCannotSay(t *testing.T) {
 	r.Acquired = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)
 	read, err := decode(r.encode())
 	require.NoError(t, err, "it is for people only")
-	r.Acquired, r.Renewed = time.Time{}, time.Time{}
+	r.Acquired, r.Renewed, r.Wish.At = time.Time{}, time.Time{}, time.Time{}
 	require.Equal(t, r, read)
 }
 
@@ -137,6 +144,13 @@ func TestDecode(t *testing.T) {
 		{"an unknown field twice", change(`{`, `{"later":1,"later":2,`), ""},
 		{"brackets in texts", change(`{`, `{"later":"}]\"{[","attributes":{"}":"\\"},`), ""},
 		{"numbers at the ends", `{"token":7,"id":"x","length":"15s","format":1}`, ""},
+		{"a wish that is a text", change(`{`, `{"wish":"handover",`), ""},
+		{"a wish of a later program", change(`{`, `{"wish":{"kind":"handover","state":"postponed","token":7,"later":[{}]},`), ""},
+		{"a wish twice", change(`{`, `{"wish":{"kind":"drain","state":"asked","token":7},"wish":{"kind":"handover","state":"asked","token":7},`), ""},
+		{"a wish without a kind", change(`{`, `{"wish":{"state":"asked","token":7},`), ""},
+		{"a wish with markup in its kind", change(`{`, `{"wish":{"kind":"<b>","state":"asked","token":7},`), ""},
+		{"kinds of wishes that are a list", change(`{`, `{"heeds":["handover"],`), ""},
+		{"kinds of wishes that are none", change(`{`, `{"heeds":"Hand Over",`), ""},
 		{"a renew interval that is none", change(`{`, `{"renew_every":"soon",`), "invalid duration"},
 		{"a time that is none", change(`{`, `{"acquired":"yesterday",`), "parsing time"},
 		{"not UTF-8", change(`"w"`, "\"\xff\""), "not UTF-8"},
@@ -150,6 +164,8 @@ func TestDecode(t *testing.T) {
 				require.Equal(t, "x", r.ID)
 				require.Equal(t, duration(15*time.Second), r.Length)
 				require.False(t, r.Released)
+				require.Zero(t, r.Wish)
+				require.Empty(t, r.Heeds)
 				return
 			}
 			require.ErrorIs(t, err, ErrRecord)
@@ -166,21 +182,32 @@ func reference(data []byte) (r record, ok bool) {
 	}
 	known := map[string]json.RawMessage{}
 	if !walk(data, func(name string, value json.RawMessage) bool {
-		if !slices.Contains(strings.Fields("format token id holder length kind nonce released broken attributes value value_number renew_every acquired renewed undone next history"), name) {
+		if !slices.Contains(strings.Fields("format token id holder length kind nonce released broken attributes value value_number renew_every acquired renewed undone next heeds wish history"), name) {
 			return true
 		}
 		_, twice := known[name]
 		known[name] = value
-		if name == fieldHistory && twice {
+		extra := slices.Contains([]string{"heeds", "wish", "history"}, name)
+		if extra && twice {
 			known[name] = nil
 		}
-		return !twice || name == fieldHistory
+		return !twice || extra
 	}) {
 		return r, false
 	}
-	if h := known[fieldHistory]; len(h) > maxHistory || !regexp.MustCompile(`^"[^\\"<>&\x00-\x1f\x7f-\x{10ffff}]*"$`).Match(h) {
-		delete(known, fieldHistory) // for people only: dropped, and the record is good
+	// What a record may have besides is dropped if it is damaged, and the record is good.
+	if h := known["history"]; len(h) > maxHistory || !regexp.MustCompile(`^"[^\\"<>&\x00-\x1f\x7f-\x{10ffff}]*"$`).Match(h) {
+		delete(known, "history")
 	}
+	var kinds string
+	if json.Unmarshal(known["heeds"], &kinds) != nil || !regexp.MustCompile(`^([a-z0-9-]{1,32}( |$)){1,8}$`).MatchString(kinds) || strings.HasSuffix(kinds, " ") {
+		delete(known, "heeds")
+	}
+	var asked wish
+	if value := known["wish"]; value != nil && string(value) != "null" {
+		asked, _ = wishIn(value)
+	}
+	delete(known, "wish")
 	var head struct{ Format int }
 	if value := known["format"]; value == nil || json.Unmarshal([]byte(`{"Format":`+string(value)+`}`), &head) != nil || head.Format < 1 || head.Format > 2 {
 		return r, false
@@ -197,6 +224,7 @@ func reference(data []byte) (r record, ok bool) {
 	if err != nil || json.Unmarshal(all, &r) != nil {
 		return r, false
 	}
+	r.Wish = asked
 	return r, r.ID != "" && r.Token != 0 && r.Length > 0
 }
 
@@ -277,7 +305,7 @@ func FuzzDecode(f *testing.F) {
 
 // plain is the record with its times in one zone, and no attributes in one way.
 func plain(r record) record {
-	r.Acquired, r.Renewed = r.Acquired.UTC(), r.Renewed.UTC()
+	r.Acquired, r.Renewed, r.Wish.At = r.Acquired.UTC(), r.Renewed.UTC(), r.Wish.At.UTC()
 	if len(r.Attributes) == 0 {
 		r.Attributes = nil
 	}
@@ -310,4 +338,16 @@ func FuzzRecord(f *testing.F) {
 		require.NoError(t, err)
 		require.Equal(t, r, read)
 	})
+}
+
+// A wish is of the term alone that it was asked of, and of a lease that is held.
+func TestWishIsOfItsTermAlone(t *testing.T) {
+	r := full()
+	r.Released = false
+	require.Equal(t, "handover", r.wish().Kind)
+	r.Wish.Token++
+	require.Zero(t, r.wish())
+	r.Token++
+	r.Released = true
+	require.Zero(t, r.wish())
 }

@@ -70,6 +70,9 @@ func (r Request) Validate(limits Limits) error {
 	if r.RenewEvery < 0 {
 		problems = append(problems, fmt.Errorf("%w: the renew interval %v is negative", ErrInvalid, r.RenewEvery))
 	}
+	if err := checkKinds(r.Heeds); err != nil {
+		problems = append(problems, err)
+	}
 	if r.Yield < 0 {
 		problems = append(problems, fmt.Errorf("%w: the wait for a named node, %v, is negative", ErrInvalid, r.Yield))
 	}
@@ -83,7 +86,7 @@ func (l Lease) Validate(limits Limits) error {
 	if l.ID == "" || l.Token == 0 || l.Version == "" {
 		unknown = fmt.Errorf("%w: a lease without ID, token or version was never acquired", ErrInvalid)
 	}
-	r := Request{Name: l.Name, Holder: l.Holder, Length: l.Length, Attributes: l.Attributes, RenewEvery: l.RenewEvery}
+	r := Request{Name: l.Name, Holder: l.Holder, Length: l.Length, Attributes: l.Attributes, RenewEvery: l.RenewEvery, Heeds: l.Heeds}
 	var value error
 	if l.Value != "" && l.ValueNumber > 0 { // else it is inherited: whatever it is, the lease can be kept and given back
 		value = limits.CheckValue(l.Value)
@@ -94,7 +97,11 @@ func (l Lease) Validate(limits Limits) error {
 			next = fmt.Errorf("next: %w", err)
 		}
 	}
-	return errors.Join(r.Validate(limits), value, next, unknown)
+	var wish error
+	if l.Wish.Kind != "" {
+		wish = l.Wish.Check()
+	}
+	return errors.Join(r.Validate(limits), value, next, wish, unknown)
 }
 
 // CheckValue reports why a manager with these limits cannot keep the value: it must be UTF-8 text of at most MaxValue bytes,

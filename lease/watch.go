@@ -19,7 +19,8 @@ type watch struct {
 
 type sighting struct {
 	version Version
-	since   time.Duration // the version stood at this time, or earlier
+	nonce   string        // of the holder's write: the version of a wish has that of the one before
+	since   time.Duration // the holder's write stood at this time, or earlier
 	sent    time.Duration // when the latest look that showed it was sent; for an own write, when its answer came
 	dead    []string      // IDs of failed acquisitions whose writes may yet replace this version
 	ghost   bool          // such an acquisition wrote the version
@@ -58,7 +59,11 @@ func (w *watch) saw(h host.Host, name string, version Version, r record, l look,
 			return sight{idle: l.now - since, proven: max(l.sent-since, 0)}
 		}
 		// A dead acquisition that was to replace an older version has either done so, by this version, or never will.
-		*s = sighting{version: version, since: since, sent: l.sent, ghost: slices.Contains(s.dead, r.ID), rhythm: s.rhythm}
+		before := *s
+		*s = sighting{version: version, nonce: r.Nonce, since: since, sent: l.sent, ghost: slices.Contains(s.dead, r.ID), rhythm: s.rhythm}
+		if r.Nonce != "" && before.nonce == r.Nonce { // a wish was written, or withdrawn: the holder has renewed nothing
+			s.since, s.ghost = min(before.since, since), before.ghost || s.ghost
+		}
 	}
 	s.sent = max(s.sent, l.sent)
 	s.ghost = s.ghost || slices.Contains(s.dead, r.ID)
@@ -69,7 +74,7 @@ func (w *watch) saw(h host.Host, name string, version Version, r record, l look,
 }
 
 // wrote notes that an own write, sent then and answered now, replaced the old version by another.
-func (w *watch) wrote(name string, old, version Version, sent, now time.Duration) {
+func (w *watch) wrote(name string, old, version Version, nonce string, sent, now time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := w.at(name, true)
@@ -77,7 +82,7 @@ func (w *watch) wrote(name string, old, version Version, sent, now time.Duration
 	case s.version == version: // a look has shown it before the answer came
 		s.sent, s.dead, s.ghost = max(s.sent, now), nil, false
 	case !s.overtakes(old, sent):
-		*s = sighting{version: version, since: now, sent: now}
+		*s = sighting{version: version, nonce: nonce, since: now, sent: now}
 	}
 }
 

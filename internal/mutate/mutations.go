@@ -42,8 +42,8 @@ var mutations = []mutation{
 		name: "R1: own writes are watched from before the answer",
 		edit: edit{
 			file: "lease/manager.go",
-			old:  "m.watch.wrote(name, old, version, sent, h.Read().Mono)",
-			new:  "m.watch.wrote(name, old, version, sent, sent)",
+			old:  "m.watch.wrote(name, old, version, r.Nonce, sent, h.Read().Mono)",
+			new:  "m.watch.wrote(name, old, version, r.Nonce, sent, sent)",
 		},
 	},
 	{

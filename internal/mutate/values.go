@@ -63,16 +63,16 @@ var values = []mutation{
 		name: "V2: a renewal on Azure whose value could not be stored has succeeded", deaf: true, tests: onAzure,
 		edit: edit{
 			file: "lease/azblob/hold.go",
-			old:  "	return m.keep(ctx, held, was)\n",
-			new:  "	if kept, err := m.keep(ctx, held, was); err == nil {\n		return kept, nil\n	}\n	return held, nil\n",
+			old:  "	return m.keep(ctx, held, was, *renewed.ETag) // which the proof requires\n",
+			new:  "	if kept, err := m.keep(ctx, held, was, *renewed.ETag); err == nil {\n		return kept, nil\n	}\n	return held, nil\n",
 		},
 	},
 	{
 		name: "V3: a late write to Azure takes a newer value back", deaf: true, tests: onAzure,
 		edit: edit{
 			file: "lease/azblob/value.go",
-			old:  "		if now.number > ours.number {\n			ours.value, ours.attributes, ours.number = now.value, now.attributes, now.number\n		}\n		was = now.stored()\n",
-			new:  "		was = now.stored()\n		was.number = min(was.number, ours.number-1)\n",
+			old:  "		was = ours.adopt(now, held)\n	}\n	return",
+			new:  "		was = now.stored()\n		was.number = min(was.number, ours.number-1)\n	}\n	return",
 		},
 	},
 	{

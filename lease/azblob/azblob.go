@@ -12,7 +12,7 @@
 // Each lease has a block blob of the same name: letters, digits, "-" and "_" stay as they are, all other bytes
 // are written as %XX. The blob's metadata are the record: leader_format, leader_token, leader_id (the ID of the blob
 // lease), leader_holder, leader_length, leader_acquired, leader_renew_every, leader_attributes, leader_value_number,
-// leader_next (while it is left to a named node) and
+// leader_next (while it is left to a named node), leader_heeds and leader_wish (what its holder can be asked, and is), and
 // leader_history (the terms before, as far as 1 KiB has room for them; when each ended, Azure does not show). They
 // are escaped as in a URL's query. The blob's content is the lease's value; it is empty if the lease has none. The package keeps
 // other metadata on such a blob, but may change the upper and lower case of their names, which Azure ignores. A blob without this metadata belongs to another program, and the package leaves it
@@ -28,7 +28,8 @@
 // A poll of a held lease takes one request (Get Blob), and reads the value. An acquisition takes three (the same, Lease Blob,
 // Set Blob Metadata), or four if the blob must be made (Put Blob). A renewal takes one, and so does a release (Lease Blob). A
 // renewal that changes the value takes one more (Put Blob), and so does one that changes the attributes alone (Set Blob
-// Metadata). A release with a change that no renewal has stored, or that names the next holder, begins with such a renewal. Only conflicts and failures take
+// Metadata). A release with a change that no renewal has stored, or that names the next holder, begins with such a renewal. A wish takes
+// two of the one who asks (Get Blob, Set Blob Metadata), and as many more of the holder's next renewal, which recognizes it by the blob's ETag. Only conflicts and failures take
 // more. The SDK's own retries are off: each call is one attempt, as [lease.Manager]
 // requires, and package leader makes the next. So a refusal never results from an earlier attempt of the same call. A
 // request may take 30 seconds, or until ctx ends.

@@ -107,6 +107,9 @@ func (m *manager) info(name string, s sight) lease.Info {
 	info.Length, info.Attributes, info.Acquired = s.length, maps.Clone(s.attributes), s.acquired
 	info.RenewEvery, info.Version, info.Value = s.renewEvery, s.stored().version(s.length), s.value
 	info.History = s.history
+	if s.state == lease.Held {
+		info.Heeds, info.Wish = lease.HeedsIn(s.heeds), s.wish
+	}
 	if s.released() {
 		info.Next = s.next
 	}

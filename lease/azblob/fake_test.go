@@ -44,6 +44,8 @@ type link struct {
 	cut   atomic.Bool // nothing gets through
 	page  atomic.Bool // a filter answers everything with its own page
 	sent  atomic.Int64
+
+	cutAfter atomic.Int64 // nothing gets through after so many requests; 0: it does
 }
 
 var errCut = errors.New("cable is cut")
@@ -62,7 +64,9 @@ func (l *link) trip(ctx context.Context) error {
 }
 
 func (l *link) RoundTrip(r *http.Request) (*http.Response, error) {
-	l.sent.Add(1)
+	if n, last := l.sent.Add(1), l.cutAfter.Load(); last > 0 && n > last {
+		return nil, errCut
+	}
 	if err := l.trip(r.Context()); err != nil {
 		return nil, err
 	}

@@ -13,7 +13,8 @@ import (
 )
 
 // Renew sends one Renew Lease. Azure grants it even after the lease ran out, if nobody has taken the lease since. If the value or
-// the attributes have changed, one more write follows: Renew succeeds if both do.
+// the attributes have changed, one more write follows: Renew succeeds if both do. If somebody has written to the blob, as Ask does, one read and
+// one write follow.
 func (m *manager) Renew(ctx context.Context, held lease.Lease) (lease.Lease, error) {
 	var renewed lease.Lease
 	err := m.with(ctx, held, func(leased *bloblease.BlobClient) (err error) {
@@ -31,14 +32,15 @@ func (m *manager) renew(ctx context.Context, leased *bloblease.BlobClient, held 
 	if err != nil {
 		return lease.Lease{}, err
 	}
-	err = m.ask(ctx, leasedAs(held.ID), func(ctx context.Context) error {
-		_, err := leased.RenewLease(ctx, nil)
+	var renewed bloblease.BlobRenewResponse
+	err = m.ask(ctx, leasedAs(held.ID), func(ctx context.Context) (err error) {
+		renewed, err = leased.RenewLease(ctx, nil)
 		return err
 	})
 	if err != nil {
 		return lease.Lease{}, err
 	}
-	return m.keep(ctx, held, was)
+	return m.keep(ctx, held, was, *renewed.ETag) // which the proof requires
 }
 
 // Release sends one Release Lease. The metadata stay, and with them the token (R5). It writes no value: one that no renewal has
@@ -47,6 +49,7 @@ func (m *manager) Release(ctx context.Context, held lease.Lease) error {
 	err := m.with(ctx, held, func(leased *bloblease.BlobClient) error {
 		was, err := storedAs(held.Version)
 		if err == nil && held.ValueNumber > was.number || held.Next != "" {
+			held.Wish = lease.Wish{}
 			_, err = m.renew(ctx, leased, held)
 		}
 		if err != nil {

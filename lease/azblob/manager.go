@@ -88,7 +88,7 @@ func (m *manager) take(ctx context.Context, req lease.Request, seen sight, asked
 	ours := record{
 		token: seen.token + 1, id: *id, holder: req.Holder, length: req.Length, acquired: asked.Truncate(time.Millisecond),
 		renewEvery: req.RenewEvery, attributes: maps.Clone(req.Attributes), value: seen.value, // V1
-		history: seen.historyAfter(),
+		history: seen.historyAfter(), heeds: lease.HeedsText(req.Heeds),
 	}
 	var etag azcore.ETag
 	if err == nil {
@@ -98,7 +98,7 @@ func (m *manager) take(ctx context.Context, req lease.Request, seen sight, asked
 	if err != nil {
 		return lease.Lease{}, m.failed(ctx, req, leased, seen, classify(ctx, err))
 	}
-	return ours.lease(req.Name, stored{digestOf(ours.value), ours.number, seen.others, etag}), nil
+	return ours.lease(req.Name, stored{digestOf(ours.value), ours.number, "", seen.others, etag}), nil
 }
 
 // failed returns the error of an acquisition that failed, once it is abandoned. If abandon finds that somebody else has the
@@ -163,7 +163,7 @@ func (r record) lease(name string, as stored) lease.Lease {
 	return lease.Lease{
 		Name: name, Holder: r.holder, ID: r.id, Token: r.token, Length: r.length, Attributes: maps.Clone(r.attributes),
 		RenewEvery: r.renewEvery, Acquired: r.acquired, Version: as.version(r.length), Value: r.value, ValueNumber: r.number,
-		History: r.history,
+		History: r.history, Heeds: lease.HeedsIn(r.heeds), Wish: r.wish,
 	}
 }
 

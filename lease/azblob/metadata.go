@@ -35,6 +35,8 @@ const (
 	keyAttributes = "leader_attributes"
 	keyNumber     = "leader_value_number" // counts the changes of value and attributes in this term (V3)
 	keyNext       = "leader_next"         // of a released lease: its token, and to whom others leave it at first
+	keyHeeds      = "leader_heeds"        // the token, and the kinds of wishes that its holder acts on
+	keyWish       = "leader_wish"         // the token, and what somebody asks of its holder; anything but a wish counts as none
 	keyHistory    = "leader_history"      // of the terms before: for people; anything but a history counts as none
 )
 
@@ -60,6 +62,8 @@ type record struct {
 	valued     bool // the blob's content is the value, by the format that was read
 	history    lease.History
 	next       string // to whom others leave the lease at first, once it is released
+	heeds      string // the kinds of wishes that the holder acts on
+	wish       lease.Wish
 }
 
 // format returns the oldest format whose readers understand the record.
@@ -115,6 +119,13 @@ func (r record) encode(others metadata) metadata {
 	if r.next != "" { // with the token: an older program keeps it as somebody else's when it acquires the lease
 		set(keyNext, url.QueryEscape(strconv.FormatUint(r.token, 10)+" "+r.next))
 	}
+	if r.heeds != "" { // with the token, for the same reason
+		set(keyHeeds, url.QueryEscape(strconv.FormatUint(r.token, 10)+" "+r.heeds))
+	}
+	if r.wish.Kind != "" { // not counted, as it stands for a few renewals
+		asked := r.wishText()
+		all[keyWish] = &asked
+	}
 	if history := fitting(r.history, roomWithHistory-size-len(keyHistory)); history != "" {
 		set(keyHistory, history)
 	}
@@ -136,7 +147,7 @@ func decode(all metadata) (r record, others metadata, err error) {
 	ours, others := map[string]string{}, metadata{}
 	for key, value := range all {
 		switch lower := strings.ToLower(key); lower { // Go's HTTP client changes the case of headers
-		case keyFormat, keyToken, keyID, keyHolder, keyLength, keyAcquired, keyRenewEvery, keyAttributes, keyNumber, keyNext, keyHistory:
+		case keyFormat, keyToken, keyID, keyHolder, keyLength, keyAcquired, keyRenewEvery, keyAttributes, keyNumber, keyNext, keyHeeds, keyWish, keyHistory:
 			ours[lower] = *value
 		default:
 			others[key] = value
@@ -184,10 +195,12 @@ func decodeTaken(ours map[string]string) (r record, err error) {
 			return record{}, fmt.Errorf("%s is %q, which is no number", keyNumber, text)
 		}
 	}
-	if next, err := url.QueryUnescape(ours[keyNext]); err == nil {
-		if name, ok := strings.CutPrefix(next, strconv.FormatUint(r.token, 10)+" "); ok && lease.CheckName(name) == nil {
-			r.next = name
-		}
+	if name := r.bound(ours[keyNext]); lease.CheckName(name) == nil {
+		r.next = name
+	}
+	r.heeds = lease.HeedsText(lease.HeedsIn(r.bound(ours[keyHeeds])))
+	if text, its := strings.CutPrefix(ours[keyWish], strconv.FormatUint(r.token, 10)+"+"); its {
+		r.wish = wishIn(text)
 	}
 	if history, err := url.QueryUnescape(ours[keyHistory]); err == nil && lease.History(history).Terms() != nil {
 		r.history = lease.History(history)

@@ -36,7 +36,8 @@ func TestMetadataAsStored(t *testing.T) {
 	r := record{
 		token: 7, id: "an ID", holder: "worker 1", length: 15 * time.Second, acquired: time.Date(2024, 2, 29, 23, 59, 59, 999e6, time.UTC),
 		renewEvery: 5 * time.Second, attributes: map[string]string{"address": "10.0.0.1:80"},
-		history: "6 released - - node+1", next: "node 2",
+		history: "6 released - - node+1", next: "node 2", heeds: "handover drain",
+		wish: lease.Wish{Kind: "handover", For: "node 3", By: "é", At: time.Date(2024, 2, 29, 23, 59, 59, 0, time.UTC), State: lease.WishAsked},
 	}
 	all := map[string]string{}
 	for key, value := range r.encode(metadata{"theirs": pointer("kept")}) {
@@ -44,7 +45,8 @@ func TestMetadataAsStored(t *testing.T) {
 	}
 	require.Equal(t, map[string]string{
 		"leader_format": "1", "leader_token": "7", "leader_id": "an+ID", "leader_holder": "worker+1", "leader_length": "15s",
-		"leader_acquired": "2024-02-29T23:59:59.999Z", "leader_renew_every": "5s", "leader_attributes": "address=10.0.0.1%3A80", "leader_next": "7+node+2", "leader_history": "6+released+-+-+node%2B1", "theirs": "kept",
+		"leader_acquired": "2024-02-29T23:59:59.999Z", "leader_renew_every": "5s", "leader_attributes": "address=10.0.0.1%3A80", "leader_next": "7+node+2", "leader_heeds": "7+handover+drain",
+		"leader_wish": "7+at=2024-02-29T23%3A59%3A59.000Z&by=%C3%A9&for=node+3&kind=handover&state=asked", "leader_history": "6+released+-+-+node%2B1", "theirs": "kept",
 	}, all)
 }
 
@@ -109,6 +111,8 @@ func TestLongestMetadata(t *testing.T) {
 	t.Parallel()
 	r := record{
 		token: 1 << 63, id: strings.Repeat("x", 36), holder: strings.Repeat("🚀", 63), length: time.Minute, attributes: map[string]string{}, number: 1<<64 - 1,
+		next: strings.Repeat("🚀", 63), heeds: strings.Repeat(strings.Repeat("x", 32)+" ", 7) + "x",
+		wish: lease.Wish{Kind: strings.Repeat("x", 32), For: strings.Repeat("🚀", 63), By: strings.Repeat("🚀", 63), At: time.Now(), State: lease.WishWithdrawn},
 	}
 	for n, left := 0, 1024; left > 0; n++ { // as many keys as there can be, so that as many signs as there can be stand between them
 		key := string([]byte{byte('!' + n%15), byte('!' + n/15%15), byte('!' + n/225)}[:min(3, left)])
@@ -119,6 +123,7 @@ func TestLongestMetadata(t *testing.T) {
 	got, _, err := decode(r.encode(nil))
 	require.NoError(t, err)
 	assert.Equal(t, r.attributes, got.attributes)
+	assert.Equal(t, []string{r.wish.For, r.heeds, r.next}, []string{got.wish.For, got.heeds, got.next})
 }
 
 // A lease that was never taken has a format and nothing else; it is not mistaken for one that was wiped.
@@ -167,16 +172,24 @@ func TestHistoryInMetadata(t *testing.T) {
 	}
 }
 
-// A program that does not know names of next holders keeps one, as somebody else's metadata, when it acquires the lease: it is void then.
-func TestNextIsOfItsTermAlone(t *testing.T) {
+// A program that does not know names of next holders, or wishes, keeps them, as somebody else's metadata, when it acquires the lease: they are void then.
+func TestNextAndWishesAreOfTheirTermAlone(t *testing.T) {
 	t.Parallel()
-	all := record{token: 7, id: "id", holder: "h", length: 15 * time.Second, next: "node 2"}.encode(nil)
+	all := record{
+		token: 7, id: "id", holder: "h", length: 15 * time.Second, next: "node 2", heeds: "drain", wish: lease.Wish{Kind: "drain", State: lease.WishAsked},
+	}.encode(nil)
 	got, _, err := decode(all)
 	require.NoError(t, err)
-	require.Equal(t, "node 2", got.next)
+	require.Equal(t, []string{"node 2", "drain", "drain"}, []string{got.next, got.heeds, got.wish.Kind})
+	for _, damaged := range []string{"", "7", "7+", "7+%", "7+kind=drain", "7+kind=Drain&state=asked", "drain", "7+state=asked&kind=drain&for=%0A"} {
+		damaged := metadata{keyFormat: all[keyFormat], keyToken: all[keyToken], keyID: all[keyID], keyHolder: all[keyHolder], keyLength: all[keyLength], keyWish: &damaged}
+		got, _, err = decode(damaged)
+		require.NoError(t, err)
+		require.Zero(t, got.wish)
+	}
 	all[keyToken] = pointer("8")
 	got, others, err := decode(all)
 	require.NoError(t, err)
-	require.Empty(t, got.next)
+	require.Empty(t, got.next+got.heeds+got.wish.Kind)
 	require.Empty(t, others)
 }

@@ -1,6 +1,9 @@
 package azblob
 
 import (
+	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cloudlease/leader/lease"
@@ -8,6 +11,17 @@ import (
 
 // begun is when this process began to count: firstseen goes by durations.
 var begun = time.Now()
+
+// bound returns the rest of a text that begins with the record's token; empty if it does not. An older program keeps metadata that it
+// does not know as somebody else's when it acquires the lease: then they are another term's, and void.
+func (r record) bound(escaped string) string {
+	text, ours := strings.CutPrefix(escaped, strconv.FormatUint(r.token, 10)+"+") // a space
+	text, err := url.QueryUnescape(text)
+	if err != nil || !ours {
+		return ""
+	}
+	return text
+}
 
 // released reports whether the lease was given back, as far as Azure shows.
 func (s sight) released() bool { return s.token > 0 && s.state == lease.Free && !s.broken }

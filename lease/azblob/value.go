@@ -25,11 +25,14 @@ import (
 type stored struct {
 	digest string      // of the value
 	number uint64      // of the change of value or attributes (V3)
+	wish   string      // what somebody asks of the holder, as metadata have it
 	others metadata    // other programs' metadata, to be written again
 	etag   azcore.ETag // a write succeeds only if the blob still has it
 }
 
-func (s sight) stored() stored { return stored{digestOf(s.value), s.number, s.others, s.etag} }
+func (s sight) stored() stored {
+	return stored{digestOf(s.value), s.number, s.wishText(), s.others, s.etag}
+}
 
 // digestOf tells values apart, so that a Version need not contain them.
 func digestOf(value string) string {
@@ -46,7 +49,7 @@ func (s stored) version(length time.Duration) lease.Version {
 	for key, value := range s.others {
 		others.Set(key, *value)
 	}
-	return lease.Version(fmt.Sprintf("%s %d %s %s %s", length, s.number, s.digest, others.Encode(), s.etag))
+	return lease.Version(fmt.Sprintf("%s %d %s %s %s %s", length, s.number, s.digest, s.wish, others.Encode(), s.etag))
 }
 
 // hasLength reports whether the lease still has the length that it was acquired with.
@@ -57,16 +60,16 @@ func hasLength(l lease.Lease) bool {
 
 // storedAs is the inverse of version.
 func storedAs(v lease.Version) (s stored, err error) {
-	parts := strings.SplitN(string(v), " ", 5)
-	if len(parts) != 5 {
+	parts := strings.SplitN(string(v), " ", 6)
+	if len(parts) != 6 {
 		return stored{}, fmt.Errorf("%w: %.40q is no version of this package", lease.ErrInvalid, v)
 	}
 	number, err := strconv.ParseUint(parts[1], 10, 64)
-	others, err2 := url.ParseQuery(parts[3])
+	others, err2 := url.ParseQuery(parts[4])
 	if err = errors.Join(err, err2); err != nil {
 		return stored{}, fmt.Errorf("%w: %.40q is no version of this package: %w", lease.ErrInvalid, v, err)
 	}
-	s = stored{digest: parts[2], number: number, others: metadata{}, etag: azcore.ETag(parts[4])}
+	s = stored{digest: parts[2], number: number, wish: parts[3], others: metadata{}, etag: azcore.ETag(parts[5])}
 	for key, values := range others {
 		s.others[key] = &values[0]
 	}
@@ -104,36 +107,61 @@ func contentOf(got blob.DownloadStreamResponse) ([]byte, error) {
 // keep stores the lease's value and attributes, unless they are stored already, and returns the lease as it is stored: with a
 // later change, if another call of this term has stored one (V3). An earlier attempt may have landed, or may yet (R4): the ETag
 // decides between them, and no attempt outlives the lease.
-func (m *manager) keep(ctx context.Context, held lease.Lease, was stored) (lease.Lease, error) {
+//
+// The answer to the renewal had the ETag renewed. If it is another one than before, somebody has written, such as a wish. If a look at that fails, the
+// lease is renewed all the same, and the next renewal looks again.
+func (m *manager) keep(ctx context.Context, held lease.Lease, was stored, renewed azcore.ETag) (lease.Lease, error) {
 	ours := record{
 		token: held.Token, id: held.ID, holder: held.Holder, length: held.Length, acquired: held.Acquired, renewEvery: held.RenewEvery,
 		attributes: maps.Clone(held.Attributes), number: held.ValueNumber, value: held.Value,
-		history: held.History, next: held.Next,
+		history: held.History, next: held.Next, heeds: lease.HeedsText(held.Heeds), wish: held.Wish,
+	}
+	if renewed != was.etag {
+		now, err := m.again(ctx, held)
+		switch {
+		case err == nil:
+			was = ours.adopt(now, held)
+		case errors.Is(err, lease.ErrLost):
+			return lease.Lease{}, err
+		}
 	}
 	for range lease.MaxSwaps {
-		if ours.number <= was.number && ours.next == "" {
+		if ours.number <= was.number && ours.next == "" && ours.wishText() == was.wish {
 			return ours.lease(held.Name, was), nil
 		}
 		etag, err := m.write(ctx, held.Name, ours, was)
 		if err == nil {
-			return ours.lease(held.Name, stored{digestOf(ours.value), ours.number, was.others, etag}), nil
+			return ours.lease(held.Name, stored{digestOf(ours.value), ours.number, ours.wishText(), was.others, etag}), nil
 		}
 		if !bloberror.HasCode(err, bloberror.ConditionNotMet) {
 			return lease.Lease{}, err
 		}
-		now, err := m.look(ctx, held.Name)
-		if err == nil {
-			err = m.stillOf(held, now)
-		}
+		now, err := m.again(ctx, held)
 		if err != nil {
 			return lease.Lease{}, err
 		}
-		if now.number > ours.number {
-			ours.value, ours.attributes, ours.number = now.value, now.attributes, now.number
-		}
-		was = now.stored()
+		was = ours.adopt(now, held)
 	}
 	return lease.Lease{}, lease.ErrTooManyConflicts
+}
+
+// again looks at a blob that has changed. It returns an error unless the blob still has the metadata of the lease.
+func (m *manager) again(ctx context.Context, held lease.Lease) (sight, error) {
+	now, err := m.look(ctx, held.Name)
+	if err == nil {
+		err = m.stillOf(held, now)
+	}
+	return now, err
+}
+
+// adopt takes over what others, and late attempts of this term, have written to a record of the same acquisition: a later change
+// (V3), and a wish.
+func (r *record) adopt(now sight, held lease.Lease) stored {
+	if now.number > r.number {
+		r.value, r.attributes, r.number = now.value, now.attributes, now.number
+	}
+	r.wish = now.wish.FoundBy(held)
+	return now.stored()
 }
 
 // stillOf returns an error unless the metadata are still those of the lease. Whether that is lost, its blob's lease tells: a

@@ -143,6 +143,7 @@ const (
 	history    feature = "history"
 	watching   feature = "Watch"
 	naming     feature = "Lease.Next"
+	asking     feature = "Ask"
 )
 
 // features finds out what the harness and the manager have.
@@ -161,6 +162,7 @@ func (h Harness) features(t testing.TB) []feature {
 		records: s.Store != nil, deletion: s.Delete != nil, counting: s.Requests != nil, slowness: s.Slow != nil, ageing: h.Age,
 		limiting: s.limits.MinLength > 0 || s.limits.MaxLength > 0 || s.limits.LengthStep > 0, inspection: inspects, listing: lists,
 		values:   s.limits.MaxValue > 0,
+		asking:   inspects && s.asks(t),
 		naming:   inspects && (s.Store != nil || s.namesNext(t)),
 		history:  inspects && (s.Store != nil || s.keepsHistory(t)),
 		breaking: inspects && !errors.Is(lease.Break(t.Context(), m, lease.Info{Name: newName()}), errors.ErrUnsupported),

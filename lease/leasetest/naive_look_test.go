@@ -15,7 +15,7 @@ import (
 func (n *naive) idle(name string, r naiveRecord, s lease.Snapshot, asked time.Time) time.Duration {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	what := s.Version
+	what := n.renewal(r, s.Version)
 	if n.flaw == "watches the holder, not the renewals" {
 		what = lease.Version(r.ID)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -47,6 +48,9 @@ type naiveRecord struct {
 	Renewed    time.Time         `json:"renewed"`
 	History    lease.History     `json:"history,omitempty"`
 	Next       string            `json:"next,omitempty"`
+	Heeds      []string          `json:"heeds,omitempty"`
+	Asked      *lease.Wish       `json:"asked,omitempty"`
+	AskedOf    uint64            `json:"asked_of,omitempty"` // the term
 }
 
 func (r naiveRecord) length() time.Duration {
@@ -105,6 +109,9 @@ func (n *naive) look(name string, s lease.Snapshot, asked time.Time) (naiveRecor
 	}
 	info.ID, info.Holder, info.Token, info.Length, info.Attributes = r.ID, r.Holder, r.Token, r.length(), r.Attributes
 	info.Value, info.History, info.Next = r.Value, r.History, r.Next
+	if !r.Released {
+		info.Heeds, info.Wish = r.Heeds, n.wish(r)
+	}
 	info.RenewEvery, info.Broken = r.RenewEvery, r.Broken && n.flaw != "does not say what was broken"
 	info.State = lease.Held
 	idle := n.idle(name, r, s, asked)
@@ -159,7 +166,7 @@ func (n *naive) swap(ctx context.Context, name string, old lease.Version, r naiv
 	if err == nil && n.flaw != "does not watch its own writes" {
 		n.mu.Lock()
 		defer n.mu.Unlock()
-		n.seen[name] = watched{v, time.Now(), time.Now()}
+		n.seen[name] = watched{n.renewal(r, v), time.Now(), time.Now()}
 	}
 	return v, err
 }
@@ -237,7 +244,10 @@ func (n *naive) successor(r naiveRecord, info lease.Info, req lease.Request) nai
 	next := naiveRecord{
 		Token: r.Token + 1, ID: newName(), Holder: req.Holder, Length: req.Length.String(), Attributes: maps.Clone(req.Attributes),
 		Acquired: time.Now(), Renewed: time.Now(), RenewEvery: req.RenewEvery, Value: r.Value,
-		History: n.history(r, info),
+		History: n.history(r, info), Heeds: req.Heeds,
+	}
+	if n.flaw == "a wish outlives its term" {
+		next.Asked, next.AskedOf = r.Asked, next.Token
 	}
 	switch n.flaw {
 	case "an acquisition forgets the value":
@@ -288,6 +298,7 @@ func (n *naive) lease(name string, r naiveRecord, version lease.Version) lease.L
 	return lease.Lease{
 		Name: name, Holder: r.Holder, ID: r.ID, Token: r.Token, Length: r.length(), Attributes: attributes, Acquired: r.Acquired,
 		RenewEvery: r.RenewEvery, Version: version, Value: r.Value, ValueNumber: r.Number, History: r.History,
+		Heeds: slices.Clone(r.Heeds), Wish: n.wish(r),
 	}
 }
 
@@ -301,6 +312,7 @@ func (n *naive) write(ctx context.Context, held lease.Lease, op string, change f
 		Acquired: held.Acquired, Renewed: time.Now(), RenewEvery: held.RenewEvery, Value: held.Value, Number: held.ValueNumber,
 		History: held.History,
 	}
+	n.takesUp(&r, held, nil)
 	if n.flaw == "a renewal forgets the history" {
 		r.History = ""
 	}
@@ -333,6 +345,7 @@ func (n *naive) write(ctx context.Context, held lease.Lease, op string, change f
 			lost.Reason = lease.LostTaken
 		default:
 			from = info.Version
+			n.takesUp(&r, held, &now)
 			if now.Number > r.Number && n.flaw != op+" takes a newer value back" {
 				r.Value, r.Attributes, r.Number = now.Value, now.Attributes, now.Number
 			}
