@@ -78,7 +78,7 @@ func (o *options) derive() {
 
 func (o *options) request() lease.Request {
 	return lease.Request{
-		Name: o.lease, Holder: o.node, Length: o.length, Attributes: maps.Clone(o.attributes), RenewEvery: o.renewEvery,
+		Name: o.lease, Holder: o.node, Length: o.length, Attributes: maps.Clone(o.attributes), RenewEvery: o.renewEvery, Heeds: heeds,
 	}
 }
 

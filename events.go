@@ -6,7 +6,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// An Event tells what happened to a Leader: it is a StateEvent, RequestEvent, HolderEvent, OverrunEvent or DroppedEvent. There
+// An Event tells what happened to a Leader: it is a StateEvent, RequestEvent, HolderEvent, WishEvent, OverrunEvent or DroppedEvent. There
 // may be more kinds later.
 type Event interface{ event() }
 
@@ -51,6 +51,14 @@ type HolderEvent struct {
 	Seen lease.Info
 }
 
+// A WishEvent tells that somebody asks something of this node, which leads, through the lease's record (lease.Ask), and that this node acts on it.
+type WishEvent struct {
+	Origin
+	Token   uint64 // of the term
+	Wish    lease.Wish
+	Refused error // the reason why this node does not act on it; nil if it does
+}
+
 // An OverrunEvent tells that the work has not returned although its context was cancelled. One comes after each lease length
 // until the work returns.
 type OverrunEvent struct {
@@ -68,5 +76,6 @@ type DroppedEvent struct {
 func (StateEvent) event()   {}
 func (RequestEvent) event() {}
 func (HolderEvent) event()  {}
+func (WishEvent) event()    {}
 func (OverrunEvent) event() {}
 func (DroppedEvent) event() {}

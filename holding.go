@@ -23,6 +23,8 @@ type holding struct {
 	sent    uint64                // the ValueNumber that it carries
 	next    schedule              // the next one
 
+	wish lease.Wish // what somebody asks of this node, by the latest renewal
+
 	values  *values  // by which the work changes the lease's value and attributes
 	waiting []waiter // for changes to be stored, in order
 	urgent  uint64   // the ValueNumber of the latest change that somebody waits for
@@ -114,6 +116,7 @@ func (h *holding) heed(q *request[lease.Lease], a answer[lease.Lease]) {
 	case a.err == nil:
 		h.failures, h.failure = 0, nil
 		h.took(a.value)
+		h.heedWish()
 		h.keeper.Extend(a.value, q.sent)
 		h.next = h.run.scheduled(h.nextAfter(q.began))
 		h.stored(a.value.ValueNumber)

@@ -63,6 +63,8 @@ func (s *scribe) write(e entry) {
 		return
 	case HolderEvent:
 		level, message, attrs = s.describeHolder(event)
+	case WishEvent:
+		level, message, attrs = describeWish(event)
 	case OverrunEvent:
 		level, message = slog.LevelError, "the work has not returned, though it was told to stop: the lease is kept, and nobody else leads, until it has"
 		if s.lost {
@@ -165,6 +167,20 @@ func (s *scribe) describeHolder(e HolderEvent) (level slog.Level, message string
 		return slog.LevelInfo, "nobody leads: the lease is free, and is left to the next node at first", append(attrs, slog.String("next", by.Next))
 	}
 	return slog.LevelInfo, "nobody leads: the lease is free", attrs
+}
+
+// describeWish tells who asks what of this node.
+func describeWish(e WishEvent) (level slog.Level, message string, attrs []slog.Attr) {
+	for _, a := range []slog.Attr{slog.String("next", e.Wish.For), slog.String("by", e.Wish.By)} {
+		if a.Value.String() != "" {
+			attrs = append(attrs, a)
+		}
+	}
+	attrs = appendToken(attrs, e.Token)
+	if e.Refused != nil {
+		return slog.LevelWarn, "this node is asked to hand the lease over, and does not", appendCause(attrs, e.Refused)
+	}
+	return slog.LevelInfo, "this node is asked to hand the lease over: it does", attrs
 }
 
 func (s *scribe) writeRequest(line entry, e RequestEvent) {

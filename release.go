@@ -82,6 +82,9 @@ func info(l lease.Lease, state lease.State) lease.Info {
 		Attributes: l.Attributes, Value: l.Value, Version: l.Version, Acquired: l.Acquired, RenewEvery: l.RenewEvery,
 		History: l.History,
 	}
+	if state == lease.Held {
+		seen.Heeds, seen.Wish = l.Heeds, l.Wish
+	}
 	if state == lease.Free {
 		seen.Next = l.Next
 	}

@@ -58,6 +58,15 @@ var wishes = []mutation{
 		deaf: true,
 	},
 	{
+		name: "Wishes: a hand-over that is asked for is not done",
+		edit: edit{file: "asked.go", old: "	if refused == nil {\n", new: "	if refused != nil {\n"},
+	},
+	{
+		name: "Wishes: a node hands over to itself",
+		edit: edit{file: "asked.go", old: "	if w.For == h.opts.node {", new: "	if w.For == \"-\" {"},
+		deaf: true,
+	},
+	{
 		name: "Wishes: the end of a term leaves its wish to the next, on Azure", deaf: true, tests: onAzure,
 		edit: edit{file: "lease/azblob/metadata.go", old: "; its {\n", new: "; its || true {\n		_, text, _ = strings.Cut(ours[keyWish], \"+\")\n"},
 	},

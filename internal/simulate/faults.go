@@ -142,6 +142,18 @@ var faults = []*Fault{
 			e.By = time.Duration(r.IntN(len(p.Machines) + 1))
 		},
 		strikes: func(_ *world, p *process, e Event) { p.reach(func() { p.handOver(int(e.By)) }) }},
+	{of: ofEvent, name: "wish", what: "an operator on this machine looks at the lease, which takes Lag longer, and asks its holder to hand over to machine number By; after For, if that is set, he takes it back",
+		share: 1, floor: 0.1,
+		detail: func(e *Event, r *rand.Rand, p *Plan) {
+			lags(e, r, p)
+			e.By = time.Duration(r.IntN(len(p.Machines) + 1))
+			if r.IntN(2) == 0 {
+				e.For = time.Duration(r.Int64N(int64(p.RenewEvery)))
+			}
+		},
+		strikes: func(_ *world, p *process, e Event) {
+			p.reach(func() { go p.askAfter(p.w.onMachine(int(e.By)), e.Lag, e.For) })
+		}},
 	{of: ofEvent, name: "unhealthy", what: "the health check fails for For",
 		share: 1, floor: 0.15, detail: lasts,
 		strikes: func(w *world, p *process, e Event) {

@@ -165,6 +165,8 @@ func (w *world) judgeSwap(p *process, c *call, s *write) (reason string) {
 		w.breaks("R4: %s replaces version %s, which it has never seen", p.name, s.old)
 	}
 	switch {
+	case c.op == opAsk:
+		return "" // it replaces no acquisition
 	case c.op == opBreak:
 		return "broken by an operator"
 	case seen.Released:
@@ -174,7 +176,7 @@ func (w *world) judgeSwap(p *process, c *call, s *write) (reason string) {
 		return "own failed acquisition (R6)"
 	case p.host.read().Mono-seen.at >= seen.length():
 		return "watched (R1b)"
-	case w.plan.Ages && float64(w.time()-w.store.written)*fastest >= float64(seen.length()):
+	case w.plan.Ages && float64(w.time()-w.store.renewed)*fastest >= float64(seen.length()):
 		return "by age (R1c)"
 	}
 	return ""
@@ -228,6 +230,9 @@ func (w *world) judgeWrite(s *write) {
 	if existed && before.ID == r.ID && before.Released && !r.Released {
 		w.breaks("R4: %s revives token %d, which was released", p.name, r.Token)
 	}
+	if s.c.op == opAsk {
+		w.judgeWish(p, before, r)
+	}
 	if existed {
 		w.judgeValue(p, before, r)
 	}
@@ -247,7 +252,7 @@ func (w *world) judgeWrite(s *write) {
 		w.brokenIDs[r.ID] = true
 	}
 	if s.reason == "" {
-		w.breaks("R1: %s takes the lease of %v over after %v, for no reason", p.name, before.length(), w.time()-w.store.written)
+		w.breaks("R1: %s takes the lease of %v over after %v, for no reason", p.name, before.length(), w.time()-w.store.renewed)
 	}
 	if s.c.op != opBreak {
 		w.counts["takeovers: "+s.reason]++

@@ -42,16 +42,15 @@ func (p *process) stepDown(opts ...leader.StepDownOption) {
 
 // handOver lets another goroutine call StepDown in favour of the process on a machine, or of one that is nowhere.
 func (p *process) handOver(machine int) {
-	to := "nobody"
-	if machine < len(p.w.machines) {
-		if q := p.w.machines[machine].process; q != nil {
-			to = q.label()
-		}
+	go p.stepDown(leader.To(p.another(machine)))
+}
+
+// another returns the name of the process on a machine, or one that is nowhere if that is the same process or has the same name.
+func (p *process) another(machine int) string {
+	if to := p.w.onMachine(machine); to != p.label() {
+		return to
 	}
-	if to == p.label() {
-		to = "somebody"
-	}
-	go p.stepDown(leader.To(to))
+	return "somebody"
 }
 
 // visit is an operator's: what it does there takes lag longer than a request.

@@ -40,6 +40,7 @@ type process struct {
 	loads   atomic.Int64
 	dead    map[string]bool            // by the ID of each of its acquisitions: whether it failed
 	seen    map[lease.Version]sighting // by version, from the answers that it got
+	writes  map[string]sighting        // by the nonce of the holder's write, likewise
 	term    lease.Term                 // its latest term
 	over    lease.Term                 // the latest term for which Check has failed
 	id      string                     // the ID of the lease that it acquired last
@@ -91,7 +92,7 @@ func (w *world) start(m *machine) {
 	p := &process{
 		w: w, m: m, name: fmt.Sprintf("m%d.%d", m.id, w.started), ended: make(chan struct{}),
 		dice: rand.New(rand.NewPCG(seed, 2)), healthDice: rand.New(rand.NewPCG(seed, 7)),
-		dead: map[string]bool{}, seen: map[lease.Version]sighting{}, grants: map[leader.Op]grant{},
+		dead: map[string]bool{}, seen: map[lease.Version]sighting{}, writes: map[string]sighting{}, grants: map[leader.Op]grant{},
 	}
 	if m.Ailment != nil && !w.healed.Load() {
 		w.count(m.Ailment.String())
@@ -183,9 +184,12 @@ func (p *process) sees(a *answer) {
 	s, known := p.seen[a.version]
 	if !known {
 		s = sighting{now, now, a.record}
+		if of, seen := p.writes[a.record.Nonce]; seen { // an operator has asked something: nobody has renewed the lease
+			s.at, s.since = of.at, of.since
+		}
 	}
 	s.since = min(s.since, now-a.snapshot.Age)
-	p.seen[a.version] = s
+	p.seen[a.version], p.writes[a.record.Nonce] = s, s
 }
 
 // send passes on an answer, unless the request has had one.

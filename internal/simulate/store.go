@@ -18,6 +18,7 @@ type store struct {
 	record  record // data, as the observer reads it
 	version int
 	written time.Duration // in true time
+	renewed time.Duration // likewise, by anybody but an operator who asks something
 	clock   time.Duration // how far the clock was ahead of the true time on the store's machine that took the write
 	broken  bool          // the record was written by a Break
 }
@@ -30,6 +31,7 @@ type record struct {
 	Length   string `json:"length"`
 	Released bool   `json:"released"`
 	Next     string `json:"next"`
+	Nonce    string `json:"nonce"`
 	Value    string `json:"value"`
 	Number   uint64 `json:"value_number"`
 }
@@ -107,9 +109,9 @@ func (w *world) swap(s *write) *answer {
 	}
 	w.judgeWrite(s)
 	w.store.version++
-	w.store.data, w.store.record, w.store.written, w.store.clock = s.data, s.record, w.time(), s.clock
+	w.store.data, w.store.record, w.store.clock = s.data, s.record, s.clock
+	w.store.taken(s.c.op, w.time())
 	s.c.taken = true
-	w.store.broken = s.c.op == opBreak
 	if f := s.p.onTaken; f != nil {
 		s.p.onTaken = nil
 		w.after(1, f)

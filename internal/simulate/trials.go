@@ -37,7 +37,7 @@ func (w *world) afterNap() bool {
 	return w.broken == nil
 }
 
-// afterGivingUp makes the leader give the lease up, or unable to keep it, in one of seven ways. Another node, which is well, has
+// afterGivingUp makes the leader give the lease up, or unable to keep it, in one of eight ways. Another node, which is well, has
 // to get the lease in time, and the first must not get it back, also while its trouble lasts.
 func (w *world) afterGivingUp() bool {
 	p := w.leading()
@@ -53,9 +53,11 @@ func (w *world) afterGivingUp() bool {
 		w.do(do)
 		w.live(w.time() + request) // requests under way arrive
 	}
-	switch w.plan.Seed / 2 % 7 {
+	switch w.plan.Seed / 2 % 8 {
+	case 7:
+		within += w.isAsked(p, after)
 	case 6:
-		after("it hands over", func() { p.handOver(int(w.plan.Seed / 14 % uint64(len(w.machines)+1))) })
+		after("it hands over", func() { p.handOver(int(w.plan.Seed / 16 % uint64(len(w.machines)+1))) })
 		within += stretch(p.yields())
 	case 5:
 		return w.afterTwo(p, within)

@@ -185,7 +185,7 @@ func wishRenewsNothing(t testing.TB, s *scene) {
 	wantWish(t, "after a takeover", other, held.Name, "")
 }
 
-// wishRequests: a wish costs its asker a read and a write, and its holder as much once. Else a renewal is what it was.
+// wishRequests: a wish costs its asker a read and a write, and its holder as much once. Other renewals cost as much as before.
 func wishRequests(t testing.TB, s *scene) {
 	holder, other := s.Manager(), s.Manager()
 	held := acquire(t, holder, s.heeding(s.request(newName(), "one")))
