@@ -27,7 +27,7 @@ test: ## every test, on emulators of all services, with the race detector; the c
 	$(EMULATORS) $(MAKE) --no-print-directory -j2 tests stress
 	go test ./lease
 	go -C internal/simulate test
-	go test ./fleet -run 'TestWorlds|TestExplore|TestMemoryOfAPart' -worlds 10000 -faults 1
+	go test ./fleet -worlds 10000 -faults 1
 	go test ./internal/explore
 	go -C examples/service test $(FLAGS) ./...
 	go -C bench test -skip '$(SERVERS)' ./...

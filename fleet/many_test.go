@@ -16,7 +16,7 @@ import (
 	"github.com/cloudlease/leader/fleet/fleettest"
 )
 
-var manyNodes = flag.Int("nodes", 40, "how many nodes TestManyNodesStartAtOnce starts")
+var manyNodes = flag.Int("nodes", fleet.NodesByDefault, "how many nodes TestManyNodesStartAtOnce starts")
 
 // Many nodes that start at once are in balance within ten intervals.
 func TestManyNodesStartAtOnce(t *testing.T) {
@@ -53,7 +53,7 @@ func TestManyNodesStartAtOnce(t *testing.T) {
 	})
 }
 
-var counted = flag.Duration("counted", 10*time.Minute, "how long TestRequestsAtRest counts")
+var counted = flag.Duration("counted", fleet.CountedByDefault, "how long TestRequestsAtRest counts")
 
 // Nothing grows with the parts: a node sends one write and one read in an interval, and the coordinator one write, and a read for each seat of the
 // width, more (F7).

@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	simWorlds = flag.Int("worlds", 100, "how many worlds TestWorlds simulates")
+	simWorlds = flag.Int("worlds", worldsByDefault, "how many worlds TestWorlds simulates")
 	simSeed   = flag.Uint64("first", 0, "the seed of the first world; 0: a new one")
 	simTell   = flag.Bool("tell", false, "print each world's story")
 )

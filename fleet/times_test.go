@@ -15,7 +15,7 @@ import (
 	"github.com/cloudlease/leader/fleet/fleettest"
 )
 
-var timings = flag.Int("timings", 5, "how often TestTimes measures each thing")
+var timings = flag.Int("timings", fleet.TimingsByDefault, "how often TestTimes measures each thing")
 
 // The fleet of TestTimes.
 const (

@@ -5,4 +5,5 @@ package simulate
 const (
 	worldsByDefault = 5_000
 	stepsOfRewinds  = 15
+	runTwice        = 80
 )

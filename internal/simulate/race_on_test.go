@@ -6,4 +6,5 @@ package simulate
 const (
 	worldsByDefault = 20
 	stepsOfRewinds  = 2
+	runTwice        = 8
 )
