@@ -18,6 +18,7 @@ import (
 	"github.com/cloudlease/leader/cmd/leader/internal/guard"
 	"github.com/cloudlease/leader/cmd/leader/internal/show"
 	"github.com/cloudlease/leader/cmd/leader/internal/store"
+	"github.com/cloudlease/leader/internal/patience"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -27,7 +28,7 @@ type app struct {
 	out, err io.Writer
 
 	store   string        // its URL
-	timeout time.Duration // for one answer of the store; 0: store.Patience
+	timeout time.Duration // for one answer of the store; 0: patience.Default
 }
 
 func (a *app) command() *cobra.Command {
@@ -58,7 +59,7 @@ Windows %LOCALAPPDATA%\leader.`,
 	root.SetErr(a.err)
 	root.PersistentFlags().StringVar(&a.store, "store", store.Default(), "URL of the `store`: dynamodb://TABLE, s3://BUCKET, gs://BUCKET, azblob://ACCOUNT/CONTAINER or file:DIRECTORY (default a directory of this user's)")
 	root.PersistentFlags().Lookup("store").DefValue = "" // the usage has words for it
-	root.PersistentFlags().DurationVar(&a.timeout, "timeout", store.Patience, "how long the store may take for an answer; leader run goes on trying")
+	root.PersistentFlags().DurationVar(&a.timeout, "timeout", patience.Default, "how long the store may take for an answer; leader run goes on trying")
 	root.AddCommand(a.commands()...)
 	a.refine(root)
 	return root
@@ -113,13 +114,13 @@ func tooShort(flag string, d, least time.Duration) error {
 }
 
 // limit returns how long a store may take for one answer.
-func (a *app) limit() time.Duration { return cmp.Or(a.timeout, store.Patience) }
+func (a *app) limit() time.Duration { return cmp.Or(a.timeout, patience.Default) }
 
 // onStore calls a function with the store that --store names.
 func (a *app) onStore(ctx context.Context, do func(*store.Store) error) error {
 	s, err := store.Open(ctx, a.store, a.limit())
 	switch {
-	case errors.Is(err, store.ErrSilent):
+	case errors.Is(err, patience.ErrSilent):
 		return err
 	case err != nil:
 		return usage(err)

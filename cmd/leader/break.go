@@ -10,6 +10,7 @@ import (
 
 	"github.com/cloudlease/leader/cmd/leader/internal/show"
 	"github.com/cloudlease/leader/cmd/leader/internal/store"
+	"github.com/cloudlease/leader/internal/patience"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -105,7 +106,7 @@ func (a *app) waitUntilFree(ctx context.Context, s *store.Store, broke lease.Inf
 			return nil
 		}
 		a.progress("waiting until it is free, %s ...", entryOf(now).upTo())
-		if !store.Wait(ctx, untilFree(now, time.Second)) {
+		if !patience.Wait(ctx, untilFree(now, time.Second)) {
 			return context.Cause(ctx)
 		}
 	}

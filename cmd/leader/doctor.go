@@ -6,17 +6,21 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/cloudlease/leader"
-	"github.com/cloudlease/leader/cmd/leader/internal/doctor"
 	"github.com/cloudlease/leader/cmd/leader/internal/show"
+	"github.com/cloudlease/leader/cmd/leader/internal/store"
+	"github.com/cloudlease/leader/doctor"
+	"github.com/cloudlease/leader/lease"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
-	var o doctor.Options
-	var asJSON bool
+	var length time.Duration
+	var samples int
+	var anew, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Whether a store is fit to elect a leader on, and what to do if not",
@@ -76,36 +80,49 @@ LEADER_JSON; NO_COLOR.`,
   leader doctor --json | jq '.checks[] | select(.result == "failed")'`,
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if o.Length <= 0 || o.Samples <= 0 {
-				return usage(fmt.Errorf("--lease-length %v and --samples %d must be positive", o.Length, o.Samples))
+			if length <= 0 || samples <= 0 {
+				return usage(fmt.Errorf("--lease-length %v and --samples %d must be positive", length, samples))
 			}
-			if err := tooShort("lease-length", o.Length, leader.MinLeaseLength); err != nil {
+			if err := tooShort("lease-length", length, leader.MinLeaseLength); err != nil {
 				return usage(err)
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			return a.doctor(ctx, o, asJSON)
+			options := []doctor.Option{doctor.WithLeaseLength(length), doctor.WithSamples(samples)}
+			if anew {
+				options = append(options, doctor.WithNewLease())
+			}
+			return a.doctor(ctx, asJSON, options)
 		},
 	}
-	cmd.Flags().DurationVar(&o.Length, "lease-length", leader.DefaultLeaseLength, "`length` that the leases are to have")
-	cmd.Flags().IntVar(&o.Samples, "samples", 30, "`number` of reads and renewals to time")
-	cmd.Flags().BoolVar(&o.Anew, "anew", false, "use a lease of another name, whose record stays as well, and so try all")
+	cmd.Flags().DurationVar(&length, "lease-length", leader.DefaultLeaseLength, "`length` that the leases are to have")
+	cmd.Flags().IntVar(&samples, "samples", 30, "`number` of reads and renewals to time")
+	cmd.Flags().BoolVar(&anew, "anew", false, "use a lease of another name, whose record stays as well, and so try all")
 	jsonFlag(cmd, &asJSON)
 	return cmd
 }
 
-func (a *app) doctor(ctx context.Context, o doctor.Options, asJSON bool) error {
-	o.StoreURL, o.Timeout, o.Progress = a.store, a.limit(), a.progress
-	if !asJSON {
-		o.Tell = func(f doctor.Finding) { f.Print(a.out) }
+func (a *app) doctor(ctx context.Context, asJSON bool, options []doctor.Option) error {
+	if a.store == store.Default() { // this user's own directory, which the first lease makes; if that fails, a check says so
+		_ = a.onStore(ctx, func(s *store.Store) error {
+			_, err := s.MakePlace(ctx, "", lease.MakeTimeout)
+			return err
+		})
 	}
-	report := doctor.Examine(ctx, o)
+	options = append(options, doctor.WithTimeout(a.limit()), doctor.WithProgress(a.progress))
+	if !asJSON {
+		options = append(options, doctor.WithFindings(func(f doctor.Finding) { printFinding(a.out, inWords(f)) }))
+	}
+	report := doctor.CheckURL(ctx, a.store, options...)
 	if asJSON {
+		for i, f := range report.Checks {
+			report.Checks[i] = inWords(f)
+		}
 		if err := show.JSON(a.out, report); err != nil {
 			return err
 		}
 	} else {
-		report.Conclude(a.out)
+		printSummary(a.out, report)
 	}
 	return report.Err()
 }

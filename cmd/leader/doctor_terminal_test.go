@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader/cmd/leader/internal/commandtest"
-	"github.com/cloudlease/leader/cmd/leader/internal/doctor"
 	"github.com/cloudlease/leader/cmd/leader/internal/store"
+	"github.com/cloudlease/leader/doctor"
 	"github.com/cloudlease/leader/lease"
 )
 

@@ -12,6 +12,7 @@ import (
 	"github.com/cloudlease/leader/cmd/leader/internal/show"
 	"github.com/cloudlease/leader/cmd/leader/internal/store"
 	"github.com/cloudlease/leader/cmd/leader/internal/words"
+	"github.com/cloudlease/leader/internal/patience"
 	"github.com/cloudlease/leader/leaderhttp"
 	"github.com/cloudlease/leader/lease"
 )
@@ -101,7 +102,7 @@ func (w fleetWatcher) run(ctx context.Context, s *store.Store, name string) erro
 				return err
 			}
 		}
-		if !store.Wait(ctx, w.every) {
+		if !patience.Wait(ctx, w.every) {
 			return context.Cause(ctx)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/cmd/leader/internal/show"
 	"github.com/cloudlease/leader/cmd/leader/internal/store"
+	"github.com/cloudlease/leader/internal/patience"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -142,7 +143,7 @@ func (a *app) awaitFree(ctx context.Context, s *store.Store, now lease.Info) (_ 
 	defer a.progress("")
 	for now.State == lease.Held {
 		a.progress("waiting until it is free, %s ...", entryOf(now).upTo())
-		if !store.Wait(ctx, untilFree(now, time.Second)) {
+		if !patience.Wait(ctx, untilFree(now, time.Second)) {
 			return now, context.Cause(ctx)
 		}
 		if now, err = inspect(ctx, s, now.Name); err != nil {
@@ -155,7 +156,7 @@ func (a *app) awaitFree(ctx context.Context, s *store.Store, now lease.Info) (_ 
 // clear takes the lease, removes the value that was seen, and releases the lease. The release carries the removal, too: if
 // that stands, the renewal before it need not.
 func (a *app) clear(ctx context.Context, s *store.Store, seen lease.Info) error {
-	held, err := store.Ask(ctx, a.limit(), func(ctx context.Context) (lease.Lease, error) {
+	held, err := patience.Ask(ctx, a.limit(), func(ctx context.Context) (lease.Lease, error) {
 		return s.Manager.Acquire(ctx, lease.Request{Name: seen.Name, Holder: "leader value clear", Length: leader.DefaultLeaseLength})
 	})
 	if err != nil {
@@ -164,14 +165,14 @@ func (a *app) clear(ctx context.Context, s *store.Store, seen lease.Info) error 
 	same, between := held.Value == seen.Value, lease.LimitsOf(s.Manager).WriteEvery
 	if same {
 		held.Value, held.ValueNumber = "", held.ValueNumber+1
-		store.Wait(ctx, between)
-		renewed, failed := store.Ask(ctx, a.limit(), func(ctx context.Context) (lease.Lease, error) { return s.Manager.Renew(ctx, held) })
+		patience.Wait(ctx, between)
+		renewed, failed := patience.Ask(ctx, a.limit(), func(ctx context.Context) (lease.Lease, error) { return s.Manager.Renew(ctx, held) })
 		if err = failed; err == nil {
 			held = renewed
 		}
 	}
-	store.Wait(ctx, between)
-	left := store.Tell(ctx, a.limit(), func(ctx context.Context) error { return s.Manager.Release(ctx, held) })
+	patience.Wait(ctx, between)
+	left := patience.Tell(ctx, a.limit(), func(ctx context.Context) error { return s.Manager.Release(ctx, held) })
 	switch {
 	case !same:
 		return cmp.Or(left, errors.New("nothing was cleared: another node has changed the value meanwhile: look again"))

@@ -12,6 +12,7 @@ import (
 	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/cmd/leader/internal/show"
 	"github.com/cloudlease/leader/cmd/leader/internal/store"
+	"github.com/cloudlease/leader/internal/patience"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -147,7 +148,7 @@ func (h *hints) wait(ctx context.Context, d time.Duration) bool {
 			if next.After(until) {
 				next = until
 			}
-			return store.Wait(ctx, max(time.Until(next), 0))
+			return patience.Wait(ctx, max(time.Until(next), 0))
 		case <-timer.C:
 			return true
 		case <-ctx.Done():

@@ -103,7 +103,7 @@ func TestPagesListTheirHeadings(t *testing.T) {
 // What the pages name exists: functions, types and options, make's targets, flags of the command.
 func TestPagesNameWhatExists(t *testing.T) {
 	t.Parallel()
-	known := declared(t, "checkpoint", "fence", "leaderhttp", "leaderotel", "leaderui", "leadertest", "cmd", "internal")
+	known := declared(t, "checkpoint", "doctor", "fence", "leaderhttp", "leaderotel", "leaderui", "leadertest", "cmd", "internal")
 	for _, alert := range regexp.MustCompile(`(?m)^ *- alert: (\w+)$`).FindAllStringSubmatch(read(t, "docs/operating/alerts.yaml"), -1) {
 		known[alert[1]] = true
 	}

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/cloudlease/leader/cmd/leader/internal/logs"
-	"github.com/cloudlease/leader/cmd/leader/internal/store"
+	"github.com/cloudlease/leader/internal/patience"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -62,7 +62,7 @@ func (g *guard) release() error {
 		attempt, done := context.WithTimeout(ctx, g.Lease.Length/4)
 		err = m.Release(attempt, g.Lease)
 		done()
-		if err == nil || errors.Is(err, lease.ErrLost) || !store.Wait(ctx, pause) {
+		if err == nil || errors.Is(err, lease.ErrLost) || !patience.Wait(ctx, pause) {
 			return err
 		}
 	}

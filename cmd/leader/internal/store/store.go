@@ -12,25 +12,26 @@ import (
 
 	"github.com/cloudlease/leader/checkpoint"
 	"github.com/cloudlease/leader/fleet"
+	"github.com/cloudlease/leader/internal/patience"
 	"github.com/cloudlease/leader/lease"
 )
 
 // A Store is a store that is open.
 type Store struct {
 	Manager lease.Manager
-	Limit   time.Duration // for one answer; 0: Patience
+	Limit   time.Duration // for one answer; 0: patience.Default
 
 	own bool // this user's own directory, which the first lease makes
 }
 
 // Open opens the store with the URL. The store must be closed. Errors are of a URL that makes no sense, or of what is set up here,
-// unless they are ErrSilent.
+// unless they are patience.ErrSilent.
 func Open(ctx context.Context, url string, limit time.Duration) (*Store, error) {
 	if url == "" {
 		return nil, errors.New("give a --store: this user has no home directory for the default one")
 	}
 	// A client may keep the context, for the credentials that it gets later.
-	m, err := Ask(context.WithoutCancel(ctx), cmp.Or(limit, Patience), func(context.Context) (lease.Manager, error) { return lease.Open(ctx, url) })
+	m, err := patience.Ask(context.WithoutCancel(ctx), cmp.Or(limit, patience.Default), func(context.Context) (lease.Manager, error) { return lease.Open(ctx, url) })
 	if err != nil {
 		return nil, err
 	}
@@ -39,11 +40,11 @@ func Open(ctx context.Context, url string, limit time.Duration) (*Store, error) 
 
 func (s *Store) Close() { _ = lease.Close(s.Manager) }
 
-func (s *Store) limit() time.Duration { return cmp.Or(s.Limit, Patience) }
+func (s *Store) limit() time.Duration { return cmp.Or(s.Limit, patience.Default) }
 
 // Inspect looks at a lease. It is an error if the place of the leases is not there.
 func (s *Store) Inspect(ctx context.Context, name string) (lease.Info, error) {
-	info, err := Ask(ctx, s.limit(), func(ctx context.Context) (lease.Info, error) { return lease.Inspect(ctx, s.Manager, name) })
+	info, err := patience.Ask(ctx, s.limit(), func(ctx context.Context) (lease.Info, error) { return lease.Inspect(ctx, s.Manager, name) })
 	if err == nil {
 		err = s.FindPlace(ctx, info)
 	}
@@ -56,27 +57,27 @@ func (s *Store) FindPlace(ctx context.Context, found lease.Info) error {
 	if found.State != lease.Free || found.Token != 0 || s.own {
 		return nil
 	}
-	return Tell(ctx, s.limit(), func(ctx context.Context) error { return lease.FindPlace(ctx, s.Manager) })
+	return patience.Tell(ctx, s.limit(), func(ctx context.Context) error { return lease.FindPlace(ctx, s.Manager) })
 }
 
 // MakePlace makes the place of the leases, and waits for it for so long at least. It reports whether there was none.
 func (s *Store) MakePlace(ctx context.Context, location string, atLeast time.Duration) (made bool, err error) {
-	return Ask(ctx, max(s.limit(), atLeast), func(ctx context.Context) (bool, error) { return lease.MakePlace(ctx, s.Manager, location) })
+	return patience.Ask(ctx, max(s.limit(), atLeast), func(ctx context.Context) (bool, error) { return lease.MakePlace(ctx, s.Manager, location) })
 }
 
 // List goes through the leases whose names begin with the prefix. It ends with the first error.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Info, error] {
-	return inTime(ctx, s.limit(), func(ctx context.Context) iter.Seq2[lease.Info, error] { return lease.List(ctx, s.Manager, prefix) })
+	return patience.Each(ctx, s.limit(), func(ctx context.Context) iter.Seq2[lease.Info, error] { return lease.List(ctx, s.Manager, prefix) })
 }
 
 // Break takes a lease away from the holder that was seen.
 func (s *Store) Break(ctx context.Context, seen lease.Info) error {
-	return Tell(ctx, s.limit(), func(ctx context.Context) error { return lease.Break(ctx, s.Manager, seen) })
+	return patience.Tell(ctx, s.limit(), func(ctx context.Context) error { return lease.Break(ctx, s.Manager, seen) })
 }
 
 // Checkpoint looks at a checkpoint. It is an error if the place of the leases is not there.
 func (s *Store) Checkpoint(ctx context.Context, name string) (checkpoint.Info[json.RawMessage], error) {
-	info, err := Ask(ctx, s.limit(), func(ctx context.Context) (checkpoint.Info[json.RawMessage], error) {
+	info, err := patience.Ask(ctx, s.limit(), func(ctx context.Context) (checkpoint.Info[json.RawMessage], error) {
 		return checkpoint.Inspect[json.RawMessage](ctx, s.Manager, name)
 	})
 	if err == nil && info.Lease == "" {
@@ -87,7 +88,7 @@ func (s *Store) Checkpoint(ctx context.Context, name string) (checkpoint.Info[js
 
 // Fleet looks at a fleet. It is an error if the place of the leases is not there.
 func (s *Store) Fleet(ctx context.Context, name string) (fleet.Overview, error) {
-	o, err := Ask(ctx, s.limit(), func(ctx context.Context) (fleet.Overview, error) { return fleet.Inspect(ctx, s.Manager, name) })
+	o, err := patience.Ask(ctx, s.limit(), func(ctx context.Context) (fleet.Overview, error) { return fleet.Inspect(ctx, s.Manager, name) })
 	if err == nil {
 		err = s.FindPlace(ctx, o.Coordinator)
 	}
@@ -96,17 +97,17 @@ func (s *Store) Fleet(ctx context.Context, name string) (fleet.Overview, error) 
 
 // ResetFleet replaces a fleet's plan.
 func (s *Store) ResetFleet(ctx context.Context, name string, above uint64) error {
-	return Tell(ctx, s.limit(), func(ctx context.Context) error { return fleet.Reset(ctx, s.Manager, name, above) })
+	return patience.Tell(ctx, s.limit(), func(ctx context.Context) error { return fleet.Reset(ctx, s.Manager, name, above) })
 }
 
 // ResetCheckpoint writes a checkpoint.
 func (s *Store) ResetCheckpoint(ctx context.Context, name string, value json.RawMessage, opts ...checkpoint.ResetOption) error {
-	return Tell(ctx, s.limit(), func(ctx context.Context) error { return checkpoint.Reset(ctx, s.Manager, name, value, opts...) })
+	return patience.Tell(ctx, s.limit(), func(ctx context.Context) error { return checkpoint.Reset(ctx, s.Manager, name, value, opts...) })
 }
 
 // Checkpoints goes through the checkpoints whose names begin with the prefix. It ends with the first error.
 func (s *Store) Checkpoints(ctx context.Context, prefix string) iter.Seq2[checkpoint.Info[json.RawMessage], error] {
-	return inTime(ctx, s.limit(), func(ctx context.Context) iter.Seq2[checkpoint.Info[json.RawMessage], error] {
+	return patience.Each(ctx, s.limit(), func(ctx context.Context) iter.Seq2[checkpoint.Info[json.RawMessage], error] {
 		return checkpoint.List[json.RawMessage](ctx, s.Manager, prefix)
 	})
 }

@@ -25,6 +25,10 @@ var words = []struct {
 	{regexp.MustCompile(`overwrite it with Reset`), `overwrite it with leader checkpoint set`},
 	{regexp.MustCompile(`say so with For`), `say so with --lease`},
 	{regexp.MustCompile(`give the greatest token of a part`), `give with --above the greatest token of a part`},
+	// What doctor advises a program to do, a person does with the command.
+	{regexp.MustCompile(`\bcheck again\b`), `run leader doctor again`},
+	{regexp.MustCompile(`only lease\.List needs it`), `only leader list needs it`},
+	{regexp.MustCompile(`correct the store's URL as it says`), `correct --store or LEADER_STORE as it says`},
 	// What an option says in a program, the URL says here.
 	{regexp.MustCompile(`gcs\.WithUserProject or \?`), `?`},
 	{regexp.MustCompile(`pass (one|another|both|one that was|one of [\w. ]+) to \w+\.\w+(, or write it into the URL)?`), `name another in the store's URL`},

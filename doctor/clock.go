@@ -1,13 +1,14 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
 	"strconv"
 	"time"
 
-	"github.com/cloudlease/leader/cmd/leader/internal/store"
+	"github.com/cloudlease/leader/internal/patience"
 	"github.com/cloudlease/leader/internal/serverclock"
 	"github.com/cloudlease/leader/lease"
 )
@@ -57,40 +58,41 @@ type clocks struct {
 // record was sent. Each look uses a new manager: a new connection, which may end at another machine, and none of
 // the earlier sightings. Age is on for the measurement, whatever the URL says.
 func (d *doctor) checkClock(ctx context.Context) Finding {
-	u, err := url.Parse(d.StoreURL)
-	if err != nil {
-		return Finding{Result: Failed, Detail: "the store's URL cannot be read", Advice: "correct --store or LEADER_STORE"}
-	}
-	scheme, measured := u.Scheme, *u
+	place := d.place()
+	scheme, measured := schemeOf(place), ""
 	if scheme == "azblob" {
 		d.report.AgeFrom = ageFrom[scheme]
 		d.report.TellsAge = new(false)
 		return fine("leases rest on %s: no other clock matters", ageFrom[scheme])
 	}
-	if ageSwitch[scheme] {
+	asked := false
+	if u, err := url.Parse(d.url); err == nil && ageSwitch[scheme] && d.url != "" {
 		query := u.Query()
+		asked, _ = strconv.ParseBool(query.Get("age"))
 		query.Set("age", "true")
-		measured.RawQuery = query.Encode()
+		u.RawQuery = query.Encode()
+		measured = u.String()
 	}
-	if d.stores[timed], err = store.Open(ctx, measured.String(), d.Timeout); err != nil {
+	var err error
+	if d.nodes[timed], err = d.open(ctx, measured); err != nil {
 		return refused(err)
 	}
 	return d.whileBy(ctx, timed, func(h *holding) Finding {
-		seen, err := d.watchClocks(ctx, *h, measured.String(), d.settling(scheme))
+		seen, err := d.watchClocks(ctx, *h, measured, d.settling(scheme))
 		if err != nil {
 			return refused(err)
 		}
-		info, err := d.lookAnew(ctx, d.StoreURL)
+		info, err := d.lookAnew(ctx, "")
 		if err != nil {
 			return refused(err)
 		}
+		from := cmp.Or(ageFrom[scheme], "the store's own clock")
 		on := info.Timed || info.Age > 0
 		d.report.TellsAge = &on
 		if on {
-			d.report.AgeFrom = ageFrom[scheme]
+			d.report.AgeFrom = from
 		}
-		asked, _ := strconv.ParseBool(u.Query().Get("age"))
-		return seen.judge(on || asked, ageSwitch[scheme], ageFrom[scheme])
+		return seen.judge(on || asked, ageSwitch[scheme] && d.url != "", from)
 	})
 }
 
@@ -110,7 +112,7 @@ func (d *doctor) watchClocks(ctx context.Context, h holding, url string, settle 
 	renewals := d.renewals // those that latency goes by
 	defer func() { d.renewals = renewals }()
 	for range clockWrites {
-		d.Progress("clock: do the clocks of the store's answers agree? ...")
+		d.progress("clock: do the clocks of the store's answers agree? ...")
 		if _, err := d.renew(ctx, h); err != nil {
 			return seen, err
 		}
@@ -118,7 +120,7 @@ func (d *doctor) watchClocks(ctx context.Context, h holding, url string, settle 
 			return seen, err
 		}
 	}
-	if !store.Wait(ctx, time.Until(d.written.Add(settle))) {
+	if !patience.Wait(ctx, time.Until(d.written.Add(settle))) {
 		return seen, ctx.Err()
 	}
 	return seen, d.lookAtClocks(ctx, &seen, url, true)
@@ -200,10 +202,10 @@ func (c *clocks) judge(on, switchable bool, from string) Finding {
 
 // lookAnew returns the lease as a new node sees it.
 func (d *doctor) lookAnew(ctx context.Context, url string) (info lease.Info, err error) {
-	s, err := store.Open(ctx, url, d.Timeout)
+	m, err := d.open(ctx, url)
 	if err != nil {
 		return info, err
 	}
-	defer s.Close()
-	return store.Ask(ctx, d.Timeout, func(ctx context.Context) (lease.Info, error) { return lease.Inspect(ctx, s.Manager, d.name) })
+	defer d.close(m)
+	return patience.Ask(ctx, d.timeout, func(ctx context.Context) (lease.Info, error) { return lease.Inspect(ctx, m, d.name) })
 }

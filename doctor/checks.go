@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"net/url"
 	"runtime"
 	"strings"
 
 	"github.com/cloudlease/leader"
-	"github.com/cloudlease/leader/cmd/leader/internal/store"
-	"github.com/cloudlease/leader/cmd/leader/internal/words"
+	"github.com/cloudlease/leader/internal/patience"
 	"github.com/cloudlease/leader/internal/storeurl"
 	"github.com/cloudlease/leader/lease"
 )
@@ -21,18 +21,18 @@ const unfit = "do not elect leaders here, several would lead at once: the store,
 
 func (d *doctor) checkOpen(ctx context.Context) Finding {
 	for i := range timed {
-		s, err := store.Open(ctx, d.StoreURL, d.Timeout)
+		m, err := d.open(ctx, "")
 		if err != nil {
-			return Finding{Result: Failed, Detail: words.OneLine(err), Advice: "correct --store or LEADER_STORE as it says"}
+			return Finding{Result: Failed, Detail: oneLine(err), Advice: "correct the store's URL as it says"}
 		}
-		d.stores[i] = s
+		d.nodes[i] = m
 	}
-	d.limits = lease.LimitsOf(d.stores[0].Manager)
-	d.tried = fit(max(d.Length, leader.DefaultLeaseLength), d.limits)
-	d.report.Limits = limits{
+	d.limits = lease.LimitsOf(d.nodes[0])
+	d.tried = fit(max(d.length, leader.DefaultLeaseLength), d.limits)
+	d.report.Limits = Limits{
 		d.limits.MinLength.Seconds(), d.limits.MaxLength.Seconds(), d.limits.LengthStep.Seconds(), d.limits.WriteEvery.Seconds(),
 	}
-	d.report.Store = lease.PlaceOf(d.stores[0].Manager)
+	d.report.Store = lease.PlaceOf(d.nodes[0])
 	if name := d.network(d.report.Store); name != "" {
 		return Finding{Result: Warning, Detail: fmt.Sprintf("%s, which is on a network file system (%s)", d.report.Store, name),
 			Advice: "use a directory on a disk of this machine, or, for several machines, a store that is a service: the locks and renames " +
@@ -61,9 +61,9 @@ func (d *doctor) network(place string) string {
 
 func (d *doctor) checkLength(context.Context) Finding {
 	l := d.limits
-	err := lease.Request{Name: d.name, Holder: holder(0), Length: d.Length}.Validate(l)
+	err := lease.Request{Name: d.name, Holder: holder(0), Length: d.length}.Validate(l)
 	if err != nil {
-		return wrong(fmt.Sprintf("use a lease length of %v", fit(d.Length, l)), "%s", words.OneLine(err))
+		return wrong(fmt.Sprintf("use a lease length of %v", fit(d.length, l)), "%s", oneLine(err))
 	}
 	var has []string
 	for _, limit := range []struct {
@@ -83,20 +83,20 @@ func (d *doctor) checkLength(context.Context) Finding {
 	if len(has) == 0 {
 		has = []string{"no limits"}
 	}
-	return fine("%v; the store's leases: %s", d.Length, strings.Join(has, ", "))
+	return fine("%v; the store's leases: %s", d.length, strings.Join(has, ", "))
 }
 
 func (d *doctor) checkRead(ctx context.Context) Finding {
 	info, err := d.inspect(ctx, 0)
 	if err == nil {
-		err = d.stores[0].FindPlace(ctx, info)
+		err = d.findPlace(ctx, info)
 	}
 	switch {
 	case err != nil:
 		return refused(err)
 	case info.Token != 0 && info.State == lease.Held && strings.HasPrefix(info.Holder, doctorsName):
-		return wrong("wait until it has ended, or its lease has run out, then run leader doctor again", "another doctor is at work here, or was killed: lease %q is held", d.name)
-	case info.Token != 0 && strings.HasPrefix(info.Holder, doctorsName) && !d.Anew:
+		return wrong("wait until it has ended, or its lease has run out, then check again", "another doctor is at work here, or was killed: lease %q is held", d.name)
+	case info.Token != 0 && strings.HasPrefix(info.Holder, doctorsName) && !d.anew:
 		d.used = true
 	case info.State != lease.Free || info.Token != 0:
 		return wrong("use the store itself, without a cache before it", "there is a lease that nobody else should use: %q, %v", d.name, info.State)
@@ -104,9 +104,17 @@ func (d *doctor) checkRead(ctx context.Context) Finding {
 	return fine("reached; a lease may be read")
 }
 
+// findPlace is an error if a lease was never taken because the place of the leases is not there.
+func (d *doctor) findPlace(ctx context.Context, found lease.Info) error {
+	if found.State != lease.Free || found.Token != 0 {
+		return nil
+	}
+	return patience.Tell(ctx, d.timeout, func(ctx context.Context) error { return lease.FindPlace(ctx, d.nodes[0]) })
+}
+
 func (d *doctor) checkList(ctx context.Context) Finding {
 	var err error
-	for _, err = range d.stores[0].List(ctx, d.name) {
+	for _, err = range patience.Each(ctx, d.timeout, func(ctx context.Context) iter.Seq2[lease.Info, error] { return lease.List(ctx, d.nodes[0], d.name) }) {
 		if err != nil {
 			break
 		}
@@ -115,7 +123,7 @@ func (d *doctor) checkList(ctx context.Context) Finding {
 		f := refused(err)
 		f.Result = Warning
 		if d.report.results["create"] == Well {
-			f.Advice = "only leader list needs it: do what that says, or leave it"
+			f.Advice = "only lease.List needs it: do what that says, or leave it"
 		}
 		return f
 	}
@@ -276,8 +284,8 @@ func (d *doctor) stale(ctx context.Context, old, now holding) Finding {
 func (d *doctor) checkFresh(ctx context.Context) Finding {
 	return d.while(ctx, func(h *holding) Finding {
 		d.reads, d.renewals = nil, nil
-		for i := range d.Samples {
-			d.Progress("fresh, and latency: %d of %d ...", i+1, d.Samples)
+		for i := range d.samples {
+			d.progress("fresh, and latency: %d of %d ...", i+1, d.samples)
 			l, err := d.renew(ctx, *h)
 			if err != nil {
 				return refused(err)
@@ -291,7 +299,7 @@ func (d *doctor) checkFresh(ctx context.Context) Finding {
 					"a read did not show the renewal before it, after %d that did", i)
 			}
 		}
-		return fine("%d reads each showed the write before", d.Samples)
+		return fine("%d reads each showed the write before", d.samples)
 	})
 }
 
@@ -314,7 +322,7 @@ func (d *doctor) clean(ctx context.Context) Finding {
 		left = fmt.Sprintf("if there is a record of %q, it stays: remove it by hand if you like", d.name)
 	}
 	if err := d.releaseAll(ctx); err != nil {
-		return wrong("wait: it runs out by itself", "the lease was not given back: %s; %s", words.OneLine(err), left)
+		return wrong("wait: it runs out by itself", "the lease was not given back: %s; %s", oneLine(err), left)
 	}
 	return fine("%s", left)
 }

@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/cloudlease/leader/cmd/leader/internal/show"
-	"github.com/cloudlease/leader/cmd/leader/internal/words"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -19,38 +16,40 @@ type Result string
 
 const (
 	Well    Result = "ok"
-	Warning Result = "warning"
-	Failed  Result = "failed"
-	Skipped Result = "skipped"
+	Warning Result = "warning" // leaders may be elected; something is not as it could be
+	Failed  Result = "failed"  // do not elect leaders here before it is corrected
+	Skipped Result = "skipped" // it needs a check that has failed, or was not asked for
 )
 
-// A finding is the result of a check, with advice.
+// A Finding is the result of a check, with advice.
 type Finding struct {
-	Check   string  `json:"check"`
+	Check   string  `json:"check"` // its name; leader doctor --help says what each does
 	Result  Result  `json:"result"`
 	Detail  string  `json:"detail,omitempty"`
-	Advice  string  `json:"advice,omitempty"`
-	Seconds float64 `json:"seconds"`
+	Advice  string  `json:"advice,omitempty"` // what to do; with each Warning and Failed
+	Seconds float64 `json:"seconds"`          // how long the check took
 }
 
-// A Report is all that doctor has to tell. Its JSON is for programs: fields may be added, and keep their meaning.
+// A Report is all that was found. Times and lengths are in seconds. Its JSON is for programs: fields may be added, and keep their
+// meaning.
 type Report struct {
 	Store       string    `json:"store,omitempty"`
-	Scratch     string    `json:"Scratch"`
+	Scratch     string    `json:"scratch"`
 	OK          bool      `json:"ok"`
 	Checks      []Finding `json:"checks"`
-	Reads       *latency  `json:"reads,omitempty"`
-	Renewals    *latency  `json:"renewals,omitempty"`
+	Reads       *Latency  `json:"reads,omitempty"`
+	Renewals    *Latency  `json:"renewals,omitempty"`
 	LeaseLength float64   `json:"lease_length_seconds"`
 	Suggested   float64   `json:"suggested_lease_length_seconds,omitzero"`
 	TellsAge    *bool     `json:"tells_age,omitempty"`
 	AgeFrom     string    `json:"age_from,omitempty"`
-	Limits      limits    `json:"limits"`
+	Limits      Limits    `json:"limits"`
 
 	results map[string]Result
 }
 
-type limits struct {
+// Limits are those of the store's leases, in seconds; 0: none. See lease.Limits.
+type Limits struct {
 	MinLength  float64 `json:"min_length_seconds,omitzero"`
 	MaxLength  float64 `json:"max_length_seconds,omitzero"`
 	LengthStep float64 `json:"length_step_seconds,omitzero"`
@@ -68,18 +67,21 @@ func wrong(advice, format string, args ...any) Finding {
 
 // refused returns the finding for a call that must work, and failed.
 func refused(err error) Finding {
-	advice := "do what that says, then run leader doctor again"
+	advice := "do what that says, then check again"
 	switch {
 	case errors.Is(err, lease.ErrMisconfigured), errors.Is(err, lease.ErrInvalid):
 	case errors.Is(err, context.Canceled):
-		advice = "run leader doctor again, and let it end"
+		advice = "check again, and let it end"
 	case errors.Is(err, lease.ErrHeld), errors.Is(err, lease.ErrLost):
-		advice = "see that no other doctor is at work here, then run leader doctor again; if none is, " + unfit
+		advice = "see that no other doctor is at work here, then check again; if none is, " + unfit
 	default:
-		advice = "check the store's URL, its service, the network, and proxies and firewalls on the way; then run leader doctor again"
+		advice = "check the store's URL, its service, the network, and proxies and firewalls on the way; then check again"
 	}
-	return Finding{Result: Failed, Detail: words.OneLine(err), Advice: advice}
+	return Finding{Result: Failed, Detail: oneLine(err), Advice: advice}
 }
+
+// oneLine returns an error without line breaks.
+func oneLine(err error) string { return strings.Join(strings.Split(err.Error(), "\n"), "; ") }
 
 func (r *Report) add(f Finding) {
 	r.Checks = append(r.Checks, f)
@@ -93,7 +95,7 @@ func (r *Report) add(f Finding) {
 const interrupted = "interrupted"
 
 // Err returns nil if nothing is wrong.
-func (r *Report) Err() error {
+func (r Report) Err() error {
 	if r.OK {
 		return nil
 	}
@@ -104,57 +106,13 @@ func (r *Report) Err() error {
 		}
 	}
 	if len(names) == 0 {
-		return errors.New("doctor was interrupted: run it again, and let it end")
+		return errors.New("doctor was interrupted: check again, and let it end")
 	}
 	return fmt.Errorf("the store is not fit to elect a leader, or that could not be checked: failed: %s", strings.Join(names, ", "))
 }
 
-const column = 9 // of the names after the results
-
-// Print shows a finding to people.
-func (f Finding) Print(w io.Writer) {
-	paint := show.Good
-	switch f.Result {
-	case Failed:
-		paint = show.Bad
-	case Warning:
-		paint = show.Doubt
-	case Skipped:
-		paint = show.Faint
-	}
-	fmt.Fprintf(w, "%s%-*s%s\n", paint(fmt.Sprintf("%-*s", column, f.Result)), column, f.Check, show.Printable(f.Detail))
-	if f.Advice != "" {
-		fmt.Fprintf(w, "%*swhat to do: %s\n", 2*column, "", show.Printable(f.Advice))
-	}
-}
-
-// Conclude prints the summary.
-func (r *Report) Conclude(w io.Writer) {
-	count := map[Result]int{}
-	for _, f := range r.Checks {
-		count[f.Result]++
-	}
-	fmt.Fprintln(w)
-	for _, l := range []struct {
-		what string
-		took *latency
-	}{{"reads", r.Reads}, {"renewals", r.Renewals}} {
-		if l.took != nil {
-			fmt.Fprintf(w, "%-9s %s\n", l.what, l.took)
-		}
-	}
-	if r.Suggested > 0 {
-		fmt.Fprintf(w, "suggested lease length: %v\n", show.Duration(r.Suggested))
-	}
-	text := show.Good("Nothing is wrong.")
-	if !r.OK {
-		text = show.Bad("Not fit, or not known to be.")
-	}
-	fmt.Fprintf(w, "%s ok: %d, warnings: %d, failed: %d, skipped: %d.\n", text, count[Well], count[Warning], count[Failed], count[Skipped])
-}
-
-// A latency summarizes how long requests took.
-type latency struct {
+// A Latency summarizes how long requests took, in seconds.
+type Latency struct {
 	Count int     `json:"count"`
 	P50   float64 `json:"p50_seconds"`
 	P99   float64 `json:"p99_seconds"`
@@ -162,12 +120,12 @@ type latency struct {
 }
 
 // latencyOf returns nil if there were no requests.
-func latencyOf(took []time.Duration) *latency {
+func latencyOf(took []time.Duration) *Latency {
 	if len(took) == 0 {
 		return nil
 	}
 	sorted := slices.Sorted(slices.Values(took))
-	return &latency{
+	return &Latency{
 		Count: len(sorted), P50: percentile(sorted, 50).Seconds(), P99: percentile(sorted, 99).Seconds(),
 		Max: sorted[len(sorted)-1].Seconds(),
 	}
@@ -176,9 +134,4 @@ func latencyOf(took []time.Duration) *latency {
 // percentile returns the smallest value that at least p percent do not exceed.
 func percentile(sorted []time.Duration, p int) time.Duration {
 	return sorted[(len(sorted)*p+99)/100-1]
-}
-
-func (l *latency) String() string {
-	round := func(s float64) time.Duration { return show.Duration(s).Round(100 * time.Microsecond) }
-	return fmt.Sprintf("p50 %v, p99 %v, max %v of %d", round(l.P50), round(l.P99), round(l.Max), l.Count)
 }

@@ -1,16 +1,24 @@
 // Package doctor tries a store out end to end, as two nodes would use it, and says of each thing that is wrong what to do about it. It
-// takes a lease that nobody else uses, and releases it in the end; it touches no other.
+// takes a lease that nobody else uses, Scratch, and releases it in the end; it touches no other. The record of that lease stays, as
+// records are never removed.
+//
+// A program that starts on a store which somebody else has set up may check it first, or in a test of its deployment:
+//
+//	report := doctor.Check(ctx, manager)
+//	if err := report.Err(); err != nil {
+//		log.Fatal(err) // report.Checks has each finding, with advice
+//	}
+//
+// The command leader doctor prints the same.
 package doctor
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"math"
 	"strings"
 	"time"
 
-	"github.com/cloudlease/leader/cmd/leader/internal/store"
 	"github.com/cloudlease/leader/lease"
 	"github.com/cloudlease/leader/lease/file"
 )
@@ -18,20 +26,20 @@ import (
 // Scratch is the name of the lease that is tried; with Anew, the beginning of it.
 const Scratch = "leader-doctor"
 
-// Options say what is examined, and how.
-type Options struct {
-	StoreURL string
-	Timeout  time.Duration // for one answer of the store; 10 s if that is less, or 0
-	Length   time.Duration // that the leases are to have
-	Samples  int           // how many reads and renewals are timed
-	Anew     bool          // a lease that was never taken is tried, whose record stays
-
-	Tell     func(Finding)                    // is told each finding as soon as it is made; nil: nobody is
-	Progress func(format string, args ...any) // is told what is being done, and the empty format when it is done; nil: nobody is
+// Check tries out the store of a lease manager. It makes all checks, one after the other, which takes some twenty seconds, and with Google
+// Cloud Storage about a minute. Checks that come after the end of ctx are skipped, but the lease is given back all the same.
+//
+// All requests go through the one manager. CheckURL opens one for each of the two nodes, and can tell more about caches, and about
+// clocks of which the store has several.
+func Check(ctx context.Context, manager lease.Manager, options ...Option) Report {
+	return newDoctor(source{manager: manager}, settingsOf(options), fullWaits).examine(ctx)
 }
 
-// Examine makes all checks. Those that come after the end of ctx are skipped, but that the lease is given back.
-func Examine(ctx context.Context, o Options) Report { return newDoctor(o, fullWaits).examine(ctx) }
+// CheckURL is Check for the store that lease.Open opens by this URL: so the program imports the store's package. It says in addition
+// whether the URL is valid, and whether it should trust the clock of the store (age=true and age=false).
+func CheckURL(ctx context.Context, url string, options ...Option) Report {
+	return newDoctor(source{url: url}, settingsOf(options), fullWaits).examine(ctx)
+}
 
 // timed is the index of the manager that measures the clocks; those before it belong to the two nodes.
 const timed = 2
@@ -46,13 +54,14 @@ var fullWaits = waits{settle: ageSettles, write: math.MaxInt64}
 
 // doctor is one examination.
 type doctor struct {
-	Options
+	source
+	settings
 	waits
 	networkFS func(dir string) (name string, err error)
 
-	name   string          // of the lease that is tried
-	tried  time.Duration   // its length: long enough not to run out while it is tried
-	stores [3]*store.Store // those of two nodes, and one by which the clocks are measured
+	name   string           // of the lease that is tried
+	tried  time.Duration    // its length: long enough not to run out while it is tried
+	nodes  [3]lease.Manager // those of two nodes, and one by which the clocks are measured
 	limits lease.Limits
 	report Report
 
@@ -66,19 +75,12 @@ type doctor struct {
 	renewals []time.Duration
 }
 
-func newDoctor(o Options, w waits) *doctor {
-	if o.Tell == nil {
-		o.Tell = func(Finding) {}
-	}
-	if o.Progress == nil {
-		o.Progress = func(string, ...any) {}
-	}
-	o.Timeout = min(cmp.Or(o.Timeout, callPatience), callPatience)
-	d := &doctor{Options: o, waits: w, networkFS: file.NetworkFS, name: Scratch, holdings: map[string]*holding{}}
-	if d.Anew {
+func newDoctor(from source, s settings, w waits) *doctor {
+	d := &doctor{source: from, settings: s, waits: w, networkFS: file.NetworkFS, name: Scratch, holdings: map[string]*holding{}}
+	if d.anew {
 		d.name += "-" + strings.ToLower(rand.Text())
 	}
-	d.report = Report{Scratch: d.name, OK: true, LeaseLength: d.Length.Seconds(), results: map[string]Result{}}
+	d.report = Report{Scratch: d.name, OK: true, LeaseLength: d.length.Seconds(), results: map[string]Result{}}
 	return d
 }
 
@@ -110,17 +112,15 @@ func (d *doctor) examine(ctx context.Context) Report {
 		d.do(ctx, s)
 	}
 	d.do(context.WithoutCancel(ctx), step{"clean", "open", (*doctor).clean}) // also after an interrupt
-	for _, s := range d.stores {
-		if s != nil {
-			s.Close()
-		}
+	for _, m := range d.nodes {
+		d.close(m)
 	}
 	return d.report
 }
 
 // do runs a check, unless the one that it needs has failed, and reports its finding.
 func (d *doctor) do(ctx context.Context, s step) {
-	d.Progress("%s ...", s.name)
+	d.progress("%s ...", s.name)
 	began := time.Now()
 	var f Finding
 	switch needs := d.report.results[s.needs]; {
@@ -133,6 +133,6 @@ func (d *doctor) do(ctx context.Context, s step) {
 	}
 	f.Check, f.Seconds = s.name, time.Since(began).Seconds()
 	d.report.add(f)
-	d.Progress("")
-	d.Tell(f)
+	d.progress("")
+	d.tell(f)
 }

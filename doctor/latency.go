@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/cloudlease/leader"
-	"github.com/cloudlease/leader/cmd/leader/internal/show"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -32,7 +31,7 @@ const (
 // needed returns the shortest length that suits a store whose renewals take so long. If writes are limited, another
 // write fits between two renewals.
 func needed(renewal time.Duration, l lease.Limits) time.Duration {
-	return fit(show.Ceil(max(perLength*renewal, 6*l.WriteEvery, shortest)), l)
+	return fit(ceil(max(perLength*renewal, 6*l.WriteEvery, shortest)), l)
 }
 
 func (d *doctor) checkLatency(context.Context) Finding {
@@ -40,10 +39,10 @@ func (d *doctor) checkLatency(context.Context) Finding {
 	if d.report.Renewals == nil {
 		return wrong("see why renewals fail, above", "no renewal succeeded")
 	}
-	slow, slowest := show.Duration(d.report.Renewals.P99), show.Duration(d.report.Renewals.Max)
-	least, every := needed(slow, d.limits), d.Length/lease.IntervalsPerLength
+	slow, slowest := duration(d.report.Renewals.P99), duration(d.report.Renewals.Max)
+	least, every := needed(slow, d.limits), d.length/lease.IntervalsPerLength
 	if slowest >= every { // otherwise the suggested length would not do here either
-		least = max(least, fit(show.Ceil(4*slowest), d.limits))
+		least = max(least, fit(ceil(4*slowest), d.limits))
 	}
 	suggested := max(least, fit(leader.DefaultLeaseLength, d.limits))
 	advice := "use a store that is nearer"
@@ -54,8 +53,8 @@ func (d *doctor) checkLatency(context.Context) Finding {
 	switch {
 	case slowest >= every:
 		return wrong(advice, "a renewal took %v, and with a lease length of %v it is given up after %v",
-			slowest.Round(time.Millisecond), d.Length, every.Round(time.Millisecond))
-	case least > d.Length:
+			slowest.Round(time.Millisecond), d.length, every.Round(time.Millisecond))
+	case least > d.length:
 		f := wrong(advice, "a renewal took %v of the %v between two, which leaves little room for others",
 			slow.Round(time.Millisecond), every.Round(time.Millisecond))
 		f.Result = Warning
@@ -64,3 +63,8 @@ func (d *doctor) checkLatency(context.Context) Finding {
 	return fine("a renewal took at most %v of the %v between two; this store suits a lease length of %v and more",
 		slowest.Round(time.Millisecond), every.Round(time.Millisecond), least)
 }
+
+func duration(seconds float64) time.Duration { return time.Duration(seconds * float64(time.Second)) }
+
+// ceil rounds up to whole seconds.
+func ceil(d time.Duration) time.Duration { return (d + time.Second - 1).Truncate(time.Second) }

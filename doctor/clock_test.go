@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/cloudlease/leader/cmd/leader/internal/store"
 )
 
 // What looks show of a write, by when they were sent and answered, in milliseconds, and what they tell.
@@ -49,7 +47,7 @@ func TestClocks(t *testing.T) {
 func TestSettling(t *testing.T) {
 	t.Parallel()
 	for scheme := range ageFrom {
-		require.Greater(t, newDoctor(Options{}, fullWaits).settling(scheme), ageIsKnown, scheme)
+		require.Greater(t, newDoctor(source{}, settingsOf(nil), fullWaits).settling(scheme), ageIsKnown, scheme)
 	}
 }
 
@@ -62,14 +60,14 @@ func TestDoctorOnANetworkFileSystem(t *testing.T) {
 		err  error
 		want Result
 	}{{"nfs", nil, Warning}, {"", nil, Well}, {"", errors.New("statfs: not permitted"), Well}} {
-		d := doctor{Options: Options{StoreURL: store.FileURL(dir)}, networkFS: func(of string) (string, error) {
+		d := doctor{source: source{url: fileURL(dir)}, settings: settingsOf(nil), networkFS: func(of string) (string, error) {
 			require.Equal(t, dir, of)
 			return test.name, test.err
 		}}
 		f := d.checkOpen(t.Context())
 		require.Equal(t, test.want, f.Result)
 		if test.want == Warning {
-			require.Contains(t, f.Detail, store.FileURL(dir)+", which is on a network file system (nfs)")
+			require.Contains(t, f.Detail, fileURL(dir)+", which is on a network file system (nfs)")
 			require.Contains(t, f.Advice, "a store that is a service")
 		}
 	}

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -10,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/cloudlease/leader/cmd/leader/internal/store"
 	"github.com/cloudlease/leader/internal/emulator"
 	"github.com/cloudlease/leader/lease"
 	"github.com/cloudlease/leader/lease/file"
@@ -48,10 +48,19 @@ func wantFailed(t testing.TB, r Report, checks ...string) {
 	}
 }
 
+// fileURL returns the URL of a directory.
+func fileURL(dir string) string {
+	path := filepath.ToSlash(dir)
+	if !strings.HasPrefix(path, "/") { // C:/Users/...
+		path = "/" + path
+	}
+	return (&url.URL{Scheme: "file", Path: path}).String()
+}
+
 // filePlace is a directory, and the leases in it.
 func filePlace(t testing.TB) (place, lease.Manager) {
 	dir := t.TempDir()
-	return place{url: store.FileURL(dir)}, file.New(dir)
+	return place{url: fileURL(dir)}, file.New(dir)
 }
 
 func wantWell(t testing.TB, r Report) {
@@ -75,7 +84,7 @@ func TestDoctorOnFiles(t *testing.T) {
 	p, m := filePlace(t)
 	r := examine(t, p)
 	wantWell(t, r)
-	require.Equal(t, limits{}, r.Limits)
+	require.Equal(t, Limits{}, r.Limits)
 	require.Equal(t, p.url, r.Store)
 
 	// It leaves one record, of a lease that is free, and that was acquired as often as it says.
@@ -96,7 +105,7 @@ func TestPace(t *testing.T) {
 	t.Parallel()
 	for most, want := range map[time.Duration]time.Duration{fullWaits.write: time.Second, 200 * time.Millisecond: 200 * time.Millisecond} {
 		synctest.Test(t, func(t *testing.T) {
-			d := newDoctor(Options{}, waits{write: most})
+			d := newDoctor(source{}, settingsOf(nil), waits{write: most})
 			d.limits.WriteEvery, d.written = time.Second, time.Now()
 			d.pace(t.Context())
 			require.Equal(t, want, time.Since(d.written))
@@ -196,7 +205,7 @@ func TestDoctorWithoutAPlace(t *testing.T) {
 	t.Parallel()
 	examined := map[string]func(t *testing.T) place{
 		"directory": func(t *testing.T) place {
-			return place{url: store.FileURL(filepath.Join(t.TempDir(), "mistyped"))}
+			return place{url: fileURL(filepath.Join(t.TempDir(), "mistyped"))}
 		},
 	}
 	for _, service := range emulator.Services {
@@ -207,7 +216,7 @@ func TestDoctorWithoutAPlace(t *testing.T) {
 			t.Parallel()
 			r := examine(t, at(t))
 			wantFailed(t, r, "read")
-			require.Contains(t, r.of("read").Detail, "make it with leader init")
+			require.Contains(t, r.of("read").Detail, "name another")
 			require.NotContains(t, r.all(Well), "tokens")
 		})
 	}
@@ -255,7 +264,7 @@ func TestLatency(t *testing.T) {
 		{2 * time.Second, time.Millisecond, Warning, "use a lease length of 15s, or a store that is nearer"},
 		{time.Minute, 5 * time.Second, Well, ""},
 	} {
-		d := doctor{Options: Options{Length: test.length}, renewals: []time.Duration{time.Millisecond, test.slowest}}
+		d := doctor{settings: settings{length: test.length}, renewals: []time.Duration{time.Millisecond, test.slowest}}
 		f := d.checkLatency(t.Context())
 		require.Equal(t, test.want, f.Result, "%+v: %+v", test, f)
 		require.Equal(t, test.advice, f.Advice)
@@ -268,7 +277,7 @@ func TestLatency(t *testing.T) {
 		30 * time.Second: "use a store that is nearer", // Azure's longest lease would not do
 	} {
 		many := append(slices.Repeat([]time.Duration{time.Millisecond}, 200), slowest)
-		d := doctor{Options: Options{Length: 15 * time.Second}, renewals: many, limits: lease.Limits{MaxLength: time.Minute}}
+		d := doctor{settings: settings{length: 15 * time.Second}, renewals: many, limits: lease.Limits{MaxLength: time.Minute}}
 		f := d.checkLatency(t.Context())
 		require.Equal(t, Failed, f.Result)
 		require.Equal(t, advice, f.Advice)
@@ -303,8 +312,8 @@ func TestPercentiles(t *testing.T) {
 	for i := range 200 {
 		took = append(took, time.Duration(200-i)*time.Second)
 	}
-	require.Equal(t, &latency{Count: 200, P50: 100, P99: 198, Max: 200}, latencyOf(took))
-	require.Equal(t, &latency{Count: 1, P50: 200, P99: 200, Max: 200}, latencyOf(took[:1]))
+	require.Equal(t, &Latency{Count: 200, P50: 100, P99: 198, Max: 200}, latencyOf(took))
+	require.Equal(t, &Latency{Count: 1, P50: 200, P99: 200, Max: 200}, latencyOf(took[:1]))
 	require.Nil(t, latencyOf(nil))
 }
 

@@ -1,17 +1,18 @@
 package doctor
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"flag"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader"
-	"github.com/cloudlease/leader/cmd/leader/internal/commandtest"
 	"github.com/cloudlease/leader/internal/emulated" // with all stores
 	"github.com/cloudlease/leader/internal/emulator"
 	"github.com/cloudlease/leader/internal/spawn"
@@ -42,8 +43,9 @@ func TestMain(m *testing.M) {
 	if err := json.Unmarshal([]byte(text), &it); err != nil {
 		panic(err)
 	}
-	o := Options{StoreURL: it.StoreURL, Length: it.Length, Samples: it.Samples, Anew: it.Anew}
-	if err := json.NewEncoder(os.Stdout).Encode(newDoctor(o, waits{it.Settle, it.Write}).examine(context.Background())); err != nil {
+	s := settingsOf([]Option{WithLeaseLength(it.Length), WithSamples(it.Samples)})
+	s.anew = it.Anew
+	if err := json.NewEncoder(os.Stdout).Encode(newDoctor(source{url: it.StoreURL}, s, waits{it.Settle, it.Write}).examine(context.Background())); err != nil {
 		panic(err)
 	}
 }
@@ -91,12 +93,19 @@ func begin(t testing.TB, p place, changes ...func(*task)) func(t testing.TB) Rep
 	}
 	text, err := json.Marshal(it)
 	require.NoError(t, err)
-	end := commandtest.Begin(t, spawn.Self(append(p.env, taskVariable+"="+string(text))...))
+	cmd := spawn.Self(append(p.env, taskVariable+"="+string(text))...)
+	var out, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &stderr
+	require.NoError(t, cmd.Start())
+	wait := sync.OnceValue(cmd.Wait)
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = wait()
+	})
 	return func(t testing.TB) (r Report) {
 		t.Helper()
-		o := end()
-		require.Zero(t, o.Code, "%s", o.Err)
-		require.NoError(t, json.Unmarshal([]byte(o.Out), &r), "%q", o.Out)
+		require.NoError(t, wait(), "%s", stderr.String())
+		require.NoError(t, json.Unmarshal(out.Bytes(), &r), "%q", out.String())
 		return r
 	}
 }

@@ -1,4 +1,5 @@
-package store
+// Package patience bounds how long a store may take for an answer, also a store that does not mind the end of a context.
+package patience
 
 import (
 	"context"
@@ -9,9 +10,8 @@ import (
 )
 
 const (
-	// Patience is how long a store may take for one answer, unless --timeout says otherwise. Most clients have no
-	// limit.
-	Patience = 30 * time.Second
+	// Default is how long a store may take for one answer, unless a user says otherwise. Most clients have no limit.
+	Default = 30 * time.Second
 	// grace is how long a call whose time is up may take to return its error. After that it is left behind: a read in a
 	// directory of a dead file server, for one, does not end.
 	grace = time.Second
@@ -61,8 +61,8 @@ func Tell(ctx context.Context, limit time.Duration, what func(context.Context) e
 	return err
 }
 
-// inTime goes through a list, each of whose elements comes within the limit.
-func inTime[T any](ctx context.Context, limit time.Duration, all func(context.Context) iter.Seq2[T, error]) iter.Seq2[T, error] {
+// Each goes through a list, each of whose elements comes within the limit.
+func Each[T any](ctx context.Context, limit time.Duration, all func(context.Context) iter.Seq2[T, error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
 		ctx, cancel := context.WithCancelCause(ctx)

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cloudlease/leader/cmd/leader/internal/store"
+	"github.com/cloudlease/leader/internal/patience"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -28,7 +28,7 @@ func holder(node int) string { return fmt.Sprint(doctorsName, node+1) }
 
 // pace waits until the store allows another write.
 func (d *doctor) pace(ctx context.Context) {
-	store.Wait(ctx, time.Until(d.written.Add(min(d.limits.WriteEvery, d.write))))
+	patience.Wait(ctx, time.Until(d.written.Add(min(d.limits.WriteEvery, d.write))))
 	d.sent = time.Now()
 }
 
@@ -46,8 +46,8 @@ func (d *doctor) acquire(ctx context.Context, node int) (*holding, error) {
 
 // try is safe for concurrent use, and its result is to be passed to took.
 func (d *doctor) try(ctx context.Context, node int) (h *holding, err error) {
-	l, err := store.Ask(ctx, d.Timeout, func(ctx context.Context) (lease.Lease, error) {
-		return d.stores[node].Manager.Acquire(ctx, lease.Request{Name: d.name, Holder: holder(node), Length: d.tried})
+	l, err := patience.Ask(ctx, d.timeout, func(ctx context.Context) (lease.Lease, error) {
+		return d.nodes[node].Acquire(ctx, lease.Request{Name: d.name, Holder: holder(node), Length: d.tried})
 	})
 	return &holding{l, node}, err
 }
@@ -60,7 +60,7 @@ func (d *doctor) took(h *holding) {
 // renew renews the lease from h, which may be an old answer, and keeps the new one.
 func (d *doctor) renew(ctx context.Context, h holding) (lease.Lease, error) {
 	d.pace(ctx)
-	l, err := store.Ask(ctx, d.Timeout, func(ctx context.Context) (lease.Lease, error) { return d.stores[h.node].Manager.Renew(ctx, h.Lease) })
+	l, err := patience.Ask(ctx, d.timeout, func(ctx context.Context) (lease.Lease, error) { return d.nodes[h.node].Renew(ctx, h.Lease) })
 	d.written = time.Now()
 	if err == nil {
 		d.renewals = append(d.renewals, d.written.Sub(d.sent))
@@ -73,7 +73,7 @@ func (d *doctor) renew(ctx context.Context, h holding) (lease.Lease, error) {
 
 func (d *doctor) release(ctx context.Context, h holding) error {
 	d.pace(ctx)
-	err := store.Tell(ctx, d.Timeout, func(ctx context.Context) error { return d.stores[h.node].Manager.Release(ctx, h.Lease) })
+	err := patience.Tell(ctx, d.timeout, func(ctx context.Context) error { return d.nodes[h.node].Release(ctx, h.Lease) })
 	d.written = time.Now()
 	if err == nil || errors.Is(err, lease.ErrLost) {
 		delete(d.holdings, h.ID)
@@ -94,8 +94,8 @@ func (d *doctor) releaseAll(ctx context.Context) error {
 
 func (d *doctor) inspect(ctx context.Context, node int) (info lease.Info, err error) {
 	began := time.Now()
-	info, err = store.Ask(ctx, d.Timeout, func(ctx context.Context) (lease.Info, error) {
-		return lease.Inspect(ctx, d.stores[node].Manager, d.name)
+	info, err = patience.Ask(ctx, d.timeout, func(ctx context.Context) (lease.Info, error) {
+		return lease.Inspect(ctx, d.nodes[node], d.name)
 	})
 	if err == nil {
 		d.reads = append(d.reads, time.Since(began))
@@ -116,8 +116,8 @@ func (d *doctor) race(ctx context.Context) (won []*holding, err error) {
 	warm.Add(racers)
 	for i := range racers {
 		all.Go(func() {
-			_, _ = store.Ask(ctx, d.Timeout, func(ctx context.Context) (lease.Info, error) {
-				return lease.Inspect(ctx, d.stores[i%2].Manager, d.name)
+			_, _ = patience.Ask(ctx, d.timeout, func(ctx context.Context) (lease.Info, error) {
+				return lease.Inspect(ctx, d.nodes[i%2], d.name)
 			})
 			warm.Done()
 			<-start

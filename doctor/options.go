@@ -1,0 +1,59 @@
+package doctor
+
+import (
+	"time"
+
+	"github.com/cloudlease/leader"
+)
+
+// settings are what the options say.
+type settings struct {
+	timeout time.Duration // for one answer of the store
+	length  time.Duration
+	samples int
+	anew    bool
+
+	tell     func(Finding)
+	progress func(format string, args ...any)
+}
+
+// An Option says how a store is checked. A later one replaces an earlier one.
+type Option func(*settings)
+
+// WithLeaseLength says which length the leases are to have: leader.DefaultLeaseLength if it is not given.
+func WithLeaseLength(d time.Duration) Option { return func(s *settings) { s.length = d } }
+
+// WithSamples says how many reads and renewals are timed, at least one: 30 if it is not given.
+func WithSamples(n int) Option { return func(s *settings) { s.samples = max(n, 1) } }
+
+// WithTimeout says how long the store may take for one answer, at most 10 s, which is the default. A leader gives up sooner.
+func WithTimeout(d time.Duration) Option {
+	return func(s *settings) {
+		if d > 0 {
+			s.timeout = min(d, callPatience)
+		}
+	}
+}
+
+// WithNewLease has a lease tried that was never taken, with another name, which begins with Scratch. Its record stays, too.
+func WithNewLease() Option { return func(s *settings) { s.anew = true } }
+
+// WithFindings has f called with each finding as soon as it is made, in the goroutine of Check.
+func WithFindings(f func(Finding)) Option { return func(s *settings) { s.tell = f } }
+
+// WithProgress has f called with what is being done, as fmt.Sprintf takes it, and with an empty format when it is done, in the
+// goroutine of Check.
+func WithProgress(f func(format string, args ...any)) Option {
+	return func(s *settings) { s.progress = f }
+}
+
+func settingsOf(options []Option) settings {
+	s := settings{
+		timeout: callPatience, length: leader.DefaultLeaseLength, samples: 30,
+		tell: func(Finding) {}, progress: func(string, ...any) {},
+	}
+	for _, o := range options {
+		o(&s)
+	}
+	return s
+}

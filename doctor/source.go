@@ -1,0 +1,56 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"net/url"
+
+	"github.com/cloudlease/leader/internal/absent"
+	"github.com/cloudlease/leader/internal/patience"
+	"github.com/cloudlease/leader/lease"
+)
+
+// A source has the store that is checked: a URL, by which each node has a manager to itself, or one manager for all.
+type source struct {
+	url     string
+	manager lease.Manager
+}
+
+// open returns a manager for one node, which is to be closed. asURL, if it is not empty, is another URL of the same store.
+func (d *doctor) open(ctx context.Context, asURL string) (lease.Manager, error) {
+	switch {
+	case d.url != "":
+		if asURL == "" {
+			asURL = d.url
+		}
+		// A client may keep the context, for the credentials that it gets later.
+		return patience.Ask(context.WithoutCancel(ctx), d.timeout, func(ctx context.Context) (lease.Manager, error) { return lease.Open(ctx, asURL) })
+	case absent.Is(d.manager):
+		return nil, errors.New("there is no store: neither a manager nor a URL")
+	}
+	return d.manager, nil
+}
+
+// close closes a manager that open opened.
+func (d *doctor) close(m lease.Manager) {
+	if d.url != "" && m != nil {
+		_ = lease.Close(m)
+	}
+}
+
+// place returns the URL by which the store is known; empty if it has none.
+func (d *doctor) place() string {
+	if d.url != "" {
+		return d.url
+	}
+	return lease.PlaceOf(d.manager)
+}
+
+// schemeOf returns the kind of store.
+func schemeOf(place string) string {
+	u, err := url.Parse(place)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme
+}
