@@ -26,8 +26,8 @@ func (r Result) Section() (report.Section, error) {
 		"prints a line. All are built in the library's own module, so their dependencies are those that a user gets.\n\n")
 	b.WriteString(r.sizes())
 	b.WriteString("\nMegabytes are millions of bytes. Stripped means built with `-trimpath -ldflags='-s -w'`. Packages are those that\n" +
-		"are compiled, but for the standard library's; modules are those that `go version -m` lists. The other program on Azure opens its\n" +
-		"container with a connection string alone; the library brings `azidentity` along, which most programs on Azure have anyway.\n\n")
+		"are compiled, but for the standard library's; modules are those that `go version -m` lists. The programs on Azure open their\n" +
+		"container with a connection string; one that opens a URL with `lease/azblob/byurl` gets `azidentity` on top.\n\n")
 	b.WriteString(r.starts())
 	b.WriteString("\nThat is the time from before a process is started until the first byte of what it writes: with the library, when its\n" +
 		"work begins to run, so the lease was acquired; without, when both requests (on Azure four) were answered. The emulator is\n" +
