@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -88,6 +89,7 @@ func (o *options) validate() error {
 	refuse(o.health == nil && o.has("WithHealth"), "WithHealth: the function is nil")
 	refuse(o.logger == nil && o.has("WithLogger"), "WithLogger: the logger is nil")
 	refuse(slices.ContainsFunc(o.observers, func(f func(Event)) bool { return f == nil }), "WithObserver: the function is nil")
+	refuse(slices.ContainsFunc(o.wakes, func(f func(context.Context, lease.Info) error) bool { return f == nil }), "WithWake: the function is nil")
 	refuse(o.weight < 0, "WithWeight: %d is negative: 0 is a spare, 1 is usual", o.weight)
 	refuse(o.weight > maxWeight, "WithWeight: %d is more than a million: weights are compared with each other, so smaller ones do", o.weight)
 	refuse(o.capacity < 0, "WithCapacity: %d is negative: 0 is no bound", o.capacity)

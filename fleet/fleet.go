@@ -20,6 +20,7 @@ var (
 // A Fleet is one node's part in dividing work. Make one with New. It is safe for concurrent use.
 type Fleet struct {
 	options options
+	board   board
 
 	mu     sync.Mutex
 	node   *node // nil: Run does not run

@@ -37,6 +37,8 @@ type node struct {
 	changed bool          // the plan, the session or a work has changed, and its consequences were not drawn yet
 	reader  *planReader   // by which plans are read
 	peek    peeking       // looks at the plan while parts are to come
+	vigils  map[place]*vigil
+	unwoken map[int]bool // ways of WithWake whose failure was told
 
 	seat    *seat                 // nil: none, and none is asked for
 	trySeat time.Duration         // when the next seat may be tried
@@ -68,8 +70,9 @@ func newNode(ctx context.Context, f *Fleet) *node {
 	n := &node{
 		fleet: f, opts: &f.options, host: host.From(ctx), born: host.From(ctx).Read().Mono, inbox: newInbox(), events: newInbox(), ctx: ctx,
 		avoid: map[int]time.Duration{}, parts: map[string]*part{}, stopping: map[string]*part{}, failed: map[string]*part{},
+		vigils: map[place]*vigil{}, unwoken: map[int]bool{},
 	}
-	n.reader = &planReader{Manager: n.opts.manager, show: n.shown, barred: f.whyBarred}
+	n.reader = &planReader{Manager: poster{n.opts.manager, &f.board}, show: n.shown, barred: f.whyBarred}
 	if n.log = n.opts.logger; n.log == nil {
 		n.log = slog.Default()
 	}

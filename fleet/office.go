@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cloudlease/leader"
@@ -61,11 +62,12 @@ type seatView struct {
 func (n *node) campaign() {
 	ctx, quit := context.WithCancel(n.life)
 	n.quitting, n.campaigns = quit, true
-	l := leader.New(append(n.leaderOptions(),
+	l := leader.New(slices.Concat(n.leaderOptions(), n.opts.wakeOptions(), []leader.Option{
 		leader.WithLeaseManager(n.reader),
 		leader.WithLeaseName(n.opts.name),
+		leader.WithAttributes(n.opts.attributes),
 		leader.WhenStarted(n.preside),
-	)...)
+	})...)
 	n.running.Go(func() {
 		defer quit()
 		err := l.Run(ctx)
@@ -158,6 +160,7 @@ func (n *node) coordinate() {
 	}
 	n.wakeAt(o.next)
 	n.lookSoon(o)
+	n.waitAtSeats(o)
 	roundOver := o.decideBy != never && (o.waiting == 0 || n.now() >= o.decideBy)
 	switch {
 	case roundOver, o.decideBy == never && (o.news || n.now() >= o.ripe):

@@ -26,6 +26,7 @@ type options struct {
 	attributes map[string]string
 	health     func(ctx context.Context) error
 	observers  []func(Event)
+	wakes      []func(ctx context.Context, seen lease.Info) error
 	logger     *slog.Logger
 
 	weight   int
@@ -156,7 +157,8 @@ func WithHealth(check func(ctx context.Context) error) Option {
 	return option("WithHealth", func(o *options) { o.health = check })
 }
 
-// WithAttributes publishes texts with this node's seat, such as an address: at most 1 KiB, keys included. Inspect shows them.
+// WithAttributes publishes texts, such as an address, with this node's seat, and with the coordinator's office while it coordinates: at most
+// 1 KiB, keys included. Inspect shows them.
 func WithAttributes(attributes map[string]string) Option {
 	return option("WithAttributes", func(o *options) { o.attributes = maps.Clone(attributes) })
 }

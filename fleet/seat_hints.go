@@ -50,8 +50,8 @@ func (n *node) watchSeat(o *office, k int) (err error) {
 			return context.Cause(o.ctx)
 		}
 		n.inbox.post(func() {
-			if n.office == o && !n.look(o, k, 0) {
-				o.view(k).soon = n.now() // once more: the look in flight may be too old
+			if n.office == o {
+				n.lookByHint(o, k)
 			}
 		})
 		alarm.Set(n.opts.interval / hintsPerInterval)
@@ -61,4 +61,11 @@ func (n *node) watchSeat(o *office, k int) (err error) {
 		}
 	}
 	return err
+}
+
+// lookByHint looks at a seat of which a hint has told.
+func (n *node) lookByHint(o *office, k int) {
+	if !n.look(o, k, 0) {
+		o.view(k).soon = n.now() // once more: the look in flight may be too old
+	}
 }

@@ -54,12 +54,15 @@ func (w *world) start(number int) {
 	ctx, leave := context.WithCancelCause(host.With(context.Background(), p.machine))
 	p.leave = leave
 	opts := []Option{
-		WithName("f"), WithNodeID(p.name), WithLeaseManager(lease.NewManager(simLink{p})), WithLogger(slog.New(slog.DiscardHandler)),
+		WithName("f"), WithNodeID(p.id()), WithLeaseManager(lease.NewManager(simLink{p})), WithLogger(slog.New(slog.DiscardHandler)),
 		WithLeaseLength(w.length), WithDrainTimeout(w.length + w.upTo(4*w.length)),
 		WithPartsFrom(w.interval+w.upTo(w.interval), p.parts), WhenAssigned(p.work), WithHealth(p.health),
 	}
 	if w.rng.IntN(3) == 0 {
 		opts = append(opts, WithStopTimeout(w.length+w.upTo(3*w.length)))
+	}
+	if w.rng.IntN(3) == 0 {
+		opts = append(opts, WithWake(p.hint))
 	}
 	p.fleet = New(opts...)
 	p.fleet.options.decode = func(text string) (*plan, error) {
@@ -82,6 +85,9 @@ func (w *world) start(number int) {
 	w.say("%s starts", p.name)
 	go p.run(ctx)
 }
+
+// id is the node's, and that of every process on its machine.
+func (p *simProcess) id() string { return fmt.Sprint("n", p.number) }
 
 func (p *simProcess) run(ctx context.Context) {
 	w := p.w
@@ -123,6 +129,31 @@ func (p *simProcess) health(context.Context) error {
 	defer p.w.mu.Unlock()
 	if !p.w.calm && p.w.sickly && p.w.rng.IntN(60) == 0 {
 		return errors.New("unwell")
+	}
+	return nil
+}
+
+// hint tells after a while that there is something, whether there is or not; or it fails. In the end it tells nothing.
+func (p *simProcess) hint(ctx context.Context, _ lease.Info) error {
+	p.w.mu.Lock()
+	d, how := p.w.upTo(p.w.length), p.w.rng.IntN(10)
+	p.w.mu.Unlock()
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	case <-p.w.over:
+	}
+	if p.w.isCalm() {
+		select {
+		case <-ctx.Done():
+		case <-p.w.over:
+		}
+	}
+	switch how {
+	case 0:
+		return errors.New("no idea")
+	case 1:
+		panic("no idea")
 	}
 	return nil
 }

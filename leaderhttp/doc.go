@@ -72,6 +72,11 @@
 //
 //	GET /healthz  200 while Run works, this node is healthy, understands the plan and has read one within a lease length, else 503
 //	GET /status   200, a FleetStatus in JSON
+//	GET /watch    200, held open until the seat or the coordinator's office has changed hands, or has another value, for Follow
+//
+// With fleet.WithWake([Follow]()), and its address published with fleet.WithAttributes, each node waits at the coordinator's /watch for the next
+// plan, and the coordinator at each node's for what that acknowledges. So a fleet of more than 257 nodes does not hear all of it.
+// GET /watch?lease=orders/seats/3&token=7&value=9f86d081884c7d65 names the value that was seen by the first 8 bytes of its SHA-256.
 //
 // Other paths get 404; the rest is as above. No answer depends on how many parts a node has: a node without parts is ready to take
 // some. To reach the node that has a part, publish an address with fleet.WithAttributes, and ask fleet.Inspect.

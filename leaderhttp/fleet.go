@@ -3,22 +3,30 @@ package leaderhttp
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/cloudlease/leader/fleet"
 )
 
 // FleetHandler returns a handler that shows what a node of a fleet is doing, as the package comment describes. It may be used before
-// Run, while Run runs and after, and has no state. With a nil Fleet, it answers 503 to everything.
-func FleetHandler(f *fleet.Fleet) http.Handler { return fleetHandler{f} }
+// Run, while Run runs and after. Its only state is who waits at /watch. With a nil Fleet, it answers 503 to everything.
+func FleetHandler(f *fleet.Fleet) http.Handler { return &fleetHandler{fleet: f} }
 
-type fleetHandler struct{ fleet *fleet.Fleet }
+type fleetHandler struct {
+	fleet    *fleet.Fleet
+	watchers watchers
+}
 
-func (h fleetHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (h *fleetHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h.fleet != nil && r.Method == http.MethodGet && strings.TrimPrefix(r.URL.Path, "/") == "watch" {
+		h.watch(w, r)
+		return
+	}
 	serve(w, r, "healthz", h.answer)
 }
 
-func (h fleetHandler) answer(path string) answer {
+func (h *fleetHandler) answer(path string) answer {
 	if h.fleet == nil {
 		return line(http.StatusServiceUnavailable, "there is no Fleet: leaderhttp.FleetHandler was given nil")
 	}
@@ -31,8 +39,10 @@ func (h fleetHandler) answer(path string) answer {
 		return check(true, fmt.Sprintf("healthy: %s, with %d parts", fleetState(s), len(s.Parts)))
 	case "status":
 		return inJSON(newFleetStatus(s))
+	case "watch":
+		return line(http.StatusOK, "watch waits for GET")
 	}
-	return line(http.StatusNotFound, "not found: try healthz or status")
+	return line(http.StatusNotFound, "not found: try healthz, status or watch")
 }
 
 // FleetStatus is the JSON that GET /status of FleetHandler answers. Its fields keep their names; there may be more later. A field

@@ -17,12 +17,13 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// WatchAttribute is the attribute in which a node publishes the URL of its Handler's /watch, as
-// leader.WithAttributes(map[string]string{leaderhttp.WatchAttribute: "http://10.0.0.7:8080/watch"}).
+// WatchAttribute is the attribute in which a node publishes the URL of its Handler's or FleetHandler's /watch, as
+// leader.WithAttributes(map[string]string{leaderhttp.WatchAttribute: "http://10.0.0.7:8080/watch"}), or with fleet.WithAttributes.
 const WatchAttribute = "watch"
 
 // Follow returns a function for leader.WithWake: a standby waits at the leader's Handler, and asks for the lease as soon as the leader has
-// given it back.
+// given it back. It is one for fleet.WithWake, too: the nodes of a fleet wait at the coordinator's FleetHandler for the next plan, and the coordinator at
+// theirs for what they acknowledge.
 //
 //	leader.New(
 //		leader.WithAttributes(map[string]string{leaderhttp.WatchAttribute: "https://10.0.0.7:8443/election/watch"}),
@@ -113,7 +114,7 @@ func (f *follower) address(seen lease.Info) (*url.URL, error) {
 	}
 	text := seen.Attributes[WatchAttribute]
 	if text == "" {
-		return nil, fmt.Errorf("the holder %q publishes no attribute %q: give it one with leader.WithAttributes", seen.Holder, WatchAttribute)
+		return nil, fmt.Errorf("the holder %q publishes no attribute %q: give it one with WithAttributes", seen.Holder, WatchAttribute)
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
@@ -125,6 +126,7 @@ func (f *follower) address(seen lease.Info) (*url.URL, error) {
 	query := u.Query()
 	query.Set("lease", seen.Name)
 	query.Set("token", strconv.FormatUint(seen.Token, 10))
+	query.Set("value", digest(seen.Value))
 	u.RawQuery, u.Fragment = query.Encode(), ""
 	return u, nil
 }
@@ -178,7 +180,7 @@ func (f *follower) ask(ctx context.Context, address *url.URL) (bool, error) {
 		case changed:
 			return true, nil
 		default:
-			return false, errors.New("it does not answer as /watch of leaderhttp.Handler does")
+			return false, errors.New("it does not answer as /watch of leaderhttp does")
 		}
 	}
 	return false, causeOf(ctx, lines.Err())

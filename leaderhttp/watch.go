@@ -60,6 +60,12 @@ func (ws *watchers) leave() {
 	ws.n--
 }
 
+// crowded refuses a request, since too many wait.
+func crowded(w http.ResponseWriter) answer {
+	w.Header().Set("Retry-After", strconv.Itoa(int(heartbeat.Seconds())))
+	return line(http.StatusServiceUnavailable, "watch: %d requests wait here already", mostWatchers)
+}
+
 // watch answers GET /watch: it holds the answer open while the lease is held under the token that the request names, as far as this node
 // knows.
 func (h *handler) watch(w http.ResponseWriter, r *http.Request) {
@@ -79,29 +85,34 @@ func (h *handler) watch(w http.ResponseWriter, r *http.Request) {
 	}
 	ends, ok := h.watchers.enter(r)
 	if !ok {
-		w.Header().Set("Retry-After", strconv.Itoa(int(heartbeat.Seconds())))
-		refuse(line(http.StatusServiceUnavailable, "watch: %d requests wait here already", mostWatchers))
+		refuse(crowded(w))
 		return
 	}
 	defer h.watchers.leave()
-	h.hold(w, r, token, s.State == leader.Idle, ends)
-}
-
-// hold answers with lines until the lease has changed hands, which idle says has happened already.
-func (h *handler) hold(w http.ResponseWriter, r *http.Request, token uint64, idle bool, ends <-chan struct{}) {
-	ctx, cancel := context.WithTimeout(r.Context(), watchFor)
-	defer cancel()
-	over := make(chan struct{}) // closed when the lease has changed hands
-	go func() {
-		if idle { // Leaders waits for Run
-			close(over)
-			return
+	hold(w, r, ends, func(ctx context.Context) bool {
+		if s.State == leader.Idle { // Leaders waits for Run
+			return true
 		}
 		for seen := range h.leader.Leaders(ctx) {
 			if seen.State != lease.Held || seen.Token != token {
-				close(over)
-				return
+				return true
 			}
+		}
+		return false
+	}, func() bool { // it may have ended because Run has
+		s := h.leader.Status()
+		return s.Seen.Token != token || s.Seen.State != lease.Held
+	})
+}
+
+// hold answers with lines until wait reports a change. If the server shuts down before that, last tells whether there is one now.
+func hold(w http.ResponseWriter, r *http.Request, ends <-chan struct{}, wait func(ctx context.Context) bool, last func() bool) {
+	ctx, cancel := context.WithTimeout(r.Context(), watchFor)
+	defer cancel()
+	over := make(chan struct{})
+	go func() {
+		if wait(ctx) {
+			close(over)
 		}
 	}()
 	out := http.NewResponseController(w)
@@ -122,8 +133,8 @@ func (h *handler) hold(w http.ResponseWriter, r *http.Request, token uint64, idl
 		case <-ticker.C:
 		case <-ctx.Done():
 			return
-		case <-ends: // it may have ended because Run has
-			if s := h.leader.Status(); s.Seen.Token != token || s.Seen.State != lease.Held {
+		case <-ends:
+			if last() {
 				say(changed)
 			}
 			return

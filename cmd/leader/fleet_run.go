@@ -88,7 +88,7 @@ func (f *fleetFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.health.Command, "health-cmd", "", "shell `command` that says whether this node may have parts: it must exit with 0")
 	flags.StringVar(&f.health.URL, "health-http", "", "`URL` that says whether this node may have parts: it must answer with 2xx")
 	flags.DurationVar(&f.health.Timeout, "health-timeout", 0, "how long a health check may take (default --renew-every)")
-	flags.StringVar(&f.listen, "listen", "", "`address` to serve /healthz and /status on, such as :8080")
+	flags.StringVar(&f.listen, "listen", "", "`address` to serve /healthz, /status and /watch on, such as :8080")
 	flags.StringVar(&f.logs.Format, "log-format", "text", "`format` of the log, which goes to standard error: text or json")
 	flags.TextVar(&f.logs.Level, "log-level", slog.LevelInfo, "lowest `level` that is logged: debug, info, warn or error")
 	flags.Lookup("log-level").DefValue = "info"

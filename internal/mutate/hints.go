@@ -48,6 +48,40 @@ var hints = []mutation{
 		deaf: true,
 	},
 	{
+		name:  "Hints: looks at seats by them have no bound",
+		edit:  edit{file: "fleet/wake.go", old: "n.now() + n.opts.interval/hintsPerInterval\n", new: "n.now() + n.opts.interval/(10*hintsPerInterval)\n"},
+		deaf:  true,
+		tests: []string{"./fleet"},
+		args:  []string{"-run", "^TestWake"},
+	},
+	{
+		name:  "Hints: a source that fails is one that tells of something",
+		edit:  edit{file: "fleet/wake.go", old: "		v.next = n.now() + n.opts.interval\n", new: "		n.lookByHint(o, at.seat)\n"},
+		deaf:  true,
+		tests: []string{"./fleet"},
+		args:  []string{"-run", "^TestWake"},
+	},
+	{
+		name:  "Hints: the coordinator does not wait at the seats",
+		edit:  edit{file: "fleet/wake.go", old: "		n.beginVigil(o, at, v, seen)\n", new: "		_ = n.beginVigil\n"},
+		deaf:  true,
+		tests: []string{"./fleet"},
+		args:  []string{"-run", "^TestWake"},
+	},
+	{
+		name:  "Hints: a fleet's renewals are news",
+		edit:  edit{file: "fleet/holding.go", old: "f.board.read(name); now != last {", new: "f.board.read(name); true {"},
+		deaf:  true,
+		tests: []string{"./fleet"},
+		args:  []string{"-run", "^TestWake"},
+	},
+	{
+		name:  "Hints: the watch of a fleet tells of no values",
+		edit:  edit{file: "leaderhttp/fleet_watch.go", old: " || values && digest(now.Value) != query.Get(\"value\")", new: " || !values && digest(now.Value) == \"\""},
+		deaf:  true,
+		tests: []string{"./leaderhttp"},
+	},
+	{
 		name: "Hints: Follow follows redirects",
 		edit: edit{
 			file: "leaderhttp/follow.go",

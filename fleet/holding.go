@@ -1,0 +1,112 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"sync"
+
+	"github.com/cloudlease/leader/lease"
+)
+
+// A Holding is this node's latest term of one of the fleet's leases: its seat, or the coordinator's office.
+type Holding struct {
+	Token uint64 // 0: this node has never had the lease
+	Value string // as it was last stored
+	Held  bool   // false: the lease was given back, or lost
+}
+
+// Holdings tells of this node's latest term of the fleet's lease of that name: now, and then each time that the term or its value has changed in the
+// store. Renewals alone change nothing. It ends with ctx.
+//
+// leaderhttp.FleetHandler tells other nodes by it, so that they need not look at the store to see whether there is anything new.
+func (f *Fleet) Holdings(ctx context.Context, name string) iter.Seq[Holding] {
+	return func(yield func(Holding) bool) {
+		last, changed := f.board.read(name)
+		for yield(last) {
+			for {
+				select {
+				case <-changed:
+				case <-ctx.Done():
+					return
+				}
+				var now Holding
+				if now, changed = f.board.read(name); now != last {
+					last = now
+					break
+				}
+			}
+		}
+	}
+}
+
+// A board shows what this node holds.
+type board struct {
+	mu       sync.Mutex
+	holdings map[string]Holding // by the name of the lease
+	changed  chan struct{}      // closed at the next change; nil: nobody waits
+}
+
+func (b *board) read(name string) (Holding, <-chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.changed == nil {
+		b.changed = make(chan struct{})
+	}
+	return b.holdings[name], b.changed
+}
+
+func (b *board) post(l lease.Lease, held bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if l.Token < b.holdings[l.Name].Token { // it comes late
+		return
+	}
+	if b.holdings == nil {
+		b.holdings = map[string]Holding{}
+	}
+	b.holdings[l.Name] = Holding{l.Token, l.Value, held}
+	if b.changed != nil {
+		close(b.changed)
+		b.changed = nil
+	}
+}
+
+// A poster is a lease manager that posts on the board what the store has acknowledged.
+type poster struct {
+	lease.Manager
+	board *board
+}
+
+// Unwrap makes the manager's optional interfaces found.
+func (p poster) Unwrap() lease.Manager { return p.Manager }
+
+// Acquire posts a lease that is got.
+func (p poster) Acquire(ctx context.Context, req lease.Request) (lease.Lease, error) {
+	l, err := p.Manager.Acquire(ctx, req)
+	if err == nil {
+		p.board.post(l, true)
+	}
+	return l, err
+}
+
+// Renew posts the value that is stored.
+func (p poster) Renew(ctx context.Context, held lease.Lease) (lease.Lease, error) {
+	l, err := p.Manager.Renew(ctx, held)
+	switch {
+	case err == nil:
+		p.board.post(l, true)
+	case errors.Is(err, lease.ErrLost):
+		p.board.post(held, false)
+	}
+	return l, err
+}
+
+// Release posts that a lease is given back.
+func (p poster) Release(ctx context.Context, held lease.Lease) error {
+	err := p.Manager.Release(ctx, held)
+	if err == nil || errors.Is(err, lease.ErrLost) {
+		p.board.post(held, false)
+	}
+	return err
+}
