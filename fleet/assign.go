@@ -13,15 +13,20 @@ import (
 // capacity. For balance alone parts move only when it is calm (Balance), no more than that needs, and none after that. An owner
 // that is no member, and not over either, keeps what it has: nothing certain is known of it.
 //
+// A pinned part goes to its node if that is a member, does not drain and has room: at once if the part is nobody's or the move is asked for
+// now, else when it is calm. There it counts as load, and is not moved for balance. While it cannot be there, it is a part as any other.
+//
 // The result depends on base and s alone, not on the order of the members.
 func assign(base *plan, s situation) (next *plan, unplaced []string) {
 	d := begin(base, &s)
 	if s.HandOut || d.somebodyHasSomething() {
 		v := divide(d, &s)
 		unplaced = v.place(v.orphans())
+		v.settlePins(s.Balance)
 		if s.Balance {
 			v.level()
 		}
+		v.giveAll()
 	}
 	if d.sameAs(base) {
 		return nil, unplaced
@@ -39,11 +44,13 @@ type receiver struct {
 	rank  int   // in the order of the sessions
 	share int64 // its weight; 1 of a spare
 	load  int
-	parts []int // which it has, by their place in the plan; those that it cannot have begun come last
+
+	pinned int   // parts of the load that are pinned to its node
+	parts  []int // the others, by their place in the plan; those that it cannot have begun come last
 }
 
 func (r *receiver) full() bool  { return r.Capacity > 0 && r.load >= r.Capacity }
-func (r *receiver) empty() bool { return r.load == 0 }
+func (r *receiver) empty() bool { return r.load == r.pinned }
 
 // compareSlots compares the n-th part of a with the m-th of b: n/weight counts, so a receiver of twice the weight has twice the
 // parts. A spare's parts come after all others', and so spares get what nobody else has room for. Spares are equal.
@@ -78,13 +85,21 @@ func richest(a, b *receiver) int {
 // A division gives the parts of a draft to the members.
 type division struct {
 	draft
+	owners    []session             // whose each part is to be: a part may change hands several times before it is given, once
 	receivers []*receiver           // in the order of their sessions
 	members   map[session]*receiver // nil: it drains, and only gives
+
+	home   map[int]string         // the node that a part is pinned to, by the part's place in the plan
+	called map[string][]*receiver // by their nodes' names
+	asked  map[int]bool           // the pinned parts whose move is asked for now
 }
 
 // divide sorts the members: who receives, and who only gives. A session that is over receives nothing, whatever its seat shows.
 func divide(d draft, s *situation) *division {
-	v := &division{draft: d, members: make(map[session]*receiver, len(s.Members))}
+	v := &division{draft: d, owners: make([]session, len(d.Parts)), members: make(map[session]*receiver, len(s.Members))}
+	for i, e := range d.Parts {
+		v.owners[i] = e.Owner
+	}
 	for _, m := range s.Members {
 		switch {
 		case m.Draining:
@@ -99,36 +114,47 @@ func divide(d draft, s *situation) *division {
 	for i, r := range v.receivers {
 		r.rank = i
 	}
+	v.notePins(s)
 	return v
 }
 
 // orphans returns the parts that need another owner at once: nobody's, a draining member's, and those above their owner's capacity.
-// All others are their owners' loads.
+// All others are their owners' loads. Of a load that is too great, pinned parts stay first.
 func (v *division) orphans() (parts []int) {
-	for i, e := range v.Parts {
-		r, member := v.members[e.Owner]
-		switch {
-		case e.Off:
-		case e.Owner.nobody(), member && (r == nil || r.full()):
-			parts = append(parts, i)
-		case r != nil:
-			r.load++
+	for _, home := range []bool{true, false} {
+		if home && len(v.home) == 0 {
+			continue
+		}
+		for i, e := range v.Parts {
+			r, member := v.members[e.Owner]
+			switch {
+			case e.Off, v.isHome(i, r) != home:
+			case e.Owner.nobody(), member && (r == nil || r.full()):
+				parts = append(parts, i)
+			case r != nil:
+				r.load++
+				if home {
+					r.pinned++
+				}
+			}
 		}
 	}
+	slices.Sort(parts)
 	return parts
 }
 
-// place gives each of the parts to the neediest receiver that has room. If there is none, the part is nobody's, and is returned.
+// place gives each of the parts to the node that it is pinned to, or else to the neediest receiver that has room. If there is none, the part is nobody's, and is returned.
 func (v *division) place(parts []int) (unplaced []string) {
+	parts = v.placePinned(parts)
 	to := v.queue(neediest, (*receiver).full)
 	for _, i := range parts {
 		if len(to.of) == 0 {
-			v.give(i, session{})
+			v.owners[i] = session{}
 			unplaced = append(unplaced, v.Parts[i].Part)
 			continue
 		}
 		r := to.of[0]
-		v.give(i, r.session)
+		v.owners[i] = r.session
 		r.load++
 		to.settle(r.full())
 	}
@@ -152,7 +178,7 @@ func (v *division) level() {
 			v.listParts()
 		}
 		last := len(a.parts) - 1
-		v.give(a.parts[last], b.session)
+		v.owners[a.parts[last]] = b.session
 		a.parts = a.parts[:last]
 		a.load--
 		b.load++
@@ -161,12 +187,20 @@ func (v *division) level() {
 	}
 }
 
-// listParts notes which parts each receiver has. Those that another one still has to stop come last, and so move first: their owner
+// giveAll gives each part to whose it is to be.
+func (v *division) giveAll() {
+	for i, to := range v.owners {
+		v.give(i, to)
+	}
+}
+
+// listParts notes which parts each receiver has that may move for balance. Those that another one still has to stop come last, and so move first: their owner
 // cannot have begun them.
 func (v *division) listParts() {
 	for _, waiting := range []bool{false, true} {
 		for i, e := range v.Parts {
-			if r := v.members[e.Owner]; r != nil && waiting == (!e.From.nobody() && e.From != e.Owner) {
+			waits := v.owners[i] != e.Owner || !e.From.nobody() && e.From != e.Owner
+			if r := v.members[v.owners[i]]; r != nil && !v.isHome(i, r) && waits == waiting {
 				r.parts = append(r.parts, i)
 			}
 		}

@@ -12,7 +12,7 @@ import (
 )
 
 // An occasion is one step of assign, in short. In plans, "a=2<1" is part a of session 2.1, which 1.1 still may work on; "a" is
-// nobody's; "a!<1" is off the list; "a=2'" has this plan's token. Members are seats, with a weight (3*0), a capacity (3/2), or
+// nobody's; "a!<1" is off the list; "a=2'" has this plan's token; "a@2" pins a to seat 2's node. Members are seats, with a weight (3*0), a capacity (3/2), or
 // draining (3-).
 type occasion struct {
 	name     string
@@ -24,6 +24,7 @@ type occasion struct {
 	stopped  string // who has acknowledged this plan, without any part
 	calm     bool
 	waits    bool
+	moves    string // "a@2": part a is to be at seat 2's node; "a@": it is to be pinned no more
 	next     string // "": nothing changes
 	unplaced string
 }
@@ -78,6 +79,29 @@ var steps = []occasion{
 	{name: "a spare beside one that is full", list: "a b", members: "1*0 2/1", next: "a=2' b=1'"},
 	{name: "a spare has parts when another comes", base: "a=1 b=1", list: "a b", members: "1*0 2"},
 	{name: "a spare has parts when another comes, and it is calm", base: "a=1 b=1", list: "a b", members: "1*0 2/1", calm: true, next: "a=1 b=2<1'"},
+	{name: "a pin", base: "a=1 b=2", list: "a b", members: "1 2", moves: "a@2", next: "a=2<1' b=2 a@2"},
+	{name: "a pin of a part that is there", base: "a=1 b=2", list: "a b", members: "1 2", moves: "a@1", next: "a=1 b=2 a@1"},
+	{name: "a pin that is there", base: "a=1 b=2 a@1", list: "a b", members: "1 2", moves: "a@1"},
+	{name: "a pin is replaced", base: "a=1 b=2 a@1", list: "a b", members: "1 2", moves: "a@2", next: "a=2<1' b=2 a@2"},
+	{name: "a pin to a node that is not there", base: "a=1 b=2", list: "a b", members: "1 2", moves: "a@3", next: "a=1 b=2 a@3"},
+	{name: "a pin to a node that drains", base: "a=1 b=2", list: "a b", members: "1 2-", moves: "a@2", next: "a=1 b=1<2' a@2"},
+	{name: "a pin to a node that is full", base: "a=1 b=2", list: "a b", members: "1 2/1", moves: "a@2", next: "a=1 b=2 a@2"},
+	{name: "... and it is calm", base: "a=1 b=2 a@2", list: "a b", members: "1 2/1", calm: true, next: "a=2<1' b=1<2' a@2"},
+	{name: "a pin to a node that is full of pins", base: "a=1 b=2 a@2 b@2", list: "a b", members: "1 2/1", calm: true},
+	{name: "two pins cross, and both nodes are full", base: "a=1 b=2 a@2 b@1", list: "a b", members: "1/1 2/1", calm: true, next: "a=2<1' b=1<2' a@2 b@1"},
+	{name: "a pin to a spare", base: "a=1 b=1 a@2", list: "a b", members: "1 2*0", calm: true, next: "a=2<1' b=1 a@2"},
+	{name: "what is pinned comes back", base: "a=1 b=1 a@2", list: "a b", members: "1 2"},
+	{name: "what is pinned comes back when it is calm", base: "a=1 b=1 c=1 a@2", list: "a b c", members: "1 2", calm: true, next: "a=2<1' b=1 c=1 a@2"},
+	{name: "what is pinned goes elsewhere from a node that drains", base: "a=1 b=2 a@1", list: "a b", members: "1- 2", next: "a=2<1' b=2 a@1"},
+	{name: "what is pinned is not moved for balance", base: "a=1 b=1 c=1 a@1 b@1 c@1", list: "a b c", members: "1 2", calm: true},
+	{name: "... and counts", base: "a=1 b=1 c=1 d=2 a@1 b@1", list: "a b c d", members: "1 2", calm: true, next: "a=1 b=1 c=2<1' d=2 a@1 b@1"},
+	{name: "what is pinned is handed out to its node", list: "a b c", moves: "a@2 b@2", members: "1 2", next: "a=2' b=2' c=1' a@2 b@2"},
+	{name: "what is pinned keeps its place above others", base: "a=1 b=1 b@1", list: "a b", members: "1/1", next: "a<1' b=1 b@1", unplaced: "a"},
+	{name: "of two nodes with one name the one that has it keeps it", base: "a=1 a@1", list: "a", members: "1 2", calm: true},
+	{name: "a part off the list loses its pin", base: "a=1 b=1 a@1", list: "b", members: "1", next: "a!<1' b=1"},
+	{name: "an unknown part is not pinned", base: "a=1", list: "a", members: "1", moves: "x@1"},
+	{name: "of an owner nothing certain is known", base: "a=1 b=2", list: "a b", members: "2", moves: "a@2", next: "a=1 b=2 a@2"},
+	{name: "unpinned", base: "a=1 b=2 a@1", list: "a b", members: "1 2", moves: "a@", next: "a=1 b=2"},
 	{name: "spares are level, too", base: "a=1 b=1 c=3", list: "a b c", members: "1*0 2*0 3/1", calm: true, next: "a=1 b=2<1' c=3"},
 }
 
@@ -86,7 +110,8 @@ func TestAssign(t *testing.T) {
 	for _, o := range steps {
 		t.Run(o.name, func(t *testing.T) {
 			t.Parallel()
-			base := &plan{Epoch: 9, Width: minWidth, Version: 5, Parts: entriesOf(o.base)}
+			base := &plan{Epoch: 9, Width: minWidth, Version: 5}
+			base.Parts, base.Pins = entriesOf(o.base)
 			next, unplaced := assign(base, o.situation())
 			require.Equal(t, o.unplaced, strings.Join(unplaced, " "))
 			if o.next == "" {
@@ -103,7 +128,8 @@ func TestAssign(t *testing.T) {
 // A change of the width, of the list's version or of who is seated is a new plan, too.
 func TestAssignTakesWhatStandsBesideTheParts(t *testing.T) {
 	t.Parallel()
-	base := &plan{Epoch: 9, Width: minWidth, Version: 5, Parts: entriesOf("a=1"), Seated: []session{{1, 1}}}
+	base := &plan{Epoch: 9, Width: minWidth, Version: 5, Seated: []session{{1, 1}}}
+	base.Parts, _ = entriesOf("a=1")
 	s := occasion{list: "a", members: "1"}.situation()
 	s.Seated = []session{{1, 1}, {1, 1}}
 	next, _ := assign(base, s)
@@ -126,20 +152,29 @@ func (o occasion) situation() situation {
 		Over:    func(s session) bool { return slices.Contains(over, seat(s)) },
 		Stopped: func(from session, _ string, _ uint64) bool { return slices.Contains(stopped, seat(from)) },
 	}
+	for _, text := range strings.Fields(o.moves) {
+		part, node, _ := strings.Cut(text, "@")
+		s.Moves = append(s.Moves, pin{part, node})
+	}
 	for _, text := range strings.Fields(o.members) {
 		m := member{Weight: 1, Draining: strings.HasSuffix(text, "-")}
 		m.Token = 1
 		if n, _ := fmt.Sscanf(text, "%d*%d", &m.Seat, &m.Weight); n < 2 {
 			_, _ = fmt.Sscanf(text, "%d/%d", &m.Seat, &m.Capacity)
 		}
+		m.Node = fmt.Sprint(m.Seat)
 		s.Members = append(s.Members, m)
 	}
 	return s
 }
 
 // entriesOf reads a plan in short. All tokens are 3.
-func entriesOf(text string) (entries []entry) {
+func entriesOf(text string) (entries []entry, pins []pin) {
 	for _, word := range strings.Fields(text) {
+		if part, node, pinned := strings.Cut(word, "@"); pinned {
+			pins = append(pins, pin{part, node})
+			continue
+		}
 		rest, from, _ := strings.Cut(word, "<")
 		name, owner, _ := strings.Cut(rest, "=")
 		e := entry{Part: strings.TrimSuffix(name, "!"), Token: 3, Off: strings.HasSuffix(name, "!")}
@@ -153,7 +188,7 @@ func entriesOf(text string) (entries []entry) {
 		}
 		entries = append(entries, e)
 	}
-	return entries
+	return entries, pins
 }
 
 // short writes what entriesOf reads.
@@ -174,6 +209,9 @@ func short(p *plan) string {
 			text += "'"
 		}
 		all = append(all, text)
+	}
+	for _, p := range p.Pins {
+		all = append(all, p.Part+"@"+p.Node)
 	}
 	return strings.Join(all, " ")
 }

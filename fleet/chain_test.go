@@ -26,6 +26,7 @@ type chain struct {
 	over map[session]bool
 	acks map[session]chainAck
 
+	wanted []pin // what operators want
 	names  []string
 	list   []string
 	listed uint64 // the list's version
@@ -89,12 +90,18 @@ func (c *chain) join() {
 		return
 	}
 	c.tries[seat]++
-	m := member{session: session{seat, c.tries[seat]}, Weight: c.choose(4), Capacity: max(c.choose(8)-3, 0)}
+	m := member{session: session{seat, c.tries[seat]}, Node: fmt.Sprint("n", c.choose(4)), Weight: c.choose(4), Capacity: max(c.choose(8)-3, 0)}
 	c.nodes = append(c.nodes, &chainNode{member: m, works: map[string]chainWork{}})
 }
 
 func (c *chain) trouble() {
-	switch c.choose(4) {
+	switch c.choose(5) {
+	case 4:
+		p := pin{Part: c.names[c.choose(len(c.names))]}
+		if !c.maybe(3) {
+			p.Node = fmt.Sprint("n", c.choose(5))
+		}
+		c.wanted = append(c.wanted, p)
 	case 0:
 		c.list = slices.DeleteFunc(slices.Clone(c.names), func(string) bool { return c.maybe(3) })
 		c.listed += uint64(c.choose(2))
@@ -201,7 +208,7 @@ func (c *chain) situation(clear bool) situation {
 			a, known := c.acks[from]
 			return known && a.epoch >= token && !a.stopping[part]
 		},
-		Balance: clear || c.maybe(2), HandOut: clear || c.maybe(2),
+		Moves: c.wanted, Balance: clear || c.maybe(2), HandOut: clear || c.maybe(2),
 	}
 	if !clear && c.maybe(4) {
 		s.Version = c.listed - 1
@@ -224,6 +231,7 @@ func (c *chain) situation(clear bool) situation {
 func (c *chain) coordinate(s situation) (changed bool) {
 	next, unplaced := c.planner(c.base, s)
 	c.check(c.base, next, unplaced, s)
+	c.wanted = nil
 	if next == nil {
 		return false
 	}
@@ -258,7 +266,7 @@ func (c *chain) settle() situation {
 			c.begin(n)
 			c.acknowledge(n)
 		}
-		if !changed && !c.coordinate(s) {
+		if s.Moves = nil; !changed && !c.coordinate(s) {
 			return s
 		}
 	}

@@ -128,12 +128,14 @@ func (n *node) decide(o *office) {
 	}
 	o.stale = false
 	next, unplaced := n.opts.assign(o.base, n.situation(o))
+	asked := len(o.moves) > 0
+	o.moves = nil
 	if !slices.Equal(unplaced, o.unplaced) {
 		o.unplaced = unplaced
 		n.emit(UnplacedEvent{Origin: n.origin(), Parts: slices.Clone(unplaced)})
 	}
-	if next != nil {
-		n.publish(o, next)
+	if next != nil && !n.publish(o, next) {
+		o.stale = asked // it may fit without what was asked for
 	}
 	o.prune()
 }
@@ -150,7 +152,7 @@ func (n *node) situation(o *office) situation {
 	}
 	s := situation{
 		Parts: o.listing.parts, HasList: len(o.listing.parts) > 0, Version: n.opts.version, Width: o.base.Width,
-		Over: o.facts.isOver, Stopped: o.facts.stopped,
+		Over: o.facts.isOver, Stopped: o.facts.stopped, Moves: o.moves,
 		Balance: now >= calm,
 		HandOut: now >= handOut && n.mayHandOut(o, now),
 	}
@@ -171,7 +173,7 @@ func (n *node) situation(o *office) situation {
 			continue
 		}
 		s.Seated = append(s.Seated, sits)
-		s.Members = append(s.Members, member{session: sits, Weight: v.value.Weight, Capacity: v.value.Capacity, Draining: o.facts.drains(sits)})
+		s.Members = append(s.Members, member{session: sits, Node: v.value.Name, Weight: v.value.Weight, Capacity: v.value.Capacity, Draining: o.facts.drains(sits)})
 	}
 	s.Width = widthFor(o.base.Width, held)
 	return s
@@ -187,14 +189,14 @@ func widthFor(width, held int) int {
 
 // publish sends a plan: the coordinator's next one will be made of it, acknowledged or not (F4). One that does not fit is not sent: the
 // old one stays, and that is reported (F8).
-func (n *node) publish(o *office, p *plan) {
+func (n *node) publish(o *office, p *plan) bool {
 	text, err := encodePlan(p)
 	if err == nil {
 		err = n.opts.limits.CheckValue(text)
 	}
 	if err != nil {
 		n.trouble("publishing the plan", err)
-		return
+		return false
 	}
 	n.tellMoves(o.base, p)
 	awaited := p.givers()
@@ -213,6 +215,7 @@ func (n *node) publish(o *office, p *plan) {
 		o.awaited = awaited
 		o.hurry.begin(p.Epoch, n.now(), n.pace())
 	}
+	return true
 }
 
 // hurryOn looks at the seats that a plan waits for: the givers' while parts move, and new ones (F7).

@@ -145,7 +145,7 @@ func TestDamage_ThePlanIsNone(t *testing.T) {
 		says   string
 	}{
 		"truncated":      {func(v string) string { return v[:len(v)/2] }, "unexpected end of JSON input"},
-		"a newer format": {func(v string) string { return strings.Replace(v, `"format":1`, `"format":2`, 1) }, "update the program"},
+		"a newer format": {func(v string) string { return strings.Replace(v, `"format":1`, `"format":3`, 1) }, "update the program"},
 		"one bit":        {func(v string) string { return strings.Replace(v, `"width":4`, `"width":5`, 1) }, "checksum"},
 		"of a seat":      {func(v string) string { return strings.Replace(v, "fleet plan", "fleet seat", 1) }, `kind is "fleet seat"`},
 	} {

@@ -18,6 +18,8 @@ type situation struct {
 	Over    func(session) bool                                 // F3a: the session surely never works again
 	Stopped func(from session, part string, token uint64) bool // F3: from has acknowledged an epoch >= token, without the part
 
+	Moves []pin // what operators want now; without a node: the part is pinned no more
+
 	Balance bool // it is calm: parts may move for balance alone
 	HandOut bool // false: a fleet in which nobody has anything waits for more nodes
 }
@@ -26,9 +28,10 @@ type situation struct {
 // session's token (F9).
 type member struct {
 	session
-	Weight   int  // its share of the parts, beside the others' weights; 0: a spare
-	Capacity int  // the most parts that it takes; 0: no limit
-	Draining bool // it is to get nothing, and to lose what it has
+	Node     string // its ID
+	Weight   int    // its share of the parts, beside the others' weights; 0: a spare
+	Capacity int    // the most parts that it takes; 0: no limit
+	Draining bool   // it is to get nothing, and to lose what it has
 }
 
 // A draft is the next plan while it is made. Its methods keep the rules of safety, F3, F5, F6 and F10. So assign, or another
@@ -46,6 +49,7 @@ func begin(base *plan, s *situation) draft {
 	d.learn(s)
 	d.list(s)
 	d.strike()
+	d.pin(s)
 	return d
 }
 

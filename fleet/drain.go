@@ -35,7 +35,7 @@ func (n *node) panics(p *part, why *panicked) {
 	n.fail(fmt.Errorf("fleet: part %q: the work panicked: %v", p.name, why.value))
 }
 
-// drainOn goes on with a session that drains, since the node is to leave or is unhealthy, and with a node that leaves.
+// drainOn goes on with a session that drains, since the node is to leave, is unhealthy or is retired, and with a node that leaves.
 func (n *node) drainOn() {
 	st := n.seat
 	switch {
@@ -57,11 +57,15 @@ func (n *node) drainOn() {
 }
 
 func (n *node) drainSession(st *seat) {
-	if !st.drains && (n.draining || n.health != nil) {
-		st.drains, st.drainBy, n.changed = true, n.now()+n.opts.drainTimeout, true
+	leaves := n.draining || n.health != nil
+	if !st.drains && (leaves || n.retired) {
+		st.drains, st.drainBy, n.changed = true, never, true
 	}
 	if !st.drains {
 		return
+	}
+	if leaves && st.drainBy == never {
+		st.drainBy = n.now() + n.opts.drainTimeout
 	}
 	if n.draining {
 		st.drainBy = min(st.drainBy, n.drainBy)
@@ -73,7 +77,30 @@ func (n *node) drainSession(st *seat) {
 		}
 		return
 	}
+	if n.retired && !leaves {
+		return // it keeps its seat: so everybody sees it, and it hears when it is to take parts again
+	}
 	n.endSession(st, errors.Join(errLeaving, context.Cause(n.ctx), n.health))
+}
+
+// retire makes this node give its parts to others and take none, for as long as it runs or until it is to go on: an operator wants it so.
+func (n *node) retire() {
+	if !n.retired {
+		n.retired = true
+		n.log.Info("this node gives its parts to others, and takes none: an operator has asked for it", "parts", len(n.parts))
+	}
+}
+
+// goOn makes this node take parts again. As its session has said that it drains, it takes another seat.
+func (n *node) goOn() {
+	if !n.retired {
+		return
+	}
+	n.retired = false
+	n.log.Info("this node takes parts again: an operator has asked for it")
+	if st := n.seat; st != nil && st.drains {
+		n.endSession(st, errLeaving)
+	}
 }
 
 // hasNothing reports whether the plan gives nothing to the session, which has said that it drains, and all works have returned.

@@ -46,6 +46,8 @@ type PartInfo struct {
 	Seat  int    // of that node; 0: nobody's
 	From  string // the node that may still work on it, and that Node waits for; empty: none
 	Why   string // why nobody works on it now; empty: somebody does, as far as the plan tells
+	// Pinned is the node that it is to be with for as long as that is there (Move); empty: any.
+	Pinned string
 }
 
 // Inspect looks at a fleet from outside: one read of the plan, and one of each seat of its width. The error is an
@@ -90,7 +92,9 @@ func OverviewOf(office lease.Info, read func(seat string) lease.Info) (Overview,
 		}
 	}
 	for _, e := range p.Parts {
-		o.Parts = append(o.Parts, describe(e, seats, named))
+		part := describe(e, seats, named)
+		part.Pinned = p.pinned(e.Part)
+		o.Parts = append(o.Parts, part)
 	}
 	return o, nil
 }

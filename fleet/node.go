@@ -55,6 +55,7 @@ type node struct {
 	health   error // why this node is unhealthy
 	probe    probe
 	draining bool          // this node is to leave
+	retired  bool          // it is to have no parts, and goes on
 	drainBy  time.Duration // when it leaves whatever it has
 	was      session       // its latest session
 	failure  error         // what Run returns

@@ -41,6 +41,7 @@ type office struct {
 	awaited  map[int]bool  // these seats
 	watched  int           // seats up to this one are watched, if the store can tell of changes
 	listing  listing
+	moves    []pin // what operators have asked for since the latest plan
 	unplaced []string
 }
 

@@ -61,6 +61,7 @@ type plan struct {
 	Version uint64    // of the list of parts (F10)
 	Parts   []entry   // sorted by Part, each part once
 	Seated  []session // sorted: who was seen seated. A hint for newcomers, which decides nothing
+	Pins    []pin     // sorted by Part, each part once
 }
 
 // find returns the entry of a part.
@@ -75,13 +76,13 @@ func (p *plan) find(part string) (entry, bool) {
 // clone returns a copy that shares nothing with the plan.
 func (p *plan) clone() *plan {
 	c := *p
-	c.Parts, c.Seated = slices.Clone(p.Parts), slices.Clone(p.Seated)
+	c.Parts, c.Seated, c.Pins = slices.Clone(p.Parts), slices.Clone(p.Seated), slices.Clone(p.Pins)
 	return &c
 }
 
 // sameAs reports whether the plans say the same, their epochs aside.
 func (p *plan) sameAs(q *plan) bool {
-	return p.Width == q.Width && p.Version == q.Version && slices.Equal(p.Parts, q.Parts) && slices.Equal(p.Seated, q.Seated)
+	return p.Width == q.Width && p.Version == q.Version && slices.Equal(p.Parts, q.Parts) && slices.Equal(p.Seated, q.Seated) && slices.Equal(p.Pins, q.Pins)
 }
 
 // valid reports the first thing that no plan can say.
@@ -110,7 +111,7 @@ func (p *plan) valid() error {
 			return fmt.Errorf("who is seated: %w", err)
 		}
 	}
-	return nil
+	return validPins(p.Pins)
 }
 
 func (e entry) valid(epoch uint64) error {

@@ -10,8 +10,10 @@ import (
 )
 
 // planHead begins a plan's text. The format rises with any change: a coordinator that does not know a field would make the next
-// plan without it.
-var planHead = head{Kind: "fleet plan", Format: 1}
+// plan without it. A plan with pins has format 2, one without has format 1: programs that know no pins read it.
+var planHead = head{Kind: "fleet plan", Format: 2}
+
+const formatWithoutPins = 1
 
 const thePlan = "the fleet's plan"
 
@@ -26,6 +28,7 @@ type planText struct {
 	Version uint64 `json:"version,omitempty"`
 	Seated  string `json:"seated,omitempty"` // "1.17 3.4"
 	Parts   string `json:"parts,omitempty"`  // packed
+	Pins    string `json:"pins,omitempty"`   // packed
 }
 
 // encodePlan returns a plan as text. The error is a lease.ErrInvalid: no program could read such a plan.
@@ -37,7 +40,18 @@ func encodePlan(p *plan) (string, error) {
 	if err != nil {
 		return "", unfit(thePlan, err)
 	}
-	return seal(planText{planHead, p.Epoch, p.Width, p.Version, words(p.Seated), packed})
+	pins, err := pack(packPins(p.Pins))
+	if err == nil && len(pins) > maxPinText {
+		err = fmt.Errorf("its pins take %d bytes, more than %d", len(pins), maxPinText)
+	}
+	if err != nil {
+		return "", unfit(thePlan, err)
+	}
+	head := planHead
+	if pins == "" {
+		head.Format = formatWithoutPins
+	}
+	return seal(planText{head, p.Epoch, p.Width, p.Version, words(p.Seated), packed, pins})
 }
 
 // decodePlan reads a plan. The error is errNoPlan for the empty text. Else it is a lease.ErrRecord that says what is wrong.
@@ -60,6 +74,12 @@ func decodePlan(text string) (*plan, error) {
 	}
 	if err != nil {
 		return nil, damaged(thePlan, fmt.Errorf("its parts: %w", err))
+	}
+	if data, err = unpack(t.Pins); err == nil {
+		p.Pins, err = unpackPins(data)
+	}
+	if err != nil {
+		return nil, damaged(thePlan, fmt.Errorf("its pins: %w", err))
 	}
 	if err := p.valid(); err != nil {
 		return nil, damaged(thePlan, err)

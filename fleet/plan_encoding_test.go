@@ -55,11 +55,45 @@ func TestEncodePlanRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "before it is deflated, more than")
 }
 
+// Programs that know no pins read a plan without pins, which is byte for byte as they write it, and leave one with pins alone.
+func TestPlanAsStored(t *testing.T) {
+	t.Parallel()
+	p := small()
+	pinned, err := encodePlan(p)
+	require.NoError(t, err)
+	require.Equal(t, `{"kind":"fleet plan","format":2,"epoch":9,"width":4,"version":3,"seated":"1.17 2.5","parts":"HMVBEYAwDAXR3Z9EABKB1r+FzvT0GF8/f5e7sSuQCZRFgk8uAhg8AQAA//8","pins":"YmLLyC8u0TVkYGRMhDCNGBgZkwEBAAD//w","sum":"9e3061bf"}`, pinned)
+	p.Pins = nil
+	text, err := encodePlan(p)
+	require.NoError(t, err)
+	require.Equal(t, `{"kind":"fleet plan","format":1,"epoch":9,"width":4,"version":3,"seated":"1.17 2.5","parts":"HMVBEYAwDAXR3Z9EABKB1r+FzvT0GF8/f5e7sSuQCZRFgk8uAhg8AQAA//8","sum":"84517281"}`, text)
+}
+
+// Pins take a bounded part of the lease's value.
+func TestPinsAreBounded(t *testing.T) {
+	t.Parallel()
+	p := &plan{Epoch: 1, Width: 4}
+	for n := range 1000 {
+		p.Parts = append(p.Parts, entry{Part: fmt.Sprintf("%04d", n), Token: 1})
+		p.Pins = append(p.Pins, pin{p.Parts[n].Part, fmt.Sprint("node-", n%20)})
+	}
+	_, err := encodePlan(p)
+	require.NoError(t, err)
+	rng := rand.New(rand.NewPCG(1, 1))
+	for i := range p.Pins {
+		p.Pins[i].Node = fmt.Sprintf("%x%x", rng.Uint64(), rng.Uint64())
+	}
+	_, err = encodePlan(p)
+	require.ErrorIs(t, err, lease.ErrInvalid)
+	require.ErrorContains(t, err, "its pins take")
+}
+
 // unchecked returns the text of a plan, valid or not.
 func unchecked(t *testing.T, p *plan) string {
 	parts, err := pack(packEntries(p))
 	require.NoError(t, err)
-	return sealed(t, planText{head: planHead, Epoch: p.Epoch, Width: p.Width, Version: p.Version, Seated: words(p.Seated), Parts: parts})
+	pins, err := pack(packPins(p.Pins))
+	require.NoError(t, err)
+	return sealed(t, planText{planHead, p.Epoch, p.Width, p.Version, words(p.Seated), parts, pins})
 }
 
 func sealed(t *testing.T, v any) string {
@@ -78,7 +112,7 @@ func TestDecodePlanRefuses(t *testing.T) {
 		{"its kind is \"\", not", `{"position":7}`},
 		{"its kind is \"fleet seat\"", sealed(t, seatText{head: seatHead, Token: 1})},
 		{"it has no format number", `{"kind":"fleet plan"}`},
-		{"format is 2, and this", sealed(t, planText{head: head{planHead.Kind, 2, ""}, Epoch: 7, Width: 4})},
+		{"format is 3, and this", sealed(t, planText{head: head{planHead.Kind, 3, ""}, Epoch: 7, Width: 4})},
 		{"update the program", `{"kind":"fleet plan","format":99,"epoch":7,"more":[1,2]}`},
 		{"its checksum is not", `{"kind":"fleet plan","format":1,"epoch":7,"width":4}`},
 		{"unknown field \"tomorrow\"", sealed(t, tomorrow{planText{head: planHead, Epoch: 7, Width: 4}, "x"})},
@@ -91,6 +125,10 @@ func TestDecodePlanRefuses(t *testing.T) {
 		{"1 bytes follow its packed", sealed(t, planText{head: planHead, Epoch: 9, Width: 4, Parts: packed(t, append(packEntries(small()), 0))})},
 		{"it names one of none", sealed(t, planText{head: planHead, Epoch: 7, Width: 4, Parts: packed(t, []byte{1, 0, 5, 0, 0, 0, 0})})},
 		{"part \"0\": a number is 5, and 0", sealed(t, planText{head: planHead, Epoch: 7, Width: 4, Parts: packed(t, []byte{1, 0, 1, 0, 1, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 0, 5})})},
+		{"its pins: illegal base64", sealed(t, planText{head: planHead, Epoch: 7, Width: 4, Pins: "?"})},
+		{"its pins: 1 bytes follow", sealed(t, planText{head: planHead, Epoch: 7, Width: 4, Pins: packed(t, append(packPins(small().Pins), 0))})},
+		{"its pins: a number is 5, and 2", sealed(t, planText{head: planHead, Epoch: 7, Width: 4, Pins: packed(t, []byte{1, 5, 'x'})})},
+		{"its pins: a number is 5000", sealed(t, planText{head: planHead, Epoch: 7, Width: 4, Pins: packed(t, []byte{0x88, 0x27})})},
 		{"who is seated: \"x\" is no", sealed(t, planText{head: planHead, Epoch: 7, Width: 4, Seated: "1.2 x"})},
 		{"who is seated: \"1\" is no", sealed(t, planText{head: planHead, Epoch: 7, Width: 4, Seated: "1"})},
 		{"\"5\" stands in it twice", sealed(t, planText{head: planHead, Epoch: 7, Width: 4, Parts: packed(t, []byte{1, 5, 1, 1, 1, '5', 1, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0})})},
@@ -222,5 +260,19 @@ func FuzzUnpackEntries(f *testing.F) {
 		q, err := decodePlan(text)
 		require.NoError(t, err)
 		requireSamePlan(t, p, q)
+	})
+}
+
+func FuzzUnpackPins(f *testing.F) {
+	f.Add(packPins(small().Pins))
+	f.Add([]byte{1, 0, 0xff, 0xff, 0xff, 0x7f})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		pins, err := unpackPins(data)
+		if err != nil || validPins(pins) != nil {
+			return
+		}
+		again, err := unpackPins(packPins(pins))
+		require.NoError(t, err)
+		require.Equal(t, pins, again)
 	})
 }

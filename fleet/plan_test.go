@@ -21,6 +21,7 @@ func small() *plan {
 			{Part: "e", Token: 8, From: session{2, 5}},
 		},
 		Seated: []session{{1, 17}, {2, 5}},
+		Pins:   []pin{{"a", "host-1"}, {"c", "host-2"}},
 	}
 }
 
@@ -53,6 +54,8 @@ func TestPlanSameAs(t *testing.T) {
 		"a part":     func(p *plan) { p.Parts = p.Parts[:4] },
 		"who sits":   func(p *plan) { p.Seated[0].Token++ },
 		"who stands": func(p *plan) { p.Seated = nil },
+		"where":      func(p *plan) { p.Pins[0].Node = "host-3" },
+		"a pin":      func(p *plan) { p.Pins = p.Pins[:1] },
 	} {
 		p := small()
 		c := p.clone()
@@ -91,6 +94,9 @@ var invalid = map[string]func(p *plan){
 	"1.17 is seated twice":     func(p *plan) { p.Seated[1] = p.Seated[0] },
 	"who is seated: there is":  func(p *plan) { p.Seated[1] = session{2, 0} },
 	"1.1 is seated twice, or":  func(p *plan) { p.Seated[1] = session{1, 1} },
+	`"c" is pinned twice, or`:  func(p *plan) { p.Pins[0].Part = "c" },
+	"pinned: invalid":          func(p *plan) { p.Pins[1].Node = "" },
+	"4097 parts are pinned":    func(p *plan) { p.Pins = slices.Repeat(p.Pins[:1], maxPins+1) },
 	"131073 parts, more than ": func(p *plan) { p.Parts = slices.Repeat(p.Parts[:1], maxParts+1) },
 }
 

@@ -73,6 +73,11 @@ func randomPlan(rng *rand.Rand) *plan {
 	p.Seated = slices.Clone(sessions)
 	slices.SortFunc(p.Seated, session.compare)
 	p.Seated = slices.Compact(p.Seated)
+	for _, name := range randomNames(rng, 10) {
+		if chance(rng, 0.5) {
+			p.Pins = append(p.Pins, pin{name, randomName(rng)})
+		}
+	}
 	return p
 }
 

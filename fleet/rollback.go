@@ -36,7 +36,7 @@ func (n *node) proves(o *office, epoch uint64) {
 	if n.plan != nil {
 		width = max(width, n.plan.Width)
 	}
-	o.base = &plan{Epoch: epoch, Width: width}
+	o.base = &plan{Epoch: epoch, Width: width} // what was pinned is forgotten, too
 	o.doubt = n.now() + n.opts.length + n.opts.interval
 	n.beginChain(o)
 }

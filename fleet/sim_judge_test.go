@@ -3,6 +3,7 @@ package fleet
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -79,12 +80,34 @@ func (w *world) unsettled() string {
 			return fmt.Sprintf("part %s is worked on %d times", part, n)
 		}
 	}
-	lo, hi := len(w.list), 0
-	for _, n := range load {
-		lo, hi = min(lo, n), max(hi, n)
+	return w.unbalanced(load)
+}
+
+// unbalanced says what is wrong with the loads: parts that are not where they are pinned to, though that node is there, or loads that differ by
+// more than the pins need.
+func (w *world) unbalanced(load map[*simProcess]int) string {
+	p, err := decodePlan(w.cells["f"].record.Value)
+	if err != nil {
+		return err.Error()
 	}
-	if hi-lo > 1 {
-		return fmt.Sprintf("loads go from %d to %d", lo, hi)
+	movable := maps.Clone(load)
+	for _, m := range p.Pins {
+		for p := range load {
+			if p.id() != m.Node {
+				continue
+			}
+			if w.works[m.Part][0].p != p {
+				return fmt.Sprintf("part %s is not with %s", m.Part, m.Node)
+			}
+			movable[p]--
+		}
+	}
+	for a, n := range load {
+		for b := range load {
+			if movable[a] > 0 && n > load[b]+1 {
+				return fmt.Sprintf("%s has %d parts and %s %d", a.name, n, b.name, load[b])
+			}
+		}
 	}
 	return ""
 }

@@ -195,7 +195,9 @@ func (w *world) goWrong(until time.Duration) {
 func (w *world) trouble() {
 	number := w.rng.IntN(len(w.machines))
 	p := w.machines[number]
-	switch w.rng.IntN(13) {
+	switch w.rng.IntN(15) {
+	case 13, 14:
+		w.pins()
 	case 12:
 		p.lookSlowly()
 	case 0, 1:
@@ -269,11 +271,29 @@ func (w *world) coordinator() *simProcess {
 		return nil
 	}
 	for _, p := range w.machines {
-		if p != nil && strings.Contains(c.data, strconv.Quote(p.name)) {
+		if p != nil && strings.Contains(c.data, strconv.Quote(p.id())) {
 			return p
 		}
 	}
 	return nil
+}
+
+// pins lets an operator pin a part to a node, which may not be there, or unpin it.
+func (w *world) pins() {
+	m := pin{Part: strconv.Itoa(w.rng.IntN(8))}
+	if w.rng.IntN(4) > 0 {
+		m.Node = fmt.Sprint("n", w.rng.IntN(len(w.machines)+1))
+	}
+	w.say("part %s is to be at %q", m.Part, m.Node)
+	if p := w.coordinator(); p != nil {
+		go func() {
+			p.fleet.mu.Lock()
+			defer p.fleet.mu.Unlock()
+			if n := p.fleet.node; n != nil {
+				n.inbox.post(func() { n.move(m) })
+			}
+		}()
+	}
 }
 
 // breakLease lets an operator look at a lease and break it.

@@ -14,7 +14,7 @@ type Status struct {
 	Store       string        // the lease manager's name for its store
 	Length      time.Duration // of the seat's lease, and of the coordinator's
 	Running     bool
-	Draining    bool
+	Draining    bool // it leaves, or an operator has drained it
 	Coordinates bool
 	Seat        int    // 0: none
 	Token       uint64 // of the seat's lease
@@ -55,7 +55,7 @@ func (f *Fleet) Status() Status {
 }
 
 func (n *node) status(s Status) Status {
-	s.Running, s.Draining, s.Coordinates, s.Health, s.Err = true, n.draining, n.office != nil, n.health, errors.Join(n.alien, n.older)
+	s.Running, s.Draining, s.Coordinates, s.Health, s.Err = true, n.draining || n.retired, n.office != nil, n.health, errors.Join(n.alien, n.older)
 	s.Heard = n.now() - n.heard
 	if n.seat != nil {
 		s.Seat, s.Token = n.seat.id.Seat, n.seat.id.Token

@@ -125,6 +125,9 @@ func (f *fleetSight) cells() map[int][]cell {
 		case moving[p.Part]:
 			c.Class, c.Title = "comes", c.Title+": "+stepOf(p)
 		}
+		if p.Pinned != "" {
+			c.Class, c.Title = strings.TrimSpace(c.Class+" pinned"), c.Title+", pinned to "+p.Pinned
+		}
 		rows[p.Seat] = append(rows[p.Seat], c)
 		if seat := seats[p.From]; seat != 0 && seat != p.Seat && moving[p.Part] {
 			rows[seat] = append(rows[seat], cell{p.Part, "goes", p.Part + ": this node has to stop its work first"})

@@ -26,7 +26,8 @@ const fleetFieldsHelp = `  fleet           the name of the fleet
                   stop, and has not), left_seconds, attributes, error (why the seat could not be read)
   parts           one object for each part:
                   part, token, node (absent: nobody's), seat, from (the node that may still work on it, and that
-                  node waits for), why (why nobody works on it; absent: somebody does, as far as the plan tells)
+                  node waits for), why (why nobody works on it; absent: somebody does, as far as the plan tells), pinned (the node
+                  that it is to be with, by leader fleet move)
 Fields that do not apply are absent. There may be more fields later, and fields keep their meaning.`
 
 func (a *app) fleetStatusCommand() *cobra.Command {
@@ -39,8 +40,8 @@ func (a *app) fleetStatusCommand() *cobra.Command {
 first, and more than there are nodes.
 
 A part is a node's by the plan. FROM is the node that had it before, and may still work on it: the part waits until that has
-stopped its program. WHY says why nobody works on a part. A fleet of more than 100 parts shows those that move or that nobody
-works on; --all shows each.
+stopped its program. WHY says why nobody works on a part. PINNED TO is the node that leader fleet move has asked for. A fleet of more
+than 100 parts shows those that move, that nobody works on or that are pinned; --all shows each.
 
 Exit codes:
   0  a node coordinates
@@ -127,6 +128,8 @@ type partEntry struct {
 	Seat  int    `json:"seat,omitzero"`
 	From  string `json:"from,omitempty"`
 	Why   string `json:"why,omitempty"`
+
+	Pinned string `json:"pinned,omitempty"`
 }
 
 func fleetOf(o fleet.Overview) fleetEntry {

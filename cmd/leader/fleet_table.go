@@ -80,14 +80,20 @@ func (p partEntry) moves() bool { return p.From != "" || p.Why != "" }
 
 func (f fleetEntry) partTable(w io.Writer, all bool) {
 	var shown []partEntry
+	pinned := false
 	for _, p := range f.Parts {
-		if all || len(f.Parts) <= mostParts || p.moves() {
+		pinned = pinned || p.Pinned != ""
+		if all || len(f.Parts) <= mostParts || p.moves() || p.Pinned != "" {
 			shown = append(shown, p)
 		}
 	}
 	if len(shown) > 0 {
 		fmt.Fprintln(w)
-		t := show.Table(w, "PART", "NODE", "TOKEN", "FROM", "WHY")
+		head := []any{"PART", "NODE", "TOKEN", "FROM", "WHY"}
+		if pinned {
+			head = append(head, "PINNED TO")
+		}
+		t := show.Table(w, head...)
 		for _, p := range shown {
 			node := show.Bad("nobody")
 			if p.Node != "" {
@@ -97,7 +103,15 @@ func (f fleetEntry) partTable(w io.Writer, all bool) {
 			if p.From != "" {
 				from = show.Printable(p.From)
 			}
-			t.AppendRow([]any{show.Printable(p.Part), node, p.Token, from, p.Why})
+			row := []any{show.Printable(p.Part), node, p.Token, from, p.Why}
+			if pinned {
+				to := ""
+				if p.Pinned != "" {
+					to = show.Printable(p.Pinned)
+				}
+				row = append(row, to)
+			}
+			t.AppendRow(row)
 		}
 		t.Render()
 	}
