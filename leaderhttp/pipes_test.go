@@ -14,16 +14,16 @@ import (
 type network struct {
 	t       *testing.T
 	mu      sync.Mutex
-	servers map[string]chan net.Conn // by address
+	servers map[string]*pipes // by address
 }
 
-func newNetwork(t *testing.T) *network { return &network{t: t, servers: map[string]chan net.Conn{}} }
+func newNetwork(t *testing.T) *network { return &network{t: t, servers: map[string]*pipes{}} }
 
 // serve serves at the address until the test ends.
 func (n *network) serve(address string, handler http.Handler, timeouts ...time.Duration) *http.Server {
-	conns, closed := make(chan net.Conn), make(chan struct{})
+	listener := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
 	n.mu.Lock()
-	n.servers[address] = conns
+	n.servers[address] = listener
 	n.mu.Unlock()
 	server := &http.Server{Handler: handler}
 	for _, d := range timeouts {
@@ -32,7 +32,7 @@ func (n *network) serve(address string, handler http.Handler, timeouts ...time.D
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = server.Serve(&pipes{conns: conns, closed: closed})
+		_ = server.Serve(listener)
 	}()
 	n.t.Cleanup(func() {
 		_ = server.Close()
@@ -45,15 +45,17 @@ func (n *network) serve(address string, handler http.Handler, timeouts ...time.D
 func (n *network) client() *http.Client {
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
 		n.mu.Lock()
-		conns := n.servers[address]
+		listener := n.servers[address]
 		n.mu.Unlock()
-		if conns == nil {
+		if listener == nil {
 			return nil, fmt.Errorf("nobody listens at %s", address)
 		}
 		here, there := net.Pipe()
 		select {
-		case conns <- there:
+		case listener.conns <- there:
 			return here, nil
+		case <-listener.closed:
+			return nil, fmt.Errorf("nobody listens at %s any more", address)
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
