@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"sync"
 
 	"github.com/cloudlease/leader/lease"
@@ -72,10 +73,12 @@ func (b *board) post(l lease.Lease, held bool) {
 	}
 }
 
-// A poster is a lease manager that posts on the board what the store has acknowledged.
+// A poster is a lease manager that posts on the board what the store has acknowledged, and passes wishes on that renewals have found.
 type poster struct {
 	lease.Manager
 	board *board
+	heeds []string // the kinds of wishes that are passed on
+	hear  func(lease.Wish)
 }
 
 // Unwrap makes the manager's optional interfaces found.
@@ -83,6 +86,7 @@ func (p poster) Unwrap() lease.Manager { return p.Manager }
 
 // Acquire posts a lease that is got.
 func (p poster) Acquire(ctx context.Context, req lease.Request) (lease.Lease, error) {
+	req.Heeds = append(slices.Clone(req.Heeds), p.heeds...)
 	l, err := p.Manager.Acquire(ctx, req)
 	if err == nil {
 		p.board.post(l, true)
@@ -90,9 +94,15 @@ func (p poster) Acquire(ctx context.Context, req lease.Request) (lease.Lease, er
 	return l, err
 }
 
-// Renew posts the value that is stored.
+// Renew posts the value that is stored. It drops a wish that the renewal before has found: that was passed on.
 func (p poster) Renew(ctx context.Context, held lease.Lease) (lease.Lease, error) {
+	if slices.Contains(p.heeds, held.Wish.Kind) {
+		held.Wish = lease.Wish{}
+	}
 	l, err := p.Manager.Renew(ctx, held)
+	if err == nil && slices.Contains(p.heeds, l.Wish.Kind) {
+		p.hear(l.Wish)
+	}
 	switch {
 	case err == nil:
 		p.board.post(l, true)

@@ -73,7 +73,7 @@ func newNode(ctx context.Context, f *Fleet) *node {
 		avoid: map[int]time.Duration{}, parts: map[string]*part{}, stopping: map[string]*part{}, failed: map[string]*part{},
 		vigils: map[place]*vigil{}, unwoken: map[int]bool{},
 	}
-	n.reader = &planReader{Manager: poster{n.opts.manager, &f.board}, show: n.shown, barred: f.whyBarred}
+	n.reader = &planReader{Manager: poster{n.opts.manager, &f.board, []string{wishMove}, n.wished}, show: n.shown, barred: f.whyBarred}
 	if n.log = n.opts.logger; n.log == nil {
 		n.log = slog.Default()
 	}

@@ -82,6 +82,24 @@ func unpackPins(data []byte) (pins []pin, err error) {
 	return pins, r.end()
 }
 
+// wished passes on what somebody asks of this node.
+func (n *node) wished(w lease.Wish) {
+	n.inbox.post(func() {
+		switch w.Kind {
+		case wishDrain:
+			n.retire()
+		case wishResume:
+			n.goOn()
+		case wishMove:
+			if m, err := parseMove(w.For); err != nil {
+				n.trouble("coordinating", err)
+			} else {
+				n.move(m)
+			}
+		}
+	})
+}
+
 // move takes what an operator asks of the coordinator: the next plan has it.
 func (n *node) move(m pin) {
 	if o := n.office; o != nil {

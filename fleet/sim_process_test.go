@@ -158,6 +158,18 @@ func (p *simProcess) hint(ctx context.Context, _ lease.Info) error {
 	return nil
 }
 
+// retire lets an operator drain the node, or have it go on. The caller holds the world's lock.
+func (p *simProcess) retire(drain bool) {
+	p.w.say("%s is drained: %v", p.name, drain)
+	go func() {
+		p.fleet.mu.Lock()
+		defer p.fleet.mu.Unlock()
+		if n := p.fleet.node; n != nil {
+			n.inbox.post(map[bool]func(){true: n.retire, false: n.goOn}[drain])
+		}
+	}()
+}
+
 // lookSlowly has somebody on the node look at the plan a few times, and the answers take their time: they come late, and in any order.
 // The caller holds the world's lock.
 func (p *simProcess) lookSlowly() {

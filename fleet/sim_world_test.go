@@ -195,7 +195,11 @@ func (w *world) goWrong(until time.Duration) {
 func (w *world) trouble() {
 	number := w.rng.IntN(len(w.machines))
 	p := w.machines[number]
-	switch w.rng.IntN(15) {
+	switch w.rng.IntN(16) {
+	case 15:
+		if p != nil {
+			p.retire(w.rng.IntN(3) > 0)
+		}
 	case 13, 14:
 		w.pins()
 	case 12:
@@ -325,6 +329,7 @@ func (w *world) heal() {
 		if p != nil {
 			p.cut = false
 			p.machine.Resume()
+			p.retire(false)
 		} else if i == 0 || w.rng.IntN(10) < 7 {
 			w.restart(i, w.upTo(w.length))
 		}

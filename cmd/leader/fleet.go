@@ -22,7 +22,7 @@ leader fleet run. Each part is one node's at a time, with a fencing token.
 Each node holds a seat, a lease that it renews, however many parts it has. One of the nodes is the coordinator: it holds the
 lease with the fleet's name, and keeps the plan of whose each part is in that lease's value.`,
 	}
-	cmd.AddCommand(a.fleetRunCommand(), a.fleetStatusCommand(), a.fleetWatchCommand(), a.fleetResetCommand())
+	cmd.AddCommand(a.fleetRunCommand(), a.fleetStatusCommand(), a.fleetWatchCommand(), a.fleetMoveCommand(), a.fleetDrainCommand(), a.fleetResetCommand())
 	return cmd
 }
 

@@ -47,3 +47,31 @@ var fleetPins = onFleets([]string{"-run", "Assign|Plan|Pins|Unpack"}, []mutation
 		edit: edit{file: "fleet/plan_encoding.go", old: "	if pins == \"\" {\n", new: "	if p.Epoch > 0 {\n"},
 	},
 })
+
+// fleetAsked takes out what operators ask of a fleet's nodes.
+var fleetAsked = onFleets([]string{"-run", "^Test(Move|Drain)"}, []mutation{
+	{
+		name: "Drain: a node that was drained takes parts in its next seat",
+		edit: edit{file: "fleet/drain.go", old: "(leaves || n.retired)", new: "(leaves || n.retired && n.was == st.id && len(n.parts) > 0)"},
+	},
+	{
+		name: "Drain: a node that was drained gives its seat back",
+		edit: edit{file: "fleet/drain.go", old: "	if n.retired && !leaves {\n		return", new: "	if n.retired && !leaves && n.draining {\n		return"},
+	},
+	{
+		name: "Drain: who asks does not wait",
+		edit: edit{file: "fleet/ask.go", old: " && !p.names(s), nil", new: ", nil"},
+	},
+	{
+		name: "Move: a wish stands for ever",
+		edit: edit{file: "fleet/holding.go", old: "		held.Wish = lease.Wish{}\n", new: ""},
+	},
+	{
+		name: "Move: the coordinator acts on no wish",
+		edit: edit{file: "fleet/pins.go", old: "				n.move(m)\n", new: "				_ = m\n"},
+	},
+	{
+		name: "Move: a node that is not there is not refused",
+		edit: edit{file: "fleet/ask.go", old: "n.Node == node && n.takes()", new: "n.Seat > 0"},
+	},
+})

@@ -109,7 +109,7 @@ var divisions = []mutation{
 	},
 	{
 		name: "Balance: what fits nowhere stays with a member that drains",
-		edit: edit{file: "fleet/assign.go", old: "			v.give(i, session{})\n", new: ""},
+		edit: edit{file: "fleet/assign.go", old: "			v.owners[i] = session{}\n", new: ""},
 	},
 	{
 		name: "Balance: what fits nowhere is not reported",

@@ -1,0 +1,198 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cloudlease/leader/internal/host"
+	"github.com/cloudlease/leader/lease"
+)
+
+// The kinds of wishes (lease.Ask) that a fleet's leases act on: the first on the coordinator's office, the others on a seat.
+const (
+	wishMove   = "move"
+	wishDrain  = "drain"
+	wishResume = "resume"
+)
+
+// Move pins a part to a node, which is named by its ID: the part goes there at once if the node has room, and stays while the node is there and
+// does not drain. Meanwhile it is not moved for balance. When the node is gone, the part goes to another, and it comes back once the node is back and
+// the fleet is calm. With an empty node the part is pinned no more, and stays where it is until balance moves it. A part off the list loses its pin.
+//
+// Move asks the coordinator by a wish in its lease, and returns nil when the plan has the pin. The part may be on its way then: see Inspect. A
+// node that has no seat, or drains, is refused. The error is a lease.ErrRefused if nobody coordinates, or if the coordinator's program knows no pins.
+func Move(ctx context.Context, m lease.Manager, fleet, part, node string) error {
+	o, err := Inspect(ctx, m, fleet)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(o.Parts, func(p PartInfo) bool { return p.Part == part })
+	switch {
+	case i < 0:
+		return fmt.Errorf("%w: fleet %q has no part %q", lease.ErrInvalid, fleet, part)
+	case o.Parts[i].Pinned == node && (node == "" || o.Parts[i].Node == node):
+		return nil
+	case node != "" && !slices.ContainsFunc(o.Nodes, func(n NodeInfo) bool { return n.Node == node && n.takes() }):
+		return fmt.Errorf("%w: no node %q of fleet %q can take part %q: there are %s", lease.ErrInvalid, node, fleet, part, o.takers())
+	}
+	w := lease.Wish{Kind: wishMove, For: movesTo(pin{part, node})}
+	office := o.Coordinator
+	return until(ctx, office, fmt.Sprintf("the coordinator %q of fleet %q was asked, and its plan does not have it yet", office.Holder, fleet), func() (bool, error) {
+		if office.Wish.Kind == "" { // it was not asked, or the one that was has died
+			if err := ask(ctx, m, office, w); err != nil {
+				return false, err
+			}
+		}
+		if office, err = lease.Inspect(ctx, m, fleet); err != nil {
+			return false, err
+		}
+		p, err := decodePlan(office.Value)
+		return err == nil && p.pinned(part) == node, err
+	})
+}
+
+// Drain asks the node in a seat to give its parts to others and to take none, until Resume or the end of its process. It goes on to hold
+// its seat, and may coordinate. Drain returns nil when the node has no part any more. If ctx ends first, it returns its cause, and the node goes on
+// draining. Parts for which no other node has room are nobody's.
+//
+// The seat is that of Inspect's NodeInfo. The error is a lease.ErrRefused if nobody holds it, or if its node's program cannot be drained.
+func Drain(ctx context.Context, m lease.Manager, fleet string, seat int) error {
+	first, err := lease.Inspect(ctx, m, SeatLease(fleet, seat))
+	if err != nil {
+		return err
+	}
+	if v, err := decodeSeat(first.Value); err != nil || first.State != lease.Held || !v.Draining || v.Token != first.Token {
+		if err := ask(ctx, m, first, lease.Wish{Kind: wishDrain}); err != nil {
+			return err
+		}
+	}
+	return until(ctx, first, fmt.Sprintf("the node %q in seat %d of fleet %q still has parts", first.Holder, seat, fleet), func() (bool, error) {
+		return drained(ctx, m, fleet, session{seat, first.Token})
+	})
+}
+
+// drained reports whether a session that drains has nothing any more, or is over.
+func drained(ctx context.Context, m lease.Manager, fleet string, s session) (bool, error) {
+	now, err := lease.Inspect(ctx, m, SeatLease(fleet, s.Seat))
+	if err != nil || now.Token != s.Token || now.State == lease.Free {
+		return err == nil, err
+	}
+	office, err := lease.Inspect(ctx, m, fleet)
+	if err != nil {
+		return false, err
+	}
+	p, err := decodePlan(office.Value)
+	if err != nil {
+		return false, err
+	}
+	v, err := decodeSeat(now.Value)
+	return err == nil && v.Token == s.Token && v.Draining && !p.names(s), nil
+}
+
+// Resume asks a node that Drain has drained to take parts again. It gives its seat back and takes another one, maybe the same: Resume returns
+// nil when it has given it back.
+func Resume(ctx context.Context, m lease.Manager, fleet string, seat int) error {
+	name := SeatLease(fleet, seat)
+	first, err := lease.Inspect(ctx, m, name)
+	if err != nil {
+		return err
+	}
+	if v, err := decodeSeat(first.Value); err == nil && first.State == lease.Held && !v.Draining {
+		return fmt.Errorf("%w: the node %q in seat %d of fleet %q does not drain", lease.ErrInvalid, first.Holder, seat, fleet)
+	}
+	if err := ask(ctx, m, first, lease.Wish{Kind: wishResume}); err != nil {
+		return err
+	}
+	return until(ctx, first, fmt.Sprintf("the node %q has not given seat %d of fleet %q back yet", first.Holder, seat, fleet), func() (bool, error) {
+		now, err := lease.Inspect(ctx, m, name)
+		return err == nil && (now.ID != first.ID || now.State == lease.Free), err
+	})
+}
+
+// takes reports whether a node can be given parts, as far as its seat tells.
+func (n NodeInfo) takes() bool { return n.State == lease.Held && n.Err == nil && !n.Draining }
+
+// takers names the nodes that can be given parts.
+func (o Overview) takers() string {
+	var names []string
+	for _, n := range o.Nodes {
+		if n.takes() {
+			names = append(names, fmt.Sprintf("%q", n.Node))
+		}
+	}
+	if names == nil {
+		return "none that can"
+	}
+	return strings.Join(slices.Compact(slices.Sorted(slices.Values(names))), ", ")
+}
+
+// movesTo is what the wish for a pin says: "7=node-b", or "7=".
+func movesTo(p pin) string { return url.QueryEscape(p.Part) + "=" + url.QueryEscape(p.Node) }
+
+// parseMove reads what movesTo has written.
+func parseMove(text string) (pin, error) {
+	part, node, found := strings.Cut(text, "=")
+	part, err1 := url.QueryUnescape(part)
+	node, err2 := url.QueryUnescape(node)
+	if err := errors.Join(err1, err2); err != nil || !found {
+		return pin{}, fmt.Errorf("fleet: somebody asks for a move, and %q does not say which", text)
+	}
+	return pin{part, node}, nil
+}
+
+// patientRenewals is how many renewals of a holder are waited for while another wish stands: one finds it, and the next drops it.
+const patientRenewals = 3
+
+// ask writes a wish into the record of the lease that was seen. While another one stands there, it tries again.
+func ask(ctx context.Context, m lease.Manager, seen lease.Info, w lease.Wish) error {
+	var refused error
+	h := host.From(ctx)
+	for began := h.Read().Mono; ; {
+		refused = lease.Ask(ctx, m, seen, w)
+		why, is := errors.AsType[*lease.RefusedError](refused)
+		if !is || why.Reason != lease.RefusedPending || h.Read().Mono-began > patientRenewals*every(seen) {
+			return refused
+		}
+		if err := pauseFor(ctx, every(seen)/4); err != nil {
+			return errors.Join(refused, err)
+		}
+	}
+}
+
+// until calls done four times in an interval of a lease until it reports that.
+func until(ctx context.Context, of lease.Info, late string, done func() (bool, error)) error {
+	for {
+		ok, err := done()
+		if ok || err != nil && ctx.Err() == nil {
+			return err
+		}
+		if err := pauseFor(ctx, every(of)/4); err != nil {
+			return fmt.Errorf("fleet: %s: %w", late, err)
+		}
+	}
+}
+
+// every is how often the holder of a lease renews it.
+func every(of lease.Info) time.Duration {
+	if of.RenewEvery > 0 {
+		return of.RenewEvery
+	}
+	return max(of.Length, DefaultLeaseLength) / lease.IntervalsPerLength
+}
+
+func pauseFor(ctx context.Context, d time.Duration) error {
+	alarm := host.NewAlarm(host.From(ctx))
+	defer alarm.Stop()
+	alarm.Set(max(d, time.Millisecond))
+	select {
+	case <-alarm.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
