@@ -131,7 +131,7 @@ func (o Overview) takers() string {
 	return strings.Join(slices.Compact(slices.Sorted(slices.Values(names))), ", ")
 }
 
-// movesTo is what the wish for a pin says: "7=node-b", or "7=".
+// movesTo returns the text of the wish for a pin: "7=node-b", or "7=".
 func movesTo(p pin) string { return url.QueryEscape(p.Part) + "=" + url.QueryEscape(p.Node) }
 
 // parseMove reads what movesTo has written.

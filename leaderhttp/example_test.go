@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/fleet"
 	"github.com/cloudlease/leader/leaderhttp"
 	"github.com/cloudlease/leader/lease/file"
 	"github.com/cloudlease/leader/lease/memory"
@@ -132,4 +133,27 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
+}
+
+// docs/fleets.md shows a piece of this file.
+
+// The nodes of a fleet wake each other.
+func ExampleFleetHandler() {
+	node := woken("10.0.0.7:8080",
+		fleet.WithLeaseManager(file.New("leases")),
+		fleet.WithShards(64),
+		fleet.WhenAssigned(func(ctx context.Context, part string) error { <-ctx.Done(); return nil }),
+	)
+	fmt.Println(node.Status().Running)
+	// Output: false
+}
+
+// woken returns a node that the others wake, and that wakes them. They reach it at the address.
+func woken(address string, opts ...fleet.Option) *fleet.Fleet {
+	f := fleet.New(append(opts,
+		fleet.WithAttributes(map[string]string{leaderhttp.WatchAttribute: "http://" + address + "/fleet/watch"}),
+		fleet.WithWake(leaderhttp.Follow(leaderhttp.FollowHosts("10.0.0.0/8"))),
+	)...)
+	http.Handle("/fleet/", http.StripPrefix("/fleet", leaderhttp.FleetHandler(f)))
+	return f
 }
