@@ -43,6 +43,8 @@ type Lease struct {
 	Next string `json:"next,omitempty"`
 	// History has the terms before the one that Holder and Token tell of, the latest first, as far as the record keeps them.
 	History []Term `json:"history,omitempty"`
+	// Wish tells what somebody asks of the node that holds the lease.
+	Wish *Wish `json:"wish,omitempty"`
 	// Error is the reason why the lease is "unreadable".
 	Error string `json:"error,omitempty"`
 }
@@ -56,6 +58,18 @@ type Term struct {
 	Ended time.Time `json:"ended,omitzero"`
 	// How is "released", "expired" or "broken"; left out of a term that goes on.
 	How string `json:"how,omitempty"`
+}
+
+// Wish is the JSON of something that somebody asks of the holder of a lease, such as a hand-over ("leader handover").
+type Wish struct {
+	// Kind is "handover", or another kind that the holder acts on. For has the node that is to lead next, and By the one who asks.
+	Kind string `json:"kind"`
+	For  string `json:"for,omitempty"`
+	By   string `json:"by,omitempty"`
+	// At is when it was asked, by the clock of the one who asks.
+	At time.Time `json:"at,omitzero"`
+	// State is "asked", "begun" once the holder acts on it, or "withdrawn" until the holder has dropped it.
+	State string `json:"state"`
 }
 
 // NewTerms returns the JSON of terms.
@@ -81,6 +95,9 @@ func NewLease(i lease.Info) Lease {
 		if i.RetryAfter > 0 {
 			l.LeftSeconds = seconds(i.RetryAfter)
 		}
+	}
+	if w := i.Wish; w.Kind != "" {
+		l.Wish = &Wish{Kind: w.Kind, For: w.For, By: w.By, At: forPeople(w.At), State: string(w.State)}
 	}
 	switch {
 	case i.Err != nil:

@@ -62,7 +62,7 @@ func TestCompletionOfNames(t *testing.T) {
 		cmd.Env = append(cmd.Env, "LEADER_STORE="+s.url)
 		return commandtest.End(t, cmd).Out
 	}
-	for _, command := range []string{"status", "list", "watch", "break", "value show", "value clear", "checkpoint set x 1 --lease"} {
+	for _, command := range []string{"status", "list", "watch", "break", "handover", "value show", "value clear", "checkpoint set x 1 --lease"} {
 		require.Equal(t, "held\theld by node-1\n:4\n", complete(append(strings.Fields(command), "h")...))
 	}
 	s.save(t, "held-too", "held", 1)
@@ -89,7 +89,7 @@ func TestCompletionOfNames(t *testing.T) {
 
 // documented are the commands whose help has every section.
 var documented = []string{
-	"status", "list", "watch", "break", "doctor", "checkpoint show", "checkpoint list", "checkpoint set", "value show", "value clear",
+	"status", "list", "watch", "break", "handover", "doctor", "checkpoint show", "checkpoint list", "checkpoint set", "value show", "value clear",
 	"fleet status", "fleet watch", "fleet reset",
 }
 
@@ -102,7 +102,7 @@ func TestHelp(t *testing.T) {
 			require.Contains(t, o.Out, part, name)
 		}
 		require.NotContains(t, o.Out, "\x1b")
-		if name != "break" && name != "checkpoint set" && name != "fleet reset" && !strings.HasPrefix(name, "value ") {
+		if name != "break" && name != "handover" && name != "checkpoint set" && name != "fleet reset" && !strings.HasPrefix(name, "value ") {
 			require.Contains(t, o.Out, "--json")
 			require.Contains(t, o.Out, "LEADER_JSON")
 		}
@@ -164,7 +164,7 @@ func TestRootSaysWhatThereIs(t *testing.T) {
 	t.Parallel()
 	text, err := refined()
 	require.NoError(t, err)
-	for _, name := range []string{"status", "list", "watch", "break", "fleet", "checkpoint", "value", "doctor", "version", "completion"} {
+	for _, name := range []string{"status", "list", "watch", "break", "handover", "fleet", "checkpoint", "value", "doctor", "version", "completion"} {
 		require.Contains(t, text, "\n  "+name+" ")
 	}
 }

@@ -40,7 +40,7 @@ func initialize(t *testing.T, url string) {
 		cmd.Env = append(cmd.Env, "LEADER_STORE="+url, "GOOGLE_CLOUD_PROJECT=test")
 		return commandtest.End(t, cmd)
 	}
-	for _, args := range [][]string{{"status"}, {"status", "--json"}, {"list"}, {"list", "--json"}, {"watch"}, {"break", "orders", "--yes"}} {
+	for _, args := range [][]string{{"status"}, {"status", "--json"}, {"list"}, {"list", "--json"}, {"watch"}, {"break", "orders", "--yes"}, {"handover", "orders", "--to", "b", "--yes"}} {
 		o := leader(args...)
 		o.Want(t, exitFailed, "make it with leader init")
 		require.Empty(t, o.Out)

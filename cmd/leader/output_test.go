@@ -19,7 +19,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 	for name, args := range map[string][]string{
 		"status": {"status"}, "status, JSON": {"status", "--json"}, "list, JSON": {"list", "--json"}, "list": {"list"},
 		"watch": {"watch"}, "watch, JSON": {"watch", "--json"}, "version": {"version"}, "version, JSON": {"version", "--json"}, "help": {"help"}, "help run": {"run", "--help"},
-		"doctor": {"doctor", "--lease-length", "1s", "--samples", "1"}, "completion": {"completion", "bash"}, "break": {"break", "leader"},
+		"doctor": {"doctor", "--lease-length", "1s", "--samples", "1"}, "completion": {"completion", "bash"}, "break": {"break", "leader"}, "handover": {"handover", "leader", "--cancel"},
 		"checkpoint show": {"checkpoint", "show", "a"}, "checkpoint show, JSON": {"checkpoint", "show", "a", "--json"}, "value clear": {"value", "clear", "leader"},
 		"fleet status": {"fleet", "status", "leader"}, "fleet status, JSON": {"fleet", "status", "leader", "--json"}, "fleet watch": {"fleet", "watch", "leader"},
 	} {

@@ -40,7 +40,7 @@ func TestNoCommandHangs(t *testing.T) {
 			assert.ErrorContains(t, a.init(t.Context(), "", limit), says)
 		})
 		for _, args := range [][]string{
-			{"status"}, {"list"}, {"list", "--json"}, {"watch"}, {"break", "orders", "--yes"}, {"doctor"}, {"checkpoint", "show", "orders"}, {"checkpoint", "list"},
+			{"status"}, {"list"}, {"list", "--json"}, {"watch"}, {"break", "orders", "--yes"}, {"handover", "orders", "--to", "b", "--yes"}, {"doctor"}, {"checkpoint", "show", "orders"}, {"checkpoint", "list"},
 			{"checkpoint", "set", "orders", "1", "--lease", "orders", "--yes"}, {"value", "show", "orders"}, {"value", "clear", "orders", "--yes"},
 			{"fleet", "status"}, {"fleet", "watch"}, {"fleet", "reset", "orders", "--yes"},
 		} {

@@ -71,7 +71,7 @@ func TestCommandsShowNoSecret(t *testing.T) {
 	nothingAround(t)
 	commands := [][]string{
 		{"doctor", "--samples", "1"}, {"doctor", "--json"}, {"status"}, {"status", "--json"}, {"list"}, {"list", "--json"},
-		{"watch", "--json"}, {"watch"}, {"break", "orders", "--yes"}, {"init"},
+		{"watch", "--json"}, {"watch"}, {"break", "orders", "--yes"}, {"handover", "orders", "--to", "b", "--yes"}, {"init"},
 		{"checkpoint", "show", "orders"}, {"checkpoint", "set", "orders", "1", "--lease", "orders", "--yes"}, {"value", "show", "orders"}, {"value", "clear", "orders"},
 		{"fleet", "status"}, {"fleet", "status", "--json"}, {"fleet", "watch"}, {"fleet", "reset", "orders", "--yes"}, {"fleet", "run", "--shards", "2", "--", commandtest.Binary(), "version"},
 		{"run", "--once", "--", commandtest.Binary(), "version"}, {"run", "--", commandtest.Binary(), "version"},

@@ -48,6 +48,8 @@ const fieldsHelp = `  lease           the name of the lease
   left_seconds    for a held or broken lease: how long it lasts at most without a renewal; absent if not known
   next            of a free lease: the node to which others leave it at first; absent if its last holder named none
   history         the terms before, the latest first, as leader history --json prints them; absent if there are none
+  wish            of a held lease: what somebody asks of its holder, an object: kind ("handover"), for (the node that is to lead next),
+                  by, at, and state (asked, begun or withdrawn); absent if nobody asks anything
   error           why the lease could not be read
   value_bytes     how long the lease's value is, which leader value show prints; absent if there is none
 Fields that do not apply are absent. There may be more fields later, and fields keep their meaning.`
@@ -147,6 +149,9 @@ func (e entry) details(w io.Writer) {
 		t.AppendRow(table.Row{"  length", e.length()})
 		if e.holds() {
 			t.AppendRow(table.Row{"  time left", e.upTo() + ", unless it is renewed"})
+		}
+		if w := e.Wish; w != nil && w.State != string(lease.WishWithdrawn) {
+			t.AppendRow(table.Row{"  wish", show.Printable(lease.Wish{Kind: w.Kind, For: w.For, By: w.By}.String()) + ": " + w.State})
 		}
 		if len(e.Attributes) > 0 {
 			t.AppendRow(table.Row{"  attributes", e.attributes()})

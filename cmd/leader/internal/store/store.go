@@ -75,6 +75,16 @@ func (s *Store) Break(ctx context.Context, seen lease.Info) error {
 	return patience.Tell(ctx, s.limit(), func(ctx context.Context) error { return lease.Break(ctx, s.Manager, seen) })
 }
 
+// AskHolder asks something of the holder that was seen.
+func (s *Store) AskHolder(ctx context.Context, seen lease.Info, w lease.Wish) error {
+	return patience.Tell(ctx, s.limit(), func(ctx context.Context) error { return lease.Ask(ctx, s.Manager, seen, w) })
+}
+
+// WithdrawWish takes the wish back that was seen.
+func (s *Store) WithdrawWish(ctx context.Context, seen lease.Info) error {
+	return patience.Tell(ctx, s.limit(), func(ctx context.Context) error { return lease.Withdraw(ctx, s.Manager, seen) })
+}
+
 // Checkpoint looks at a checkpoint. It is an error if the place of the leases is not there.
 func (s *Store) Checkpoint(ctx context.Context, name string) (checkpoint.Info[json.RawMessage], error) {
 	info, err := patience.Ask(ctx, s.limit(), func(ctx context.Context) (checkpoint.Info[json.RawMessage], error) {
