@@ -67,7 +67,7 @@ func TestPaths(t *testing.T) {
 	inWorld(t, func(w *world) {
 		for request, code := range map[[2]string]int{
 			{"GET", "/"}: 200, {"HEAD", "/"}: 200, {"POST", "/"}: 405, {"DELETE", "/state"}: 405, {"GET", "/x"}: 404, {"GET", "/../etc/passwd"}: 404, {"GET", "/page.html"}: 404,
-			{"POST", "/break"}: 404, {"GET", "/break"}: 404,
+			{"POST", "/break"}: 404, {"GET", "/break"}: 404, {"POST", "/handover"}: 404, {"GET", "/handover"}: 404,
 		} {
 			require.Equal(w, code, w.do(request[0], request[1], "").StatusCode, request)
 		}
@@ -123,6 +123,77 @@ func TestBreak(t *testing.T) {
 			}, leaderui.WithActions())
 		})
 	}
+}
+
+// A form asks the holder that the page has shown to hand over, and no other, and takes that back until the holder has begun.
+func TestHandover(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change func(w *world, l *lease.Lease, form url.Values) // before the form arrives
+		header []string
+		code   int
+	}{
+		"as shown":                 {nil, nil, 303},
+		"from another site":        {nil, []string{"Sec-Fetch-Site", "cross-site"}, 403},
+		"by another name":          {nil, []string{"Host", "evil.example"}, 421},
+		"another holder":           {func(w *world, _ *lease.Lease, _ url.Values) { w.acquireAgain("orders") }, nil, 409},
+		"nobody holds it":          {func(w *world, l *lease.Lease, _ url.Values) { require.NoError(w, w.other.Release(w.Context(), *l)) }, nil, 409},
+		"without a node":           {func(_ *world, _ *lease.Lease, form url.Values) { form.Set("to", "") }, nil, 400},
+		"to a name that cannot be": {func(_ *world, _ *lease.Lease, form url.Values) { form.Set("to", "a\n") }, nil, 400},
+		"to the holder":            {func(_ *world, _ *lease.Lease, form url.Values) { form.Set("to", "node-a") }, nil, 400},
+		"another wish stands": {func(w *world, _ *lease.Lease, _ url.Values) {
+			seen, err := lease.Inspect(w.Context(), w.other, "orders")
+			require.NoError(w, err)
+			require.NoError(w, lease.Ask(w.Context(), w.other, seen, lease.Wish{Kind: lease.WishHandover, For: "node-c"}))
+		}, nil, 409},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inWorld(t, func(w *world) {
+				l, err := w.other.Acquire(w.Context(), lease.Request{Name: "orders", Holder: "node-a", Length: time.Hour, Heeds: []string{lease.WishHandover}})
+				require.NoError(w, err)
+				require.Contains(w, w.page("/?lease=orders"), `action="handover"`)
+				form := url.Values{"lease": {l.Name}, "id": {l.ID}, "holder": {l.Holder}, "to": {"node-<b>"}}
+				if test.change != nil {
+					test.change(w, &l, form)
+				}
+				answer := w.do("POST", "/handover", form.Encode(), test.header...)
+				require.Equal(w, test.code, answer.StatusCode, text(w, answer))
+				if test.code != 303 {
+					info, err := lease.Inspect(w.Context(), w.other, "orders")
+					require.NoError(w, err)
+					require.NotEqual(w, "node-<b>", info.Wish.For)
+					return
+				}
+				require.Equal(w, "./?lease=orders#detail", answer.Header.Get("Location"))
+				time.Sleep(time.Second)
+				require.Contains(w, w.page("/?lease=orders"), "node-&lt;b&gt;&#34;, asked by &#34;a person at the page&#34;</bdi>: asked")
+				form.Set("cancel", "1")
+				require.Equal(w, 303, w.do("POST", "/handover", form.Encode()).StatusCode)
+				l, err = w.other.Renew(w.Context(), l)
+				require.NoError(w, err)
+				require.Zero(w, l.Wish, "it was taken back")
+				form.Del("cancel")
+				require.Equal(w, 303, w.do("POST", "/handover", form.Encode()).StatusCode)
+				_, err = w.other.Renew(w.Context(), l)
+				require.NoError(w, err)
+				form.Set("cancel", "1")
+				require.Equal(w, 409, w.do("POST", "/handover", form.Encode()).StatusCode, "the holder has begun")
+				time.Sleep(time.Second)
+				require.NotContains(w, w.page("/?lease=orders"), `action="handover"`)
+			}, leaderui.WithActions())
+		})
+	}
+}
+
+// Nobody is offered to ask a holder that runs a program without hand-overs.
+func TestHandoverIsOfferedWhereItIsHeeded(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(w *world) {
+		w.acquire("orders", "node-a", time.Hour)
+		require.NotContains(w, w.page("/?lease=orders"), `action="handover"`)
+		require.Contains(w, w.page("/?lease=orders"), `action="break"`)
+	}, leaderui.WithActions())
 }
 
 func TestValidate(t *testing.T) {

@@ -21,6 +21,9 @@ type detail struct {
 	Terms                                       []Term // latest first
 	Strip                                       strip
 	Found, Held, CanBreak                       bool
+	Wish, WishState, CanCancel                  string // what somebody asks of the holder; the node of a hand-over that can be taken back
+	CanHandOver                                 bool
+	Nodes                                       []string // that have led before
 }
 
 // says explains a state to a person.
@@ -47,6 +50,7 @@ func (u *UI) detail(q query, s *state) []item {
 	d.Says, d.Acquired, d.Renewed = says[d.State], l.Acquired.Round(0), l.Renewed.Round(0)
 	d.Held = d.State == "held" || d.State == "broken"
 	d.CanBreak = u.options.actions && d.State == "held" && l.Token > 0
+	d.wishes(l.Info, u.options.actions)
 	if l.Err != nil {
 		d.Error = oneLine(l.Err)
 	}
@@ -73,9 +77,34 @@ func (u *UI) detail(q query, s *state) []item {
 		t.Begun, t.Ended = t.Begun.Round(0), t.Ended.Round(0)
 		d.Terms = append(d.Terms, t)
 	}
+	d.Nodes = d.others()
 	d.Strip = stripOf(l.terms, s.at)
 	one.Data, one.Ends, one.Of = d, l.ends, l.Length
 	return []item{one}
+}
+
+// wishes shows what is asked of the holder, and what may be.
+func (d *detail) wishes(l lease.Info, acts bool) {
+	if d.State != "held" {
+		return
+	}
+	if l.Wish.Stands() {
+		d.Wish, d.WishState = l.Wish.String(), string(l.Wish.State)
+	}
+	d.CanHandOver = acts && l.Wish.State == "" && slices.Contains(l.Heeds, lease.WishHandover)
+	if acts && l.Wish.Kind == lease.WishHandover && l.Wish.State == lease.WishAsked {
+		d.CanCancel = l.Wish.For
+	}
+}
+
+// others returns the nodes that have led before, but for the holder: suggestions of who may lead next.
+func (d *detail) others() (nodes []string) {
+	for _, t := range d.Terms {
+		if t.Holder != "" && t.Holder != d.Holder && t.Holder != "nobody" && !slices.Contains(nodes, t.Holder) {
+			nodes = append(nodes, t.Holder)
+		}
+	}
+	return nodes
 }
 
 // A strip shows terms on a line of time, so many parts long.

@@ -56,13 +56,16 @@
     t.innerHTML = html
     return t.content.firstElementChild
   }
-  // What a person does with an element outlives it: the focus, and what is open.
+  // What a person does with an element outlives it: the focus, what is open, and what is typed.
   const replace = (old, e) => {
     const active = old.contains(document.activeElement) ? document.activeElement : null
     const kind = active && [...old.querySelectorAll('a,button,summary,input')].indexOf(active)
-    const open = old.querySelector('details')?.open
+    const does = d => d.querySelector('form')?.getAttribute('action')
+    const open = [...old.querySelectorAll('details[open]')].map(does)
+    const typed = [...old.querySelectorAll('input[type=text]')].map(i => i.value)
     old.replaceWith(e)
-    if (open) e.querySelector('details')?.setAttribute('open', '')
+    for (const d of e.querySelectorAll('details')) if (open.includes(does(d))) d.open = true
+    e.querySelectorAll('input[type=text]').forEach((i, n) => { if (typed[n]) i.value = typed[n] })
     if (active) [...e.querySelectorAll('a,button,summary,input')][Math.max(kind, 0)]?.focus({ preventScroll: true })
   }
   const arrange = (list, ids, fresh) => {

@@ -54,13 +54,13 @@ func (u *UI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	path := strings.TrimPrefix(r.URL.Path, "/") // StripPrefix may or may not have left the slash
-	if path == "break" && u.options.actions {
+	if action, ok := actions[path]; ok && u.options.actions {
 		if r.Method != http.MethodPost {
 			h.Set("Allow", "POST")
 			refuse(w, http.StatusMethodNotAllowed, "%s is not allowed: use POST", r.Method)
 			return
 		}
-		u.breakLease(w, r)
+		u.act(w, r, action)
 		return
 	}
 	serve, found := map[string]func(http.ResponseWriter, *http.Request){

@@ -17,7 +17,7 @@ import (
 
 const exitOther = 4 // handover: the holder has given the lease up, and another node leads than the one that was named, or none
 
-// A handover is what was asked of the command.
+// A handover says what the command is to do.
 type handover struct {
 	to                string
 	cancel, yes, wait bool

@@ -82,14 +82,16 @@ func TestAccessible(t *testing.T) {
 	require.NoError(t, err)
 	p := open(t, leaderui.WithActions())
 	p.night()
+	_, err = p.manager.Acquire(t.Context(), lease.Request{Name: "asked", Holder: "node-a", Length: time.Hour, Heeds: []string{lease.WishHandover}})
+	require.NoError(t, err)
 	for _, size := range [][2]int64{{1280, 900}, {390, 844}} {
 		for _, colours := range []string{"light", "dark"} {
 			p.view(size[0], size[1], colours)
-			for _, query := range []string{"", "?lease=billing", "?lease=legacy&q=e", "?q=nothing"} {
+			for _, query := range []string{"", "?lease=billing", "?lease=asked", "?lease=legacy&q=e", "?q=nothing"} {
 				p.visit(query)
 				p.await(`document.querySelectorAll(".nodes tbody tr.held").length >= 1 && document.querySelectorAll("#troubles li").length >= 3 || location.search == "?q=nothing"`)
-				if query == "?lease=billing" {
-					p.run(chromedp.Evaluate(`document.querySelector("details").open = true`, nil))
+				if query == "?lease=billing" || query == "?lease=asked" {
+					p.run(chromedp.Evaluate(`for (const d of document.querySelectorAll("details")) d.open = true`, nil))
 				}
 				var found string
 				p.run(chromedp.Evaluate(string(axe)+`;0`, nil), chromedp.Evaluate(
