@@ -82,6 +82,26 @@ func TestDamage_AllIsDeleted(t *testing.T) {
 	}, tr.option())
 }
 
+// The plan that is lost had the list of a newer program, which is gone. The new chain takes the list of its coordinator, or no part would be
+// anybody's for ever (F10).
+func TestDamage_TheListOfANewerProgramIsLost(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+		newer := f.Join("newer", fleettest.Wait, fleet.WithPartsVersion(5))
+		f.Settle()
+		b := f.Join("b", fleettest.Wait, fleet.WithPartsVersion(3))
+		f.Settle()
+		require.NoError(t, newer.Leave())
+		f.Settle()
+		o, err := fleet.Inspect(t.Context(), f.Store(), "ships")
+		require.NoError(t, err)
+		require.EqualValues(t, 5, o.Version)
+		forget([]*fleettest.Node{b}, "ships")
+		until(t, "a new chain begins", func() bool { return b.Status().Epoch > o.Epoch })
+		f.Settle()
+		require.Equal(t, map[string]int{"b": 12}, f.Loads())
+	})
+}
+
 // A seat's record is deleted with the office's, and its node is cut off. So the coordinator knows nothing of it. It works on for a lease length at
 // most, and so long nobody else begins what it may have.
 func TestDamage_ANodeThatNobodyKnows(t *testing.T) {

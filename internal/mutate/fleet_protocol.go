@@ -55,6 +55,14 @@ var fleetProtocol = onFleets(fleetTests, []mutation{
 		edit: edit{file: "fleet/facts.go", old: "	case info.Broken:\n", new: "	case false:\n"},
 	},
 	{
+		name: "F3a: a state counts whatever the token",
+		edit: edit{file: "fleet/facts.go", old: "info.Token == s.Token && info.State == lease.Free", new: "info.State == lease.Free"},
+	},
+	{
+		name: "F3a: a seat that has run out proves that its session is over",
+		edit: edit{file: "fleet/facts.go", old: "info.Token == s.Token && info.State == lease.Free", new: "info.Token == s.Token && info.State != lease.Held"},
+	},
+	{
 		name: "F3a: a seat that cannot be read is free",
 		edit: edit{file: "fleet/office.go", old: "		v.unread = true\n		return\n", new: "		v.unread = true\n		n.sees(o, k, lease.Info{Token: 1 << 62}, sent)\n		return\n"},
 	},

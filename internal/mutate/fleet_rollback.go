@@ -28,6 +28,10 @@ var fleetRollback = onFleets([]string{"-run", "^TestDamage_"}, []mutation{
 		edit: edit{file: "fleet/rollback.go", old: "&plan{Epoch: epoch, Width", new: "&plan{Epoch: o.base.Epoch, Width"},
 	},
 	{
+		name: "rollback: the version of the lost list outlives it",
+		edit: edit{file: "fleet/rollback.go", old: "&plan{Epoch: epoch, Width: width} // what", new: "&plan{Epoch: epoch, Width: width, Version: n.plan.Version} // what"},
+	},
+	{
 		name: "rollback: the width is forgotten",
 		edit: edit{file: "fleet/rollback.go", old: "		width = max(width, n.plan.Width)\n", new: ""},
 	},
