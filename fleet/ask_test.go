@@ -2,6 +2,8 @@ package fleet_test
 
 import (
 	"context"
+	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,6 +28,13 @@ func asked(t *testing.T, test func(t *testing.T, ships *fleettest.Fleet, nodes m
 		require.Equal(t, map[string]int{"a": 4, "b": 4, "c": 4}, ships.Loads())
 		test(t, ships, nodes)
 	})
+}
+
+// anHour is how long a test waits for what it asks.
+func anHour(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	t.Cleanup(cancel)
+	return ctx
 }
 
 func partOf(ships *fleettest.Fleet, node string) string {
@@ -53,7 +62,7 @@ func pinnedTo(t *testing.T, ships *fleettest.Fleet, part string) string {
 func TestMove(t *testing.T) {
 	asked(t, func(t *testing.T, ships *fleettest.Fleet, nodes map[string]*fleettest.Node) {
 		part := partOf(ships, "a")
-		require.NoError(t, fleet.Move(t.Context(), ships.Store(), "ships", part, "b"))
+		require.NoError(t, fleet.Move(anHour(t), ships.Store(), "ships", part, "b"))
 		assert.Equal(t, "b", pinnedTo(t, ships, part))
 		time.Sleep(2 * interval)
 		assert.Equal(t, "b", ships.Where()[part])
@@ -61,7 +70,7 @@ func TestMove(t *testing.T) {
 		assert.Equal(t, "b", ships.Where()[part])
 		assert.Equal(t, map[string]int{"a": 4, "b": 4, "c": 4}, ships.Loads(), "another part has moved for balance")
 		before := ships.Begun()
-		require.NoError(t, fleet.Move(t.Context(), ships.Store(), "ships", part, "b"), "it is there")
+		require.NoError(t, fleet.Move(anHour(t), ships.Store(), "ships", part, "b"), "it is there")
 		ships.Settle()
 		assert.Equal(t, before, ships.Begun())
 
@@ -74,14 +83,14 @@ func TestMove(t *testing.T) {
 
 		for other, at := range ships.Where() {
 			if at != "b" {
-				require.NoError(t, fleet.Move(t.Context(), ships.Store(), "ships", other, "b"))
+				require.NoError(t, fleet.Move(anHour(t), ships.Store(), "ships", other, "b"))
 			}
 		}
 		ships.Settle()
 		assert.Equal(t, 12, ships.Loads()["b"]+ships.Loads()["a"]+ships.Loads()["c"])
 		assert.GreaterOrEqual(t, ships.Loads()["b"], 8)
 		for other := range ships.Where() {
-			require.NoError(t, fleet.Move(t.Context(), ships.Store(), "ships", other, ""))
+			require.NoError(t, fleet.Move(anHour(t), ships.Store(), "ships", other, ""))
 			assert.Empty(t, pinnedTo(t, ships, other))
 		}
 		ships.Settle()
@@ -91,7 +100,7 @@ func TestMove(t *testing.T) {
 
 func TestMove_Refuses(t *testing.T) {
 	asked(t, func(t *testing.T, ships *fleettest.Fleet, nodes map[string]*fleettest.Node) {
-		move := func(part, node string) error { return fleet.Move(t.Context(), ships.Store(), "ships", part, node) }
+		move := func(part, node string) error { return fleet.Move(anHour(t), ships.Store(), "ships", part, node) }
 		err := move("99", "a")
 		require.ErrorIs(t, err, lease.ErrInvalid)
 		require.ErrorContains(t, err, `fleet "ships" has no part "99"`)
@@ -99,7 +108,7 @@ func TestMove_Refuses(t *testing.T) {
 		require.ErrorIs(t, err, lease.ErrInvalid)
 		require.ErrorContains(t, err, `no node "x" of fleet "ships" can take part "1": there are "a", "b", "c"`)
 		require.NoError(t, move("1", ""), "it is not pinned")
-		require.ErrorContains(t, fleet.Move(t.Context(), ships.Store(), "whales", "1", "a"), `fleet "whales" has no part "1"`)
+		require.ErrorContains(t, fleet.Move(anHour(t), ships.Store(), "whales", "1", "a"), `fleet "whales" has no part "1"`)
 
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
@@ -126,14 +135,14 @@ func TestMove_TheCoordinatorDies(t *testing.T) {
 		}
 		part := partOf(ships, coordinator.Name)
 		done := make(chan error, 1)
-		go func() { done <- fleet.Move(t.Context(), ships.Store(), "ships", part, other.Name) }()
+		go func() { done <- fleet.Move(anHour(t), ships.Store(), "ships", part, other.Name) }()
 		synctest.Wait()
 		coordinator.Crash()
 		err := <-done
 		if err != nil { // nobody held the office for a moment, and so it was refused
 			require.ErrorIs(t, err, lease.ErrRefused)
 			time.Sleep(length)
-			require.NoError(t, fleet.Move(t.Context(), ships.Store(), "ships", part, other.Name))
+			require.NoError(t, fleet.Move(anHour(t), ships.Store(), "ships", part, other.Name))
 		}
 		ships.Settle()
 		assert.Equal(t, other.Name, ships.Where()[part])
@@ -145,24 +154,24 @@ func TestDrain_FromElsewhere(t *testing.T) {
 	asked(t, func(t *testing.T, ships *fleettest.Fleet, nodes map[string]*fleettest.Node) {
 		a := nodes["a"]
 		seat := a.Status().Seat
-		require.NoError(t, fleet.Drain(t.Context(), ships.Store(), "ships", seat))
+		require.NoError(t, fleet.Drain(anHour(t), ships.Store(), "ships", seat))
 		assert.Zero(t, ships.Loads()["a"])
 		assert.True(t, a.Status().Draining)
 		require.NoError(t, nodes["c"].Leave())
 		ships.Settle()
 		assert.Equal(t, map[string]int{"b": 12}, ships.Loads(), "also when others go")
 		assert.Equal(t, seat, a.Status().Seat, "it keeps its seat")
-		require.NoError(t, fleet.Drain(t.Context(), ships.Store(), "ships", seat), "it is drained already")
+		require.NoError(t, fleet.Drain(anHour(t), ships.Store(), "ships", seat), "it is drained already")
 
-		require.NoError(t, fleet.Resume(t.Context(), ships.Store(), "ships", seat))
+		require.NoError(t, fleet.Resume(anHour(t), ships.Store(), "ships", seat))
 		ships.Settle()
 		assert.Equal(t, map[string]int{"a": 6, "b": 6}, ships.Loads())
 		assert.False(t, a.Status().Draining)
-		err := fleet.Resume(t.Context(), ships.Store(), "ships", a.Status().Seat)
+		err := fleet.Resume(anHour(t), ships.Store(), "ships", a.Status().Seat)
 		require.ErrorIs(t, err, lease.ErrInvalid)
 		require.ErrorContains(t, err, "does not drain")
 
-		require.NoError(t, fleet.Drain(t.Context(), ships.Store(), "ships", a.Status().Seat))
+		require.NoError(t, fleet.Drain(anHour(t), ships.Store(), "ships", a.Status().Seat))
 		require.NoError(t, a.Leave(), "a node that is drained leaves")
 		nodes["a"] = ships.Join("a", fleettest.Wait)
 		ships.Settle()
@@ -173,8 +182,8 @@ func TestDrain_FromElsewhere(t *testing.T) {
 				free = k
 			}
 		}
-		require.ErrorIs(t, fleet.Drain(t.Context(), ships.Store(), "ships", free), lease.ErrRefused)
-		require.ErrorIs(t, fleet.Resume(t.Context(), ships.Store(), "ships", free), lease.ErrRefused)
+		require.ErrorIs(t, fleet.Drain(anHour(t), ships.Store(), "ships", free), lease.ErrRefused)
+		require.ErrorIs(t, fleet.Resume(anHour(t), ships.Store(), "ships", free), lease.ErrRefused)
 	})
 }
 
@@ -196,13 +205,15 @@ func TestDrain_Waits(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.ErrorContains(t, err, `the node "a" in seat`)
 		began := time.Now()
-		require.NoError(t, fleet.Drain(t.Context(), ships.Store(), "ships", seat))
+		require.NoError(t, fleet.Drain(anHour(t), ships.Store(), "ships", seat))
 		assert.Greater(t, time.Since(began), 30*time.Second)
 		time.Sleep(2 * interval)
 		assert.Equal(t, map[string]int{"b": 4}, ships.Loads())
+		begun := ships.Begun()
 		a.Sleep(2 * length)
 		ships.Settle()
 		assert.Equal(t, map[string]int{"b": 4}, ships.Loads())
+		assert.Equal(t, begun, ships.Begun(), "also in its next seat it gets nothing")
 	})
 }
 
@@ -212,10 +223,29 @@ func TestDrain_TheLastNode(t *testing.T) {
 		ships := fleettest.New(t, fleet.WithName("ships"), fleet.WithShards(4))
 		a := ships.Join("a", fleettest.Wait)
 		ships.Settle()
-		require.NoError(t, fleet.Drain(t.Context(), ships.Store(), "ships", a.Status().Seat))
+		require.NoError(t, fleet.Drain(anHour(t), ships.Store(), "ships", a.Status().Seat))
 		assert.Empty(t, ships.Where())
-		require.NoError(t, fleet.Resume(t.Context(), ships.Store(), "ships", a.Status().Seat))
+		require.NoError(t, fleet.Resume(anHour(t), ships.Store(), "ships", a.Status().Seat))
 		ships.Settle()
 		assert.Equal(t, map[string]int{"a": 4}, ships.Loads())
+	})
+}
+
+// F10: a list that came with an error changes nothing.
+func TestF10_AListWithAnError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var fails atomic.Bool
+		ships := fleettest.New(t, fleet.WithName("ships"), fleet.WithPartsFrom(interval, func(context.Context) ([]string, error) {
+			if fails.Load() {
+				return []string{"1"}, errors.New("the connection broke after the first row")
+			}
+			return []string{"1", "2", "3"}, nil
+		}))
+		ships.Join("a", fleettest.Wait)
+		ships.Settle()
+		require.Equal(t, map[string]int{"a": 3}, ships.Loads())
+		fails.Store(true)
+		ships.Settle()
+		require.Equal(t, map[string]int{"a": 3}, ships.Loads())
 	})
 }

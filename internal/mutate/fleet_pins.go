@@ -60,7 +60,7 @@ var fleetAsked = onFleets([]string{"-run", "^Test(Move|Drain)"}, []mutation{
 	},
 	{
 		name: "Drain: who asks does not wait",
-		edit: edit{file: "fleet/ask.go", old: " && !p.names(s), nil", new: ", nil"},
+		edit: edit{file: "fleet/ask.go", old: " && !p.names(s), nil", new: " && p != nil, nil"},
 	},
 	{
 		name: "Move: a wish stands for ever",
