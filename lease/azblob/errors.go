@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
+	"regexp"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
@@ -48,6 +48,9 @@ var advice = map[bloberror.Code]string{
 	bloberror.MetadataTooLarge:                  "remove some of other programs' metadata from the blob: there is too much",
 }
 
+// withoutTLS matches the refusal of azcore to show an identity over http. The error has no type; up to v1.20, azcore writes "non TLS".
+var withoutTLS = regexp.MustCompile(`not permitted for non[- ]TLS protected`)
+
 // classify returns what an error of the SDK means: a lease.MisconfiguredError if it is permanent. A refusal is in one line,
 // and a network failure without the URL, which may contain a SAS. A busy server, a network that is down and a name unknown
 // to DNS are not permanent.
@@ -62,7 +65,7 @@ func classify(ctx context.Context, err error) error {
 	if trouble := classifyIdentity(err); trouble != nil {
 		return trouble
 	}
-	if err != nil && strings.Contains(err.Error(), "not permitted for non-TLS protected") { // this error has no type
+	if err != nil && withoutTLS.MatchString(err.Error()) {
 		return &lease.MisconfiguredError{Err: err, Advice: "use the https endpoint"}
 	}
 	if sent, ok := errors.AsType[*url.Error](err); ok {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"iter"
 	"net/http"
@@ -220,6 +221,7 @@ func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data [
 	}
 	w := s.handle.Object(object).If(expected).NewWriter(ctx)
 	w.ChunkSize, w.ContentType, w.CacheControl = chunk, "text/plain; charset=utf-8", "no-store"
+	w.CRC32C, w.SendCRC32C = crc32.Checksum(data, castagnoli), true // older clients send none by themselves
 	_, err := w.Write(data)
 	if closed := w.Close(); err == nil {
 		err = closed

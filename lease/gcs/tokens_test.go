@@ -93,10 +93,10 @@ func TestTokens(t *testing.T) {
 		rows map[string]tokenRow
 		opt  option.ClientOption
 	}{
-		"key":           {ofEndpoint, option.WithAuthCredentialsFile(option.ServiceAccount, account.file)},
+		"key":           {ofEndpoint, option.WithCredentialsFile(account.file)},
 		"oauth2":        {ofEndpoint, option.WithTokenSource(oauth2Source(t, server.URL))},
-		"workload":      {ofSTS, option.WithAuthCredentialsFile(option.ExternalAccount, workload(t, server.URL+"/sts", ""))},
-		"impersonating": {ofIAM, option.WithAuthCredentialsFile(option.ExternalAccount, workload(t, server.URL+"/sts-good", server.URL))},
+		"workload":      {ofSTS, option.WithCredentialsFile(workload(t, server.URL+"/sts", ""))},
+		"impersonating": {ofIAM, option.WithCredentialsFile(workload(t, server.URL+"/sts-good", server.URL))},
 		"machine":       {ofMachine, option.WithTokenSource(google.ComputeTokenSource("", storage.ScopeReadWrite))},
 	} {
 		for maker, makes := range makers {
