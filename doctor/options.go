@@ -6,7 +6,7 @@ import (
 	"github.com/cloudlease/leader"
 )
 
-// settings are what the options say.
+// settings has the values of all options.
 type settings struct {
 	timeout time.Duration // for one answer of the store
 	length  time.Duration
