@@ -13,12 +13,14 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// The kinds of wishes (lease.Ask) that a fleet's leases act on: the first on the coordinator's office, the others on a seat.
+// The kinds of wishes (lease.Ask) that the holder of a seat acts on, as [Drain] and [Resume] say. They need no For.
 const (
-	wishMove   = "move"
-	wishDrain  = "drain"
-	wishResume = "resume"
+	WishDrain  = "drain"
+	WishResume = "resume"
 )
+
+// wishMove is the kind that the coordinator acts on.
+const wishMove = "move"
 
 // Move pins a part to a node, which is named by its ID: the part goes there at once if the node has room, and stays while the node is there and
 // does not drain. Meanwhile it is not moved for balance. When the node is gone, the part goes to another, and it comes back once the node is back and
@@ -67,7 +69,7 @@ func Drain(ctx context.Context, m lease.Manager, fleet string, seat int) error {
 		return err
 	}
 	if v, err := decodeSeat(first.Value); err != nil || first.State != lease.Held || !v.Draining || v.Token != first.Token {
-		if err := ask(ctx, m, first, lease.Wish{Kind: wishDrain}); err != nil {
+		if err := ask(ctx, m, first, lease.Wish{Kind: WishDrain}); err != nil {
 			return err
 		}
 	}
@@ -105,7 +107,7 @@ func Resume(ctx context.Context, m lease.Manager, fleet string, seat int) error 
 	if v, err := decodeSeat(first.Value); err == nil && first.State == lease.Held && !v.Draining {
 		return fmt.Errorf("%w: the node %q in seat %d of fleet %q does not drain", lease.ErrInvalid, first.Holder, seat, fleet)
 	}
-	if err := ask(ctx, m, first, lease.Wish{Kind: wishResume}); err != nil {
+	if err := ask(ctx, m, first, lease.Wish{Kind: WishResume}); err != nil {
 		return err
 	}
 	return until(ctx, first, fmt.Sprintf("the node %q has not given seat %d of fleet %q back yet", first.Holder, seat, fleet), func() (bool, error) {

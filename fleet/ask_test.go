@@ -249,3 +249,28 @@ func TestF10_AListWithAnError(t *testing.T) {
 		require.Equal(t, map[string]int{"a": 3}, ships.Loads())
 	})
 }
+
+// A seat is not handed over: its node is drained. The office is.
+func TestWhatIsHeeded(t *testing.T) {
+	asked(t, func(t *testing.T, ships *fleettest.Fleet, nodes map[string]*fleettest.Node) {
+		w := lease.Wish{Kind: lease.WishHandover, For: "somebody"}
+		seat, err := lease.Inspect(t.Context(), ships.Store(), seatOf(nodes["a"]))
+		require.NoError(t, err)
+		refused, is := errors.AsType[*lease.RefusedError](lease.Ask(t.Context(), ships.Store(), seat, w))
+		require.True(t, is)
+		require.Equal(t, lease.RefusedUnheeded, refused.Reason)
+
+		office, err := lease.Inspect(t.Context(), ships.Store(), "ships")
+		require.NoError(t, err)
+		w.For = "b"
+		if office.Holder == "b" {
+			w.For = "c"
+		}
+		require.NoError(t, lease.Ask(t.Context(), ships.Store(), office, w))
+		time.Sleep(3 * interval)
+		office, err = lease.Inspect(t.Context(), ships.Store(), "ships")
+		require.NoError(t, err)
+		require.Equal(t, w.For, office.Holder, "the node that is to coordinate does")
+		require.Equal(t, map[string]int{"a": 4, "b": 4, "c": 4}, ships.Loads())
+	})
+}

@@ -86,9 +86,9 @@ func unpackPins(data []byte) (pins []pin, err error) {
 func (n *node) wished(w lease.Wish) {
 	n.inbox.post(func() {
 		switch w.Kind {
-		case wishDrain:
+		case WishDrain:
 			n.retire()
-		case wishResume:
+		case WishResume:
 			n.goOn()
 		case wishMove:
 			if m, err := parseMove(w.For); err != nil {

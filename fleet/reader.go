@@ -72,6 +72,7 @@ func (s *seatTaker) Unwrap() lease.Manager { return s.Manager }
 // Acquire asks for the seat. One that seems to be held is not waited for, also where the store cannot tell whether its holder lives:
 // the node tries another seat (F9).
 func (s *seatTaker) Acquire(ctx context.Context, req lease.Request) (lease.Lease, error) {
+	req.Heeds = nil // a seat is handed over to nobody: its node is drained
 	l, err := s.Manager.Acquire(ctx, req)
 	if held, ok := errors.AsType[*lease.HeldError](err); ok {
 		seen := held.Info

@@ -87,7 +87,7 @@ func (n *node) sit(k int) {
 	})
 	n.seat = st
 	l := leader.New(append(n.leaderOptions(),
-		leader.WithLeaseManager(&seatTaker{poster{n.opts.manager, &n.fleet.board, []string{wishDrain, wishResume}, n.wished}, st.deaf.Load}),
+		leader.WithLeaseManager(&seatTaker{poster{n.opts.manager, &n.fleet.board, []string{WishDrain, WishResume}, n.wished}, st.deaf.Load}),
 		leader.WithLeaseName(SeatLease(n.opts.name, k)),
 		leader.WithAttributes(n.opts.attributes),
 		leader.WithStopTimeout(n.opts.stopTimeout),

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/cloudlease/leader/fleet"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -43,11 +44,27 @@ var actions = map[string]action{
 		do:     handOver,
 		unable: "nobody can be asked through this store; stop the holder, and another node leads", may: "the holder may be asked or not",
 	},
+	"drain": {
+		do:     drain,
+		unable: "nobody can be asked through this store; stop the node, and it drains", may: "the node may be asked or not",
+	},
 }
+
+// drain asks the node in a seat to give its parts away and take none, or to take parts again.
+func drain(ctx context.Context, m lease.Manager, seen lease.Info, r *http.Request) error {
+	w := lease.Wish{Kind: fleet.WishDrain, By: person}
+	if r.PostForm.Has("cancel") {
+		w.Kind = fleet.WishResume
+	}
+	return lease.Ask(ctx, m, seen, w)
+}
+
+// person is who asks, as the holder's log says.
+const person = "a person at the page"
 
 // handOver asks the holder to hand over to the node that the form names, or takes that back.
 func handOver(ctx context.Context, m lease.Manager, seen lease.Info, r *http.Request) error {
-	w := lease.Wish{Kind: lease.WishHandover, For: r.PostForm.Get("to"), By: "a person at the page"}
+	w := lease.Wish{Kind: lease.WishHandover, For: r.PostForm.Get("to"), By: person}
 	if r.PostForm.Has("cancel") {
 		seen.Wish = w
 		return lease.Withdraw(ctx, m, seen)

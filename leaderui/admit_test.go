@@ -1,6 +1,7 @@
 package leaderui_test
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/fleet"
 	"github.com/cloudlease/leader/leaderui"
 	"github.com/cloudlease/leader/lease"
 )
@@ -184,6 +186,85 @@ func TestHandover(t *testing.T) {
 			}, leaderui.WithActions())
 		})
 	}
+}
+
+// The page drains the node in a seat, and lets it take parts again.
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(w *world) {
+		l, err := w.other.Acquire(w.Context(), lease.Request{Name: fleet.SeatLease("ships", 1), Holder: "node-a", Length: time.Hour, Heeds: []string{fleet.WishDrain, fleet.WishResume}})
+		require.NoError(w, err)
+		page := func() string { return w.page("/?lease=" + url.QueryEscape(l.Name)) }
+		require.Contains(w, page(), "Drain <bdi>node-a</bdi></button>")
+		require.NotContains(w, page(), `action="handover"`)
+		form := url.Values{"lease": {l.Name}, "id": {l.ID}, "holder": {l.Holder}}
+		require.Equal(w, 403, w.do("POST", "/drain", form.Encode(), "Sec-Fetch-Site", "cross-site").StatusCode)
+		require.Equal(w, 303, w.do("POST", "/drain", form.Encode()).StatusCode)
+		l, err = w.other.Renew(w.Context(), l)
+		require.NoError(w, err)
+		require.Equal(w, fleet.WishDrain, l.Wish.Kind)
+		require.Equal(w, "a person at the page", l.Wish.By)
+		form.Set("cancel", "1")
+		require.Equal(w, 409, w.do("POST", "/drain", form.Encode()).StatusCode, "the node has begun")
+		l.Wish = lease.Wish{}
+		l, err = w.other.Renew(w.Context(), l)
+		require.NoError(w, err)
+		require.Equal(w, 303, w.do("POST", "/drain", form.Encode()).StatusCode)
+		l, err = w.other.Renew(w.Context(), l)
+		require.NoError(w, err)
+		require.Equal(w, fleet.WishResume, l.Wish.Kind)
+		form.Set("holder", "node-b")
+		require.Equal(w, 409, w.do("POST", "/drain", form.Encode()).StatusCode, "another node than was shown")
+	}, leaderui.WithActions())
+}
+
+// A node of a fleet that is drained from the page gives its parts away, and the page offers to let it take parts again.
+func TestDrainAFleet(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(w *world) {
+		for _, name := range []string{"node-a", "node-b"} {
+			f := fleet.New(fleet.WithLeaseManager(lease.NewManager(w.store)), fleet.WithName("ships"), fleet.WithNodeID(name), fleet.WithShards(6), fleet.WithCalm(time.Second),
+				fleet.WhenAssigned(func(ctx context.Context, _ string) error { <-ctx.Done(); return nil }))
+			ctx, cancel := context.WithCancel(w.Context())
+			ended := make(chan struct{})
+			go func() { defer close(ended); _ = f.Run(ctx) }()
+			defer func() { cancel(); <-ended }()
+		}
+		loads := func() (at map[string]int, seats map[string]int) {
+			time.Sleep(time.Minute)
+			o, err := fleet.Inspect(w.Context(), w.other, "ships")
+			require.NoError(w, err)
+			at, seats = map[string]int{}, map[string]int{}
+			for _, n := range o.Nodes {
+				if n.State == lease.Held {
+					at[n.Node], seats[n.Node] = n.Parts, n.Seat
+				}
+			}
+			return at, seats
+		}
+		post := func(seat int, more ...string) {
+			name := fleet.SeatLease("ships", seat)
+			l, err := lease.Inspect(w.Context(), w.other, name)
+			require.NoError(w, err)
+			form := url.Values{"lease": {name}, "id": {l.ID}, "holder": {l.Holder}}
+			for _, field := range more {
+				form.Set(field, "1")
+			}
+			require.Equal(w, 303, w.do("POST", "/drain", form.Encode()).StatusCode)
+		}
+		page := func(seat int) string { return w.page("/?lease=" + url.QueryEscape(fleet.SeatLease("ships", seat))) }
+		at, seats := loads()
+		require.Equal(w, map[string]int{"node-a": 3, "node-b": 3}, at)
+		post(seats["node-a"])
+		at, seats = loads()
+		require.Equal(w, map[string]int{"node-a": 0, "node-b": 6}, at)
+		require.Contains(w, page(seats["node-a"]), "Let <bdi>node-a</bdi> take parts again")
+		require.Contains(w, page(seats["node-b"]), "Drain <bdi>node-b</bdi></button>")
+		post(seats["node-a"], "cancel")
+		at, seats = loads()
+		require.Equal(w, map[string]int{"node-a": 3, "node-b": 3}, at)
+		require.Contains(w, page(seats["node-a"]), "Drain <bdi>node-a</bdi></button>")
+	}, leaderui.WithActions())
 }
 
 // Nobody is offered to ask a holder that runs a program without hand-overs.

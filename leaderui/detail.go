@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/cloudlease/leader/fleet"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -22,7 +23,7 @@ type detail struct {
 	Strip                                       strip
 	Found, Held, CanBreak                       bool
 	Wish, WishState, CanCancel                  string // what somebody asks of the holder; the node of a hand-over that can be taken back
-	CanHandOver                                 bool
+	CanHandOver, CanDrain, CanResume            bool
 	Nodes                                       []string // that have led before
 }
 
@@ -51,6 +52,7 @@ func (u *UI) detail(q query, s *state) []item {
 	d.Held = d.State == "held" || d.State == "broken"
 	d.CanBreak = u.options.actions && d.State == "held" && l.Token > 0
 	d.wishes(l.Info, u.options.actions)
+	d.CanResume = d.CanDrain && s.drains(q.Lease)
 	if l.Err != nil {
 		d.Error = oneLine(l.Err)
 	}
@@ -92,6 +94,7 @@ func (d *detail) wishes(l lease.Info, acts bool) {
 		d.Wish, d.WishState = l.Wish.String(), string(l.Wish.State)
 	}
 	d.CanHandOver = acts && l.Wish.State == "" && slices.Contains(l.Heeds, lease.WishHandover)
+	d.CanDrain = acts && l.Wish.State == "" && slices.Contains(l.Heeds, fleet.WishDrain)
 	if acts && l.Wish.Kind == lease.WishHandover && l.Wish.State == lease.WishAsked {
 		d.CanCancel = l.Wish.For
 	}

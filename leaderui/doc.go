@@ -16,7 +16,7 @@
 //	GET /        the page; ?q= searches, ?lease= shows the details of a lease, ?sort= and ?page= are of the table of leases
 //	GET /events  server-sent events, by which the page's script keeps it up to date
 //	GET /state   a State in JSON, for programs
-//	POST /break, POST /handover  with WithActions: take a lease from the holder that the page has shown; ask it to hand over
+//	POST /break, /handover, /drain  with WithActions: take a lease from the holder that the page has shown; ask it to hand over, or to give its parts away
 //
 // Without scripts, the page reloads itself every five seconds, and all links and forms work. It loads its style and its script from
 // beside itself, nothing from elsewhere, and its policy (CSP) allows nothing else.
@@ -33,7 +33,7 @@
 // # Who may see it
 //
 // The page shows names, attributes, error texts and fencing tokens. It never shows a lease's value. Without WithToken or
-// WithProxyHeader, all who reach the address may read. It only reads, unless WithActions is given: then a form breaks a lease, or asks its holder to hand over, if its
+// WithProxyHeader, all who reach the address may read. It only reads, unless WithActions is given: then a form breaks a lease, or asks its holder for something, if its
 // acquisition still is the one that the page has shown. Requests that another site has sent are refused (Sec-Fetch-Site, Origin), and so
 // is a Host that is neither localhost, an IP address nor one of WithHosts.
 package leaderui

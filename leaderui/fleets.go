@@ -134,3 +134,16 @@ func (f fleetSight) held() (nodes int) {
 	}
 	return nodes
 }
+
+// drains reports whether the node in a seat gives its parts away.
+func (s *state) drains(seatLease string) bool {
+	of, seat, _ := fleet.SeatOf(seatLease)
+	for _, f := range s.fleets {
+		for _, n := range f.Nodes {
+			if f.Fleet == of && n.Seat == seat && n.Draining {
+				return true
+			}
+		}
+	}
+	return false
+}

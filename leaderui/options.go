@@ -42,7 +42,7 @@ func WithRequests(perSecond float64) Option { return func(o *options) { o.rate =
 // WithTimeout sets how long the store may take for an answer: [DefaultTimeout] without it.
 func WithTimeout(timeout time.Duration) Option { return func(o *options) { o.patience = timeout } }
 
-// WithActions lets people break leases, and ask leaders to hand over, from the page. Without it, the page only reads.
+// WithActions lets people break leases, ask leaders to hand over, and drain the nodes of fleets, from the page. Without it, the page only reads.
 func WithActions() Option { return func(o *options) { o.actions = true } }
 
 // WithToken asks each browser for a token: as the password of HTTP's Basic authentication, with any user name, or as a Bearer token.

@@ -40,8 +40,8 @@ The page is for this machine alone, unless --listen names another address. That 
                 it remove the header from what browsers send
 Requests must name localhost, an IP address, or a --host.
 
-ui only reads. With --actions, the page can take a lease from its holder, as leader break does, or ask it to hand over, as leader handover does, if that is still the holder that the
-page has shown.
+ui only reads. With --actions, the page can take a lease from its holder, as leader break does, ask it to hand over, as leader
+handover does, or drain the node in a fleet's seat, as leader fleet drain does, if that is still the holder that the page has shown.
 
 GET /state has the same in JSON.
 
@@ -69,7 +69,7 @@ LEADER_REQUESTS, LEADER_AUTH, LEADER_HOST, LEADER_ACTIONS; NO_COLOR.`,
 	cmd.Flags().Float64Var(&u.requests, "requests", leaderui.DefaultRequests, "`number` of requests to the store in a second, at most, on average")
 	cmd.Flags().StringVar(&u.auth, "auth", "", "who may see the page: token:FILE or header:NAME (`how`)")
 	cmd.Flags().StringArrayVar(&u.hosts, "host", nil, "a `name` under which browsers ask for the page; may be repeated")
-	cmd.Flags().BoolVar(&u.actions, "actions", false, "let the page break leases, and ask leaders to hand over")
+	cmd.Flags().BoolVar(&u.actions, "actions", false, "let the page break leases, hand them over, and drain nodes")
 	return cmd
 }
 

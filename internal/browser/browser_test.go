@@ -16,6 +16,7 @@ import (
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader/leaderui"
@@ -140,6 +141,14 @@ func (p *tab) await(expression string) {
 		}
 		_ = chromedp.Run(p.ctx, chromedp.Sleep(20*time.Millisecond))
 	}
+}
+
+// leave presses Enter on a link or a button that leads to another page, and waits until that is there, with its script: before it is, the old
+// page may show what the new one will, and keys are lost.
+func (p *tab) leave() {
+	p.Helper()
+	p.run(chromedp.Evaluate("window.old = true", nil), chromedp.KeyEvent(kb.Enter))
+	p.await(`!window.old && document.readyState == "complete"`)
 }
 
 func (p *tab) text(expression string) (s string) {
