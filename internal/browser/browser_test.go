@@ -72,7 +72,7 @@ type tab struct {
 }
 
 // open serves the page of a store, and opens a tab. A test fails if the page makes an error: a part that the policy forbids, say.
-func open(t *testing.T, opts ...leaderui.Option) *tab {
+func open(t testing.TB, opts ...leaderui.Option) *tab {
 	t.Helper()
 	s := memory.NewStore()
 	p := &tab{TB: t, store: s, manager: lease.NewManager(s)}
