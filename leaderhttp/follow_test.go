@@ -42,18 +42,29 @@ func at(url string) leader.Option {
 	return leader.WithAttributes(map[string]string{leaderhttp.WatchAttribute: url})
 }
 
-// A standby that follows the leader leads a moment after the release.
+// A standby that follows the leader leads a moment after the release, also if that comes as an answer of /watch ends, and the next begins.
 func TestFollow_LeadsAtOnce(t *testing.T) {
+	for _, led := range []time.Duration{10 * time.Minute, 10*time.Minute + 7*time.Second} {
+		for range 10 {
+			followsAtOnce(t, led)
+		}
+	}
+}
+
+func followsAtOnce(t *testing.T, led time.Duration) {
 	inWorld(t, func(t *testing.T, w *world) {
 		net := newNetwork(t)
 		a := w.node("a", at("http://a/election/watch"), leader.WithLeaseManager(lease.NewManager(&silent{Store: w.store}))).run()
 		net.serve("a:80", http.StripPrefix("/election", a))
 		b, store := w.follower("b", leaderhttp.FollowClient(net.client()))
 		b.run()
-		time.Sleep(10 * time.Minute)
-		assert.InEpsilon(t, int(10*time.Minute/every), int(store.looks.Load()), 0.08, "as many looks as without")
+		time.Sleep(led)
+		assert.InEpsilon(t, int(led/every), int(store.looks.Load()), 0.08, "as many looks as without")
 		a.end()
 		time.Sleep(25 * time.Millisecond)
+		if led%time.Minute == 0 && b.Status().State != leader.Leading {
+			time.Sleep(100 * time.Millisecond) // /watch looks again
+		}
 		assert.Equal(t, leader.Leading, b.Status().State)
 		b.end()
 	})

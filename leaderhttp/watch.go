@@ -22,6 +22,7 @@ const (
 	watchFor     = time.Minute      // the longest answer; then the client asks again
 	heartbeat    = 10 * time.Second // proxies close connections that are idle for longer than this
 	mostWatchers = 256              // of one handler
+	lookAgain    = time.Second / 10 // after the wait has begun: Run may have ended just before, and nothing tells of that
 )
 
 // watchers are the requests that wait at GET /watch of one handler.
@@ -105,7 +106,8 @@ func (h *handler) watch(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// hold answers with lines until wait reports a change. If the server shuts down before that, last tells whether there is one now.
+// hold answers with lines until wait reports a change. If the server shuts down before that, last tells whether there is one now, and also a
+// moment after wait was called.
 func hold(w http.ResponseWriter, r *http.Request, ends <-chan struct{}, wait func(ctx context.Context) bool, last func() bool) {
 	ctx, cancel := context.WithTimeout(r.Context(), watchFor)
 	defer cancel()
@@ -125,11 +127,17 @@ func hold(w http.ResponseWriter, r *http.Request, ends <-chan struct{}, wait fun
 	}
 	ticker := time.NewTicker(heartbeat)
 	defer ticker.Stop()
+	again := time.After(lookAgain)
 	for say(watching) {
 		select {
 		case <-over:
 			say(changed)
 			return
+		case <-again:
+			if last() {
+				say(changed)
+				return
+			}
 		case <-ticker.C:
 		case <-ctx.Done():
 			return

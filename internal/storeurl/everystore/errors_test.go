@@ -107,7 +107,7 @@ type asked struct {
 }
 
 func askedAll(ctx context.Context, m lease.Manager) []asked {
-	held := lease.Lease{Name: "orders", Holder: "h", ID: "7b6bbd5d-3b1f-4fb6-8f52-e1ac0c1d3a12", Token: 1, Length: 15 * time.Second, Version: "15s 0   7"}
+	held := lease.Lease{Name: "orders", Holder: "h", ID: "7b6bbd5d-3b1f-4fb6-8f52-e1ac0c1d3a12", Token: 1, Length: 15 * time.Second, Version: "15s 0    7"}
 	_, acquired := m.Acquire(ctx, lease.Request{Name: "orders", Holder: "h", Length: 15 * time.Second})
 	_, renewed := m.Renew(ctx, held)
 	_, inspected := lease.Inspect(ctx, m, "orders")
