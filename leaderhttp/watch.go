@@ -112,11 +112,18 @@ func hold(w http.ResponseWriter, r *http.Request, ends <-chan struct{}, wait fun
 	ctx, cancel := context.WithTimeout(r.Context(), watchFor)
 	defer cancel()
 	over := make(chan struct{})
+	end := sync.OnceFunc(func() { close(over) })
 	go func() {
 		if wait(ctx) {
-			close(over)
+			end()
 		}
 	}()
+	again := time.AfterFunc(lookAgain, func() {
+		if last() {
+			end()
+		}
+	})
+	defer again.Stop()
 	out := http.NewResponseController(w)
 	_ = out.SetReadDeadline(time.Time{}) // that of the server would end the request; there may be none to set
 	setHeaders(w.Header(), text)
@@ -127,17 +134,11 @@ func hold(w http.ResponseWriter, r *http.Request, ends <-chan struct{}, wait fun
 	}
 	ticker := time.NewTicker(heartbeat)
 	defer ticker.Stop()
-	again := time.After(lookAgain)
 	for say(watching) {
 		select {
 		case <-over:
 			say(changed)
 			return
-		case <-again:
-			if last() {
-				say(changed)
-				return
-			}
 		case <-ticker.C:
 		case <-ctx.Done():
 			return
