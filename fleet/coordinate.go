@@ -179,8 +179,15 @@ func (n *node) situation(o *office) situation {
 	return s
 }
 
-// widthFor doubles the width when fewer than two seats, or a tenth, are free (F9). It never shrinks.
+// manySeats are so many that nodes which find none free are a crowd.
+const manySeats = 16
+
+// widthFor doubles the width when fewer than two seats, or a tenth, are free, and once more when none of many is: a crowd comes, and
+// each step costs it time (F9). It never shrinks.
 func widthFor(width, held int) int {
+	if held >= width && width >= manySeats {
+		width = min(4*width, maxWidth)
+	}
 	for width < maxWidth && width-held < max(2, (width+9)/10) {
 		width *= 2
 	}

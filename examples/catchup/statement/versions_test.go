@@ -104,7 +104,7 @@ func (f *fleet) append() (applied bool) {
 // A worker of an older version beside newer ones loses nothing: neither an event, nor the value that it does not know.
 func TestAnOlderVersionBesideANewerOne(t *testing.T) {
 	t.Parallel()
-	source := "file:" + filepath.Join(t.TempDir(), "db") + "?_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)"
+	source := "file:" + filepath.Join(t.TempDir(), "db") + "?_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)&_pragma=busy_timeout(10000)&_txlock=immediate"
 	synctest.Test(t, func(t *testing.T) {
 		db, err := sql.Open("sqlite", source)
 		require.NoError(t, err)
