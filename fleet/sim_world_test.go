@@ -95,7 +95,7 @@ func simulate(t *testing.T, seed uint64, told bool) (w *world) {
 }
 
 func newWorld(seed uint64, told bool) *world {
-	rng := rand.New(rand.NewPCG(seed, 7))
+	rng := rand.New(&sharedSource{source: rand.NewPCG(seed, 7)})
 	w := &world{
 		seed: seed, whole: seed%wholeEvery == 0, told: told, rng: rng, began: time.Now(), over: make(chan struct{}), blind: -1,
 		cells: map[string]*simCell{}, plans: map[uint64]string{}, works: map[string][]*simWork{}, tokens: map[string]simToken{},
@@ -123,7 +123,19 @@ func simParts(n int, mask uint64) (parts []string) {
 	return parts
 }
 
-// upTo draws a time. The caller holds the lock, once goroutines run.
+// A sharedSource is for many goroutines: whoever draws need not hold the lock of the world.
+type sharedSource struct {
+	mu     sync.Mutex
+	source rand.Source
+}
+
+func (s *sharedSource) Uint64() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.source.Uint64()
+}
+
+// upTo draws a time.
 func (w *world) upTo(d time.Duration) time.Duration {
 	return time.Duration(1 + w.rng.Int64N(int64(max(d, 1))))
 }
@@ -180,9 +192,7 @@ func (w *world) goWrong(until time.Duration) {
 		gap = w.upTo(w.interval)
 	}
 	for spent := time.Duration(0); spent < until && w.fine(); {
-		w.mu.Lock()
 		d := w.upTo(gap + w.interval)
-		w.mu.Unlock()
 		time.Sleep(d)
 		spent += d
 		w.mu.Lock()

@@ -66,16 +66,14 @@ func TestStaleTokenIsRefused(t *testing.T) {
 	await("the first to work", func() bool { return by(1) > 2 })
 	worker := numberAfter(t, text.String(), " pid=")
 	guard := parent(t, worker)
-	family := []int{first.Process.Pid, guard, worker}
 	locks, err := filepath.Glob(filepath.Join(dir, "lease", "*.lock"))
 	require.NoError(t, err)
 	require.Len(t, locks, 1)
 	require.NoError(t, suspend.Between(first.Process.Pid, locks[0]))
-	for _, pid := range family[1:] {
-		require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
-	}
+	require.NoError(t, syscall.Kill(guard, syscall.SIGSTOP))
+	suspendBetweenWrites(t, worker, python, database)
 	t.Cleanup(func() {
-		for _, pid := range family[:2] { // or they would not end
+		for _, pid := range []int{first.Process.Pid, guard} { // or they would not end
 			_ = syscall.Kill(pid, syscall.SIGCONT)
 		}
 	})
@@ -91,6 +89,28 @@ func TestStaleTokenIsRefused(t *testing.T) {
 		require.GreaterOrEqual(t, e.token(), last)
 		require.Equal(t, i+1, e.position(), "each once, and in order")
 		last = e.token()
+	}
+}
+
+// suspendBetweenWrites suspends the worker at a time when it does not have the database locked: nobody could write until it is woken.
+func suspendBetweenWrites(t *testing.T, worker int, python, database string) {
+	for {
+		require.NoError(t, syscall.Kill(worker, syscall.SIGSTOP))
+		require.Eventually(t, func() bool { return stat(t, worker)[0] == "T" }, stuckAfter, time.Millisecond, "the worker to be suspended")
+		out, err := exec.CommandContext(t.Context(), python, "-c", `
+import sqlite3, sys
+try:
+    sqlite3.connect(sys.argv[1], timeout=0, isolation_level=None).execute("BEGIN IMMEDIATE")
+    print("free")
+except sqlite3.OperationalError as busy:
+    print(busy)
+`, database).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		if string(out) == "free\n" {
+			return
+		}
+		require.Equal(t, "database is locked\n", string(out))
+		require.NoError(t, syscall.Kill(worker, syscall.SIGCONT))
 	}
 }
 
@@ -120,11 +140,15 @@ func numberAfter(t *testing.T, text, key string) int {
 	return n
 }
 
-// parent is a process's parent: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
 func parent(t *testing.T, pid int) int {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	require.NoError(t, err)
-	n, err := strconv.Atoi(strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))[1])
+	n, err := strconv.Atoi(stat(t, pid)[1])
 	require.NoError(t, err)
 	return n
+}
+
+// stat says how a process is: its state, its parent, and more: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+func stat(t *testing.T, pid int) []string {
+	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	assert.NoError(t, err)
+	return strings.Fields(string(line[strings.LastIndexByte(string(line), ')')+1:]) + " none none")
 }
