@@ -29,6 +29,7 @@ type simProcess struct {
 	leaving bool
 	cut     bool // most of its requests fail
 	blind   bool // it cannot make sense of plans
+	retired bool // an operator has drained it
 	list    []string
 }
 
@@ -161,12 +162,17 @@ func (p *simProcess) hint(ctx context.Context, _ lease.Info) error {
 // retire lets an operator drain the node, or have it go on. The caller holds the world's lock.
 func (p *simProcess) retire(drain bool) {
 	p.w.say("%s is drained: %v", p.name, drain)
-	go func() {
+	p.retired = drain
+	go func() { // of two at one instant, whichever comes last tells what was asked for last
 		p.fleet.mu.Lock()
 		defer p.fleet.mu.Unlock()
-		if n := p.fleet.node; n != nil {
-			n.inbox.post(map[bool]func(){true: n.retire, false: n.goOn}[drain])
+		n := p.fleet.node
+		if n == nil {
+			return
 		}
+		p.w.mu.Lock()
+		defer p.w.mu.Unlock()
+		n.inbox.post(map[bool]func(){true: n.retire, false: n.goOn}[p.retired])
 	}()
 }
 

@@ -123,7 +123,7 @@ func simParts(n int, mask uint64) (parts []string) {
 	return parts
 }
 
-// A sharedSource is for many goroutines: whoever draws need not hold the lock of the world.
+// A sharedSource is for many goroutines: none of them needs the lock of the world in order to draw.
 type sharedSource struct {
 	mu     sync.Mutex
 	source rand.Source

@@ -21,7 +21,7 @@ const (
 	ageHeader     = "Age-Nanoseconds"
 )
 
-// leases asks that server through connections of its own: what a process does with its default client, as closing idle connections in a
+// leases asks that server through its own connections: what a process does with its default client, as closing idle connections in a
 // test, is not meant for the leases.
 var leases = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
 
