@@ -227,7 +227,7 @@ func TestFaultsOfCalls(t *testing.T) {
 func TestLeaderSurvivesFaults(t *testing.T) {
 	t.Parallel()
 	bucket := newBucket(t)
-	const length = 10 * time.Second
+	const length = 2 * (slack + every) // a takeover within slack follows from a release
 	byLeader := map[string][]string{}
 	i := 0
 	for how := range faults(nil) {

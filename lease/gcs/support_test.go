@@ -149,7 +149,7 @@ func put(t testing.TB, o *storage.ObjectHandle, data string) {
 const (
 	length = 6 * every       // of a lease: a request that fails leaves time for more, on a machine that is busy with tests
 	every  = time.Second     // the least, since an object may not be written more often
-	slack  = 3 * time.Second // what requests and scheduling may take beyond what the rules give
+	slack  = 8 * time.Second // what requests and scheduling may take beyond what the rules give
 )
 
 // A node is a leader whose work leads until it is stopped.
@@ -169,7 +169,7 @@ func newNode(t testing.TB, m lease.Manager, name, id string, length time.Duratio
 	n := &node{t: t, began: make(chan lease.Term, 100), ended: make(chan error, 100), done: make(chan error, 1), cancel: cancel}
 	n.Leader = leader.New(
 		leader.WithLeaseManager(m), leader.WithLeaseName(name), leader.WithNodeID(id),
-		leader.WithLeaseLength(length), leader.WithRenewEvery(every), leader.WithAcquireEvery(every),
+		leader.WithLeaseLength(length), leader.WithRenewEvery(every), leader.WithAcquireEvery(every), leader.WithEndTimeout(slack),
 		leader.WithLogger(slog.New(slog.NewTextHandler(t.Output(), nil))),
 		leader.WithObserver(func(e leader.Event) {
 			if r, ok := e.(leader.RequestEvent); ok && r.Op == leader.OpRenew && r.Err == nil {
