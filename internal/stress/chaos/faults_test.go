@@ -20,7 +20,7 @@ const (
 	// tests besides. The median has to keep the bound.
 	noise = 5 * time.Second
 	// patience is how long to wait where no rule gives a time.
-	patience = time.Minute
+	patience = 3 * time.Minute
 )
 
 // A fault happens in a round to the leader, or to all nodes.
