@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -33,17 +35,20 @@ func (a *app) versionCommand() *cobra.Command {
 func version() string { return builtFrom(debug.ReadBuildInfo()).String() }
 
 // A build is the JSON of "leader version --json". Its fields keep their names and meaning; there may be more later. A field
-// without a value is left out: a program that was built outside its repository knows no revision.
+// without a value is left out: a program that was built from the module of a tag, outside its repository, knows no revision.
 type build struct {
 	Version  string `json:"version"`            // of the module, as Go writes it: v1.2.3, or (devel)
 	Sum      string `json:"sum,omitempty"`      // the checksum of the module's source, as in go.sum
-	Revision string `json:"revision,omitempty"` // the commit
+	Revision string `json:"revision,omitempty"` // the commit, whole or its first 12 digits
 	Time     string `json:"time,omitempty"`     // of the commit, RFC 3339 in UTC
 	Modified bool   `json:"modified,omitempty"` // there were changes that the commit has not
 	Go       string `json:"go"`
 	OS       string `json:"os"`
 	Arch     string `json:"arch"`
 }
+
+// pseudo matches the version of a commit without a tag: it ends with the commit's time and the first digits of its name.
+var pseudo = regexp.MustCompile(`[-.](\d{14})-([0-9a-f]{12})$`)
 
 // builtFrom reads what the Go tool has written into the program; ok is false if it has written nothing.
 func builtFrom(info *debug.BuildInfo, ok bool) build {
@@ -52,6 +57,11 @@ func builtFrom(info *debug.BuildInfo, ok bool) build {
 		return b
 	}
 	b.Version, b.Sum = info.Main.Version, info.Main.Sum
+	if commit := pseudo.FindStringSubmatch(b.Version); commit != nil { // go install ...@main knows the commit by it alone
+		if at, err := time.Parse("20060102150405", commit[1]); err == nil {
+			b.Time, b.Revision = at.Format(time.RFC3339), commit[2]
+		}
+	}
 	for _, s := range info.Settings {
 		switch s.Key {
 		case "vcs.revision":
