@@ -21,32 +21,53 @@ var shown = regexp.MustCompile("(?m)(?:^    |`)leader ([a-z][^`\n]*)")
 // word matches one argument, which may be quoted.
 var word = regexp.MustCompile(`'[^']*'|\S+`)
 
-// Every command line that a page shows is one that leader takes: its subcommand and its flags exist, and the flags' values are good.
-func TestPagesShowCommands(t *testing.T) {
-	t.Parallel()
-	tree, found := os.DirFS(filepath.Join("..", "..")), 0
+// eachPage calls a function with each page of the repository.
+func eachPage(t *testing.T, read func(name, page string)) {
+	t.Helper()
+	tree := os.DirFS(filepath.Join("..", ".."))
 	require.NoError(t, fs.WalkDir(tree, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || filepath.Ext(name) != ".md" {
 			return err
 		}
 		page, err := fs.ReadFile(tree, name)
-		for _, line := range shown.FindAllStringSubmatch(string(page), -1) {
-			found++
-			line, _, _ := strings.Cut(line[1], " #")
-			assert.NoError(t, takes(line), "%s: leader %s", name, line)
-		}
+		read(name, string(page))
 		return err
 	}))
-	require.Greater(t, found, 50)
+}
+
+// pageLines returns the command lines of all pages, without "leader", and a page that has it.
+func pageLines(t *testing.T) map[string]string {
+	t.Helper()
+	lines := map[string]string{}
+	eachPage(t, func(name, page string) {
+		for _, match := range shown.FindAllStringSubmatch(page, -1) {
+			line, _, _ := strings.Cut(match[1], " #")
+			lines[strings.TrimSpace(line)] = name
+		}
+	})
+	require.Greater(t, len(lines), 50)
+	return lines
+}
+
+// Every command line that a page shows is one that leader takes: its subcommand and its flags exist, and the flags' values are good.
+func TestPagesShowCommands(t *testing.T) {
+	t.Parallel()
+	for line, page := range pageLines(t) {
+		assert.NoError(t, takes(line), "%s: leader %s", page, line)
+	}
+}
+
+// argsOf returns the arguments of a command line, without their quotes.
+func argsOf(line string) (args []string) {
+	for _, arg := range word.FindAllString(line, -1) {
+		args = append(args, strings.Trim(arg, "'"))
+	}
+	return args
 }
 
 // takes returns why leader does not take this line.
 func takes(line string) error {
-	var args []string
-	for _, arg := range word.FindAllString(line, -1) {
-		args = append(args, strings.Trim(arg, "'"))
-	}
-	cmd, rest, err := (&app{}).command().Find(args)
+	cmd, rest, err := (&app{}).command().Find(argsOf(line))
 	if err != nil {
 		return err
 	}
