@@ -1,6 +1,6 @@
 package main
 
-// hints takes out what bounds hints. The simulation has a store without hints.
+// hints takes out what bounds hints, and what they are good for. The simulation has sources that WithWake was given, and a store without hints.
 var hints = []mutation{
 	{
 		name: "Hints: one counts as a proof",
@@ -18,7 +18,14 @@ var hints = []mutation{
 			old:  "	return max(r.mono()+draw, r.woken+every/wakesPerInterval)",
 			new:  "	return r.mono() + draw",
 		},
-		deaf: true,
+	},
+	{
+		name: "Hints: none is heeded",
+		edit: edit{file: "wake.go", old: "if at := r.wakesAt(); at < until {", new: "if at := r.wakesAt(); at < until && false {"},
+	},
+	{
+		name: "Hints: a source is not asked again",
+		edit: edit{file: "wake.go", old: "			case <-next:\n			case <-v.ctx.Done():\n				return\n", new: "			case <-next:\n				return\n			case <-v.ctx.Done():\n				return\n"},
 	},
 	{
 		name: "Hints: a renewal is one",
@@ -36,7 +43,6 @@ var hints = []mutation{
 			old:  "	defer vigil.end()\n",
 			new:  "	_ = vigil.end\n",
 		},
-		deaf: true,
 	},
 	{
 		name: "Hints: a source that hangs is called again",
@@ -45,7 +51,7 @@ var hints = []mutation{
 			old:  "		case <-before:\n		default:\n			return\n",
 			new:  "		case <-before:\n		default:\n",
 		},
-		deaf: true,
+		deaf: true, // a node leads twice while its source hangs: no world of a thousand has that
 	},
 	{
 		name:  "Hints: looks at seats by them have no bound",

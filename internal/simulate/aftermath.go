@@ -85,7 +85,7 @@ func (w *world) afterCrash() bool {
 	return w.expect("L1 after a crash", p.term.Token(), w.store.written+stretch(w.plan.Length+w.plan.AcquireEvery)+4*request)
 }
 
-// afterRelease checks L1: a term starts within an acquire interval after a release.
+// afterRelease checks L1: a term starts within an acquire interval after a release, or much sooner because of hints.
 func (w *world) afterRelease() bool {
 	p := w.leading()
 	if p == nil {
@@ -97,7 +97,7 @@ func (w *world) afterRelease() bool {
 	if !w.released(p) {
 		return w.broken == nil // work that does not stop in time leaves the lease to run out
 	}
-	return w.expect("L1 after a release", p.term.Token(), w.store.written+stretch(w.plan.AcquireEvery)+4*request)
+	return w.expect("L1 after a release", p.term.Token(), w.store.written+w.free())
 }
 
 // released reports whether the process, which has been told to, releases the lease. It does not if its work takes

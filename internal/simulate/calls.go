@@ -49,6 +49,7 @@ func (m watched) begin(ctx context.Context, op leader.Op, held lease.Lease) (con
 
 func (m watched) Acquire(ctx context.Context, req lease.Request) (lease.Lease, error) {
 	ctx, c := m.begin(ctx, leader.OpAcquire, lease.Lease{})
+	m.p.w.judgeRhythm(m.p)
 	m.p.asks(1)
 	held, err := m.Manager.Acquire(ctx, req)
 	m.p.asks(-1)

@@ -30,6 +30,7 @@ type Fault struct {
 	returns func() error                            // to a work: it is how it ends, before its context does
 	during  func(j *job)                            // to a work, after each effect
 	late    func(j *job)                            // to a work whose context has ended
+	hint    func(h *hint)                           // to a call of a source of hints
 	ails    func(p *process, severity float64)      // to a process that starts on the machine; ends in world.heal
 	strikes func(w *world, p *process, event Event) // to a process or its machine; ends in world.heal if it lasts
 }
@@ -40,6 +41,7 @@ type victim string
 const (
 	ofRequest victim = "request" // one request to the store
 	ofWork    victim = "work"    // the work of one term
+	ofHint    victim = "hint"    // one call of a function that WithWake was given
 	ofMachine victim = "machine" // a machine, from the beginning until Plan.Duration is over
 	ofEvent   victim = "event"   // a machine, or the process on it, at one moment
 )
@@ -90,6 +92,23 @@ var faults = []*Fault{
 		odds: 0.08, floor: 8, beside: true, during: (*job).ask},
 	{of: ofWork, name: "keeps a value", what: "it sets the lease's value after each effect, which is a renewal at once",
 		odds: 1, floor: 2, beside: true, during: (*job).keep},
+
+	{of: ofHint, name: "behind", what: "it tells of a change up to two acquire intervals later",
+		odds: 0.4, floor: 0.5, hint: func(h *hint) { h.delay += h.upTo(2 * h.w.plan.AcquireEvery) }},
+	{of: ofHint, name: "silent", what: "it tells of no change",
+		odds: 0.2, floor: 0.3, hint: func(h *hint) { h.lost = true }},
+	{of: ofHint, name: "false", what: "it tells of a change within an acquire interval, whether there is one or not",
+		odds: 0.6, floor: 1, hint: func(h *hint) { h.ends(h.w.plan.AcquireEvery, h.says) }},
+	{of: ofHint, name: "error", what: "it returns an error",
+		odds: 0.2, floor: 0.3, hint: func(h *hint) { h.ends(h.w.plan.AcquireEvery, func() error { return errNoHints }) }},
+	{of: ofHint, name: "panic", what: "it panics",
+		odds: 0.2, floor: 0.3, hint: func(h *hint) { h.ends(h.w.plan.AcquireEvery, func() error { panic("out of hints") }) }},
+	{of: ofHint, name: "stuck", what: "it returns after up to two lease lengths, and does not notice the end of its context",
+		odds: 0.2, floor: 0.28,
+		hint: func(h *hint) {
+			h.deaf = true
+			h.ends(2*h.w.plan.Length, h.says)
+		}},
 
 	{of: ofMachine, name: "mute", what: "it can acquire the lease, but neither renew nor release it",
 		share: 1, floor: 0.25,
@@ -153,6 +172,12 @@ var faults = []*Fault{
 		},
 		strikes: func(_ *world, p *process, e Event) {
 			p.reach(func() { go p.askAfter(p.w.onMachine(int(e.By)), e.Lag, e.For) })
+		}},
+	{of: ofEvent, name: "flood", what: "every source of hints tells of a change all the time, for For",
+		share: 1, floor: 0.1, detail: lasts,
+		strikes: func(w *world, p *process, e Event) {
+			p.flood(true)
+			w.after(e.For, func() { p.flood(false) })
 		}},
 	{of: ofEvent, name: "unhealthy", what: "the health check fails for For",
 		share: 1, floor: 0.15, detail: lasts,

@@ -25,7 +25,7 @@ func TestFaultsAreWhole(t *testing.T) {
 		assert.NotEmpty(t, f.what, "%v does not say what it does", f)
 		does := map[victim]bool{
 			ofRequest: f.request != nil, ofWork: f.returns != nil || f.during != nil || f.late != nil,
-			ofMachine: f.ails != nil, ofEvent: f.strikes != nil,
+			ofHint: f.hint != nil, ofMachine: f.ails != nil, ofEvent: f.strikes != nil,
 		}
 		assert.True(t, does[f.of], "%v does nothing", f)
 		planned := f.odds > 0

@@ -19,7 +19,7 @@ type Plan struct {
 	Duration time.Duration // how long things go wrong; after it, all is well (see aftermath)
 	Settings
 	Machines []Machine
-	Chances  []Chance // of the faults of requests and works
+	Chances  []Chance // of the faults of requests, works and hints
 	Events   []Event
 }
 
@@ -37,6 +37,7 @@ type Settings struct {
 	OneName      bool          // all nodes have the same node ID
 	Apart        bool          // a machine's clocks are read up to 50 µs apart, so that they do not quite agree
 	Crowded      bool          // a node that loses a race for the lease gets "slow down" instead of lease.ErrConflict
+	Sources      int           // how many sources of hints each node has (leader.WithWake)
 	Latency      time.Duration // each way of a request takes up to this longer than its 1 to 21 ms, until Plan.Duration is over
 }
 
@@ -124,6 +125,9 @@ func NewPlan(seed uint64) Plan {
 	}
 	p.draw(ofWork, r)
 	p.Events = events(r, &p)
+	if p.Sources = max(r.IntN(4)-1, 0); p.Sources > 0 {
+		p.draw(ofHint, r)
+	}
 	return p
 }
 

@@ -17,17 +17,19 @@ import (
 
 // process is one run of a program that campaigns for the lease on a machine. Its machine may run another after it.
 type process struct {
-	w      *world
-	m      *machine
-	name   string
-	host   *hostOf
-	leader *leader.Leader
-	leases watched
-	cancel context.CancelCauseFunc
-	ended  chan struct{}
+	w       *world
+	m       *machine
+	name    string
+	host    *hostOf
+	leader  *leader.Leader
+	leases  watched
+	sources []*source // of hints
+	cancel  context.CancelCauseFunc
+	ended   chan struct{}
 
 	crashed   atomic.Bool // nothing reaches it any more
 	unhealthy atomic.Bool
+	flooded   atomic.Bool  // its sources of hints tell of a change all the time
 	mute      atomic.Int32 // which of its requests are lost: 0 (none), muteRenewals or muteAll
 	sickly    float64      // the probability that one call of its health check fails
 
@@ -49,6 +51,8 @@ type process struct {
 	granted grant                      // the latest of grants that the leader has counted from
 	asking  int                        // the number of its acquisitions under way
 	resigns time.Duration              // when StepDown was called last
+	rhythm  time.Duration              // when it asks for the lease again by itself, at the earliest, by its monotonic clock
+	hinted  time.Duration              // when it asked last because of a hint, likewise
 	stepped time.Duration              // when the wall clock was last stepped back, on a machine without a boot clock
 	onTaken func()                     // runs once, when the store takes its next write
 	onHeard func()                     // runs once, when it hears that its next write was taken
@@ -102,7 +106,7 @@ func (w *world) start(m *machine) {
 	m.process = p
 	w.processes = append(w.processes, p)
 	p.leases = watched{lease.NewManager(link{p}), p}
-	p.leader = leader.New(append(w.plan.options(),
+	p.leader = leader.New(append(append(w.plan.options(), p.wakes(seed)...),
 		leader.WithLeaseManager(p.leases),
 		leader.WithNodeID(p.label()),
 		leader.WithLogger(slog.New(slog.DiscardHandler)),
@@ -211,6 +215,9 @@ func (p *process) observe(e leader.Event) {
 	defer p.w.mu.Unlock()
 	switch e := e.(type) {
 	case leader.RequestEvent:
+		if e.Op == leader.OpAcquire {
+			p.rests(e.Err)
+		}
 		due := usable(p.w.plan.Length) * 98 / 100
 		switch { // a renewal that succeeds after the deadline, or just before, extends nothing
 		case e.Err != nil:
@@ -221,6 +228,7 @@ func (p *process) observe(e leader.Event) {
 		p.w.logLocked("%s: %v, token %d (%v)", p.name, e.To, e.Token, e.Cause)
 		if e.To == leader.Leading {
 			p.w.judgeTerm(p, e.Token)
+			p.w.judgeVigil(p)
 		}
 		if e.To == leader.Stopping && e.Cause != nil {
 			p.w.judgeStop(p, e.Cause)

@@ -56,6 +56,9 @@ func smaller(p Plan) (plans []Plan) {
 	if s := p.Settings; s.StopMargin+s.StopTimeout+s.HoldAtLeast != 0 {
 		with(func(q *Plan) { q.StopMargin, q.StopTimeout, q.HoldAtLeast = 0, 0, 0 })
 	}
+	if p.Sources > 0 {
+		with(func(q *Plan) { q.Sources = 0 })
+	}
 	if p.Apart || p.Crowded {
 		with(func(q *Plan) { q.Apart, q.Crowded = false, false })
 	}

@@ -108,10 +108,14 @@ func (w *world) swap(s *write) *answer {
 		return &answer{err: fmt.Errorf("%w: it is %q, not %q", lease.ErrConflict, now, s.old)}
 	}
 	w.judgeWrite(s)
+	before := w.store.record
 	w.store.version++
 	w.store.data, w.store.record, w.store.clock = s.data, s.record, s.clock
 	w.store.taken(s.c.op, w.time())
 	s.c.taken = true
+	if before.ID != s.record.ID || s.record.Released {
+		w.tells(s.record)
+	}
 	if f := s.p.onTaken; f != nil {
 		s.p.onTaken = nil
 		w.after(1, f)

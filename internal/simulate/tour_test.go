@@ -151,6 +151,7 @@ var floors = map[string]float64{
 	"conflicts":                                   10,
 	"leases broken":                               0.1,
 	"looks":                                       2,
+	"looks that hints have caused":                4,
 	"lists":                                       0.6,
 	"looks at a lease that is not held":           0.3,
 	"failed acquisitions that saw who won":        0.3,

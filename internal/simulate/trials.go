@@ -44,7 +44,8 @@ func (w *world) afterGivingUp() bool {
 	if p == nil {
 		return false
 	}
-	within := stretch(w.plan.AcquireEvery) + 4*request // after the release
+	within := stretch(w.plan.AcquireEvery) + 4*request
+	free := w.free() // after a release
 	why := ""
 	after := func(reason string, do func()) {
 		why = reason
@@ -55,10 +56,10 @@ func (w *world) afterGivingUp() bool {
 	}
 	switch w.plan.Seed / 2 % 8 {
 	case 7:
-		within += w.isAsked(p, after)
+		free += w.isAsked(p, after)
 	case 6:
 		after("it hands over", func() { p.handOver(int(w.plan.Seed / 16 % uint64(len(w.machines)+1))) })
-		within += stretch(p.yields())
+		free += stretch(p.yields())
 	case 5:
 		return w.afterTwo(p, within)
 	case 0:
@@ -86,7 +87,7 @@ func (w *world) afterGivingUp() bool {
 	if !w.released(p) {
 		return w.broken == nil && w.leading() != nil
 	}
-	return w.relieved(p, why, w.store.written+within)
+	return w.relieved(p, why, w.store.written+free)
 }
 
 // afterTwo lets the leader step down, and shuts down the next one. The first may then lead again: it sits out no longer, as

@@ -252,6 +252,7 @@ func (w *world) heal() {
 			m.process.unhealthy.Store(false)
 		}
 	}
+	w.healHints()
 }
 
 // end lets every goroutine end, also those of the processes that crashed.
