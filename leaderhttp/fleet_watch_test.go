@@ -147,6 +147,7 @@ func TestFleetWatch_EndsWithItsServer(t *testing.T) {
 func TestFollow_AFleetOnRealServers(t *testing.T) {
 	t.Parallel()
 	store, told := &silent{Store: memory.NewStore()}, &changes{}
+	client := &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()} // whose connections no other test closes
 	begun := make(chan string, 100)
 	start := func(name string) (*fleet.Fleet, context.CancelFunc, chan error) {
 		var handler http.Handler
@@ -154,7 +155,7 @@ func TestFollow_AFleetOnRealServers(t *testing.T) {
 		t.Cleanup(server.Close)
 		f := fleet.New(fleet.WithName("ships"), fleet.WithNodeID(name), fleet.WithShards(4), fleet.WithLeaseManager(lease.NewManager(store)),
 			fleet.WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil))), fleet.WithLeaseLength(6*time.Second), fleet.WithCalm(time.Second),
-			fleet.WithDrainTimeout(time.Minute), fleet.WithWake(leaderhttp.Follow(leaderhttp.FollowHosts("127.0.0.1"))),
+			fleet.WithDrainTimeout(time.Minute), fleet.WithWake(leaderhttp.Follow(leaderhttp.FollowClient(client), leaderhttp.FollowHosts("127.0.0.1"))),
 			fleet.WithAttributes(map[string]string{leaderhttp.WatchAttribute: server.URL + "/watch"}),
 			fleet.WhenAssigned(func(ctx context.Context, part string) error {
 				begun <- name

@@ -195,7 +195,8 @@ func TestFollow_TLS(t *testing.T) {
 	defer server.Close()
 	seen := lease.Info{Name: "orders", Holder: "a", Token: 1, Attributes: map[string]string{"watch": server.URL + "/watch"}}
 	hosts := leaderhttp.FollowHosts("127.0.0.1")
-	err = leaderhttp.Follow(hosts, leaderhttp.FollowAuthorization("Bearer secret"))(t.Context(), seen)
+	stranger := &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+	err = leaderhttp.Follow(hosts, leaderhttp.FollowAuthorization("Bearer secret"), leaderhttp.FollowClient(stranger))(t.Context(), seen)
 	require.ErrorContains(t, err, "certificate", "its client does not know the authority")
 	err = leaderhttp.Follow(hosts, leaderhttp.FollowClient(server.Client()))(t.Context(), seen)
 	require.ErrorContains(t, err, "it answers 401 Unauthorized")

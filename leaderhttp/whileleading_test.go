@@ -318,7 +318,7 @@ func TestWhileLeading_OnARealServer(t *testing.T) {
 	var stream *http.Response
 	require.Eventually(t, func() bool { // until the work serves
 		var err error
-		stream, err = http.Get(server.URL + "/stream")
+		stream, err = server.Client().Get(server.URL + "/stream")
 		require.NoError(t, err)
 		if stream.StatusCode != http.StatusOK {
 			require.NoError(t, stream.Body.Close())
@@ -331,14 +331,14 @@ func TestWhileLeading_OnARealServer(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "first\n", line)
 
-	_, err = http.Get(server.URL + "/panic")
+	_, err = server.Client().Get(server.URL + "/panic")
 	require.ErrorIs(t, err, io.EOF)
 
 	upgrade, err := http.NewRequest(http.MethodGet, server.URL+"/hijack", nil)
 	require.NoError(t, err)
 	upgrade.Header.Set("Connection", "Upgrade")
 	upgrade.Header.Set("Upgrade", "test")
-	other, err := http.DefaultClient.Do(upgrade)
+	other, err := server.Client().Do(upgrade)
 	require.NoError(t, err)
 	defer other.Body.Close()
 	require.Equal(t, http.StatusSwitchingProtocols, other.StatusCode)

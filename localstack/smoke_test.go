@@ -80,6 +80,9 @@ func azure(t *testing.T, connection, method, query string) (url string, headers 
 	}
 }
 
+// client has connections of these tests alone: the end of another test's server closes those of http.DefaultTransport.
+var client = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+
 func request(t *testing.T, method, url, body string, headers ...string) (status int, answer string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
@@ -87,7 +90,7 @@ func request(t *testing.T, method, url, body string, headers ...string) (status 
 	for n := 0; n < len(headers); n += 2 {
 		req.Header.Set(headers[n], headers[n+1])
 	}
-	response, err := http.DefaultClient.Do(req)
+	response, err := client.Do(req)
 	require.NoError(t, err)
 	defer response.Body.Close()
 	content, err := io.ReadAll(response.Body)

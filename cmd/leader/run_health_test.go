@@ -88,7 +88,7 @@ func TestListen(t *testing.T) {
 	s.AwaitLines(1)
 	address := regexp.MustCompile(`"address":"([^"]+)"`).FindStringSubmatch(n.Output.String())
 	require.NotNil(t, address, n.Output)
-	response, err := http.Get("http://" + address[1] + "/leader")
+	response, err := webClient.Get("http://" + address[1] + "/leader")
 	require.NoError(t, err)
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
@@ -97,7 +97,7 @@ func TestListen(t *testing.T) {
 	require.Equal(t, http.StatusOK, response.StatusCode)
 
 	// Every command and page shows programs the same lease.
-	response, err = http.Get("http://" + address[1] + "/status")
+	response, err = webClient.Get("http://" + address[1] + "/status")
 	require.NoError(t, err)
 	defer response.Body.Close()
 	var node struct{ Seen map[string]any }

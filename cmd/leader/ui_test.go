@@ -18,6 +18,9 @@ import (
 	"github.com/cloudlease/leader/leaderui"
 )
 
+// webClient has connections of these tests alone: the end of another test's server closes those of http.DefaultTransport.
+var webClient = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+
 // The page of a real store, by a real process: with a token, and only with it.
 func TestUI(t *testing.T) {
 	t.Parallel()
@@ -37,7 +40,7 @@ func TestUI(t *testing.T) {
 		r, err := http.NewRequestWithContext(t.Context(), "GET", address+path, nil)
 		require.NoError(t, err)
 		r.SetBasicAuth("me", token)
-		answer, err := http.DefaultClient.Do(r)
+		answer, err := webClient.Do(r)
 		require.NoError(t, err)
 		defer answer.Body.Close()
 		body, err := io.ReadAll(answer.Body)

@@ -9,7 +9,6 @@ import (
 	sqldriver "database/sql/driver"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"strconv"
 	"strings"
@@ -51,7 +50,7 @@ func TestASuspendedLeaderCommitsLate(t *testing.T) {
 
 // post returns the answer, however long it takes: a suspended process is asked.
 func post(url string) string {
-	response, err := http.Post(url, "", nil)
+	response, err := client.Post(url, "", nil)
 	if err != nil {
 		return err.Error()
 	}

@@ -55,13 +55,16 @@ func startWith(t *testing.T, dir, length string, environment ...string) *vm {
 	return v
 }
 
+// client has connections of these tests alone: the end of another test's server closes those of http.DefaultTransport.
+var client = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+
 // ask returns the answer's status and text; 0 if there is none.
 func (v *vm) ask(t *testing.T, method, path string) (int, string) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, v.url+path, nil)
 	require.NoError(t, err)
-	response, err := http.DefaultClient.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return 0, ""
 	}

@@ -87,6 +87,11 @@ const exception = "golang.org/x/sys/unix"
 
 var exceptionOn = []string{"darwin", "openbsd"}
 
+// theirs are modules that some packages of this module alone may import, and those packages.
+var theirs = map[string]string{
+	"github.com/fsnotify/fsnotify": "lease/file",
+}
+
 // onlyTests are packages that only tests may import.
 var onlyTests = []string{
 	"github.com/stretchr/testify", "github.com/creack/pty", module + "/leadertest", module + "/fleet/fleettest", module + "/internal/storeurl/urltest",
@@ -215,6 +220,9 @@ func (r rule) violations(name string, p pkg, standard map[string]bool, excepted 
 			errs = append(errs, fmt.Errorf("%s imports %s, which is for tests only", name, imported))
 			continue
 		}
+		if of := theirs[imported]; of != "" && of != name {
+			errs = append(errs, fmt.Errorf("%s imports %s, which is for %s alone", name, imported, of))
+		}
 		target, ours := relative(imported)
 		if ours && !slices.ContainsFunc(r.may, func(may string) bool { return matches(may, target) }) {
 			errs = append(errs, fmt.Errorf("%s imports %s, and may import of this module: %s", name, target, strings.Join(r.may, ", ")))
@@ -271,6 +279,9 @@ func TestCheckFindsViolations(t *testing.T) {
 		{"a store imports its SDK", with("lease/dynamodb", module+"/lease", "github.com/aws/sdk"), ""},
 		{"a store imports leader", with("lease/dynamodb", module), "lease/dynamodb imports ."},
 		{"a store imports another", with("lease/s3", module+"/lease/dynamodb"), "lease/s3 imports lease/dynamodb"},
+		{"the store in a directory is told by the system", with("lease/file", module+"/lease", "github.com/fsnotify/fsnotify"), ""},
+		{"another store is told by the system", with("lease/s3", "github.com/fsnotify/fsnotify"), "lease/s3 imports github.com/fsnotify/fsnotify, which is for lease/file alone"},
+		{"a program is told by the system", with("cmd/leader", "github.com/fsnotify/fsnotify"), "which is for lease/file alone"},
 		{"the store in memory imports an SDK", with("lease/memory", "github.com/aws/sdk"), "lease/memory depends on"},
 		{"testify in a store", with("lease/s3", "github.com/stretchr/testify/require"), "for tests only"},
 		{"testify in the conformance suite", with("lease/leasetest", "github.com/stretchr/testify"), "for tests only"},

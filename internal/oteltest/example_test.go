@@ -68,7 +68,7 @@ func Example_prometheus() {
 
 // scrape prints the lines that begin with a prefix.
 func scrape(url, prefix string) error {
-	resp, err := http.Get(url)
+	resp, err := client.Get(url)
 	if err != nil {
 		return err
 	}

@@ -98,10 +98,13 @@ func exported(t *testing.T) (*leaderotel.Metrics, *sdk.MeterProvider, string) {
 	return metrics, provider, server.URL
 }
 
+// client has connections of these tests alone: the end of another test's server closes those of http.DefaultTransport.
+var client = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+
 // parse reads what the exporter serves, as Prometheus does.
 func parse(t *testing.T, url string) map[string]*dto.MetricFamily {
 	t.Helper()
-	resp, err := http.Get(url)
+	resp, err := client.Get(url)
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	require.Equal(t, http.StatusOK, resp.StatusCode)

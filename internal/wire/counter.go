@@ -29,7 +29,7 @@ type Request struct {
 //
 // Set its fields before its first use. The zero Counter is ready, and safe for concurrent use.
 type Counter struct {
-	// Transport sends the requests. Nil: http.DefaultTransport.
+	// Transport sends the requests. Nil: one like http.DefaultTransport, whose connections the end of an httptest.Server does not close.
 	Transport http.RoundTripper
 	// Classify returns the kind of a request, and must not read its body. Nil: GET and HEAD read, everything else writes.
 	Classify func(*http.Request) Kind
@@ -41,6 +41,9 @@ type Counter struct {
 	sent []Request
 }
 
+// standard is the transport of the counters that are given none.
+var standard = http.DefaultTransport.(*http.Transport).Clone()
+
 // Client returns an HTTP client that sends through the counter.
 func (c *Counter) Client() *http.Client { return &http.Client{Transport: c} }
 
@@ -51,7 +54,7 @@ func (c *Counter) RoundTrip(r *http.Request) (*http.Response, error) {
 		classify = byMethod
 	}
 	if transport == nil {
-		transport = http.DefaultTransport
+		transport = standard
 	}
 	c.mu.Lock()
 	c.sent = append(c.sent, Request{Kind: classify(r), Method: r.Method, Path: r.URL.Path})

@@ -231,11 +231,12 @@ func TestAnswerToAnotherRequest(t *testing.T) {
 	anothers, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: aws.String("b")})
 	require.NoError(t, err)
 	require.NoError(t, anothers.Body.Close())
+	own := http.DefaultTransport.(*http.Transport).Clone()            // whose connections no other test closes
 	lost := roundTrip(func(r *http.Request) (*http.Response, error) { // every write is answered so, and none is made
 		if r.Method == http.MethodPut {
 			return reply(200, "", http.Header{"Etag": {*anothers.ETag}, "X-Amz-Request-Id": {"1"}, "X-Amz-Checksum-Crc64nvme": {"AAAAAAAAAAA="}}), nil
 		}
-		return http.DefaultClient.Do(r)
+		return own.RoundTrip(r)
 	})
 	s := NewStore(newClient(t, func(o *s3.Options) { o.HTTPClient = lost }), bucket)
 	_, err = s.Swap(t.Context(), "a", version, []byte("second"))

@@ -29,7 +29,7 @@ func runDynamolock(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	writes := &dynamolockWrites{tell: c.Tell, transport: http.DefaultTransport}
+	writes := &dynamolockWrites{tell: c.Tell, transport: http.DefaultTransport.(*http.Transport).Clone()}
 	cfg.HTTPClient = &http.Client{Transport: writes}
 	client, err := dynamolock.New(dynamodb.NewFromConfig(cfg), DynamolockTable,
 		dynamolock.WithOwnerName(c.Node), dynamolock.WithLeaseDuration(c.Length), dynamolock.WithHeartbeatPeriod(third(c.Length)))

@@ -133,6 +133,9 @@ func TestFile(t *testing.T) {
 	assert.Empty(t, s.Endpoint("redis"), "what was not started is nowhere")
 }
 
+// client has connections of these tests alone: the end of another test's server closes those of http.DefaultTransport.
+var client = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+
 // Two clients that have read the same lease cannot both update it.
 func TestKubernetesConflict(t *testing.T) {
 	t.Parallel()
@@ -140,7 +143,7 @@ func TestKubernetesConflict(t *testing.T) {
 	send := func(method, url, body string) (int, string) {
 		req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 		require.NoError(t, err)
-		resp, err := http.DefaultClient.Do(req)
+		resp, err := client.Do(req)
 		require.NoError(t, err)
 		defer resp.Body.Close()
 		answer, err := io.ReadAll(resp.Body)
@@ -186,7 +189,7 @@ func TestProxy(t *testing.T) {
 		}()
 		at, err := p.serve(pass(to, host), kubernetesRequest)
 		require.NoError(t, err)
-		resp, err := http.Post(at+"/a%2Fb?c=d", "text/plain", strings.NewReader("hi"))
+		resp, err := client.Post(at+"/a%2Fb?c=d", "text/plain", strings.NewReader("hi"))
 		require.NoError(t, err)
 		require.NoError(t, resp.Body.Close())
 		assert.Equal(t, http.StatusTeapot, resp.StatusCode)
@@ -275,7 +278,7 @@ func TestStartIsNotCounted(t *testing.T) {
 	s := start(t, "s3")
 	assert.Equal(t, 1, made)
 	assert.Equal(t, Counts{ByName: map[string]int{}}, s.Counts("s3"))
-	resp, err := http.Get(s.Endpoint("s3") + "/bucket/key")
+	resp, err := client.Get(s.Endpoint("s3") + "/bucket/key")
 	require.NoError(t, err)
 	require.NoError(t, resp.Body.Close())
 	assert.Equal(t, map[string]int{"GetObject": 1}, s.Counts("s3").ByName)

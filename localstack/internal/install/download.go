@@ -29,6 +29,9 @@ type answer struct {
 	content []byte
 }
 
+// web has its own connections: in tests, the end of a server closes those of http.DefaultTransport.
+var web = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+
 // get returns the server's answer once it is complete and passes the check.
 func (d downloader) get(ctx context.Context, url string, header http.Header, check func(answer) error) (answer, error) {
 	const tries = 3
@@ -64,7 +67,7 @@ func (d downloader) getOnce(ctx context.Context, url string, header http.Header)
 		return failed(err)
 	}
 	req.Header = header
-	response, err := http.DefaultClient.Do(req)
+	response, err := web.Do(req)
 	if err != nil {
 		return failed(err)
 	}

@@ -195,12 +195,12 @@ func TestARelayHasNothingButTheRegistries(t *testing.T) {
 	t.Parallel()
 	err := relayed(t.Context(), quick, func(base string) error {
 		for _, path := range []string{"/", "/pypi", "/http://127.0.0.1/", "/npm"} {
-			response, err := http.Get(base + path)
+			response, err := web.Get(base + path)
 			require.NoError(t, err)
 			require.NoError(t, response.Body.Close())
 			assert.Equal(t, 404, response.StatusCode, path)
 		}
-		response, err := http.Post(base+"/npm/a", "text/plain", nil)
+		response, err := web.Post(base+"/npm/a", "text/plain", nil)
 		require.NoError(t, err)
 		require.NoError(t, response.Body.Close())
 		assert.Equal(t, 404, response.StatusCode)
