@@ -25,7 +25,7 @@ var shared = map[string]string{
 }
 
 // The end of an httptest.Server closes the idle connections of http.DefaultTransport (net/http/httptest, Server.Close). A request of
-// another test that has just taken one of them fails. So tests, and code that they run, have connections of their own.
+// another test that has just taken one of them fails. So tests, and code that they run, share no connections.
 func TestConnectionsAreNotShared(t *testing.T) {
 	t.Parallel()
 	found := map[string]bool{}

@@ -48,7 +48,7 @@ func (p *process) wakes(seed uint64) (opts []leader.Option) {
 	return opts
 }
 
-// wait is what WithWake is given.
+// wait is the function for WithWake.
 func (s *source) wait(ctx context.Context, seen lease.Info) error {
 	w := s.w
 	h := &hint{

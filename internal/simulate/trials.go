@@ -44,9 +44,7 @@ func (w *world) afterGivingUp() bool {
 	if p == nil {
 		return false
 	}
-	within := stretch(w.plan.AcquireEvery) + 4*request
-	free := w.free() // after a release
-	why := ""
+	within, free, why := stretch(w.plan.AcquireEvery)+4*request, w.free(), "" // free: after a release
 	after := func(reason string, do func()) {
 		why = reason
 		w.log("%s: %s", p.name, why)
