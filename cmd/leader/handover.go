@@ -5,7 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,17 +35,22 @@ func (a *app) handoverCommand() *cobra.Command {
 lease. The holder finds it at its next renewal, tells its work to stop, and releases the lease once the work has returned. The
 other nodes leave the lease to NODE for an acquire interval and a request, and then any of them takes it.
 
-Nobody can tell from the store whether NODE is there and well: the nodes that stand by write nothing. If NODE does not ask for the
-lease in time, another node leads. The holder may be asked only while it renews in time, and only by one of these at a time. One that
-runs a program without hand-overs is not asked. Nobody leads sooner or longer because of a hand-over that was asked for.
+Nobody can tell from the store whether NODE is there and well: the nodes that stand by write nothing. So check it first. Ask its
+/healthz (leader run --listen, or package leaderhttp); leader list shows the other leases that it holds, leader fleet status the
+nodes of a fleet. If NODE does not ask for the lease, nobody leads until the others have waited for it: handover says for how long,
+at the default acquire interval. Then another node leads. It also says whether NODE has led before, as far as the history goes.
+
+The holder may be asked only while it renews in time, and only by one of these at a time. One that runs a program without
+hand-overs is not asked.
 
 handover shows the holder and asks whether to go on: type yes. Without a terminal, it does nothing unless you give --yes. Then it
-waits until a node leads, for as long as the work takes to stop; with --wait=false it does not. If it is interrupted, the hand-over
-goes on. --cancel takes the hand-over back that somebody has asked for, until the holder has begun.
+waits until a node leads, for as long as the work takes to stop; with --wait=false it does not. If you interrupt
+it, the hand-over goes on. --cancel takes the hand-over back that somebody has asked for, until the holder has begun.
 
 Exit codes:
   0  NODE leads; with --wait=false: its holder is asked; with --cancel: nobody is asked any more
-  1  the store failed, the answer was not yes, or the holder cannot be asked, has refused, or has begun
+  1  the store failed, the answer was not yes, the holder cannot be asked, has refused, or has begun, or the
+     wait was interrupted
   2  a flag, an argument or the store's URL is wrong, or there is no terminal to ask on
   4  the holder has given the lease up, but NODE does not lead: another node does, or none
 
@@ -96,7 +104,8 @@ func (a *app) handOver(ctx context.Context, s *store.Store, name string, h hando
 		fmt.Fprintf(a.out, "%s leads already: there is nothing to do.\n", show.Printable(h.to))
 		return nil
 	}
-	question := fmt.Sprintf("Ask %s to hand over to %s, which nobody checks?", show.Printable(seen.Holder), show.Printable(h.to))
+	fmt.Fprint(a.out, unchecked(seen, h.to))
+	question := fmt.Sprintf("Ask %s to hand over to %s?", show.Printable(seen.Holder), show.Printable(h.to))
 	if err := a.confirm(question, "to hand over", h.yes); err != nil {
 		return err
 	}
@@ -109,6 +118,26 @@ func (a *app) handOver(ctx context.Context, s *store.Store, name string, h hando
 		return nil
 	}
 	return a.waitUntilHandedOver(ctx, s, seen, h.to, begun)
+}
+
+// unchecked says what nobody checks of the node that is to lead next, and what it costs if that is not there.
+func unchecked(seen lease.Info, to string) string {
+	led := map[string]bool{}
+	for _, term := range seen.Terms() {
+		led[show.Printable(term.Holder)] = true
+	}
+	text := fmt.Sprintf("\nNobody checks that %s is there and well: look at its /healthz first. If it does not ask for the lease, nobody leads for up to %v\n"+
+		"(at the default acquire interval), and then another node does.\n", show.Printable(to), show.Ceil(unled(seen.Length)))
+	if !led[show.Printable(to)] && len(seen.History.Terms()) > 0 {
+		text += fmt.Sprintf("%s has not led in the last %d terms. Those that have: %s.\n", show.Printable(to), len(seen.Terms()), strings.Join(slices.Sorted(maps.Keys(led)), ", "))
+	}
+	return text
+}
+
+// unled returns for how long nobody leads if the node that was named is not there: the others look at the lease within an acquire interval, and
+// leave it to that node for as long again and a request (lease.Request.Yield).
+func unled(length time.Duration) time.Duration {
+	return 2*length/lease.IntervalsPerLength + time.Second
 }
 
 func nextRenewal(seen lease.Info) string {

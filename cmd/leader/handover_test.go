@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -15,6 +16,7 @@ import (
 	"github.com/cloudlease/leader/internal/emulator"
 	"github.com/cloudlease/leader/internal/spawn"
 	"github.com/cloudlease/leader/lease"
+	"github.com/cloudlease/leader/lease/memory"
 )
 
 // heed acquires a lease for a holder that acts on hand-overs.
@@ -71,6 +73,57 @@ func TestHandoverToANodeThatIsNotThere(t *testing.T) {
 	s.runs(t, "a", "one", "two")
 	o := s.run(t, "handover", "a", "--to", "nowhere", "--yes")
 	o.Want(t, exitOther, "one has given the lease up, and two leads, with token 2, instead of nowhere, which has not asked for the lease in time")
+}
+
+// A node that is nowhere in the history may be a slip of the keys: the nodes that have led are named. A lease that is new tells nothing.
+func TestHandoverToANodeThatHasNeverLed(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	never := func(to string) string {
+		return s.run(t, "handover", "a", "--to", to).Out
+	}
+	held := s.heed(t, "a", "node-b", time.Hour)
+	require.NotContains(t, never("node-x"), "has not led")
+	for _, next := range []string{"node-a", "node-b", "node-c"} {
+		require.NoError(t, s.Release(t.Context(), held))
+		held = s.heed(t, "a", next, time.Hour)
+	}
+	require.Contains(t, never("node-x"), "\nnode-x has not led in the last 4 terms. Those that have: node-a, node-b, node-c.\n")
+	out := never("node-a")
+	require.NotContains(t, out, "has not led")
+	require.Contains(t, out, "\nNobody checks that node-a is there and well")
+}
+
+// The command says for how long nobody leads at most, if the node that was named is not there. At the default acquire interval, that is so:
+// each other node sees the release within an interval, and yields for as long as it says.
+func TestHandoverSaysHowLongNobodyLeads(t *testing.T) {
+	t.Parallel()
+	store := memory.NewStore()
+	synctest.Test(t, func(t *testing.T) {
+		for _, length := range []time.Duration{3 * time.Second, leader.DefaultLeaseLength, 5 * time.Minute} {
+			name := length.String()
+			held, err := lease.NewManager(store).Acquire(t.Context(), lease.Request{Name: name, Holder: "one", Length: length})
+			require.NoError(t, err)
+			ctx, cancel := context.WithCancel(t.Context())
+			leads, ended := make(chan time.Time, 1), make(chan error, 1)
+			l := leader.New(leader.WithLeaseManager(lease.NewManager(struct{ lease.Store }{store})), leader.WithLeaseName(name), leader.WithNodeID("two"), leader.WithLeaseLength(length),
+				leader.WithLogger(slog.New(slog.DiscardHandler)), leader.WhenStarted(func(ctx context.Context) error {
+					leads <- time.Now()
+					<-ctx.Done()
+					return nil
+				}))
+			go func() { ended <- l.Run(ctx) }()
+			time.Sleep(time.Millisecond) // it has just looked
+			held.Next = "nowhere"
+			require.NoError(t, lease.NewManager(store).Release(t.Context(), held))
+			released := time.Now()
+			took := (<-leads).Sub(released)
+			require.LessOrEqual(t, took, unled(length))
+			require.Greater(t, took, unled(length)/2, "it is not said to be much longer than it is")
+			cancel()
+			require.NoError(t, <-ended)
+		}
+	})
 }
 
 // Who cannot be asked is not, and nothing changes.
