@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/cloudlease/leader/internal/host"
 	"github.com/cloudlease/leader/lease"
@@ -44,7 +43,7 @@ func Move(ctx context.Context, m lease.Manager, fleet, part, node string) error 
 	}
 	w := lease.Wish{Kind: wishMove, For: movesTo(pin{part, node})}
 	office := o.Coordinator
-	return until(ctx, office, fmt.Sprintf("the coordinator %q of fleet %q was asked, and its plan does not have it yet", office.Holder, fleet), func() (bool, error) {
+	return until(ctx, m, office, []string{fleet}, fmt.Sprintf("the coordinator %q of fleet %q was asked, and its plan does not have it yet", office.Holder, fleet), func() (bool, error) {
 		if office.Wish.Kind == "" { // it was not asked, or the one that was has died
 			if err := ask(ctx, m, office, w); err != nil {
 				return false, err
@@ -60,7 +59,8 @@ func Move(ctx context.Context, m lease.Manager, fleet, part, node string) error 
 
 // Drain asks the node in a seat to give its parts to others and to take none, until Resume or the end of its process. It goes on to hold
 // its seat, and may coordinate. Drain returns nil when the node has no part any more. If ctx ends first, it returns its cause, and the node goes on
-// draining. Parts for which no other node has room are nobody's.
+// draining. Parts for which no other node has room are nobody's. Like Move and Resume, it looks four times in an interval, and at once when the manager
+// tells of a change (lease.Watcher).
 //
 // The seat is that of Inspect's NodeInfo. The error is a lease.ErrRefused if nobody holds it, or if its node's program cannot be drained.
 func Drain(ctx context.Context, m lease.Manager, fleet string, seat int) error {
@@ -73,7 +73,7 @@ func Drain(ctx context.Context, m lease.Manager, fleet string, seat int) error {
 			return err
 		}
 	}
-	return until(ctx, first, fmt.Sprintf("the node %q in seat %d of fleet %q still has parts", first.Holder, seat, fleet), func() (bool, error) {
+	return until(ctx, m, first, []string{first.Name, fleet}, fmt.Sprintf("the node %q in seat %d of fleet %q still has parts", first.Holder, seat, fleet), func() (bool, error) {
 		return drained(ctx, m, fleet, session{seat, first.Token})
 	})
 }
@@ -110,7 +110,7 @@ func Resume(ctx context.Context, m lease.Manager, fleet string, seat int) error 
 	if err := ask(ctx, m, first, lease.Wish{Kind: WishResume}); err != nil {
 		return err
 	}
-	return until(ctx, first, fmt.Sprintf("the node %q has not given seat %d of fleet %q back yet", first.Holder, seat, fleet), func() (bool, error) {
+	return until(ctx, m, first, []string{name}, fmt.Sprintf("the node %q has not given seat %d of fleet %q back yet", first.Holder, seat, fleet), func() (bool, error) {
 		now, err := lease.Inspect(ctx, m, name)
 		return err == nil && (now.ID != first.ID || now.State == lease.Free), err
 	})
@@ -160,41 +160,8 @@ func ask(ctx context.Context, m lease.Manager, seen lease.Info, w lease.Wish) er
 		if !is || why.Reason != lease.RefusedPending || h.Read().Mono-began > patientRenewals*every(seen) {
 			return refused
 		}
-		if err := pauseFor(ctx, every(seen)/4); err != nil {
+		if err := pauseFor(ctx, every(seen)/4, nil); err != nil {
 			return errors.Join(refused, err)
 		}
-	}
-}
-
-// until calls done four times in an interval of a lease until it reports that.
-func until(ctx context.Context, of lease.Info, late string, done func() (bool, error)) error {
-	for {
-		ok, err := done()
-		if ok || err != nil && ctx.Err() == nil {
-			return err
-		}
-		if err := pauseFor(ctx, every(of)/4); err != nil {
-			return fmt.Errorf("fleet: %s: %w", late, err)
-		}
-	}
-}
-
-// every is how often the holder of a lease renews it.
-func every(of lease.Info) time.Duration {
-	if of.RenewEvery > 0 {
-		return of.RenewEvery
-	}
-	return max(of.Length, DefaultLeaseLength) / lease.IntervalsPerLength
-}
-
-func pauseFor(ctx context.Context, d time.Duration) error {
-	alarm := host.NewAlarm(host.From(ctx))
-	defer alarm.Stop()
-	alarm.Set(max(d, time.Millisecond))
-	select {
-	case <-alarm.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }

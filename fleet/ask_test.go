@@ -3,6 +3,7 @@ package fleet_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -13,7 +14,9 @@ import (
 
 	"github.com/cloudlease/leader/fleet"
 	"github.com/cloudlease/leader/fleet/fleettest"
+	"github.com/cloudlease/leader/leadertest"
 	"github.com/cloudlease/leader/lease"
+	"github.com/cloudlease/leader/lease/memory"
 )
 
 // asked runs a test of a fleet with three nodes and 12 parts.
@@ -96,6 +99,58 @@ func TestMove(t *testing.T) {
 		ships.Settle()
 		assert.Equal(t, map[string]int{"a": 4, "b": 4, "c": 4}, ships.Loads())
 	})
+}
+
+// F1, F5: a part is moved away and back while its node reads no plans. The node never knew; yet the part has come back under a new token, so the
+// work under the old one is cancelled, and one under the new one begins.
+func TestMove_AwayAndBackUnseen(t *testing.T) {
+	asked(t, func(t *testing.T, ships *fleettest.Fleet, nodes map[string]*fleettest.Node) {
+		var unseeing, other *fleettest.Node
+		for _, n := range nodes {
+			switch {
+			case n.Status().Coordinates:
+			case unseeing == nil:
+				unseeing = n
+			default:
+				other = n
+			}
+		}
+		part, seat := partOf(ships, unseeing.Name), unseeing.Status().Token
+		before := tokenOf(t, ships, part)
+		unseeing.Store.Set(leadertest.CutOff, leadertest.Acquire, leadertest.Inspect)
+		require.NoError(t, fleet.Move(anHour(t), ships.Store(), "ships", part, other.Name))
+		require.NoError(t, fleet.Move(anHour(t), ships.Store(), "ships", part, unseeing.Name))
+		require.Equal(t, before, workedOnUnder(unseeing, part))
+		unseeing.Store.Set(leadertest.None)
+		ships.Settle()
+		require.Equal(t, seat, unseeing.Status().Token, "it has kept its seat")
+		require.Equal(t, unseeing.Name, ships.Where()[part])
+		after := tokenOf(t, ships, part)
+		require.Greater(t, after, before)
+		require.Equal(t, after, workedOnUnder(unseeing, part))
+	})
+}
+
+// workedOnUnder returns the token under which a node works on a part.
+func workedOnUnder(n *fleettest.Node, part string) uint64 {
+	for _, p := range n.Status().Parts {
+		if p.Part == part {
+			return p.Token
+		}
+	}
+	return 0
+}
+
+// tokenOf returns a part's token by the plan.
+func tokenOf(t *testing.T, ships *fleettest.Fleet, part string) uint64 {
+	o, err := fleet.Inspect(t.Context(), ships.Store(), "ships")
+	require.NoError(t, err)
+	for _, p := range o.Parts {
+		if p.Part == part {
+			return p.Token
+		}
+	}
+	return 0
 }
 
 func TestMove_Refuses(t *testing.T) {
@@ -215,6 +270,69 @@ func TestDrain_Waits(t *testing.T) {
 		assert.Equal(t, map[string]int{"b": 4}, ships.Loads())
 		assert.Equal(t, begun, ships.Begun(), "also in its next seat it gets nothing")
 	})
+}
+
+// Drain returns as soon as the node has nothing, where the store tells of changes; elsewhere at the next of four looks in an interval. Either way it
+// looks seldom.
+func TestDrain_ReturnsAtOnce(t *testing.T) {
+	late := func(store lease.Store, rounds int) (longest time.Duration, reads int64) {
+		asks := &readCounter{Store: store}
+		synctest.Test(t, func(t *testing.T) {
+			ships := fleettest.New(t, fleet.WithName("ships"), fleet.WithShards(12), fleet.WithLeaseManager(lease.NewManager(store)))
+			a := joinThree(ships)
+			for range rounds {
+				ships.Settle()
+				seat, done := a.Status().Seat, make(chan time.Time, 1)
+				go func() { done <- whenDrained(t, lease.NewManager(store), seat) }()
+				require.NoError(t, fleet.Drain(anHour(t), lease.NewManager(asks), "ships", seat))
+				returned := time.Now()
+				longest = max(longest, returned.Sub(<-done))
+				require.NoError(t, fleet.Resume(anHour(t), lease.NewManager(asks), "ships", seat))
+			}
+		})
+		return longest, asks.reads.Load() / int64(rounds)
+	}
+	heard, reads := late(memory.NewStore(), 4)
+	unheard, more := late(newUnheard(), 8)
+	t.Logf("with hints %v late at most, %d reads; without %v, %d reads", heard, reads, unheard, more)
+	assert.LessOrEqual(t, heard, interval/50)
+	assert.Greater(t, unheard, interval/10)
+	assert.LessOrEqual(t, reads, 2*more)
+}
+
+// whenDrained returns when the session in a seat had nothing any more.
+func whenDrained(t *testing.T, m lease.Manager, seat int) time.Time {
+	for ; ; time.Sleep(interval / 100) {
+		o, err := fleet.Inspect(t.Context(), m, "ships")
+		if !assert.NoError(t, err) {
+			return time.Now()
+		}
+		i := slices.IndexFunc(o.Nodes, func(n fleet.NodeInfo) bool { return n.Seat == seat })
+		waits := slices.ContainsFunc(o.Parts, func(p fleet.PartInfo) bool { return p.From == o.Nodes[i].Node })
+		if o.Nodes[i].Draining && o.Nodes[i].Parts == 0 && !waits {
+			return time.Now()
+		}
+	}
+}
+
+// A readCounter counts the reads, and gives the hints of the store behind it, if that does.
+type readCounter struct {
+	lease.Store
+	reads atomic.Int64
+}
+
+// Load reads a cell.
+func (c *readCounter) Load(ctx context.Context, name string) (lease.Snapshot, error) {
+	c.reads.Add(1)
+	return c.Store.Load(ctx, name)
+}
+
+// Watch tells of changes.
+func (c *readCounter) Watch(ctx context.Context, name string) (<-chan struct{}, error) {
+	if w, ok := c.Store.(lease.Watcher); ok {
+		return w.Watch(ctx, name)
+	}
+	return nil, errors.ErrUnsupported
 }
 
 // The last node can be drained, too: then its parts are nobody's.

@@ -63,6 +63,10 @@ var fleetAsked = onFleets([]string{"-run", "^Test(Move|Drain)"}, []mutation{
 		edit: edit{file: "fleet/ask.go", old: " && !p.names(s), nil", new: " && p != nil, nil"},
 	},
 	{
+		name: "Drain: who waits hears of no change",
+		edit: edit{file: "fleet/until.go", old: "		running.Go(func() { passOn(ctx, changes, of) })\n", new: "		_, _ = changes, passOn\n"},
+	},
+	{
 		name: "Move: a wish stands for ever",
 		edit: edit{file: "fleet/holding.go", old: "		held.Wish = lease.Wish{}\n", new: ""},
 	},
