@@ -43,6 +43,7 @@ type receiver struct {
 	member
 	rank  int   // in the order of the sessions
 	share int64 // its weight; 1 of a spare
+	kept  int   // parts that it has had before this plan, and keeps
 	load  int
 
 	pinned int   // parts of the load that are pinned to its node
@@ -66,20 +67,15 @@ func compareSlots(a *receiver, n int, b *receiver, m int) int {
 
 func (r *receiver) spare() bool { return r.Weight <= 0 }
 
-// neediest orders receivers by the part that each would get next.
+// neediest orders receivers by the part that each would get next. Of equals, the one that has kept least comes first: it has come last, and so a
+// rolling restart comes to it last. What an older one got would have to move once more.
 func neediest(a, b *receiver) int {
-	if order := compareSlots(a, a.load+1, b, b.load+1); order != 0 {
-		return order
-	}
-	return a.rank - b.rank
+	return cmp.Or(compareSlots(a, a.load+1, b, b.load+1), compareSlots(a, a.kept, b, b.kept), a.rank-b.rank)
 }
 
 // richest orders receivers by the last part that each has, from the greatest.
 func richest(a, b *receiver) int {
-	if order := compareSlots(b, b.load, a, a.load); order != 0 {
-		return order
-	}
-	return a.rank - b.rank
+	return cmp.Or(compareSlots(b, b.load, a, a.load), a.rank-b.rank)
 }
 
 // A division gives the parts of a draft to the members.
@@ -132,6 +128,7 @@ func (v *division) orphans() (parts []int) {
 			case e.Owner.nobody(), member && (r == nil || r.full()):
 				parts = append(parts, i)
 			case r != nil:
+				r.kept++
 				r.load++
 				if home {
 					r.pinned++

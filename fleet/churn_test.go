@@ -83,11 +83,11 @@ func (d *deploy) assign(balance bool) {
 	}
 }
 
-// roll replaces each node, and returns the moves a part. A new node comes before the old one goes, or takes its place.
-func (d *deploy) roll(nodes int, newFirst, drain bool) float64 {
-	for k := 1; k <= nodes; k++ {
+// roll replaces each node, in this order, and returns the moves a part. A new node comes before the old one goes, or takes its place.
+func (d *deploy) roll(order []int, newFirst, drain bool) float64 {
+	for _, k := range order {
 		if newFirst {
-			d.join(nodes + k)
+			d.join(len(order) + k)
 			d.assign(false)
 		}
 		if i := slices.IndexFunc(d.members, func(m member) bool { return m.Seat == k }); drain {
@@ -105,20 +105,26 @@ func (d *deploy) roll(nodes int, newFirst, drain bool) float64 {
 	return float64(d.moves) / float64(len(d.parts))
 }
 
-// A rolling restart moves each part about once: in place each part of the first node goes to the others, and the last node's come back,
-// so 2/n more. With the new node first nothing moves twice. The goals are 1.2 from ten nodes on, and 1.02.
+// A rolling restart moves each part about once. With the new nodes first nothing moves twice. In place 1+2/n is the least: when the first of n nodes
+// goes, all others are old, too, so its parts have to move again; and when the last one goes, its successor is not there, so the parts that
+// it gets at the end have moved before. So the goal of 1.2 can be met from ten nodes on.
 func TestMovesInARollingRestart(t *testing.T) {
 	t.Parallel()
+	rng := rand.New(rand.NewPCG(newSeed(t), 0))
 	for _, c := range []struct{ nodes, parts int }{{5, 64}, {10, 500}, {20, 1000}} {
 		for _, drain := range []bool{false, true} {
+			order := rng.Perm(c.nodes)
+			for i := range order {
+				order[i]++
+			}
 			inPlace, newFirst := newDeploy(t, c.nodes, c.parts), newDeploy(t, c.nodes, c.parts)
-			a, b := inPlace.roll(c.nodes, false, drain), newFirst.roll(c.nodes, true, drain)
+			a, b := inPlace.roll(order, false, drain), newFirst.roll(order, true, drain)
 			ideal := float64(c.parts) / float64(c.nodes)
 			t.Logf("%d parts on %d nodes, draining %v: moves a part %.3f in place, %.3f with the new node first; most load by the ideal %.2f, %.2f",
 				c.parts, c.nodes, drain, a, b, float64(inPlace.most)/ideal, float64(newFirst.most)/ideal)
-			require.LessOrEqual(t, a, 1+2.1/float64(c.nodes))
-			require.True(t, a <= 1.2 || c.nodes < 10, "%.3f moves a part", a)
-			require.LessOrEqual(t, b, 1.02)
+			few, many := c.parts/c.nodes, (c.parts+c.nodes-1)/c.nodes
+			require.LessOrEqual(t, inPlace.moves, c.parts+few+many, "in the order %v", order)
+			require.LessOrEqual(t, newFirst.moves, c.parts, "in the order %v", order)
 		}
 	}
 }

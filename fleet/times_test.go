@@ -184,13 +184,13 @@ func (s *stopwatch) coordinatorCrash() {
 	s.took("FL2: crash of the coordinator to all parts worked on", began, 2*length+4*interval+10*aRequest)
 }
 
-// A rolling restart of ten nodes moves each part about once: 1.2 times in place, and 1.02 with the new node first. (In place,
-// the first node's parts have to go to the nine others, and the last new node gets its parts from the others.)
+// A rolling restart of ten nodes moves each part about once: 1.2 times in place, which is the least (TestMovesInARollingRestart), and once with the
+// new node first.
 func TestRollingRestart(t *testing.T) {
 	for what, c := range map[string]struct {
 		first bool
 		most  float64
-	}{"in place": {false, 1.25}, "the new node first": {true, 1.02}} {
+	}{"in place": {false, 1.2}, "the new node first": {true, 1.02}} {
 		t.Run(what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const nodes, parts = 10, 100

@@ -148,6 +148,10 @@ var divisions = []mutation{
 		edit: edit{file: "fleet/assign.go", old: "		to.settle(r.full())\n", new: "		if r.full() {\n			to.settle(true)\n		}\n"},
 	},
 	{
+		name: "Balance: of equals any gets a part",
+		edit: edit{file: "fleet/assign.go", old: "compareSlots(a, a.kept, b, b.kept), ", new: ""},
+	},
+	{
 		name: "Balance: parts come from any who has too many",
 		edit: edit{file: "fleet/assign.go", old: "		from.settle(a.empty())\n", new: "		if a.empty() {\n			from.settle(true)\n		}\n"},
 	},
