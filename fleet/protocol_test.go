@@ -256,3 +256,39 @@ func TestReset(t *testing.T) {
 		require.Equal(t, map[string]int{"b": 12}, f.Loads())
 	})
 }
+
+// F9: a session whose seat somebody has broken is given nothing, though its record still shows it: it is lost, and its node does not know yet.
+func TestF9_ABrokenSeatIsGivenNothing(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+		nodes := []*fleettest.Node{f.Join("a", fleettest.Wait), f.Join("b", fleettest.Wait), f.Join("c", fleettest.Wait)}
+		f.Settle()
+		var coordinator, broken, leaves *fleettest.Node
+		for _, n := range nodes {
+			switch {
+			case n.Status().Coordinates:
+				coordinator = n
+			case broken == nil:
+				broken = n
+			default:
+				leaves = n
+			}
+		}
+		broken.Store.Set(leadertest.CutOff)
+		seat, err := lease.Inspect(t.Context(), f.Store(), seatOf(broken))
+		require.NoError(t, err)
+		require.NoError(t, lease.Break(t.Context(), f.Store(), seat))
+		require.NoError(t, leaves.Leave())
+		o, err := fleet.Inspect(t.Context(), f.Store(), "ships")
+		require.NoError(t, err)
+		had := 0
+		for _, p := range o.Parts {
+			if p.Node == coordinator.Name {
+				had++
+			}
+		}
+		require.Equal(t, 8, had, "all that the one who has left had, and its parts")
+		broken.Store.Set(leadertest.None)
+		f.Settle()
+		require.Equal(t, map[string]int{coordinator.Name: 6, broken.Name: 6}, f.Loads())
+	})
+}

@@ -80,16 +80,21 @@ func (w *world) unsettled() string {
 			return fmt.Sprintf("part %s is worked on %d times", part, n)
 		}
 	}
-	return w.unbalanced(load)
-}
-
-// unbalanced says what is wrong with the loads: parts that are not where they are pinned to, though that node is there, or loads that differ by
-// more than the pins need.
-func (w *world) unbalanced(load map[*simProcess]int) string {
 	p, err := decodePlan(w.cells["f"].record.Value)
 	if err != nil {
 		return err.Error()
 	}
+	for _, part := range w.list { // F1: a work under an older token is to have been cancelled
+		if e, _ := p.find(part); w.works[part][0].term.Token() != e.Token {
+			return fmt.Sprintf("part %s is worked on under token %d, and the plan has token %d", part, w.works[part][0].term.Token(), e.Token)
+		}
+	}
+	return w.unbalanced(p, load)
+}
+
+// unbalanced says what is wrong with the loads: parts that are not where they are pinned to, though that node is there, or loads that differ by
+// more than the pins need.
+func (w *world) unbalanced(p *plan, load map[*simProcess]int) string {
 	movable := maps.Clone(load)
 	for _, m := range p.Pins {
 		for p := range load {

@@ -59,6 +59,10 @@ var fleetProtocol = onFleets(fleetTests, []mutation{
 		edit: edit{file: "fleet/facts.go", old: "info.Token == s.Token && info.State == lease.Free", new: "info.State == lease.Free"},
 	},
 	{
+		name: "F3a: whatever is not held proves it, whatever the token",
+		edit: edit{file: "fleet/facts.go", old: "	case info.Token > s.Token, info.Token == s.Token && info.State == lease.Free:", new: "	case info.Token > s.Token, info.State != lease.Held:"},
+	},
+	{
 		name: "F3a: a seat that has run out proves that its session is over",
 		edit: edit{file: "fleet/facts.go", old: "info.Token == s.Token && info.State == lease.Free", new: "info.Token == s.Token && info.State != lease.Held"},
 	},
@@ -83,6 +87,14 @@ var fleetProtocol = onFleets(fleetTests, []mutation{
 		edit: edit{file: "fleet/office.go", old: "if o.base, err = n.opts.decode(text); err != nil {", new: "o.base, err = n.opts.decode(text)\n		if n.plan != nil {\n			o.base = n.plan.clone()\n		}\n		if err != nil {"},
 	},
 	{
+		name: "F4: a coordinator begins a new chain, whatever plan it inherits",
+		edit: edit{file: "fleet/office.go", old: "if o.base, err = n.opts.decode(text); err != nil {", new: "o.base = &plan{Width: minWidth}\n		if _, err = n.opts.decode(text); err != nil {"},
+	},
+	{
+		name: "F4: the first plan of a chain has no parts",
+		edit: edit{file: "fleet/office.go", old: "	if n.refreshList(o); o.base.Epoch == 0 {", new: "	if o.base.Epoch == 0 {"},
+	},
+	{
 		name: "F4: a coordinator makes each plan of the one that was acknowledged",
 		edit: edit{file: "fleet/coordinate.go", old: "	next, unplaced := n.opts.assign(o.base, n.situation(o))\n", new: "	if n.plan != nil {\n		o.base = n.plan\n	}\n	next, unplaced := n.opts.assign(o.base, n.situation(o))\n"},
 	},
@@ -93,6 +105,10 @@ var fleetProtocol = onFleets(fleetTests, []mutation{
 	{
 		name: "F4: a coordinator goes on over a value that is no plan",
 		edit: edit{file: "fleet/office.go", old: "		n.resign(o, n.alien)\n		return\n", new: ""},
+	},
+	{
+		name: "F5: a work goes on when its part comes back under a new token",
+		edit: edit{file: "fleet/node.go", old: " || e.Token != p.token {", new: " {"},
 	},
 	{
 		name: "F7: the receiver of a part waits for its next poll",
@@ -121,6 +137,10 @@ var fleetProtocol = onFleets(fleetTests, []mutation{
 	{
 		name: "F9: the width does not grow",
 		edit: edit{file: "fleet/coordinate.go", old: "	for width < maxWidth &&", new: "	for width < 0 &&"},
+	},
+	{
+		name: "F9: a session that has said nothing yet is given parts",
+		edit: edit{file: "fleet/coordinate.go", old: "v.info.Broken || !v.bound {", new: "v.info.Broken {"},
 	},
 	{
 		name: "F9: a session that is over is given parts",

@@ -24,6 +24,19 @@ var values = []mutation{
 		edit: edit{file: "value.go", old: "		renewed.Value, renewed.Attributes, renewed.ValueNumber = h.held.Value,", new: "		renewed.Attributes, renewed.ValueNumber ="},
 	},
 	{
+		name: "V2: a release carries the value that was acknowledged last", tests: onValues,
+		edit: edit{
+			file: "release.go",
+			old:  "	h.held.Next = r.leader.nextNode()",
+			new:  "	h.held.Value, h.held.Attributes, h.held.ValueNumber = h.good.Value, h.good.Attributes, h.good.ValueNumber\n	h.held.Next = r.leader.nextNode()",
+		},
+		also: []edit{
+			{file: "holding.go", old: "	held   lease.Lease //", new: "	good   lease.Lease\n	held   lease.Lease //"},
+			{file: "holding.go", old: "term: keeper.Term(), held: held,", new: "term: keeper.Term(), held: held, good: held,"},
+			{file: "holding.go", old: "		h.took(a.value)\n", new: "		h.took(a.value)\n		h.good = a.value\n"},
+		},
+	},
+	{
 		name: "V2: a value whose answer is unclear counts as not set", tests: onValues,
 		edit: edit{
 			file: "holding.go",
