@@ -34,6 +34,7 @@ type fleetFlags struct {
 	attributes         attributes
 	health             health.Check
 	listen             string
+	follow             hosts
 	logs               logs.Flags
 	given              func(flag string) bool
 }
@@ -89,6 +90,7 @@ func (f *fleetFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.health.URL, "health-http", "", "`URL` that says whether this node may have parts: it must answer with 2xx")
 	flags.DurationVar(&f.health.Timeout, "health-timeout", 0, "how long a health check may take (default --renew-every)")
 	flags.StringVar(&f.listen, "listen", "", "`address` to serve /healthz, /status and /watch on, such as :8080")
+	f.follow.register(flags)
 	flags.StringVar(&f.logs.Format, "log-format", "text", "`format` of the log, which goes to standard error: text or json")
 	flags.TextVar(&f.logs.Level, "log-level", slog.LevelInfo, "lowest `level` that is logged: debug, info, warn or error")
 	flags.Lookup("log-level").DefValue = "info"
@@ -106,10 +108,7 @@ func (f *fleetFlags) check() error {
 	refuse(f.given("shards") && f.given("part"), "give --shards or --part, and not both")
 	refuse(f.logs.Format != "text" && f.logs.Format != "json", "--log-format %q: it is text or json", f.logs.Format)
 	refuse(f.given("health-timeout") && f.health.Func() == nil, "--health-timeout is for --health-cmd and --health-http")
-	if err := f.health.Validate(); err != nil {
-		problems = append(problems, err)
-	}
-	return errors.Join(problems...)
+	return errors.Join(append(problems, f.health.Validate(), f.follow.check(f.listen, f.attributes))...)
 }
 
 // runFleet is leader fleet run.
@@ -187,6 +186,9 @@ func (f *fleetFlags) options(m lease.Manager, log *slog.Logger, renewEvery time.
 	}
 	if check := f.health.Func(); check != nil {
 		options = append(options, fleet.WithHealth(check))
+	}
+	if len(f.follow) > 0 {
+		options = append(options, fleet.WithWake(f.follow.wait()))
 	}
 	return options
 }

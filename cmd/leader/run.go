@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/cmd/leader/internal/guard"
@@ -35,6 +36,7 @@ type runFlags struct {
 	health                                              health.Check
 	healthAfter                                         int // failures in a row
 	listen                                              string
+	follow                                              hosts
 	logs                                                logs.Flags
 }
 
@@ -64,7 +66,11 @@ func (a *app) runCommand() *cobra.Command {
 			return a.run(cmd.Context(), f, args)
 		},
 	}
-	flags := cmd.Flags()
+	f.register(cmd.Flags())
+	return cmd
+}
+
+func (f *runFlags) register(flags *pflag.FlagSet) {
 	flags.SetInterspersed(false) // what follows the program's name is the program's
 	flags.StringVar(&f.name, "name", defaultName, "`name` of the lease")
 	flags.StringVar(&f.node, "node", "", "`name` of this node, for people (default the host's, the process id and some random characters)")
@@ -81,11 +87,11 @@ func (a *app) runCommand() *cobra.Command {
 	flags.StringVar(&f.health.URL, "health-http", "", "`URL` that says whether this node may lead: it must answer with 2xx")
 	flags.IntVar(&f.healthAfter, "health-after", 1, "`number` of health checks in a row that must fail before this node may not lead")
 	flags.DurationVar(&f.health.Timeout, "health-timeout", 0, "how long a health check may take (default a little less than --renew-every)")
-	flags.StringVar(&f.listen, "listen", "", "`address` to serve /leader, /standby, /healthz, /status and a page on, such as :8080")
+	flags.StringVar(&f.listen, "listen", "", "`address` to serve /leader, /standby, /healthz, /status, /watch and a page on, such as :8080")
+	f.follow.register(flags)
 	flags.StringVar(&f.logs.Format, "log-format", "text", "`format` of the log, which goes to standard error: text or json")
 	flags.TextVar(&f.logs.Level, "log-level", slog.LevelInfo, "lowest `level` that is logged: debug, info, warn or error")
 	flags.Lookup("log-level").DefValue = "info"
-	return cmd
 }
 
 // check reports everything that is wrong with the flags, for any store.
@@ -100,16 +106,14 @@ func (f *runFlags) check(given func(string) bool) error {
 	refuse(f.holdAtLeast > f.length, "--hold-at-least %v is more than --lease-length %v: nothing holds a lease longer", f.holdAtLeast, f.length)
 	refuse(f.heldCode < 0 || f.heldCode > 255, "--held-exit-code %d: it is 0 to 255", f.heldCode)
 	refuse(f.healthAfter < 1, "--health-after %d: at least one failure makes a node unhealthy", f.healthAfter)
-	if err := f.health.Validate(); err != nil {
-		problems = append(problems, err)
-	}
+	refuse(len(f.follow) > 0 && f.once, "--follow is for nodes that wait: with --once none does")
 	for _, name := range []string{"hold-at-least", "held-exit-code"} {
 		refuse(given(name) && !f.once, "--%s is for --once", name)
 	}
 	for _, name := range []string{"health-after", "health-timeout"} {
 		refuse(given(name) && f.health.Func() == nil, "--%s is for --health-cmd and --health-http", name)
 	}
-	return errors.Join(problems...)
+	return errors.Join(append(problems, f.health.Validate(), f.follow.check(f.listen, f.attributes))...)
 }
 
 // run is leader run.
@@ -181,6 +185,9 @@ func (f *runFlags) options(m lease.Manager, log *slog.Logger, renewEvery time.Du
 	}
 	if check := f.health.Func(); check != nil {
 		options = append(options, leader.WithHealth(check, leader.After(f.healthAfter)))
+	}
+	if len(f.follow) > 0 {
+		options = append(options, leader.WithWake(f.follow.wait()))
 	}
 	return options
 }

@@ -21,6 +21,9 @@ func TestRunFlags(t *testing.T) {
 		{[]string{"--health-after", "0"}, "--health-after 0: at least one failure makes a node unhealthy"},
 		{[]string{"--health-after", "3"}, "--health-after is for --health-cmd and --health-http"},
 		{[]string{"--health-timeout", "3s"}, "--health-timeout is for --health-cmd and --health-http"},
+		{[]string{"--follow", "10.0.0.0/33"}, `"10.0.0.0/33" is not a host: give a name, a domain as .example.com, an address, or a network as 10.0.0.0/8`},
+		{[]string{"--follow", "10.0.0.0/8", "--listen", ":0"}, "--follow: let the others follow this node, too: give --listen :8080, say, and --attribute watch=http://"},
+		{[]string{"--follow", "node-b", "--once"}, "--follow is for nodes that wait: with --once none does"},
 	} {
 		args := append([]string{"run", "--store", store}, test.flags...)
 		commandtest.End(t, commandtest.Command(t, append(args, "--", commandtest.Binary(), "version")...)).Want(t, exitUsage, test.says)

@@ -54,6 +54,11 @@ A frozen machine freezes the guard, too: when it wakes, the program may run for 
 in an uninterruptible sleep, on a dead NFS server for example, ends only when the sleep does: then leader does not release the
 lease, and it runs out. LEADER_TOKEN protects against both.
 
+With --follow, a standby hears at once when the leader gives the lease up, and need not wait for its next look. That costs no request to
+the store. Let each node --listen, and publish with --attribute watch=http://ADDRESS:8080/watch where the others reach it. A
+node asks only the hosts that --follow names: names, domains (.example.com), addresses, networks (10.0.0.0/8). A hint makes it look
+sooner, and decides nothing. Nodes with a directory of one machine as their store hear by themselves.
+
 The log never delays leader: if nobody reads it in time, leader drops lines, and logs later how many.
 
 As the first process of a container, leader starts itself once more, and reaps all processes that lose their parent: the

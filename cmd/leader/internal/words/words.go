@@ -60,6 +60,9 @@ var words = []struct {
 	{regexp.MustCompile(`\bWithStopTimeout\b`), `--stop-timeout`},
 	{regexp.MustCompile(`, or give (it|them) more time with WithEndTimeout`), ``}, // it has no flag
 	{regexp.MustCompile(`\bWithHoldAtLeast\b`), `--hold-at-least`},
+	{regexp.MustCompile(`\bleaderhttp\.Follow: `), ``},
+	{regexp.MustCompile(`, which FollowHosts does not name`), `: name that host with --follow, if it may be asked`},
+	{regexp.MustCompile(`\bWithWake\b`), `--follow`},
 }
 
 // Own returns a text of the packages as the command shows it.

@@ -76,10 +76,11 @@ func TestErrorsAreInTheCommandsWords(t *testing.T) {
 	}
 	require.Greater(t, found, 10, "the test finds them")
 	for flag, text := range map[string]string{
-		"--lease-length 1ns":                 "--lease-length 1ns",
-		"--hold-at-least: 20s is more than":  "WithHoldAtLeast: 20s is more than",
-		"the time to stop":                   "WithStopMargin",
-		"of 15s holds, less its margin and ": "of 15s holds, less its margin and WithStopMargin",
+		"--lease-length 1ns":                  "--lease-length 1ns",
+		"--hold-at-least: 20s is more than":   "WithHoldAtLeast: 20s is more than",
+		"the time to stop":                    "WithStopMargin",
+		`is at "b": name that host with --fo`: `leaderhttp.Follow: the holder "a" is at "b", which FollowHosts does not name`,
+		"of 15s holds, less its margin and ":  "of 15s holds, less its margin and WithStopMargin",
 	} {
 		require.Contains(t, Own(text), flag)
 	}
