@@ -10,6 +10,8 @@ MINIMUM     = 90
 KEEPERS     = . ./lease ./lease/leasetest ./lease/memory ./leadertest
 # Separate modules, so that go.mod does not ask users for what these need.
 BELOW       = bench deploy examples/catchup examples/service internal/browser internal/fencetest internal/oteltest internal/stress internal/tools
+# These packages use other modules than testify. By GOFLAGS, make newest reaches the command that their tests build, too.
+DEPENDENT   = ./lease/... ./internal/awsopen ./internal/suspend ./leaderotel ./cmd/... ./fence/...
 # Tests of servers that are installed for make bench alone.
 SERVERS     = ^(TestRedis|TestPostgres)$$
 # The race detector needs a C compiler, but on macOS. make RACE=-race insists.
@@ -34,10 +36,10 @@ test: ## every test, on emulators of all services, with the race detector; the c
 	go -C examples/service test $(FLAGS) ./...
 	go -C bench test -skip '$(SERVERS)' ./...
 
-newest: ## the tests of make tests, with the newest version of each dependency instead of the oldest (go.mod stays as it is)
+newest: ## the tests of the packages with dependencies, with the newest version of each instead of the oldest (go.mod stays as it is; P=./lease/s3 for one)
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && cp go.mod "$$dir/go.mod" && cp go.sum "$$dir/go.sum" && \
 	go get -modfile "$$dir/go.mod" -u -t ./... && go mod tidy -modfile "$$dir/go.mod" && \
-	$(EMULATORS) go test -modfile "$$dir/go.mod" $(FLAGS) $(or $(P),./lease/... ./internal/awsopen ./leaderotel ./cmd/leader ./fence/...)
+	$(EMULATORS) env GOFLAGS="$$(go env GOFLAGS) -modfile=$$dir/go.mod" go test $(FLAGS) $(or $(P),$(DEPENDENT))
 
 # The house rules only read, and take four times as long with the race detector.
 tests:
