@@ -76,6 +76,13 @@ func NewProxy(t testing.TB, upstream string, opts ...Option) *Proxy {
 // URL returns where the proxy listens: http://127.0.0.1:N. It stays the same.
 func (p *Proxy) URL() string { return "http://" + p.address }
 
+// Seen returns how many requests have come so far.
+func (p *Proxy) Seen() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.seen
+}
+
 // OnRequest breaks the k-th request from now; 1 is the next one. The channel is closed when that request is at the fault's
 // stage.
 func (p *Proxy) OnRequest(k int, f Fault) (struck <-chan struct{}) {
