@@ -28,6 +28,7 @@ type office struct {
 	heard   time.Duration // when a look was last answered (F8)
 	changed time.Duration // when a session was last seen to come or to go
 	joined  time.Duration // when one was last seen to come
+	crowded time.Duration // when it last made more seats of many
 	doubt   time.Duration // until when nothing is handed out, since the chain of plans was broken
 
 	round    int           // the number of the latest round of looks

@@ -159,6 +159,10 @@ var fleetProtocol = onFleets(fleetTests, []mutation{
 		edit: edit{file: "fleet/coordinate.go", old: "HandOut: now >= handOut && n.mayHandOut(o, now),", new: "HandOut: true,"},
 	},
 	{
+		name: "balance: a fleet hands out while a crowd waits for seats",
+		edit: edit{file: "fleet/coordinate.go", old: "max(o.took, o.crowded)+n.opts.length", new: "o.took+n.opts.length"},
+	},
+	{
 		name: "balance: a fleet never hands out",
 		edit: edit{file: "fleet/coordinate.go", old: "HandOut: now >= handOut && n.mayHandOut(o, now),", new: "HandOut: false,"},
 	},
