@@ -154,7 +154,9 @@ func TestHandover(t *testing.T) {
 			inWorld(t, func(w *world) {
 				l, err := w.other.Acquire(w.Context(), lease.Request{Name: "orders", Holder: "node-a", Length: time.Hour, Heeds: []string{lease.WishHandover}})
 				require.NoError(w, err)
-				require.Contains(w, w.page("/?lease=orders"), `action="handover"`)
+				page := w.page("/?lease=orders")
+				require.Contains(w, page, `action="handover"`)
+				require.Contains(w, page, "Nobody can check from here whether that is there and well: ask its <code>/healthz</code> first.")
 				form := url.Values{"lease": {l.Name}, "id": {l.ID}, "holder": {l.Holder}, "to": {"node-<b>"}}
 				if test.change != nil {
 					test.change(w, &l, form)
