@@ -9,8 +9,25 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/bench/internal/gate"
 	"github.com/cloudlease/leader/bench/internal/requests"
+	"github.com/cloudlease/leader/bench/internal/size"
 )
+
+// The page's sizes are those that the gate has accepted since, to a twentieth.
+func TestPageHasTheGatesSizes(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "docs", "benchmarks", "size.json"))
+	require.NoError(t, err)
+	var page struct{ Result size.Result }
+	require.NoError(t, json.Unmarshal(text, &page))
+	accepted, err := gate.Read("gate.json")
+	require.NoError(t, err)
+	bytes := accepted.Kinds["bytes"]
+	require.Len(t, page.Result.Programs, len(bytes))
+	for _, p := range page.Result.Programs {
+		assert.InEpsilon(t, bytes[p.Name], p.Ours.Stripped, 0.05, "%s has another size by now: make bench PART=size", p.Name)
+	}
+}
 
 func TestParts(t *testing.T) {
 	names := map[string]bool{}
