@@ -158,6 +158,23 @@ func TestLostWithoutALook(t *testing.T) {
 	require.ErrorContains(t, err, "ServerBusy")
 }
 
+// overtaken acquires a lease with a manager of its making, whose k-th request is under way while something happens.
+func (p place) overtaken(t *testing.T, name string, k int, happens func()) (m lease.Manager, late lease.Lease, err error) {
+	t.Helper()
+	m, proxy := p.proxied(t)
+	land, ended := make(chan struct{}), make(chan struct{})
+	struck := proxy.OnRequest(k, wire.Hold(wire.Before, land))
+	go func() {
+		defer close(ended)
+		late, err = m.Acquire(t.Context(), request(name, "late"))
+	}()
+	<-struck
+	happens()
+	close(land)
+	<-ended
+	return m, late, err
+}
+
 // Whichever request of an acquisition is under way while somebody else's whole term comes and goes: it takes nothing
 // from the tokens (R5). Before Set Blob Metadata it has the lease, so that is broken by hand here; else it would have to
 // run out.
@@ -168,24 +185,14 @@ func TestTermsInBetween(t *testing.T) {
 	for k, name := range map[int]string{2: "Put Blob", 3: "Acquire Lease", 4: "Set Blob Metadata"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m, proxy := p.proxied(t)
-			land := make(chan struct{})
-			struck := proxy.OnRequest(k, wire.Hold(wire.Before, land))
-			var late lease.Lease
-			failed := make(chan error, 1)
-			go func() {
-				var err error
-				late, err = m.Acquire(t.Context(), request(name, "late"))
-				failed <- err
-			}()
-			<-struck
-			if k == 4 {
-				require.NoError(t, p.breakLease(t.Context(), name))
-			}
-			between := acquire(t, sound, name, "between")
-			require.NoError(t, sound.Release(t.Context(), between))
-			close(land)
-			err := <-failed
+			var between lease.Lease
+			m, late, err := p.overtaken(t, name, k, func() {
+				if k == 4 {
+					require.NoError(t, p.breakLease(t.Context(), name))
+				}
+				between = acquire(t, sound, name, "between")
+				require.NoError(t, sound.Release(t.Context(), between))
+			})
 			if k == 4 {
 				require.Error(t, err)
 			} else {

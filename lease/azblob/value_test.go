@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/cloudlease/leader/internal/wire"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -191,20 +190,10 @@ func TestValue_OfATermInBetween(t *testing.T) {
 	for k, name := range map[int]string{2: "Put Blob", 3: "Acquire Lease"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m, proxy := p.proxied(t)
-			land := make(chan struct{})
-			struck := proxy.OnRequest(k, wire.Hold(wire.Before, land))
-			var late lease.Lease
-			failed := make(chan error, 1)
-			go func() {
-				var err error
-				late, err = m.Acquire(t.Context(), request(name, "late"))
-				failed <- err
-			}()
-			<-struck
-			require.NoError(t, sound.Release(t.Context(), renew(t, sound, withValue(acquire(t, sound, name, "between"), "of between"))))
-			close(land)
-			require.NoError(t, <-failed)
+			_, late, err := p.overtaken(t, name, k, func() {
+				require.NoError(t, sound.Release(t.Context(), renew(t, sound, withValue(acquire(t, sound, name, "between"), "of between"))))
+			})
+			require.NoError(t, err)
 			require.Equal(t, "of between", late.Value)
 			p.wantValue(t, late, "of between")
 		})
