@@ -61,7 +61,8 @@ var plays = map[string]play{
 
 	"fleet run -- program":              {more: "--shards 2", says: `works on part`, lasts: true},
 	"fleet run --shards 64 -- ./worker": {says: `works on part`, lasts: true},
-	"fleet run --store 'dynamodb://leases?region=eu-west-1' --name orders --shards 64 -- ./worker": {says: `works on part`, lasts: true},
+	"fleet run --store 'dynamodb://leases?region=eu-west-1' --name orders --shards 64 -- ./worker":                                    {says: `works on part`, lasts: true},
+	"fleet run --name orders --shards 64 --listen :8080 --attribute watch=http://10.0.0.7:8080/watch --follow 10.0.0.0/8 -- ./worker": {says: `works on part`, lasts: true},
 	"fleet status orders":                {stage: divided, says: `host-3`},
 	"fleet watch orders":                 {stage: divided, says: `host-3`, lasts: true},
 	"fleet move orders 17 --to host-3":   {stage: divided, says: `It is there`},
@@ -184,7 +185,7 @@ func (p play) run(t *testing.T, line string) {
 
 // args are the line's arguments, with what is here in place of what is in the pages' world.
 func (p play) args(line, url string) []string {
-	here := strings.NewReplacer("NAME", "orders", "NODE", "node-b", ":8090", "127.0.0.1:0", "/run/secrets/ui", "ui",
+	here := strings.NewReplacer("NAME", "orders", "NODE", "node-b", ":8090", "127.0.0.1:0", "/run/secrets/ui", "ui", "--listen :8080", "--listen 127.0.0.1:0",
 		"--shards 64", "--shards 2") // each part is a program under a guard
 	args := argsOf(here.Replace(line))
 	if i := slices.Index(args, "--store"); i >= 0 {
