@@ -113,6 +113,11 @@ var lastYear = []struct{ requires, packages, ours []string }{
 		[]string{"go.opentelemetry.io/otel", "go.opentelemetry.io/otel/metric"},
 		[]string{"leaderotel"},
 	},
+	{
+		[]string{"github.com/spf13/cobra@v1.9.1", "github.com/spf13/pflag@v1.0.7", "github.com/gofrs/flock@v0.12.1", "github.com/fatih/color@v1.16.0"},
+		[]string{"github.com/spf13/cobra", "github.com/spf13/pflag", "github.com/gofrs/flock", "github.com/fatih/color"},
+		[]string{"lease/file"},
+	},
 }
 
 // A program with the SDKs of a year ago keeps their versions, and those of what they need, when it begins to use this library. The
