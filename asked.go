@@ -9,6 +9,22 @@ import (
 // heeds are the kinds of wishes that a leader acts on.
 var heeds = []string{lease.WishHandover}
 
+// hints are those of Hint, while a renewal would be news: one in flight may have been sent before, and after a failure the next comes by R4 alone.
+func (h *holding) hints() <-chan struct{} {
+	if h.pending != nil || h.failures > 0 {
+		return nil
+	}
+	return h.run.leader.hints
+}
+
+// hinted lets the next renewal come soon: it finds what somebody asks of this node.
+func (h *holding) hinted() {
+	soon := max(h.run.mono(), h.wrote+max(h.opts.limits.WriteEvery, h.opts.renewEvery/wakesPerInterval))
+	if soon < h.next.at {
+		h.next = h.run.scheduled(soon)
+	}
+}
+
 // heedWish acts on what somebody asks of this node through the lease's record, as the latest renewal found it: it hands the lease over, as
 // StepDown with To does. A hand-over to this node itself is dropped by the next renewal.
 func (h *holding) heedWish() {

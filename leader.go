@@ -31,6 +31,7 @@ type Leader struct {
 	resign    *resigning    // what StepDown has asked for; nil if nothing
 	resumed   chan struct{} // closed by Resume; nil if this node is not paused
 	door      *door         // by which calls of WhileLeading get in; nil if they do not
+	hints     chan struct{} // of Hint, to the latest run; has room for one
 
 	// A run may leave these behind, and the next goes on with them. One run at a time uses them.
 	logbook   *callbackQueue[entry]
@@ -153,7 +154,7 @@ func (l *Leader) begin() error {
 			return fmt.Errorf("%w: the one of an earlier Run has not returned yet", ErrStopTimeout)
 		}
 	}
-	l.running = true
+	l.running, l.hints = true, make(chan struct{}, 1)
 	return nil
 }
 

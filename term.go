@@ -111,6 +111,8 @@ func (t *term) leading() phase {
 			t.holding.renewed(a)
 		case c := <-t.holding.values.changes:
 			t.holding.change(c)
+		case <-t.holding.hints():
+			t.holding.hinted()
 		case a := <-t.run.leader.probing.arrives():
 			if sick := t.run.probed(a.err); sick != nil {
 				return t.stop(unhealthy, sick)

@@ -27,8 +27,20 @@ func WithWake(wait func(ctx context.Context, seen lease.Info) error) Option {
 	return option("WithWake", func(o *options) { o.wakes = append(o.wakes, wait) })
 }
 
+// Hint tells this node that there may be something in the lease for it, beside the ways of WithWake. A node that leads renews the lease soon, and
+// so finds what somebody asks of it (lease.Ask). A node that stands by asks for the lease soon. Either sends at most one request in a tenth of its
+// interval because of hints. A hint decides nothing, and Hint does not wait. It may be called at any time; if Run does not run, it does nothing.
+func (l *Leader) Hint() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	select {
+	case l.hints <- struct{}{}:
+	default: // there is one already, or no run
+	}
+}
+
 const (
-	// wakesPerInterval bounds the looks that hints cause, in an acquire interval.
+	// wakesPerInterval bounds the looks that hints cause in an acquire interval, and the renewals in a renew interval.
 	wakesPerInterval = 10
 
 	// A look that a hint causes comes after a random time, at most this part of an acquire interval and longestDraw: so not all
@@ -99,7 +111,7 @@ func (v *vigil) pause(d time.Duration) bool {
 	until := r.mono() + d
 	alarm := host.NewAlarm(r.host)
 	defer alarm.Stop()
-	hints, watched := v.hints, v.watched
+	hints, told, watched := v.hints, r.leader.hints, v.watched
 	for {
 		alarm.Set(until - r.mono())
 		woken := false
@@ -119,9 +131,11 @@ func (v *vigil) pause(d time.Duration) bool {
 			}
 		case <-hints:
 			woken = true
+		case <-told:
+			woken = true
 		}
 		if woken {
-			hints, watched = nil, nil // one is enough
+			hints, told, watched = nil, nil, nil // one is enough
 			if at := r.wakesAt(); at < until {
 				until, v.heard = at, true
 			}
@@ -149,9 +163,11 @@ func (r *run) wakesAt() time.Duration {
 // looks forgets the hints that came before a look: it will show what they told of.
 func (v *vigil) looks() {
 	v.heard = false
-	select {
-	case <-v.hints:
-	default:
+	for _, hints := range []chan struct{}{v.hints, v.run.leader.hints} {
+		select {
+		case <-hints:
+		default:
+		}
 	}
 	select {
 	case _, ok := <-v.watched:

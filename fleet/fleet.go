@@ -80,9 +80,7 @@ func (f *Fleet) Run(ctx context.Context) error {
 // Drain makes Run end in order, as if its context had ended, and returns nil when it has. If ctx ends first, Drain returns its cause,
 // and the node goes on draining. If Run does not run, Drain does nothing.
 func (f *Fleet) Drain(ctx context.Context) error {
-	f.mu.Lock()
-	n, over := f.node, f.over
-	f.mu.Unlock()
+	n, over := f.current()
 	if n == nil {
 		return nil
 	}
@@ -93,6 +91,21 @@ func (f *Fleet) Drain(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// Hint tells this node that there may be something for it in the fleet's leases, as leader.Leader's Hint does: what Drain, Resume or Move ask for, or
+// another plan. If Run does not run, it does nothing.
+func (f *Fleet) Hint() {
+	if n, _ := f.current(); n != nil {
+		n.inbox.post(n.hinted)
+	}
+}
+
+// current returns the node that runs, nil if none does, and what is closed when it has ended.
+func (f *Fleet) current() (*node, <-chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.node, f.over
 }
 
 // whyBarred returns why this node must not coordinate.

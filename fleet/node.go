@@ -48,9 +48,10 @@ type node struct {
 	stopping map[string]*part // those of them whose work was cancelled and has not returned
 	failed   map[string]*part // those of them whose work is to begin again
 
-	office    *office            // what this node does as the coordinator; nil if it is not
-	quitting  context.CancelFunc // ends the campaign for the office
-	campaigns bool               // the campaign has not ended
+	office     *office            // what this node does as the coordinator; nil if it is not
+	quitting   context.CancelFunc // ends the campaign for the office
+	campaigner *leader.Leader     // asks for the office
+	campaigns  bool               // the campaign has not ended
 
 	health   error // why this node is unhealthy
 	probe    probe

@@ -64,7 +64,7 @@ type seatView struct {
 func (n *node) campaign() {
 	ctx, quit := context.WithCancel(n.life)
 	n.quitting, n.campaigns = quit, true
-	l := leader.New(slices.Concat(n.leaderOptions(), n.opts.wakeOptions(), []leader.Option{
+	n.campaigner = leader.New(slices.Concat(n.leaderOptions(), n.opts.wakeOptions(), []leader.Option{
 		leader.WithLeaseManager(n.reader),
 		leader.WithLeaseName(n.opts.name),
 		leader.WithAttributes(n.opts.attributes),
@@ -72,7 +72,7 @@ func (n *node) campaign() {
 	})...)
 	n.running.Go(func() {
 		defer quit()
-		err := l.Run(ctx)
+		err := n.campaigner.Run(ctx)
 		n.inbox.post(func() {
 			n.campaigns = false
 			if err != nil {

@@ -16,6 +16,7 @@ import (
 // A seat is this node's place in the fleet: a lease that it holds, and renews, however many parts it has. Its time is a session.
 type seat struct {
 	number int
+	leader *leader.Leader     // holds the seat
 	cancel context.CancelFunc // ends the leader that holds the seat, once its works have returned
 	empty  chan struct{}      // closed when no part is worked on in it any more, and it is to be given back
 	deaf   atomic.Bool        // it is renewed no more (F8)
@@ -86,7 +87,7 @@ func (n *node) sit(k int) {
 		n.inbox.post(func() { n.trouble("the seat's value", err) })
 	})
 	n.seat = st
-	l := leader.New(append(n.leaderOptions(),
+	st.leader = leader.New(append(n.leaderOptions(),
 		leader.WithLeaseManager(&seatTaker{poster{n.opts.manager, &n.fleet.board, []string{WishDrain, WishResume}, n.wished}, st.deaf.Load}),
 		leader.WithLeaseName(SeatLease(n.opts.name, k)),
 		leader.WithAttributes(n.opts.attributes),
@@ -95,7 +96,7 @@ func (n *node) sit(k int) {
 	)...)
 	n.running.Go(func() {
 		defer cancel()
-		err := l.RunOnce(ctx)
+		err := st.leader.RunOnce(ctx)
 		n.inbox.post(func() { n.unseated(st, err) })
 	})
 }

@@ -26,6 +26,14 @@ func WithWake(wait func(ctx context.Context, seen lease.Info) error) Option {
 	return option("WithWake", func(o *options) { o.wakes = append(o.wakes, wait) })
 }
 
+// hinted lets this node look soon at the leases that it holds, and at the coordinator's.
+func (n *node) hinted() {
+	n.campaigner.Hint()
+	if n.seat != nil {
+		n.seat.leader.Hint()
+	}
+}
+
 // wakeOptions are those of the campaign for the office: by them a node learns of plans.
 func (o *options) wakeOptions() (all []leader.Option) {
 	for _, wait := range o.wakes {

@@ -18,6 +18,7 @@
 //	GET /healthz  200 while Run works, this node is healthy and the lease store answers, else 503
 //	GET /status   200, a Status in JSON
 //	GET /watch    200, held open until the lease changes hands, for Follow
+//	POST /watch   202, and the leader renews its lease soon, for Telling
 //	GET /         200, a page for a browser that loads itself anew every two seconds
 //
 // The first three answer with a line of plain text that says why. By state:
@@ -66,6 +67,12 @@
 // again; also when the server shuts down. So end Run before the server: then the standbys hear of it. A node that does not run
 // answers 503, as it does to more than 256 requests at a time.
 //
+// # Telling the leader
+//
+// A leader finds what it is asked for (lease.Ask), a hand-over say, at its next renewal. Through a manager of [Telling], it is told at its /watch as well,
+// and renews soon: at most ten times in a renew interval, however many tell it. POST /watch?lease=orders&token=7 answers 202, or 503 if the node does not
+// hold that term.
+//
 // # Fleets
 //
 // [FleetHandler] shows what a node of a fleet.Fleet is doing.
@@ -73,6 +80,7 @@
 //	GET /healthz  200 while Run works, this node is healthy, understands the plan and has read one within a lease length, else 503
 //	GET /status   200, a FleetStatus in JSON
 //	GET /watch    200, held open until the seat or the coordinator's office has changed hands, or has another value, for Follow
+//	POST /watch   202, and the node looks at its leases soon, for Telling
 //
 // With fleet.WithWake([Follow]()), and its address published with fleet.WithAttributes, each node waits at the coordinator's /watch for the next
 // plan, and the coordinator at each node's for what that acknowledges. So a fleet of more than 257 nodes does not hear all of it.

@@ -3,7 +3,6 @@ package leaderhttp
 import (
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/cloudlease/leader/fleet"
@@ -19,11 +18,14 @@ type fleetHandler struct {
 }
 
 func (h *fleetHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if h.fleet != nil && r.Method == http.MethodGet && strings.TrimPrefix(r.URL.Path, "/") == "watch" {
+	switch {
+	case h.fleet != nil && isWatch(r, http.MethodGet):
 		h.watch(w, r)
-		return
+	case h.fleet != nil && isWatch(r, http.MethodPost):
+		write(w, h.hint(r.Context(), r.URL.Query()))
+	default:
+		serve(w, r, "healthz", h.answer)
 	}
-	serve(w, r, "healthz", h.answer)
 }
 
 func (h *fleetHandler) answer(path string) answer {

@@ -29,21 +29,20 @@ func (h *fleetHandler) watch(w http.ResponseWriter, r *http.Request) {
 		return !now.Held || now.Token != token || values && digest(now.Value) != query.Get("value")
 	}
 	now := h.holding(r.Context(), name)
-	refuse := func(a answer) { serve(w, r, "", func(string) answer { return a }) }
 	switch of, _, isSeat := fleet.SeatOf(name); {
 	case err != nil || name == "":
-		refuse(line(http.StatusBadRequest, "watch: say which lease and term: watch?lease=%s&token=7", s.Fleet))
+		write(w, sayWhich(s.Fleet))
 		return
 	case name != s.Fleet && (!isSeat || of != s.Fleet):
-		refuse(line(http.StatusNotFound, "watch: the lease %q is none of the fleet %q", name, s.Fleet))
+		write(w, line(http.StatusNotFound, "watch: the lease %q is none of the fleet %q", name, s.Fleet))
 		return
 	case now.Token < token, !s.Running && now.Held:
-		refuse(line(http.StatusServiceUnavailable, "watch: this node does not hold the lease %q with token %d", name, token))
+		write(w, notHeld(name, token))
 		return
 	}
 	ends, ok := h.watchers.enter(r)
 	if !ok {
-		refuse(crowded(w))
+		write(w, crowded(w))
 		return
 	}
 	defer h.watchers.leave()

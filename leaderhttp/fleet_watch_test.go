@@ -75,10 +75,10 @@ func (c *counted) Write(b []byte) (int, error) {
 // tells nothing. While nothing moves, nobody is told of anything.
 func TestFollow_AFleet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		net, told := newNetwork(t), &changes{}
-		ships := fleettest.New(t, fleet.WithName("ships"), fleet.WithShards(12), fleet.WithLeaseManager(lease.NewManager(&silent{Store: memory.NewStore()})))
+		net, told, store := newNetwork(t), &changes{}, &silent{Store: memory.NewStore()}
+		ships := fleettest.New(t, fleet.WithName("ships"), fleet.WithShards(12))
 		join := func(name string) *fleettest.Node {
-			n := ships.Join(name, fleettest.Wait, fleet.WithWake(leaderhttp.Follow(leaderhttp.FollowClient(net.client()), leaderhttp.FollowHosts("a", "b", "c"))),
+			n := ships.Join(name, fleettest.Wait, fleet.WithLeaseManager(lease.NewManager(store)), fleet.WithWake(leaderhttp.Follow(leaderhttp.FollowClient(net.client()), leaderhttp.FollowHosts("a", "b", "c"))),
 				fleet.WithAttributes(map[string]string{leaderhttp.WatchAttribute: "http://" + name + "/fleet/watch"}))
 			net.serve(name+":80", http.StripPrefix("/fleet", told.count(leaderhttp.FleetHandler(n.Fleet))))
 			return n
@@ -117,7 +117,7 @@ func TestFleetWatch_Refuses(t *testing.T) {
 			assert.Equal(t, "watching\nchanged\n", askFleet(a.Fleet, http.MethodGet, other).Body.String(), other)
 		}
 		assert.Equal(t, http.StatusOK, askFleet(a.Fleet, http.MethodHead, "/watch?lease=ships&token=1").Code, "at once")
-		assert.Equal(t, http.StatusMethodNotAllowed, askFleet(a.Fleet, http.MethodPost, "/watch?lease=ships&token=1").Code)
+		assert.Equal(t, http.StatusMethodNotAllowed, askFleet(a.Fleet, http.MethodPut, "/watch?lease=ships&token=1").Code)
 		began := time.Now()
 		assert.Regexp(t, `^(watching\n){6,7}$`, askFleet(a.Fleet, http.MethodGet, "/watch?lease=ships&token=1").Body.String())
 		assert.Equal(t, time.Minute, time.Since(began))

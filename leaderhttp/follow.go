@@ -38,20 +38,7 @@ const WatchAttribute = "watch"
 // hosts alone. Redirects are never followed. What the other end answers decides nothing: one that lies, floods or is no Handler
 // costs this node a look now and then, as WithWake says.
 func Follow(opts ...FollowOption) func(ctx context.Context, seen lease.Info) error {
-	f := &follower{}
-	for _, set := range opts {
-		if set != nil {
-			set(f)
-		}
-	}
-	if f.client == nil {
-		f.client = http.DefaultClient
-	}
-	client := *f.client
-	client.Timeout = 0 // an answer lasts as long as the term
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	f.client = &client
-	return f.wait
+	return newFollower(opts).wait
 }
 
 // A FollowOption changes how Follow asks.
@@ -74,10 +61,28 @@ func FollowAuthorization(value string) FollowOption {
 	return func(f *follower) { f.authorization = value }
 }
 
+// A follower asks holders, at the addresses in their leases.
 type follower struct {
 	client        *http.Client
 	hosts         []string
 	authorization string
+}
+
+func newFollower(opts []FollowOption) *follower {
+	f := &follower{}
+	for _, set := range opts {
+		if set != nil {
+			set(f)
+		}
+	}
+	if f.client == nil {
+		f.client = http.DefaultClient
+	}
+	client := *f.client
+	client.Timeout = 0 // an answer lasts as long as the term
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	f.client = &client
+	return f
 }
 
 const (
@@ -157,16 +162,9 @@ func (f *follower) ask(ctx context.Context, address *url.URL) (bool, error) {
 	defer cancel(nil)
 	silence := time.AfterFunc(silentFor, func() { cancel(errSilent) })
 	defer silence.Stop()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
+	resp, err := f.do(ctx, http.MethodGet, address)
 	if err != nil {
 		return false, err
-	}
-	if f.authorization != "" {
-		req.Header.Set("Authorization", f.authorization)
-	}
-	resp, err := f.client.Do(req)
-	if err != nil {
-		return false, causeOf(ctx, err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
@@ -184,6 +182,22 @@ func (f *follower) ask(ctx context.Context, address *url.URL) (bool, error) {
 		}
 	}
 	return false, causeOf(ctx, lines.Err())
+}
+
+// do sends a request with the header that the user wants.
+func (f *follower) do(ctx context.Context, method string, address *url.URL) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, address.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	if f.authorization != "" {
+		req.Header.Set("Authorization", f.authorization)
+	}
+	resp, err := f.client.Do(req)
+	if err != nil {
+		return nil, causeOf(ctx, err)
+	}
+	return resp, nil
 }
 
 // causeOf returns why a request has failed, without its URL.

@@ -35,11 +35,18 @@ const (
 )
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if h.leader != nil && r.Method == http.MethodGet && strings.TrimPrefix(r.URL.Path, "/") == "watch" {
+	switch {
+	case h.leader != nil && isWatch(r, http.MethodGet):
 		h.watch(w, r)
-		return
+	case h.leader != nil && isWatch(r, http.MethodPost):
+		write(w, h.hint(r.URL.Query()))
+	default:
+		serve(w, r, "leader", h.answer)
 	}
-	serve(w, r, "leader", h.answer)
+}
+
+func isWatch(r *http.Request, method string) bool {
+	return r.Method == method && strings.TrimPrefix(r.URL.Path, "/") == "watch"
 }
 
 // serve answers a request by its path. A load balancer that asks without a path, by OPTIONS *, gets the answer of the path bare.
@@ -64,6 +71,12 @@ func serve(w http.ResponseWriter, r *http.Request, bare string, answer func(path
 			w.Header().Set("Allow", methods)
 		}
 	}
+	writeBody(w, a, body)
+}
+
+func write(w http.ResponseWriter, a answer) { writeBody(w, a, a.body) }
+
+func writeBody(w http.ResponseWriter, a answer, body []byte) {
 	setHeaders(w.Header(), a.media)
 	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
 	w.WriteHeader(a.code)

@@ -72,21 +72,20 @@ func crowded(w http.ResponseWriter) answer {
 func (h *handler) watch(w http.ResponseWriter, r *http.Request) {
 	s, query := h.leader.Status(), r.URL.Query()
 	token, err := strconv.ParseUint(query.Get("token"), 10, 64)
-	refuse := func(a answer) { serve(w, r, "", func(string) answer { return a }) }
 	switch name := query.Get("lease"); {
 	case err != nil || name == "":
-		refuse(line(http.StatusBadRequest, "watch: say which lease and term: watch?lease=%s&token=7", s.Lease))
+		write(w, sayWhich(s.Lease))
 		return
 	case name != s.Lease:
-		refuse(line(http.StatusNotFound, "watch: this node takes no part in the lease %q", name))
+		write(w, line(http.StatusNotFound, "watch: this node takes no part in the lease %q", name))
 		return
 	case s.State == leader.Idle && (s.Seen.Token != token || s.Seen.State == lease.Held): // it may just have given the lease back
-		refuse(check(false, describe(s)))
+		write(w, check(false, describe(s)))
 		return
 	}
 	ends, ok := h.watchers.enter(r)
 	if !ok {
-		refuse(crowded(w))
+		write(w, crowded(w))
 		return
 	}
 	defer h.watchers.leave()

@@ -140,7 +140,7 @@ func TestWatch_Refuses(t *testing.T) {
 		}
 		assert.Equal(t, http.StatusOK, a.ask(http.MethodHead, "/watch?lease=orders&token=1").Code, "at once")
 		assert.Equal(t, http.StatusOK, a.ask(http.MethodOptions, "/watch?lease=orders&token=1").Code, "at once")
-		assert.Equal(t, http.StatusMethodNotAllowed, a.ask(http.MethodPost, "/watch?lease=orders&token=1").Code)
+		assert.Equal(t, http.StatusMethodNotAllowed, a.ask(http.MethodPut, "/watch?lease=orders&token=1").Code)
 		a.end()
 		assert.Equal(t, "watching\nchanged\n", a.get("/watch?lease=orders&token=1").Body.String(), "it has just given it back")
 		assert.Equal(t, http.StatusServiceUnavailable, a.get("/watch?lease=orders&token=2").Code)

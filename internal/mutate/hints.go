@@ -28,6 +28,31 @@ var hints = []mutation{
 		edit: edit{file: "wake.go", old: "			case <-next:\n			case <-v.ctx.Done():\n				return\n", new: "			case <-next:\n				return\n			case <-v.ctx.Done():\n				return\n"},
 	},
 	{
+		name: "Hints: renewals by them have no bound",
+		edit: edit{file: "asked.go", old: "max(h.opts.limits.WriteEvery, h.opts.renewEvery/wakesPerInterval)", new: "h.opts.limits.WriteEvery"},
+		deaf: true, args: []string{"-run", "^TestHint"},
+	},
+	{
+		name: "Hints: a renewal in flight answers one",
+		edit: edit{file: "asked.go", old: "h.pending != nil || h.failures > 0 {", new: "h.failures > 0 {"},
+		deaf: true, args: []string{"-run", "^TestHint"},
+	},
+	{
+		name: "Hints: one shortens the wait after a failure",
+		edit: edit{file: "asked.go", old: "h.pending != nil || h.failures > 0 {", new: "h.pending != nil {"},
+		deaf: true, args: []string{"-run", "^TestHint"},
+	},
+	{
+		name: "Hints: nobody hears of them at /watch",
+		edit: edit{file: "leaderhttp/tell.go", old: "	h.leader.Hint()\n", new: ""},
+		deaf: true, tests: []string{"./leaderhttp"}, args: []string{"-run", "^TestTelling"},
+	},
+	{
+		name: "Hints: a node of a fleet does not look at its seat",
+		edit: edit{file: "fleet/wake.go", old: "		n.seat.leader.Hint()\n", new: "		_ = n.seat.leader.Hint\n"},
+		deaf: true, tests: []string{"./leaderhttp"}, args: []string{"-run", "^TestTelling"},
+	},
+	{
 		name: "Hints: a renewal is one",
 		edit: edit{
 			file: "lease/memory/store.go",
