@@ -17,6 +17,7 @@ import (
 
 func (a *app) fleetDrainCommand() *cobra.Command {
 	var resume bool
+	var tell hosts
 	var seat int
 	var wait time.Duration
 	cmd := &cobra.Command{
@@ -36,7 +37,7 @@ Exit codes:
   2  a flag, an argument or the store's URL is wrong, or there is no such node
 
 Environment: LEADER_STORE, LEADER_TIMEOUT, LEADER_SEAT, LEADER_CANCEL,
-LEADER_WAIT; NO_COLOR.`,
+LEADER_WAIT, LEADER_TELL; NO_COLOR.`,
 		Example: `  leader fleet drain orders host-3
   leader fleet drain orders host-3 --cancel`,
 		Args:              args(cobra.RangeArgs(1, 2)),
@@ -45,7 +46,7 @@ LEADER_WAIT; NO_COLOR.`,
 			if (len(given) == 2) == (seat != 0) {
 				return usage(errors.New("name the node, or give --seat"))
 			}
-			return a.onStore(cmd.Context(), func(s *store.Store) error {
+			return a.onTellingStore(cmd.Context(), tell, func(s *store.Store) error {
 				return a.drainFleet(cmd.Context(), s, given, seat, resume, wait)
 			})
 		},
@@ -53,6 +54,7 @@ LEADER_WAIT; NO_COLOR.`,
 	cmd.Flags().BoolVar(&resume, "cancel", false, "let the node take parts again")
 	cmd.Flags().IntVar(&seat, "seat", 0, "`number` of the node's seat, instead of its name")
 	waitFlag(cmd, &wait, "how long to wait for the node")
+	tellFlag(cmd, &tell)
 	return cmd
 }
 

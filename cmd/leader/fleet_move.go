@@ -18,6 +18,7 @@ func (a *app) fleetMoveCommand() *cobra.Command {
 	var to string
 	var unpin bool
 	var wait time.Duration
+	var tell hosts
 	cmd := &cobra.Command{
 		Use:   "move NAME PART",
 		Short: "Pin a part to a node, or unpin it",
@@ -39,7 +40,7 @@ Exit codes:
   2  a flag, an argument or the store's URL is wrong, or there is no such part or node
 
 Environment: LEADER_STORE, LEADER_TIMEOUT, LEADER_TO, LEADER_UNPIN,
-LEADER_WAIT; NO_COLOR.`,
+LEADER_WAIT, LEADER_TELL; NO_COLOR.`,
 		Example: `  leader fleet move orders 17 --to host-3
   leader fleet move orders 17 --unpin`,
 		Args:              args(cobra.ExactArgs(2)),
@@ -48,7 +49,7 @@ LEADER_WAIT; NO_COLOR.`,
 			if (to == "") != unpin {
 				return usage(errors.New("give --to NODE, or --unpin"))
 			}
-			return a.onStore(cmd.Context(), func(s *store.Store) error {
+			return a.onTellingStore(cmd.Context(), tell, func(s *store.Store) error {
 				return a.moveFleet(cmd.Context(), s, given[0], given[1], to, wait)
 			})
 		},
@@ -56,6 +57,7 @@ LEADER_WAIT; NO_COLOR.`,
 	cmd.Flags().StringVar(&to, "to", "", "`node` that is to have the part")
 	cmd.Flags().BoolVar(&unpin, "unpin", false, "let the part move as any other again")
 	waitFlag(cmd, &wait, "how long to wait for the coordinator, and until the part is there")
+	tellFlag(cmd, &tell)
 	return cmd
 }
 

@@ -24,6 +24,7 @@ const exitOther = 4 // handover: the holder has given the lease up, and another 
 type handover struct {
 	to                string
 	cancel, yes, wait bool
+	tell              hosts
 }
 
 func (a *app) handoverCommand() *cobra.Command {
@@ -54,7 +55,8 @@ Exit codes:
   2  a flag, an argument or the store's URL is wrong, or there is no terminal to ask on
   4  the holder has given the lease up, but NODE does not lead: another node does, or none
 
-Environment: LEADER_STORE, LEADER_TIMEOUT, LEADER_TO, LEADER_CANCEL, LEADER_WAIT, LEADER_YES; NO_COLOR.`,
+Environment: LEADER_STORE, LEADER_TIMEOUT, LEADER_TO, LEADER_CANCEL, LEADER_WAIT, LEADER_YES,
+LEADER_TELL; NO_COLOR.`,
 		Example: `  leader handover orders --to node-b
   leader handover orders --to node-b --yes --store s3://my-leases
   leader handover orders --cancel`,
@@ -64,13 +66,14 @@ Environment: LEADER_STORE, LEADER_TIMEOUT, LEADER_TO, LEADER_CANCEL, LEADER_WAIT
 			if err := h.check(); err != nil {
 				return usage(err)
 			}
-			return a.onStore(cmd.Context(), func(s *store.Store) error { return a.handOver(cmd.Context(), s, given[0], h) })
+			return a.onTellingStore(cmd.Context(), h.tell, func(s *store.Store) error { return a.handOver(cmd.Context(), s, given[0], h) })
 		},
 	}
 	cmd.Flags().StringVar(&h.to, "to", "", "the ID of the `node` that is to lead next")
 	cmd.Flags().BoolVar(&h.cancel, "cancel", false, "take back what somebody has asked for")
 	cmd.Flags().BoolVar(&h.wait, "wait", true, "wait until a node leads")
 	cmd.Flags().BoolVar(&h.yes, "yes", false, "do not ask")
+	tellFlag(cmd, &h.tell)
 	return cmd
 }
 

@@ -50,7 +50,8 @@ Exit codes:
   2  a flag, an argument or the store's URL is wrong
 
 Environment: LEADER_STORE, LEADER_TIMEOUT, LEADER_LISTEN, LEADER_EVERY,
-LEADER_REQUESTS, LEADER_AUTH, LEADER_HOST, LEADER_ACTIONS; NO_COLOR.`,
+LEADER_REQUESTS, LEADER_AUTH, LEADER_HOST, LEADER_ACTIONS,
+LEADER_TELL; NO_COLOR.`,
 		Example: `  leader ui --store s3://my-leases
   leader ui --listen :8090 --auth token:/run/secrets/ui --host ui.example.com`,
 		Args:              args(cobra.NoArgs),
@@ -60,7 +61,7 @@ LEADER_REQUESTS, LEADER_AUTH, LEADER_HOST, LEADER_ACTIONS; NO_COLOR.`,
 			if err != nil {
 				return usage(err)
 			}
-			return a.onStore(cmd.Context(), func(s *store.Store) error { return a.ui(cmd.Context(), s, u.listen, opts) })
+			return a.onTellingStore(cmd.Context(), u.tell, func(s *store.Store) error { return a.ui(cmd.Context(), s, u.listen, opts) })
 		},
 	}
 	cmd.Flags().StringVar(&u.listen, "listen", defaultListen, "`address` of the page (default "+defaultListen+")")
@@ -70,6 +71,7 @@ LEADER_REQUESTS, LEADER_AUTH, LEADER_HOST, LEADER_ACTIONS; NO_COLOR.`,
 	cmd.Flags().StringVar(&u.auth, "auth", "", "who may see the page: token:FILE or header:NAME (`how`)")
 	cmd.Flags().StringArrayVar(&u.hosts, "host", nil, "a `name` under which browsers ask for the page; may be repeated")
 	cmd.Flags().BoolVar(&u.actions, "actions", false, "let the page break leases, hand them over, and drain nodes")
+	tellFlag(cmd, &u.tell)
 	return cmd
 }
 
@@ -79,6 +81,7 @@ type uiFlags struct {
 	requests     float64
 	hosts        []string
 	actions      bool
+	tell         hosts
 }
 
 // options returns the page's options. The error has everything that is wrong with the flags.
@@ -89,6 +92,9 @@ func (u *uiFlags) options(timeout time.Duration) ([]leaderui.Option, error) {
 	}
 	auth, authErr := u.authOption()
 	errs := []error{authErr}
+	if len(u.tell) > 0 && !u.actions {
+		errs = append(errs, errors.New("--tell is for what the page asks of holders: give --actions, too"))
+	}
 	if auth != nil {
 		opts = append(opts, auth)
 	}
