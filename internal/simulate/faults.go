@@ -173,7 +173,7 @@ var faults = []*Fault{
 		strikes: func(_ *world, p *process, e Event) {
 			p.reach(func() { go p.askAfter(p.w.onMachine(int(e.By)), e.Lag, e.For) })
 		}},
-	{of: ofEvent, name: "flood", what: "every source of hints tells of a change all the time, for For",
+	{of: ofEvent, name: "flood", what: "every source of hints tells of a change all the time, and somebody calls Hint, for For",
 		share: 1, floor: 0.1, detail: lasts,
 		strikes: func(w *world, p *process, e Event) {
 			p.flood(true)

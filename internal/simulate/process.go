@@ -29,7 +29,8 @@ type process struct {
 
 	crashed   atomic.Bool // nothing reaches it any more
 	unhealthy atomic.Bool
-	flooded   atomic.Bool  // its sources of hints tell of a change all the time
+	flooded   atomic.Bool  // its sources of hints tell of a change all the time, and somebody calls Hint
+	nudged    atomic.Bool  // Hint was called
 	mute      atomic.Int32 // which of its requests are lost: 0 (none), muteRenewals or muteAll
 	sickly    float64      // the probability that one call of its health check fails
 
