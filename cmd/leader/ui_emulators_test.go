@@ -1,10 +1,13 @@
-package leaderui_test
+package main
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,7 +24,7 @@ import (
 
 // On each service, the page says how many requests a look takes at most, and how many it sends in a second: the wire agrees, however many
 // browsers look.
-func TestReader_RequestsOnTheWire(t *testing.T) {
+func TestUI_RequestsOnTheWire(t *testing.T) {
 	const leases, browsers, rate = 20, 40, 100
 	values, width := sail(t)
 	for i := range leases {
@@ -49,16 +52,24 @@ func TestReader_RequestsOnTheWire(t *testing.T) {
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, lease.Close(m)) })
 
-			w, before, begun := &world{T: t, ui: leaderui.New(m, leaderui.WithEvery(leaderui.MinEvery), leaderui.WithRequests(rate))}, proxy.Seen(), time.Now()
-			defer w.ui.Close()
+			ui, before, begun := leaderui.New(m, leaderui.WithEvery(leaderui.MinEvery), leaderui.WithRequests(rate)), proxy.Seen(), time.Now()
+			defer ui.Close()
+			ask := func(ctx context.Context, path string) string {
+				answer := httptest.NewRecorder()
+				ui.ServeHTTP(answer, httptest.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil))
+				return answer.Body.String()
+			}
+			watching, leave := context.WithCancel(t.Context())
+			var all sync.WaitGroup
+			defer all.Wait()
+			defer leave()
 			for range browsers {
-				_, leave := w.follow("/events")
-				defer leave()
+				all.Go(func() { ask(watching, "/events") })
 			}
 			most, looks, latest := 0, 0, time.Time{}
 			for looks < 3 {
 				var s leaderui.State
-				require.NoError(t, json.Unmarshal([]byte(w.page("/state")), &s))
+				require.NoError(t, json.Unmarshal([]byte(ask(t.Context(), "/state")), &s))
 				if s.Looked.After(latest) {
 					latest, most, looks = s.Looked, max(most, s.Requests), looks+1
 				}
@@ -71,7 +82,7 @@ func TestReader_RequestsOnTheWire(t *testing.T) {
 			require.LessOrEqual(t, sent, int(rate*took.Seconds())+most)
 			require.GreaterOrEqual(t, sent, looks*costs[service])
 			require.LessOrEqual(t, sent, (looks+1)*costs[service])
-			require.Contains(t, w.page("/"), fmt.Sprintf("never more than %d a second", rate))
+			require.Contains(t, ask(t.Context(), "/"), fmt.Sprintf("never more than %d a second", rate))
 		})
 	}
 }
