@@ -143,7 +143,7 @@ func (n *node) decide(o *office) {
 // situation tells assign all that it needs to know beside the plan.
 func (n *node) situation(o *office) situation {
 	now := n.now()
-	handOut, calm := min(o.joined+n.opts.interval, max(o.took, o.crowded)+n.opts.length), o.changed+n.opts.calm
+	handOut, calm := min(o.joined+n.opts.interval, o.gathers+n.opts.length), o.changed+n.opts.calm
 	o.ripe = never
 	for _, at := range []time.Duration{handOut, calm} {
 		if now < at {
@@ -207,7 +207,7 @@ func (n *node) publish(o *office, p *plan) bool {
 	}
 	n.tellMoves(o.base, p)
 	if p.Width > o.base.Width && o.base.Width >= manySeats {
-		o.crowded = n.now() // those who wait for a seat have one within a lease length
+		o.gathers = n.now() // those who wait for a seat have one within a lease length
 	}
 	awaited := p.givers()
 	seats := o.base.Width

@@ -24,11 +24,10 @@ type office struct {
 	facts *facts
 	seats map[int]*seatView
 
-	took    time.Duration // when it took office
 	heard   time.Duration // when a look was last answered (F8)
 	changed time.Duration // when a session was last seen to come or to go
 	joined  time.Duration // when one was last seen to come
-	crowded time.Duration // when it last made more seats of many
+	gathers time.Duration // since when it waits for nodes to take seats: it took the office then, or made more seats of many
 	doubt   time.Duration // until when nothing is handed out, since the chain of plans was broken
 
 	round    int           // the number of the latest round of looks
@@ -114,7 +113,7 @@ func (n *node) preside(ctx context.Context) error {
 
 func (n *node) takeOffice(o *office) {
 	now := n.now()
-	o.took, o.heard, o.changed, o.joined, o.next, o.decideBy = now, now, now, now, now, never
+	o.gathers, o.heard, o.changed, o.joined, o.next, o.decideBy = now, now, now, now, now, never
 	o.ripe, o.stale = never, true
 	o.named = o.base.sessionsBySeat()
 	n.office = o
