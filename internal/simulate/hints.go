@@ -152,7 +152,7 @@ func (p *process) nudge() {
 		p.nudged.Store(true)
 		p.leader.Hint()
 	})
-	p.w.after(p.w.plan.AcquireEvery/(2*hintsPerInterval), p.nudge)
+	p.w.after(p.w.plan.AcquireEvery/4, p.nudge)
 }
 
 // healHints ends what is wrong with the sources of hints.
