@@ -101,7 +101,10 @@ func (w *world) unbalanced(p *plan, load map[*simProcess]int) string {
 			if p.id() != m.Node {
 				continue
 			}
-			if w.works[m.Part][0].p != p {
+			switch works := w.works[m.Part]; {
+			case len(works) == 0:
+				return fmt.Sprintf("part %s is pinned to %s, though it is off the list", m.Part, m.Node)
+			case works[0].p != p:
 				return fmt.Sprintf("part %s is not with %s", m.Part, m.Node)
 			}
 			movable[p]--
