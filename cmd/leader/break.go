@@ -72,7 +72,7 @@ func (a *app) breakLease(ctx context.Context, s *store.Store, name string, yes, 
 			show.Good("Broken."), time.Now().Add(seen.Length).Format("15:04:05"), seen.Length)
 	}
 	if waits {
-		return a.waitUntilFree(ctx, s, seen)
+		return untilInterrupted(ctx, "the lease stays broken until it has run out", func(ctx context.Context) error { return a.waitUntilFree(ctx, s, seen) })
 	}
 	return nil
 }

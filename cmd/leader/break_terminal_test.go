@@ -45,3 +45,16 @@ func TestBreakShowsThatItWaits(t *testing.T) {
 	require.Zero(t, c.end(t))
 	require.Contains(t, c.text(), "\r\x1b[KThe lease is free.\n")
 }
+
+// Ctrl-C ends the wait, and says what goes on.
+func TestBreakIsInterrupted(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	s.hold(t, "a", "one", time.Hour)
+	c := onScreen(t, commandtest.Command(t, "break", "a", "--yes", "--wait", "--store", s.url))
+	c.see(t, "\r\x1b[Kwaiting until it is free, up to ")
+	_, err := c.file.WriteString("\x03")
+	require.NoError(t, err)
+	require.Equal(t, exitFailed, c.end(t))
+	require.Contains(t, c.text(), "leader: interrupted, and the lease stays broken until it has run out\n")
+}

@@ -71,14 +71,17 @@ func (a *app) drainFleet(ctx context.Context, s *store.Store, given []string, se
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	if resume {
-		if err := fleet.Resume(ctx, s.Manager, name, n.Seat); err != nil {
+		goesOn := "the node takes parts again if it was asked already: leader fleet status shows it"
+		if err := untilInterrupted(ctx, goesOn, func(ctx context.Context) error { return fleet.Resume(ctx, s.Manager, name, n.Seat) }); err != nil {
 			return err
 		}
 		fmt.Fprintf(a.out, "%s %s takes parts again, in another seat.\n", show.Good("Cancelled."), show.Printable(n.Node))
 		return nil
 	}
 	fmt.Fprintf(a.out, "%s, in seat %d, has %s.\n", show.Printable(n.Node), n.Seat, count(n.Parts, "part"))
-	if err := fleet.Drain(ctx, s.Manager, name, n.Seat); err != nil {
+	goesOn := fmt.Sprintf("the node drains if it was asked already: leader fleet status shows it; to let it take parts again: leader fleet drain %s --seat %d --cancel",
+		show.Printable(name), n.Seat)
+	if err := untilInterrupted(ctx, goesOn, func(ctx context.Context) error { return fleet.Drain(ctx, s.Manager, name, n.Seat) }); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.out, "%s It has no part any more, and gets none.\n", show.Good("Drained."))

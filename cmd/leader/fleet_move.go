@@ -68,7 +68,8 @@ func waitFlag(cmd *cobra.Command, wait *time.Duration, usage string) {
 func (a *app) moveFleet(ctx context.Context, s *store.Store, name, part, to string, wait time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	if err := fleet.Move(ctx, s.Manager, name, part, to); err != nil {
+	goesOn := "the coordinator does it if it was asked already: leader fleet status shows what is pinned"
+	if err := untilInterrupted(ctx, goesOn, func(ctx context.Context) error { return fleet.Move(ctx, s.Manager, name, part, to) }); err != nil {
 		if errors.Is(err, lease.ErrInvalid) {
 			err = usage(err)
 		}
@@ -79,6 +80,12 @@ func (a *app) moveFleet(ctx context.Context, s *store.Store, name, part, to stri
 		return nil
 	}
 	fmt.Fprintf(a.out, "%s Part %s is to be with %s.\n", show.Good("Pinned."), show.Printable(part), show.Printable(to))
+	goesOn = fmt.Sprintf("the part moves on; to unpin it: leader fleet move %s %s --unpin", show.Printable(name), show.Printable(part))
+	return untilInterrupted(ctx, goesOn, func(ctx context.Context) error { return a.waitUntilThere(ctx, s, name, part, to) })
+}
+
+// waitUntilThere waits until a pinned part is with its node.
+func (a *app) waitUntilThere(ctx context.Context, s *store.Store, name, part, to string) error {
 	for {
 		o, err := s.Fleet(ctx, name)
 		if err != nil {

@@ -120,7 +120,8 @@ func (a *app) handOver(ctx context.Context, s *store.Store, name string, h hando
 	if !h.wait {
 		return nil
 	}
-	return a.waitUntilHandedOver(ctx, s, seen, h.to, begun)
+	goesOn := fmt.Sprintf("the hand-over goes on; to take it back while %s has not begun: leader handover %s --cancel", show.Printable(seen.Holder), show.Printable(name))
+	return untilInterrupted(ctx, goesOn, func(ctx context.Context) error { return a.waitUntilHandedOver(ctx, s, seen, h.to, begun) })
 }
 
 // unchecked says what nobody checks of the node that is to lead next, and what it costs if that is not there.

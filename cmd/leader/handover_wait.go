@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/cloudlease/leader/cmd/leader/internal/show"
@@ -18,15 +15,9 @@ import (
 // waitUntilHandedOver waits until another node leads than the one that was seen, or it is certain that the node that was named will not.
 func (a *app) waitUntilHandedOver(ctx context.Context, s *store.Store, seen lease.Info, to string, begun time.Time) error {
 	defer a.progress("")
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	looked := time.Now() // when the lease was last held by anybody
 	for {
 		now, err := inspect(ctx, s, seen.Name)
-		if ctx.Err() != nil {
-			return fmt.Errorf("interrupted, and the hand-over goes on; to take it back while %s has not begun: leader handover %s --cancel",
-				show.Printable(seen.Holder), show.Printable(seen.Name))
-		}
 		if err != nil {
 			return fmt.Errorf("the holder is asked, but whether it hands over cannot be seen: %w", err)
 		}
@@ -46,7 +37,9 @@ func (a *app) waitUntilHandedOver(ctx context.Context, s *store.Store, seen leas
 			return &exitError{code: exitOther, err: fmt.Errorf("%s has given the lease up, and no node has taken it", show.Printable(seen.Holder))}
 		}
 		a.progress("%s", handingOver(now, seen, to))
-		patience.Wait(ctx, min(max(seen.Length/50, 50*time.Millisecond), time.Second))
+		if !patience.Wait(ctx, min(max(seen.Length/50, 50*time.Millisecond), time.Second)) {
+			return context.Cause(ctx)
+		}
 	}
 }
 
