@@ -49,7 +49,39 @@ type chronicler struct {
 	chain  *chain
 	faulty faulty
 	turn   *sync.Mutex // a connection of these tests carries one request at a time
-	late   *chronicler // the way of late renewals; nil: there is none
+	late   *lateness   // of renewals; nil: there is none
+}
+
+// A lateness is the way of renewals that arrive late.
+type lateness struct {
+	way *chronicler
+
+	mu      sync.Mutex
+	timers  []*time.Timer
+	pending sync.WaitGroup // one for each timer that was not stopped, until its call has returned
+}
+
+// after calls do later, unless that ends before.
+func (l *lateness) after(d time.Duration, do func(*chronicler)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pending.Add(1)
+	l.timers = append(l.timers, time.AfterFunc(d, func() {
+		defer l.pending.Done()
+		do(l.way)
+	}))
+}
+
+// end waits for the calls that have begun. No other one begins.
+func (l *lateness) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, t := range l.timers {
+		if t.Stop() {
+			l.pending.Done()
+		}
+	}
+	l.pending.Wait()
 }
 
 func (s service) chronicler(t *testing.T, h *chain, n int) *chronicler {
@@ -97,10 +129,10 @@ func (c *chronicler) Acquire(ctx context.Context, req lease.Request) (lease.Leas
 func (c *chronicler) Renew(ctx context.Context, held lease.Lease) (lease.Lease, error) {
 	if rand.IntN(3) == 0 {
 		c.chain.count("late renewals")
-		time.AfterFunc(rand.N(held.Length*2/3), func() {
+		c.late.after(rand.N(held.Length*2/3), func(way *chronicler) {
 			late, cancel := context.WithTimeout(context.WithoutCancel(ctx), held.Length)
 			defer cancel()
-			_, _ = c.late.renew(late, held)
+			_, _ = way.renew(late, held)
 		})
 	}
 	return c.renew(ctx, held)
@@ -191,9 +223,11 @@ func (s service) playChain(t *testing.T, enough map[string]int, name string) (h 
 	begun := time.Now()
 	goOn := func() bool { return ctx.Err() == nil && (time.Since(begun) < s.span || !h.has(enough)) }
 	var all sync.WaitGroup
+	var leaders []*chronicler
 	for n := 1; n <= 3; n++ {
 		c := s.chronicler(t, h, n)
-		c.late = s.chronicler(t, h, n)
+		c.late = &lateness{way: s.chronicler(t, h, n)}
+		leaders = append(leaders, c)
 		all.Go(func() { c.coordinate(t, length, string(rune('a'+n-1)), name, goOn) })
 	}
 	breaking, stop := context.WithCancel(ctx)
@@ -203,6 +237,11 @@ func (s service) playChain(t *testing.T, enough map[string]int, name string) (h 
 	all.Wait()
 	stop()
 	breaker.Wait()
+	for _, c := range leaders {
+		c.late.end()
+		_, done := c.wait() // a leader may have left a request behind
+		done()
+	}
 	start := h.now()
 	finally(t, func(ctx context.Context) error {
 		info, err := lease.Inspect(ctx, outside.Manager, name)
