@@ -2,6 +2,7 @@ package failover
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cloudlease/leader/bench/internal/report"
@@ -25,6 +26,7 @@ func (r Handover) Section() (report.Section, error) {
 		"In milliseconds, from the answer to the release until the next leader's work begins:\n\n", r.Groups, report.Figure(r.LeadFrom), report.Figure(r.LeadTo))
 	var rows [][]string
 	var judged []string
+	var medians []float64
 	for _, of := range r.Peers {
 		if len(of.Handovers) == 0 {
 			continue
@@ -35,12 +37,14 @@ func (r Handover) Section() (report.Section, error) {
 		}
 		rows = append(rows, append(row, fmt.Sprint(of.Overlaps)))
 		if of.Ours {
+			medians = append(medians, quantile(of.Handovers, 0.5))
 			met := quantile(of.Handovers, 0.5) <= goalMedian && quantile(of.Handovers, 0.99) <= goalP99
 			judged = append(judged, of.Name+": "+report.Met(met))
 		}
 	}
 	b.WriteString(report.Table([]string{"", "hand-overs", "median", "90 %", "99 %", "longest", "overlaps"}, rows...))
 	if len(judged) > 0 {
+		s.Key = fmt.Sprintf("After a release, the next leader's work begins within %.0f to %.0f ms in the median, by store.", slices.Min(medians), slices.Max(medians))
 		fmt.Fprintf(&b, "\nThe goal is a median of %d ms at most, and 99 %% within %d ms: %s.\n", goalMedian, goalP99, strings.Join(judged, "; "))
 	}
 	b.WriteString("\nOf a release, a standby hears at once; it asks after a random time of at most 20 ms, so that not all ask in the same moment, and its\n" +
