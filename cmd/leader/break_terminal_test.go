@@ -50,7 +50,7 @@ func TestBreakShowsThatItWaits(t *testing.T) {
 func TestBreakIsInterrupted(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
-	s.hold(t, "a", "one", time.Hour)
+	s.acquire(t, "a", "one", time.Hour, nil)
 	c := onScreen(t, commandtest.Command(t, "break", "a", "--yes", "--wait", "--store", s.url))
 	c.see(t, "\r\x1b[Kwaiting until it is free, up to ")
 	_, err := c.file.WriteString("\x03")
