@@ -19,8 +19,7 @@ func (h *holding) hints() <-chan struct{} {
 
 // hinted lets the next renewal come soon: it finds what somebody asks of this node.
 func (h *holding) hinted() {
-	soon := max(h.run.mono(), h.wrote+max(h.opts.limits.WriteEvery, h.opts.renewEvery/wakesPerInterval))
-	if soon < h.next.at {
+	if soon := h.soonest(h.opts.renewEvery / wakesPerInterval); soon < h.next.at {
 		h.next = h.run.scheduled(soon)
 	}
 }

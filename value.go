@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"sync"
+	"time"
 
 	"github.com/cloudlease/leader/lease"
 )
@@ -165,7 +166,12 @@ func (h *holding) change(c change) {
 
 // hurry makes a renewal due as soon as the store allows.
 func (h *holding) hurry() {
-	h.next = h.run.scheduled(max(h.run.mono(), h.wrote+h.opts.limits.WriteEvery))
+	h.next = h.run.scheduled(h.soonest(0))
+}
+
+// soonest returns when the next renewal may begin: so long after the latest write, and as the store allows.
+func (h *holding) soonest(after time.Duration) time.Duration {
+	return max(h.run.mono(), h.wrote+max(after, h.opts.limits.WriteEvery))
 }
 
 // stored goes on after a renewal that has stored the changes up to the number.

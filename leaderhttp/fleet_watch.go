@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
-	"strconv"
 
 	"github.com/cloudlease/leader/fleet"
 )
@@ -23,14 +22,14 @@ func digest(value string) string {
 // and with the value that the request names. The value tells of what moves: it is the fleet's plan, or what a node acknowledges of it.
 func (h *fleetHandler) watch(w http.ResponseWriter, r *http.Request) {
 	s, query := h.fleet.Status(), r.URL.Query()
-	name, values := query.Get("lease"), query.Has("value")
-	token, err := strconv.ParseUint(query.Get("token"), 10, 64)
+	name, token, asked := termIn(query)
+	values := query.Has("value")
 	changed := func(now fleet.Holding) bool {
 		return !now.Held || now.Token != token || values && digest(now.Value) != query.Get("value")
 	}
 	now := h.holding(r.Context(), name)
 	switch of, _, isSeat := fleet.SeatOf(name); {
-	case err != nil || name == "":
+	case !asked:
 		write(w, sayWhich(s.Fleet))
 		return
 	case name != s.Fleet && (!isSeat || of != s.Fleet):

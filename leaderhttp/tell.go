@@ -2,10 +2,8 @@ package leaderhttp
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/cloudlease/leader"
@@ -33,49 +31,43 @@ type telling struct {
 func (t *telling) Unwrap() lease.Manager { return t.Manager }
 
 func (t *telling) Ask(ctx context.Context, seen lease.Info, w lease.Wish) error {
-	err := lease.Ask(ctx, t.Manager, seen, w)
-	if err == nil {
-		_ = t.tell(ctx, seen)
-	}
-	return err
+	return t.asked(ctx, seen, lease.Ask(ctx, t.Manager, seen, w))
 }
 
 func (t *telling) Withdraw(ctx context.Context, seen lease.Info) error {
-	err := lease.Withdraw(ctx, t.Manager, seen)
+	return t.asked(ctx, seen, lease.Withdraw(ctx, t.Manager, seen))
+}
+
+// asked tells the holder, if it was asked, and returns err.
+func (t *telling) asked(ctx context.Context, seen lease.Info, err error) error {
 	if err == nil {
-		_ = t.tell(ctx, seen)
+		t.tell(ctx, seen)
 	}
 	return err
 }
 
-// tell has the holder look at its lease now.
-func (f *follower) tell(ctx context.Context, seen lease.Info) error {
+// tell has the holder look at its lease now, if it can be told.
+func (f *follower) tell(ctx context.Context, seen lease.Info) {
 	address, err := f.address(seen)
 	if err != nil {
-		return err
+		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, tellTimeout)
 	defer cancel()
-	answer, err := f.do(ctx, http.MethodPost, address)
-	if err != nil {
-		return err
+	if answer, err := f.do(ctx, http.MethodPost, address); err == nil {
+		_ = answer.Body.Close()
 	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusAccepted {
-		return fmt.Errorf("it answers %d %s", answer.StatusCode, http.StatusText(answer.StatusCode))
-	}
-	return nil
 }
 
 // hint answers POST /watch: this node, which holds the lease under the token that the request names, looks at it now.
 func (h *handler) hint(query url.Values) answer {
 	s := h.leader.Status()
-	token, err := strconv.ParseUint(query.Get("token"), 10, 64)
-	switch name := query.Get("lease"); {
-	case err != nil || name == "":
+	name, token, ok := termIn(query)
+	switch {
+	case !ok:
 		return sayWhich(s.Lease)
 	case name != s.Lease:
-		return line(http.StatusNotFound, "watch: this node takes no part in the lease %q", name)
+		return noPart(name)
 	case s.State != leader.Leading && s.State != leader.Stopping || s.Term.Token() != token:
 		return notHeld(name, token)
 	}
@@ -85,9 +77,8 @@ func (h *handler) hint(query url.Values) answer {
 
 // hint answers POST /watch: this node, which holds the lease under the token that the request names, looks at its leases now.
 func (h *fleetHandler) hint(ctx context.Context, query url.Values) answer {
-	name := query.Get("lease")
-	token, err := strconv.ParseUint(query.Get("token"), 10, 64)
-	if err != nil || name == "" {
+	name, token, ok := termIn(query)
+	if !ok {
 		return sayWhich(h.fleet.Status().Fleet)
 	}
 	if now := h.holding(ctx, name); !now.Held || now.Token != token {
@@ -98,11 +89,3 @@ func (h *fleetHandler) hint(ctx context.Context, query url.Values) answer {
 }
 
 var toldOf = line(http.StatusAccepted, "told")
-
-func sayWhich(name string) answer {
-	return line(http.StatusBadRequest, "watch: say which lease and term: watch?lease=%s&token=7", name)
-}
-
-func notHeld(name string, token uint64) answer {
-	return line(http.StatusServiceUnavailable, "watch: this node does not hold the lease %q with token %d", name, token)
-}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"sync"
 	"time"
@@ -67,17 +68,36 @@ func crowded(w http.ResponseWriter) answer {
 	return line(http.StatusServiceUnavailable, "watch: %d requests wait here already", mostWatchers)
 }
 
+// termIn reads which lease and term a request is about; ok is false if it does not say.
+func termIn(query url.Values) (name string, token uint64, ok bool) {
+	name = query.Get("lease")
+	token, err := strconv.ParseUint(query.Get("token"), 10, 64)
+	return name, token, err == nil && name != ""
+}
+
+func sayWhich(name string) answer {
+	return line(http.StatusBadRequest, "watch: say which lease and term: watch?lease=%s&token=7", name)
+}
+
+func noPart(name string) answer {
+	return line(http.StatusNotFound, "watch: this node takes no part in the lease %q", name)
+}
+
+func notHeld(name string, token uint64) answer {
+	return line(http.StatusServiceUnavailable, "watch: this node does not hold the lease %q with token %d", name, token)
+}
+
 // watch answers GET /watch: it holds the answer open while the lease is held under the token that the request names, as far as this node
 // knows.
 func (h *handler) watch(w http.ResponseWriter, r *http.Request) {
-	s, query := h.leader.Status(), r.URL.Query()
-	token, err := strconv.ParseUint(query.Get("token"), 10, 64)
-	switch name := query.Get("lease"); {
-	case err != nil || name == "":
+	s := h.leader.Status()
+	name, token, asked := termIn(r.URL.Query())
+	switch {
+	case !asked:
 		write(w, sayWhich(s.Lease))
 		return
 	case name != s.Lease:
-		write(w, line(http.StatusNotFound, "watch: this node takes no part in the lease %q", name))
+		write(w, noPart(name))
 		return
 	case s.State == leader.Idle && (s.Seen.Token != token || s.Seen.State == lease.Held): // it may just have given the lease back
 		write(w, check(false, describe(s)))

@@ -29,7 +29,7 @@ var hints = []mutation{
 	},
 	{
 		name: "Hints: renewals by them have no bound",
-		edit: edit{file: "asked.go", old: "max(h.opts.limits.WriteEvery, h.opts.renewEvery/wakesPerInterval)", new: "h.opts.limits.WriteEvery"},
+		edit: edit{file: "asked.go", old: "h.soonest(h.opts.renewEvery / wakesPerInterval)", new: "h.soonest(0)"},
 		deaf: true, args: []string{"-run", "^TestHint"},
 	},
 	{

@@ -135,9 +135,12 @@ func (w *world) tells(r record) {
 // flood lets every source of hints tell of news all the time, and somebody call Hint, or ends that.
 func (p *process) flood(begins bool) {
 	p.flooded.Store(begins)
+	if !begins {
+		return
+	}
 	p.nudge()
 	for _, s := range p.sources {
-		if h := s.now.Load(); h != nil && begins {
+		if h := s.now.Load(); h != nil {
 			h.comes(s.upTo(time.Millisecond))
 		}
 	}
