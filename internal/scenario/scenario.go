@@ -36,7 +36,8 @@ type Place struct {
 	// library. There has been a term. Required.
 	Token func(t testing.TB, name string) uint64
 
-	// Length is the lease's length. 0: 3 s, or the least above that which the manager's Limits allow.
+	// Length is the lease's length. 0: 6 s, so that a term outlasts an emulator that stalls for 2 s, or the least above that which
+	// the manager's Limits allow.
 	Length time.Duration
 
 	// Age means that a process which asks for a lease that is long over gets it at once, without having watched it: the store
@@ -50,7 +51,7 @@ const grain = 5 * time.Second
 
 // length returns the lease's length, within the manager's limits.
 func (p Place) length(limits lease.Limits) time.Duration {
-	length := max(cmp.Or(p.Length, 3*time.Second), limits.MinLength)
+	length := max(cmp.Or(p.Length, 6*time.Second), limits.MinLength)
 	if step := limits.LengthStep; step > 0 {
 		length = (length + step - 1) / step * step
 	}
@@ -119,7 +120,7 @@ func (s *story) freshAtOnce(old *reign) {
 	s.renews(old)
 	old.node.cut()
 	patience := s.length + grain + s.slack
-	for from := time.Now(); ; <-time.After(s.every / 3) {
+	for from, stalls := time.Now(), s.stalls.Load(); ; <-time.After(s.every / 3) {
 		n := s.node("fresh " + rand.Text()[:4])
 		close(n.letGo)
 		err := n.RunOnce(s.Context())
@@ -129,7 +130,7 @@ func (s *story) freshAtOnce(old *reign) {
 		if !errors.Is(err, lease.ErrHeld) && !errors.Is(err, context.DeadlineExceeded) { // an emulator may be slow
 			s.Fatalf("RunOnce by a fresh process: %v", err)
 		}
-		if time.Since(from) > patience {
+		if stalled := time.Duration(s.stalls.Load() - stalls); time.Since(from) > patience+stalled {
 			s.Fatalf("RunOnce by fresh processes: still held, %v after the leader lost its connection: %v", patience, err)
 		}
 	}

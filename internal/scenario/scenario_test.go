@@ -96,6 +96,48 @@ func TestHonestPlaces(t *testing.T) {
 	}))
 }
 
+// A store that stalls now and then, as an emulator on a busy machine does, breaks no promise, whenever it stalls.
+func TestPlacesThatStall(t *testing.T) {
+	t.Parallel()
+	const every, stall = 10 * time.Second, 3 * time.Second // longer than an interval, shorter than a term
+	for phase := time.Duration(0); phase < every; phase += 250 * time.Millisecond {
+		assert.Empty(t, record(t, func() Place {
+			from := time.Now().Add(-phase)
+			p := placeOn(stalling{memory.NewStore(), func(ctx context.Context) {
+				if left := stall - time.Since(from)%every; left > 0 {
+					select {
+					case <-time.After(left):
+					case <-ctx.Done():
+					}
+				}
+			}}, nil)
+			p.Age = true
+			return p
+		}), "it stalls after %v", every-phase)
+	}
+}
+
+type stalling struct {
+	lease.Store
+	wait func(context.Context)
+}
+
+func (s stalling) Load(ctx context.Context, name string) (lease.Snapshot, error) {
+	s.wait(ctx)
+	if ctx.Err() != nil {
+		return lease.Snapshot{}, ctx.Err()
+	}
+	return s.Store.Load(ctx, name)
+}
+
+func (s stalling) Swap(ctx context.Context, name string, old lease.Version, data []byte) (lease.Version, error) {
+	s.wait(ctx)
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	return s.Store.Swap(ctx, name, old, data)
+}
+
 // spoiled is a manager with a flaw.
 type spoiled struct {
 	lease.Manager

@@ -26,6 +26,7 @@ type story struct {
 	length time.Duration // of the lease
 	every  time.Duration // the renew and acquire interval
 	slack  time.Duration // time for one request and scheduling, on top of the rules' bounds
+	stalls atomic.Int64  // nanoseconds that slow requests cost, and this process when it stood still
 	begun  chan *reign
 	ending chan struct{}  // closed when the story is over
 	all    sync.WaitGroup // goroutines that the story started
@@ -39,7 +40,8 @@ type story struct {
 type node struct {
 	*leader.Leader
 	name   string
-	cut    func()
+	cut    func()      // cuts it off from the store
+	apart  atomic.Bool // it is cut off
 	cancel context.CancelFunc
 	done   chan error    // the result of Run
 	letGo  chan struct{} // work that was told to stop returns once this is closed
@@ -94,7 +96,8 @@ func (s *story) node(name string) *node {
 		s.every = s.length / lease.IntervalsPerLength
 		s.slack = s.every // no request takes longer
 	}
-	n := &node{name: name, cut: cut, cancel: func() {}, done: make(chan error, 1), letGo: make(chan struct{})}
+	n := &node{name: name, cancel: func() {}, done: make(chan error, 1), letGo: make(chan struct{})}
+	n.cut = func() { n.apart.Store(true); cut() }
 	n.Leader = leader.New(
 		leader.WithLeaseManager(m),
 		leader.WithLeaseName(s.name),
@@ -103,7 +106,7 @@ func (s *story) node(name string) *node {
 		leader.WithRenewEvery(s.every),
 		leader.WithAcquireEvery(s.every),
 		leader.WithLogger(slog.New(slog.NewTextHandler(s.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))),
-		leader.WithObserver(n.observe),
+		leader.WithObserver(func(e leader.Event) { s.observe(n, e) }),
 		leader.WhenStarted(func(ctx context.Context) error { return s.work(ctx, n) }),
 	)
 	s.mu.Lock()
@@ -121,14 +124,19 @@ func (s *story) start(n *node) {
 	s.all.Go(func() { n.done <- n.Run(ctx) })
 }
 
-func (n *node) observe(e leader.Event) {
+func (s *story) observe(n *node, e leader.Event) {
 	r, ok := e.(leader.RequestEvent)
+	if !ok {
+		return
+	}
 	switch {
-	case !ok:
 	case r.Op == leader.OpRenew && r.Err == nil:
 		n.renewals.Add(1)
 	case errors.Is(r.Err, lease.ErrHeld):
 		n.refusals.Add(1)
+	}
+	if r.Took > s.slack/4 && !n.apart.Load() {
+		s.stalls.Add(int64(r.Took + s.every)) // the node asks again after an interval
 	}
 }
 
@@ -168,15 +176,19 @@ func (s *story) work(ctx context.Context, n *node) error {
 	return nil
 }
 
-// watch checks S1 all the time.
+// watch checks S1 all the time, and notes when it could not.
 func (s *story) watch() {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
-	for {
+	for last := time.Now(); ; {
 		select {
 		case <-s.ending:
 			return
 		case <-ticker.C:
+			if gap := time.Since(last); gap > 20*tick {
+				s.stalls.Add(int64(gap))
+			}
+			last = time.Now()
 			s.wantOneTerm()
 		}
 	}
@@ -205,14 +217,20 @@ func (s *story) wantOneTerm() {
 	}
 }
 
-// next waits for the next term to begin, for the given time and the slack at most. The store has to show the same token as the
-// term.
+// next waits for the next term to begin, and fails if that takes longer than the given time and the slack. L1 is for a store that
+// answers, so an emulator that stalls gives more time. The store has to show the same token as the term.
 func (s *story) next(after string, within time.Duration) *reign {
 	s.Helper()
-	patience := time.NewTimer(within + s.slack)
+	from, stalls := time.Now(), s.stalls.Load()
+	limit := within + s.slack
+	patience := time.NewTimer(limit + 10*s.length) // more than any stall
 	defer patience.Stop()
 	select {
 	case r := <-s.begun:
+		stalled := time.Duration(s.stalls.Load() - stalls)
+		if took := time.Since(from); took > limit+stalled {
+			s.Errorf("L1: %s, and %s led after %v, and a store that stalled explains %v of it; want %v", after, r.node.name, took, stalled, limit)
+		}
 		token := s.place.Token(s, s.name)
 		s.Logf("%s: %s leads with token %d", after, r.node.name, r.term.Token())
 		if want := r.term.Token(); token != want && (token < want || r.term.Check() == nil) {

@@ -158,7 +158,6 @@ func testScenario(t *testing.T) {
 			require.NoError(t, json.Unmarshal([]byte(data), &record))
 			return record.Token
 		},
-		Length: 5 * time.Second,
-		Age:    true,
+		Age: true,
 	})
 }
