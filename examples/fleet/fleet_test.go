@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/examples/internal/journal"
+	"github.com/cloudlease/leader/examples/internal/nodes"
 )
 
 // TestMain lets a test start nodes as the program does: by running itself.
@@ -57,7 +61,7 @@ func TestFleet(t *testing.T) {
 		`balance: [a-e] 6, [a-e] 6, [a-e] 6, [a-e] 6, after`,
 		`balance: [a-e] 8, [a-e] 8, [a-e] 8, after`,
 		`g +starts, as process`,
-		`[a-g] +is asked to stop \(SIGTERM\), with \d+ parts`,
+		`[a-g] +is asked to stop \(` + nodes.StoppedBy + `\), with \d+ parts`,
 		`[a-g] +has ended: exit status 0`,
 		`k +starts, as process`,
 		`balance: h 6, i 6, j 6, k 6, after`,
@@ -66,12 +70,12 @@ func TestFleet(t *testing.T) {
 	} {
 		require.Regexp(t, told, string(out))
 	}
-	if canSuspend {
+	if nodes.CanSuspend {
 		require.Regexp(t, `balance: [a-e] 12, [a-e] 12, after`, string(out))
 		require.Regexp(t, `[a-e] +has lost its seat: lease "journals/seats/\d+" with token \d+ is lost`, string(out))
 	}
-	for _, r := range rules {
-		require.Regexp(t, r.name+` +ok`, string(out))
+	for _, r := range journal.Rules {
+		require.Regexp(t, r.Name+` +ok`, string(out))
 	}
 	require.NotContains(t, string(out), "BROKEN")
 	moves := regexp.MustCompile(`moves: (\d+), the least possible is (\d+)`).FindAllStringSubmatch(string(out), -1)
@@ -143,7 +147,7 @@ func TestJournalRefusesLateLines(t *testing.T) {
 	require.NoError(t, err)
 	defer again.Close()
 
-	entries, err := readJournal(path)
+	entries, err := journal.Read(path)
 	require.NoError(t, err)
 	var tokens []uint64
 	for i, e := range entries {
@@ -156,7 +160,8 @@ func TestJournalRefusesLateLines(t *testing.T) {
 // Each rule finds its violations.
 func TestVerify(t *testing.T) {
 	t.Parallel()
-	allowed := func(before, after entry) time.Duration { return 2 * time.Second }
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	allowed := func(before, after journal.Entry) time.Duration { return 2 * time.Second }
 	for _, test := range []struct{ lines, finds string }{
 		{"1 1 a 0, 2 1 a 1, 3 4 b 3", ""},
 		{"", "is empty"},
@@ -166,17 +171,19 @@ func TestVerify(t *testing.T) {
 		{"1 4 a 0, 1 4 a 1", "comes where number 2 should"},
 		{"1 4 a 0, 2 5 b 3", "3.00s after the line before it, and 2.00s are promised"},
 	} {
-		var entries []entry
+		var entries []journal.Entry
 		for line := range strings.SplitSeq(test.lines, ", ") {
 			if line == "" {
 				continue
 			}
-			f := strings.Fields(line)
-			e, err := parseEntry(strings.Join(f[:3], " ") + " 2026-01-01T00:00:0" + f[3] + "Z")
+			var e journal.Entry
+			var after time.Duration
+			_, err := fmt.Sscan(line, &e.Number, &e.Token, &e.Node, &after)
 			require.NoError(t, err)
+			e.At = start.Add(after * time.Second)
 			entries = append(entries, e)
 		}
-		err := broken(verify(map[string][]entry{"0": entries}, 1, allowed))
+		err := journal.Broken(verify(map[string][]journal.Entry{"0": entries}, 1, allowed))
 		if test.finds == "" {
 			require.NoError(t, err)
 		} else {

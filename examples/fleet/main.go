@@ -9,7 +9,8 @@
 // if two nodes had worked on one part at once, they would show that.
 //
 // Your program would look like worker.go, with the journal in journal.go as an example of a place that refuses late writes. The
-// rest is the experiment: story.go is its course, processes.go has the processes, balance.go counts, verify.go judges the journals.
+// rest is the experiment: story.go is its course, site.go and package nodes have the processes, balance.go counts, verify.go judges
+// the journals by the rules of package journal.
 package main
 
 import (

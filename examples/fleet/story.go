@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strconv"
 	"time"
 
+	"github.com/cloudlease/leader/examples/internal/journal"
+	"github.com/cloudlease/leader/examples/internal/nodes"
 	"github.com/cloudlease/leader/fleet"
 	"github.com/cloudlease/leader/lease"
 	"github.com/cloudlease/leader/lease/file"
@@ -49,8 +50,8 @@ func tellStory(ctx context.Context, out io.Writer, dir string, length time.Durat
 	if err != nil {
 		return err
 	}
-	defer site.close(patience)
-	s := &story{ctx: ctx, out: out, began: time.Now(), site: site, manager: file.New(site.leases()), balance: newBalance(parts)}
+	defer site.Close(patience)
+	s := &story{ctx: ctx, out: out, began: time.Now(), site: site, manager: file.New(site.Leases()), balance: newBalance(parts)}
 	fmt.Fprintf(out, "Five processes divide %d parts. Each holds a seat, a lease of %v, and renews it every %v, however many parts it has.\n"+
 		"One of them coordinates. A line is written to the journal of each part every %v.\n\n", parts, length, length/3, site.every)
 	fmt.Fprintf(out, "%7s  %s  %s\n", "time", "node", "what happens")
@@ -94,7 +95,7 @@ func (s *story) killCoordinator() error {
 func (s *story) dies(victim, what string, promised time.Duration) error {
 	s.opens(what, promised)
 	s.say(victim, "is killed (SIGKILL), with %d parts", s.balance.loads()[victim])
-	if err := s.site.kill(victim); err != nil {
+	if err := s.site.Kill(victim); err != nil {
 		return err
 	}
 	return s.without(victim)
@@ -102,7 +103,7 @@ func (s *story) dies(victim, what string, promised time.Duration) error {
 
 // suspend stops a node's process for longer than its lease, and lets it go on while others have its parts.
 func (s *story) suspend() error {
-	if !canSuspend {
+	if !nodes.CanSuspend {
 		s.remark("this system cannot suspend a process: this part is left out")
 		return nil
 	}
@@ -122,7 +123,7 @@ func (s *story) suspend() error {
 	s.say(sleeper, "is woken (SIGCONT), and still believes that it has its parts")
 	s.balance.crew[sleeper] = true
 	least := s.balance.least()
-	if err := s.site.resume(sleeper); err != nil {
+	if err := s.site.Resume(sleeper); err != nil {
 		return err
 	}
 	return s.settles(least)
@@ -161,17 +162,15 @@ func (s *story) drain() error {
 
 // leaves asks a node to end, and waits until it has. It returns how many parts must move for that at least.
 func (s *story) leaves(node string) (least int, err error) {
-	s.say(node, "is asked to stop (SIGTERM), with %d parts", s.balance.loads()[node])
+	s.say(node, "is asked to stop (%s), with %d parts", nodes.StoppedBy, s.balance.loads()[node])
 	delete(s.balance.crew, node)
 	least = s.balance.least()
-	if err := s.site.stop(node); err != nil {
+	if err := s.site.Stop(node); err != nil {
 		return 0, err
 	}
-	err = s.await("node "+node+" to end", func(e event) bool { return e.Did == exited && e.Node == node })
-	if state := s.site.nodes[node].cmd.ProcessState; err == nil && !state.Success() {
-		err = fmt.Errorf("node %s was asked to stop, and ended with %s", node, state)
-	}
-	return least, err
+	ctx, cancel := s.within("node " + node + " to end")
+	defer cancel()
+	return least, s.site.AwaitEnd(ctx, s.see, node)
 }
 
 // replaceAll replaces each node, as a rolling update does: a new one comes before an old one goes.
@@ -182,7 +181,7 @@ func (s *story) replaceAll() error {
 		if err != nil {
 			return err
 		}
-		if err := s.await("node "+fresh+" to take a seat", func(e event) bool { return e.Did == sits && e.Node == fresh }); err != nil {
+		if err := s.await("node "+fresh+" to take a seat", func(e nodes.Event) bool { return e.Did == sits && e.Node == fresh }); err != nil {
 			return err
 		}
 		if _, err := s.leaves(old); err != nil {
@@ -197,12 +196,12 @@ func (s *story) end() error {
 	s.remark("all nodes are asked to stop")
 	crew := s.crew()
 	for _, node := range crew {
-		if err := s.site.stop(node); err != nil {
+		if err := s.site.Stop(node); err != nil {
 			return err
 		}
 	}
 	for left := len(crew); left > 0; left-- {
-		if err := s.await("all nodes to end", func(e event) bool { return e.Did == exited }); err != nil {
+		if err := s.await("all nodes to end", func(e nodes.Event) bool { return e.Did == nodes.Exited }); err != nil {
 			return err
 		}
 	}
@@ -233,11 +232,11 @@ func (s *story) other() (string, error) {
 }
 
 // journals returns the lines of all journals.
-func (s *story) journals() (map[string][]entry, error) {
-	all := map[string][]entry{}
+func (s *story) journals() (map[string][]journal.Entry, error) {
+	all := map[string][]journal.Entry{}
 	for i := range s.site.parts {
 		part := strconv.Itoa(i)
-		entries, err := readJournal(filepath.Join(s.site.journals(), part))
+		entries, err := journal.Read(s.site.journal(part))
 		if err != nil {
 			return nil, err
 		}

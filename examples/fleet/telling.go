@@ -7,13 +7,16 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/cloudlease/leader/examples/internal/journal"
+	"github.com/cloudlease/leader/examples/internal/nodes"
 )
 
 // start starts a node, which is to have parts.
 func (s *story) start() (string, error) {
 	node := string(rune('a' + s.names))
 	s.names++
-	pid, err := s.site.start(node)
+	pid, err := s.site.Start(node)
 	if err == nil {
 		s.balance.crew[node] = true
 		s.say(node, "starts, as process %d", pid)
@@ -25,20 +28,26 @@ func (s *story) start() (string, error) {
 func (s *story) crew() []string { return slices.Sorted(maps.Keys(s.balance.crew)) }
 
 // await goes on until done says so.
-func (s *story) await(what string, done func(event) bool) error {
-	within := s.afterCoordinator() + patience
-	ctx, cancel := context.WithTimeoutCause(s.ctx, within, fmt.Errorf("waited %v for %s: %v", within, what, s.balance))
+func (s *story) await(what string, done func(nodes.Event) bool) error {
+	ctx, cancel := s.within(what)
 	defer cancel()
-	return s.site.await(ctx, s.see, done)
+	_, err := s.site.Await(ctx, s.see, done)
+	return err
+}
+
+// within returns a context that ends when the patience does.
+func (s *story) within(what string) (context.Context, context.CancelFunc) {
+	within := s.afterCoordinator() + patience
+	return context.WithTimeoutCause(s.ctx, within, fmt.Errorf("waited %v for %s: %v", within, what, s.balance))
 }
 
 // see takes note of an event, and prints it unless it is of no interest.
-func (s *story) see(e event) {
+func (s *story) see(e nodes.Event) {
 	switch e.Did {
 	case begins:
 		s.balance.begins(e.Node, e.Part, e.Token)
 	case sits:
-	case exited:
+	case nodes.Exited:
 		s.say(e.Node, "has ended: %s", e.Why)
 	case coordinate:
 		s.say(e.Node, "%s", e.Did)
@@ -56,7 +65,7 @@ func (s *story) opens(what string, promised time.Duration) {
 // settles waits until the fleet is in balance, which ends the act, and tells what it took beside the least possible.
 func (s *story) settles(least int) error {
 	for !s.balance.settled() {
-		if err := s.await("balance", func(event) bool { return s.balance.settled() }); err != nil {
+		if err := s.await("balance", func(nodes.Event) bool { return s.balance.settled() }); err != nil {
 			return err
 		}
 	}
@@ -82,7 +91,7 @@ func (s *story) settles(least int) error {
 func (s *story) written() error {
 	for part, token := range s.balance.token {
 		claimed := func() bool {
-			entries, err := readJournal(s.site.journal(part))
+			entries, err := journal.Read(s.site.journal(part))
 			return err == nil && len(entries) > 0 && entries[len(entries)-1].Token >= token
 		}
 		for by, poll := time.Now().Add(patience), time.NewTicker(10*time.Millisecond); !claimed(); {
@@ -107,26 +116,15 @@ func (s *story) judge() error {
 	}
 	lines, terms := 0, 0
 	for _, entries := range journals {
-		tokens := map[uint64]bool{}
-		for _, e := range entries {
-			tokens[e.Token] = true
-		}
-		lines, terms = lines+len(entries), terms+len(tokens)
+		lines, terms = lines+len(entries), terms+journal.Terms(entries)
 	}
 	fmt.Fprintf(s.out, "\nThe journals: %d lines of %d terms.\n\n", lines, terms)
 	findings := append(verify(journals, s.site.parts, s.allowed), s.late(journals))
-	for _, f := range findings {
-		verdict := "ok"
-		if f.err != nil {
-			verdict = "BROKEN: " + f.err.Error()
-		}
-		fmt.Fprintf(s.out, "  %-60s  %s\n", f.rule, verdict)
-	}
-	return broken(findings)
+	return journal.Report(s.out, findings)
 }
 
 // allowed returns how long a journal may stand still between two lines.
-func (s *story) allowed(before, after entry) time.Duration {
+func (s *story) allowed(before, after journal.Entry) time.Duration {
 	for _, a := range s.acts {
 		if after.At.After(a.began) && before.At.Before(a.ended) && a.promised > s.afterDeath() {
 			return a.promised + s.allowance()
@@ -136,16 +134,19 @@ func (s *story) allowed(before, after entry) time.Duration {
 }
 
 // late tries to write to each journal with the token of its first term, as a process would that has slept all the time.
-func (s *story) late(journals map[string][]entry) finding {
-	f := finding{rule: "a late line of an old term is refused"}
+func (s *story) late(journals map[string][]journal.Entry) journal.Finding {
+	f := journal.Finding{Rule: "a late line of an old term is refused"}
 	for part, entries := range journals {
+		if len(entries) == 0 {
+			continue // verify tells
+		}
 		if first := entries[0]; first.Token < entries[len(entries)-1].Token {
-			j, err := claimJournal(s.site.journal(part), first.Token, first.Node)
+			w, err := claimJournal(s.site.journal(part), first.Token, first.Node)
 			if !errors.Is(err, errLate) {
-				f.err = errors.Join(f.err, err, fmt.Errorf("part %s: token %d was let in after token %d", part, first.Token, entries[len(entries)-1].Token))
+				f.Err = errors.Join(f.Err, err, fmt.Errorf("part %s: token %d was let in after token %d", part, first.Token, entries[len(entries)-1].Token))
 			}
-			if j != nil {
-				_ = j.Close()
+			if w != nil {
+				_ = w.Close()
 			}
 		}
 	}

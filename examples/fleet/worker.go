@@ -2,15 +2,14 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
-	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"syscall"
 	"time"
 
+	"github.com/cloudlease/leader/examples/internal/nodes"
 	"github.com/cloudlease/leader/fleet"
 	"github.com/cloudlease/leader/lease"
 	_ "github.com/cloudlease/leader/lease/file"
@@ -18,8 +17,8 @@ import (
 
 const fleetName = "journals"
 
-// node is one of the processes that divide the parts. Your program would look like it, except for tell, by which the experiment
-// hears what happens in it.
+// node is one of the processes that divide the parts. Your program would look like it, except for package nodes, by which the
+// experiment hears what happens in it and ends it.
 func node(args []string) error {
 	flags := flag.NewFlagSet("node", flag.ExitOnError)
 	id := flags.String("id", "", "name of this node")
@@ -32,10 +31,7 @@ func node(args []string) error {
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	go func() { // it ends with the process
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		stop() // the experiment wants this process to end, or has ended itself
-	}()
+	nodes.OnDismissal(stop)
 
 	manager, err := lease.Open(ctx, *store)
 	if err != nil {
@@ -57,11 +53,11 @@ func node(args []string) error {
 // keepJournal is the work of one part: it writes a line at each interval until the context ends.
 func keepJournal(ctx context.Context, path, node string, every time.Duration) error {
 	term, _ := lease.TermFrom(ctx)
-	j, err := claimJournal(path, term.Token(), node) // claim with the token, then read
+	w, err := claimJournal(path, term.Token(), node) // claim with the token, then read
 	if err != nil {
 		return err
 	}
-	defer j.Close()
+	defer w.Close()
 	for tick := time.Tick(every); ; {
 		select {
 		case <-tick:
@@ -71,18 +67,10 @@ func keepJournal(ctx context.Context, path, node string, every time.Duration) er
 		if err := term.Check(); err != nil { // right before the effect
 			return err
 		}
-		if err := j.append(); err != nil { // refused if a newer term has claimed the journal
+		if err := w.append(); err != nil { // refused if a newer term has claimed the journal
 			return err
 		}
 	}
-}
-
-// A message goes from a node to the experiment: a line of JSON on standard output.
-type message struct {
-	Did   string
-	Part  string `json:",omitempty"`
-	Token uint64 `json:",omitempty"`
-	Why   string `json:",omitempty"`
 }
 
 // What a message says that the node did.
@@ -91,30 +79,24 @@ const (
 	loses      = "has lost its seat" // Why: the error
 	coordinate = "is the coordinator"
 	begins     = "begins a part"
-	exited     = "exited" // the experiment itself says so; Why: the exit status
 )
-
-func tell(m message) {
-	line, _ := json.Marshal(m) // texts and a number: no error
-	_, _ = os.Stdout.Write(append(line, '\n'))
-}
 
 func tellEvent(e fleet.Event) {
 	switch e := e.(type) {
 	case fleet.SeatEvent:
 		switch {
 		case e.Held:
-			tell(message{Did: sits, Token: e.Token})
+			nodes.Tell(nodes.Message{Did: sits, Token: e.Token})
 		case e.Err != nil:
-			tell(message{Did: loses, Token: e.Token, Why: e.Err.Error()})
+			nodes.Tell(nodes.Message{Did: loses, Token: e.Token, Why: e.Err.Error()})
 		}
 	case fleet.CoordinatorEvent:
 		if e.Coordinates {
-			tell(message{Did: coordinate, Token: e.Token})
+			nodes.Tell(nodes.Message{Did: coordinate, Token: e.Token})
 		}
 	case fleet.PartEvent:
 		if e.To == fleet.Working && !e.Gone {
-			tell(message{Did: begins, Part: e.Part, Token: e.Token})
+			nodes.Tell(nodes.Message{Did: begins, Part: e.Part, Token: e.Token})
 		}
 	}
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/examples/internal/journal"
+	"github.com/cloudlease/leader/examples/internal/nodes"
 	"github.com/cloudlease/leader/lease"
 	"github.com/cloudlease/leader/lease/file"
 )
@@ -49,22 +51,24 @@ type crash struct {
 	*testing.T
 	ctx     context.Context
 	random  *rand.Rand
-	cluster *cluster
+	cluster *nodes.Cluster
+	journal string
 	nodes   []string
-	leader  event
+	leader  nodes.Event
 	took    []time.Duration
 	lost    int // leaders that somebody else followed before they were killed
 }
 
-func newCrash(t *testing.T, nodes int) *crash {
+func newCrash(t *testing.T, count int) *crash {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
+	dir := t.TempDir()
 	c := &crash{
-		T: t, ctx: ctx, random: rand.New(rand.NewPCG(*seed, uint64(nodes))),
-		cluster: newCluster(t.TempDir(), crashLength, crashLength/60),
+		T: t, ctx: ctx, random: rand.New(rand.NewPCG(*seed, uint64(count))),
+		cluster: newCluster(dir, crashLength, crashLength/60), journal: journalIn(dir),
 	}
-	t.Cleanup(func() { c.cluster.close(patience) })
-	for i := range nodes {
+	t.Cleanup(func() { c.cluster.Close(patience) })
+	for i := range count {
 		c.nodes = append(c.nodes, string(rune('a'+i)))
 		c.start(c.nodes[i])
 	}
@@ -81,10 +85,10 @@ func (c *crash) round() {
 	}
 	victim, at := c.leader, time.Now()
 	for _, node := range victims {
-		require.NoError(c, c.cluster.kill(node))
-		c.await(func(e event) bool { return e.Did == exited && e.Node == node })
+		require.NoError(c, c.cluster.Kill(node))
+		c.await(func(e nodes.Event) bool { return e.Did == nodes.Exited && e.Node == node })
 	}
-	record, err := lease.Inspect(c.ctx, file.New(c.cluster.leases()), leaseName)
+	record, err := lease.Inspect(c.ctx, file.New(c.cluster.Leases()), leaseName)
 	require.NoError(c, err, "the record after a process was killed")
 	require.GreaterOrEqual(c, record.Token, victim.Token)
 	for _, node := range victims {
@@ -102,14 +106,14 @@ func (c *crash) round() {
 
 func (c *crash) judge() {
 	for _, node := range c.nodes {
-		require.NoError(c, c.cluster.stop(node))
+		require.NoError(c, c.cluster.Stop(node))
 	}
 	for left := len(c.nodes); left > 0; left-- {
-		c.await(func(e event) bool { return e.Did == exited })
+		c.await(func(e nodes.Event) bool { return e.Did == nodes.Exited })
 	}
-	entries, err := readJournal(c.cluster.journal())
+	entries, err := journal.Read(c.journal)
 	require.NoError(c, err)
-	require.NoError(c, broken(verify(entries, func(before, after entry) time.Duration {
+	require.NoError(c, journal.Broken(verify(entries, func(before, after journal.Entry) time.Duration {
 		if before.Token == after.Token {
 			return noise
 		}
@@ -125,31 +129,31 @@ func (c *crash) judge() {
 }
 
 func (c *crash) start(node string) {
-	_, err := c.cluster.start(node)
+	_, err := c.cluster.Start(node)
 	require.NoError(c, err)
 }
 
 // succeed waits until a node leads with a greater token.
 func (c *crash) succeed(token uint64) {
 	for c.leader.Token <= token {
-		c.await(func(e event) bool { return e.Did == leads })
+		c.await(func(e nodes.Event) bool { return e.Did == leads })
 	}
 }
 
-func (c *crash) await(match func(event) bool) {
-	_, err := c.cluster.await(c.ctx, c.see, match)
+func (c *crash) await(match func(nodes.Event) bool) {
+	_, err := c.cluster.Await(c.ctx, c.see, match)
 	require.NoError(c, err)
 }
 
 func (c *crash) rest(d time.Duration) {
 	ctx, cancel := context.WithTimeout(c.ctx, d)
 	defer cancel()
-	_, err := c.cluster.await(ctx, c.see, func(event) bool { return false })
+	_, err := c.cluster.Await(ctx, c.see, func(nodes.Event) bool { return false })
 	require.ErrorIs(c, err, context.DeadlineExceeded)
 	require.NoError(c, c.ctx.Err())
 }
 
-func (c *crash) see(e event) {
+func (c *crash) see(e nodes.Event) {
 	if e.Did == leads && e.Token > c.leader.Token {
 		c.leader = e
 	}

@@ -7,8 +7,8 @@
 // suspended for longer than its lease, and woken. In the end the journal is the evidence: if two nodes had led at once,
 // it would show that.
 //
-// Your program would look like node.go. The rest is the experiment: story.go is its course, cluster.go has the
-// processes, journal.go and verify.go the evidence.
+// Your program would look like node.go. The rest is the experiment: story.go is its course, journal.go writes the evidence, and
+// verdict.go judges it. Package nodes has the processes, package journal the rules of the evidence.
 package main
 
 import (

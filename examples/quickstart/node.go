@@ -2,23 +2,22 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
-	"io"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
 	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/examples/internal/nodes"
 	"github.com/cloudlease/leader/lease"
 	_ "github.com/cloudlease/leader/lease/file"
 )
 
 const leaseName = "journal"
 
-// node is one of the processes that want to lead. Your program would look like it, except for tell, by which
-// the quickstart hears what happens in it.
+// node is one of the processes that want to lead. Your program would look like it, except for package nodes, by which
+// the quickstart hears what happens in it and ends it.
 func node(args []string) error {
 	flags := flag.NewFlagSet("node", flag.ExitOnError)
 	id := flags.String("id", "", "name of this node")
@@ -30,10 +29,7 @@ func node(args []string) error {
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	go func() { // it ends with the process
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		stop() // the quickstart wants this process to end, or has ended itself
-	}()
+	nodes.OnDismissal(stop)
 
 	manager, err := lease.Open(ctx, *store)
 	if err != nil {
@@ -52,17 +48,17 @@ func node(args []string) error {
 // keepJournal is the work: it writes a line at each interval until the context ends.
 func keepJournal(ctx context.Context, path, id string, every time.Duration) error {
 	term, _ := leader.TermFrom(ctx)
-	defer func() { tell(message{Did: returned, Token: term.Token(), Why: text(term.Check())}) }()
-	j, err := openJournal(path)
+	defer func() { nodes.Tell(nodes.Message{Did: returned, Token: term.Token(), Why: text(term.Check())}) }()
+	w, err := openJournal(path)
 	if err != nil {
 		return err
 	}
-	defer j.Close()
+	defer w.Close()
 	for tick := time.Tick(every); ; {
 		if err := term.Check(); err != nil { // right before the effect
 			return err
 		}
-		if err := j.append(term.Token(), id); err != nil { // the token goes along
+		if err := w.append(term.Token(), id); err != nil { // the token goes along
 			return err
 		}
 		select {
@@ -73,13 +69,6 @@ func keepJournal(ctx context.Context, path, id string, every time.Duration) erro
 	}
 }
 
-// A message goes from a node to the quickstart: a line of JSON on standard output.
-type message struct {
-	Did   string
-	Token uint64 `json:",omitempty"`
-	Why   string `json:",omitempty"`
-}
-
 // What a message says that the node did.
 const (
 	standsBy = "stands by"
@@ -88,31 +77,25 @@ const (
 	stops    = "stops its work" // Why: the cause
 	returned = "its work has returned"
 	released = "released the lease"
-	exited   = "exited" // the quickstart itself says so; Why: the exit status
 )
-
-func tell(m message) {
-	line, _ := json.Marshal(m) // texts and a number: no error
-	_, _ = os.Stdout.Write(append(line, '\n'))
-}
 
 func tellEvent(e leader.Event) {
 	switch e := e.(type) {
 	case leader.StateEvent:
 		switch e.To {
 		case leader.Standby:
-			tell(message{Did: standsBy})
+			nodes.Tell(nodes.Message{Did: standsBy})
 		case leader.Leading:
-			tell(message{Did: leads, Token: e.Token})
+			nodes.Tell(nodes.Message{Did: leads, Token: e.Token})
 		case leader.Stopping:
-			tell(message{Did: stops, Token: e.Token, Why: text(e.Cause)})
+			nodes.Tell(nodes.Message{Did: stops, Token: e.Token, Why: text(e.Cause)})
 		}
 	case leader.RequestEvent:
 		switch {
 		case e.Err == nil && e.Op == leader.OpRenew:
-			tell(message{Did: renewed})
+			nodes.Tell(nodes.Message{Did: renewed})
 		case e.Err == nil && e.Op == leader.OpRelease:
-			tell(message{Did: released})
+			nodes.Tell(nodes.Message{Did: released})
 		}
 	}
 }

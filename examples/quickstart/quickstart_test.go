@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/examples/internal/nodes"
 )
 
 // TestMain lets a test start nodes as the program does: by running itself.
@@ -64,7 +66,7 @@ func TestQuickstart(t *testing.T) {
 	} {
 		require.Regexp(t, told, string(out))
 	}
-	if canSuspend {
+	if nodes.CanSuspend {
 		require.Regexp(t, `its work has returned; its term's Check says: lease "journal" with token \d+ is lost`, string(out))
 		require.Regexp(t, `knew \d+ ms after it was woken; lines written since: 0\n`, string(out))
 		require.Regexp(t, `leader suspended: another led after \d\.\d\ds, at most 4\.00s promised +ok`, string(out))
@@ -86,7 +88,7 @@ func TestInterrupted(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
 	moment := " leads\n"
-	if canSuspend {
+	if nodes.CanSuspend {
 		moment = " is suspended (SIGSTOP)\n" // a process that cannot hear that it is to end
 	}
 	said := readUntil(t, stdout, moment)

@@ -4,8 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path/filepath"
 	"time"
 
+	"github.com/cloudlease/leader/examples/internal/journal"
+	"github.com/cloudlease/leader/examples/internal/nodes"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -25,17 +28,18 @@ const (
 	patience = 20 * time.Second // how long the story waits for anything that must happen
 )
 
-var nodes = []string{"a", "b", "c"}
+var names = []string{"a", "b", "c"}
 
 // A story is the experiment: the nodes, the current leader, and the results.
 type story struct {
 	ctx       context.Context
 	out       io.Writer
 	began     time.Time
-	cluster   *cluster
-	leader    event // the latest node to lead
+	cluster   *nodes.Cluster
+	journal   string      // its file
+	leader    nodes.Event // the latest node to lead
 	failovers []failover
-	findings  []finding
+	findings  []journal.Finding
 }
 
 // A failover is the end of one leader and the beginning of the next.
@@ -46,10 +50,16 @@ type failover struct {
 	promised time.Duration
 }
 
+func newCluster(dir string, length, every time.Duration) *nodes.Cluster {
+	return nodes.New(dir, "-journal", journalIn(dir), "-lease", length.String(), "-every", every.String())
+}
+
+func journalIn(dir string) string { return filepath.Join(dir, "journal") }
+
 // tellStory does the experiment. Its error names the rules that were broken.
 func tellStory(ctx context.Context, out io.Writer, dir string) error {
-	s := &story{ctx: ctx, out: out, began: time.Now(), cluster: newCluster(dir, leaseLength, writeEvery)}
-	defer s.cluster.close(patience)
+	s := &story{ctx: ctx, out: out, began: time.Now(), cluster: newCluster(dir, leaseLength, writeEvery), journal: journalIn(dir)}
+	defer s.cluster.Close(patience)
 	fmt.Fprintf(out, "Three processes compete for one lease of %v. The leader renews it every %v, the others ask for it every %v.\n"+
 		"The leader writes a line to a journal every %v.\n\n", leaseLength, acquireEvery, acquireEvery, writeEvery)
 	fmt.Fprintf(out, "%7s  %s  %s\n", "time", "node  token", "what happens")
@@ -63,12 +73,12 @@ func tellStory(ctx context.Context, out io.Writer, dir string) error {
 
 // begin starts the nodes, and waits until one leads.
 func (s *story) begin() error {
-	for _, node := range nodes {
+	for _, node := range names {
 		if err := s.start(node); err != nil {
 			return err
 		}
 	}
-	_, err := s.await("a leader", func(e event) bool { return e.Did == leads })
+	_, err := s.await("a leader", func(e nodes.Event) bool { return e.Did == leads })
 	return err
 }
 
@@ -80,10 +90,10 @@ func (s *story) kill() error {
 	victim := s.leader
 	s.say(victim, "is killed (SIGKILL)")
 	at := time.Now()
-	if err := s.cluster.kill(victim.Node); err != nil {
+	if err := s.cluster.Kill(victim.Node); err != nil {
 		return err
 	}
-	_, err := s.await("its end", func(e event) bool { return e.Did == exited && e.Node == victim.Node })
+	_, err := s.await("its end", func(e nodes.Event) bool { return e.Did == nodes.Exited && e.Node == victim.Node })
 	if err != nil {
 		return err
 	}
@@ -99,11 +109,11 @@ func (s *story) stop() error {
 		return err
 	}
 	retiree := s.leader
-	s.say(retiree, "is asked to stop (its standard input is closed)")
-	if err := s.cluster.stop(retiree.Node); err != nil {
+	s.say(retiree, "is asked to stop (%s)", nodes.StoppedBy)
+	if err := s.cluster.Stop(retiree.Node); err != nil {
 		return err
 	}
-	gone, err := s.await("the release", func(e event) bool { return e.Did == released && e.Node == retiree.Node })
+	gone, err := s.await("the release", func(e nodes.Event) bool { return e.Did == released && e.Node == retiree.Node })
 	if err != nil {
 		return err
 	}
@@ -116,7 +126,7 @@ func (s *story) stop() error {
 // suspend stops the leader's process in the middle of its work for longer than its lease, and lets it go on while another
 // leads.
 func (s *story) suspend() error {
-	if !canSuspend {
+	if !nodes.CanSuspend {
 		s.remark("this system cannot suspend a process: this part is left out")
 		return nil
 	}
@@ -125,7 +135,7 @@ func (s *story) suspend() error {
 	}
 	// After a renewal, so that it does not have the file store's lock just now, for which the others would have to
 	// wait; and after a line, so that it is not between Check and write, where no lease helps.
-	_, err := s.await("a renewal", func(e event) bool { return e.Did == renewed && e.Node == s.leader.Node })
+	_, err := s.await("a renewal", func(e nodes.Event) bool { return e.Did == renewed && e.Node == s.leader.Node })
 	if err != nil {
 		return err
 	}
@@ -135,7 +145,7 @@ func (s *story) suspend() error {
 	}
 	s.say(sleeper, "is suspended (SIGSTOP)")
 	at := time.Now()
-	if err := s.cluster.suspend(sleeper.Node); err != nil {
+	if err := s.cluster.Suspend(sleeper.Node); err != nil {
 		return err
 	}
 	if err := s.succeed(sleeper, "suspended", at, afterDeath); err != nil {
@@ -148,17 +158,17 @@ func (s *story) suspend() error {
 }
 
 // wake lets the suspended process go on, and checks what it does.
-func (s *story) wake(sleeper event, since time.Time) error {
+func (s *story) wake(sleeper nodes.Event, since time.Time) error {
 	before, err := s.written(sleeper.Token)
 	if err != nil {
 		return err
 	}
 	s.say(sleeper, "is woken (SIGCONT), after %.1f lease lengths", inLengths(time.Since(since)))
 	at := time.Now()
-	if err := s.cluster.resume(sleeper.Node); err != nil {
+	if err := s.cluster.Resume(sleeper.Node); err != nil {
 		return err
 	}
-	back, err := s.await("the woken node's work to return", func(e event) bool {
+	back, err := s.await("the woken node's work to return", func(e nodes.Event) bool {
 		return e.Did == returned && e.Token == sleeper.Token
 	})
 	if err != nil {
@@ -173,14 +183,14 @@ func (s *story) wake(sleeper event, since time.Time) error {
 	}
 	took := back.At.Sub(at)
 	s.say(sleeper, "knew %d ms after it was woken; lines written since: %d", took.Milliseconds(), after-before)
-	found := finding{rule: "the woken node knew at once, and wrote nothing"}
+	found := journal.Finding{Rule: "the woken node knew at once, and wrote nothing"}
 	switch {
 	case back.Why == "":
-		found.err = fmt.Errorf("its Check was nil")
+		found.Err = fmt.Errorf("its Check was nil")
 	case after != before:
-		found.err = fmt.Errorf("it wrote %d lines", after-before)
+		found.Err = fmt.Errorf("it wrote %d lines", after-before)
 	case took > allowance:
-		found.err = fmt.Errorf("it knew after %v", took)
+		found.Err = fmt.Errorf("it knew after %v", took)
 	}
 	s.findings = append(s.findings, found)
 	return nil
@@ -190,7 +200,7 @@ func (s *story) wake(sleeper event, since time.Time) error {
 func (s *story) end() error {
 	s.remark("all nodes are asked to stop")
 	last := s.leader.Node
-	for _, node := range nodes {
+	for _, node := range names {
 		if node != last {
 			if err := s.dismiss(node); err != nil {
 				return err
@@ -201,12 +211,10 @@ func (s *story) end() error {
 }
 
 func (s *story) dismiss(node string) error {
-	if err := s.cluster.stop(node); err != nil {
+	if err := s.cluster.Stop(node); err != nil {
 		return err
 	}
-	e, err := s.await("node "+node+" to end", func(e event) bool { return e.Did == exited && e.Node == node })
-	if err == nil && !e.process.cmd.ProcessState.Success() {
-		err = fmt.Errorf("node %s was asked to stop, and ended with %s", node, e.Why)
-	}
-	return err
+	ctx, cancel := s.within("node " + node + " to end")
+	defer cancel()
+	return s.cluster.AwaitEnd(ctx, s.see, node)
 }

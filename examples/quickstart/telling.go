@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/cloudlease/leader/examples/internal/journal"
+	"github.com/cloudlease/leader/examples/internal/nodes"
 )
 
 func (s *story) start(node string) error {
-	pid, err := s.cluster.start(node)
+	pid, err := s.cluster.Start(node)
 	if err == nil {
 		s.line(node, 0, "starts, as process %d", pid)
 	}
@@ -16,17 +19,22 @@ func (s *story) start(node string) error {
 }
 
 // await goes on until an event matches.
-func (s *story) await(what string, match func(event) bool) (event, error) {
-	ctx, cancel := context.WithTimeoutCause(s.ctx, patience, fmt.Errorf("waited %v for %s", patience, what))
+func (s *story) await(what string, match func(nodes.Event) bool) (nodes.Event, error) {
+	ctx, cancel := s.within(what)
 	defer cancel()
-	return s.cluster.await(ctx, s.see, match)
+	return s.cluster.Await(ctx, s.see, match)
+}
+
+// within returns a context that ends when the patience does.
+func (s *story) within(what string) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(s.ctx, patience, fmt.Errorf("waited %v for %s", patience, what))
 }
 
 // rest waits for a while, and shows events.
 func (s *story) rest(d time.Duration) error {
 	ctx, cancel := context.WithTimeout(s.ctx, d)
 	defer cancel()
-	_, err := s.cluster.await(ctx, s.see, func(event) bool { return false })
+	_, err := s.cluster.Await(ctx, s.see, func(nodes.Event) bool { return false })
 	if ctx.Err() != nil && s.ctx.Err() == nil {
 		return nil
 	}
@@ -34,7 +42,7 @@ func (s *story) rest(d time.Duration) error {
 }
 
 // see prints an event, unless it is of no interest.
-func (s *story) see(e event) {
+func (s *story) see(e nodes.Event) {
 	switch e.Did {
 	case standsBy, released:
 		s.say(e, "%s", e.Did)
@@ -49,7 +57,7 @@ func (s *story) see(e event) {
 		if e.Why != "" {
 			s.say(e, "its work has returned; its term's Check says: %s", e.Why)
 		}
-	case exited:
+	case nodes.Exited:
 		s.say(e, "has ended: %s", e.Why)
 	case renewed:
 	default:
@@ -58,9 +66,9 @@ func (s *story) see(e event) {
 }
 
 // succeed waits until another leads, and notes how long that took.
-func (s *story) succeed(before event, after string, since time.Time, promised time.Duration) error {
+func (s *story) succeed(before nodes.Event, after string, since time.Time, promised time.Duration) error {
 	for s.leader.Token <= before.Token {
-		if _, err := s.await("another leader", func(e event) bool { return e.Did == leads }); err != nil {
+		if _, err := s.await("another leader", func(e nodes.Event) bool { return e.Did == leads }); err != nil {
 			return err
 		}
 	}
@@ -73,7 +81,7 @@ func (s *story) succeed(before event, after string, since time.Time, promised ti
 // nextLine waits until the journal has grown.
 func (s *story) nextLine() error {
 	size := func() int64 {
-		info, err := os.Stat(s.cluster.journal())
+		info, err := os.Stat(s.journal)
 		if err != nil {
 			return 0
 		}
@@ -88,7 +96,7 @@ func (s *story) nextLine() error {
 			return context.Cause(s.ctx)
 		}
 		if time.Now().After(until) {
-			return fmt.Errorf("waited %v for a line in %s", patience, s.cluster.journal())
+			return fmt.Errorf("waited %v for a line in %s", patience, s.journal)
 		}
 	}
 	return nil
@@ -96,7 +104,7 @@ func (s *story) nextLine() error {
 
 // written returns how many lines of a term the journal has.
 func (s *story) written(token uint64) (lines int, err error) {
-	entries, err := readJournal(s.cluster.journal())
+	entries, err := journal.Read(s.journal)
 	for _, e := range entries {
 		if e.Token == token {
 			lines++
@@ -106,7 +114,9 @@ func (s *story) written(token uint64) (lines int, err error) {
 }
 
 // say prints what happens to a node.
-func (s *story) say(e event, format string, args ...any) { s.line(e.Node, e.Token, format, args...) }
+func (s *story) say(e nodes.Event, format string, args ...any) {
+	s.line(e.Node, e.Token, format, args...)
+}
 
 // remark prints a note.
 func (s *story) remark(format string, args ...any) { s.line("", 0, "-- "+format, args...) }

@@ -1,43 +1,48 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/cloudlease/leader/examples/internal/journal"
 )
 
 // judge reads the journal and prints the verdict as a table. Its error names the rules that were broken.
 func (s *story) judge() error {
-	entries, err := readJournal(s.cluster.journal())
+	entries, err := journal.Read(s.journal)
 	if err != nil {
 		return err
 	}
-	terms := map[uint64]bool{}
-	for _, e := range entries {
-		terms[e.Token] = true
-	}
-	fmt.Fprintf(s.out, "\nThe journal: %d lines of %d terms.\n\n", len(entries), len(terms))
+	fmt.Fprintf(s.out, "\nThe journal: %d lines of %d terms.\n\n", len(entries), journal.Terms(entries))
 	for _, f := range s.failovers {
-		found := finding{rule: fmt.Sprintf("leader %s: another led after %.2fs, at most %.2fs promised",
+		found := journal.Finding{Rule: fmt.Sprintf("leader %s: another led after %.2fs, at most %.2fs promised",
 			f.after, f.took.Seconds(), f.promised.Seconds())}
 		if f.took > f.promised+allowance {
-			found.err = fmt.Errorf("it took %.2f lease lengths", inLengths(f.took))
+			found.Err = fmt.Errorf("it took %.2f lease lengths", inLengths(f.took))
 		}
 		s.findings = append(s.findings, found)
 	}
-	findings := slices.Concat(verify(entries, s.allowed), s.findings)
-	for _, f := range findings {
-		verdict := "ok"
-		if f.err != nil {
-			verdict = "BROKEN: " + f.err.Error()
-		}
-		fmt.Fprintf(s.out, "  %-70s  %s\n", f.rule, verdict)
+	return journal.Report(s.out, slices.Concat(verify(entries, s.allowed), s.findings))
+}
+
+// verify judges by the journal alone whether one node at a time wrote it. allowed is how long it may stand still between two
+// consecutive lines.
+func verify(entries []journal.Entry, allowed func(before, after journal.Entry) time.Duration) []journal.Finding {
+	worked := journal.Finding{Rule: "the journal has lines"}
+	if len(entries) == 0 {
+		worked.Err = errors.New("the journal is empty")
 	}
-	return broken(findings)
+	findings := []journal.Finding{worked}
+	for _, r := range journal.Rules {
+		findings = append(findings, journal.Finding{Rule: r.Name, Err: r.Keep(entries)})
+	}
+	return append(findings, journal.Finding{Rule: "no longer pause than is promised", Err: journal.Pauses(entries, allowed)})
 }
 
 // allowed returns how long the journal may stand still between two lines.
-func (s *story) allowed(before, after entry) time.Duration {
+func (s *story) allowed(before, after journal.Entry) time.Duration {
 	if before.Token == after.Token {
 		return writeEvery + allowance
 	}

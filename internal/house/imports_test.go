@@ -78,7 +78,8 @@ var rules = []rule{
 	{of: "cmd/...", may: []string{root, "lease", "lease/...", "checkpoint", "doctor", "fleet", "leaderhttp", "leaderotel", "leaderui", "internal/...", "cmd/leader/internal/..."}},
 	{of: "examples/catchup/internal/...", may: []string{"lease", "lease/...", "checkpoint", "fence", "fleet", "examples/catchup/...", "internal/host"}},
 	{of: "examples/catchup", may: []string{root, "lease", "lease/...", "checkpoint", "fleet", "examples/catchup/..."}},
-	{of: "examples/...", may: []string{root, "lease", "lease/...", "checkpoint", "fence", "fleet", "leaderhttp", "leaderotel", "examples/catchup/events"}},
+	{of: "examples/internal/...", standard: true},
+	{of: "examples/...", may: []string{root, "lease", "lease/...", "checkpoint", "fence", "fleet", "leaderhttp", "leaderotel", "examples/catchup/events", "examples/internal/..."}},
 }
 
 // exception is the only package outside the standard library that "standard" allows. Only internal/host may import it, and
