@@ -1,4 +1,4 @@
-// Package leader lets one of many machines do the work, and another take over when that one stops: leader election by
+// Package leader lets one of many processes do the work, and another take over when that one stops: leader election by
 // lease, on storage that the user's cloud account already has, with no server to run.
 //
 //	leader.New(
@@ -32,5 +32,16 @@
 // on writing alone comes too late: an older term's write may land after the new one has read, and before it has written.
 // docs/fencing.md shows this in SQL, examples/service and examples/catchup in programs.
 //
-// A work that answers requests calls [Serve], and package leaderhttp has the handler that goes with it.
+// # Ways to use it
+//
+//   - A service or a worker: [Leader.Run], with a work that ends with its context.
+//   - A service that answers requests: [Serve] is its work, and package leaderhttp has the handler that goes with it.
+//   - A job that is triggered on many machines: [Leader.RunOnce].
+//   - Code that holds a lease itself, instead of passing a work: [Leader.Acquire].
+//   - Maintenance: [Leader.StepDown], [Leader.Pause] and [Leader.Resume].
+//   - To find the leader from another node: [Leader.Leaders] and [Leader.WaitForLeader].
+//   - A position or a text that outlives the leader: package checkpoint, or [SetValue]. Package fence keeps tokens in SQL databases.
+//   - Many parts over many nodes: package fleet.
+//
+// Package lease has the stores' interface and the protocol, leaderotel the metrics, leadertest what tests need.
 package leader

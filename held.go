@@ -21,11 +21,12 @@ import (
 //
 // ctx is the parent of the lease's context, as it is of a work's in Run: when it ends, the caller is to stop and to release. To
 // bound only the wait, use WithPatience; the error is then that of the last try (errors.Is lease.ErrHeld, if another node holds
-// the lease). If ctx ends first, Acquire returns its cause; after StepDown, ErrStepDown; what is wrong with the options or the
-// store as Run does. WhenStarted must not be given; the other options mean what they mean for Run.
+// the lease). If ctx ends first, Acquire returns its cause; after StepDown it returns ErrStepDown. If the options are invalid or
+// the store is misconfigured, it returns the error that Run would return. WhenStarted must not be given; the other options mean
+// what they mean for Run.
 //
-// One lease is held at a time: until Release has returned, Acquire, Run and RunOnce return ErrRunning. Use a Leader for each
-// goroutine that is to hold the lease in turn.
+// A Leader holds one lease at a time: until Release has returned, Acquire, Run and RunOnce return ErrRunning. Goroutines that
+// are to hold the lease in turn need a Leader each.
 func (l *Leader) Acquire(ctx context.Context) (*Held, error) {
 	h := &Held{leader: l, leads: make(chan context.Context), released: make(chan struct{}), ended: make(chan struct{})}
 	go func() {
@@ -63,8 +64,8 @@ func (h *Held) hold(ctx context.Context) error {
 }
 
 // Context is cancelled when the caller is to stop: the term is over (the cause is a *lease.LostError), ctx of Acquire has ended,
-// or StepDown, Pause, WithHealth or WithStopMargin asks for it. It carries the term, and takes SetValue, as a work's does. The lease is kept
-// until Release, but for one that was lost.
+// or StepDown, Pause, WithHealth or WithStopMargin asks for it. It carries the term, and SetValue accepts
+// it, as those of a work's context. Unless the lease is lost, it is kept until Release.
 func (h *Held) Context() context.Context { return h.ctx }
 
 // Term returns the lease's term, whose Check says whether it still holds.

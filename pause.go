@@ -11,11 +11,11 @@ import (
 var ErrPaused = errors.New("leader: this node is paused")
 
 // Pause makes this node give the lease up as StepDown does, and keeps it from campaigning until Resume: before maintenance, in a preStop
-// hook, in a blue-green deployment. It returns as StepDown does; also if that is an error, the node is paused. A request for the
-// lease that is in flight may succeed: then it is given back at once. A node that is paused is a standby by its State. It only looks at the
+// hook, in a blue-green deployment. It returns what StepDown returns; the node is paused even if that is an error. If a request for
+// the lease is in flight and succeeds, the lease is given back at once. The State of a paused node is Standby. It only looks at the
 // lease, so that Status knows who leads, and keeps its heartbeat. It stays paused when Run ends, and may be paused before Run.
 //
-// Another call while it is paused does what StepDown does then: it waits for a term that is still ending.
+// Another call while the node is paused waits for a term that is still ending, as StepDown does.
 func (l *Leader) Pause(ctx context.Context) error {
 	l.mu.Lock()
 	if l.resumed == nil {
@@ -26,8 +26,8 @@ func (l *Leader) Pause(ctx context.Context) error {
 	return l.StepDown(ctx)
 }
 
-// Resume lets this node campaign again, but for the time that it sits out after a term that Pause has ended. It does nothing if the node is
-// not paused.
+// Resume lets this node campaign again. If Pause has ended a term of this node, the node first sits out what is left of its time,
+// as after StepDown. Resume does nothing if the node is not paused.
 func (l *Leader) Resume() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -50,9 +50,9 @@ var ErrNotLeading = errors.New("leader: this node does not lead, or its work doe
 // by it, use package leaderhttp.
 //
 // The context of do has the values of ctx, and carries the term as the work's does. It ends with ctx, and with the context of
-// Serve: when the term ends, and as soon as the work is to return. do is to return soon after, as the work is: the lease
-// is not released before, and WithStopTimeout bounds do, too. Protect the effects of do as those of the work: by the term's
-// Check right before, and by its token. If do panics, the panic goes on in the caller.
+// Serve: when the term ends, and as soon as the work is to return. do must return soon after that, as a work must: the
+// lease is not released before, and WithStopTimeout bounds do, too. Protect the effects of do like those of the work: by the
+// term's Check right before each, and by its token. If do panics, the panic goes on in the caller.
 func (l *Leader) WhileLeading(ctx context.Context, do func(ctx context.Context) error) error {
 	d := l.enter()
 	if d == nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// The shortest lease, and the shortest interval between requests. Run refuses shorter ones: most are numbers without a unit, as 15
-// is 15 nanoseconds.
+// The shortest lease, and the shortest interval between requests. Run refuses shorter ones: most of them are numbers
+// without a unit, such as 15, which means 15 nanoseconds.
 const (
 	MinLeaseLength = 100 * time.Millisecond
 	MinInterval    = 10 * time.Millisecond

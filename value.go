@@ -15,8 +15,8 @@ import (
 // [Value] returns it, however this term ends. ctx is the work's, or derived from it.
 //
 // SetValue renews the lease at once, and returns nil when the value is stored. It returns a *lease.LostError if the term ends
-// first, and an ErrInvalid (package lease) for a value that does not fit, which is not set. The error is errors.ErrUnsupported if
-// the lease manager keeps no values. After any other error, ctx's end for one, the value may be stored: once it is set, every
+// first, and a lease.ErrInvalid, and sets nothing, for a value that does not fit. The error is errors.ErrUnsupported if
+// the lease manager keeps no values. After any other error, such as the end of ctx, the value may be stored: once it is set, every
 // later renewal and the release carry it. If a newer value is set before this one was sent, only the newer one is stored, and
 // SetValue returns when it is.
 //
@@ -27,8 +27,7 @@ func SetValue(ctx context.Context, value string) error {
 }
 
 // NoteValue is like SetValue, but sends nothing by itself: the next renewal carries the value, or the release if that comes first.
-// It returns nil as soon as the value is set. It is for values that lose little by being stored an interval later, since it costs
-// no request.
+// It returns nil as soon as the value is set. It costs no request: use it for values that may be stored an interval later.
 func NoteValue(ctx context.Context, value string) error {
 	c := change{apply: func(l *lease.Lease) { l.Value = value }, noted: true, done: make(chan error, 1)}
 	return changeIn(ctx, "NoteValue", func(o *options) error { return o.limits.CheckValue(value) }, c)

@@ -13,8 +13,8 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// WithWake adds a way for a standby to learn soon that the lease may be free, beside that of the lease manager, if it has one
-// (lease.Watcher). It may be given several times.
+// WithWake adds a way for a standby to learn soon that the lease may be free. A lease manager that is a lease.Watcher is such a
+// way already. WithWake may be given several times.
 //
 // Run calls wait, in a goroutine, while this node asks for a lease that another one holds, with what the latest look at it has
 // shown. wait returns nil as soon as the lease may have changed hands since, and an error if it can tell nothing. Its context ends when another
@@ -27,9 +27,10 @@ func WithWake(wait func(ctx context.Context, seen lease.Info) error) Option {
 	return option("WithWake", func(o *options) { o.wakes = append(o.wakes, wait) })
 }
 
-// Hint tells this node that there may be something in the lease for it, beside the ways of WithWake. A node that leads renews the lease soon, and
-// so finds what somebody asks of it (lease.Ask). A node that stands by asks for the lease soon. Either sends at most one request in a tenth of its
-// interval because of hints. A hint decides nothing, and Hint does not wait. It may be called at any time; if Run does not run, it does nothing.
+// Hint tells this node that somebody may have changed the lease. A node that leads renews the lease soon, and so finds what somebody
+// asks of it (lease.Ask). A standby asks for the lease soon. Either sends at most one request in a tenth of its interval because of
+// hints. A hint decides nothing, and Hint does not wait. It may be called at any time; if Run does not
+// run, it does nothing.
 func (l *Leader) Hint() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

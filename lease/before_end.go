@@ -5,8 +5,8 @@ import "context"
 // BeforeEnd registers a function that runs once at the end of the term that ctx carries: after the work has returned, and before
 // Check fails and the lease is released. So what a work has kept in memory is written while the term still protects it. The
 // function's context ends at the term's deadline, or sooner if the runner says so (leader.WithEndTimeout). The term does not wait for
-// a function that goes on after that: right before each effect, it asks the term's Check. It does not run if the term is lost, or
-// its process is killed. Functions run one at a time, the latest first. BeforeEnd reports false, and registers
+// a function that goes on after that, so the function calls the term's Check right before each effect. It does not run if the
+// term is lost, or its process is killed. Functions run one at a time, the latest first. BeforeEnd reports false, and registers
 // nothing, if ctx carries no term or the term is over.
 func BeforeEnd(ctx context.Context, do func(ctx context.Context)) bool {
 	t, _ := TermFrom(ctx)
@@ -19,8 +19,8 @@ func BeforeEnd(ctx context.Context, do func(ctx context.Context)) bool {
 	return true
 }
 
-// BeforeEnd runs what was registered by the function BeforeEnd, and returns when all of that has returned, or does nothing if the
-// term is over. A runner calls it when the work has returned, before End, with a context that bounds it.
+// BeforeEnd runs the functions that were registered by the function BeforeEnd, and returns when all have returned. It does nothing
+// if the term is over. A runner calls it when the work has returned, before End, with a context that bounds it.
 func (k *Keeper) BeforeEnd(ctx context.Context) {
 	for k.Term().Check() == nil {
 		k.mu.Lock()
@@ -36,7 +36,7 @@ func (k *Keeper) BeforeEnd(ctx context.Context) {
 	}
 }
 
-// HasBeforeEnd reports whether BeforeEnd has something to run.
+// HasBeforeEnd reports whether BeforeEnd has functions to run.
 func (k *Keeper) HasBeforeEnd() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -60,6 +60,7 @@ type HeldError struct {
 	Err  error // the failure of the attempt, if only a look after that showed the holder; mostly nil
 }
 
+// Error says which lease is held, by whom, and under which token.
 func (e *HeldError) Error() string {
 	var b strings.Builder
 	if e.Info.State == Free && e.Info.Next != "" {
@@ -103,6 +104,7 @@ type LostError struct {
 	Err    error // what led to the loss, such as the failure of the latest renewal; nil if nothing is known
 }
 
+// Error says which lease is lost, under which token, and how.
 func (e *LostError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "lease %q with token %d is lost: ", e.Name, e.Token)

@@ -82,7 +82,8 @@ func ranOut(renewed time.Time, length time.Duration) time.Time {
 	return renewed.Add(length)
 }
 
-// After returns the history with one more term, the latest. What was no history, or is too long for one, is dropped.
+// After returns the history with one more term, the latest. If h is not a history, or is too long for one, the new
+// history begins with that term.
 func (h History) After(ended PastTerm) History {
 	text := ended.text()
 	if h.Terms() != nil {

@@ -73,7 +73,7 @@ type Lease struct {
 // stands for a cell that does not exist.
 type Version string
 
-// Limits are a manager's bounds on leases. Zero values mean no limit, but for MaxValue.
+// Limits are a manager's bounds on leases. Zero values mean no limit, except in MaxValue.
 type Limits struct {
 	MinLength  time.Duration // the shortest lease
 	MaxLength  time.Duration // the longest lease

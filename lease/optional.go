@@ -63,8 +63,8 @@ func StoreOf(m Manager) (Store, bool) {
 	return nil, false
 }
 
-// Find returns the first of m and the managers that it wraps that is a T: an optional interface, such as Closer. It looks as
-// far as a wrapper's Unwrap leads, and finds nothing in a nil Manager.
+// Find returns m as a T, an optional interface such as Closer. If m is none, Find looks in the manager that m wraps, as far as
+// the wrappers' Unwrap methods lead. It finds nothing in a nil Manager.
 func Find[T any](m Manager) (t T, ok bool) {
 	for m != nil {
 		if t, ok = m.(T); ok {

@@ -48,7 +48,7 @@ type (
 	Lister interface {
 		List(ctx context.Context, prefix string) iter.Seq2[Cell, error]
 	}
-	// A Limiter has bounds on its leases. The function LimitsOf reads them.
+	// A Limiter has bounds on its leases, which the function LimitsOf reads.
 	Limiter interface{ Limits() Limits }
 	// A Closer closes what the store opened by itself. No other method may be called after Close.
 	Closer interface{ Close() error }

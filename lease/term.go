@@ -26,8 +26,8 @@ func TermFrom(ctx context.Context) (Term, bool) {
 	return t, ok
 }
 
-// WithTerm returns a context that carries the term, as that of a leader's work does. Unlike that, it does not end with the term.
-// It is for calls on behalf of a work whose context comes from elsewhere, such as that of a request.
+// WithTerm returns a context that carries the term, as that of a leader's work does. Unlike that one, it does not end
+// with the term. Use it for calls on behalf of a work whose context comes from elsewhere, such as from a request.
 func WithTerm(ctx context.Context, t Term) context.Context {
 	return context.WithValue(ctx, termKey{}, t)
 }

@@ -61,8 +61,8 @@ func Ask(ctx context.Context, m Manager, seen Info, w Wish) error {
 	return fmt.Errorf("ask the holder: %T: %w", m, errors.ErrUnsupported)
 }
 
-// Withdraw takes the wish back that seen shows, before its holder has begun. It returns nil, too, if there is no such wish any more. The error is
-// a *RefusedError if the holder has begun or another wish stands, and otherwise as that of Ask.
+// Withdraw takes the wish back that seen shows, before its holder has begun. It also returns nil if that wish does not stand any more. The
+// error is a *RefusedError if the holder has begun or another wish stands. The other errors are those of Ask.
 func Withdraw(ctx context.Context, m Manager, seen Info) error {
 	if a, ok := Find[Asker](m); ok {
 		return a.Withdraw(ctx, seen)
@@ -70,7 +70,7 @@ func Withdraw(ctx context.Context, m Manager, seen Info) error {
 	return fmt.Errorf("withdraw a wish: %T: %w", m, errors.ErrUnsupported)
 }
 
-// ErrRefused is found by errors.Is in each RefusedError.
+// errors.Is finds ErrRefused in each RefusedError.
 var ErrRefused = errors.New("the holder cannot be asked")
 
 // A RefusedError says why a wish was not written into a lease's record, or not withdrawn.
@@ -93,6 +93,7 @@ const (
 	RefusedBegun    RefusedReason = "begun"    // the holder acts on the wish already
 )
 
+// Error says why the wish was refused, and mostly what to do.
 func (e *RefusedError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "lease %q: ", e.Name)
