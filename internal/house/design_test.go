@@ -47,8 +47,8 @@ func TestDesignNamesWhatExists(t *testing.T) {
 // docs/design.md has every rule and promise that the code cites.
 func TestDesignHasEveryRule(t *testing.T) {
 	page := read(t, "docs/design.md")
-	cited := regexp.MustCompile(`\b(R[1-9]|Run [1-9]\d?|S[1-9]|L[1-9]|C[1-9]|V[1-9]|K[1-9])\b`)
-	for _, dir := range []string{".", "lease", "checkpoint"} {
+	cited := regexp.MustCompile(`\b(R[1-9]|Run [1-9]\d?|S[1-9]|L[1-9]|C[1-9]|V[1-9]|K[1-9]|F[1-9]\d?a?|F[SLB][1-9])\b`)
+	for _, dir := range []string{".", "lease", "lease/azblob", "checkpoint", "fleet"} {
 		goFiles(t, dir, false, func(path, text string) {
 			for line := range strings.Lines(text) {
 				if _, comment, ok := strings.Cut(line, "//"); ok {
