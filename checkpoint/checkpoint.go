@@ -30,6 +30,7 @@ type Checkpoint[T any] struct {
 	noted *note[T] // what is to be written later; nil: nothing
 	timer *time.Timer
 	err   error // of the latest write of what was noted
+	lost  error // a write has found that others have the checkpoint, or that the term is over
 }
 
 // A note is a value to be written, and its number.
@@ -113,10 +114,12 @@ func (c *Checkpoint[T]) write(ctx context.Context, n *note[T]) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
+	case errors.Is(err, lease.ErrLost):
+		c.lost = err
 	case n.number < c.given:
 	case err == nil:
 		c.value, c.found = n.value, true
-	case !errors.Is(err, lease.ErrLost):
+	default:
 		c.noted = n
 	}
 	return err
@@ -161,11 +164,11 @@ func (c *Checkpoint[T]) taken(found record) error {
 	lost := &lease.LostError{Name: c.term.Name(), Token: c.term.Token(), Reason: lease.LostTaken}
 	switch {
 	case found.Writer == "":
-		lost.Reason, lost.Err = lease.LostGone, errors.New("there is no checkpoint any more")
+		lost.Reason, lost.Err = lease.LostGone, fmt.Errorf("there is no checkpoint %q any more", c.cell.name)
 	case found.Token == c.term.Token():
-		lost.Err = errors.New("the checkpoint was opened again, or reset")
+		lost.Err = fmt.Errorf("checkpoint %q was opened again, or reset", c.cell.name)
 	default:
-		lost.Err = fmt.Errorf("the checkpoint was claimed with token %d", found.Token)
+		lost.Err = fmt.Errorf("checkpoint %q was claimed with token %d", c.cell.name, found.Token)
 	}
 	return lost
 }

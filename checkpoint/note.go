@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"cmp"
 	"context"
 	"time"
 )
@@ -18,8 +19,11 @@ func Every(d time.Duration) Option { return func(o *options) { o.every = d } }
 
 // Note keeps the value, and writes the newest one once in the time that Every says, and at the end of the term: after the work has
 // returned, before its lease is released. So a crash loses what was noted since the last write, and a worker that goes on from its
-// checkpoint does that part again. Note sends nothing itself, and returns at once. The error is a lease.ErrInvalid for a value that
-// cannot be kept. A write that fails is tried again each time; Flush says how the latest fared.
+// checkpoint does that part again. Note sends nothing itself, and returns at once. A write that fails is tried again each time; Flush
+// says how the latest fared.
+//
+// The error is a lease.ErrLost if the value will never be written: the term is over, or an earlier write has found that a later Open or
+// a Reset has the checkpoint. It is a lease.ErrInvalid for a value that cannot be kept.
 func (c *Checkpoint[T]) Note(value T) error {
 	data, err := encode(value)
 	if err != nil {
@@ -27,6 +31,9 @@ func (c *Checkpoint[T]) Note(value T) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if lost := cmp.Or(c.lost, c.term.Check()); lost != nil {
+		return c.cell.explain("note", lost)
+	}
 	c.given++
 	c.value, c.found, c.noted = value, true, &note[T]{c.given, value, data}
 	c.wake()

@@ -50,6 +50,36 @@ func TestNote_GoesOnAfterAFailure(t *testing.T) {
 	})
 }
 
+// A work that only notes learns of a Reset, too, from the first Note after the write that has found it. It would go on in vain.
+func TestNote_AfterAReset(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		cp, keeper := p.open(1)
+		require.NoError(t, cp.Note(5))
+		require.NoError(t, checkpoint.Reset(t.Context(), p.manager(), name, 2))
+		require.NoError(t, cp.Note(6), "it cannot know yet")
+		time.Sleep(checkpoint.DefaultEvery)
+		synctest.Wait()
+		require.NoError(t, keeper.Term().Check())
+		p.store.sent()
+		err := cp.Note(7)
+		require.ErrorIs(t, err, lease.ErrLost)
+		require.ErrorContains(t, err, `checkpoint "orders-projection" was opened again, or reset`)
+		time.Sleep(time.Hour)
+		loads, swaps := p.store.sent()
+		require.Zero(t, loads+swaps, "nothing is tried in vain")
+		require.Equal(t, 2, p.stored())
+	})
+}
+
+func TestNote_WhenTheTermIsOver(t *testing.T) {
+	p := newPlace(t)
+	cp, keeper := p.open(1)
+	keeper.End(nil)
+	require.ErrorIs(t, cp.Note(1), lease.ErrLost)
+	require.False(t, cp.Found())
+}
+
 // A note that waits for its turn behind a save does not take the save back.
 func TestNote_BehindASave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -49,9 +49,9 @@ func For(lease string, token uint64) ResetOption {
 }
 
 // Reset writes a value by hand: to begin again from an earlier position, or to skip what cannot be processed. A worker that has
-// the checkpoint open gets a lease.ErrLost from its next write. Whose it is stays as it is, unless For says otherwise; For has to,
-// where there is no checkpoint yet, or one that cannot be read, which Reset replaces. After an error the value may be stored or not:
-// it is safe to try again.
+// the checkpoint open gets a lease.ErrLost from its next Save or, once a write was refused, from Note. Whose it is stays as it is,
+// unless For says otherwise; For has to, where there is no checkpoint yet, or one that cannot be read, which Reset replaces. After an
+// error the value may be stored or not: it is safe to try again.
 func Reset[T any](ctx context.Context, m lease.Manager, name string, value T, opts ...ResetOption) error {
 	c, err := cellOf(m, name)
 	if err != nil {

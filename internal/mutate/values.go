@@ -137,6 +137,10 @@ var values = []mutation{
 		},
 	},
 	{
+		name: "K2: a work that only notes is not told that others have its checkpoint", deaf: true, tests: onCheckpoints,
+		edit: edit{file: "checkpoint/note.go", old: "cmp.Or(c.lost, c.term.Check())", new: "cmp.Or(c.term.Check())"},
+	},
+	{
 		name: "BeforeEnd: what is noted is not written when the term ends", deaf: true, tests: onCheckpoints,
 		edit: edit{file: "checkpoint/open.go", old: "	lease.BeforeEnd(ctx, func(ctx context.Context) { _ = c.Flush(ctx) })\n", new: ""},
 	},
