@@ -39,13 +39,7 @@ func (h *fleetHandler) watch(w http.ResponseWriter, r *http.Request) {
 		write(w, notHeld(name, token))
 		return
 	}
-	ends, ok := h.watchers.enter(r)
-	if !ok {
-		write(w, crowded(w))
-		return
-	}
-	defer h.watchers.leave()
-	hold(w, r, ends, func(ctx context.Context) bool {
+	h.watchers.hold(w, r, func(ctx context.Context) bool {
 		for now := range h.fleet.Holdings(ctx, name) {
 			if changed(now) {
 				return true

@@ -103,13 +103,7 @@ func (h *handler) watch(w http.ResponseWriter, r *http.Request) {
 		write(w, check(false, describe(s)))
 		return
 	}
-	ends, ok := h.watchers.enter(r)
-	if !ok {
-		write(w, crowded(w))
-		return
-	}
-	defer h.watchers.leave()
-	hold(w, r, ends, func(ctx context.Context) bool {
+	h.watchers.hold(w, r, func(ctx context.Context) bool {
 		if s.State == leader.Idle { // Leaders waits for Run
 			return true
 		}
@@ -123,6 +117,17 @@ func (h *handler) watch(w http.ResponseWriter, r *http.Request) {
 		s := h.leader.Status()
 		return s.Seen.Token != token || s.Seen.State != lease.Held
 	})
+}
+
+// hold does what the function hold does, unless too many requests wait already.
+func (ws *watchers) hold(w http.ResponseWriter, r *http.Request, wait func(ctx context.Context) bool, last func() bool) {
+	ends, ok := ws.enter(r)
+	if !ok {
+		write(w, crowded(w))
+		return
+	}
+	defer ws.leave()
+	hold(w, r, ends, wait, last)
 }
 
 // hold answers with lines until wait reports a change. If the server shuts down before that, last tells whether there is one now, and also a

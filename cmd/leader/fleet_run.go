@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os/exec"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -91,9 +90,7 @@ func (f *fleetFlags) register(cmd *cobra.Command) {
 	flags.DurationVar(&f.health.Timeout, "health-timeout", 0, "how long a health check may take (default --renew-every)")
 	flags.StringVar(&f.listen, "listen", "", "`address` to serve /healthz, /status and /watch on, such as :8080")
 	f.follow.register(flags)
-	flags.StringVar(&f.logs.Format, "log-format", "text", "`format` of the log, which goes to standard error: text or json")
-	flags.TextVar(&f.logs.Level, "log-level", slog.LevelInfo, "lowest `level` that is logged: debug, info, warn or error")
-	flags.Lookup("log-level").DefValue = "info"
+	f.logs.Register(flags)
 }
 
 // check reports what is wrong with the flags, for any fleet.
@@ -106,18 +103,14 @@ func (f *fleetFlags) check() error {
 	}
 	refuse(!f.given("shards") && !f.given("part"), "there are no parts: give --shards 64, say, or --part for each")
 	refuse(f.given("shards") && f.given("part"), "give --shards or --part, and not both")
-	refuse(f.logs.Format != "text" && f.logs.Format != "json", "--log-format %q: it is text or json", f.logs.Format)
 	refuse(f.given("health-timeout") && f.health.Func() == nil, "--health-timeout is for --health-cmd and --health-http")
-	return errors.Join(append(problems, f.health.Validate(), f.follow.check(f.listen, f.attributes))...)
+	return errors.Join(append(problems, f.logs.Validate(), f.health.Validate(), f.follow.check(f.listen, f.attributes))...)
 }
 
 // runFleet is leader fleet run.
 func (a *app) runFleet(ctx context.Context, f fleetFlags, argv []string) error {
-	path, err := exec.LookPath(argv[0])
+	path, err := findProgram(argv)
 	if err != nil {
-		return &exitError{code: guard.StartCode(err), err: err}
-	}
-	if err := guard.Ready(); err != nil {
 		return err
 	}
 	return a.onStore(ctx, func(s *store.Store) error {

@@ -89,9 +89,7 @@ func (f *runFlags) register(flags *pflag.FlagSet) {
 	flags.DurationVar(&f.health.Timeout, "health-timeout", 0, "how long a health check may take (default a little less than --renew-every)")
 	flags.StringVar(&f.listen, "listen", "", "`address` to serve /leader, /standby, /healthz, /status, /watch and a page on, such as :8080")
 	f.follow.register(flags)
-	flags.StringVar(&f.logs.Format, "log-format", "text", "`format` of the log, which goes to standard error: text or json")
-	flags.TextVar(&f.logs.Level, "log-level", slog.LevelInfo, "lowest `level` that is logged: debug, info, warn or error")
-	flags.Lookup("log-level").DefValue = "info"
+	f.logs.Register(flags)
 }
 
 // check reports everything that is wrong with the flags, for any store.
@@ -102,7 +100,6 @@ func (f *runFlags) check(given func(string) bool) error {
 			problems = append(problems, fmt.Errorf(format, args...))
 		}
 	}
-	refuse(f.logs.Format != "text" && f.logs.Format != "json", "--log-format %q: it is text or json", f.logs.Format)
 	refuse(f.holdAtLeast > f.length, "--hold-at-least %v is more than --lease-length %v: nothing holds a lease longer", f.holdAtLeast, f.length)
 	refuse(f.heldCode < 0 || f.heldCode > 255, "--held-exit-code %d: it is 0 to 255", f.heldCode)
 	refuse(f.healthAfter < 1, "--health-after %d: at least one failure makes a node unhealthy", f.healthAfter)
@@ -113,16 +110,22 @@ func (f *runFlags) check(given func(string) bool) error {
 	for _, name := range []string{"health-after", "health-timeout"} {
 		refuse(given(name) && f.health.Func() == nil, "--%s is for --health-cmd and --health-http", name)
 	}
-	return errors.Join(append(problems, f.health.Validate(), f.follow.check(f.listen, f.attributes))...)
+	return errors.Join(append(problems, f.logs.Validate(), f.health.Validate(), f.follow.check(f.listen, f.attributes))...)
+}
+
+// findProgram returns the path of the program to run, once it is certain that it can be run under a guard.
+func findProgram(argv []string) (string, error) {
+	path, err := exec.LookPath(argv[0])
+	if err != nil {
+		return "", &exitError{code: guard.StartCode(err), err: err}
+	}
+	return path, guard.Ready()
 }
 
 // run is leader run.
 func (a *app) run(ctx context.Context, f runFlags, argv []string) error {
-	path, err := exec.LookPath(argv[0])
+	path, err := findProgram(argv)
 	if err != nil {
-		return &exitError{code: guard.StartCode(err), err: err}
-	}
-	if err := guard.Ready(); err != nil {
 		return err
 	}
 	return a.onStore(ctx, func(s *store.Store) error {

@@ -65,11 +65,11 @@ func (c *crew) settle(ctx context.Context) error {
 		if time.Since(began) > patience {
 			return fmt.Errorf("it is not in balance after %v", patience)
 		}
-		if err := pause(ctx, time.Second); err != nil {
+		if err := service.Pause(ctx, time.Second); err != nil {
 			return err
 		}
 	}
-	return pause(ctx, 3*length)
+	return service.Pause(ctx, 3*length)
 }
 
 func (c *crew) inBalance() bool {
@@ -139,7 +139,7 @@ func watch(ctx context.Context, o Options, services *service.Services, p peer.Pe
 // count counts all requests in the window.
 func count(ctx context.Context, o Options, services *service.Services, p peer.Peer) (Wire, error) {
 	began, before := time.Now(), services.Counts(p.Service)
-	if err := pause(ctx, o.Window); err != nil {
+	if err := service.Pause(ctx, o.Window); err != nil {
 		return Wire{}, err
 	}
 	after := services.Counts(p.Service)
@@ -153,13 +153,4 @@ func count(ctx context.Context, o Options, services *service.Services, p peer.Pe
 		}
 	}
 	return w, nil
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

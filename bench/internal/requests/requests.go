@@ -196,18 +196,9 @@ func placeOf(services *service.Services, name string) place {
 
 // settled counts once every answered request has been counted.
 func (p place) settled(ctx context.Context) (Count, error) {
-	if err := pause(ctx, p.late); err != nil {
+	if err := service.Pause(ctx, p.late); err != nil {
 		return Count{}, err
 	}
 	c, _ := p.count()
 	return c, nil
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

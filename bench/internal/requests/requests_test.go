@@ -58,14 +58,14 @@ func (w *wire) steadyPeer(poll time.Duration) peer.Peer {
 	return peer.Peer{Key: "steady", Name: "steady", Service: "etcd", RenewEvery: third, Run: func(ctx context.Context, c peer.Config) error {
 		w.add(Count{Others: 1})
 		for !w.take() {
-			if pause(ctx, poll) != nil {
+			if service.Pause(ctx, poll) != nil {
 				return nil
 			}
 			w.add(Count{Reads: 1})
 		}
 		w.add(Count{Reads: 1, Writes: 1})
 		c.Tell(peer.Started)
-		for pause(ctx, c.Length/3) == nil {
+		for service.Pause(ctx, c.Length/3) == nil {
 			w.add(Count{Writes: 1})
 		}
 		c.Tell(peer.Stopped)

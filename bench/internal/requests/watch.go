@@ -94,12 +94,12 @@ func (w *Watch) steady(ctx context.Context, o Options, here place, p peer.Peer, 
 // average counts during the window, after a quarter of it in which things may settle: at first, a standby of this library asks
 // more often, in order to fall into step. It returns how many requests there were in a length of the lease.
 func average(ctx context.Context, o Options, here place, c peer.Config) (Count, map[string]int, error) {
-	if err := pause(ctx, o.Window/4); err != nil {
+	if err := service.Pause(ctx, o.Window/4); err != nil {
 		return Count{}, nil, err
 	}
 	began := time.Now()
 	before, earlier := here.count()
-	if err := pause(ctx, o.Window); err != nil {
+	if err := service.Pause(ctx, o.Window); err != nil {
 		return Count{}, nil, err
 	}
 	after, names := here.count()

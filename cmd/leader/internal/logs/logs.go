@@ -4,10 +4,13 @@ package logs
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/spf13/pflag"
 
 	"github.com/cloudlease/leader/cmd/leader/internal/words"
 )
@@ -16,6 +19,21 @@ import (
 type Flags struct {
 	Format string     // text or json
 	Level  slog.Level // the least that is logged
+}
+
+// Register adds the flags to those of a command.
+func (f *Flags) Register(flags *pflag.FlagSet) {
+	flags.StringVar(&f.Format, "log-format", "text", "`format` of the log, which goes to standard error: text or json")
+	flags.TextVar(&f.Level, "log-level", slog.LevelInfo, "lowest `level` that is logged: debug, info, warn or error")
+	flags.Lookup("log-level").DefValue = "info"
+}
+
+// Validate reports what is wrong with the flags.
+func (f *Flags) Validate() error {
+	if f.Format != "text" && f.Format != "json" {
+		return fmt.Errorf("--log-format %q: it is text or json", f.Format)
+	}
+	return nil
 }
 
 // New returns a log that writes to w.
