@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -72,7 +71,7 @@ func TestStoppedProcess(t *testing.T) {
 		ask(t, conn)
 		waiting = append(waiting, conn)
 	}
-	require.NoError(t, suspend.Between(p.Pid, filepath.Join(dir, "lease-leader.lock")))
+	require.NoError(t, suspend.Between(p.Pid, dir))
 	standby := onFile(dir, "standby")
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

@@ -129,7 +129,7 @@ func refined(args ...string) (text string, err error) {
 	a := &app{out: &out, err: &out}
 	root := a.command()
 	a.refine(root)
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // nil means the arguments of this process
 	err = root.Execute()
 	return out.String(), err
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/cloudlease/leader/cmd/leader/internal/commandtest"
 	"github.com/cloudlease/leader/cmd/leader/internal/store"
 	"github.com/cloudlease/leader/fleet"
+	"github.com/cloudlease/leader/internal/suspend"
 	"github.com/cloudlease/leader/lease"
 	"github.com/cloudlease/leader/lease/file"
 )
@@ -182,7 +183,7 @@ func TestFleetRun_Suspended(t *testing.T) {
 	working(t, s, 2, "a")
 	start("b")
 	at := working(t, s, 2, "a", "b")
-	a.Signal(syscall.SIGSTOP)
+	require.NoError(t, suspend.Between(a.Cmd.Process.Pid, s.Store))
 	after := working(t, s, 2, "b")
 	for part, line := range at {
 		if line.node == "a" {

@@ -35,7 +35,7 @@ func TestASuspendedLeaderCommitsLate(t *testing.T) {
 	late := make(chan string, 1)
 	go func() { late <- post(a.url + "/numbers") }() // for the number 2
 	a.After(sending)
-	require.NoError(t, suspend.Between(a.Pid, dir+"/lease/lease-numbers.lock"))
+	require.NoError(t, suspend.Between(a.Pid, dir+"/lease"))
 
 	require.Equal(t, "2", b.After("leads: the next number is "))
 	require.NoError(t, a.Signal(syscall.SIGCONT))

@@ -4,29 +4,54 @@
 package suspend
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/gofrs/flock"
 )
 
-// Between suspends a child process between two writes to its lease, whose lock file is given. A process that is suspended
-// within one keeps all others from writing (package lease/file), and nobody takes over.
-func Between(pid int, lock string) error {
+// patience is how long another process may take for a write.
+const patience = 20 * time.Millisecond
+
+// Between suspends a child process between two writes to the leases of a directory. A process that is suspended within one keeps
+// all others from writing (package lease/file), and nobody takes over.
+func Between(pid int, dir string) error {
 	for {
 		if err := stop(pid); err != nil {
 			return fmt.Errorf("suspend process %d: %w", pid, err)
 		}
-		l := flock.New(lock)
-		free, err := l.TryLock()
-		if err != nil || free {
-			return errors.Join(err, l.Close())
+		if free, err := unlocked(dir); err != nil || free {
+			return err
 		}
 		if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
 			return fmt.Errorf("resume process %d: %w", pid, err)
 		}
 	}
+}
+
+// unlocked reports whether each lock of the directory can be had soon: another process lets go of it after a write.
+func unlocked(dir string) (bool, error) {
+	locks, err := filepath.Glob(filepath.Join(dir, "*.lock"))
+	if err != nil {
+		return false, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for _, path := range locks {
+		l := flock.New(path)
+		free, err := l.TryLockContext(ctx, time.Millisecond)
+		if err := errors.Join(err, l.Close()); !free {
+			if errors.Is(err, context.DeadlineExceeded) {
+				err = nil
+			}
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // stop returns once all threads of the process have stopped: the system tells its parent only then.

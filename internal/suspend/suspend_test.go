@@ -37,12 +37,14 @@ func TestMain(m *testing.M) {
 
 func TestBetween(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "lock")
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.lock"), nil, 0o600))
+	path := filepath.Join(dir, "b.lock")
 	p := spawn.Start(t, spawn.Self(variable+"="+path))
 	for range 20 {
 		p.Tell("lock")
 		require.Equal(t, "locked", p.Line())
-		require.NoError(t, Between(p.Pid, path))
+		require.NoError(t, Between(p.Pid, dir))
 		l := flock.New(path)
 		free, err := l.TryLock()
 		require.NoError(t, err)

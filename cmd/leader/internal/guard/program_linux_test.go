@@ -3,7 +3,6 @@ package guard
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -163,7 +162,7 @@ func TestSuspendedPastTheLease(t *testing.T) {
 			b := s.as("beat", commandtest.Quick("--acquire-every", "10ms")...)
 			b.Await("another node leads")
 			if signal == syscall.SIGSTOP {
-				require.NoError(t, suspend.Between(a.Cmd.Process.Pid, filepath.Join(s.Store, "lease-leader.lock")))
+				require.NoError(t, suspend.Between(a.Cmd.Process.Pid, s.Store))
 			} else {
 				a.Signal(signal)
 			}
