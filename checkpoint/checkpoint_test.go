@@ -249,8 +249,8 @@ func TestRefused(t *testing.T) {
 	require.ErrorIs(t, err, lease.ErrInvalid)
 }
 
-// Two terms, an operator, lost answers: the position of those that have an answer never goes back, and each that opens it finds the
-// last one.
+// Many terms, lost answers and late writes: the position of those that have an answer never goes back, and each that opens it finds the
+// last one. TestExplore has an operator, too.
 func TestAtRandom(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
