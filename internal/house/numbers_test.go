@@ -65,6 +65,19 @@ func number(t *testing.T, text string) float64 {
 	return n
 }
 
+// The pages and comments that state the margin have lease.Margin's value.
+func TestTheMarginIsStatedEverywhere(t *testing.T) {
+	t.Parallel()
+	words := map[time.Duration]string{4: "quarter", 5: "fifth", 8: "eighth", 10: "tenth", 20: "twentieth"}
+	part := time.Hour / lease.Margin(time.Hour)
+	require.NotEmpty(t, words[part], "say what a %dth is called", part)
+	for file, times := range map[string]int{
+		"README.md": 1, "doc.go": 2, "options.go": 2, "lease/doc.go": 1, "lease/lease.go": 1, "docs/choosing.md": 1, "docs/design.md": 1, "docs/faq.md": 2,
+	} {
+		assert.GreaterOrEqual(t, strings.Count(read(t, file), words[part]), times, "%s states the margin, a %s of the length", file, words[part])
+	}
+}
+
 // The table of lengths in docs/choosing.md is computed: from the length, intervals of a third of it, and the margin.
 func TestLengthsAreComputed(t *testing.T) {
 	t.Parallel()
