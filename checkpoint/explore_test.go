@@ -94,7 +94,7 @@ func (u *universe) breaks(format string, args ...any) {
 	}
 }
 
-// read and write are what the service does.
+// read and write do what the service does.
 func (u *universe) read() (lease.Snapshot, lease.Version, error) {
 	if u.data == nil {
 		return lease.Snapshot{}, "", nil
