@@ -2,6 +2,7 @@ package lease_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -101,26 +102,28 @@ func TestV3_ValuesGoForward(t *testing.T) {
 		},
 	} {
 		for _, write := range []string{"renewal", "release"} {
-			t.Run(write+": "+when, func(t *testing.T) {
-				inBubble(t, func(t *testing.T, holder, _ *node, held lease.Lease) {
-					older, newer := set(held, "older"), set(set(held, "older"), "newer")
-					newer.Attributes = map[string]string{"of": "newer"}
-					holder.script(holder.later)
-					_, err := holder.renew(newer)
-					require.ErrorIs(t, err, errDown)
-					land(holder)
-					if write == "release" {
-						require.NoError(t, holder.release(older))
-					} else {
-						got, err := holder.renew(older)
-						require.NoError(t, err)
-						require.Equal(t, []any{"newer", newer.ValueNumber, newer.Attributes}, []any{got.Value, got.ValueNumber, got.Attributes})
-					}
-					stored := holder.stored(t)
-					require.Equal(t, "newer", stored.Value)
-					require.Equal(t, newer.Attributes, stored.Attributes)
+			for _, value := range []string{"newer", ""} { // a value that was removed does not come back
+				t.Run(fmt.Sprintf("%s: %s: %q", write, when, value), func(t *testing.T) {
+					inBubble(t, func(t *testing.T, holder, _ *node, held lease.Lease) {
+						older, newer := set(held, "older"), set(set(held, "older"), value)
+						newer.Attributes = map[string]string{"of": "newer"}
+						holder.script(holder.later)
+						_, err := holder.renew(newer)
+						require.ErrorIs(t, err, errDown)
+						land(holder)
+						if write == "release" {
+							require.NoError(t, holder.release(older))
+						} else {
+							got, err := holder.renew(older)
+							require.NoError(t, err)
+							require.Equal(t, []any{value, newer.ValueNumber, newer.Attributes}, []any{got.Value, got.ValueNumber, got.Attributes})
+						}
+						stored := holder.stored(t)
+						require.Equal(t, value, stored.Value)
+						require.Equal(t, newer.Attributes, stored.Attributes)
+					})
 				})
-			})
+			}
 		}
 	}
 }
