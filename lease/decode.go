@@ -80,10 +80,15 @@ func (v *values) read(r *record, field int) error {
 	if value == nil || string(value) == "null" {
 		return nil
 	}
-	if err := recordFields[field].read(r, value); err != nil && !isExtra(field) {
-		return fmt.Errorf("its %s is %.40q: %w", recordFields[field].name, value, err)
+	err := recordFields[field].read(r, value)
+	switch name := recordFields[field].name; {
+	case err == nil || isExtra(field):
+		return nil
+	case name == "value":
+		return errors.New("its value is not a text") // errors are logged, and values are not
+	default:
+		return fmt.Errorf("its %s is %.40q: %w", name, value, err)
 	}
-	return nil
 }
 
 // split finds the fields of a record.
