@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader/bench/internal/peer"
+	"github.com/cloudlease/leader/bench/internal/service"
 )
 
 // wire is a service that only the peer below uses. Real services take minutes; here, time is virtual.

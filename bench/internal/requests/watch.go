@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cloudlease/leader/bench/internal/peer"
+	"github.com/cloudlease/leader/bench/internal/service"
 )
 
 // watch counts what a peer sends: as it acquires and releases, as it leads alone, and with standbys.
