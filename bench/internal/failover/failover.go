@@ -30,6 +30,7 @@ type Options struct {
 	LeadFrom  float64       // a leader leads for a random time before it is killed, from so many renew intervals; 0: 6
 	LeadTo    float64       // to so many; 0: 12
 	Follow    bool          // standbys of this library wait at the leader's Handler
+	InTurn    bool          // one peer after another, not all side by side
 
 	Candidate string                           // the program bench/candidate; "": Measure builds it
 	Log       func(format string, args ...any) // nil: silent
@@ -121,8 +122,8 @@ func lengthFor(p peer.Peer, length time.Duration) time.Duration {
 	return length
 }
 
-// Measure starts what the peers need, and measures all peers side by side: first the kills and hand-overs, then the fresh
-// processes, which use more of the processor.
+// Measure starts what the peers need, and measures all peers side by side, or in turn: first the kills and hand-overs, then the
+// fresh processes, which use more of the processor.
 func Measure(ctx context.Context, o Options) (Result, error) {
 	o.defaults()
 	peers, err := chosen(o.Peers)
@@ -223,9 +224,20 @@ type measurement struct {
 	of map[string]*Of
 }
 
-// all measures each peer with so many groups at once. If a group cannot go on, the others do, and all returns its error in the
-// end.
+// all measures each peer with so many groups.
 func (m *measurement) all(ctx context.Context, peers []peer.Peer, groups int, measure func(context.Context, *group, int) error) error {
+	if !m.o.InTurn {
+		return m.together(ctx, peers, groups, measure)
+	}
+	var errs []error
+	for _, p := range peers {
+		errs = append(errs, m.together(ctx, []peer.Peer{p}, groups, measure))
+	}
+	return errors.Join(errs...)
+}
+
+// together measures the peers side by side. If a group cannot go on, the others do, and together returns its error in the end.
+func (m *measurement) together(ctx context.Context, peers []peer.Peer, groups int, measure func(context.Context, *group, int) error) error {
 	var running sync.WaitGroup
 	errs := make([]error, len(peers)*groups)
 	for i, p := range peers {

@@ -221,6 +221,16 @@ func TestMeasure(t *testing.T) {
 	assert.GreaterOrEqual(t, of.Terms, 4+2)
 }
 
+func TestInMemory(t *testing.T) {
+	t.Parallel()
+	took, err := InMemory(t.Context(), 3, 15*time.Second)
+	require.NoError(t, err)
+	require.Len(t, took, 3)
+	for _, ms := range took {
+		assert.Less(t, ms, 5000.0, "a standby that is woken waits for no acquire interval")
+	}
+}
+
 func TestSection(t *testing.T) {
 	t.Parallel()
 	r := Result{LeadFrom: 3, LeadTo: 7, Groups: 2, Missing: []string{"a peer: there is no server"}, Pauses: []float64{2, 4}, Peers: []Of{
