@@ -78,8 +78,9 @@ func WithLeaseName(name string) Option {
 	return option("WithLeaseName", func(o *options) { o.lease = name })
 }
 
-// WithNodeID names this node for people. It is a label, and decides nothing. The default is made of the host's name, the
-// process's id and a few random characters.
+// WithNodeID names this node, for people and for hand-overs ([To], lease.WishHandover), which name the next leader by it. It
+// decides nothing else. The default is made of the host's name, the process's id and a few random characters: it is another one
+// after each start of the process.
 func WithNodeID(id string) Option {
 	return option("WithNodeID", func(o *options) { o.node = id })
 }
@@ -169,7 +170,8 @@ func WithAttributes(attributes map[string]string) Option {
 
 // WithLogger says where to log, with the keys lease, node, token and holder: what this node does and who leads at Info,
 // requests at Debug, trouble at Warn, once when it begins and at growing intervals while it lasts. Each line says what has
-// happened, why, and what this node does now; trouble that somebody can end has a key do, with what to do. The texts may change. The default is slog.Default(), as it is when Run begins.
+// happened, why, and what this node does now; trouble that somebody can end has a key do, with what to do. The texts may change.
+// The default is slog.Default(), as it is when Run begins.
 func WithLogger(logger *slog.Logger) Option {
 	return option("WithLogger", func(o *options) { o.logger = logger })
 }

@@ -21,12 +21,18 @@ const (
 // wishMove is the kind that the coordinator acts on.
 const wishMove = "move"
 
-// Move pins a part to a node, which is named by its ID: the part goes there at once if the node has room, and stays while the node is there and
-// does not drain. Meanwhile it is not moved for balance. When the node is gone, the part goes to another, and it comes back once the node is back and
-// the fleet is calm. With an empty node the part is pinned no more, and stays where it is until balance moves it. A part off the list loses its pin.
+// Move pins a part to a node, which is named by its ID ([WithNodeID]). The part goes there at once if the node has room; if not, when the
+// fleet is calm, in exchange for a part that is not pinned there. It stays while the node is there and does not drain, and is not moved for
+// balance. When the node is gone, the part goes to another node; it comes back once the node is back and the fleet is calm. With an empty
+// node, Move removes the pin, and the part stays where it is until balance moves it. A part that leaves the list loses its pin.
 //
-// Move asks the coordinator by a wish in its lease, and returns nil when the plan has the pin. The part may be on its way then: see Inspect. A
-// node that has no seat, or drains, is refused. The error is a lease.ErrRefused if nobody coordinates, or if the coordinator's program knows no pins.
+// Move asks the coordinator by a wish in its lease, and returns nil when the plan has the pin. The part may be on its way then: see Inspect.
+// A plan has at most 4,096 pins, and room for 8 KiB of their names, packed. The coordinator drops a pin that does not fit, and logs it:
+// Move goes on asking until ctx ends. If ctx ends first, the error wraps its cause, and the pin may still come.
+//
+// The error is a lease.ErrInvalid if the fleet has no such part, if no node of that name has a seat and takes parts, or if both names are
+// too long for a wish: 254 bytes together, escaped as in a URL's query. It is a lease.ErrRefused if nobody coordinates, or if the
+// coordinator's program knows no pins.
 func Move(ctx context.Context, m lease.Manager, fleet, part, node string) error {
 	o, err := Inspect(ctx, m, fleet)
 	if err != nil {
@@ -57,10 +63,10 @@ func Move(ctx context.Context, m lease.Manager, fleet, part, node string) error 
 	})
 }
 
-// Drain asks the node in a seat to give its parts to others and to take none, until Resume or the end of its process. It goes on to hold
-// its seat, and may coordinate. Drain returns nil when the node has no part any more. If ctx ends first, it returns its cause, and the node goes on
-// draining. Parts for which no other node has room are nobody's. Like Move and Resume, it looks four times in an interval, and at once when the manager
-// tells of a change (lease.Watcher).
+// Drain asks the node in a seat to give its parts to others and to take none, until Resume or the end of its Run. The node goes on holding
+// its seat, and may coordinate. Drain returns nil when the node has no part any more. If ctx ends first, the error wraps its cause, and the
+// node goes on draining if it was asked. Parts for which no other node has room are nobody's. Like Move and Resume, Drain looks four times in
+// an interval, and at once when the manager tells of a change (lease.Watcher).
 //
 // The seat is that of Inspect's NodeInfo. The error is a lease.ErrRefused if nobody holds it, or if its node's program cannot be drained.
 func Drain(ctx context.Context, m lease.Manager, fleet string, seat int) error {
@@ -96,8 +102,9 @@ func drained(ctx context.Context, m lease.Manager, fleet string, s session) (boo
 	return err == nil && v.Token == s.Token && v.Draining && !p.names(s), nil
 }
 
-// Resume asks a node that Drain has drained to take parts again. It gives its seat back and takes another one, maybe the same: Resume returns
-// nil when it has given it back.
+// Resume asks a node that Drain has drained to take parts again. The node gives its seat back and takes a seat anew, perhaps the same one.
+// Resume returns nil when the node has given its seat back. The error is a lease.ErrInvalid if the node does not drain; the others are those
+// of Drain.
 func Resume(ctx context.Context, m lease.Manager, fleet string, seat int) error {
 	name := SeatLease(fleet, seat)
 	first, err := lease.Inspect(ctx, m, name)

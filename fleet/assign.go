@@ -140,7 +140,8 @@ func (v *division) orphans() (parts []int) {
 	return parts
 }
 
-// place gives each of the parts to the node that it is pinned to, or else to the neediest receiver that has room. If there is none, the part is nobody's, and is returned.
+// place gives each of the parts to the node that it is pinned to, or else to the neediest receiver that has room. If there is none, the
+// part is nobody's, and is returned.
 func (v *division) place(parts []int) (unplaced []string) {
 	parts = v.placePinned(parts)
 	to := v.queue(neediest, (*receiver).full)
@@ -191,8 +192,8 @@ func (v *division) giveAll() {
 	}
 }
 
-// listParts notes which parts each receiver has that may move for balance. Those that another one still has to stop come last, and so move first: their owner
-// cannot have begun them.
+// listParts notes which parts each receiver has that may move for balance. Those that another one still has to stop come last, and so
+// move first: their owner cannot have begun them.
 func (v *division) listParts() {
 	for _, waiting := range []bool{false, true} {
 		for i, e := range v.Parts {

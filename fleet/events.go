@@ -27,17 +27,17 @@ type PartEvent struct {
 	Token    uint64 // of the part's term
 	From, To PartState
 	Gone     bool  // this node does not have the part any more
-	Err      error // that the work returned, or why it is to stop
+	Err      error // the work's error, or the reason why it is to stop; nil if there is none
 }
 
 // A PlanEvent tells that this node has taken a newer plan.
 type PlanEvent struct {
 	Origin
 	Epoch uint64
-	Parts int // in the plan, whosever they are
+	Parts int // in the plan, of all nodes
 }
 
-// A SeatEvent tells that this node has taken a seat, or has it no more.
+// A SeatEvent tells that this node has taken a seat, or no longer has it.
 type SeatEvent struct {
 	Origin
 	Seat  int
@@ -46,19 +46,19 @@ type SeatEvent struct {
 	Err   error // why it is lost; nil if it was given back
 }
 
-// A CoordinatorEvent tells that this node has become the coordinator, or is it no more.
+// A CoordinatorEvent tells that this node begins to coordinate, or has stopped.
 type CoordinatorEvent struct {
 	Origin
-	Token       uint64
+	Token       uint64 // of the coordinator's lease
 	Coordinates bool
-	Err         error // why it is it no more
+	Err         error // why it has stopped; nil if it begins, or gave the lease up by itself
 }
 
 // A MovesEvent tells, on the coordinator, that a new plan gives parts to other nodes.
 type MovesEvent struct {
 	Origin
 	Epoch uint64
-	Moves int
+	Moves int // how many parts get another node than in the plan before, or their first one
 	Seats int // that are taken
 }
 
@@ -68,10 +68,10 @@ type UnplacedEvent struct {
 	Parts []string
 }
 
-// A TroubleEvent tells of something that this node could not do. It goes on.
+// A TroubleEvent tells of something that this node could not do. The node goes on.
 type TroubleEvent struct {
 	Origin
-	Doing string
+	Doing string // what it was about, for people
 	Err   error
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// errors.Is finds these in the errors of Run and in the cause of a work's context, besides those of the packages leader and lease.
+// errors.Is finds these in the errors of Run and in the cause of a work's context, besides the errors of package lease.
 var (
 	ErrRunning     = leader.ErrRunning
 	ErrUnhealthy   = leader.ErrUnhealthy
@@ -17,7 +17,7 @@ var (
 	ErrMoved       = errors.New("fleet: the part goes to another node") // the cause of a work's context when the plan takes its part away
 )
 
-// A Fleet is one node's part in dividing work. Make one with New. It is safe for concurrent use.
+// A Fleet is one node of a fleet. Make one with New. It is safe for concurrent use.
 type Fleet struct {
 	options options
 	board   board
@@ -48,7 +48,8 @@ func (f *Fleet) Validate() error { return f.options.validate() }
 //   - ctx ends, or Drain is called: the node says that it leaves, and works on until other nodes are to have its parts, or
 //     WithDrainTimeout has passed. Then all works that are left are cancelled. When they have returned, the seat is given back,
 //     and Run returns nil.
-//   - A work panics, or calls runtime.Goexit: all works are cancelled, the seat is given back, and Run panics with the same value.
+//   - A work panics, or calls runtime.Goexit: all works are cancelled, the seat is given back, and Run panics: with the same value, or
+//     with an error that names runtime.Goexit.
 //   - A cancelled work does not return within WithStopTimeout: Run returns an ErrStopTimeout, and the seat runs out.
 //   - The options are invalid, or the lease manager is misconfigured on the first try: Run returns the error.
 //
@@ -77,8 +78,8 @@ func (f *Fleet) Run(ctx context.Context) error {
 	return err
 }
 
-// Drain makes Run end in order, as if its context had ended, and returns nil when it has. If ctx ends first, Drain returns its cause,
-// and the node goes on draining. If Run does not run, Drain does nothing.
+// Drain makes Run end in order, as if its context had ended, and returns nil when Run is about to return. If ctx ends first, Drain
+// returns its cause, and the node goes on draining. If Run does not run, Drain does nothing and returns nil.
 func (f *Fleet) Drain(ctx context.Context) error {
 	n, over := f.current()
 	if n == nil {
@@ -93,15 +94,15 @@ func (f *Fleet) Drain(ctx context.Context) error {
 	}
 }
 
-// Hint tells this node that there may be something for it in the fleet's leases, as leader.Leader's Hint does: what Drain, Resume or Move ask for, or
-// another plan. If Run does not run, it does nothing.
+// Hint tells this node that the fleet's leases may have something new for it: what the functions Drain, Resume or Move ask for, or another
+// plan. The node looks soon, as leader.Leader's Hint says. Hint does not wait. If Run does not run, it does nothing.
 func (f *Fleet) Hint() {
 	if n, _ := f.current(); n != nil {
 		n.inbox.post(n.hinted)
 	}
 }
 
-// current returns the node that runs, nil if none does, and what is closed when it has ended.
+// current returns the node that runs, nil if none does, and a channel that is closed when it has ended.
 func (f *Fleet) current() (*node, <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -17,10 +17,10 @@ type Holding struct {
 	Held  bool   // false: the lease was given back, or lost
 }
 
-// Holdings tells of this node's latest term of the fleet's lease of that name: now, and then each time that the term or its value has changed in the
-// store. Renewals alone change nothing. It ends with ctx.
+// Holdings yields this node's latest term of the fleet's lease with that name: at once, and then each time that the term or its value has
+// changed in the store. A caller that is slow gets the latest alone. Renewals alone change nothing. It ends with ctx.
 //
-// leaderhttp.FleetHandler tells other nodes by it, so that they need not look at the store to see whether there is anything new.
+// leaderhttp.FleetHandler uses it to tell other nodes of changes, so that they need not look at the store.
 func (f *Fleet) Holdings(ctx context.Context, name string) iter.Seq[Holding] {
 	return func(yield func(Holding) bool) {
 		last, changed := f.board.read(name)

@@ -13,7 +13,7 @@ import (
 // An Overview is a fleet as one look at its plan and its seats showed it.
 type Overview struct {
 	Fleet       string
-	Coordinator lease.Info // the coordinator's office; its State says whether somebody coordinates
+	Coordinator lease.Info // the coordinator's lease; its State says whether somebody coordinates
 	Epoch       uint64     // of the plan; 0: there is none yet
 	Version     uint64     // of the list of parts
 	Width       int        // how many seats the coordinator looks at
@@ -33,25 +33,27 @@ type NodeInfo struct {
 	Epoch    uint64 // of the plan that it has acknowledged
 	Stopping int    // parts whose works have not returned, though the plan has taken them
 	Parts    int    // that the plan gives to it
-	Left     time.Duration
-	Attrs    map[string]string
-	Err      error // why the seat could not be read
+	// Left is how soon its lease may be free if the node does not renew it; 0: not known.
+	Left  time.Duration
+	Attrs map[string]string // that it publishes
+	Err   error             // why the seat, or its value, could not be read
 }
 
 // A PartInfo describes a part.
 type PartInfo struct {
 	Part  string
 	Token uint64
-	Node  string // whose it is; empty: nobody's
-	Seat  int    // of that node; 0: nobody's
+	Node  string // the node that has it; empty: none
+	Seat  int    // of that node; 0: none
 	From  string // the node that may still work on it, and that Node waits for; empty: none
-	Why   string // why nobody works on it now; empty: somebody does, as far as the plan tells
-	// Pinned is the node that it is to be with for as long as that is there (Move); empty: any.
+	Why   string // why nobody works on it now; empty: Node does, as far as the plan tells
+	// Pinned is the node to which Move has pinned it; empty: it is not pinned.
 	Pinned string
 }
 
-// Inspect looks at a fleet from outside: one read of the plan, and one of each seat of its width. The error is an
-// errors.ErrUnsupported if the manager cannot look, and a lease.ErrRecord if the plan cannot be read.
+// Inspect looks at a fleet from outside: one read of the plan, and one of each seat of its width, 32 at a time. Without a plan, the
+// Overview has the coordinator's lease alone. The error is an errors.ErrUnsupported if the manager cannot inspect, and a lease.ErrRecord
+// if the plan cannot be read. A seat that cannot be read is a NodeInfo with Err.
 func Inspect(ctx context.Context, m lease.Manager, name string) (Overview, error) {
 	office, err := lease.Inspect(ctx, m, name)
 	if err != nil {
@@ -66,8 +68,8 @@ func Inspect(ctx context.Context, m lease.Manager, name string) (Overview, error
 	})
 }
 
-// OverviewOf returns a fleet as leases show it: its coordinator's office, and its seats. read returns the seat of that name, with Err
-// if it could not be read; several goroutines call it at once. The error is a lease.ErrRecord if the plan cannot be read.
+// OverviewOf returns a fleet as leases show it: office is its coordinator's lease, and read returns the lease of a seat by its name, with
+// Err if it could not be read; several goroutines call it at once. The error is a lease.ErrRecord if the plan cannot be read.
 func OverviewOf(office lease.Info, read func(seat string) lease.Info) (Overview, error) {
 	o := Overview{Fleet: office.Name, Coordinator: office}
 	p, err := decodePlan(office.Value)

@@ -16,7 +16,8 @@ const (
 	maxPinText = 8 << 10 // bytes of them, packed: the rest of the value is for the parts
 )
 
-// A pin keeps a part with a node, named by its ID, for as long as that is there: an operator wants it so. A part off the list loses its pin.
+// A pin keeps a part with a node, named by its ID, for as long as the node is there: an operator wants it so. A part off the list loses
+// its pin.
 type pin struct{ Part, Node string }
 
 func (p pin) compare(part string) int { return strings.Compare(p.Part, part) }
@@ -151,8 +152,8 @@ func (v *division) isHome(i int, r *receiver) bool {
 	return pinned && r != nil && r.Node == node
 }
 
-// homeOf returns which receiver is to have a pinned part: among several of one name the neediest that has room. It is nil if there is none, and
-// of a part that is not pinned.
+// homeOf returns the receiver that is to have a pinned part: among several of one name the neediest that has room. It is nil if there is
+// none, or if the part is not pinned.
 func (v *division) homeOf(i int) *receiver {
 	var best *receiver
 	for _, r := range v.called[v.home[i]] {
@@ -177,8 +178,8 @@ func (v *division) placePinned(parts []int) []int {
 	})
 }
 
-// settlePins moves pinned parts to their nodes: those that were asked for now, and all when it is calm. When it is calm, a node that is full gives a part
-// that is not pinned to it in exchange.
+// settlePins moves pinned parts to their nodes: those that were asked for now, and all when it is calm. When it is calm, a full node gives a
+// part that is not pinned to it in exchange.
 func (v *division) settlePins(calm bool) {
 	for again := true; again; {
 		again = false
@@ -194,8 +195,8 @@ func (v *division) settlePins(calm bool) {
 	}
 }
 
-// strays returns who has a part that is to move to the node that it is pinned to; nil if it need not. Of an owner that is no member nothing
-// certain is known.
+// strays returns the receiver that has a part, if the part is to move to the node that it is pinned to; else nil. It is nil for an owner that
+// is no member, too: nothing certain is known of it.
 func (v *division) strays(i int, calm bool) *receiver {
 	if _, pinned := v.home[i]; !pinned || !calm && !v.asked[i] {
 		return nil

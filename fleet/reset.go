@@ -9,12 +9,12 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// Reset replaces the plan of a fleet, which may be damaged, by one in which every part is nobody's: the next coordinator divides them
-// anew. It is for an operator, once all nodes have stopped: the error is a *lease.HeldError if somebody coordinates, or has a seat.
+// Reset replaces the plan of a fleet, which may be damaged, by one without parts: the next coordinator divides them anew. It is for an
+// operator, once all nodes have stopped: the error is a *lease.HeldError if somebody coordinates, or has a seat.
 //
-// The new plan's epoch is above the old one's, so the tokens of the parts go on growing (FS2). If the old epoch cannot be read, it is
-// above the one that the caller gives: the greatest token of a part that was ever seen. If that is 0, too, the error says so, and
-// the value stays.
+// The new plan's epoch is greater than the old one and than above, so the tokens of the parts go on growing (FS2). If the old epoch cannot
+// be read, give the greatest token of a part that was ever seen as above: with 0, the error is a lease.ErrRecord, and the plan stays. After
+// an error of the store the plan may be replaced or not: it is safe to try again.
 func Reset(ctx context.Context, m lease.Manager, name string, above uint64) error {
 	office, err := lease.Inspect(ctx, m, name)
 	if err != nil {

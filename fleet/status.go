@@ -31,13 +31,13 @@ type Status struct {
 // A PartStatus describes a part that this node has.
 type PartStatus struct {
 	Part  string
-	Token uint64
+	Token uint64 // of the part's term
 	State PartState
 	Since time.Duration // how long ago the state began
-	Err   error         // that the work has returned last
+	Err   error         // with which the work returned last; nil if it has not returned, or without one
 }
 
-// Status returns what this node is doing. It may be called at any time.
+// Status returns what this node is doing. It may be called at any time. If Run does not run, only Fleet, Node, Store and Length are set.
 func (f *Fleet) Status() Status {
 	f.mu.Lock()
 	n, over, s := f.node, f.over, f.status

@@ -10,8 +10,8 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// until calls done until it reports that: four times in an interval of a lease, and at once when the manager tells that one of the named leases has
-// changed (lease.Watcher). Hints are no reason to look more often than mostLooks times.
+// until calls done until that reports true: four times in an interval of a lease, and at once when the manager tells that one of the named
+// leases has changed (lease.Watcher), at most mostLooks times in an interval.
 func until(ctx context.Context, m lease.Manager, of lease.Info, named []string, late string, done func() (bool, error)) error {
 	hints, leave := hintsOf(ctx, m, named)
 	defer leave()
@@ -30,12 +30,12 @@ func until(ctx context.Context, m lease.Manager, of lease.Info, named []string, 
 	}
 }
 
-// mostLooks bounds the looks in an interval of one who waits. A fleet changes its leases a few times in it, whatever happens: this is for a store whose
-// hints never end.
+// mostLooks bounds the looks in an interval. A fleet changes its leases a few times in an interval, whatever happens: the bound is for a
+// store whose hints never end.
 const mostLooks = 100
 
-// hintsOf returns a channel on which there is a hint when one of the leases has changed. Of a lease of which the manager cannot tell there are none.
-// leave ends what waits for them.
+// hintsOf returns a channel that has a hint when one of the leases has changed, as far as the manager can tell. leave ends the goroutines
+// that wait for hints.
 func hintsOf(ctx context.Context, m lease.Manager, names []string) (hints <-chan struct{}, leave func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup

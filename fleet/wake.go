@@ -11,17 +11,17 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// WithWake adds a way for the nodes to learn soon of what the others have written, beside the lease manager's, if it has one
-// (lease.Watcher): with it a part that moves stands still for a tenth of an interval or two. It may be given several times.
-// leaderhttp.Follow is such a way, where each node publishes its address with WithAttributes and serves leaderhttp.FleetHandler.
+// WithWake adds a way for this node to learn soon of what the others have written, beside the lease manager's, if it has one
+// (lease.Watcher). If all nodes have one, a part that moves stands still for one or two tenths of an interval. It may be given several times.
+// leaderhttp.Follow is such a way: each node publishes its address with WithAttributes and serves leaderhttp.FleetHandler.
 //
-// Each node calls wait for the lease of the coordinator, and the coordinator for each seat that is held, in a goroutine each, with what the
-// latest look has shown. wait returns nil as soon as the lease may have changed since: its holder, or its value. It returns an error if it
-// can tell nothing. Its context ends when a look shows another term or other attributes. After nil, the node looks at the lease soon, and then calls
-// wait again. After an error it calls wait again after an interval. The first error is told as trouble.
+// Each node calls wait for the coordinator's lease, and the coordinator calls it for each seat that is held, in a goroutine for each, with the
+// lease as the latest look showed it. wait returns nil as soon as the lease may have changed since: its holder, or its value. It returns an
+// error if it cannot tell. Its context ends when a look shows another term or other attributes. After nil, the node looks at the lease soon,
+// and then calls wait again. After an error it calls wait again after an interval. The first error is logged.
 //
 // A hint decides nothing: it makes a node look sooner than it would have done, at each lease at most once in a tenth of the interval.
-// So wait may be wrong, hang or panic: safety never depends on it.
+// So wait may be wrong, hang or panic: safety never depends on it. Run does not wait for it at its end.
 func WithWake(wait func(ctx context.Context, seen lease.Info) error) Option {
 	return option("WithWake", func(o *options) { o.wakes = append(o.wakes, wait) })
 }
@@ -42,8 +42,8 @@ func (o *options) wakeOptions() (all []leader.Option) {
 	return all
 }
 
-// A vigil is the coordinator's wait at one seat, by one of the ways of WithWake. The user's code may hang; so a node has one at most for each
-// seat and way, also over several terms of office.
+// A vigil is the coordinator's wait at one seat, by one of the ways of WithWake. The user's code may hang; so a node has at most one for
+// each seat and way, also over several terms of office.
 type vigil struct {
 	office *office // for which it waits
 	id     string  // of the seat's term that was seen
