@@ -26,9 +26,9 @@ func (l *Leader) WaitForLeader(ctx context.Context) (lease.Info, error) {
 //		}
 //	}
 //
-// A node leads if the State is lease.Held and the lease was not Broken; else nobody does. It sends no requests, but tells what this node has heard while
-// Run, RunOnce or Acquire runs: a standby looks once in an acquire interval, and a leader knows. So it may be late by that much, and leave out a
-// term that was over sooner: use it to find the leader, and let the leader's own Check and token decide.
+// A node leads if the State is lease.Held and the lease was not Broken; else nobody does. Leaders sends no requests, but tells what this
+// node has heard while Run, RunOnce or Acquire runs: a standby looks once in an acquire interval, and a leader knows. So it may be late by
+// that much, and leave out a term that was over sooner: use it to find the leader, and let the leader's own Check and token decide.
 func (l *Leader) Leaders(ctx context.Context) iter.Seq[lease.Info] {
 	return func(yield func(lease.Info) bool) {
 		seen, known, news := l.board.seen()

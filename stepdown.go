@@ -64,7 +64,8 @@ func (l *Leader) StepDown(ctx context.Context, opts ...StepDownOption) error {
 // insideOf is the key by which the context of a work says whose work it is, also to what runs within it.
 type insideOf struct{ leader *Leader }
 
-// askToResign asks the current term to end, in favour of the next node if that is named. It returns nil if this node neither leads nor may be about to.
+// askToResign asks the current term to end, in favour of the next node if that is named. It returns nil if this node neither leads nor
+// may be about to.
 func (l *Leader) askToResign(next string) *resigning {
 	l.mu.Lock()
 	defer l.mu.Unlock()

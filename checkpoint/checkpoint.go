@@ -11,7 +11,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// A Checkpoint is one that a term has opened. It is safe for concurrent use.
+// A Checkpoint is a position that a term has opened, and may move. Make one with [Open]. It is safe for concurrent use.
 type Checkpoint[T any] struct {
 	cell       cell
 	term       lease.Term
@@ -57,9 +57,9 @@ func (c *Checkpoint[T]) Found() bool {
 // Save stores the value, if the term still holds and nobody has claimed the checkpoint since (K2). That is one write. Where the
 // store limits how often a cell is written, Save waits for that.
 //
-// The error is a lease.ErrLost if the term is over, or if a later term, a later Open or a Reset has the checkpoint. That does not
-// say that the value was not stored: a write may have been taken before. After any other error it may be stored, or may be yet;
-// Save may be called again.
+// The error is a lease.ErrLost if the term is over, or if a later term, a later Open or a Reset has the checkpoint. The value may have
+// been stored before that. It is a lease.ErrInvalid for a value that cannot be kept: nothing was written. After any other error the value
+// may be stored, or may be stored later; Save may be called again.
 func (c *Checkpoint[T]) Save(ctx context.Context, value T) error {
 	data, err := encode(value)
 	if err != nil {

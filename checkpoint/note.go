@@ -14,13 +14,14 @@ type Option func(*options)
 
 type options struct{ every time.Duration }
 
-// Every bounds how often what is noted is written: once in this time. The default is [DefaultEvery].
+// Every bounds how often noted values are written: once in this time. The default is [DefaultEvery]; with 0, the newest value is written as
+// soon as the write before has ended. Open refuses a negative time.
 func Every(d time.Duration) Option { return func(o *options) { o.every = d } }
 
 // Note keeps the value, and writes the newest one once in the time that Every says, and at the end of the term: after the work has
-// returned, before its lease is released. So a crash loses what was noted since the last write, and a worker that goes on from its
-// checkpoint does that part again. Note sends nothing itself, and returns at once. A write that fails is tried again each time; Flush
-// says how the latest fared.
+// returned, before its lease is released. So a crash loses the values that were noted since the last write, and the next worker does that
+// part again. Note sends nothing itself, and returns at once. A write that fails is tried again each time; Flush returns the error of the
+// latest one.
 //
 // The error is a lease.ErrLost if the value will never be written: the term is over, or an earlier write has found that a later Open or
 // a Reset has the checkpoint. It is a lease.ErrInvalid for a value that cannot be kept.
@@ -58,8 +59,8 @@ func (c *Checkpoint[T]) writeNoted() {
 	c.wake()
 }
 
-// Flush writes what was noted and not written yet. Its errors are those of Save. If there is nothing to write, it returns the error
-// of the latest write that Note has begun.
+// Flush writes the value that was noted and not written yet. Its errors are those of Save. If there is nothing to write, it returns the
+// error of the latest write of a noted value, nil if that succeeded or there was none.
 func (c *Checkpoint[T]) Flush(ctx context.Context) error {
 	if err := c.lock(ctx); err != nil {
 		return c.cell.explain("save", err)

@@ -11,10 +11,10 @@ import (
 // Open claims the checkpoint for the term that ctx carries, as the context of a leader's work does, and reads it (K1). From then on
 // no older term, and nobody who opened it before, can move it. That is one read and one write.
 //
-// The error is a *lease.LostError (errors.Is lease.ErrLost) if the term is over. It is a lease.ErrInvalid if the checkpoint
-// belongs to a lease of another name, or has a greater token than the term, as after somebody has deleted the lease's record:
-// [Reset] then says whose it is. It is a lease.ErrRecord for what is no checkpoint, or holds no T; and errors.ErrUnsupported if the
-// manager has no store for it.
+// The error is a *lease.LostError (errors.Is lease.ErrLost) if the term is over. It is a lease.ErrInvalid if ctx carries no term, or if
+// the checkpoint belongs to a lease of another name, or has a greater token than the term, as after somebody has deleted the lease's
+// record: [Reset] with [For] then gives it to the lease. It is a lease.ErrRecord if the cell is no checkpoint, or holds no T; and
+// errors.ErrUnsupported if the manager has no store for it.
 func Open[T any](ctx context.Context, m lease.Manager, name string, opts ...Option) (*Checkpoint[T], error) {
 	home, err := cellOf(m, name)
 	if err != nil {

@@ -19,7 +19,8 @@ type Info[T any] struct {
 	Err   error // from List: why it could not be read; only Name is set then
 }
 
-// Inspect reads a checkpoint without touching it. The error is a lease.ErrRecord for what is no checkpoint, or holds no T.
+// Inspect reads a checkpoint without touching it. One that does not exist is an Info without a Lease, and no error. The error is a
+// lease.ErrRecord if the cell is no checkpoint, or holds no T; and errors.ErrUnsupported if the manager has no store for it.
 func Inspect[T any](ctx context.Context, m lease.Manager, name string) (Info[T], error) {
 	info := Info[T]{Name: name}
 	c, err := cellOf(m, name)
@@ -42,16 +43,17 @@ func infoOf[T any](name string, r record) (info Info[T], err error) {
 // A ResetOption changes what Reset writes.
 type ResetOption func(*record)
 
-// For says whose the checkpoint is: which lease's terms may claim it from now on, with greater tokens than this one, or the same.
-// Token 0 lets every term of that lease.
+// For says which lease's terms may claim the checkpoint from now on: those with this token or a greater one. With token 0, every term of
+// that lease may.
 func For(lease string, token uint64) ResetOption {
 	return func(r *record) { r.Lease, r.Token = lease, token }
 }
 
-// Reset writes a value by hand: to begin again from an earlier position, or to skip what cannot be processed. A worker that has
-// the checkpoint open gets a lease.ErrLost from its next Save or, once a write was refused, from Note. Whose it is stays as it is,
-// unless For says otherwise; For has to, where there is no checkpoint yet, or one that cannot be read, which Reset replaces. After an
-// error the value may be stored or not: it is safe to try again.
+// Reset writes a value by hand: to begin again from an earlier position, or to skip an event that cannot be processed. A worker that has
+// the checkpoint open gets a lease.ErrLost from its next Save or, once a write was refused, from Note. The same lease's terms may claim the
+// checkpoint as before, unless For names others. For is required where there is no checkpoint yet, or one that cannot be read, which Reset
+// replaces: without it, the error is a lease.ErrInvalid. After an error of the store the value may be stored or not: it is safe to try
+// again.
 func Reset[T any](ctx context.Context, m lease.Manager, name string, value T, opts ...ResetOption) error {
 	c, err := cellOf(m, name)
 	if err != nil {

@@ -1,8 +1,8 @@
-// Package doctor tries a store out end to end, as two nodes would use it, and says of each thing that is wrong what to do about it. It
-// takes a lease that nobody else uses, Scratch, and releases it in the end; it touches no other. The record of that lease stays, as
-// records are never removed.
+// Package doctor tries a store out end to end, as two nodes would use it, and gives advice on each thing that is wrong. It takes a lease
+// that nobody else uses, [Scratch], and releases it in the end; it touches no other. The record of that lease stays, as records are never
+// removed.
 //
-// A program that starts on a store which somebody else has set up may check it first, or in a test of its deployment:
+// A program may check the store that somebody else has set up for it, at its start or in a test of its deployment:
 //
 //	report := doctor.Check(ctx, manager)
 //	if err := report.Err(); err != nil {
@@ -27,15 +27,16 @@ import (
 const Scratch = "leader-doctor"
 
 // Check tries out the store of a lease manager. It makes all checks, one after the other, which takes some twenty seconds, and with Google
-// Cloud Storage about a minute. Checks that come after the end of ctx are skipped, but the lease is given back all the same.
+// Cloud Storage about a minute. Checks that come after the end of ctx are skipped, and the report is not OK then; the lease is given back
+// all the same. Two at once on one store disturb each other, unless both have WithNewLease.
 //
-// All requests go through the one manager. CheckURL opens one for each of the two nodes, and can tell more about caches, and about
-// clocks of which the store has several.
+// All requests go through the one manager. CheckURL opens one for each of the two nodes. So it can tell more about caches, and about a
+// store with several clocks.
 func Check(ctx context.Context, manager lease.Manager, options ...Option) Report {
 	return newDoctor(source{manager: manager}, settingsOf(options), fullWaits).examine(ctx)
 }
 
-// CheckURL is Check for the store that lease.Open opens by this URL: so the program imports the store's package. It says in addition
+// CheckURL is Check for the store that lease.Open opens by this URL; the program must import the store's package. It says in addition
 // whether the URL is valid, and whether it should trust the clock of the store (age=true and age=false).
 func CheckURL(ctx context.Context, url string, options ...Option) Report {
 	return newDoctor(source{url: url}, settingsOf(options), fullWaits).examine(ctx)

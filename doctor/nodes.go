@@ -105,8 +105,9 @@ func (d *doctor) inspect(ctx context.Context, node int) (info lease.Info, err er
 
 const racers = 8
 
-// race has all at once try to take the lease, and returns what they got, or why nobody did. Each has read the lease before the fastest of them has written it, so that only
-// the conditions of the writes tell them apart: for that, their connections are made before.
+// race has all racers try to take the lease at once, and returns the leases that they got, or why nobody got one. Each has read the lease
+// before the fastest has written it, so that only the conditions of the writes tell them apart: for that, their connections are made
+// before.
 func (d *doctor) race(ctx context.Context) (won []*holding, err error) {
 	d.pace(ctx)
 	var got [racers]*holding

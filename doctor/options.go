@@ -26,7 +26,8 @@ func WithLeaseLength(d time.Duration) Option { return func(s *settings) { s.leng
 // WithSamples says how many reads and renewals are timed, at least one: 30 if it is not given.
 func WithSamples(n int) Option { return func(s *settings) { s.samples = max(n, 1) } }
 
-// WithTimeout says how long the store may take for one answer, at most 10 s, which is the default. A leader gives up sooner.
+// WithTimeout says how long the store may take for one answer: at most 10 s, which is the default. A longer time counts as 10 s, and one
+// that is not positive changes nothing. A leader gives up sooner.
 func WithTimeout(d time.Duration) Option {
 	return func(s *settings) {
 		if d > 0 {
@@ -35,14 +36,14 @@ func WithTimeout(d time.Duration) Option {
 	}
 }
 
-// WithNewLease has a lease tried that was never taken, with another name, which begins with Scratch. Its record stays, too.
+// WithNewLease tries a lease that was never taken, with a random name that begins with [Scratch]. Its record stays, too.
 func WithNewLease() Option { return func(s *settings) { s.anew = true } }
 
-// WithFindings has f called with each finding as soon as it is made, in the goroutine of Check.
+// WithFindings sets a function that is called with each finding as soon as it is made, in the goroutine of Check. It must not be nil.
 func WithFindings(f func(Finding)) Option { return func(s *settings) { s.tell = f } }
 
-// WithProgress has f called with what is being done, as fmt.Sprintf takes it, and with an empty format when it is done, in the
-// goroutine of Check.
+// WithProgress sets a function that is called with a description of each step, as fmt.Sprintf takes it, and with an empty format when the
+// step is done, in the goroutine of Check. It must not be nil.
 func WithProgress(f func(format string, args ...any)) Option {
 	return func(s *settings) { s.progress = f }
 }

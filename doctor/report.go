@@ -18,7 +18,7 @@ const (
 	Well    Result = "ok"
 	Warning Result = "warning" // leaders may be elected; something is not as it could be
 	Failed  Result = "failed"  // do not elect leaders here before it is corrected
-	Skipped Result = "skipped" // it needs a check that has failed, or was not asked for
+	Skipped Result = "skipped" // it needs a check that has failed, an earlier Check has done it here, or ctx had ended
 )
 
 // A Finding is the result of a check, with advice.
@@ -30,8 +30,10 @@ type Finding struct {
 	Seconds float64 `json:"seconds"`          // how long the check took
 }
 
-// A Report is all that was found. Times and lengths are in seconds. Its JSON is for programs: fields may be added, and keep their
-// meaning.
+// A Report has all findings. OK is true if no check failed, and none was left out because ctx had ended; there may be warnings. LeaseLength
+// is the length that the checks were made for, and Suggested one that suits the store, 0 if it is not known. TellsAge says whether the store
+// tells how old a record is, and AgeFrom by which clock; nil and empty if it is not known. Reads and Renewals are nil if there were none.
+// Times and lengths are in seconds. Its JSON is for programs: fields may be added, and keep their meaning.
 type Report struct {
 	Store       string    `json:"store,omitempty"`
 	Scratch     string    `json:"scratch"`
@@ -94,7 +96,7 @@ func (r *Report) add(f Finding) {
 // interrupted is the detail of a check that was left out, through no fault of the store.
 const interrupted = "interrupted"
 
-// Err returns nil if nothing is wrong.
+// Err returns nil if the report is OK, else an error that names the checks that failed. Warnings are no errors.
 func (r Report) Err() error {
 	if r.OK {
 		return nil

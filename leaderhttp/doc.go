@@ -1,6 +1,7 @@
 // Package leaderhttp is for services that answer HTTP requests. [WhileLeading] lets the leader alone answer requests,
 // and finishes those under way before another node leads. [Handler] shows load balancers and people what a node does, and
-// [FleetHandler] what a node of a fleet does.
+// [FleetHandler] what a node of a fleet does. [Follow] wakes a node over the network when a lease has changed, and [Telling] tells a
+// lease's holder that somebody asks something of it.
 //
 // Handler shows what a leader.Leader is doing. It follows the conventions that load balancers and orchestrators know
 // from Patroni and Kubernetes, and has a page for people's browsers.
@@ -19,7 +20,7 @@
 //	GET /status   200, a Status in JSON
 //	GET /watch    200, held open until the lease changes hands, for Follow
 //	POST /watch   202, and the leader renews its lease soon, for Telling
-//	GET /         200, a page for a browser that loads itself anew every two seconds
+//	GET /         200, a page for browsers, which reloads itself every two seconds
 //
 // The first three answer with a line of plain text that says why. By state:
 //
@@ -62,16 +63,17 @@
 // A standby asks for the lease at each acquire interval. With leader.WithWake([Follow]()) it also waits at the leader's /watch,
 // and asks as soon as the leader has given the lease back. The leader publishes where that is, as the attribute [WatchAttribute].
 //
-// GET /watch?lease=orders&token=7 answers, a line each: "watching" at once and every ten seconds, so that no proxy takes the connection for
-// idle, and at last "changed", when the node does not see that term any more. After a minute the answer ends without that, and the client asks
-// again; also when the server shuts down. So end Run before the server: then the standbys hear of it. A node that does not run
-// answers 503, as it does to more than 256 requests at a time.
+// GET /watch?lease=orders&token=7 answers with lines: "watching" at once and every ten seconds, so that no proxy takes the connection for
+// idle, and at last "changed", when the node does not see that term any more. After a minute the answer ends without "changed", and the
+// client asks again. It also ends when the server shuts down. So end Run before the server: then the standbys hear of it. The answer is 503
+// if the node does not run, or if 256 requests wait here already; 400 if the query does not name a lease and a token; and 404 if it names
+// another lease.
 //
 // # Telling the leader
 //
-// A leader finds what it is asked for (lease.Ask), a hand-over say, at its next renewal. Through a manager of [Telling], it is told at its /watch as well,
-// and renews soon: at most ten times in a renew interval, however many tell it. POST /watch?lease=orders&token=7 answers 202, or 503 if the node does not
-// hold that term.
+// A leader finds a wish (lease.Ask), such as a hand-over, at its next renewal. Through a manager of [Telling], it is told at its /watch as
+// well, and renews soon: at most ten times in a renew interval, however many tell it. POST /watch?lease=orders&token=7 answers 202, or 503
+// if the node does not hold that term.
 //
 // # Fleets
 //
@@ -82,9 +84,10 @@
 //	GET /watch    200, held open until the seat or the coordinator's office has changed hands, or has another value, for Follow
 //	POST /watch   202, and the node looks at its leases soon, for Telling
 //
-// With fleet.WithWake([Follow]()), and its address published with fleet.WithAttributes, each node waits at the coordinator's /watch for the next
-// plan, and the coordinator at each node's for what that acknowledges. So a fleet of more than 257 nodes does not hear all of it.
-// GET /watch?lease=orders/seats/3&token=7&value=9f86d081884c7d65 names the value that was seen by the first 8 bytes of its SHA-256.
+// With fleet.WithWake([Follow]()), and its address published with fleet.WithAttributes, each node waits at the coordinator's /watch for the
+// next plan, and the coordinator at each node's /watch for its acknowledgement. In a fleet of more than 257 nodes, those that find the
+// coordinator's /watch full learn of plans at their next poll.
+// GET /watch?lease=orders/seats/3&token=7&value=9f86d081884c7d65 names the value that was seen, by the first 8 bytes of its SHA-256.
 //
 // Other paths get 404; the rest is as above. No answer depends on how many parts a node has: a node without parts is ready to take
 // some. To reach the node that has a part, publish an address with fleet.WithAttributes, and ask fleet.Inspect.

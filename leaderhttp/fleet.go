@@ -9,7 +9,8 @@ import (
 )
 
 // FleetHandler returns a handler that shows what a node of a fleet is doing, as the package comment describes. It may be used before
-// Run, while Run runs and after. Its only state is who waits at /watch. With a nil Fleet, it answers 503 to everything.
+// Run, while Run runs and after. Its only state are the requests that wait at /watch. Under a path prefix, wrap it in http.StripPrefix.
+// With a nil Fleet, it answers 503 to everything.
 func FleetHandler(f *fleet.Fleet) http.Handler { return &fleetHandler{fleet: f} }
 
 type fleetHandler struct {
@@ -56,7 +57,8 @@ type FleetStatus struct {
 	Store string `json:"store,omitempty"`
 	// LengthSeconds is how long this node's seat holds from each renewal.
 	LengthSeconds float64 `json:"length_seconds,omitzero"`
-	// State is "idle" while Run does not run, "joining" while this node has no seat, "seated", or "draining".
+	// State is "idle" while Run does not run, "draining" while this node leaves or an operator has drained it, "joining" while it has no
+	// seat, and else "seated".
 	State string `json:"state"`
 	// Coordinates is whether this node is the coordinator.
 	Coordinates bool `json:"coordinates,omitzero"`
@@ -67,7 +69,7 @@ type FleetStatus struct {
 	// understands, or since Run began.
 	Epoch           uint64  `json:"epoch,omitzero"`
 	HeardAgeSeconds float64 `json:"heard_age_seconds,omitzero"`
-	// Parts has the parts that this node has, by name.
+	// Parts has the parts that this node has, in the order of their names.
 	Parts []FleetPart `json:"parts"`
 	// Unplaced has the parts that fit nowhere, if this node coordinates.
 	Unplaced []string `json:"unplaced,omitempty"`

@@ -22,8 +22,8 @@ import (
 const WatchAttribute = "watch"
 
 // Follow returns a function for leader.WithWake: a standby waits at the leader's Handler, and asks for the lease as soon as the leader has
-// given it back. It is one for fleet.WithWake, too: the nodes of a fleet wait at the coordinator's FleetHandler for the next plan, and the coordinator at
-// theirs for what they acknowledge.
+// given it back. It is for fleet.WithWake, too: the nodes of a fleet wait at the coordinator's FleetHandler for the next plan, and the
+// coordinator waits at theirs for their acknowledgements.
 //
 //	leader.New(
 //		leader.WithAttributes(map[string]string{leaderhttp.WatchAttribute: "https://10.0.0.7:8443/election/watch"}),
@@ -34,14 +34,14 @@ const WatchAttribute = "watch"
 //		)),
 //	)
 //
-// The address is in the lease, so anybody who may write to the store can choose which address all standbys ask. With FollowHosts, they ask known
-// hosts alone. Redirects are never followed. What the other end answers decides nothing: one that lies, floods or is no Handler
-// costs this node a look now and then, as WithWake says.
+// The address is in the lease, so anybody who may write to the store can choose which address all standbys ask. With FollowHosts, they ask
+// known hosts alone. Redirects are never followed. An answer decides nothing: another end that lies, floods or is no Handler costs this
+// node a look now and then, as WithWake says.
 func Follow(opts ...FollowOption) func(ctx context.Context, seen lease.Info) error {
 	return newFollower(opts).wait
 }
 
-// A FollowOption changes how Follow asks.
+// A FollowOption changes how Follow and Telling send their requests.
 type FollowOption func(*follower)
 
 // FollowClient sets the client, with its TLS configuration and proxy. Its Timeout and CheckRedirect do not count. The default is
@@ -56,7 +56,8 @@ func FollowHosts(hosts ...string) FollowOption {
 	return func(f *follower) { f.hosts = append(f.hosts, hosts...) }
 }
 
-// FollowAuthorization sets the header Authorization of each request, such as "Bearer abc". It needs FollowHosts: nobody else is to get it.
+// FollowAuthorization sets the header Authorization of each request, such as "Bearer abc". It needs FollowHosts, so that nobody else gets
+// the header: without it, no request is sent, and Follow's function returns an error.
 func FollowAuthorization(value string) FollowOption {
 	return func(f *follower) { f.authorization = value }
 }

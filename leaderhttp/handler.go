@@ -12,8 +12,8 @@ import (
 )
 
 // Handler returns a handler that shows what l is doing, as the package comment describes. It may be used before Run,
-// while Run runs and after. Its only state is who waits at /watch. Under a path prefix, wrap it in http.StripPrefix. With a nil Leader, it
-// answers 503 to everything.
+// while Run runs and after. Its only state are the requests that wait at /watch. Under a path prefix, wrap it in http.StripPrefix.
+// With a nil Leader, it answers 503 to everything.
 func Handler(l *leader.Leader) http.Handler { return &handler{leader: l} }
 
 type handler struct {

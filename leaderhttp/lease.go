@@ -8,7 +8,8 @@ import (
 
 // Lease is the JSON of a lease for programs: in a [Status], and in the output of "leader status", "leader list"
 // and "leader watch" with --json. Its fields keep their names and meaning; there may be more later. A field without a
-// value is left out. Durations are numbers of seconds, to the millisecond. Times are RFC 3339 in UTC, by the holder's clock, and only for people.
+// value is left out. Durations are numbers of seconds, to the millisecond. Times are RFC 3339 in UTC, by the holder's clock, and only
+// for people.
 type Lease struct {
 	// Name is the name of the lease.
 	Name string `json:"lease"`
@@ -39,7 +40,7 @@ type Lease struct {
 	// LeftSeconds is how long a lease that is "held" or "broken" lasts at most without a renewal, from when it was read;
 	// left out if it is not known.
 	LeftSeconds float64 `json:"left_seconds,omitzero"`
-	// Next is the node to which others leave a lease at first that is "free": its last holder named it.
+	// Next is the node that the last holder named to lead next: the others leave a "free" lease to it at first.
 	Next string `json:"next,omitempty"`
 	// History has the terms before the one that Holder and Token tell of, the latest first, as far as the record keeps them.
 	History []Term `json:"history,omitempty"`

@@ -13,12 +13,13 @@ import (
 // tellTimeout bounds how long somebody waits for a holder that is told.
 const tellTimeout = time.Second
 
-// Telling returns a manager that does what m does, and tells a holder at once of what it is asked for (lease.Ask and lease.Withdraw, so also
-// fleet.Move, fleet.Drain and fleet.Resume), at its Handler's or FleetHandler's /watch: the holder finds that without waiting for its next renewal. It
-// takes the address from the lease, as Follow does, with the same options.
+// Telling returns a manager that does what m does, and tells a holder at once when it is asked for something: through lease.Ask and
+// lease.Withdraw, and so through fleet.Move, fleet.Drain and fleet.Resume. It sends one POST to the holder's /watch, of a Handler or a
+// FleetHandler, so that the holder need not wait for its next renewal. It takes the address from the lease, as Follow does, with the same
+// options.
 //
-// A holder that publishes no address, or cannot be reached within a second, finds it at its next renewal: that is no error. The manager is safe for
-// concurrent use.
+// A holder that publishes no address, or does not answer within a second, finds the wish at its next renewal: that is no error. The manager
+// is safe for concurrent use.
 func Telling(m lease.Manager, opts ...FollowOption) lease.Manager {
 	return &telling{Manager: m, follower: newFollower(opts)}
 }

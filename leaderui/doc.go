@@ -16,7 +16,9 @@
 //	GET /        the page; ?q= searches, ?lease= shows the details of a lease, ?sort= and ?page= are of the table of leases
 //	GET /events  server-sent events, by which the page's script keeps it up to date
 //	GET /state   a State in JSON, for programs
-//	POST /break, /handover, /drain  with WithActions: take a lease from the holder that the page has shown; ask it to hand over, or to give its parts away
+//	POST /break, /handover, /drain
+//	             with WithActions: takes a lease from the holder that the page has shown; asks it to hand over; asks it to give its
+//	             parts away
 //
 // Without scripts, the page reloads itself every five seconds, and all links and forms work. It loads its style and its script from
 // beside itself, nothing from elsewhere, and its policy (CSP) allows nothing else.
@@ -28,12 +30,13 @@
 // last browser has gone, it stops, and then the store gets no request.
 //
 // So the changes that the page shows are those that the looks have shown while somebody watched. The terms before that are those that a
-// lease's record tells of (lease.History). That a lease has run out is shown once it is certain, and the time left is an upper bound, as with "leader status".
+// lease's record tells of (lease.History). The page shows that a lease has run out once that is certain, and the time left is an upper
+// bound, as with "leader status".
 //
 // # Who may see it
 //
 // The page shows names, attributes, error texts and fencing tokens. It never shows a lease's value. Without WithToken or
-// WithProxyHeader, all who reach the address may read. It only reads, unless WithActions is given: then a form breaks a lease, or asks its holder for something, if its
-// acquisition still is the one that the page has shown. Requests that another site has sent are refused (Sec-Fetch-Site, Origin), and so
-// is a Host that is neither localhost, an IP address nor one of WithHosts.
+// WithProxyHeader, all who reach the address may read. The page only reads, unless WithActions is given: then a form breaks a lease, or
+// asks its holder for something, if the lease's acquisition still is the one that the page has shown. Requests that another site has sent
+// are refused (Sec-Fetch-Site, Origin), and so is a Host that is neither localhost, an IP address nor one of WithHosts.
 package leaderui

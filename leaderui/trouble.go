@@ -13,7 +13,7 @@ import (
 type Trouble struct {
 	// Of is the lease or the fleet; empty: the store.
 	Of string `json:"of,omitempty"`
-	// Kind is "store", "unreadable", "expired", "broken", "late", "clock", "edited", "gone", "coordinator", "plan", "seat", "nobody" or "waits".
+	// Kind is "store", "unreadable", "expired", "broken", "late", "clock", "edited", "gone", "coordinator", "plan", "seat" or "nobody".
 	Kind string `json:"kind"`
 	// Grave is false if nothing fails because of it.
 	Grave bool `json:"grave,omitempty"`

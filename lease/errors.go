@@ -54,7 +54,8 @@ func Explain(place, tried, name string, err error) error {
 	return fmt.Errorf("%s: %s %q: %w", place, tried, name, err)
 }
 
-// A HeldError names the holder of the lease that was asked for, or the node that it is left to (Request.Yield). errors.Is finds ErrHeld in it, and what Err wraps.
+// A HeldError names the holder of the lease that was asked for, or the node that it is left to (Request.Yield). errors.Is finds ErrHeld
+// in it, and the errors that Err wraps.
 type HeldError struct {
 	Info Info
 	Err  error // the failure of the attempt, if only a look after that showed the holder; mostly nil

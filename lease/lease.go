@@ -11,8 +11,8 @@ import (
 // may count the lease from that reading (R2).
 //
 // A Manager is safe for concurrent use, by any number of goroutines and for any number of leases. It returns soon
-// after the context ends; a failed Acquire may take an [UndoTimeout] more. Anybody may implement it; [github.com/cloudlease/leader/lease/leasetest] tests whether an
-// implementation keeps the rules.
+// after the context ends; a failed Acquire may take an [UndoTimeout] more. Anybody may implement it;
+// [github.com/cloudlease/leader/lease/leasetest] tests whether an implementation keeps the rules.
 type Manager interface {
 	// Acquire makes one attempt to take the lease, and returns at once. If another holder has it, the error is a
 	// *HeldError (errors.Is ErrHeld), also if a look after a failure shows that. The same holder does not re-enter: its

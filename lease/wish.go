@@ -49,11 +49,11 @@ type Asker interface {
 // Ask asks something of the holder that seen shows: the Info that Inspect returned, or that a HeldError has. It needs only Kind,
 // For and By of the wish. Nil means that the wish stands in the record; whether the holder does what was asked shows later.
 //
-// The error is a *HeldError (errors.Is ErrHeld) if another node, or another term of the same, holds the lease by now. It is a *RefusedError (errors.Is
-// ErrRefused) if nobody holds the lease, if its holder is late with its renewal or does not act on wishes of this kind, as one that
-// runs an older program, or if another wish stands. To ask the same again does nothing. Between two renewals a holder can be asked once: so nobody keeps a
-// dead holder's lease by asking. After any other error the wish may have been stored or not: it is safe to try again. The error is
-// errors.ErrUnsupported if the manager is no Asker.
+// The error is a *HeldError (errors.Is ErrHeld) if another node, or another term of the same, holds the lease by now. It is a
+// *RefusedError (errors.Is ErrRefused) if nobody holds the lease, if its holder is late with its renewal or does not act on wishes of
+// this kind, as one that runs an older program, or if another wish stands. To ask the same again does nothing. Between two renewals a
+// holder can be asked once: so nobody keeps a dead holder's lease by asking. After any other error the wish may have been stored or not:
+// it is safe to try again. The error is errors.ErrUnsupported if the manager is no Asker.
 func Ask(ctx context.Context, m Manager, seen Info, w Wish) error {
 	if a, ok := Find[Asker](m); ok {
 		return a.Ask(ctx, seen, w)

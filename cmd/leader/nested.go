@@ -11,8 +11,8 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// What the program finds in its environment, beside guard.TokenVariable. None is the variable of a flag (see variableOf): a leader run in the program, or in a
-// script that it starts, would take it for its own setting, and stand by for the lease that it runs under.
+// What the program finds in its environment, beside guard.TokenVariable. None is the variable of a flag (see variableOf): a leader run in
+// the program, or in a script that it starts, would take it for its own setting, and stand by for the lease that it runs under.
 const (
 	leaseVariable  = "LEADER_LEASE"
 	holderVariable = "LEADER_HOLDER"

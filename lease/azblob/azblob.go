@@ -15,9 +15,10 @@
 // leader_next (while it is left to a named node), leader_heeds and leader_wish (what its holder can be asked, and is), and
 // leader_history (the terms before, as far as 1 KiB has room for them; when each ended, Azure does not show). They
 // are escaped as in a URL's query. The blob's content is the lease's value; it is empty if the lease has none. The package keeps
-// other metadata on such a blob, but may change the upper and lower case of their names, which Azure ignores. A blob without this metadata belongs to another program, and the package leaves it
-// alone: it counts as held while it is leased, and otherwise as a [lease.ErrRecord], even if it is empty. A person may
-// have wiped its metadata, and beginning again with token 1 would break the promise that tokens only grow.
+// other metadata on such a blob, but may change the upper and lower case of their names, which Azure ignores. A blob without this
+// metadata belongs to another program, and the package leaves it alone: it counts as held while it is leased, and otherwise as a
+// [lease.ErrRecord], even if it is empty. A person may have wiped its metadata, and beginning again with token 1 would break the
+// promise that tokens only grow.
 //
 // Anybody who may write to the container can break every lease in it ("az storage blob lease break"); the holder
 // notices at its next renewal. Nobody can change or delete a leased blob by accident, because Azure refuses that
@@ -28,10 +29,10 @@
 // A poll of a held lease takes one request (Get Blob), and reads the value. An acquisition takes three (the same, Lease Blob,
 // Set Blob Metadata), or four if the blob must be made (Put Blob). A renewal takes one, and so does a release (Lease Blob). A
 // renewal that changes the value takes one more (Put Blob), and so does one that changes the attributes alone (Set Blob
-// Metadata). A release with a change that no renewal has stored, or that names the next holder, begins with such a renewal. A wish takes
-// two of the one who asks (Get Blob, Set Blob Metadata), and as many more of the holder's next renewal, which recognizes it by the blob's ETag. Only conflicts and failures take
-// more. The SDK's own retries are off: each call is one attempt, as [lease.Manager]
-// requires, and package leader makes the next. So a refusal never results from an earlier attempt of the same call. A
+// Metadata). A release with a change that no renewal has stored, or that names the next holder, begins with such a renewal. A wish
+// takes two requests of the one who asks (Get Blob, Set Blob Metadata), and two more of the holder's next renewal, which recognizes the
+// wish by the blob's ETag. Only conflicts and failures take more. The SDK's own retries are off: each call is one attempt, as
+// [lease.Manager] requires, and package leader makes the next. So a refusal never results from an earlier attempt of the same call. A
 // request may take 30 seconds, or until ctx ends.
 //
 // At the default intervals of package leader, each node sends one request in five seconds, 518,400 in 30 days. Azure

@@ -20,8 +20,8 @@ import (
 // managers use Azure's own leases, and [lease.StoreOf] finds this store beside them. A cell is the content of a block blob, named as a
 // lease's would be, and .json: so no cell is in the place of a lease. The store tells no Age.
 //
-// Load is one Get Blob, and Swap one Put Blob. List is one List Blobs a page, and one Get Blob for each cell. NewStore sends nothing and never fails: a problem with the container shows as an
-// error of later calls.
+// Load is one Get Blob, and Swap one Put Blob. List is one List Blobs a page, and one Get Blob for each cell. NewStore sends nothing and
+// never fails: a problem with the container shows as an error of later calls.
 func NewStore(client *container.Client, opts ...Option) lease.Store {
 	m, _ := New(client, opts...).(*manager)
 	return &store{m}

@@ -108,8 +108,8 @@ func contentOf(got blob.DownloadStreamResponse) ([]byte, error) {
 // later change, if another call of this term has stored one (V3). An earlier attempt may have landed, or may yet (R4): the ETag
 // decides between them, and no attempt outlives the lease.
 //
-// The answer to the renewal had the ETag renewed. If it is another one than before, somebody has written, such as a wish. If a look at that fails, the
-// lease is renewed all the same, and the next renewal looks again.
+// The answer to the renewal had the ETag renewed. If that differs from the one before, somebody has written: a wish, for example. If a
+// look at it fails, the lease is renewed all the same, and the next renewal looks again.
 func (m *manager) keep(ctx context.Context, held lease.Lease, was stored, renewed azcore.ETag) (lease.Lease, error) {
 	ours := record{
 		token: held.Token, id: held.ID, holder: held.Holder, length: held.Length, acquired: held.Acquired, renewEvery: held.RenewEvery,

@@ -5,7 +5,8 @@
 //
 // # What is recorded
 //
-// [Cells] is a client of a store, [Leases] a client of a manager, [Checkpoints] one of the checkpoints in its store. All note each call's invocation and return in a [History].
+// [Cells] is a client of a store, [Leases] a client of a manager, [Checkpoints] one of the checkpoints in its store. All note each call's
+// invocation and return in a [History].
 // A call with an unknown outcome may have happened, or may still happen, at any time from its invocation on: it returns at
 // infinity, and its client continues as another one. Nothing after the end of the history can show whether it happened. A
 // read that failed tells nothing, and is left out.

@@ -53,8 +53,8 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// A Program runs under leader run while this node leads, once for each term, or under leader fleet run for one term of a part. Its methods are safe for concurrent use, except Run, which
-// one goroutine calls at a time.
+// A Program runs under leader run while this node leads, once for each term, or under leader fleet run for one term of a part. Its methods
+// are safe for concurrent use, except Run, which one goroutine calls at a time.
 type Program struct {
 	Path   string // of its file
 	Argv   []string
