@@ -17,10 +17,10 @@ func (a *app) fleetCommand() *cobra.Command {
 		Use:   "fleet",
 		Short: "Divide the parts of a work over many machines",
 		Long: `A fleet divides parts, such as 64 partitions or a list of tenants, over the nodes that are alive: programs with package fleet, or
-leader fleet run. Each part is one node's at a time, with a fencing token.
+leader fleet run. One node at a time has a part, with a fencing token.
 
 Each node holds a seat, a lease that it renews, however many parts it has. One of the nodes is the coordinator: it holds the
-lease with the fleet's name, and keeps the plan of whose each part is in that lease's value.`,
+lease with the fleet's name, and keeps the plan in that lease's value: which node has each part.`,
 	}
 	cmd.AddCommand(a.fleetRunCommand(), a.fleetStatusCommand(), a.fleetWatchCommand(), a.fleetMoveCommand(), a.fleetDrainCommand(), a.fleetResetCommand())
 	return cmd

@@ -22,10 +22,10 @@ func (a *app) fleetDrainCommand() *cobra.Command {
 	var wait time.Duration
 	cmd := &cobra.Command{
 		Use:   "drain NAME [NODE]",
-		Short: "Let a node give its parts to others",
-		Long: `drain asks a node to give all its parts to others and to take none, and waits until it has none. Its programs run on until other nodes are
-to have their parts. The node's process stays, with its seat, and gets no part until --cancel or until it is started anew; it may
-coordinate. Parts for which no other node has room are nobody's.
+		Short: "Make a node give its parts to others",
+		Long: `drain asks a node to give all its parts to others and to take none, and waits until it has none. Its programs run on until other
+nodes are to have their parts. The node's process stays, with its seat, and gets no part until --cancel or until it is started anew; it
+may coordinate. Parts for which no other node has room are nobody's.
 
 To end a node, no drain is needed: it drains when it gets SIGTERM.
 

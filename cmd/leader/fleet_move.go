@@ -22,20 +22,21 @@ func (a *app) fleetMoveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "move NAME PART",
 		Short: "Pin a part to a node, or unpin it",
-		Long: `move asks the coordinator to give a part to a node, and waits until it is there. The part is pinned: it stays while the node is there and does
-not drain, whatever that does to the balance, and the other parts are balanced around it. When the node is gone, another gets the part;
-when the node is back, and no node has come or gone for a while, the part comes back, too. Name nodes with --node of leader fleet run, so that they
-have the same name when they are back.
+		Long: `move asks the coordinator to give a part to a node, and waits until the part is there. The part is pinned: it stays while the node
+is there and does not drain, whatever that does to the balance, and the other parts are balanced around it. When the node is gone, another
+gets the part. When the node is back, and no node has come or gone for a while, the part comes back, too. Name nodes with --node of leader
+fleet run, so that they have the same name when they are back.
 
 --unpin lets the part move as any other again.
 
-The part goes through the same steps as always: its program ends on the old node before it begins on the new one. A node that is not there, or
-drains, is refused. One that is full gets the part when it has room.
+The part goes through the same steps as always: its program ends on the old node before it begins on the new one. A node that is not
+there, or drains, is refused. A full node gets the part when it has room, or, when no node has come or gone for a while, in exchange for
+a part that is not pinned to it.
 
 While programs run that know no pins (see docs/compatibility.md), pin nothing: they cannot read the plan.
 
 Exit codes:
-  0  the part is pinned, and worked on there; with --unpin, it is not pinned
+  0  the part is pinned, and the node works on it; with --unpin, it is not pinned
   1  nobody coordinates, the coordinator does not know pins, the part was not there in time (it stays pinned), or the store has failed
   2  a flag, an argument or the store's URL is wrong, or there is no such part or node
 

@@ -76,7 +76,7 @@ func (f *fleetFlags) register(cmd *cobra.Command) {
 	flags.IntVar(&f.shards, "shards", 0, "`number` of parts, whose names are 0, 1, 2 ...: the same on all nodes")
 	flags.StringArrayVar(&f.parts, "part", nil, "`name` of a part; may be repeated, and is the same on all nodes")
 	flags.Uint64Var(&f.version, "parts-version", 0, "`number` of the list of parts: a node with a smaller one leaves the list of the others alone")
-	flags.IntVar(&f.weight, "weight", 1, "`number`: a node with 2 gets twice as many parts as one with 1; one with 0 is a spare, and gets parts if nobody else is there")
+	flags.IntVar(&f.weight, "weight", 1, "`number`: a node with 2 gets twice as many parts as one with 1; one with 0 is a spare, and gets only parts for which no other node has room")
 	flags.IntVar(&f.capacity, "capacity", 0, "the most `parts` that this node takes; 0 is no bound")
 	flags.DurationVar(&f.length, "lease-length", fleet.DefaultLeaseLength, "how long this node's seat holds from each renewal, and how long its parts wait after a crash")
 	flags.DurationVar(&f.renewEvery, "renew-every", 0, "how often this node renews its seat and reads the plan (default a third of --lease-length)")

@@ -35,13 +35,13 @@ func (a *app) fleetStatusCommand() *cobra.Command {
 	var asJSON, all bool
 	cmd := &cobra.Command{
 		Use:   "status [NAME]",
-		Short: "Which nodes there are, and whose each part is",
+		Short: "Show the nodes, and which node has each part",
 		Long: `status shows the nodes of a fleet and its parts, and changes nothing. It reads the plan, and each seat of the plan's width: 4 at
 first, and more than there are nodes.
 
-A part is a node's by the plan. FROM is the node that had it before, and may still work on it: the part waits until that has
-stopped its program. WHY says why nobody works on a part. PINNED TO is the node that leader fleet move has asked for. A fleet of more
-than 100 parts shows those that move, that nobody works on or that are pinned; --all shows each.
+NODE is the node that has a part by the plan. FROM is the node that had it before, and may still work on it: the part waits until that
+node has stopped its program. WHY says why nobody works on a part. PINNED TO is the node that leader fleet move has asked for. Of a fleet
+of more than 100 parts, it shows the parts that move, that nobody works on or that are pinned; --all shows each.
 
 Exit codes:
   0  a node coordinates
