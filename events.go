@@ -51,7 +51,8 @@ type HolderEvent struct {
 	Seen lease.Info
 }
 
-// A WishEvent tells that somebody asks something of this node, which leads, through the lease's record (lease.Ask), and that this node acts on it.
+// A WishEvent tells that somebody asks something of this node, which leads, through the lease's record (lease.Ask), and whether this node
+// acts on it.
 type WishEvent struct {
 	Origin
 	Token   uint64 // of the term

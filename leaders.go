@@ -7,8 +7,8 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// WaitForLeader waits until a node leads, and returns the lease as that node holds it: the holder's name, its token, its attributes, as an
-// address. It returns at once if a node leads already, and the cause of ctx if that ends first. See Leaders for what this node knows.
+// WaitForLeader waits until a node leads, and returns the lease as that node holds it: the holder's name, its token, and its attributes, such
+// as an address. It returns at once if a node leads already, and the cause of ctx if that ends first. It knows as much as Leaders does.
 func (l *Leader) WaitForLeader(ctx context.Context) (lease.Info, error) {
 	for info := range l.Leaders(ctx) {
 		if info.State == lease.Held && !info.Broken {

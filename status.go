@@ -40,8 +40,8 @@ type Status struct {
 	Node         string
 	Store        string        // the lease manager's name for its store; empty if it has none
 	Length       time.Duration // of the lease
-	RenewEvery   time.Duration // how often it is renewed by its holder
-	AcquireEvery time.Duration // how often a standby asks for it
+	RenewEvery   time.Duration // how often this node renews it while it leads
+	AcquireEvery time.Duration // how often this node asks for it as a standby
 	StopTimeout  time.Duration // how long a cancelled work may take to return; 0: for ever
 	State        State
 	Since        time.Time  // when the state began, by this node's wall clock

@@ -176,7 +176,8 @@ func WithLogger(logger *slog.Logger) Option {
 }
 
 // WithObserver calls observe with each Event, in order, one at a time. It may be given several times: the observers share a goroutine.
-// A slow observer gets its events late, as do the others; it delays nothing else but the end of Run (WithEndTimeout).
+// A slow observer gets its events late, as do the others: they wait in memory, however many they are. It delays nothing else but the end
+// of Run (WithEndTimeout).
 func WithObserver(observe func(Event)) Option {
 	return option("WithObserver", func(o *options) { o.observers = append(o.observers, observe) })
 }

@@ -21,8 +21,8 @@ type Watcher interface {
 	Watch(ctx context.Context, name string) (<-chan struct{}, error)
 }
 
-// Watch calls the manager's Watch, if it is a Watcher. The error is errors.ErrUnsupported if it is not, and if its store is none:
-// then polling is all there is.
+// Watch calls the manager's Watch. The error is errors.ErrUnsupported if the manager, or the store that it keeps its leases in, is no
+// Watcher: then the caller has to poll.
 func Watch(ctx context.Context, m Manager, name string) (<-chan struct{}, error) {
 	if w, ok := Find[Watcher](m); ok {
 		return w.Watch(ctx, name)

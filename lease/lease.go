@@ -66,7 +66,7 @@ type Lease struct {
 	History History  // of the terms before this one, for people; the manager passes it on from renewal to renewal
 	Heeds   []string // as requested
 	Wish    Wish     // what somebody asks of this holder, as the latest Renew that met it found it; zero: nothing. The caller sets it to zero to drop it
-	Next    string   // for Release alone: the holder to whom the others leave the lease first (Request.Yield); empty: to whom asks first
+	Next    string   // for Release alone: the holder to whom the others leave the lease first (Request.Yield); empty: to nobody
 }
 
 // A Version names one state of a cell or lease. Only the store or manager that made it can read it. The empty Version

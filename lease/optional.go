@@ -45,7 +45,7 @@ func LimitsOf(m Manager) Limits {
 	return Limits{}
 }
 
-// Close closes what the manager opened by itself, such as the client that Open made. It releases no lease. Call nothing
+// Close closes the resources that the manager opened by itself, such as the client that Open made. It releases no lease. Call nothing
 // else on the manager after it. The error is errors.ErrUnsupported if the manager has no Close.
 func Close(m Manager) error {
 	if c, ok := Find[Closer](m); ok {
@@ -54,7 +54,7 @@ func Close(m Manager) error {
 	return fmt.Errorf("close: %T: %w", m, errors.ErrUnsupported)
 }
 
-// StoreOf returns the store of the manager, for what a program keeps beside its leases, as package checkpoint does. It reports
+// StoreOf returns the store of the manager, for data that a program keeps beside its leases, as package checkpoint does. It reports
 // false if the manager has none.
 func StoreOf(m Manager) (Store, bool) {
 	if k, ok := Find[interface{ Store() Store }](m); ok {
