@@ -72,7 +72,7 @@ func (f *fleetFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.SetInterspersed(false) // what follows the program's name is the program's
 	flags.StringVar(&f.name, "name", fleet.DefaultName, "`name` of the fleet")
-	flags.StringVar(&f.node, "node", "", "`name` of this node, for people (default the host's, the process id and some random characters)")
+	flags.StringVar(&f.node, "node", "", "`name` of this node, for people and for leader fleet move and drain (default the host's, the process id and some random characters)")
 	flags.IntVar(&f.shards, "shards", 0, "`number` of parts, whose names are 0, 1, 2 ...: the same on all nodes")
 	flags.StringArrayVar(&f.parts, "part", nil, "`name` of a part; may be repeated, and is the same on all nodes")
 	flags.Uint64Var(&f.version, "parts-version", 0, "`number` of the list of parts: a node with a smaller one leaves the list of the others alone")

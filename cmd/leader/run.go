@@ -73,7 +73,7 @@ func (a *app) runCommand() *cobra.Command {
 func (f *runFlags) register(flags *pflag.FlagSet) {
 	flags.SetInterspersed(false) // what follows the program's name is the program's
 	flags.StringVar(&f.name, "name", defaultName, "`name` of the lease")
-	flags.StringVar(&f.node, "node", "", "`name` of this node, for people (default the host's, the process id and some random characters)")
+	flags.StringVar(&f.node, "node", "", "`name` of this node, for people and for leader handover (default the host's, the process id and some random characters)")
 	flags.DurationVar(&f.length, "lease-length", leader.DefaultLeaseLength, "how long the lease holds from each renewal, and how long nobody replaces a dead leader")
 	flags.DurationVar(&f.renewEvery, "renew-every", 0, "how often the leader renews (default a third of --lease-length)")
 	flags.DurationVar(&f.acquireEvery, "acquire-every", 0, "how often a standby asks for the lease (default a third of --lease-length)")
