@@ -31,8 +31,9 @@ const wishMove = "move"
 // Move goes on asking until ctx ends. If ctx ends first, the error wraps its cause, and the pin may still come.
 //
 // The error is a lease.ErrInvalid if the fleet has no such part, if no node of that name has a seat and takes parts, or if both names are
-// too long for a wish: 254 bytes together, escaped as in a URL's query. It is a lease.ErrRefused if nobody coordinates, or if the
-// coordinator's program knows no pins.
+// too long for a wish: 254 bytes together, escaped as in a URL's query. It is a lease.ErrRefused if nobody coordinates, if the coordinator
+// is late with its renewal or its program knows no pins, or if another wish stands for three renewals; a lease.ErrHeld if another node
+// coordinates by now: try again. It is a lease.ErrRecord if the plan cannot be read.
 func Move(ctx context.Context, m lease.Manager, fleet, part, node string) error {
 	o, err := Inspect(ctx, m, fleet)
 	if err != nil {
@@ -68,7 +69,8 @@ func Move(ctx context.Context, m lease.Manager, fleet, part, node string) error 
 // node goes on draining if it was asked. Parts for which no other node has room are nobody's. Like Move and Resume, Drain looks four times in
 // an interval, and at once when the manager tells of a change (lease.Watcher).
 //
-// The seat is that of Inspect's NodeInfo. The error is a lease.ErrRefused if nobody holds it, or if its node's program cannot be drained.
+// The seat is that of Inspect's NodeInfo. The error is a lease.ErrRefused if nobody holds it, if its node is late with its renewal or its
+// program cannot be drained, or if another wish stands for three renewals; and a lease.ErrHeld if another node has the seat by now.
 func Drain(ctx context.Context, m lease.Manager, fleet string, seat int) error {
 	first, err := lease.Inspect(ctx, m, SeatLease(fleet, seat))
 	if err != nil {

@@ -53,8 +53,8 @@ func WithToken(token string) Option { return func(o *options) { o.token = token 
 // proxy reach the page, and let the proxy remove the header from what browsers send.
 func WithProxyHeader(name string) Option { return func(o *options) { o.header = name } }
 
-// WithHosts names more hosts, without ports, under which browsers may ask for the page. Without it, these are localhost and all
-// IP addresses: a page elsewhere whose name somebody lets point to this address (DNS rebinding) reads nothing.
+// WithHosts names more hosts, without ports, under which browsers may ask for the page. Without it, these are localhost, the names below
+// it, and all IP addresses: so a foreign page whose name points to this address (DNS rebinding) reads nothing.
 func WithHosts(hosts ...string) Option {
 	return func(o *options) { o.hosts = append(slices.Clip(o.hosts), hosts...) }
 }
