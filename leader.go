@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 
+	"github.com/cloudlease/leader/internal/callbacks"
 	"github.com/cloudlease/leader/internal/host"
 	"github.com/cloudlease/leader/lease"
 )
@@ -34,9 +35,9 @@ type Leader struct {
 	hints     chan struct{} // of Hint, to the latest run; has room for one
 
 	// A run may leave these behind, and the next goes on with them. One run at a time uses them.
-	logbook   *callbackQueue[entry]
-	watchers  []*callbackQueue[Event]
-	electees  *callbackQueue[bool]
+	logbook   *callbacks.Queue[entry]
+	watchers  []*callbacks.Queue[Event]
+	electees  *callbacks.Queue[bool]
 	probing   *request[nothing] // to the health check; nil while it is not being asked
 	beating   <-chan struct{}   // closed when the latest heartbeat has returned; nil: there was none
 	listening []<-chan struct{} // for each source of hints, closed when nobody listens to it any more; nil: nobody has
@@ -54,15 +55,15 @@ func New(opts ...Option) *Leader {
 	}
 	l.listening = make([]<-chan struct{}, len(newSources(o)))
 	var scribe scribe
-	l.logbook = &callbackQueue[entry]{deliver: scribe.write}
-	l.electees = &callbackQueue[bool]{deliver: o.elected, goexit: func() { l.goexit("WhenElected") }}
+	l.logbook = &callbacks.Queue[entry]{Deliver: scribe.write}
+	l.electees = &callbacks.Queue[bool]{Deliver: o.elected, Goexit: func() { l.goexit("WhenElected") }}
 	for _, observe := range o.observers {
-		l.watchers = append(l.watchers, &callbackQueue[Event]{
-			deliver: observe,
-			dropped: func(n int) Event {
+		l.watchers = append(l.watchers, &callbacks.Queue[Event]{
+			Deliver: observe,
+			Dropped: func(n int) Event {
 				return DroppedEvent{Origin: Origin{Lease: o.lease, Node: o.node, At: l.board.now()}, Count: n}
 			},
-			goexit: func() { l.goexit("an observer") },
+			Goexit: func() { l.goexit("an observer") },
 		})
 	}
 	return l
@@ -82,7 +83,7 @@ func (l *Leader) goexit(who string) {
 	if log == nil {
 		log = slog.Default()
 	}
-	l.logbook.post(entry{log: log, event: remark{slog.LevelError, "a callback called runtime.Goexit, as a test's FailNow does; others go on", []slog.Attr{
+	l.logbook.Post(entry{log: log, event: remark{slog.LevelError, "a callback called runtime.Goexit, as a test's FailNow does; others go on", []slog.Attr{
 		slog.String("lease", l.options.lease), slog.String("node", l.options.node), slog.String("callback", who),
 		toDo("return from the callback instead"),
 	}}}, true)

@@ -29,7 +29,7 @@ type entry struct {
 }
 
 func (r *run) remark(level slog.Level, message string, attrs ...slog.Attr) {
-	r.leader.logbook.post(entry{log: r.log, event: remark{level, message, attrs}}, true)
+	r.leader.logbook.Post(entry{log: r.log, event: remark{level, message, attrs}}, true)
 }
 
 // scribe writes events to the log, for people who read one line of it, at night: what has happened, why, and what this node

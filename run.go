@@ -146,11 +146,11 @@ func (r *run) end(cause error) {
 	r.awaitPart("a request to the lease manager, the health check, or WithWake", answered)
 	r.awaitPart("the heartbeat", r.leader.beating)
 	r.emit(StateEvent{Origin: r.origin(), From: Stopping, To: Idle, Cause: cause})
-	r.awaitPart("WhenElected", r.leader.electees.emptied())
+	r.awaitPart("WhenElected", r.leader.electees.Emptied())
 	for _, m := range r.leader.watchers {
-		r.awaitPart("an observer", m.emptied())
+		r.awaitPart("an observer", m.Emptied())
 	}
-	r.awaitPart("the logger", r.leader.logbook.emptied())
+	r.awaitPart("the logger", r.leader.logbook.Emptied())
 	r.leader.board.enter(Idle, r.host.Now())
 }
 
@@ -188,13 +188,13 @@ func (r *run) emit(e Event) {
 		line.left = r.leader.Status().Term.Remaining()
 		line.calledOff = r.ctx.Err() != nil && (errors.Is(q.Err, context.Canceled) || errors.Is(q.Err, context.Cause(r.ctx)))
 	}
-	r.leader.logbook.post(line, !state)
+	r.leader.logbook.Post(line, !state)
 	for _, m := range r.leader.watchers {
 		if h, ok := e.(HolderEvent); ok { // each observer gets a copy of the map
 			h.Seen.Attributes = maps.Clone(h.Seen.Attributes)
 			e = h
 		}
-		m.post(e, !state)
+		m.Post(e, !state)
 	}
 }
 

@@ -297,7 +297,7 @@ func (t *term) tell(isLeader bool) {
 	}
 	t.told = isLeader
 	if t.opts.elected != nil {
-		t.run.leader.electees.post(isLeader, false)
+		t.run.leader.electees.Post(isLeader, false)
 	}
 }
 

@@ -113,6 +113,9 @@ func (c *Checkpoint[T]) write(ctx context.Context, n *note[T]) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err == nil {
+		c.err = nil // nothing that was noted before is missing
+	}
 	switch {
 	case errors.Is(err, lease.ErrLost):
 		c.lost = err

@@ -50,6 +50,21 @@ func TestNote_GoesOnAfterAFailure(t *testing.T) {
 	})
 }
 
+// Once a newer value is stored, the failure of an older one is over.
+func TestFlush_AfterASaveThatSucceeds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		cp, _ := p.open(1)
+		p.store.fail(nil, func(func() (lease.Version, error)) (lease.Version, error) { return "", errDown })
+		require.NoError(t, cp.Note(1))
+		require.ErrorIs(t, cp.Flush(t.Context()), errDown)
+		p.store.fail(nil, nil)
+		require.NoError(t, cp.Save(t.Context(), 2))
+		require.NoError(t, cp.Flush(t.Context()))
+		require.Equal(t, 2, p.stored())
+	})
+}
+
 // A work that only notes learns of a Reset, too, from the first Note after the write that has found it. It would go on in vain.
 func TestNote_AfterAReset(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

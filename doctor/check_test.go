@@ -32,7 +32,7 @@ func TestCheck(t *testing.T) {
 		r = Check(t.Context(), m)
 		require.NoError(t, r.Err())
 		require.Equal(t, []string{"first"}, r.all(Skipped), "it was tried before")
-		r = Check(t.Context(), m, WithNewLease())
+		r = Check(t.Context(), m, nil, WithFindings(nil), WithProgress(nil), WithNewLease())
 		require.Empty(t, r.all(Skipped))
 		require.NotEqual(t, Scratch, r.Scratch)
 	})

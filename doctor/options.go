@@ -39,13 +39,23 @@ func WithTimeout(d time.Duration) Option {
 // WithNewLease tries a lease that was never taken, with a random name that begins with [Scratch]. Its record stays, too.
 func WithNewLease() Option { return func(s *settings) { s.anew = true } }
 
-// WithFindings sets a function that is called with each finding as soon as it is made, in the goroutine of Check. It must not be nil.
-func WithFindings(f func(Finding)) Option { return func(s *settings) { s.tell = f } }
+// WithFindings sets a function that is called with each finding as soon as it is made, in the goroutine of Check. Nil: none.
+func WithFindings(f func(Finding)) Option {
+	return func(s *settings) {
+		if s.tell = f; f == nil {
+			s.tell = func(Finding) {}
+		}
+	}
+}
 
 // WithProgress sets a function that is called with a description of each step, as fmt.Sprintf takes it, and with an empty format when the
-// step is done, in the goroutine of Check. It must not be nil.
+// step is done, in the goroutine of Check. Nil: none.
 func WithProgress(f func(format string, args ...any)) Option {
-	return func(s *settings) { s.progress = f }
+	return func(s *settings) {
+		if s.progress = f; f == nil {
+			s.progress = func(string, ...any) {}
+		}
+	}
 }
 
 func settingsOf(options []Option) settings {
@@ -54,7 +64,9 @@ func settingsOf(options []Option) settings {
 		tell: func(Finding) {}, progress: func(string, ...any) {},
 	}
 	for _, o := range options {
-		o(&s)
+		if o != nil {
+			o(&s)
+		}
 	}
 	return s
 }

@@ -27,11 +27,11 @@ const wishMove = "move"
 // node, Move removes the pin, and the part stays where it is until balance moves it. A part that leaves the list loses its pin.
 //
 // Move asks the coordinator by a wish in its lease, and returns nil when the plan has the pin. The part may be on its way then: see Inspect.
-// A plan has at most 4,096 pins, and room for 8 KiB of their names, packed. The coordinator drops a pin that does not fit, and logs it:
-// Move goes on asking until ctx ends. If ctx ends first, the error wraps its cause, and the pin may still come.
+// If ctx ends first, the error wraps its cause, and the pin may still come.
 //
-// The error is a lease.ErrInvalid if the fleet has no such part, if no node of that name has a seat and takes parts, or if both names are
-// too long for a wish: 254 bytes together, escaped as in a URL's query. It is a lease.ErrRefused if nobody coordinates, if the coordinator
+// The error is a lease.ErrInvalid if the fleet has no such part, if no node of that name has a seat and takes parts, if both names are
+// too long for a wish (254 bytes together, escaped as in a URL's query), or if the plan has no room for another pin: it has at most 4,096,
+// and 8 KiB of their names, packed. It is a lease.ErrRefused if nobody coordinates, if the coordinator
 // is late with its renewal or its program knows no pins, or if another wish stands for three renewals; a lease.ErrHeld if another node
 // coordinates by now: try again. It is a lease.ErrRecord if the plan cannot be read.
 func Move(ctx context.Context, m lease.Manager, fleet, part, node string) error {
@@ -49,6 +49,9 @@ func Move(ctx context.Context, m lease.Manager, fleet, part, node string) error 
 		return fmt.Errorf("%w: no node %q of fleet %q can take part %q: there are %s", lease.ErrInvalid, node, fleet, part, o.takers())
 	}
 	w := lease.Wish{Kind: wishMove, For: movesTo(pin{part, node})}
+	if err := o.fits(pin{part, node}, w); err != nil {
+		return fmt.Errorf("%w: fleet %q: pin part %q to node %q: %w", lease.ErrInvalid, fleet, part, node, err)
+	}
 	office := o.Coordinator
 	return until(ctx, m, office, []string{fleet}, fmt.Sprintf("the coordinator %q of fleet %q was asked, and its plan does not have it yet", office.Holder, fleet), func() (bool, error) {
 		if office.Wish.Kind == "" { // it was not asked, or the one that was has died
@@ -123,6 +126,23 @@ func Resume(ctx context.Context, m lease.Manager, fleet string, seat int) error 
 		now, err := lease.Inspect(ctx, m, name)
 		return err == nil && (now.ID != first.ID || now.State == lease.Free), err
 	})
+}
+
+// fits returns why the wish for a pin, or the plan with it, would be too long; nil if neither is.
+func (o Overview) fits(new pin, w lease.Wish) error {
+	if len(w.For) > lease.MaxName {
+		return fmt.Errorf("the two names have %d bytes, escaped as in a URL's query, and %d at most can be asked for", len(w.For)-1, lease.MaxName-1)
+	}
+	if new.Node == "" {
+		return nil
+	}
+	pins := []pin{new}
+	for _, p := range o.Parts {
+		if p.Pinned != "" && p.Part != new.Part {
+			pins = append(pins, pin{p.Part, p.Pinned})
+		}
+	}
+	return roomFor(pins)
 }
 
 // takes reports whether a node can be given parts, as far as its seat tells.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -163,6 +164,13 @@ func TestMove_Refuses(t *testing.T) {
 		require.ErrorIs(t, err, lease.ErrInvalid)
 		require.ErrorContains(t, err, `no node "x" of fleet "ships" can take part "1": there are "a", "b", "c"`)
 		require.NoError(t, move("1", ""), "it is not pinned")
+		long := strings.Repeat("ä", 100)
+		other := ships.Join(long, fleettest.Wait)
+		ships.Settle()
+		err = move("1", long)
+		require.ErrorIs(t, err, lease.ErrInvalid)
+		require.ErrorContains(t, err, `the two names have 601 bytes, escaped as in a URL's query, and 254 at most can be asked for`)
+		require.NoError(t, other.Leave())
 		require.ErrorContains(t, fleet.Move(anHour(t), ships.Store(), "whales", "1", "a"), `fleet "whales" has no part "1"`)
 
 		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)

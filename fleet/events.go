@@ -7,8 +7,8 @@ import (
 	"github.com/cloudlease/leader/internal/host"
 )
 
-// An Event tells what happened to a Fleet: it is a PartEvent, PlanEvent, SeatEvent, CoordinatorEvent, UnplacedEvent, MovesEvent or
-// TroubleEvent. There may be more kinds later.
+// An Event tells what happened to a Fleet: it is a PartEvent, PlanEvent, SeatEvent, CoordinatorEvent, UnplacedEvent, MovesEvent,
+// TroubleEvent or DroppedEvent. There may be more kinds later.
 type Event interface{ event() }
 
 // Origin tells where and when an event happened.
@@ -75,50 +75,50 @@ type TroubleEvent struct {
 	Err   error
 }
 
+// A DroppedEvent tells an observer that it was too slow, and how many events it has missed since the last DroppedEvent. Status tells
+// how things stand.
+type DroppedEvent struct {
+	Origin
+	Count int
+}
+
 func (n *node) origin() Origin {
 	return Origin{Fleet: n.opts.name, Node: n.opts.node, At: n.host.Now()}
 }
 
-// emit tells the log and the observers. The observers have a goroutine for themselves: they may ask for the Status.
+// emit tells the log and the observers. Each has a goroutine for itself: they may be slow, and ask for the Status.
 func (n *node) emit(e Event) {
 	n.record(e)
-	if len(n.opts.observers) == 0 {
-		return
+	for _, w := range n.fleet.watchers {
+		w.Post(e, true)
 	}
-	n.events.post(func() {
-		for _, observe := range n.opts.observers {
-			observe(e)
-		}
-	})
 }
 
-// tellObservers calls the observers until the run is over. It returns a function that ends it, and waits for that as long as the end
-// may take.
-func (n *node) tellObservers() (end func()) {
-	over, told := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(told)
-		for {
-			select {
-			case <-n.events.ready:
-				n.events.take()
-			case <-over:
-				n.events.take()
-				return
-			}
+// told waits until the observers and the logger have heard everything, for as long as the end may take.
+func (n *node) told() {
+	alarm := host.NewAlarm(n.host)
+	defer alarm.Stop()
+	alarm.Set(n.opts.endTimeout)
+	await := func(what string, done <-chan struct{}) {
+		if done == nil {
+			return
 		}
-	}()
-	return func() {
-		close(over)
-		alarm := host.NewAlarm(n.host)
-		defer alarm.Stop()
-		alarm.Set(n.opts.endTimeout)
 		select {
-		case <-told:
+		case <-done:
+			return
+		default:
+		}
+		select {
+		case <-done:
 		case <-alarm.C:
-			n.log.Warn("Run ends and leaves an observer behind: it does not return")
+			alarm.Set(0) // the others get no more time
+			n.log.Warn("Run ends and leaves this behind: it does not return", "part", what)
 		}
 	}
+	for _, w := range n.fleet.watchers {
+		await("an observer", w.Emptied())
+	}
+	await("the logger", n.fleet.logbook.Emptied())
 }
 
 func (n *node) trouble(doing string, err error) {

@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/internal/callbacks"
+	"github.com/cloudlease/leader/internal/host"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -19,12 +21,14 @@ var (
 
 // A Fleet is one node of a fleet. Make one with New. It is safe for concurrent use.
 type Fleet struct {
-	options options
-	board   board
+	options  options
+	board    board
+	watchers []*callbacks.Queue[Event]
+	logbook  *callbacks.Queue[line]
 
 	mu     sync.Mutex
-	node   *node // nil: Run does not run
-	over   chan struct{}
+	node   *node         // nil: Run does not run
+	over   chan struct{} // closed when the node has left
 	status Status
 	alien  error
 	health error
@@ -32,7 +36,15 @@ type Fleet struct {
 
 // New returns a Fleet with the options. It never fails: Run reports every invalid option.
 func New(opts ...Option) *Fleet {
-	f := &Fleet{options: newOptions(opts)}
+	f := &Fleet{options: newOptions(opts), logbook: &callbacks.Queue[line]{Deliver: line.write}}
+	for _, observe := range f.options.observers {
+		f.watchers = append(f.watchers, &callbacks.Queue[Event]{
+			Deliver: observe,
+			Dropped: func(n int) Event {
+				return DroppedEvent{Origin: Origin{Fleet: f.options.name, Node: f.options.node, At: f.clock().Now()}, Count: n}
+			},
+		})
+	}
 	f.status = Status{Fleet: f.options.name, Node: f.options.node, Length: f.options.length}
 	if f.options.manager != nil {
 		f.status.Store = lease.PlaceOf(f.options.manager)
@@ -68,9 +80,10 @@ func (f *Fleet) Run(ctx context.Context) error {
 	f.node, f.over = n, make(chan struct{})
 	f.mu.Unlock()
 	err := n.run()
+	close(f.over) // observers may ask for the Status
+	n.told()
 	f.mu.Lock()
 	f.node = nil
-	close(f.over)
 	f.mu.Unlock()
 	if n.panicked != nil {
 		panic(n.panicked.value)
@@ -107,6 +120,14 @@ func (f *Fleet) current() (*node, <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.node, f.over
+}
+
+// clock returns the clocks of the machine that runs the node.
+func (f *Fleet) clock() host.Host {
+	if n, _ := f.current(); n != nil {
+		return n.host
+	}
+	return host.System
 }
 
 // whyBarred returns why this node must not coordinate.

@@ -16,14 +16,13 @@ import (
 // A node is one call of Run. One goroutine uses all of it: what happens elsewhere is posted to its inbox, and after that step
 // does what follows. So taking a plan, marking what it ends and computing the acknowledgement are one critical section (F3).
 type node struct {
-	fleet  *Fleet
-	opts   *options
-	host   host.Host
-	born   time.Duration // when it began, by the monotonic clock
-	log    *slog.Logger
-	inner  *slog.Logger // of the leaders of the seat and the office
-	inbox  *inbox
-	events *inbox // for the observers
+	fleet *Fleet
+	opts  *options
+	host  host.Host
+	born  time.Duration // when it began, by the monotonic clock
+	log   *slog.Logger
+	inner *slog.Logger // of the leaders of the seat and the office
+	inbox *inbox
 
 	ctx     context.Context // the caller's: its end begins the drain
 	life    context.Context // ends when Run returns; everything runs in it
@@ -70,7 +69,7 @@ const never = time.Duration(math.MaxInt64)
 
 func newNode(ctx context.Context, f *Fleet) *node {
 	n := &node{
-		fleet: f, opts: &f.options, host: host.From(ctx), born: host.From(ctx).Read().Mono, inbox: newInbox(), events: newInbox(), ctx: ctx,
+		fleet: f, opts: &f.options, host: host.From(ctx), born: host.From(ctx).Read().Mono, inbox: newInbox(), ctx: ctx,
 		avoid: map[int]time.Duration{}, parts: map[string]*part{}, stopping: map[string]*part{}, failed: map[string]*part{},
 		vigils: map[place]*vigil{}, unwoken: map[int]bool{},
 	}
@@ -79,7 +78,7 @@ func newNode(ctx context.Context, f *Fleet) *node {
 		n.log = slog.Default()
 	}
 	n.inner = slog.New(warnings{n.log.With("fleet", n.opts.name).Handler()})
-	n.log = n.log.With("fleet", n.opts.name, "node", n.opts.node)
+	n.log = slog.New(logbook{n.log.With("fleet", n.opts.name, "node", n.opts.node).Handler(), f.logbook})
 	return n
 }
 
@@ -88,7 +87,6 @@ func (n *node) run() error {
 	life, die := context.WithCancel(context.WithoutCancel(n.ctx))
 	defer die()
 	n.life = life
-	defer n.tellObservers()()
 	n.campaign()
 	alarm := host.NewAlarm(n.host)
 	defer alarm.Stop()

@@ -175,9 +175,9 @@ func WithLogger(logger *slog.Logger) Option {
 	return option("WithLogger", func(o *options) { o.logger = logger })
 }
 
-// WithObserver calls observe with each Event, in order, one at a time. It may be given several times: the observers share a goroutine.
-// A slow observer gets its events late, as do the others: they wait in memory, however many they are. It delays nothing else but the end
-// of Run (WithEndTimeout).
+// WithObserver calls observe with each Event, in order, one at a time, also from one Run to the next. It may be given several times. A
+// slow observer holds nothing up but the end of Run (WithEndTimeout), no other observer either: it gets its events late, possibly after Run
+// has returned. If very many are waiting, a DroppedEvent says how many it has missed.
 func WithObserver(observe func(Event)) Option {
 	return option("WithObserver", func(o *options) { o.observers = append(o.observers, observe) })
 }

@@ -47,6 +47,25 @@ func validPins(pins []pin) error {
 	return nil
 }
 
+// roomFor returns why a plan cannot have so many pins, in any order; nil if it can.
+func roomFor(pins []pin) error {
+	slices.SortFunc(pins, func(a, b pin) int { return strings.Compare(a.Part, b.Part) })
+	if err := validPins(pins); err != nil {
+		return err
+	}
+	_, err := pinText(pins)
+	return err
+}
+
+// pinText returns the text of valid pins in a plan.
+func pinText(pins []pin) (string, error) {
+	text, err := pack(packPins(pins))
+	if err == nil && len(text) > maxPinText {
+		err = fmt.Errorf("its pins take %d bytes, more than %d", len(text), maxPinText)
+	}
+	return text, err
+}
+
 // packPins packs valid pins: the nodes, each with its parts.
 func packPins(pins []pin) []byte {
 	if len(pins) == 0 {

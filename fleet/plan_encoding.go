@@ -40,10 +40,7 @@ func encodePlan(p *plan) (string, error) {
 	if err != nil {
 		return "", unfit(thePlan, err)
 	}
-	pins, err := pack(packPins(p.Pins))
-	if err == nil && len(pins) > maxPinText {
-		err = fmt.Errorf("its pins take %d bytes, more than %d", len(pins), maxPinText)
-	}
+	pins, err := pinText(p.Pins)
 	if err != nil {
 		return "", unfit(thePlan, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -85,6 +86,16 @@ func TestPinsAreBounded(t *testing.T) {
 	_, err = encodePlan(p)
 	require.ErrorIs(t, err, lease.ErrInvalid)
 	require.ErrorContains(t, err, "its pins take")
+
+	var o Overview
+	for _, p := range p.Pins {
+		o.Parts = append(o.Parts, PartInfo{Part: p.Part, Pinned: p.Node})
+	}
+	require.ErrorContains(t, o.fits(pin{"0007", "node-b"}, lease.Wish{}), "its pins take", "Move says so at once")
+	require.NoError(t, o.fits(pin{"0007", ""}, lease.Wish{}), "one less")
+	o.Parts = o.Parts[:300]
+	slices.Reverse(o.Parts)
+	require.NoError(t, o.fits(pin{"0007", "node-b"}, lease.Wish{}))
 }
 
 // unchecked returns the text of a plan, valid or not.

@@ -22,6 +22,8 @@ func (h *fleetHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case h.fleet != nil && isWatch(r, http.MethodGet):
 		h.watch(w, r)
+	case h.fleet != nil && isWatch(r, http.MethodHead):
+		h.watch(headers{w}, r)
 	case h.fleet != nil && isWatch(r, http.MethodPost):
 		write(w, h.hint(r.Context(), r.URL.Query()))
 	default:
@@ -43,7 +45,7 @@ func (h *fleetHandler) answer(path string) answer {
 	case "status":
 		return inJSON(newFleetStatus(s))
 	case "watch":
-		return line(http.StatusOK, "watch waits for GET")
+		return line(http.StatusOK, "watch: GET waits here, and POST tells")
 	}
 	return line(http.StatusNotFound, "not found: try healthz, status or watch")
 }

@@ -38,11 +38,26 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case h.leader != nil && isWatch(r, http.MethodGet):
 		h.watch(w, r)
+	case h.leader != nil && isWatch(r, http.MethodHead):
+		h.watch(headers{w}, r)
 	case h.leader != nil && isWatch(r, http.MethodPost):
 		write(w, h.hint(r.URL.Query()))
 	default:
 		serve(w, r, "leader", h.answer)
 	}
+}
+
+// headers passes on what an answer has besides its body: HEAD is answered as GET is.
+type headers struct{ http.ResponseWriter }
+
+func (headers) Write(p []byte) (int, error) { return len(p), nil }
+
+// allowed returns the methods of a path.
+func allowed(path string) string {
+	if path == "watch" {
+		return methods + ", POST"
+	}
+	return methods
 }
 
 func isWatch(r *http.Request, method string) bool {
@@ -63,12 +78,12 @@ func serve(w http.ResponseWriter, r *http.Request, bare string, answer func(path
 		body = nil
 	case http.MethodOptions:
 		a.body, body = nil, nil
-		w.Header().Set("Allow", methods)
+		w.Header().Set("Allow", allowed(path))
 	default:
 		if a.code != http.StatusNotFound {
-			a = line(http.StatusMethodNotAllowed, "%s is not allowed: use %s", r.Method, methods)
+			a = line(http.StatusMethodNotAllowed, "%s is not allowed: use %s", r.Method, allowed(path))
 			body = a.body
-			w.Header().Set("Allow", methods)
+			w.Header().Set("Allow", allowed(path))
 		}
 	}
 	writeBody(w, a, body)
@@ -113,7 +128,7 @@ func (h *handler) answer(path string) answer {
 	case "status":
 		return inJSON(newStatus(s))
 	case "watch":
-		return line(http.StatusOK, "watch waits for GET")
+		return line(http.StatusOK, "watch: GET waits here, and POST tells")
 	}
 	return line(http.StatusNotFound, "not found: try leader, standby, healthz, status or watch, or the page above them")
 }

@@ -127,6 +127,11 @@ func (ws *watchers) hold(w http.ResponseWriter, r *http.Request, wait func(ctx c
 		return
 	}
 	defer ws.leave()
+	if r.Method == http.MethodHead {
+		setHeaders(w.Header(), text)
+		w.WriteHeader(http.StatusOK)
+		return
+	}
 	hold(w, r, ends, wait, last)
 }
 

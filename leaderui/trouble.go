@@ -69,7 +69,7 @@ func fewer(all []Trouble) (kept []Trouble) {
 			minor = append(minor, t)
 		}
 	}
-	for _, kind := range strings.Fields("store coordinator plan nobody unreadable expired broken late edited gone seat waits clock") {
+	for _, kind := range strings.Fields("store coordinator plan nobody unreadable expired broken late edited gone seat clock") {
 		if rest := seen[kind] - mostTroubles; rest > 0 {
 			kept = append(kept, Trouble{Kind: kind, Grave: grave[kind], What: fmt.Sprintf("%s more like the %s of this kind: the list shows them", count(rest, "lease"), count(mostTroubles, "first"))})
 		}

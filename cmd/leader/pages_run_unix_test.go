@@ -70,7 +70,7 @@ var plays = map[string]play{
 	"fleet drain orders host-3":          {stage: divided, says: `Drained`},
 	"fleet drain orders host-3 --cancel": {stage: drains, says: `Cancelled. host-3 takes parts again`},
 	"fleet reset orders":                 {stage: abandoned, more: "--yes", says: `Reset`},
-	"fleet reset --above 41":             {stage: abandoned, more: "orders --yes", says: `Reset`},
+	"fleet reset orders --above 41":      {stage: abandoned, more: "--yes", says: `Reset`},
 
 	"ui --store 'dynamodb://leases?region=eu-west-1'": {stage: holds, more: "--listen 127.0.0.1:0", says: `http://127\.0\.0\.1:`, lasts: true},
 	"ui --store URL": {stage: holds, more: "--listen 127.0.0.1:0", says: `http://127\.0\.0\.1:`, lasts: true},

@@ -35,7 +35,7 @@ type rule struct {
 // rules give all imports one direction: examples, cmd -> leader, leaderhttp, leaderotel -> lease <- lease/<store>. The first
 // rule that matches a package applies to it.
 var rules = []rule{
-	{of: root, may: []string{"lease", "lease/memory", "internal/absent", "internal/host"}, standard: true},
+	{of: root, may: []string{"lease", "lease/memory", "internal/absent", "internal/callbacks", "internal/host"}, standard: true},
 	{of: "lease", may: []string{"internal/firstseen", "internal/host", "internal/plainjson", "internal/redact"}, standard: true},
 	{of: "lease/memory", may: []string{"lease", "internal/storeurl"}, standard: true},
 	{of: "lease/leasetest", may: []string{"lease", "internal/host", "internal/hosttest"}, standard: true},
@@ -44,7 +44,7 @@ var rules = []rule{
 	{of: "checkpoint", may: []string{"lease", "internal/plainjson"}, standard: true},
 	{of: "fence/elsewhere"}, // examples
 	{of: "fence", may: []string{"lease", "internal/failure"}, standard: true},
-	{of: "fleet", may: []string{root, "lease", "internal/absent", "internal/host", "internal/plainjson"}, standard: true},
+	{of: "fleet", may: []string{root, "lease", "internal/absent", "internal/callbacks", "internal/host", "internal/plainjson"}, standard: true},
 	{of: "fleet/fleettest", may: []string{"fleet", "leadertest", "lease", "lease/memory", "internal/host", "internal/hosttest"}, standard: true},
 	{of: "doctor", may: []string{root, "lease", "lease/file", "internal/absent", "internal/patience", "internal/serverclock", "internal/storeurl"}},
 	{of: "leadertest", may: []string{"lease", "lease/memory"}, standard: true},
@@ -58,6 +58,7 @@ var rules = []rule{
 	{of: "internal/plainjson", standard: true},
 	{of: "internal/firstseen", standard: true},
 	{of: "internal/absent", standard: true},
+	{of: "internal/callbacks", standard: true},
 	{of: "internal/foreign", standard: true},
 	{of: "internal/patience", standard: true},
 	{of: "internal/serverclock", standard: true},

@@ -40,7 +40,7 @@ var fleetPins = onFleets([]string{"-run", "Assign|Plan|Pins|Unpack"}, []mutation
 	},
 	{
 		name: "Pins: they have no bound",
-		edit: edit{file: "fleet/plan_encoding.go", old: "len(pins) > maxPinText", new: "len(pins) > 1<<30"},
+		edit: edit{file: "fleet/pins.go", old: "len(text) > maxPinText", new: "len(text) > 1<<30"},
 	},
 	{
 		name: "Pins: programs that know none read the plan",

@@ -1,14 +1,15 @@
-package leader
+// Package callbacks calls functions of the user's, for packages leader and fleet.
+package callbacks
 
 import "sync"
 
-// A callbackQueue passes values to a function of the user's, in order and one at a time, and never makes the sender wait. It has a
+// A Queue passes values to a function of the user's, in order and one at a time, and never makes the sender wait. It has a
 // goroutine only while it is not empty. It outlives a run: the next run's values come after those that the function has not
 // taken yet, and no two calls of the function overlap.
-type callbackQueue[T any] struct {
-	deliver func(T)
-	dropped func(n int) T // makes the value that is delivered in place of n dropped ones; nil: nothing is delivered
-	goexit  func()        // is called if the function has called runtime.Goexit; may be nil
+type Queue[T any] struct {
+	Deliver func(T)       // required
+	Dropped func(n int) T // makes the value that is delivered in place of n dropped ones; nil: nothing is delivered
+	Goexit  func()        // is called if the function has called runtime.Goexit; may be nil
 
 	mu      sync.Mutex
 	letters []letter[T]
@@ -25,7 +26,8 @@ type letter[T any] struct {
 // queueSize is how many droppable values may wait before more of them are dropped.
 const queueSize = 1024
 
-func (q *callbackQueue[T]) post(v T, droppable bool) {
+// Post lets the value be delivered after those that were posted before. If very many wait, a droppable one is dropped.
+func (q *Queue[T]) Post(v T, droppable bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if droppable && q.waiting >= queueSize {
@@ -44,12 +46,12 @@ func (q *callbackQueue[T]) post(v T, droppable bool) {
 
 // drain delivers until nothing is left. A function that calls runtime.Goexit, as an assertion in a test does, ends this
 // goroutine; drain goes on in another.
-func (q *callbackQueue[T]) drain() {
+func (q *Queue[T]) drain() {
 	done := false
 	defer func() {
 		if !done {
-			if q.goexit != nil {
-				q.goexit()
+			if q.Goexit != nil {
+				q.Goexit()
 			}
 			go q.drain()
 		}
@@ -60,20 +62,20 @@ func (q *callbackQueue[T]) drain() {
 }
 
 // next delivers one value. It reports false, and the queue is idle, if there was none.
-func (q *callbackQueue[T]) next() bool {
+func (q *Queue[T]) next() bool {
 	v, ok := q.take()
 	if ok {
-		q.deliver(v)
+		q.Deliver(v)
 	}
 	return ok
 }
 
-func (q *callbackQueue[T]) take() (v T, ok bool) {
+func (q *Queue[T]) take() (v T, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if missing := q.missing; missing > 0 && q.dropped != nil {
+	if missing := q.missing; missing > 0 && q.Dropped != nil {
 		q.missing = 0
-		return q.dropped(missing), true
+		return q.Dropped(missing), true
 	}
 	if len(q.letters) == 0 {
 		q.letters = nil
@@ -89,8 +91,8 @@ func (q *callbackQueue[T]) take() (v T, ok bool) {
 	return l.value, true
 }
 
-// emptied returns a channel that is closed once every posted value is delivered; nil if that is so already.
-func (q *callbackQueue[T]) emptied() <-chan struct{} {
+// Emptied returns a channel that is closed once every posted value is delivered; nil if that is so already.
+func (q *Queue[T]) Emptied() <-chan struct{} {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.idle
