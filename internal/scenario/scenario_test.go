@@ -257,7 +257,7 @@ func TestLengths(t *testing.T) {
 		limits lease.Limits
 		want   time.Duration
 	}{
-		{0, lease.Limits{}, 3 * time.Second},
+		{0, lease.Limits{}, 6 * time.Second},
 		{5 * time.Second, lease.Limits{}, 5 * time.Second},
 		{0, lease.Limits{MinLength: 15 * time.Second, LengthStep: time.Second}, 15 * time.Second},
 		{2500 * time.Millisecond, lease.Limits{LengthStep: time.Second}, 3 * time.Second},
