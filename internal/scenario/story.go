@@ -26,7 +26,7 @@ type story struct {
 	length time.Duration // of the lease
 	every  time.Duration // the renew and acquire interval
 	slack  time.Duration // time for one request and scheduling, on top of the rules' bounds
-	stalls atomic.Int64  // nanoseconds that slow requests cost, and this process when it stood still
+	stalls atomic.Int64  // of the store, and of this process
 	begun  chan *reign
 	ending chan struct{}  // closed when the story is over
 	all    sync.WaitGroup // goroutines that the story started
@@ -66,7 +66,7 @@ func (r *reign) cause() error {
 	return nil
 }
 
-func newStory(t testing.TB, place Place) *story {
+func newStory(t *attempt, place Place) *story {
 	s := &story{
 		TB: t, place: place, name: "scenario-" + rand.Text(),
 		begun: make(chan *reign, 100), ending: make(chan struct{}),
@@ -135,8 +135,8 @@ func (s *story) observe(n *node, e leader.Event) {
 	case errors.Is(r.Err, lease.ErrHeld):
 		n.refusals.Add(1)
 	}
-	if r.Took > s.slack/4 && !n.apart.Load() {
-		s.stalls.Add(int64(r.Took + s.every)) // the node asks again after an interval
+	if r.Took > s.slack/2 && !n.apart.Load() {
+		s.stalls.Add(1)
 	}
 }
 
@@ -185,8 +185,8 @@ func (s *story) watch() {
 		case <-s.ending:
 			return
 		case <-ticker.C:
-			if gap := time.Since(last); gap > 20*tick {
-				s.stalls.Add(int64(gap))
+			if time.Since(last) > 50*tick {
+				s.stalls.Add(1)
 			}
 			last = time.Now()
 			s.wantOneTerm()
@@ -217,20 +217,14 @@ func (s *story) wantOneTerm() {
 	}
 }
 
-// next waits for the next term to begin, and fails if that takes longer than the given time and the slack. L1 is for a store that
-// answers, so an emulator that stalls gives more time. The store has to show the same token as the term.
+// next waits for the next term to begin, for the given time and the slack at most. The store has to show the same token as the
+// term.
 func (s *story) next(after string, within time.Duration) *reign {
 	s.Helper()
-	from, stalls := time.Now(), s.stalls.Load()
-	limit := within + s.slack
-	patience := time.NewTimer(limit + 10*s.length) // more than any stall
+	patience := time.NewTimer(within + s.slack)
 	defer patience.Stop()
 	select {
 	case r := <-s.begun:
-		stalled := time.Duration(s.stalls.Load() - stalls)
-		if took := time.Since(from); took > limit+stalled {
-			s.Errorf("L1: %s, and %s led after %v, and a store that stalled explains %v of it; want %v", after, r.node.name, took, stalled, limit)
-		}
 		token := s.place.Token(s, s.name)
 		s.Logf("%s: %s leads with token %d", after, r.node.name, r.term.Token())
 		if want := r.term.Token(); token != want && (token < want || r.term.Check() == nil) {
