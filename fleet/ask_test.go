@@ -158,8 +158,7 @@ func TestMove_Refuses(t *testing.T) {
 	asked(t, func(t *testing.T, ships *fleettest.Fleet, nodes map[string]*fleettest.Node) {
 		move := func(part, node string) error { return fleet.Move(anHour(t), ships.Store(), "ships", part, node) }
 		err := move("99", "a")
-		require.ErrorIs(t, err, lease.ErrInvalid)
-		require.ErrorContains(t, err, `fleet "ships" has no part "99"`)
+		require.EqualError(t, err, `invalid lease request: fleet "ships" has no part "99"`)
 		err = move("1", "x")
 		require.ErrorIs(t, err, lease.ErrInvalid)
 		require.ErrorContains(t, err, `no node "x" of fleet "ships" can take part "1": there are "a", "b", "c"`)
