@@ -3,10 +3,7 @@ package scenario
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,40 +15,14 @@ import (
 	"github.com/cloudlease/leader/lease/memory"
 )
 
-// recorder is a testing.TB that keeps failures to itself, so that a test can check that the scenario fails.
-type recorder struct {
-	testing.TB
-	mu       sync.Mutex
-	failures []string
-}
-
-func (r *recorder) Errorf(format string, args ...any) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.failures = append(r.failures, fmt.Sprintf(format, args...))
-}
-
-func (r *recorder) Fatalf(format string, args ...any) {
-	r.Errorf(format, args...)
-	runtime.Goexit()
-}
-
-func (r *recorder) Helper()             {}
-func (r *recorder) Logf(string, ...any) {}
-
 // record runs the scenario in virtual time, and returns its failures.
 func record(t *testing.T, place func() Place) string {
-	r := &recorder{}
+	a := &attempt{}
 	synctest.Test(t, func(t *testing.T) {
-		r.TB = t
-		done := make(chan struct{})
-		go func() { // Fatalf ends the goroutine
-			defer close(done)
-			Run(r, place())
-		}()
-		<-done
+		a.TB = t
+		Run(a, place())
 	})
-	return strings.Join(r.failures, "\n")
+	return strings.Join(a.failures, "\n")
 }
 
 // ageless is a store that does not know how old a record is.

@@ -39,11 +39,11 @@ func unlocked(dir string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
 	for _, path := range locks {
 		l := flock.New(path)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		free, err := l.TryLockContext(ctx, time.Millisecond)
+		cancel()
 		if err := errors.Join(err, l.Close()); !free {
 			if errors.Is(err, context.DeadlineExceeded) {
 				err = nil
