@@ -68,19 +68,19 @@ func (d *distant) Swap(ctx context.Context, name string, old lease.Version, data
 
 // Standbys that look in step with the renewals take over within a twentieth of a lease length of its end, at the default
 // intervals, and ask hardly more often than others; also if the renewals are late now and then, or the intervals do not
-// fit. (Out of step, the median is 1.17 lease lengths, and the longest 1.33.)
+// fit. (Out of step, the median is 1.17 lease lengths, and the longest 1.33, or 1.53 if the write that takes over is 3 s late.)
 func TestStandbysLookInStep(t *testing.T) {
 	none := func() time.Duration { return 0 }
 	rhythms := map[string]struct {
-		extra       func() time.Duration
-		acquire     time.Duration
-		median, p99 float64 // of takeovers, in lease lengths
+		extra           func() time.Duration
+		acquire         time.Duration
+		median, longest float64 // of takeovers, in lease lengths
 	}{
 		"steady":                     {none, every, 1.02, 1.05},
 		"clocks disagree":            {none, every, 1.05, 1.34},
-		"jittered":                   {func() time.Duration { return rand.N(100 * time.Millisecond) }, every, 1.02, 1.05},
-		"now and then much later":    {func() time.Duration { return time.Duration(3000/(100*rand.Float64()+1)) * time.Millisecond }, every, 1.2, 1.39},
-		"asked for a little more":    {none, every * 9 / 10, 1.3, 1.34},
+		"jittered":                   {func() time.Duration { return rand.N(100 * time.Millisecond) }, every, 1.03, 1.07},
+		"now and then much later":    {func() time.Duration { return time.Duration(3000/(100*rand.Float64()+1)) * time.Millisecond }, every, 1.05, 1.55},
+		"asked for a little more":    {none, every * 9 / 10, 1.2, 1.34},
 		"asked for twice as often":   {none, every / 2, 1.17, 1.2},
 		"asked for every second one": {none, 2 * every, 1.1, 1.7},
 		"seldom asked for":           {none, 12 * time.Second, 1.5, 1.82},
@@ -91,11 +91,11 @@ func TestStandbysLookInStep(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				late, reads := takeovers(t, r.extra, r.acquire, name == "clocks disagree")
 				slices.Sort(late)
-				median, p95, p99 := late[len(late)/2], late[len(late)*95/100], late[len(late)*99/100]
-				t.Logf("takeovers after %.3f lease lengths, p95 %.3f, p99 %.3f, %d of them; %.3f reads an acquire interval",
-					median, p95, p99, len(late), reads)
+				median, p95, longest := late[len(late)/2], late[len(late)*95/100], late[len(late)-1]
+				t.Logf("takeovers after %.3f lease lengths, p95 %.3f, longest %.3f, %d of them; %.3f reads an acquire interval",
+					median, p95, longest, len(late), reads)
 				assert.LessOrEqual(t, median, r.median)
-				assert.LessOrEqual(t, p99, r.p99)
+				assert.LessOrEqual(t, longest, r.longest)
 				assert.LessOrEqual(t, reads, 1.05)
 				assert.GreaterOrEqual(t, late[0], 0.9)
 			})

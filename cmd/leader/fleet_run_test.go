@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -57,7 +58,8 @@ func notes(t *testing.T, s commandtest.Site) (all []note) {
 // working waits until each of n parts is worked on by one of the nodes, and each of these has one. It returns who has which.
 func working(t *testing.T, s commandtest.Site, n int, nodes ...string) (at map[string]note) {
 	t.Helper()
-	commandtest.Eventually(t, fmt.Sprintf("%v work on %d parts", nodes, n), func() bool {
+	// On a service that stalls, a seat may have to run out first.
+	commandtest.Within(t, 2*time.Minute, fmt.Sprintf("%v work on %d parts", nodes, n), func() bool {
 		at = map[string]note{}
 		for _, line := range notes(t, s) {
 			if line.did == "begins" {

@@ -144,9 +144,15 @@ func (n *Node) Await(text string) {
 // Eventually waits until something is so.
 func Eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(StuckAfter); !is(); time.Sleep(often) {
+	Within(t, StuckAfter, what, is)
+}
+
+// Within is Eventually for what takes longer, several leases that run out one after another.
+func Within(t testing.TB, limit time.Duration, what string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(limit); !is(); time.Sleep(often) {
 		if time.Now().After(deadline) {
-			t.Fatalf("never, within %v: %s", StuckAfter, what)
+			t.Fatalf("never, within %v: %s", limit, what)
 		}
 	}
 }
