@@ -161,6 +161,7 @@ type node struct {
 	done    chan error // what Run returned
 	cancel  context.CancelFunc
 	renewed atomic.Int64
+	release atomic.Pointer[error] // of the latest request to give the lease back; nil if it succeeded
 }
 
 // newNode starts a node, which is stopped when the test ends.
@@ -172,8 +173,13 @@ func newNode(t testing.TB, m lease.Manager, name, id string, length time.Duratio
 		leader.WithLeaseLength(length), leader.WithRenewEvery(every), leader.WithAcquireEvery(every), leader.WithEndTimeout(slack),
 		leader.WithLogger(slog.New(slog.NewTextHandler(t.Output(), nil))),
 		leader.WithObserver(func(e leader.Event) {
-			if r, ok := e.(leader.RequestEvent); ok && r.Op == leader.OpRenew && r.Err == nil {
+			switch r, _ := e.(leader.RequestEvent); {
+			case r.Op == leader.OpRenew && r.Err == nil:
 				n.renewed.Add(1)
+			case r.Op == leader.OpRelease && r.Err == nil:
+				n.release.Store(nil)
+			case r.Op == leader.OpRelease:
+				n.release.Store(&r.Err)
 			}
 		}),
 		leader.WhenStarted(func(ctx context.Context) error {
