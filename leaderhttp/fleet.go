@@ -19,14 +19,8 @@ type fleetHandler struct {
 }
 
 func (h *fleetHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	switch {
-	case h.fleet != nil && isWatch(r, http.MethodGet):
-		h.watch(w, r)
-	case h.fleet != nil && isWatch(r, http.MethodHead):
-		h.watch(headers{w}, r)
-	case h.fleet != nil && isWatch(r, http.MethodPost):
-		write(w, h.hint(r.Context(), r.URL.Query()))
-	default:
+	hint := func() answer { return h.hint(r.Context(), r.URL.Query()) }
+	if h.fleet == nil || !serveWatch(w, r, h.watch, hint) {
 		serve(w, r, "healthz", h.answer)
 	}
 }

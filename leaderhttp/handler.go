@@ -35,16 +35,28 @@ const (
 )
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	switch {
-	case h.leader != nil && isWatch(r, http.MethodGet):
-		h.watch(w, r)
-	case h.leader != nil && isWatch(r, http.MethodHead):
-		h.watch(headers{w}, r)
-	case h.leader != nil && isWatch(r, http.MethodPost):
-		write(w, h.hint(r.URL.Query()))
-	default:
+	hint := func() answer { return h.hint(r.URL.Query()) }
+	if h.leader == nil || !serveWatch(w, r, h.watch, hint) {
 		serve(w, r, "leader", h.answer)
 	}
+}
+
+// serveWatch answers a request of /watch that waits or tells, and reports whether this was one.
+func serveWatch(w http.ResponseWriter, r *http.Request, wait http.HandlerFunc, hint func() answer) bool {
+	if strings.TrimPrefix(r.URL.Path, "/") != "watch" {
+		return false
+	}
+	switch r.Method {
+	case http.MethodGet:
+		wait(w, r)
+	case http.MethodHead:
+		wait(headers{w}, r)
+	case http.MethodPost:
+		write(w, hint())
+	default:
+		return false
+	}
+	return true
 }
 
 // headers passes on what an answer has besides its body: HEAD is answered as GET is.
@@ -58,10 +70,6 @@ func allowed(path string) string {
 		return methods + ", POST"
 	}
 	return methods
-}
-
-func isWatch(r *http.Request, method string) bool {
-	return r.Method == method && strings.TrimPrefix(r.URL.Path, "/") == "watch"
 }
 
 // serve answers a request by its path. A load balancer that asks without a path, by OPTIONS *, gets the answer of the path bare.
