@@ -3,6 +3,7 @@ package leader
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/cloudlease/leader/internal/host"
 	"github.com/cloudlease/leader/lease"
@@ -18,12 +19,8 @@ func (r *run) outwatch(seen lease.Info) (*term, error) {
 		return nil, held
 	}
 	until := r.mono() + 2*max(r.opts.length, seen.Length) // the limit for a store that does not answer
-	for {
-		wait := host.Jitter(r.host, r.opts.acquireEvery)
-		if seen.RetryAfter > 0 {
-			wait = min(wait, seen.RetryAfter)
-		}
-		if !r.pause(wait) {
+	for failed := 0; ; {
+		if !r.pause(r.untilLook(seen, failed)) {
 			return nil, errEnded
 		}
 		now, err := r.inspect()
@@ -35,11 +32,12 @@ func (r *run) outwatch(seen lease.Info) (*term, error) {
 		case err != nil && r.mono() >= until:
 			return nil, err
 		case err != nil:
+			failed++
 			continue // the record is no younger for that
 		case now.ID != seen.ID || now.Version != seen.Version || now.State == lease.Free:
 			return nil, &lease.HeldError{Info: now}
 		case now.State == lease.Held:
-			seen = now
+			seen, failed = now, 0
 			continue
 		}
 		t, err := r.acquire()
@@ -55,6 +53,19 @@ func (r *run) outwatch(seen lease.Info) (*term, error) {
 		}
 		return nil, fmt.Errorf("take over a lease that was left behind: %w", err)
 	}
+}
+
+// untilLook returns how long to wait before the next look at a lease: an acquire interval, or until it may be free. If the looks since
+// that was seen have failed, it may be free at any moment, and a store that refuses at once is not asked all the time.
+func (r *run) untilLook(seen lease.Info, failed int) time.Duration {
+	usual := host.Jitter(r.host, r.opts.acquireEvery)
+	switch {
+	case failed > 0:
+		return min(usual, r.backoff(failed))
+	case seen.RetryAfter > 0:
+		return min(usual, seen.RetryAfter)
+	}
+	return usual
 }
 
 // hold keeps the lease of a job that ended sooner than WithHoldAtLeast says. It reports whether the lease is left to run

@@ -98,6 +98,31 @@ func TestRunOnce_OnAStoreWithoutAge(t *testing.T) {
 			assert.LessOrEqual(t, time.Since(begun), 3*length)
 		})
 	})
+	t.Run("a store that refuses at once, just when the lease may be free", func(t *testing.T) {
+		for late := time.Duration(0); late < 9*every/10; late += every / 20 {
+			inWorld(t, func(w *world) {
+				w.force("gone", false)
+				b, begun := w.nodeDoing("b", done), time.Now()
+				b.link.set(func(q request) {
+					left := length - time.Since(begun)
+					if left <= 0 {
+						if asked, _ := b.link.counts(); asked > 100 {
+							time.Sleep(every) // this ends
+						}
+						cut(q)
+						return
+					}
+					q.send()
+					if left <= late { // its answer comes when the lease may be free: a write would tell
+						time.Sleep(left)
+					}
+				})
+				assert.ErrorIs(t, b.RunOnce(b.context()), errLost)
+				loads, _ := b.link.counts()
+				assert.LessOrEqual(t, loads, 20, "looks in %v, with answers that take %v", time.Since(begun), late)
+			})
+		}
+	})
 	t.Run("a manager that cannot inspect", func(t *testing.T) {
 		inWorld(t, func(w *world) {
 			w.force("somebody", false)

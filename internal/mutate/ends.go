@@ -146,6 +146,14 @@ var ends = []mutation{
 		},
 	},
 	{
+		name: "C1: a RunOnce whose looks fail at once looks again at once",
+		edit: edit{
+			file: "once.go",
+			old:  "		return min(usual, r.backoff(failed))",
+			new:  "		return min(usual, seen.RetryAfter)",
+		},
+	},
+	{
 		name: "L1: a standby waits its interval, although it knows when the lease expires",
 		edit: edit{
 			file: "look_budget.go",
