@@ -96,7 +96,26 @@ func deepen() {
 func touch(*[6 << 10]byte) {}
 
 func (m watched) Inspect(ctx context.Context, name string) (lease.Info, error) {
+	m.p.w.judgePace(m.p)
 	return m.inspect(ctx, name, 0)
+}
+
+// mostLooks is how often a node may look in half a renew interval, or in five acquire intervals if that is less: by itself, when the
+// lease may be free, and after each of the growing pauses if looks fail.
+const mostLooks = 10
+
+// judgePace checks that a node which looks makes pauses, also if the store refuses at once (C1).
+func (w *world) judgePace(p *process) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := p.host.read().Mono
+	if len(p.looks) == mostLooks {
+		if took := now - p.looks[0]; took < min(w.plan.RenewEvery/2, 5*w.plan.AcquireEvery) {
+			w.breaks("C1: %s has looked %d times in %v", p.name, mostLooks+1, took)
+		}
+		p.looks = p.looks[1:]
+	}
+	p.looks = append(p.looks, now)
 }
 
 // judgeCall checks a call that has returned: how many requests it sent (R7), and whether its answer fits the record.

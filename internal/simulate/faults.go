@@ -147,6 +147,12 @@ var faults = []*Fault{
 			p.m.cut = true
 			w.after(e.For, func() { p.m.cut = false })
 		}},
+	{of: ofEvent, name: "closed", what: "the machine's requests are refused at once, for For: where the store was, nobody listens",
+		share: 2, floor: 0.25, detail: lasts,
+		strikes: func(w *world, p *process, e Event) {
+			p.m.closed.Store(true)
+			w.after(e.For, func() { p.m.closed.Store(false) })
+		}},
 	{of: ofEvent, name: "step down", what: "StepDown is called",
 		share: 1, floor: 0.1,
 		detail: func(e *Event, r *rand.Rand, _ *Plan) {

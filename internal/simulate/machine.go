@@ -3,6 +3,7 @@ package simulate
 import (
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cloudlease/leader/internal/host"
@@ -20,8 +21,9 @@ type machine struct {
 	waiting []func()      // calls that reached it while it slept, to be made when it wakes
 	recent  []jolt        // jolts within the latest sampling interval that it was awake
 
-	process *process // the process that runs on it; nil if none will
-	cut     bool     // nothing passes between it and the store
+	process *process    // the process that runs on it; nil if none will
+	cut     bool        // nothing passes between it and the store
+	closed  atomic.Bool // its requests are refused at once
 }
 
 // read reads the clocks one after another, so that they do not quite agree.

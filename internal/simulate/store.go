@@ -273,6 +273,10 @@ func (p *process) fate(op leader.Op) *fate {
 		hit.request(f, r)
 		f.names = append(f.names, hit.String())
 	}
+	if p.m.closed.Load() {
+		f.arrivals, f.refused, f.deaf, f.back = nil, true, false, time.Duration(1+r.Int64N(1e6))
+		f.names = []string{"request: refused"}
+	}
 	if p.mutes(op) {
 		f.arrivals, f.refused, f.names = nil, false, []string{"request: muted"}
 	}

@@ -147,6 +147,7 @@ var floors = map[string]float64{
 	"terms lost: gone":                            0.03,
 	"terms lost: the wall clock was stepped back": 0.04,
 	"request: muted":                              0.8,
+	"request: refused":                            2,
 	"records deleted":                             0.12,
 	"conflicts":                                   10,
 	"leases broken":                               0.1,

@@ -247,6 +247,7 @@ func (w *world) heal() {
 	}
 	for _, m := range w.machines {
 		m.cut = false
+		m.closed.Store(false)
 		m.resume()
 		if m.process != nil {
 			m.process.unhealthy.Store(false)
