@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cloudlease/leader/internal/host"
+	"github.com/cloudlease/leader/lease"
 )
 
 // dumper describes the memory of a process: all fields of the real manager and keeper, whatever they are, since a field that
@@ -21,6 +22,7 @@ type dumper struct {
 
 var (
 	readingType = reflect.TypeFor[host.Reading]()
+	instantType = reflect.TypeFor[lease.Instant]()
 	errorType   = reflect.TypeFor[error]()
 	skipped     = []reflect.Type{reflect.TypeFor[sync.Mutex](), reflect.TypeFor[sync.RWMutex](), reflect.TypeFor[time.Time]()}
 )
@@ -36,6 +38,10 @@ func (d *dumper) value(v reflect.Value) {
 		d.ago(d.now.Mono - time.Duration(v.Field(0).Int()))
 		d.ago(d.now.Wall - time.Duration(v.Field(1).Int()))
 		d.ago(d.now.Boot - time.Duration(v.Field(2).Int()))
+		return
+	}
+	if v.Type() == instantType && time.Duration(v.FieldByName("counted").Int()) >= d.long {
+		d.WriteString("long ago,") // whichever sample it is measured from, it is over
 		return
 	}
 	if slices.Contains(skipped, v.Type()) || slices.Contains(hints, v.Type().Name()) {
