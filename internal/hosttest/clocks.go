@@ -18,7 +18,7 @@ type Clocks struct {
 	Tick time.Duration // the step in which they advance, all at once, as those of Windows do; 0 is a nanosecond
 
 	stepped time.Duration // sum of the steps of the wall clock
-	slept   time.Duration // how long the machine has slept, in true time
+	slept   time.Duration // how long the machine has slept, in whole ticks: all clocks advance at the same moments
 	asleep  bool
 	since   time.Duration // when it fell asleep
 }
@@ -41,7 +41,7 @@ func (c *Clocks) ticks(now time.Duration) time.Duration {
 }
 
 func (c *Clocks) mono(now time.Duration) time.Duration {
-	return c.ticks(c.awake(now)) - times(c.Rate, c.slept)
+	return c.ticks(c.awake(now)) - c.slept
 }
 
 // awake returns now, or when the machine fell asleep.
@@ -55,7 +55,7 @@ func (c *Clocks) awake(now time.Duration) time.Duration {
 // Until returns how long it takes until the monotonic clock shows due, if the machine does not sleep from now on.
 func (c *Clocks) Until(due, now time.Duration) time.Duration {
 	tick := max(c.Tick, 1)
-	shown := due + times(c.Rate, c.slept)
+	shown := due + c.slept
 	shown += (tick - shown%tick) % tick
 	if c.Rate != 1 {
 		shown = time.Duration(math.Ceil(float64(shown) / c.Rate))
@@ -92,6 +92,6 @@ func (c *Clocks) Resume(now time.Duration) bool {
 		return false
 	}
 	c.asleep = false
-	c.slept += now - c.since
+	c.slept += c.ticks(now) - c.ticks(c.since)
 	return true
 }

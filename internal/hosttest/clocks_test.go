@@ -1,6 +1,7 @@
 package hosttest_test
 
 import (
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -60,5 +61,31 @@ func TestRightClocksAreExact(t *testing.T) {
 	for now := time.Duration(100*365*24*time.Hour + 1); now%10 > 0; now++ {
 		require.Equal(t, host.Reading{Mono: now, Wall: now, Boot: now + time.Hour}, c.Read(now, now))
 		require.Equal(t, time.Duration(1), c.Until(now+1, now))
+	}
+}
+
+// Whatever a machine does, its monotonic clock never goes back, and shows a time no later than Until says.
+func TestMonotonic(t *testing.T) {
+	t.Parallel()
+	for range 1000 {
+		c := hosttest.Clocks{Rate: 0.95 + rand.Float64()/10, Tick: time.Second / 64}
+		now, before := time.Duration(0), time.Duration(0)
+		for range 100 {
+			now += rand.N(100 * time.Millisecond)
+			switch rand.IntN(3) {
+			case 0:
+				c.Suspend(now)
+			case 1:
+				c.Resume(now)
+			}
+			shows := c.Read(now, now).Mono
+			require.GreaterOrEqual(t, shows, before)
+			before = shows
+		}
+		c.Resume(now)
+		due := before + rand.N(time.Second)
+		at := now + c.Until(due, now) + 1 // for what a float64 rounds
+		require.GreaterOrEqual(t, c.Read(at, at).Mono, due)
+		require.Less(t, c.Read(at-c.Tick, at).Mono, due)
 	}
 }
