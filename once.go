@@ -55,17 +55,18 @@ func (r *run) outwatch(seen lease.Info) (*term, error) {
 	}
 }
 
-// untilLook returns how long to wait before the next look at a lease: an acquire interval, or until it may be free. If the looks since
-// that was seen have failed, it may be free at any moment, and a store that refuses at once is not asked all the time.
+// untilLook returns how long to wait before the next look at a lease: an acquire interval, or until it may be free. If looks have failed
+// since that was seen, there are growing pauses: a store that refuses at once is not asked all the time.
 func (r *run) untilLook(seen lease.Info, failed int) time.Duration {
 	usual := host.Jitter(r.host, r.opts.acquireEvery)
-	switch {
-	case failed > 0:
-		return min(usual, r.backoff(failed))
-	case seen.RetryAfter > 0:
-		return min(usual, seen.RetryAfter)
+	wait := usual
+	if seen.RetryAfter > 0 {
+		wait = min(wait, seen.RetryAfter)
 	}
-	return usual
+	if failed > 0 {
+		wait = max(wait, min(usual, r.backoff(failed)))
+	}
+	return wait
 }
 
 // hold keeps the lease of a job that ended sooner than WithHoldAtLeast says. It reports whether the lease is left to run

@@ -149,8 +149,8 @@ var ends = []mutation{
 		name: "C1: a RunOnce whose looks fail at once looks again at once",
 		edit: edit{
 			file: "once.go",
-			old:  "		return min(usual, r.backoff(failed))",
-			new:  "		return min(usual, seen.RetryAfter)",
+			old:  "		wait = max(wait, min(usual, r.backoff(failed)))",
+			new:  "		_ = r.backoff(failed)",
 		},
 	},
 	{
