@@ -59,7 +59,7 @@ func TestDrainEnds(t *testing.T) {
 		s.AwaitLines(1)
 		n.Signal(syscall.SIGTERM)
 		s.AwaitLines(2)
-		require.NoError(t, os.Remove(filepath.Join(s.Store, "lease-leader.json")))
+		s.DeleteRecord(defaultName)
 		require.Equal(t, 137, n.Wait())
 	})
 	t.Run("by the end of the lease", func(t *testing.T) {

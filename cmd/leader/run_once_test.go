@@ -68,12 +68,11 @@ func TestOnceHoldsNothingThatHasNotBegun(t *testing.T) {
 
 // The record is deleted: the program is ended at the next renewal.
 func TestRunLost(t *testing.T) {
-	record := func(s commandtest.Site) string { return filepath.Join(s.Store, "lease-leader.json") }
 	t.Run("once", func(t *testing.T) {
 		s := commandtest.NewSite(t)
 		n := s.Start(append(commandtest.Quick("--once", "--log-level", "error"), "--", "sh", "-c", `echo up >>$FILE; exec sleep 1000`)...)
 		s.AwaitLines(1)
-		require.NoError(t, os.Remove(record(s)))
+		s.DeleteRecord(defaultName)
 		require.Equal(t, exitLost, n.Wait())
 		require.Equal(t, 1, strings.Count(n.Output.String(), "\n"), n.Output)
 		require.Contains(t, n.Output.String(), "before it had finished")
@@ -82,7 +81,7 @@ func TestRunLost(t *testing.T) {
 		s := commandtest.NewSite(t)
 		n := s.Start(append(commandtest.Quick(), "--", "sh", "-c", `echo $$ >>$FILE; trap 'exit 5' TERM; sleep 1000 & wait`)...)
 		first := s.AwaitPids(1)
-		require.NoError(t, os.Remove(record(s)))
+		s.DeleteRecord(defaultName)
 		both := s.AwaitPids(2)
 		require.NotEqual(t, both[0], both[1])
 		require.False(t, commandtest.Alive(first[0]))

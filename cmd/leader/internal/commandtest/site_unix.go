@@ -3,6 +3,7 @@
 package commandtest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gofrs/flock"
 
 	"github.com/cloudlease/leader/cmd/leader/internal/store"
 	"github.com/cloudlease/leader/internal/transcript"
@@ -198,4 +201,20 @@ func (s Site) Lease(name string) lease.Info {
 		s.T.Fatal(err)
 	}
 	return info
+}
+
+// DeleteRecord deletes the lease's record, under the store's lock: a writer that has read the record, and has not yet
+// replaced it, would bring it back.
+func (s Site) DeleteRecord(name string) {
+	s.T.Helper()
+	path := filepath.Join(s.Store, "lease-"+name)
+	ctx, cancel := context.WithTimeout(s.T.Context(), StuckAfter)
+	defer cancel()
+	lock := flock.New(path + ".lock")
+	if _, err := lock.TryLockContext(ctx, often); err != nil {
+		s.T.Fatal(err)
+	}
+	if err := errors.Join(os.Remove(path+".json"), lock.Close()); err != nil {
+		s.T.Fatal(err)
+	}
 }

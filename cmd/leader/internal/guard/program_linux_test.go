@@ -194,7 +194,7 @@ func TestGuardIsSuspended(t *testing.T) {
 	guard := guardOf(t, program)
 	kill(t, guard, syscall.SIGSTOP)
 	t.Cleanup(func() { _ = syscall.Kill(guard, syscall.SIGCONT) })
-	require.NoError(t, os.Remove(s.Store+"/lease-leader.json"))
+	s.DeleteRecord("leader")
 	commandtest.Eventually(t, "it is killed", func() bool { return !commandtest.Alive(program) })
 	kill(t, guard, syscall.SIGCONT)
 	require.NotEqual(t, program, s.AwaitPids(2)[1], "and started again")
@@ -211,7 +211,7 @@ func TestGuardIsSuspendedEarly(t *testing.T) {
 		kill(t, guard, syscall.SIGCONT) // it was too fast; TestGuardIsSuspended is about that
 		return
 	}
-	require.NoError(t, os.Remove(s.Store+"/lease-leader.json"))
+	s.DeleteRecord("leader")
 	commandtest.Eventually(t, "the guard is killed", func() bool { return !commandtest.Alive(guard) })
 	n.Await("the program runs")
 	program := programOf(t, n)
