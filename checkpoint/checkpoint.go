@@ -29,6 +29,7 @@ type Checkpoint[T any] struct {
 	given uint64   // the number of the newest value that was given to Save or Note
 	noted *note[T] // what is to be written later; nil: nothing
 	timer *time.Timer
+	fails int   // how many of the latest writes have failed in a row
 	err   error // of the latest write of what was noted
 	lost  error // a write has found that others have the checkpoint, or that the term is over
 }
@@ -115,6 +116,9 @@ func (c *Checkpoint[T]) write(ctx context.Context, n *note[T]) error {
 	defer c.mu.Unlock()
 	if err == nil {
 		c.err = nil // nothing that was noted before is missing
+		c.recovers()
+	} else {
+		c.fails++
 	}
 	switch {
 	case errors.Is(err, lease.ErrLost):

@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"cmp"
 	"context"
+	"math/rand/v2"
 	"time"
 )
 
@@ -15,13 +16,14 @@ type Option func(*options)
 type options struct{ every time.Duration }
 
 // Every bounds how often noted values are written: once in this time. The default is [DefaultEvery]; with 0, the newest value is written as
-// soon as the write before has ended. Open refuses a negative time.
+// soon as the write before has succeeded. Open refuses a negative time. Writes that fail are further apart: a quarter of a second at first, and
+// then twice the time before, up to eight seconds, less a random part. Flush, Save and the end of the term do not wait for that.
 func Every(d time.Duration) Option { return func(o *options) { o.every = d } }
 
 // Note keeps the value, and writes the newest one once in the time that Every says, and at the end of the term: after the work has
 // returned, before its lease is released. So a crash loses the values that were noted since the last write, and the next worker does that
-// part again. Note sends nothing itself, and returns at once. A write that fails is tried again each time; Flush returns the error of the
-// latest one.
+// part again. Note sends nothing itself, and returns at once. A write that fails is tried again, as Every says; Flush returns the error of
+// the latest one.
 //
 // The error is a lease.ErrLost if the value will never be written: the term is over, or an earlier write has found that a later Open or
 // a Reset has the checkpoint. It is a lease.ErrInvalid for a value that cannot be kept.
@@ -44,7 +46,32 @@ func (c *Checkpoint[T]) Note(value T) error {
 // wake starts the timer for what is noted. The caller holds the lock.
 func (c *Checkpoint[T]) wake() {
 	if c.timer == nil && c.noted != nil && c.term.Check() == nil {
-		c.timer = time.AfterFunc(c.every, c.writeNoted)
+		c.timer = time.AfterFunc(max(c.every, rest(c.fails)), c.writeNoted)
+	}
+}
+
+const (
+	firstRest   = time.Second / 4
+	longestRest = 8 * time.Second
+)
+
+// rest returns how long to wait after writes that have failed: a store that is down may answer at once. Each time differs, so that not
+// all workers ask at the same moment when it is back.
+func rest(fails int) time.Duration {
+	if fails == 0 {
+		return 0
+	}
+	d := min(firstRest<<min(fails-1, 8), longestRest)
+	return d - rand.N(d/4)
+}
+
+// recovers ends the rest after writes that have failed, now that one has succeeded. The caller holds the lock.
+func (c *Checkpoint[T]) recovers() {
+	failed := c.fails > 0
+	c.fails = 0
+	if failed && c.timer != nil && c.timer.Stop() {
+		c.timer = nil
+		c.wake()
 	}
 }
 

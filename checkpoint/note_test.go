@@ -135,3 +135,78 @@ func TestSave_AsOftenAsTheStoreAllows(t *testing.T) {
 		require.ErrorIs(t, cp.Save(t.Context(), 6), lease.ErrLost)
 	})
 }
+
+// A store that refuses at once is not asked again and again. Nobody who writes by hand has to wait, and nothing is slow once it is back.
+func TestNote_RestsAfterFailures(t *testing.T) {
+	for _, every := range []time.Duration{0, 1, 10 * time.Millisecond} {
+		t.Run(every.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPlace(t)
+				cp, keeper := p.open(1, checkpoint.Every(every))
+				var at []time.Duration
+				began := time.Now()
+				refuse := func(func() (lease.Version, error)) (lease.Version, error) {
+					if at = append(at, time.Since(began)); len(at) > 1000 {
+						return "", lease.ErrLost // else this would never end
+					}
+					return "", lease.ErrMisconfigured
+				}
+				p.store.fail(nil, refuse)
+				require.NoError(t, cp.Note(1))
+				for n := range 100 {
+					time.Sleep(time.Second)
+					require.NoError(t, cp.Note(n))
+				}
+				synctest.Wait()
+				require.Equal(t, every, at[0], "the first does not wait")
+				for n, atLeast := 1, 250*time.Millisecond*3/4; n < len(at); n, atLeast = n+1, min(2*atLeast, 6*time.Second) {
+					require.GreaterOrEqual(t, at[n]-at[n-1], atLeast, "%v", at)
+					require.LessOrEqual(t, at[n]-at[n-1], 8*time.Second, "%v", at)
+				}
+				require.Greater(t, len(at), 100/8, "it goes on")
+
+				sent := len(at)
+				require.ErrorIs(t, cp.Flush(t.Context()), lease.ErrMisconfigured)
+				require.Len(t, at, sent+1, "Flush writes at once")
+				p.store.fail(nil, nil)
+				require.NoError(t, cp.Flush(t.Context()))
+				require.Equal(t, 99, p.stored())
+				require.NoError(t, cp.Note(200))
+				time.Sleep(every)
+				synctest.Wait()
+				require.Equal(t, 200, p.stored(), "once it is back, nothing rests")
+
+				at, began = nil, time.Now()
+				p.store.fail(nil, refuse)
+				require.NoError(t, cp.Note(201))
+				time.Sleep(time.Minute)
+				p.store.fail(nil, nil)
+				keeper.BeforeEnd(t.Context())
+				require.Equal(t, 201, p.stored(), "nor does the end of the term")
+				require.GreaterOrEqual(t, at[1]-at[0], 187*time.Millisecond)
+				require.Less(t, at[1]-at[0], 251*time.Millisecond, "the rest begins anew")
+			})
+		})
+	}
+}
+
+// What rests after failures is no more often than the store allows, either.
+func TestNote_RestsAsLongAsTheStoreAllows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		ctx, _ := p.term(1)
+		cp, err := checkpoint.Open[int](ctx, lease.NewManager(seldom{p.store}), name, checkpoint.Every(0))
+		require.NoError(t, err)
+		last := time.Now()
+		p.store.fail(nil, func(func() (lease.Version, error)) (lease.Version, error) {
+			require.GreaterOrEqual(t, time.Since(last), time.Second)
+			last = time.Now()
+			return "", errDown
+		})
+		p.store.sent()
+		require.NoError(t, cp.Note(1))
+		time.Sleep(time.Minute)
+		_, swaps := p.store.sent()
+		require.Greater(t, swaps, 5)
+	})
+}

@@ -141,6 +141,10 @@ var values = []mutation{
 		edit: edit{file: "checkpoint/note.go", old: "cmp.Or(c.lost, c.term.Check())", new: "cmp.Or(c.term.Check())"},
 	},
 	{
+		name: "Every: a store that refuses at once is asked without a rest", deaf: true, tests: onCheckpoints,
+		edit: edit{file: "checkpoint/note.go", old: "max(c.every, rest(c.fails))", new: "max(c.every, rest(0))"},
+	},
+	{
 		name: "BeforeEnd: what is noted is not written when the term ends", deaf: true, tests: onCheckpoints,
 		edit: edit{file: "checkpoint/open.go", old: "	lease.BeforeEnd(ctx, func(ctx context.Context) { _ = c.Flush(ctx) })\n", new: ""},
 	},
