@@ -23,15 +23,16 @@ type Checkpoint[T any] struct {
 	version lease.Version
 	wrote   time.Time // when the latest write was sent
 
-	mu    sync.Mutex
-	value T
-	found bool
-	given uint64   // the number of the newest value that was given to Save or Note
-	noted *note[T] // what is to be written later; nil: nothing
-	timer *time.Timer
-	fails int   // how many of the latest writes have failed in a row
-	err   error // of the latest write of what was noted
-	lost  error // a write has found that others have the checkpoint, or that the term is over
+	mu     sync.Mutex
+	value  T
+	found  bool
+	given  uint64   // the number of the newest value that was given to Save or Note
+	noted  *note[T] // what is to be written later; nil: nothing
+	timer  *time.Timer
+	forget func() // takes back that the term's end writes what is noted; nil: it does not
+	fails  int    // how many of the latest writes have failed in a row
+	err    error  // of the latest write of what was noted
+	lost   error  // a write has found that others have the checkpoint, or that the term is over
 }
 
 // A note is a value to be written, and its number.
@@ -129,6 +130,7 @@ func (c *Checkpoint[T]) write(ctx context.Context, n *note[T]) error {
 	default:
 		c.noted = n
 	}
+	c.register()
 	return err
 }
 

@@ -39,8 +39,21 @@ func (c *Checkpoint[T]) Note(value T) error {
 	}
 	c.given++
 	c.value, c.found, c.noted = value, true, &note[T]{c.given, value, data}
+	c.register()
 	c.wake()
 	return nil
+}
+
+// register has the term's end write what is noted. If nothing is, the term keeps nothing: a work may open checkpoints again and again. The
+// caller holds the lock.
+func (c *Checkpoint[T]) register() {
+	switch {
+	case c.noted != nil && c.forget == nil:
+		c.forget, _ = c.term.BeforeEnd(func(ctx context.Context) { _ = c.Flush(ctx) })
+	case c.noted == nil && c.forget != nil:
+		c.forget()
+		c.forget = nil
+	}
 }
 
 // wake starts the timer for what is noted. The caller holds the lock.

@@ -38,7 +38,6 @@ func Open[T any](ctx context.Context, m lease.Manager, name string, opts ...Opti
 	if err := c.claim(ctx); err != nil {
 		return nil, home.explain("open", err)
 	}
-	lease.BeforeEnd(ctx, func(ctx context.Context) { _ = c.Flush(ctx) })
 	return c, nil
 }
 

@@ -1,6 +1,9 @@
 package lease
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // BeforeEnd registers a function that runs once at the end of the term that ctx carries: after the work has returned, and before
 // Check fails and the lease is released. So what a work has kept in memory is written while the term still protects it. The
@@ -10,13 +13,27 @@ import "context"
 // nothing, if ctx carries no term or the term is over.
 func BeforeEnd(ctx context.Context, do func(ctx context.Context)) bool {
 	t, _ := TermFrom(ctx)
+	_, ok := t.BeforeEnd(do)
+	return ok
+}
+
+// BeforeEnd does what the function BeforeEnd does, and also returns a function that takes the registration back: the term keeps do, and what
+// that refers to, no longer. forget does nothing once do was begun, and waits for nothing. It is never nil.
+func (t Term) BeforeEnd(do func(ctx context.Context)) (forget func(), ok bool) {
 	if t.Check() != nil {
-		return false
+		return func() {}, false
 	}
-	t.keeper.mu.Lock()
-	defer t.keeper.mu.Unlock()
-	t.keeper.before = append(t.keeper.before, do)
-	return true
+	k, entry := t.keeper, &do
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.before = append(k.before, entry)
+	return func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if i := slices.Index(k.before, entry); i >= 0 {
+			k.before = slices.Delete(k.before, i, i+1)
+		}
+	}, true
 }
 
 // BeforeEnd runs the functions that were registered by the function BeforeEnd, and returns when all have returned. It does nothing
@@ -30,9 +47,9 @@ func (k *Keeper) BeforeEnd(ctx context.Context) {
 		}
 		last := len(k.before) - 1
 		do := k.before[last]
-		k.before = k.before[:last]
+		k.before = slices.Delete(k.before, last, last+1)
 		k.mu.Unlock()
-		do(ctx)
+		(*do)(ctx)
 	}
 }
 

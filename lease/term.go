@@ -111,8 +111,8 @@ type Keeper struct {
 	failure error         // of the latest renewal
 	ended   error         // why the term is over; nil while it holds
 	timer   host.Timer
-	done    chan struct{}               // closed when the term is over; nil until somebody calls Done
-	before  []func(ctx context.Context) // to run before the end, the latest first
+	done    chan struct{}                // closed when the term is over; nil until somebody calls Done
+	before  []*func(ctx context.Context) // to run before the end, the latest first
 
 	outer *Keeper // of the term that this one is inside of; nil for that of a lease
 	inner inners  // the terms inside this one

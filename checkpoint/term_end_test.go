@@ -1,0 +1,120 @@
+package checkpoint_test
+
+import (
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+	"weak"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/checkpoint"
+	"github.com/cloudlease/leader/lease"
+)
+
+// A term keeps none of the checkpoints that it has opened, but what is yet to be written: a work may open one for each thing it does.
+func TestOpen_ATermKeepsNoCheckpoint(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		use  func(t *testing.T, cp *checkpoint.Checkpoint[int], n int)
+	}{
+		{"only opened", func(*testing.T, *checkpoint.Checkpoint[int], int) {}},
+		{"saved", func(t *testing.T, cp *checkpoint.Checkpoint[int], n int) { require.NoError(t, cp.Save(t.Context(), n)) }},
+		{"flushed", func(t *testing.T, cp *checkpoint.Checkpoint[int], n int) {
+			require.NoError(t, cp.Note(n))
+			require.NoError(t, cp.Flush(t.Context()))
+		}},
+		{"noted", func(t *testing.T, cp *checkpoint.Checkpoint[int], n int) { require.NoError(t, cp.Note(n)) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const opens = 100
+				p := newPlace(t)
+				ctx, keeper := p.term(1)
+				var kept []weak.Pointer[checkpoint.Checkpoint[int]]
+				for n := range opens {
+					cp, err := checkpoint.Open[int](ctx, p.manager(), name)
+					require.NoError(t, err)
+					test.use(t, cp, n)
+					kept = append(kept, weak.Make(cp))
+				}
+				time.Sleep(checkpoint.DefaultEvery) // those that others have opened since find that they are to write no more
+				synctest.Wait()
+				require.NoError(t, keeper.Term().Check())
+				require.False(t, keeper.HasBeforeEnd())
+				runtime.GC()
+				alive := 0
+				for _, cp := range kept {
+					if cp.Value() != nil {
+						alive++
+					}
+				}
+				require.LessOrEqual(t, alive, 2, "of %d", opens)
+			})
+		})
+	}
+}
+
+// What is noted is written at the end, though nobody has the checkpoint any more, and though a write of it is under way, or has failed.
+func TestNote_IsWrittenAtTheEnd(t *testing.T) {
+	slowly := func(end error) func(func() (lease.Version, error)) (lease.Version, error) {
+		return func(apply func() (lease.Version, error)) (lease.Version, error) {
+			time.Sleep(time.Minute)
+			if end != nil {
+				return "", end
+			}
+			return apply()
+		}
+	}
+	for _, test := range []struct {
+		name  string
+		fault func(func() (lease.Version, error)) (lease.Version, error) // of the first write
+		after time.Duration
+		save  bool
+	}{
+		{"nothing was tried", nil, 0, false},
+		{"a write has failed", func(func() (lease.Version, error)) (lease.Version, error) { return "", errDown }, 15 * time.Second, false},
+		{"a write is under way", slowly(nil), 15 * time.Second, false},
+		{"a write is under way, and fails", slowly(errDown), 15 * time.Second, false},
+		{"a save has failed", func(func() (lease.Version, error)) (lease.Version, error) { return "", errDown }, 15 * time.Second, true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPlace(t)
+				ctx, keeper := p.term(1)
+				func() {
+					cp, err := checkpoint.Open[int](ctx, p.manager(), name)
+					require.NoError(t, err)
+					p.store.fail(nil, test.fault)
+					if test.save {
+						require.ErrorIs(t, cp.Save(ctx, 7), errDown)
+						return
+					}
+					require.NoError(t, cp.Note(7))
+				}()
+				time.Sleep(test.after)
+				runtime.GC()
+				p.store.fail(nil, nil)
+				require.True(t, keeper.HasBeforeEnd())
+				keeper.BeforeEnd(t.Context())
+				require.Equal(t, 7, p.stored())
+				require.False(t, keeper.HasBeforeEnd())
+			})
+		})
+	}
+}
+
+// The end tries once what cannot be written.
+func TestNote_TheEndTriesOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		cp, keeper := p.open(1)
+		p.store.fail(nil, func(func() (lease.Version, error)) (lease.Version, error) { return "", errDown })
+		require.NoError(t, cp.Note(7))
+		p.store.sent()
+		keeper.BeforeEnd(t.Context())
+		_, swaps := p.store.sent()
+		require.Equal(t, 1, swaps)
+	})
+}
