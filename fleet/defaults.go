@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +24,9 @@ const (
 const (
 	// longestEnd bounds the default of WithEndTimeout.
 	longestEnd = 5 * time.Second
+
+	// forever is the longest time, as package leader has it, which holds the seat: no sum of a few overflows.
+	forever = lease.Forever / 2
 )
 
 func newOptions(opts []Option) options {
@@ -104,6 +108,7 @@ func (o *options) validate() error {
 	refuse(ways > 1, "the parts are given twice: give one of WithShards, WithParts and WithPartsFrom")
 	refuse(o.has("WithParts") && len(o.parts) == 0, "WithParts: there are no parts: name one at least")
 	refuse(strings.Contains(o.name, seatsBelow) || strings.Contains(o.name, "/parts/"), "WithName: %q contains /seats/ or /parts/, which the fleet's own leases have: choose another name", o.name)
+	refuse(len(o.name) > maxName && len(o.name) <= lease.MaxName, "WithName: %.40q... has %d bytes, and %d at most leave room for the names of the fleet's seats", o.name, len(o.name), maxName)
 	if err := checkParts(o.name, o.parts); err != nil {
 		problems = append(problems, err)
 	}
@@ -116,7 +121,34 @@ func (o *options) validate() error {
 			problems = append(problems, fmt.Errorf("fleet: %q, node %q: %w", o.name, o.node, err))
 		}
 	}
+	if len(problems) == 0 {
+		return o.checkRecords()
+	}
 	return errors.Join(problems...)
+}
+
+// checkRecords reports what the fleet's records could not hold, whatever happens: what this node says in its seat, and a plan of its parts.
+// Else a node would run, and be of no use, until somebody reads its log.
+func (o *options) checkRecords() error {
+	check := func(text string, err error) error {
+		if err == nil {
+			err = o.limits.CheckValue(text)
+		}
+		if err != nil {
+			return fmt.Errorf("fleet: the fleet's leases cannot hold what these options ask for: %w", err)
+		}
+		return nil
+	}
+	first := &plan{Epoch: maxEpoch, Width: maxWidth, Version: o.version}
+	for _, part := range o.parts {
+		first.Parts = append(first.Parts, entry{Part: part, Token: 1})
+	}
+	return errors.Join(check(encodeSeat(o.saying(session{maxWidth, math.MaxUint64}, maxEpoch))), check(encodePlan(first)))
+}
+
+// saying returns what a session with these options says in its seat, as long as it stops nothing and does not drain.
+func (o *options) saying(id session, epoch uint64) seatValue {
+	return seatValue{Token: id.Token, Epoch: epoch, Weight: o.weight, Capacity: o.capacity, Name: o.node}
 }
 
 func (o *options) validateTimes(refuse func(wrong bool, format string, args ...any)) {
@@ -138,7 +170,7 @@ func (o *options) validateTimes(refuse func(wrong bool, format string, args ...a
 		refuse(given && i.d < 0, "%s: %v is negative", i.option, i.d)
 		refuse(given && i.d == 0 && !i.zero, "%s: the time %v is not positive", i.option, i.d)
 		refuse(given && i.d > 0 && i.d < i.least, "%s: %v is less than %v, the least: a number without a unit is nanoseconds: write 15*time.Second, say", i.option, i.d, i.least)
-		refuse(i.d > lease.Forever, "%s: %v is more than a hundred years: give less", i.option, i.d)
+		refuse(given && i.d > forever, "%s: %v is more than fifty years, and times to come must not overflow: give less", i.option, i.d)
 	}
 	usable := o.length - lease.Margin(o.length)
 	refuse(o.interval > 0 && o.length > 0 && 2*o.interval >= usable, "WithInterval: %v leaves no room for two attempts in the %v that a lease of %v holds", o.interval, usable, o.length)
@@ -173,6 +205,9 @@ func (o *options) request(name string) lease.Request {
 func SeatLease(fleet string, seat int) string { return fleet + seatsBelow + strconv.Itoa(seat) }
 
 const seatsBelow = "/seats/"
+
+// maxName is the longest name of a fleet, in bytes: the last seat that there can be has a lease, too.
+const maxName = lease.MaxName - len(seatsBelow) - len("65536")
 
 // SeatOf returns the fleet and the number of the seat whose lease has the name. It reports false of any other lease.
 func SeatOf(name string) (fleet string, seat int, ok bool) {

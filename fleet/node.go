@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"slices"
@@ -33,6 +34,7 @@ type node struct {
 	alien   error         // why the value that stands in the plan's place is none that this node understands; nil if it is
 	text    string        // of the plan
 	older   error         // the plan that stands there is not of the chain that this node has read; nil if it is
+	unsaid  error         // why the seat does not say what this node has to say; nil if it does
 	changed bool          // the plan, the session or a work has changed, and its consequences were not drawn yet
 	reader  *planReader   // by which plans are read
 	peek    peeking       // looks at the plan while parts are to come
@@ -218,15 +220,18 @@ func (n *node) acknowledge() {
 	if st == nil || st.id == (session{}) || st.ended {
 		return
 	}
-	v := seatValue{Token: st.id.Token, Weight: n.opts.weight, Capacity: n.opts.capacity, Name: n.opts.node, Draining: st.drains}
+	epoch := uint64(0)
 	if n.plan != nil {
-		v.Epoch = n.plan.Epoch
+		epoch = n.plan.Epoch
 	}
+	v := n.opts.saying(st.id, epoch)
+	v.Draining = st.drains
 	for name := range n.stopping {
 		v.Stopping = append(v.Stopping, name)
 	}
 	v.Stopping = sorted(v.Stopping)
 	if v.says(st.said) {
+		n.unsaid = nil
 		return
 	}
 	text, err := encodeSeat(v)
@@ -234,9 +239,11 @@ func (n *node) acknowledge() {
 		err = n.opts.limits.CheckValue(text)
 	}
 	if err != nil {
+		n.unsaid = fmt.Errorf("fleet: this node cannot say in its seat what it has taken: %w", err)
 		n.trouble("acknowledging the plan", err)
 		return
 	}
+	n.unsaid = nil
 	urgent := st.said.Token != v.Token || st.said.Draining != v.Draining || !slices.Equal(st.said.Stopping, v.Stopping) || n.isAwaited(st)
 	st.said = v
 	st.teller.tell(text, urgent)

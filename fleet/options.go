@@ -71,8 +71,8 @@ func WithLeaseManager(m lease.Manager) Option {
 	return option("WithLeaseManager", func(o *options) { o.manager = m })
 }
 
-// WithName names the fleet. The coordinator's lease has the same name: no other program may use it. It must not contain "/seats/" or
-// "/parts/". The default is [DefaultName].
+// WithName names the fleet. The coordinator's lease has the same name: no other program may use it. It has at most 243 bytes of UTF-8
+// without control characters, and must not contain "/seats/" or "/parts/". The default is [DefaultName].
 func WithName(name string) Option {
 	return option("WithName", func(o *options) { o.name = name })
 }
@@ -83,7 +83,7 @@ func WithShards(n int) Option {
 }
 
 // WithParts names the parts: 1 to 131,072 different ones. "<fleet>/parts/<part>" must be the name of a lease: at most 255 bytes of UTF-8
-// without control characters.
+// without control characters. All names together must fit into a lease's value, where they are deflated: some thousands of names do.
 func WithParts(parts ...string) Option {
 	return option("WithParts", func(o *options) { o.parts = sorted(parts) })
 }
@@ -128,9 +128,9 @@ func WithWeight(weight int) Option {
 }
 
 // WithCapacity bounds the number of parts of this node. Parts for which no node has room are nobody's: the coordinator logs an error,
-// and observers get an [UnplacedEvent]. The default, 0, is no bound.
+// and observers get an [UnplacedEvent]. The default, 0, is no bound. More than 2,147,483,647 means that: no fleet has as many parts.
 func WithCapacity(parts int) Option {
-	return option("WithCapacity", func(o *options) { o.capacity = parts })
+	return option("WithCapacity", func(o *options) { o.capacity = min(parts, maxCapacity) })
 }
 
 // WithCalm says for how long no node must have come or gone before parts move for balance alone. A part without a living owner

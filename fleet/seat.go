@@ -130,7 +130,7 @@ func (n *node) seated(st *seat, term lease.Term) {
 
 // unseated goes on after a seat was not got, was given back or was lost.
 func (n *node) unseated(st *seat, err error) {
-	n.seat, n.changed = nil, true
+	n.seat, n.unsaid, n.changed = nil, nil, true
 	if !st.emptied { // a seat that was given up is not given back, whatever still runs
 		st.emptied = true
 		close(st.empty)

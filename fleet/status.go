@@ -25,7 +25,7 @@ type Status struct {
 	Parts    []PartStatus
 	Unplaced []string // if this node coordinates: parts that fit nowhere
 	Health   error    // why this node is unhealthy; nil if it is healthy
-	Err      error    // why this node does not understand the plan; nil if it does
+	Err      error    // why this node does not understand the plan, or cannot acknowledge it in its seat; nil if it does both
 }
 
 // A PartStatus describes a part that this node has.
@@ -55,7 +55,7 @@ func (f *Fleet) Status() Status {
 }
 
 func (n *node) status(s Status) Status {
-	s.Running, s.Draining, s.Coordinates, s.Health, s.Err = true, n.draining || n.retired, n.office != nil, n.health, errors.Join(n.alien, n.older)
+	s.Running, s.Draining, s.Coordinates, s.Health, s.Err = true, n.draining || n.retired, n.office != nil, n.health, errors.Join(n.alien, n.older, n.unsaid)
 	s.Heard = n.now() - n.heard
 	if n.seat != nil {
 		s.Seat, s.Token = n.seat.id.Seat, n.seat.id.Token

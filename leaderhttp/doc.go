@@ -79,7 +79,8 @@
 //
 // [FleetHandler] shows what a node of a fleet.Fleet is doing.
 //
-//	GET /healthz  200 while Run works, this node is healthy, understands the plan and has read one within a lease length, else 503
+//	GET /healthz  200 while Run works, this node is healthy, understands and acknowledges the plan, and has read one within
+//	              a lease length, else 503
 //	GET /status   200, a FleetStatus in JSON
 //	GET /watch    200, held open until the seat or the coordinator's office has changed hands, or has another value, for Follow
 //	POST /watch   202, and the node looks at its leases soon, for Telling

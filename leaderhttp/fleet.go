@@ -73,7 +73,7 @@ type FleetStatus struct {
 	Unhealthy string `json:"unhealthy,omitempty"`
 	// Health is the error of the node's own health check (fleet.WithHealth) that keeps it from having parts; left out if none does.
 	Health string `json:"health,omitempty"`
-	// Error says why this node does not understand the plan; left out if it does.
+	// Error says why this node does not understand the plan, or cannot acknowledge it in its seat; left out if it does both.
 	Error string `json:"error,omitempty"`
 }
 
@@ -129,7 +129,7 @@ func unhealthyFleet(s fleet.Status) string {
 	case s.Health != nil:
 		return s.Health.Error()
 	case s.Err != nil:
-		return fmt.Sprintf("this node does not understand the fleet's plan: %v", s.Err)
+		return fmt.Sprintf("this node does not understand the fleet's plan, or cannot acknowledge it: %v", s.Err)
 	case s.Heard > s.Length:
 		return fmt.Sprintf("this node has read no plan for %v: the lease store does not answer", s.Heard.Round(time.Millisecond))
 	}

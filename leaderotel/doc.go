@@ -74,7 +74,7 @@
 //	leader.fleet.seated         gauge       {seat}         1 while it holds a seat, else 0
 //	leader.fleet.coordinates    gauge       {coordinator}  1 while it is the coordinator, else 0
 //	leader.fleet.node.healthy   gauge       {node}         0 while fleet.WithHealth keeps it from having parts, or it does not
-//	                                                       understand the plan, else 1
+//	                                                       understand the plan or cannot acknowledge it, else 1
 //	leader.fleet.unplaced       gauge       {part}         parts that fit nowhere; of the coordinator alone
 //	leader.fleet.moves          counter     {part}         parts that it has given, as the coordinator, to nodes that did not
 //	                                                       have them; the first handing out counts, too

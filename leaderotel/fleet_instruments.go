@@ -37,7 +37,7 @@ func newFleetInstruments(meter metric.Meter) (i fleetInstruments, err error) {
 	i.coordinates, errs[5] = meter.Int64ObservableGauge("leader.fleet.coordinates", metric.WithUnit("{coordinator}"),
 		metric.WithDescription("1 while this node is the coordinator, else 0."))
 	i.healthy, errs[6] = meter.Int64ObservableGauge("leader.fleet.node.healthy", metric.WithUnit("{node}"),
-		metric.WithDescription("0 while this node's health check keeps it from having parts, or it does not understand the plan, else 1."))
+		metric.WithDescription("0 while this node's health check keeps it from having parts, or it does not understand the plan or cannot acknowledge it, else 1."))
 	i.unplaced, errs[7] = meter.Int64ObservableGauge("leader.fleet.unplaced", metric.WithUnit("{part}"),
 		metric.WithDescription("Parts that fit nowhere, as the coordinator sees it."))
 	i.moves, errs[8] = meter.Int64Counter("leader.fleet.moves", metric.WithUnit("{part}"),
