@@ -85,7 +85,8 @@ func (f *follower) compare(i item, now time.Time, sent bool, p *patch, next *fol
 	return set, err
 }
 
-// events sends a patch for each look that shows something new, until the browser goes away.
+// events sends a patch for each look that shows something new, until the browser goes away. HEAD is answered as GET is, and ends at once: its
+// answer has no body, so nobody would see that it goes on.
 func (u *UI) events(w http.ResponseWriter, r *http.Request) {
 	leave, ok := u.reader.watch()
 	if !ok {
@@ -95,6 +96,9 @@ func (u *UI) events(w http.ResponseWriter, r *http.Request) {
 	defer leave()
 	w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
 	w.Header().Set("X-Accel-Buffering", "no") // nginx would keep it back
+	if r.Method == http.MethodHead {
+		return
+	}
 	out, f, q := http.NewResponseController(w), newFollower(), queryOf(r.URL.Query())
 	_ = out.SetReadDeadline(time.Time{}) // the server's own is for the request
 	tick := time.NewTicker(beat)
