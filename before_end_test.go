@@ -55,7 +55,7 @@ func TestBeforeEnd_DoesNotReturn(t *testing.T) {
 		}, leader.WithEndTimeout(2*time.Second)).run()
 		began := time.Now()
 		require.NoError(t, <-a.result)
-		require.LessOrEqual(t, time.Since(began), 4*time.Second)
+		require.LessOrEqual(t, time.Since(began), 2*time.Second)
 		require.Equal(t, lease.Free, w.look().State)
 		close(goOn)
 	})

@@ -31,6 +31,9 @@ func (r *run) campaign(wait time.Duration) (*term, error) {
 				return t, err
 			}
 		}
+		if errors.Is(err, ErrUnhealthy) && r.kind != oneTry && r.ctx.Err() == nil && r.canInspect() {
+			_, _ = r.inspect() // who leads: it does not try
+		}
 		if r.ctx.Err() != nil {
 			r.enter(Stopping, 0, context.Cause(r.ctx))
 			return nil, errEnded

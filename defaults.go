@@ -57,7 +57,7 @@ func (o *options) derive() {
 		if o.has("WithRenewEvery") {
 			o.length = lease.IntervalsPerLength * min(max(o.renewEvery, 0), forever)
 		}
-		o.length = max(o.length, o.limits.MinLength)
+		o.length = max(o.length, o.limits.MinLength, MinLeaseLength)
 		if step := o.limits.LengthStep; step > 0 && o.length%step > 0 {
 			o.length += min(step-o.length%step, math.MaxInt64-o.length)
 		}

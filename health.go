@@ -32,31 +32,43 @@ func (r *run) waitAndProbe(d time.Duration, vigil *vigil) error {
 	return err
 }
 
-// healthy asks the health check. A check that hangs counts as a failure, and is not asked again before it has returned.
+// healthy asks the health check, if there is one. A check that hangs counts as a failure, and is not asked again before it has
+// returned. What it returns then is an answer to a question of before, perhaps of a run that has called it off, and says nothing
+// about now.
 func (r *run) healthy() error {
-	r.probe()
-	q := r.leader.probing
+	if r.opts.health == nil {
+		return nil
+	}
 	alarm := host.NewAlarm(r.host)
-	alarm.Set(q.due - r.mono())
 	defer alarm.Stop()
-	select {
-	case a := <-q.answers:
-		return r.probed(a.err)
-	case <-alarm.C:
-		return r.unwell(errOverdue)
-	case <-r.ctx.Done():
-		return context.Cause(r.ctx)
+	for {
+		asked := r.probe()
+		q := r.leader.probing
+		alarm.Set(q.due - r.mono())
+		select {
+		case a := <-q.answers:
+			if asked {
+				return r.probed(a.err)
+			}
+			r.leader.probing = nil
+		case <-alarm.C:
+			return r.hangs(r.mono())
+		case <-r.ctx.Done():
+			return context.Cause(r.ctx)
+		}
 	}
 }
 
-// probe begins to ask the health check, if there is one, and if no question is under way, perhaps from an earlier run.
-func (r *run) probe() {
+// probe begins to ask the health check, and reports whether it has: not if there is none, or if a question is under way,
+// perhaps from an earlier run.
+func (r *run) probe() bool {
 	if r.opts.health == nil || r.leader.probing != nil {
-		return
+		return false
 	}
 	r.leader.probing = begin(r.life, r, r.timeout(), r.opts.renewEvery, func(ctx context.Context) (nothing, error) {
 		return nothing{}, r.opts.health(ctx)
 	})
+	return true
 }
 
 // probed takes the health check's answer, and returns why this node is unhealthy; nil if it is healthy, or has not failed often
@@ -78,7 +90,7 @@ func (r *run) hangs(now time.Duration) error {
 	if q == nil || !q.overdue(now) {
 		return nil
 	}
-	q.due += r.opts.renewEvery
+	q.due = now + r.opts.renewEvery
 	return r.unwell(errOverdue)
 }
 

@@ -33,11 +33,14 @@ func (r *run) startHeartbeat() {
 		return
 	}
 	before, done := r.leader.beating, make(chan struct{})
-	r.leader.beating = done
+	r.leader.beating, r.stuckBeat = done, before
 	go func() {
 		defer close(done)
 		if before != nil {
-			<-before
+			select {
+			case <-before:
+			case <-r.life.Done(): // then beat calls nothing
+			}
 		}
 		failed := errGoexit
 		defer func() { // also if the callback has called runtime.Goexit

@@ -28,6 +28,7 @@ import (
 // A Leader holds one lease at a time: until Release has returned, Acquire, Run and RunOnce return ErrRunning. Goroutines that
 // are to hold the lease in turn need a Leader each.
 func (l *Leader) Acquire(ctx context.Context) (*Held, error) {
+	_ = ctx.Done() // a nil context panics here, as in Run, rather than in a goroutine
 	h := &Held{leader: l, leads: make(chan context.Context), released: make(chan struct{}), ended: make(chan struct{})}
 	go func() {
 		defer close(h.ended)

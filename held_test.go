@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/internal/hosttest"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -102,6 +103,40 @@ func TestAcquire_Patience(t *testing.T) {
 		time.Sleep(10 * patience)
 		require.NoError(t, got.held.Term().Check(), "the patience is for the wait alone")
 	})
+}
+
+// The wait ends with the patience, even if the lease was acquired too late for a term, as the machine slept, and is left to
+// the others for a while.
+func TestAcquire_PatienceWhileSittingOut(t *testing.T) {
+	for name, hurt := range map[string]func(m *hosttest.Machine){
+		"the machine sleeps": func(m *hosttest.Machine) {
+			m.Suspend()
+			time.AfterFunc(time.Minute, m.Resume)
+		},
+		"its wall clock steps": func(m *hosttest.Machine) { m.StepWall(time.Hour) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				a := w.holder("a", leader.WithPatience(2*time.Second), leader.WithAcquireEvery(time.Minute))
+				a.link.set(func(q request) {
+					if q.op == "swap" {
+						a.link.set(nil)
+						hurt(a.machine)
+					}
+					q.send()
+				})
+				begun := a.machine.Read().Mono
+				_, err := a.acquire()
+				require.NoError(t, err, "the last try")
+				require.LessOrEqual(t, a.machine.Read().Mono-begun, 4*time.Second)
+			})
+		})
+	}
+}
+
+// As with Run, it is the caller who panics.
+func TestAcquire_NilContext(t *testing.T) {
+	require.Panics(t, func() { _, _ = leader.New(quiet()).Acquire(nil) }) //nolint:staticcheck // that is the test
 }
 
 // What ends the wait, and what does not.

@@ -103,7 +103,8 @@ func TermFrom(ctx context.Context) (lease.Term, bool) { return lease.TermFrom(ct
 //   - ctx ends: the work's context is cancelled with the same cause, the lease is kept until the work has returned, and
 //     then released. Run returns nil if the work returned nil, ctx.Err() or the cause, and else its error. A work that never
 //     returns keeps the lease for ever, as it is renewed, unless WithStopTimeout bounds that.
-//   - The work panics, or calls runtime.Goexit: the lease is released, and Run panics with the same value.
+//   - The work panics, or calls runtime.Goexit: the lease is released, and Run panics with the same value; likewise if a function of
+//     lease.BeforeEnd panics.
 //   - The options are invalid, or the lease manager is misconfigured on the first try: Run returns the error, the latter as a
 //     lease.ErrMisconfigured.
 //

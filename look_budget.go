@@ -9,7 +9,8 @@ import (
 // lookBudget bounds what a standby spends on looking just after each renewal (lease.Info.LookAfter): 1.05 looks in an acquire
 // interval, on average.
 type lookBudget struct {
-	spent time.Duration // the waiting that was left out, and not yet made up for
+	spent   time.Duration // the waiting that was left out, and not yet made up for
+	awaited lease.Version // the write whose end was last waited for
 }
 
 // mostSpent is how many acquire intervals of waiting may be left out at first, to fall into step.
@@ -28,8 +29,12 @@ func (b *lookBudget) wait(usual, every time.Duration, seen lease.Info) time.Dura
 		wait = best
 	}
 	b.spent = max(b.spent+every-wait-wait/madeUp, 0)
-	if free > 0 {
-		wait = min(wait, free)
+	if free > 0 && seen.Version == b.awaited { // it should have ended: a manager that says so for ever is not asked all the time
+		free = max(free, every/wakesPerInterval)
+	}
+	b.awaited = ""
+	if free > 0 && free <= wait {
+		wait, b.awaited = free, seen.Version
 	}
 	return wait
 }

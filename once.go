@@ -14,13 +14,13 @@ import (
 // the record has stood for its length, outwatch takes the lease. Without Inspect it cannot watch, and the lease counts as
 // held.
 func (r *run) outwatch(seen lease.Info) (*term, error) {
-	held := &lease.HeldError{Info: seen}
 	if !r.canInspect() {
-		return nil, held
+		return nil, &lease.HeldError{Info: seen}
 	}
-	until := r.mono() + 2*max(r.opts.length, seen.Length) // the limit for a store that does not answer
+	until := r.mono() + 2*min(max(r.opts.length, seen.Length), forever) // the limit for a store that does not answer
 	for failed := 0; ; {
-		if !r.pause(r.untilLook(seen, failed)) {
+		wait := r.untilLook(seen, failed)
+		if !r.pause(wait) {
 			return nil, errEnded
 		}
 		now, err := r.inspect()
@@ -37,22 +37,37 @@ func (r *run) outwatch(seen lease.Info) (*term, error) {
 		case now.ID != seen.ID || now.Version != seen.Version || now.State == lease.Free:
 			return nil, &lease.HeldError{Info: now}
 		case now.State == lease.Held:
-			seen, failed = now, 0
+			failed = 0
+			if seen.RetryAfter > 0 && wait >= seen.RetryAfter {
+				failed = 1 // it should be free by now: a manager that says so for ever is not asked all the time
+			}
+			seen = now
 			continue
 		}
-		t, err := r.acquire()
-		switch {
-		case r.ctx.Err() != nil && err != nil:
-			return nil, errEnded
-		case err == nil && t.holding.held.Token != seen.Token+1: // another node's whole term came and went
-			t.holding.keeper.End(nil)
-			_ = t.giveBack(byItself)
-			return nil, held
-		case err == nil || errors.Is(err, lease.ErrHeld):
-			return t, err
-		}
-		return nil, fmt.Errorf("take over a lease that was left behind: %w", err)
+		return r.takeOver(seen)
 	}
+}
+
+// takeOver takes a lease that has stood for its length, if it still stands and this node is still healthy.
+func (r *run) takeOver(seen lease.Info) (*term, error) {
+	switch err := r.healthy(); {
+	case r.ctx.Err() != nil:
+		return nil, errEnded
+	case err != nil:
+		return nil, err
+	}
+	t, err := r.acquire()
+	switch {
+	case r.ctx.Err() != nil && err != nil:
+		return nil, errEnded
+	case err == nil && t.holding.held.Token != seen.Token+1: // another node's whole term came and went
+		t.holding.keeper.End(nil)
+		_ = t.giveBack(byItself)
+		return nil, &lease.HeldError{Info: seen}
+	case err == nil || errors.Is(err, lease.ErrHeld):
+		return t, err
+	}
+	return nil, fmt.Errorf("take over a lease that was left behind: %w", err)
 }
 
 // untilLook returns how long to wait before the next look at a lease: an acquire interval, or until it may be free. If looks have failed
@@ -77,5 +92,5 @@ func (t *term) hold() bool {
 		return true
 	}
 	t.run.enter(Stopping, t.holding.held.Token, nil)
-	return t.keepUntil(t.began+t.opts.holdAtLeast, t.run.ctx.Done()) || t.holding.term.Check() != nil
+	return t.keepUntil(t.began+t.opts.holdAtLeast, t.run.ctx.Done(), nil) || t.holding.term.Check() != nil
 }

@@ -117,16 +117,16 @@ func WithStopTimeout(d time.Duration) Option {
 	return option("WithStopTimeout", func(o *options) { o.stopTimeout = d })
 }
 
-// WithEndTimeout says how long the end of Run may take besides the work: the release, the callbacks, a store that does not
-// answer. Run leaves behind what has not returned by then, and a lease that it could not release runs out. The default is a
-// renew interval, at most 5 seconds.
+// WithEndTimeout says how long the end of Run may take besides the work, in all: the functions of lease.BeforeEnd, which get half of
+// it, the release, the callbacks, a store that does not answer. Run leaves behind what has not returned by then, and a lease that
+// it could not release runs out. The default is a renew interval, at most 5 seconds.
 func WithEndTimeout(d time.Duration) Option {
 	return option("WithEndTimeout", func(o *options) { o.endTimeout = d })
 }
 
 // WithHealth calls check before each try for the lease and at each renewal. While it returns an error, this node does not
-// campaign; if it leads, it steps down. No answer within a renew interval counts as an error. A check never holds a renewal
-// up, and its context ends with Run.
+// campaign, and only looks who leads; if it leads, it steps down. No answer within a renew interval counts as an error, and as
+// another one in each interval after that. A check never holds a renewal up, and its context ends with Run.
 func WithHealth(check func(ctx context.Context) error, opts ...HealthOption) Option {
 	return option("WithHealth", func(o *options) {
 		o.health, o.sickAfter = check, 1
@@ -148,7 +148,7 @@ func After(failures int) HealthOption { return func(o *options) { o.sickAfter = 
 
 // WithHoldAtLeast makes RunOnce leave the lease to run out, instead of releasing it, if the work returns sooner than d after
 // it began. So a trigger that comes late on another machine does not run the job again. It is at most the lease's length; the
-// default is 0. The lease of a work that panics, steps down or is stopped early is released all the same. Run ignores it.
+// default is 0. The lease of a work that panics, steps down or is stopped early is released all the same. Only RunOnce uses it.
 //
 // On a store that cannot tell how old a record is, a lease that is left to run out looks like that of a crashed process. There,
 // RunOnce goes on renewing until the time has passed, releases the lease, and only then returns.

@@ -192,5 +192,8 @@ func TestOptions_Units(t *testing.T) {
 		require.ErrorContains(t, err, name)
 		assert.ErrorContains(t, err, "a number without a unit is nanoseconds: write 15*time.Second")
 	}
+	short := leader.New(work, quiet(), leader.WithRenewEvery(leader.MinInterval))
+	require.NoError(t, short.Run(t.Context()))
+	assert.Equal(t, leader.MinLeaseLength, short.Status().Length, "a length that is derived is no shorter than one that may be given")
 	assert.ErrorContains(t, leader.New(work, leader.WithEndTimeout(0)).Run(t.Context()), "WithEndTimeout: the interval 0s is not positive")
 }

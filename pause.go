@@ -7,7 +7,8 @@ import (
 	"github.com/cloudlease/leader/internal/host"
 )
 
-// ErrPaused is the error of RunOnce, and of Acquire at the end of its patience, on a node that Pause keeps from leading.
+// ErrPaused is the error of RunOnce, and of Acquire at the end of its patience, on a node that Pause keeps from asking for the lease. If
+// Pause comes after the request was sent, it is ErrStepDown.
 var ErrPaused = errors.New("leader: this node is paused")
 
 // Pause makes this node give the lease up as StepDown does, and keeps it from campaigning until Resume: before maintenance, in a preStop

@@ -18,6 +18,7 @@ func (h *holding) release() error {
 		h.heed(q, await(h.run, OpRenew, q))
 	}
 	if h.gone {
+		h.lapsed()
 		return nil
 	}
 	r := h.run
@@ -42,16 +43,24 @@ func (h *holding) release() error {
 			return nil
 		}
 		if errors.Is(err, lease.ErrLost) {
+			h.lapsed()
 			return nil
 		}
 		wait := r.backoff(n)
 		if r.mono()+wait >= until() {
-			r.found(info(h.held, lease.Expired)) // this node's term is over, and others wait for the lease to run out
+			h.lapsed()
 			r.remark(slog.LevelWarn, "the lease was not given back: the others wait until it has run out",
 				appendRemedy([]slog.Attr{slog.Uint64("token", h.held.Token), lasting("length", h.opts.length), slog.Any("err", err)}, err)...)
 			return err
 		}
 		r.breathe(wait)
+	}
+}
+
+// lapsed notes that this node's term is over, and that the others wait for the lease to run out, unless this node knows of another holder.
+func (h *holding) lapsed() {
+	if seen, _, _ := h.run.leader.board.seen(); seen.ID == h.held.ID && seen.State == lease.Held {
+		h.run.found(info(h.held, lease.Expired))
 	}
 }
 

@@ -89,11 +89,21 @@ func (q *request[T]) overdue(now time.Duration) bool {
 	return now >= q.due
 }
 
-// await waits for the manager's answer. Once ctx has ended, it waits no longer than the end of Run may take.
+// await waits for the manager's answer. Once the end of Run has begun, as it does when ctx ends, it waits no longer than that may take.
 func await[T any](r *run, op Op, q *request[T]) answer[T] {
 	alarm := host.NewAlarm(r.host)
 	defer alarm.Stop()
 	a, ends := answer[T]{err: errOverdue}, r.ctx.Done()
+	hurry := func() {
+		most := r.left() * 3 / 4 // the rest is for the observers
+		if op == OpRenew {       // the release is yet to come
+			most /= 2
+		}
+		q.due = min(q.due, r.mono()+most)
+	}
+	if r.endBy != 0 {
+		hurry()
+	}
 	for waiting := true; waiting; {
 		alarm.Set(min(lease.SampleEvery, q.due-r.mono()))
 		select {
@@ -102,7 +112,7 @@ func await[T any](r *run, op Op, q *request[T]) answer[T] {
 		case <-ends:
 			ends = nil
 			r.enter(Stopping, 0, context.Cause(r.ctx))
-			q.due = min(q.due, r.mono()+r.left()*3/4) // the rest is for the observers
+			hurry()
 		case <-alarm.C:
 			waiting = !q.overdue(r.mono())
 		}

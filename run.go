@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,6 +44,8 @@ type run struct {
 	sources  []*source      // of hints that the lease may be free
 	woken    time.Duration  // when the latest look began that a hint has caused, by the monotonic clock
 	failures int            // of the health check, in a row
+
+	stuckBeat <-chan struct{} // closed when the heartbeat of an earlier run has returned; nil: there is none
 
 	probeTook time.Duration // how long the latest health check took
 	endBy     time.Duration // when the end of Run is to be over, by the monotonic clock; 0: it has not begun
@@ -102,6 +103,7 @@ func (r *run) run() (err error) {
 		}
 		if r.ctx.Err() == nil {
 			r.enter(Standby, 0, out.err)
+			out.rest.until = min(out.rest.until, r.giveUpAt)
 			wait = r.sitOut(out.rest)
 		}
 	}
@@ -144,6 +146,9 @@ func (r *run) end(cause error) {
 		close(answered)
 	}()
 	r.awaitPart("a request to the lease manager, the health check, or WithWake", answered)
+	if r.stuckBeat != nil && !within(r.host, 0, r.stuckBeat) {
+		r.leader.beating = r.stuckBeat // this run's has not begun
+	}
 	r.awaitPart("the heartbeat", r.leader.beating)
 	r.emit(StateEvent{Origin: r.origin(), From: Stopping, To: Idle, Cause: cause})
 	r.awaitPart("WhenElected", r.leader.electees.Emptied())
@@ -190,8 +195,8 @@ func (r *run) emit(e Event) {
 	}
 	r.leader.logbook.Post(line, !state)
 	for _, m := range r.leader.watchers {
-		if h, ok := e.(HolderEvent); ok { // each observer gets a copy of the map
-			h.Seen.Attributes = maps.Clone(h.Seen.Attributes)
+		if h, ok := e.(HolderEvent); ok { // each observer gets a copy
+			h.Seen = copied(h.Seen)
 			e = h
 		}
 		m.Post(e, !state)

@@ -2,6 +2,7 @@ package leader
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -109,8 +110,14 @@ func (b *board) found(seen lease.Info) bool {
 		close(b.news)
 		b.news = nil
 	}
-	b.status.Seen, b.known = seen, true
+	b.status.Seen, b.known = copied(seen), true
 	return changed
+}
+
+// copied returns an Info that shares nothing with the lease that this node holds, nor with the Info: who gets it may change it.
+func copied(seen lease.Info) lease.Info {
+	seen.Attributes, seen.Heeds = maps.Clone(seen.Attributes), slices.Clone(seen.Heeds)
+	return seen
 }
 
 // seen returns what was last heard of the lease, whether that was since Run began, and a channel that is closed at the next change.
@@ -120,9 +127,7 @@ func (b *board) seen() (seen lease.Info, known bool, news <-chan struct{}) {
 	if b.news == nil {
 		b.news = make(chan struct{})
 	}
-	seen = b.status.Seen
-	seen.Attributes = maps.Clone(seen.Attributes)
-	return seen, b.known, b.news
+	return copied(b.status.Seen), b.known, b.news
 }
 
 // read returns the status as it is now: a node whose term has run out does not lead any more, even if the run has not noticed
@@ -131,7 +136,7 @@ func (b *board) read() Status {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := b.status
-	s.Seen.Attributes = maps.Clone(s.Seen.Attributes)
+	s.Seen = copied(s.Seen)
 	if s.State == Leading && s.Term.Check() != nil {
 		if b.lapsed.IsZero() {
 			b.lapsed = b.host.Now()

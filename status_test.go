@@ -1,12 +1,15 @@
 package leader_test
 
 import (
+	"errors"
+	"reflect"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 
 	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/lease"
 )
 
 // What Status and events show is the caller's own: to change it publishes nothing, and races with nobody.
@@ -15,16 +18,50 @@ func TestStatus_SharesNothing(t *testing.T) {
 		attributes := map[string]string{"addr": "a"}
 		a := w.node("a", leader.WithAttributes(attributes), leader.WithObserver(func(e leader.Event) {
 			if h, ok := e.(leader.HolderEvent); ok {
-				h.Seen.Attributes["addr"] = "event"
+				spoil(h.Seen)
 			}
 		})).run()
 		a.leads()
-		a.Status().Seen.Attributes["addr"] = "status"
+		b := w.node("b")
+		b.runsOnce()
+		by, _ := errors.AsType[*lease.HeldError](<-b.result)
+		before, known, inStore := a.Status().Seen, b.Status().Seen, w.look()
+		assert.Equal(t, 2, spoil(a.Status().Seen), "an attribute and a kind of wish")
+		spoil(by.Info)
+		for info := range a.Leaders(t.Context()) {
+			spoil(info)
+			break
+		}
 		attributes["addr"] = "option"
 		time.Sleep(2 * every)
-		assert.Equal(t, "a", w.look().Attributes["addr"])
-		assert.Equal(t, "a", a.Status().Seen.Attributes["addr"])
+		assert.Equal(t, inStore.Attributes, w.look().Attributes)
+		assert.Equal(t, inStore.Heeds, w.look().Heeds)
+		assert.Equal(t, before.Attributes, a.Status().Seen.Attributes)
+		assert.Equal(t, before.Heeds, a.Status().Seen.Heeds)
+		assert.Equal(t, known, b.Status().Seen)
+		assert.Equal(t, leader.Leading, a.Status().State)
 	})
+}
+
+// spoil changes all that an Info shares with its copies, and returns how many values that are.
+func spoil(seen lease.Info) (changed int) {
+	for _, field := range reflect.ValueOf(seen).Fields() {
+		switch field.Kind() {
+		case reflect.Map:
+			for _, key := range field.MapKeys() {
+				field.SetMapIndex(key, reflect.ValueOf("spoilt"))
+				changed++
+			}
+		case reflect.Slice:
+			for i := range field.Len() {
+				field.Index(i).SetString("spoilt")
+				changed++
+			}
+		case reflect.Pointer, reflect.Chan, reflect.Func:
+			panic("an Info shares a " + field.Kind().String())
+		}
+	}
+	return changed
 }
 
 // Since is when the state began that Status says, also of a term that has run out before anybody told.

@@ -2,6 +2,7 @@ package leader
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math"
 	"time"
@@ -146,6 +147,7 @@ func (t *term) stopping() phase {
 // over waits for the work to return after the term has ended (Run 5).
 func (t *term) over() phase {
 	t.tell(false)
+	t.holding.lapsed()
 	for {
 		now := t.run.mono()
 		if t.overruns(now) {
@@ -203,24 +205,27 @@ func (t *term) returned(res *result) phase {
 	why := t.whyReturned(res)
 	t.out = t.judge(res, why)
 	left := why.why == byItself && t.run.kind == oneTry && !res.panicked && t.run.mono()-t.began < t.opts.holdAtLeast && t.hold()
+	if t.out.final {
+		t.run.left() // the flush is a part of the end
+	}
 	t.flush()
 	t.holding.keeper.End(nil) // R8: before the release
 	t.tell(false)
 	t.run.enter(Stopping, t.holding.held.Token, why.cause)
 	if left {
-		t.run.leader.leadsNoMore(nil)
+		t.run.leader.leadsNoMore(errHeldAtLeast)
 		return nil
-	}
-	if t.out.final {
-		t.run.left()
 	}
 	t.out.rest = t.giveBack(why.why)
 	return nil
 }
 
-// keepUntil keeps the lease of a work that has returned: until the time, or the term's end, or until done is closed. It reports
+// errHeldAtLeast is why a lease is not given back that runs out as the user wants it to.
+var errHeldAtLeast = errors.New("WithHoldAtLeast asks for that")
+
+// keepUntil keeps the lease of a work that has returned: until the time, or the term's end, or until a channel is closed. It reports
 // whether done is.
-func (t *term) keepUntil(until time.Duration, done <-chan struct{}) bool {
+func (t *term) keepUntil(until time.Duration, done, ends <-chan struct{}) bool {
 	for now := t.run.mono(); now < until; now = t.run.mono() {
 		if _, lost := t.holding.keep(now); lost != nil {
 			break
@@ -229,6 +234,8 @@ func (t *term) keepUntil(until time.Duration, done <-chan struct{}) bool {
 		select {
 		case <-done:
 			return true
+		case <-ends:
+			return false
 		case a := <-t.holding.pending.arrives():
 			t.holding.renewed(a)
 		case c := <-t.holding.values.changes:
@@ -237,25 +244,6 @@ func (t *term) keepUntil(until time.Duration, done <-chan struct{}) bool {
 		}
 	}
 	return false
-}
-
-// flush runs what the work has registered by lease.BeforeEnd, for no longer than the end of Run may take.
-func (t *term) flush() {
-	if !t.holding.keeper.HasBeforeEnd() {
-		return
-	}
-	ctx, cancel := host.WithTimeout(context.WithoutCancel(t.workCtx), t.opts.endTimeout)
-	defer cancel()
-	done := make(chan struct{})
-	t.run.requests.Go(func() {
-		defer close(done)
-		t.holding.keeper.BeforeEnd(ctx)
-	})
-	if !t.keepUntil(t.run.mono()+t.opts.endTimeout, done) {
-		t.run.remark(slog.LevelWarn, "what was to run before the end of the term has not returned: the term ends without it",
-			slog.Uint64("token", t.holding.held.Token),
-			toDo("make the functions of lease.BeforeEnd return when their context ends, or give them more time with WithEndTimeout"))
-	}
 }
 
 // leaveBehind gives up a work that does not return. Its lease is not released but runs out, as the work may still have effects.

@@ -68,7 +68,7 @@ func (n *node) work(p *part) {
 				res.panicked = &panicked{v, debug.Stack()}
 			}
 			if res.panicked == nil {
-				n.flush(p)
+				res.panicked = n.flush(p)
 			}
 			n.inbox.post(func() { n.returned(p, res) })
 		}()
@@ -90,14 +90,20 @@ type panicked struct {
 	stack []byte
 }
 
-// flush lets the term write what it has kept in memory (lease.BeforeEnd), for as long as the end may take.
-func (n *node) flush(p *part) {
+// flush lets the term write what it has kept in memory (lease.BeforeEnd), for as long as the end may take. A panic in it is the work's.
+func (n *node) flush(p *part) (failed *panicked) {
 	if !p.keeper.HasBeforeEnd() {
-		return
+		return nil
 	}
 	ctx, cancel := host.WithTimeout(n.life, n.opts.endTimeout)
 	defer cancel()
+	defer func() {
+		if v := recover(); v != nil {
+			failed = &panicked{v, debug.Stack()}
+		}
+	}()
 	p.keeper.BeforeEnd(ctx)
+	return nil
 }
 
 // returned goes on after a work.

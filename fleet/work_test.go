@@ -132,7 +132,13 @@ func TestWork_PausesGrow(t *testing.T) {
 
 // A panic stops all works, gives the seat back, and goes on in Run.
 func TestWork_Panics(t *testing.T) {
-	for what, end := range map[string]func(){"panic": func() { panic("out of luck") }, "goexit": nil} {
+	for what, end := range map[string]func(ctx context.Context){
+		"panic":  func(context.Context) { panic("out of luck") },
+		"goexit": func(context.Context) { runtimeGoexit() },
+		"in BeforeEnd": func(ctx context.Context) {
+			lease.BeforeEnd(ctx, func(context.Context) { panic("out of luck") })
+		},
+	} {
 		t.Run(what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := fleettest.New(t, fleet.WithName("ships"), fleet.WithShards(3))
@@ -142,10 +148,8 @@ func TestWork_Panics(t *testing.T) {
 					fleet.WhenAssigned(func(ctx context.Context, part string) error {
 						if part == "1" {
 							time.Sleep(time.Second)
-							if end == nil {
-								runtimeGoexit()
-							}
-							end()
+							end(ctx)
+							return nil
 						}
 						<-ctx.Done()
 						stopped.Add(1)

@@ -37,20 +37,26 @@ func (t Term) BeforeEnd(do func(ctx context.Context)) (forget func(), ok bool) {
 }
 
 // BeforeEnd runs the functions that were registered by the function BeforeEnd, and returns when all have returned. It does nothing
-// if the term is over. A runner calls it when the work has returned, before End, with a context that bounds it.
+// if the term is over. If one panics, the others still run, as deferred functions do, and then BeforeEnd panics. A runner calls it
+// when the work has returned, before End, with a context that bounds it.
 func (k *Keeper) BeforeEnd(ctx context.Context) {
-	for k.Term().Check() == nil {
-		k.mu.Lock()
-		if len(k.before) == 0 {
-			k.mu.Unlock()
-			return
-		}
-		last := len(k.before) - 1
-		do := k.before[last]
-		k.before = slices.Delete(k.before, last, last+1)
-		k.mu.Unlock()
-		(*do)(ctx)
+	if do := k.latestBefore(); do != nil {
+		defer k.BeforeEnd(ctx)
+		do(ctx)
 	}
+}
+
+// latestBefore takes the latest function that was registered; nil if none is left, or the term is over.
+func (k *Keeper) latestBefore() (do func(ctx context.Context)) {
+	if k.Term().Check() != nil {
+		return nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if last := len(k.before) - 1; last >= 0 {
+		do, k.before = *k.before[last], slices.Delete(k.before, last, last+1)
+	}
+	return do
 }
 
 // HasBeforeEnd reports whether BeforeEnd has functions to run.

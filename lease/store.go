@@ -38,7 +38,7 @@ type Snapshot struct {
 	Age time.Duration
 }
 
-// Forever is longer than any lease lasts. A store returns it as the Age of a cell whose writer certainly lives no more.
+// Forever is a hundred years, which is longer than leases last. A store returns it as the Age of a cell whose writer certainly lives no more.
 const Forever = 100 * 365 * 24 * time.Hour
 
 // A Store may also have these methods. The manager that NewManager returns passes them on.

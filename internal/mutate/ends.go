@@ -157,7 +157,7 @@ var ends = []mutation{
 		name: "L1: a standby waits its interval, although it knows when the lease expires",
 		edit: edit{
 			file: "look_budget.go",
-			old:  "	if free > 0 {",
+			old:  "	if free > 0 && free <= wait {",
 			new:  "	if free < 0 {",
 		},
 	},

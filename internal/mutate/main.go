@@ -17,7 +17,7 @@ import (
 )
 
 // all are the mutations. Each takes out one rule.
-var all = slices.Concat(mutations, values, fences, azure, ends, safety, liveness, hints, wishes, histories, fleets, fleetProtocol, fleetRollback, fleetPins, fleetAsked)
+var all = slices.Concat(mutations, values, fences, azure, ends, runEnd, safety, liveness, hints, wishes, histories, fleets, fleetProtocol, fleetRollback, fleetPins, fleetAsked)
 
 func main() {
 	worlds := flag.Int("worlds", 1500, "how many simulated worlds a mutation may survive, before other tests are run")

@@ -1,0 +1,48 @@
+package leader
+
+import (
+	"context"
+	"log/slog"
+	"runtime/debug"
+
+	"github.com/cloudlease/leader/internal/host"
+)
+
+// flush runs what the work has registered by lease.BeforeEnd. It may take as long as the end of Run, but only half of that if the
+// end has begun: the release is yet to come. A panic in it is the work's.
+func (t *term) flush() {
+	if !t.holding.keeper.HasBeforeEnd() {
+		return
+	}
+	r, token, atMost := t.run, slog.Uint64("token", t.holding.held.Token), t.opts.endTimeout
+	ends := r.ctx.Done()
+	if r.endBy != 0 {
+		atMost, ends = r.left()/2, nil
+	}
+	ctx, cancel := host.WithTimeout(context.WithoutCancel(t.workCtx), atMost)
+	defer cancel()
+	var panicked any
+	done := make(chan struct{})
+	r.requests.Go(func() {
+		defer close(done)
+		defer func() {
+			if panicked = recover(); panicked != nil {
+				r.remark(slog.LevelError, "what was to run before the end of the term panicked: so does Run, once the lease is given back",
+					token, slog.Any("panic", panicked), slog.String("stack", string(debug.Stack())))
+			}
+		}()
+		t.holding.keeper.BeforeEnd(ctx)
+	})
+	until := r.mono() + atMost
+	returned := t.keepUntil(until, done, ends)
+	if !returned && ends != nil && r.ctx.Err() != nil {
+		returned = t.keepUntil(min(until, r.mono()+r.left()/2), done, nil)
+	}
+	switch {
+	case !returned:
+		r.remark(slog.LevelWarn, "what was to run before the end of the term has not returned: the term ends without it", token,
+			toDo("make the functions of lease.BeforeEnd return when their context ends, or give them more time with WithEndTimeout"))
+	case panicked != nil && !t.out.panicked:
+		t.out = outcome{panicked: true, value: panicked}
+	}
+}

@@ -1,0 +1,130 @@
+package leader_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader"
+)
+
+var errSick = errors.New("sick")
+
+// slowHealth is a check that takes a second, unless its context ends, and answers as the node was when it was asked.
+type slowHealth struct {
+	sick  atomic.Bool
+	asked atomic.Int32
+}
+
+func (h *slowHealth) check(ctx context.Context) error {
+	h.asked.Add(1)
+	sick := h.sick.Load()
+	select {
+	case <-time.After(time.Second):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if sick {
+		return errSick
+	}
+	return nil
+}
+
+// awaitAsked waits until the check of a renewal is in flight.
+func (h *slowHealth) awaitAsked() {
+	for before := h.asked.Load(); h.asked.Load() == before; {
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// An answer to a question of before, of an earlier run or of an earlier term, says nothing about now.
+func TestRun1_HealthIsAskedAnew(t *testing.T) {
+	for name, again := range map[string]func(a *node){
+		"after a run": func(a *node) {
+			require.NoError(a.w, a.stop())
+			time.Sleep(time.Hour)
+		},
+		"after StepDown": func(a *node) { require.NoError(a.w, a.StepDown(context.Background())) },
+	} {
+		for _, sick := range []bool{false, true} {
+			t.Run(name, func(t *testing.T) {
+				inWorld(t, func(w *world) {
+					var h slowHealth
+					a := w.node("a", leader.WithHealth(h.check))
+					a.run().leads()
+					h.awaitAsked()
+					again(a)
+					h.sick.Store(sick)
+					asked := h.asked.Load()
+					if name == "after a run" {
+						a.runsOnce()
+					}
+					time.Sleep(length + 2*every)
+					assert.Equal(t, !sick, a.Status().State == leader.Leading)
+					assert.Greater(t, h.asked.Load(), asked)
+				})
+			})
+		}
+	}
+}
+
+// A check that hangs fails once in each renew interval, whoever waits for it, and whatever was missed meanwhile.
+func TestHealth_OneHangIsOneFailure(t *testing.T) {
+	for intervals, after := range map[time.Duration]int{1: 2, 3: 4, 10: 11} {
+		inWorld(t, func(w *world) {
+			first := true
+			a := w.node("a", leader.WithHealth(func(context.Context) error {
+				if first {
+					first = false
+					time.Sleep(intervals*every + time.Second)
+				}
+				return nil
+			}, leader.After(after)))
+			a.run().leads()
+			select {
+			case cause := <-a.stopped:
+				t.Errorf("it hung for %d intervals, and After(%d): %v", intervals, after, cause)
+			case <-time.After(time.Hour):
+			}
+		})
+	}
+}
+
+// RunOnce watches a lease of unknown age for long: it asks for health again before it takes the lease over.
+func TestRunOnce_SickAfterTheWatch(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.force("crashed", false)
+		a := w.node("a").runsOnce()
+		time.Sleep(time.Second)
+		a.health.Store(&errSick)
+		require.ErrorIs(t, <-a.result, leader.ErrUnhealthy)
+		require.Empty(t, a.started)
+	})
+}
+
+// A standby that may not lead, as it is sick or paused or both, knows who does.
+func TestLeaders_SickStandby(t *testing.T) {
+	for _, paused := range []bool{false, true} {
+		inWorld(t, func(w *world) {
+			a := w.node("a")
+			a.health.Store(&errSick)
+			if paused {
+				require.NoError(t, a.Pause(context.Background()))
+			}
+			a.run()
+			w.node("b").run().leads()
+			ctx, cancel := context.WithTimeout(context.Background(), 2*every)
+			defer cancel()
+			info, err := a.WaitForLeader(ctx)
+			require.NoError(t, err)
+			require.Equal(t, "b", info.Holder)
+			_, swaps := a.link.counts()
+			require.Zero(t, swaps)
+		})
+	}
+}

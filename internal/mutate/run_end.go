@@ -1,0 +1,57 @@
+package main
+
+// runEnd takes out rules for the end of Run, for the health check, and for the pace of requests.
+var runEnd = []mutation{
+	{
+		name: "Run 10: a request in flight takes its time at the end",
+		edit: edit{file: "request.go", old: "	if r.endBy != 0 {\n		hurry()\n	}\n", new: ""},
+	},
+	{
+		name: "Run 10: a renewal in flight leaves no time for the release",
+		edit: edit{file: "request.go", old: "			most /= 2\n", new: ""},
+	},
+	{
+		name: "Run 10: the flush comes before the end is counted",
+		edit: edit{file: "term.go", old: "		t.run.left() // the flush is a part of the end\n", new: ""},
+	},
+	{
+		name: "Run 10: the flush takes the whole end",
+		edit: edit{file: "flush.go", old: "		atMost, ends = r.left()/2, nil", new: "		atMost, ends = r.left(), nil"},
+	},
+	{
+		name: "Run 10: the flush does not hear of ctx's end",
+		edit: edit{file: "flush.go", old: "	ends := r.ctx.Done()\n", new: "	ends := r.ctx.Done()\n	ends = nil\n"},
+	},
+	{
+		name: "Run 1: an answer of the health check to a question of before counts",
+		edit: edit{file: "health.go", old: "			if asked {", new: "			if asked || true {"},
+	},
+	{
+		name: "Run 1: a check that hangs fails once for each interval that was missed",
+		edit: edit{file: "health.go", old: "	q.due = now + r.opts.renewEvery\n", new: "	q.due += r.opts.renewEvery / 8\n"},
+	},
+	{
+		name: "Run 1: RunOnce takes a lease over without health",
+		edit: edit{file: "once.go", old: "	switch err := r.healthy(); {", new: "	switch err := error(nil); {"},
+	},
+	{
+		name: "Run 1: a sick standby does not look",
+		edit: edit{file: "campaign.go", old: "			_, _ = r.inspect() // who leads: it does not try\n", new: ""},
+	},
+	{
+		name: "Run 5: a node whose term is over names itself",
+		edit: edit{file: "term.go", old: "	t.holding.lapsed()\n", new: ""},
+	},
+	{
+		name: "WithPatience: a node sits out for longer",
+		edit: edit{file: "run.go", old: "			out.rest.until = min(out.rest.until, r.giveUpAt)\n", new: ""},
+	},
+	{
+		name: "C1: a lease that should be free is asked for all the time",
+		edit: edit{file: "look_budget.go", old: "		free = max(free, every/wakesPerInterval)\n", new: ""},
+	},
+	{
+		name: "C1: RunOnce looks all the time at a lease that should be free",
+		edit: edit{file: "once.go", old: "				failed = 1 //", new: "				failed = 0 //"},
+	},
+}

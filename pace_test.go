@@ -1,0 +1,107 @@
+package leader_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/lease"
+)
+
+// heldForEver is a manager, not one of this project, by which somebody else always holds the lease. It answers at once.
+type heldForEver struct {
+	lease.Manager
+	seen lease.Info
+	asks int
+}
+
+func (m *heldForEver) Acquire(context.Context, lease.Request) (lease.Lease, error) {
+	m.asks++
+	return lease.Lease{}, &lease.HeldError{Info: m.seen}
+}
+
+func (m *heldForEver) Inspect(context.Context, string) (lease.Info, error) {
+	m.asks++
+	return m.seen, nil
+}
+
+// Whatever a manager says about when to ask again, it is not asked without pause (C1).
+func TestLooks_HintsThatAreNotTrue(t *testing.T) {
+	spans := []time.Duration{math.MinInt64, 0, 1, every, math.MaxInt64}
+	calls := map[string]func(*leader.Leader, context.Context) error{
+		"Run": (*leader.Leader).Run, "RunOnce": (*leader.Leader).RunOnce,
+		"Acquire": func(l *leader.Leader, ctx context.Context) error { _, err := l.Acquire(ctx); return err },
+	}
+	for call, run := range calls {
+		for i := range len(spans) * len(spans) * len(spans) {
+			retry, look, renew := spans[i%len(spans)], spans[i/len(spans)%len(spans)], spans[i/len(spans)/len(spans)]
+			t.Run(fmt.Sprintf("%s/retry %v, look %v, renew %v", call, retry, look, renew), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					m := &heldForEver{seen: lease.Info{Name: anyName, State: lease.Held, Holder: "x", ID: "1", Token: 1, Version: "1", Length: length,
+						RetryAfter: retry, LookAfter: look, RenewEvery: renew}}
+					opts := []leader.Option{leader.WithLeaseManager(m), quiet(), leader.WithLeaseLength(length)}
+					if call != "Acquire" {
+						opts = append(opts, leader.WhenStarted(func(context.Context) error { return nil }))
+					}
+					const intervals = 100
+					ctx, cancel := context.WithTimeout(t.Context(), intervals*every)
+					defer cancel()
+					_ = run(leader.New(opts...), ctx)
+					require.LessOrEqual(t, m.asks, 20*intervals)
+				})
+			})
+		}
+	}
+}
+
+// A record of somebody else's may have a length that doubles to less than nothing. RunOnce goes on after a look that failed.
+func TestRunOnce_WatchesALongLease(t *testing.T) {
+	inWorld(t, func(w *world) {
+		_, err := lease.NewManager(w.store).Acquire(t.Context(), lease.Request{Name: anyName, Holder: "long", Length: math.MaxInt64})
+		require.NoError(t, err)
+		a := w.node("a").runsOnce()
+		time.Sleep(time.Second)
+		a.link.set(cut)
+		time.Sleep(every)
+		a.link.set(nil)
+		select {
+		case err := <-a.result:
+			t.Error(err)
+		case <-time.After(time.Hour):
+		}
+	})
+}
+
+// A heartbeat that does not return costs a goroutine, not one for each run after it. Calls do not overlap.
+func TestHeartbeat_StuckOverManyRuns(t *testing.T) {
+	inWorld(t, func(w *world) {
+		calls, goOn := 0, make(chan struct{})
+		a := w.nodeDoing("a", func(context.Context) error { time.Sleep(time.Second); return nil },
+			leader.WithHeartbeat(100*time.Millisecond, func(context.Context, bool) error {
+				if calls++; calls == 1 {
+					<-goOn
+				}
+				return errors.New("enough")
+			}))
+		for range 20 {
+			require.NoError(t, a.RunOnce(a.context()))
+		}
+		stacks := make([]byte, 8<<20)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		require.LessOrEqual(t, strings.Count(string(stacks), "created by github.com/cloudlease/leader.(*run).startHeartbeat"), 3)
+		require.Equal(t, 1, calls)
+		close(goOn)
+		synctest.Wait()
+		require.ErrorContains(t, a.RunOnce(a.context()), "enough")
+		require.Equal(t, 2, calls)
+	})
+}
