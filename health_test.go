@@ -73,7 +73,7 @@ func TestRun1_HealthIsAskedAnew(t *testing.T) {
 	}
 }
 
-// A check that hangs fails once in each renew interval, whoever waits for it, and whatever was missed meanwhile.
+// A check that hangs fails once in each renew interval, also if several have passed unnoticed.
 func TestHealth_OneHangIsOneFailure(t *testing.T) {
 	for intervals, after := range map[time.Duration]int{1: 2, 3: 4, 10: 11} {
 		inWorld(t, func(w *world) {

@@ -54,7 +54,8 @@ func (k *Keeper) latestBefore() (do func(ctx context.Context)) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if last := len(k.before) - 1; last >= 0 {
-		do, k.before = *k.before[last], slices.Delete(k.before, last, last+1)
+		do = *k.before[last]
+		k.before = slices.Delete(k.before, last, last+1)
 	}
 	return do
 }
