@@ -70,7 +70,7 @@ func (n *node) drainSession(st *seat) {
 	if n.draining {
 		st.drainBy = min(st.drainBy, n.drainBy)
 	}
-	if !n.hasNothing(st) && n.now() < st.drainBy {
+	if !n.hasNothing(st) && !(n.draining && n.rests()) && n.now() < st.drainBy {
 		n.wakeAt(st.drainBy)
 		if n.plan != nil {
 			n.peekFor(n.plan.Epoch)
@@ -114,6 +114,17 @@ func (n *node) hasNothing(st *seat) bool {
 		}
 	}
 	return true
+}
+
+// rests reports whether this node has parts and works on none of them, since the works have returned by themselves. If it leaves, they need
+// not wait for a plan: when the seat has been given back, others begin them.
+func (n *node) rests() bool {
+	for _, p := range n.parts {
+		if p.working() {
+			return false
+		}
+	}
+	return len(n.parts) > 0
 }
 
 // giveUp ends Run if a cancelled work does not return: the works beside it are cancelled, and the seat is left to run out.

@@ -244,3 +244,30 @@ func TestHealth(t *testing.T) {
 		require.Equal(t, map[string]int{"a": 6, "b": 6}, f.Loads())
 	})
 }
+
+// A node that leaves does not wait for a plan once its works have returned by themselves: nobody may be there to make one.
+func TestDrain_WorksThatHaveReturned(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+		a := f.Join("a", fleettest.Wait)
+		f.Settle()
+		killed := make(chan struct{})
+		b := f.Join("b", func(context.Context, string) error {
+			<-killed
+			return nil
+		})
+		f.Settle()
+		require.Equal(t, map[string]int{"a": 6, "b": 6}, f.Loads())
+		a.Sleep(length / 2)
+		left := make(chan error, 1)
+		go func() { left <- b.Leave() }()
+		time.Sleep(length / 4)
+		require.Empty(t, left, "its works go on")
+		close(killed)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		require.Len(t, left, 1)
+		require.NoError(t, <-left)
+		f.Settle()
+		require.Equal(t, map[string]int{"a": 12}, f.Loads())
+	}, fleet.WithDrainTimeout(time.Hour))
+}

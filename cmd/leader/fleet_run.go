@@ -134,7 +134,7 @@ func (a *app) runFleetOn(ctx context.Context, s *store.Store, f fleetFlags, rene
 	lines := logs.NewBacklog(a.err, f.logs)
 	defer lines.Close()
 	log := logs.New(lines, f.logs)
-	w := &fleetWorker{program: program, fleet: f.name, running: map[*guard.Program]bool{}}
+	w := &fleetWorker{program: program, fleet: f.name, leave: cancel, running: map[*guard.Program]context.CancelFunc{}}
 	node := fleet.New(append(f.options(s.Manager, log, renewEvery, program.timing), fleet.WhenAssigned(w.work))...)
 	if err := node.Validate(); err != nil {
 		return usage(err)
@@ -151,7 +151,11 @@ func (a *app) runFleetOn(ctx context.Context, s *store.Store, f fleetFlags, rene
 	w.log.Info("if the seat cannot be renewed, the programs get SIGTERM and SIGKILL so long before it runs out",
 		"sigterm", program.timing.Margin().String(), "sigkill", program.timing.Kill.String(), "drain_timeout", program.timing.Drain.String())
 	go (&stopper{signal: w.signal, kill: w.kill, cancel: cancel, log: w.log, onTerminal: show.IsTerminal(a.in)}).handle(received)
-	return node.Run(ctx)
+	err := node.Run(ctx)
+	if never, is := errors.AsType[*exitError](context.Cause(ctx)); is && err == nil { // the program cannot be run
+		return never
+	}
+	return err
 }
 
 // options returns the options of the node.

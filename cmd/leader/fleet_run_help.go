@@ -23,7 +23,7 @@ To stop a program, leader sends SIGTERM to its process group, and SIGKILL if it 
   - its part moves to another node: the program has --drain-timeout. The part waits for its end.
   - leader gets SIGTERM or SIGINT: this drains the node. The programs run on until other nodes are to have their parts, or
     --leave-timeout has passed; then each has --drain-timeout. Give leader the sum of both before the service manager kills
-    it. A second signal, at least a second later, kills all programs.
+    it. A second signal, at least a second later, kills all programs, and leader ends.
   - a health check fails: the same, and this node takes parts again when the check succeeds.
   - the seat is lost or cannot be renewed: the program has --stop-timeout, or the rest of the term if that is less. SIGKILL
     comes before any other node can have the part; leader logs the times at the start. Then this node takes another seat.
@@ -43,6 +43,6 @@ of one machine as their store hear by themselves.
 For a rolling restart without moving a part twice, start the new node before you stop the old one (see docs/fleets.md).
 
 Exit codes: 0 if leader was asked to stop, and all programs have ended; 1 if something failed; 2 for wrong flags; 126 or 127 if
-the program cannot be run.
+the program cannot be run: then this node leaves the fleet, in order.
 
 As the first process of a container, leader starts itself once more, and reaps all processes that lose their parent.`

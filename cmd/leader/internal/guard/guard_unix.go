@@ -158,7 +158,7 @@ func (g *guard) begin() (over bool) {
 		return false
 	}
 	if err := g.start(g.path, g.argv); err != nil {
-		g.report(guardReport{Failed: err.Error(), Code: StartCode(err)})
+		g.report(guardReport{Failed: err.Error(), Code: failureCode(err)})
 		return true
 	}
 	g.report(guardReport{Started: g.pid})

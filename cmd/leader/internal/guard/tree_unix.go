@@ -39,6 +39,15 @@ func StartCode(err error) int {
 	return 126
 }
 
+// failureCode is StartCode, or 0 if the system lacks something now, such as memory or a free process, or the file is being written: then
+// the program is not the reason.
+func failureCode(err error) int {
+	if e, is := errors.AsType[syscall.Errno](err); is && (e.Temporary() || e == syscall.ENOMEM || e == syscall.ETXTBSY) {
+		return 0
+	}
+	return StartCode(err)
+}
+
 // signalGroup sends a signal to the program's process group.
 func (t *tree) signalGroup(s syscall.Signal) {
 	if t.pid != 0 && !t.empty {
