@@ -69,31 +69,38 @@ func Move(ctx context.Context, m lease.Manager, fleet, part, node string) error 
 
 // Drain asks the node in a seat to give its parts to others and to take none, until Resume or the end of its Run. The node goes on holding
 // its seat, and may coordinate. Drain returns nil when the node has no part any more. If ctx ends first, the error wraps its cause, and the
-// node goes on draining if it was asked. Parts for which no other node has room are nobody's. Like Move and Resume, Drain looks four times in
+// node goes on draining if it was asked. A node that drains since it is unhealthy is asked all the same. Parts for which no other node has room are nobody's. Like Move and Resume, Drain looks four times in
 // an interval, and at once when the manager tells of a change (lease.Watcher).
 //
 // The seat is that of Inspect's NodeInfo. The error is a lease.ErrRefused if nobody holds it, if its node is late with its renewal or its
-// program cannot be drained, or if another wish stands for three renewals; and a lease.ErrHeld if another node has the seat by now.
+// program cannot be drained, if another wish stands for three renewals, or if the node's session has ended before it was seen to act on the
+// wish, so that the node may take parts in its next seat; and a lease.ErrHeld if another node has the seat by now.
 func Drain(ctx context.Context, m lease.Manager, fleet string, seat int) error {
 	first, err := lease.Inspect(ctx, m, SeatLease(fleet, seat))
 	if err != nil {
 		return err
 	}
-	if v, err := decodeSeat(first.Value); err != nil || first.State != lease.Held || !v.Draining || v.Token != first.Token {
-		if err := ask(ctx, m, first, lease.Wish{Kind: WishDrain}); err != nil {
-			return err
-		}
+	if err := ask(ctx, m, first, lease.Wish{Kind: WishDrain}); err != nil {
+		return err
 	}
+	acts := false
 	return until(ctx, m, first, []string{first.Name, fleet}, fmt.Sprintf("the node %q in seat %d of fleet %q still has parts", first.Holder, seat, fleet), func() (bool, error) {
-		return drained(ctx, m, fleet, session{seat, first.Token})
+		return drained(ctx, m, fleet, session{seat, first.Token}, &acts)
 	})
 }
 
-// drained reports whether a session that drains has nothing any more, or is over.
-func drained(ctx context.Context, m lease.Manager, fleet string, s session) (bool, error) {
+// drained reports whether a session that was asked to drain has nothing any more, or is over. It notes in acts that the wish was found.
+func drained(ctx context.Context, m lease.Manager, fleet string, s session, acts *bool) (bool, error) {
 	now, err := lease.Inspect(ctx, m, SeatLease(fleet, s.Seat))
-	if err != nil || now.Token != s.Token || now.State == lease.Free {
-		return err == nil, err
+	switch over := now.Token != s.Token || now.State == lease.Free; {
+	case err != nil:
+		return false, err
+	case over && !*acts:
+		return false, fmt.Errorf("%w: the node in seat %d of fleet %q has left the seat, and was not seen to act on the wish: if it takes another seat, ask there", lease.ErrRefused, s.Seat, fleet)
+	case over:
+		return true, nil
+	case now.Wish.Kind != WishDrain || now.Wish.State == lease.WishBegun:
+		*acts = true
 	}
 	office, err := lease.Inspect(ctx, m, fleet)
 	if err != nil {
@@ -104,7 +111,7 @@ func drained(ctx context.Context, m lease.Manager, fleet string, s session) (boo
 		return false, err
 	}
 	v, err := decodeSeat(now.Value)
-	return err == nil && v.Token == s.Token && v.Draining && !p.names(s), nil
+	return *acts && err == nil && v.Token == s.Token && v.Draining && !p.names(s), nil
 }
 
 // Resume asks a node that Drain has drained to take parts again. The node gives its seat back and takes a seat anew, perhaps the same one.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math"
 	"runtime"
 	"strconv"
 	"sync/atomic"
@@ -251,9 +252,13 @@ func TestReset(t *testing.T) {
 		require.NoError(t, err)
 		require.Greater(t, now.Epoch, before.Epoch)
 		require.Empty(t, now.Parts)
+		for _, above := range []uint64{1<<62 + 1, math.MaxInt64, math.MaxInt64 + 1, math.MaxUint64} {
+			require.ErrorIs(t, fleet.Reset(t.Context(), f.Store(), "ships", above), lease.ErrInvalid, above)
+		}
 		f.Join("b", fleettest.Wait)
 		f.Settle()
 		require.Equal(t, map[string]int{"b": 12}, f.Loads())
+		require.NoError(t, fleet.Reset(t.Context(), f.Store(), "boats", 1<<62))
 	})
 }
 

@@ -9,13 +9,20 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
+// maxAbove leaves enough plans for any fleet.
+const maxAbove = 1 << 62
+
 // Reset replaces the plan of a fleet, which may be damaged, by one without parts: the next coordinator divides them anew. It is for an
 // operator, once all nodes have stopped: the error is a *lease.HeldError if somebody coordinates, or has a seat.
 //
 // The new plan's epoch is greater than the old one and than above, so the tokens of the parts go on growing (FS2). If the old epoch cannot
 // be read, give the greatest token of a part that was ever seen as above: with 0, the error is a lease.ErrRecord, and the plan stays. After
-// an error of the store the plan may be replaced or not: it is safe to try again.
+// an error of the store the plan may be replaced or not: it is safe to try again. The error is a lease.ErrInvalid if above
+// is more than 2^62: each plan needs a greater number, and the greatest is 2^63-1.
 func Reset(ctx context.Context, m lease.Manager, name string, above uint64) error {
+	if above > maxAbove {
+		return fmt.Errorf("fleet %q: %w: too few tokens are greater than %d: give %d at most", name, lease.ErrInvalid, above, uint64(maxAbove))
+	}
 	office, err := lease.Inspect(ctx, m, name)
 	if err != nil {
 		return err

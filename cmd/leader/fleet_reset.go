@@ -24,12 +24,13 @@ coordinator divides the parts anew. A plan that the nodes understand does not ne
 Stop all nodes first. reset does nothing while a node coordinates or has a seat, and says which.
 
 The new plan's number is above the old one's, so the tokens of the parts go on growing. If the old number cannot be read, reset
-asks for --above: give the greatest token of a part that was ever seen, in the logs or where the effects went.
+asks for --above: give the greatest token of a part that was ever seen, in the logs or where the effects went. Give it, too, if the
+fleet's record was deleted or an older one restored: reset then makes a record.
 
 reset shows the fleet and asks whether to go on: type yes. Without a terminal, it does nothing unless you give --yes.
 
 Exit codes:
-  0  the plan is empty, or there was none
+  0  the plan is empty, or there was none and --above is not given
   1  a node coordinates or has a seat, the reset failed, or the answer was not yes
   2  a flag, an argument or the store's URL is wrong, or there is no terminal to ask on
 
@@ -55,9 +56,11 @@ func (a *app) resetFleet(ctx context.Context, s *store.Store, name string, above
 		fmt.Fprintf(a.out, "%s  the plan cannot be read: %s\n", show.Printable(name), show.Printable(err.Error()))
 	case err != nil:
 		return err
-	case o.Coordinator.Token == 0:
-		fmt.Fprintln(a.out, "There is no such fleet: there is nothing to reset.")
+	case o.Coordinator.Token == 0 && above == 0:
+		fmt.Fprintln(a.out, "There is no such fleet: there is nothing to reset. If its record was deleted, give --above.")
 		return nil
+	case o.Coordinator.Token == 0:
+		fmt.Fprintf(a.out, "%s  there is no record of it\n", show.Printable(name))
 	default:
 		fleetOf(o).details(a.out, false)
 	}
@@ -68,6 +71,8 @@ func (a *app) resetFleet(ctx context.Context, s *store.Store, name string, above
 	switch {
 	case errors.Is(err, lease.ErrHeld):
 		return fmt.Errorf("nothing was reset: %w: stop all nodes first", err)
+	case errors.Is(err, lease.ErrInvalid): // of --above
+		return usage(err)
 	case err != nil:
 		return err
 	}

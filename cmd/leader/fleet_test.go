@@ -167,6 +167,15 @@ func TestFleetReset(t *testing.T) {
 	o.Want(t, 0, "")
 	require.Contains(t, o.Out, "There is no such fleet: there is nothing to reset.")
 
+	for _, above := range []string{"9223372036854775807", "18446744073709551615"} {
+		reset("--yes", "--above", above).Want(t, exitUsage, "too few tokens are greater than "+above)
+	}
+	reset("--above", "41").Want(t, exitUsage, "there is no terminal to ask on")
+	reset("--yes", "--above", "41").Want(t, 0, "")
+	made, err := fleet.Inspect(t.Context(), s, "ships")
+	require.NoError(t, err)
+	require.EqualValues(t, 42, made.Epoch, "of the plan whose record was deleted")
+
 	leave := join(t, s, "a", 2)
 	require.Eventually(t, func() bool { return loads(t, s)["a"] == 2 }, time.Minute, 10*time.Millisecond)
 	reset().Want(t, exitUsage, "there is no terminal to ask on: give --yes to make every part nobody's")

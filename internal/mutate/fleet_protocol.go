@@ -168,7 +168,7 @@ var fleetProtocol = onFleets(fleetTests, []mutation{
 	},
 	{
 		name: "drain: a node leaves with its parts",
-		edit: edit{file: "fleet/drain.go", old: "	if !n.hasNothing(st) && n.now() < st.drainBy {\n", new: "	if n.now() < 0 {\n"},
+		edit: edit{file: "fleet/drain.go", old: "	if !n.hasNothing(st) && !(n.draining && n.rests()) && n.now() < st.drainBy {\n", new: "	if n.now() < 0 {\n"},
 	},
 	{
 		name: "drain: the office is given up first",

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What the system lacks now is no reason to give a program up for good.
+// What the system lacks now is no reason never to start a program again.
 func TestFailureCode(t *testing.T) {
 	t.Parallel()
 	for err, code := range map[error]int{

@@ -1,0 +1,81 @@
+package fleet_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/fleet"
+	"github.com/cloudlease/leader/fleet/fleettest"
+	"github.com/cloudlease/leader/lease"
+)
+
+// sickFleet has nodes a, b and c, and d, whose works need so long to return, and which drains since it is sick. It returns d, its seat, and
+// what makes it healthy.
+func sickFleet(t *testing.T, ships *fleettest.Fleet, stop time.Duration) (d *fleettest.Node, seat int, heal func()) {
+	var sick atomic.Bool
+	joinThree(ships)
+	d = ships.Join("d", func(ctx context.Context, _ string) error {
+		<-ctx.Done()
+		time.Sleep(stop)
+		return nil
+	}, fleet.WithHealth(func(context.Context) error {
+		if sick.Load() {
+			return errors.New("sick")
+		}
+		return nil
+	}))
+	ships.Settle()
+	require.NotZero(t, ships.Loads()["d"])
+	seat = d.Status().Seat
+	sick.Store(true)
+	for drains := false; !drains; time.Sleep(interval / 50) {
+		o, err := fleet.Inspect(t.Context(), ships.Store(), "ships")
+		require.NoError(t, err)
+		for _, n := range o.Nodes {
+			drains = drains || n.Seat == seat && n.Draining
+		}
+	}
+	return d, seat, func() { sick.Store(false) }
+}
+
+// A node that drains since it is sick is asked all the same: when it is healthy, it takes nothing until Resume.
+func TestDrain_ASickNode(t *testing.T) {
+	inFleet(t, func(t *testing.T, ships *fleettest.Fleet) {
+		d, seat, heal := sickFleet(t, ships, 2*interval)
+		require.NoError(t, fleet.Drain(anHour(t), ships.Store(), "ships", seat))
+		heal()
+		ships.Settle()
+		require.Zero(t, ships.Loads()["d"])
+		require.True(t, d.Status().Draining)
+		require.NotZero(t, d.Status().Seat)
+		require.NoError(t, fleet.Resume(anHour(t), ships.Store(), "ships", d.Status().Seat))
+		ships.Settle()
+		require.NotZero(t, ships.Loads()["d"])
+	})
+}
+
+// A node that leaves its seat before it has found the wish has not been drained, and Drain says so.
+func TestDrain_TheSessionEndsBeforeItIsAsked(t *testing.T) {
+	asked, drained := 0, 0
+	for range 20 {
+		inFleet(t, func(t *testing.T, ships *fleettest.Fleet) {
+			d, seat, heal := sickFleet(t, ships, 0)
+			err := fleet.Drain(anHour(t), ships.Store(), "ships", seat)
+			heal()
+			ships.Settle()
+			if err == nil {
+				drained++
+				require.True(t, d.Status().Draining)
+				return
+			}
+			asked++
+			require.ErrorIs(t, err, lease.ErrRefused)
+		})
+	}
+	t.Logf("drained %d times; %d times its session ended before", drained, asked)
+}
