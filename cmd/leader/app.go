@@ -48,6 +48,9 @@ Windows %LOCALAPPDATA%\leader.`,
 			if err := fromEnvironment(cmd.Flags()); err != nil {
 				return err
 			}
+			if err := tooLong(cmd.Flags()); err != nil {
+				return err
+			}
 			if a.timeout <= 0 {
 				return usage(fmt.Errorf("--timeout %v is not positive: give a duration such as 30s", a.timeout))
 			}
@@ -103,6 +106,23 @@ func withUnit(err error) error {
 		return fmt.Errorf("%w: write 15s for 15 seconds", err)
 	}
 	return err
+}
+
+// tooLong returns an error for each duration that no lease lasts: sums of longer ones would not fit into a duration.
+func tooLong(flags *pflag.FlagSet) error {
+	var errs []error
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Value.Type() != "duration" {
+			return
+		}
+		if d, err := flags.GetDuration(f.Name); err == nil && (d > lease.Forever || d < -lease.Forever) {
+			errs = append(errs, fmt.Errorf("--%s %v: it is at most %v", f.Name, d, lease.Forever))
+		}
+	})
+	if len(errs) > 0 {
+		return usage(errors.Join(errs...))
+	}
+	return nil
 }
 
 // tooShort returns an error for a duration that is neither 0 nor at least the given one.

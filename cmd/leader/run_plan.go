@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"sort"
 	"time"
 
 	"github.com/cloudlease/leader"
@@ -35,16 +36,23 @@ func (f *runFlags) plan(limits lease.Limits) (guard.Timing, time.Duration, error
 	if 2*renewEvery < usable {
 		return t, renewEvery, nil
 	}
-	enough := f.length.Truncate(time.Second)
-	for fits := false; !fits; {
-		enough += time.Second
-		_, renewals, usable := f.within(enough, limits)
-		fits = 2*renewals < usable
+	longer := ""
+	if enough, ok := f.enough(limits); ok {
+		longer = fmt.Sprintf(", or a --lease-length of %v, after which a dead leader is replaced", enough)
 	}
 	return guard.Timing{}, 0, fmt.Errorf("two renewals, each %v, have to fit into the %v that a lease of %v holds before the program gets SIGTERM, "+
-		"%v (--stop-timeout) before SIGKILL: give a shorter --stop-timeout or --renew-every (%v or more), or a --lease-length of %v, "+
-		"after which a dead leader is replaced; how long the program may take when leader is asked to stop is --drain-timeout",
-		renewEvery, max(usable, 0).Round(time.Millisecond), f.length, t.Stop.Round(time.Millisecond), max(limits.WriteEvery, leader.MinInterval), max(enough, limits.MinLength))
+		"%v (--stop-timeout) before SIGKILL: give a shorter --stop-timeout or --renew-every (%v or more)%s; how long the program may take when leader is asked to stop is --drain-timeout",
+		renewEvery, max(usable, 0).Round(time.Millisecond), f.length, t.Stop.Round(time.Millisecond), max(limits.WriteEvery, leader.MinInterval), longer)
+}
+
+// enough returns the shortest lease, in whole seconds, for which the flags fit. It reports false if no lease is that long.
+func (f *runFlags) enough(limits lease.Limits) (time.Duration, bool) {
+	least, most := int(f.length/time.Second)+1, int(lease.Forever/time.Second)
+	n := least + sort.Search(max(most-least, 0), func(n int) bool {
+		_, renewEvery, usable := f.within(time.Duration(least+n)*time.Second, limits)
+		return 2*renewEvery < usable
+	})
+	return max(time.Duration(n)*time.Second, limits.MinLength), n < most
 }
 
 // within returns the plan for a lease of this length, which may not fit: usable is how long it holds before the program gets
