@@ -183,7 +183,7 @@ func (r *reader) look(ctx context.Context) (pause time.Duration) {
 		if s.failing.IsZero() {
 			s.failing = begun
 		}
-		s.pause = min(r.every<<min(r.failures-1, 8), max(longest, r.every))
+		s.pause = max(min(r.every<<min(r.failures-1, 8), longest), r.every) // also if a long one overflows
 	} else {
 		r.history.add(&g, now)
 		r.failures, s.failing = 0, time.Time{}
