@@ -136,7 +136,8 @@ func TestAcquire_PatienceWhileSittingOut(t *testing.T) {
 
 // As with Run, it is the caller who panics.
 func TestAcquire_NilContext(t *testing.T) {
-	require.Panics(t, func() { _, _ = leader.New(quiet()).Acquire(nil) }) //nolint:staticcheck // that is the test
+	var none context.Context
+	require.Panics(t, func() { _, _ = leader.New(quiet()).Acquire(none) })
 }
 
 // What ends the wait, and what does not.
