@@ -59,7 +59,7 @@ func (h *holding) release() error {
 
 // lapsed notes that this node's term is over, and that the others wait for the lease to run out, unless this node knows of another holder.
 func (h *holding) lapsed() {
-	if seen, _, _ := h.run.leader.board.seen(); seen.ID == h.held.ID && seen.State == lease.Held {
+	if seen := h.run.leader.Status().Seen; seen.ID == h.held.ID && seen.State == lease.Held {
 		h.run.found(info(h.held, lease.Expired))
 	}
 }

@@ -30,8 +30,9 @@ func To(node string) StepDownOption { return func(r *resigning) { r.next = node 
 // another one has acquired the lease. With [To] it sits out for two acquire intervals and two requests, if that is longer.
 //
 // StepDown returns nil when the lease is released, and the cause of ctx if that ends first. If the release is not acknowledged, or
-// WithHoldAtLeast keeps the lease, it returns the reason: the lease then runs out. Called with the work's own context, it does not wait. If this node does not
-// lead, it does nothing, and returns nil. The error is a lease.ErrInvalid if the name in [To] is this node's, or is not valid.
+// WithHoldAtLeast keeps the lease, it returns the reason: the lease then runs out. Called with the work's own context, it does not
+// wait. If this node does not lead, it does nothing, and returns nil. The error is a lease.ErrInvalid if the name in [To] is this
+// node's, or is not valid.
 func (l *Leader) StepDown(ctx context.Context, opts ...StepDownOption) error {
 	var asked resigning
 	for _, set := range opts {

@@ -69,8 +69,9 @@ func Move(ctx context.Context, m lease.Manager, fleet, part, node string) error 
 
 // Drain asks the node in a seat to give its parts to others and to take none, until Resume or the end of its Run. The node goes on holding
 // its seat, and may coordinate. Drain returns nil when the node has no part any more. If ctx ends first, the error wraps its cause, and the
-// node goes on draining if it was asked. A node that drains since it is unhealthy is asked all the same. Parts for which no other node has room are nobody's. Like Move and Resume, Drain looks four times in
-// an interval, and at once when the manager tells of a change (lease.Watcher).
+// node goes on draining if it was asked. A node that drains since it is unhealthy is asked all the same. Parts for which no other node
+// has room are nobody's. Like Move and Resume, Drain looks four times in an interval, and at once when the manager tells of a change
+// (lease.Watcher).
 //
 // The seat is that of Inspect's NodeInfo. The error is a lease.ErrRefused if nobody holds it, if its node is late with its renewal or its
 // program cannot be drained, if another wish stands for three renewals, or if the node's session has ended before it was seen to act on the

@@ -58,8 +58,8 @@ func (f *Fleet) Validate() error { return f.options.validate() }
 // Run takes part in the fleet: it runs the work of each part that this node has, and takes its turn as the coordinator. How it ends:
 //
 //   - ctx ends, or Drain is called: the node says that it leaves, and works on until other nodes are to have its parts, all
-//     works have returned by themselves, or WithDrainTimeout has passed. Then all works that are left are cancelled. When they have returned, the seat is given back,
-//     and Run returns nil.
+//     works have returned by themselves, or WithDrainTimeout has passed. Then all works that are left are cancelled. When they have
+//     returned, the seat is given back, and Run returns nil.
 //   - A work panics, or calls runtime.Goexit: all works are cancelled, the seat is given back, and Run panics: with the same value, or
 //     with an error that names runtime.Goexit.
 //   - A cancelled work does not return within WithStopTimeout: Run returns an ErrStopTimeout, and the seat runs out.

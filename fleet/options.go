@@ -146,7 +146,8 @@ func WithStopTimeout(d time.Duration) Option {
 }
 
 // WithDrainTimeout says how long a node that stops in order waits for other nodes to get its parts. Its works go on meanwhile; after that,
-// those that are left are cancelled. If all of them return by themselves, it waits no longer. The default is the lease's length; 0 means that a node does not wait.
+// those that are left are cancelled. If all of them return by themselves, it waits no longer. The default is the lease's length; 0 means
+// that a node does not wait.
 func WithDrainTimeout(d time.Duration) Option {
 	return option("WithDrainTimeout", func(o *options) { o.drainTimeout = d })
 }

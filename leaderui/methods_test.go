@@ -21,7 +21,7 @@ import (
 	"github.com/cloudlease/leader/lease/memory"
 )
 
-// Whatever a client asks of any handler, the answer comes to an end: but for those that GET asks to go on, until the client goes away.
+// Whatever a client asks of any handler, the answer ends. Only the streams that GET asks for go on, until the client goes away.
 func TestMethods_EachAnswerEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := lease.NewManager(memory.NewStore())
@@ -79,7 +79,7 @@ func TestMethods_EachAnswerEnds(t *testing.T) {
 	})
 }
 
-// ends asks, and reports whether the answer ends within the half of a minute. In any case, it ends when the client goes away.
+// ends asks, and reports whether the answer ends within half a minute. If not, it has to end when the client goes away.
 func ends(t *testing.T, handler http.Handler, method, path string) bool {
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
