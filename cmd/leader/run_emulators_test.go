@@ -29,7 +29,7 @@ func TestRunOnServices(t *testing.T) {
 			s := commandtest.NewSite(t)
 			url := placeOn(t, service)
 			job := func() int {
-				return s.Start("--store", url, "--once", "--hold-at-least", "15s", "--held-exit-code", "9", "--", "sh", "-c", `echo $LEADER_TOKEN >>$FILE`).Wait()
+				return s.Start("--store", url, "--once", "--hold-at-least", "1m", "--lease-length", "1m", "--held-exit-code", "9", "--", "sh", "-c", `echo $LEADER_TOKEN >>$FILE`).Wait()
 			}
 			require.Equal(t, 0, job())
 			require.Equal(t, 9, job())
