@@ -34,7 +34,7 @@ func firstHangs() func(request) {
 // works again gets the lease back by then.
 func TestRun10_TheEndInAll(t *testing.T) {
 	const length, every, within = time.Minute, 20 * time.Second, 4 * time.Second
-	for _, how := range []string{"ctx ends", "the work returns", "Release", "ctx ends after StepDown"} {
+	for _, how := range []string{"ctx ends", "the work returns", "the work panics", "Release", "ctx ends after StepDown"} {
 		for _, store := range []string{"works", "loses a renewal", "hangs"} {
 			for _, flush := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s, the store %s, flush %v", how, store, flush), func(t *testing.T) {
@@ -51,6 +51,9 @@ func TestRun10_TheEndInAll(t *testing.T) {
 							case <-goOn:
 							case <-ctx.Done():
 							}
+							if how == "the work panics" {
+								panic(how)
+							}
 							return nil
 						}, leader.WithLeaseLength(length), leader.WithEndTimeout(within))
 						var held *leader.Held
@@ -59,7 +62,14 @@ func TestRun10_TheEndInAll(t *testing.T) {
 							held, _ = a.Acquire(a.context())
 							begin(held.Context())
 						} else {
-							a.run().leads()
+							a.runs(func(ctx context.Context) (err error) {
+								defer func() {
+									if v := recover(); v != nil {
+										assert.Equal(t, how, v)
+									}
+								}()
+								return a.Run(ctx)
+							}).leads()
 						}
 						switch store {
 						case "loses a renewal":
@@ -72,7 +82,7 @@ func TestRun10_TheEndInAll(t *testing.T) {
 						switch how {
 						case "ctx ends":
 							assert.NoError(t, a.stop())
-						case "the work returns":
+						case "the work returns", "the work panics":
 							close(goOn)
 							assert.NoError(t, <-a.result)
 						case "Release":

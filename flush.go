@@ -43,6 +43,6 @@ func (t *term) flush() {
 		r.remark(slog.LevelWarn, "what was to run before the end of the term has not returned: the term ends without it", token,
 			toDo("make the functions of lease.BeforeEnd return when their context ends, or give them more time with WithEndTimeout"))
 	case panicked != nil && !t.out.panicked:
-		t.out = outcome{panicked: true, value: panicked}
+		t.out = outcome{final: true, panicked: true, value: panicked}
 	}
 }

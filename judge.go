@@ -101,7 +101,7 @@ func (t *term) judge(res *result, stopped stop) outcome {
 	}
 	switch {
 	case res.panicked:
-		return outcome{panicked: true, value: res.value}
+		return outcome{final: true, panicked: true, value: res.value}
 	case why == ctxEnded && t.run.once():
 		return outcome{final: true, err: t.run.ended(joined(res.lost, failed))}
 	case why == ctxEnded:

@@ -15,6 +15,10 @@ var runEnd = []mutation{
 		edit: edit{file: "term.go", old: "		t.run.left() // the flush is a part of the end\n", new: ""},
 	},
 	{
+		name: "Run 10: the end of a work that panics is not counted",
+		edit: edit{file: "judge.go", old: "outcome{final: true, panicked: true, value: res.value}", new: "outcome{panicked: true, value: res.value}"},
+	},
+	{
 		name: "Run 10: the flush takes the whole end",
 		edit: edit{file: "flush.go", old: "		atMost, ends = r.left()/2, nil", new: "		atMost, ends = r.left(), nil"},
 	},
