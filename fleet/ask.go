@@ -69,9 +69,9 @@ func Move(ctx context.Context, m lease.Manager, fleet, part, node string) error 
 
 // Drain asks the node in a seat to give its parts to others and to take none, until Resume or the end of its Run. The node goes on holding
 // its seat, and may coordinate. Drain returns nil when the node has no part any more. If ctx ends first, the error wraps its cause, and the
-// node goes on draining if it was asked. A node that drains since it is unhealthy is asked all the same. Parts for which no other node
-// has room are nobody's. Like Move and Resume, Drain looks four times in an interval, and at once when the manager tells of a change
-// (lease.Watcher).
+// node goes on draining if it was asked. A node that drains since it is unhealthy is asked all the same, and keeps its seat then, too. Parts
+// for which no other node has room are nobody's. Like Move and Resume, Drain looks four times in an interval, and at once when the manager
+// tells of a change (lease.Watcher).
 //
 // The seat is that of Inspect's NodeInfo. The error is a lease.ErrRefused if nobody holds it, if its node is late with its renewal or its
 // program cannot be drained, if another wish stands for three renewals, or if the node's session has ended before it was seen to act on the
@@ -84,26 +84,34 @@ func Drain(ctx context.Context, m lease.Manager, fleet string, seat int) error {
 	if err := ask(ctx, m, first, lease.Wish{Kind: WishDrain}); err != nil {
 		return err
 	}
-	acts := false
+	d := draining{m: m, fleet: fleet, session: session{seat, first.Token}}
 	return until(ctx, m, first, []string{first.Name, fleet}, fmt.Sprintf("the node %q in seat %d of fleet %q still has parts", first.Holder, seat, fleet), func() (bool, error) {
-		return drained(ctx, m, fleet, session{seat, first.Token}, &acts)
+		return d.done(ctx)
 	})
 }
 
-// drained reports whether a session that was asked to drain has nothing any more, or is over. It notes in acts that the wish was found.
-func drained(ctx context.Context, m lease.Manager, fleet string, s session, acts *bool) (bool, error) {
-	now, err := lease.Inspect(ctx, m, SeatLease(fleet, s.Seat))
-	switch over := now.Token != s.Token || now.State == lease.Free; {
+// A draining session was asked to drain.
+type draining struct {
+	m     lease.Manager
+	fleet string
+	session
+	acts bool // it was seen that its node has found the wish
+}
+
+// done reports whether the session has nothing any more, or is over.
+func (d *draining) done(ctx context.Context) (bool, error) {
+	now, err := lease.Inspect(ctx, d.m, SeatLease(d.fleet, d.Seat))
+	switch over := now.Token != d.Token || now.State == lease.Free; {
 	case err != nil:
 		return false, err
-	case over && !*acts:
-		return false, fmt.Errorf("%w: the node in seat %d of fleet %q has left the seat, and was not seen to act on the wish: if it takes another seat, ask there", lease.ErrRefused, s.Seat, fleet)
+	case over && !d.acts:
+		return false, fmt.Errorf("%w: the node in seat %d of fleet %q has left the seat, and was not seen to act on the wish: if it takes another seat, ask there", lease.ErrRefused, d.Seat, d.fleet)
 	case over:
 		return true, nil
 	case now.Wish.Kind != WishDrain || now.Wish.State == lease.WishBegun:
-		*acts = true
+		d.acts = true
 	}
-	office, err := lease.Inspect(ctx, m, fleet)
+	office, err := lease.Inspect(ctx, d.m, d.fleet)
 	if err != nil {
 		return false, err
 	}
@@ -112,11 +120,11 @@ func drained(ctx context.Context, m lease.Manager, fleet string, s session, acts
 		return false, err
 	}
 	v, err := decodeSeat(now.Value)
-	return *acts && err == nil && v.Token == s.Token && v.Draining && !p.names(s), nil
+	return d.acts && err == nil && v.Token == d.Token && v.Draining && !p.names(d.session), nil
 }
 
 // Resume asks a node that Drain has drained to take parts again. The node gives its seat back and takes a seat anew, perhaps the same one.
-// Resume returns nil when the node has given its seat back. The error is a lease.ErrInvalid if the node does not drain; the others are those
+// Resume returns nil when the node has given its seat back; one that is unhealthy takes parts when it is healthy. The error is a lease.ErrInvalid if the node does not drain; the others are those
 // of Drain.
 func Resume(ctx context.Context, m lease.Manager, fleet string, seat int) error {
 	name := SeatLease(fleet, seat)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cloudlease/leader"
@@ -77,7 +78,7 @@ func (n *node) drainSession(st *seat) {
 		}
 		return
 	}
-	if n.retired && !leaves {
+	if n.retired && !n.draining && n.givesNothing(st) {
 		return // it keeps its seat: so everybody sees it, and it hears when it is to take parts again
 	}
 	n.endSession(st, errors.Join(errLeaving, context.Cause(n.ctx), n.health))
@@ -105,15 +106,12 @@ func (n *node) goOn() {
 
 // hasNothing reports whether the plan gives nothing to the session, which has said that it drains, and all works have returned.
 func (n *node) hasNothing(st *seat) bool {
-	if !st.said.Draining || len(n.parts) > 0 || n.plan == nil {
-		return false
-	}
-	for _, e := range n.plan.Parts {
-		if e.Owner == st.id {
-			return false
-		}
-	}
-	return true
+	return st.said.Draining && len(n.parts) == 0 && n.givesNothing(st)
+}
+
+// givesNothing reports whether the plan gives nothing to the session.
+func (n *node) givesNothing(st *seat) bool {
+	return n.plan != nil && !slices.ContainsFunc(n.plan.Parts, func(e entry) bool { return e.Owner == st.id })
 }
 
 // rests reports whether this node has parts and works on none of them, since the works have returned by themselves. If it leaves, they need

@@ -79,3 +79,20 @@ func TestDrain_TheSessionEndsBeforeItIsAsked(t *testing.T) {
 	}
 	t.Logf("drained %d times; %d times its session ended before", drained, asked)
 }
+
+// A sick node that was drained keeps its seat, so that Resume reaches it. It takes parts once it is healthy.
+func TestResume_ASickNode(t *testing.T) {
+	inFleet(t, func(t *testing.T, ships *fleettest.Fleet) {
+		d, seat, heal := sickFleet(t, ships, 2*interval)
+		require.NoError(t, fleet.Drain(anHour(t), ships.Store(), "ships", seat))
+		time.Sleep(4 * length)
+		require.Equal(t, seat, d.Status().Seat)
+		require.NoError(t, fleet.Resume(anHour(t), ships.Store(), "ships", seat))
+		require.False(t, d.Status().Draining)
+		time.Sleep(4 * length)
+		require.Zero(t, d.Status().Seat, "it is sick")
+		heal()
+		ships.Settle()
+		require.NotZero(t, ships.Loads()["d"])
+	})
+}
