@@ -24,6 +24,8 @@ var durationCommands = map[string]struct{ args, after, works string }{
 	"leader fleet watch": {"fleet watch", "", "never run"},
 	"leader ui":          {"ui --listen 127.0.0.1:0", "", "shows the store"},
 	"leader doctor":      {"doctor --samples 1", "", ""},
+	"leader fleet move":  {"fleet move ships 1 --unpin", "", ""},
+	"leader fleet drain": {"fleet drain ships --seat 1", "", ""},
 }
 
 // What a flag needs besides.
@@ -33,7 +35,7 @@ var durationFlags = map[string]string{"health-timeout": "--health-cmd true", "ho
 func TestDurations_TooLongAndTooShort(t *testing.T) {
 	for _, cmd := range everyCommand() {
 		cmd.NonInheritedFlags().VisitAll(func(f *pflag.Flag) {
-			if f.Value.Type() != "duration" || f.Name == "wait" {
+			if f.Value.Type() != "duration" {
 				return
 			}
 			c, ok := durationCommands[cmd.CommandPath()]
@@ -51,7 +53,13 @@ func TestDurations_TooLongAndTooShort(t *testing.T) {
 							return c.works != "" && n.Says(c.works)
 						}
 					})
-					if d, _ := time.ParseDuration(value); d.Abs() > 100*365*24*time.Hour {
+					d, err := time.ParseDuration(value)
+					require.NoError(t, err)
+					if d < 0 || f.Name == "wait" && d == 0 {
+						require.Equal(t, exitUsage, n.Wait(), n.Output)
+						require.Contains(t, n.Output.String(), "--"+f.Name)
+					}
+					if d.Abs() > 100*365*24*time.Hour {
 						require.Equal(t, exitUsage, n.Wait())
 						require.Contains(t, n.Output.String(), "it is at most 876000h0m0s")
 					}

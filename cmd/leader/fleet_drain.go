@@ -68,7 +68,7 @@ func (a *app) drainFleet(ctx context.Context, s *store.Store, given []string, se
 	if err != nil {
 		return usage(err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, wait)
+	ctx, cancel := waiting(ctx, wait)
 	defer cancel()
 	if resume {
 		goesOn := "the node takes parts again if it was asked already: leader fleet status shows it"

@@ -11,6 +11,7 @@ import (
 	"github.com/cloudlease/leader/cmd/leader/internal/show"
 	"github.com/cloudlease/leader/cmd/leader/internal/store"
 	"github.com/cloudlease/leader/fleet"
+	"github.com/cloudlease/leader/internal/patience"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -62,12 +63,23 @@ LEADER_WAIT, LEADER_TELL; NO_COLOR.`,
 	return cmd
 }
 
-func waitFlag(cmd *cobra.Command, wait *time.Duration, usage string) {
-	cmd.Flags().DurationVar(wait, "wait", 2*time.Minute, usage)
+func waitFlag(cmd *cobra.Command, wait *time.Duration, text string) {
+	cmd.Flags().DurationVar(wait, "wait", 2*time.Minute, text)
+	cmd.PreRunE = func(*cobra.Command, []string) error {
+		if *wait <= 0 {
+			return usage(fmt.Errorf("--wait %v is not positive: give a time such as 2m", *wait))
+		}
+		return nil
+	}
+}
+
+// waiting bounds what waits for others by --wait.
+func waiting(ctx context.Context, wait time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, wait, fmt.Errorf("the %v of --wait are over", wait))
 }
 
 func (a *app) moveFleet(ctx context.Context, s *store.Store, name, part, to string, wait time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, wait)
+	ctx, cancel := waiting(ctx, wait)
 	defer cancel()
 	goesOn := "the coordinator does it if it was asked already: leader fleet status shows what is pinned"
 	if err := untilInterrupted(ctx, goesOn, func(ctx context.Context) error { return fleet.Move(ctx, s.Manager, name, part, to) }); err != nil {
@@ -102,9 +114,7 @@ func (a *app) waitUntilThere(ctx context.Context, s *store.Store, name, part, to
 				return nil
 			}
 		}
-		select {
-		case <-time.After(o.Coordinator.RenewEvery/4 + time.Millisecond):
-		case <-ctx.Done():
+		if !patience.Wait(ctx, betweenLooks(o.Coordinator)) {
 			return fmt.Errorf("part %q is pinned, and not with %q yet: leader fleet status says why: %w", part, to, context.Cause(ctx))
 		}
 	}

@@ -104,7 +104,7 @@ func (f *fleetFlags) check() error {
 	refuse(!f.given("shards") && !f.given("part"), "there are no parts: give --shards 64, say, or --part for each")
 	refuse(f.given("shards") && f.given("part"), "give --shards or --part, and not both")
 	refuse(f.given("health-timeout") && f.health.Func() == nil, "--health-timeout is for --health-cmd and --health-http")
-	return errors.Join(append(problems, f.logs.Validate(), f.health.Validate(), f.follow.check(f.listen, f.attributes))...)
+	return errors.Join(append(problems, f.logs.Validate(), f.health.Validate(), checkListen(f.listen), f.follow.check(f.listen, f.attributes))...)
 }
 
 // runFleet is leader fleet run.

@@ -37,10 +37,15 @@ func (a *app) waitUntilHandedOver(ctx context.Context, s *store.Store, seen leas
 			return &exitError{code: exitOther, err: fmt.Errorf("%s has given the lease up, and no node has taken it", show.Printable(seen.Holder))}
 		}
 		a.progress("%s", handingOver(now, seen, to))
-		if !patience.Wait(ctx, min(max(seen.Length/50, 50*time.Millisecond), time.Second)) {
+		if !patience.Wait(ctx, betweenLooks(seen)) {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// betweenLooks is the pause between two looks at a lease that is to change.
+func betweenLooks(of lease.Info) time.Duration {
+	return min(max(of.Length/50, 50*time.Millisecond), time.Second)
 }
 
 // handingOver says what is waited for.

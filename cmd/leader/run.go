@@ -100,6 +100,7 @@ func (f *runFlags) check(given func(string) bool) error {
 			problems = append(problems, fmt.Errorf(format, args...))
 		}
 	}
+	refuse(f.holdAtLeast < 0, "--hold-at-least %v is negative", f.holdAtLeast)
 	refuse(f.holdAtLeast > f.length, "--hold-at-least %v is more than --lease-length %v: nothing holds a lease longer", f.holdAtLeast, f.length)
 	refuse(f.heldCode < 0 || f.heldCode > 255, "--held-exit-code %d: it is 0 to 255", f.heldCode)
 	refuse(f.healthAfter < 1, "--health-after %d: at least one failure makes a node unhealthy", f.healthAfter)
@@ -110,7 +111,7 @@ func (f *runFlags) check(given func(string) bool) error {
 	for _, name := range []string{"health-after", "health-timeout"} {
 		refuse(given(name) && f.health.Func() == nil, "--%s is for --health-cmd and --health-http", name)
 	}
-	return errors.Join(append(problems, f.logs.Validate(), f.health.Validate(), f.follow.check(f.listen, f.attributes))...)
+	return errors.Join(append(problems, f.logs.Validate(), f.health.Validate(), checkListen(f.listen), f.follow.check(f.listen, f.attributes))...)
 }
 
 // findProgram returns the path of the program to run, once it is certain that it can be run under a guard.

@@ -76,7 +76,7 @@ func TestRunExitCodes(t *testing.T) {
 		"attribute without key":    {[]string{"--attribute", "=a", "--", "true"}, 2, `"=a" is not key=value`},
 		"level":                    {[]string{"--log-level", "loud", "--", "true"}, 2, "--log-level"},
 		"health URL":               {[]string{"--health-http", "localhost:80", "--", "true"}, 2, "--health-http"},
-		"address":                  {[]string{"--listen", "127.0.0.1:99999", "--", "true"}, 1, "--listen"},
+		"address":                  {[]string{"--listen", "127.0.0.1:99999", "--", "true"}, 2, "--listen"},
 		"name":                     {[]string{"--name", "a\tb", "--", "true"}, 2, "control character"},
 		"store":                    {[]string{"--store", "tape://a", "--", "true"}, 2, "tape"},
 		"the guard, by a person":   {[]string{"--", commandtest.Binary(), "guard", "/bin/true", "true"}, 2, "only leader run starts the guard"},

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
@@ -98,11 +97,10 @@ func (u *uiFlags) options(timeout time.Duration) ([]leaderui.Option, error) {
 	if auth != nil {
 		opts = append(opts, auth)
 	}
-	host, port, err := net.SplitHostPort(u.listen)
-	number, notNumber := strconv.Atoi(port)
+	host, err := listenHost(u.listen, defaultListen)
 	switch {
-	case err != nil || notNumber != nil || number < 0 || number > 65535:
-		errs = append(errs, fmt.Errorf("--listen %q is no address: give a host and a port, such as %s", u.listen, defaultListen))
+	case err != nil:
+		errs = append(errs, err)
 	case !isLoopback(host) && u.auth == "":
 		errs = append(errs, fmt.Errorf("--listen %q reaches other machines: say with --auth who may see the page", u.listen))
 	case host != "" && net.ParseIP(host) == nil:
