@@ -32,18 +32,32 @@ type NodeInfo struct {
 	Draining bool
 	Epoch    uint64 // of the plan that it has acknowledged
 	Stopping int    // parts whose works have not returned, though the plan has taken them
-	Parts    int    // that the plan gives to it
+	Parts    int    // that the plan gives to it; if the seat could not be read, to whichever session was in it
 	// Left is how soon its lease may be free if the node does not renew it; 0: not known.
 	Left  time.Duration
 	Attrs map[string]string // that it publishes
 	Err   error             // why the seat, or its value, could not be read
 }
 
+// String returns what names the node in a PartInfo: its name, or "seat 3, which cannot be read", or "seat 3" if it has told no name.
+func (n NodeInfo) String() string {
+	switch {
+	case n.Node != "":
+		return n.Node
+	case n.unread():
+		return fmt.Sprintf("seat %d, which cannot be read", n.Seat)
+	}
+	return fmt.Sprintf("seat %d", n.Seat)
+}
+
+// unread reports whether nothing of the seat's lease could be read: whatever the plan gives to the seat may be worked on.
+func (n NodeInfo) unread() bool { return n.Err != nil && n.Token == 0 }
+
 // A PartInfo describes a part.
 type PartInfo struct {
 	Part  string
 	Token uint64
-	Node  string // the node that has it; empty: none
+	Node  string // the node that has it, as NodeInfo.String names it; empty: none
 	Seat  int    // of that node; 0: none
 	From  string // the node that may still work on it, and that Node waits for; empty: none
 	Why   string // why nobody works on it now; empty: Node does, as far as the plan tells
@@ -81,28 +95,40 @@ func OverviewOf(office lease.Info, read func(seat string) lease.Info) (Overview,
 	}
 	o.Epoch, o.Version, o.Width = p.Epoch, p.Version, p.Width
 	seats := readSeats(office.Name, p.Width, read)
-	owned := map[session]int{}
 	for _, e := range p.Parts {
-		owned[e.Owner]++
+		if n := seats.of(e.Owner); n != nil {
+			n.Parts++
+		}
 	}
-	named := map[session]string{}
-	for k, seat := range seats {
-		named[session{Seat: k + 1, Token: seat.Token}] = seat.Node
-		seat.Parts = owned[session{Seat: k + 1, Token: seat.Token}]
-		if seat.Err != nil || seat.State != lease.Free || seat.Parts > 0 {
-			o.Nodes = append(o.Nodes, seat)
+	for _, n := range seats {
+		if n.Err != nil || n.State != lease.Free || n.Parts > 0 {
+			o.Nodes = append(o.Nodes, n)
 		}
 	}
 	for _, e := range p.Parts {
-		part := describe(e, seats, named)
+		part := seats.describe(e)
 		part.Pinned = p.pinned(e.Part)
 		o.Parts = append(o.Parts, part)
 	}
 	return o, nil
 }
 
-func readSeats(fleet string, width int, read func(seat string) lease.Info) []NodeInfo {
-	seats := make([]NodeInfo, width)
+// seatRow has the seats of a plan's width: seat 1 is the first.
+type seatRow []NodeInfo
+
+// of returns the seat in which a session is the latest one; nil if there is no such seat. A seat that could not be read may have any session.
+func (all seatRow) of(s session) *NodeInfo {
+	if s.Seat < 1 || s.Seat > len(all) {
+		return nil
+	}
+	if n := &all[s.Seat-1]; n.Token == s.Token || n.unread() {
+		return n
+	}
+	return nil
+}
+
+func readSeats(fleet string, width int, read func(seat string) lease.Info) seatRow {
+	seats := make(seatRow, width)
 	slots := make(chan struct{}, 32)
 	var all sync.WaitGroup
 	for k := range seats {
@@ -132,11 +158,9 @@ func describeSeat(k int, info lease.Info) NodeInfo {
 	return seat
 }
 
-func describe(e entry, seats []NodeInfo, named map[session]string) PartInfo {
-	p := PartInfo{Part: e.Part, Token: e.Token, Seat: e.Owner.Seat, Node: nameOf(e.Owner, named), From: nameOf(e.From, named)}
-	sits := func(s session) bool {
-		return s.Seat <= len(seats) && seats[s.Seat-1].Token == s.Token && seats[s.Seat-1].State == lease.Held
-	}
+func (all seatRow) describe(e entry) PartInfo {
+	p := PartInfo{Part: e.Part, Token: e.Token, Seat: e.Owner.Seat, Node: all.nameOf(e.Owner), From: all.nameOf(e.From)}
+	owner := all.of(e.Owner)
 	switch {
 	case e.From != (session{}) && e.Owner == (session{}):
 		p.Why = "the node that had it has not stopped its work, and then it is nobody's"
@@ -144,18 +168,18 @@ func describe(e entry, seats []NodeInfo, named map[session]string) PartInfo {
 		p.Why = "the node that had it has not stopped its work"
 	case e.Owner == (session{}):
 		p.Why = "it is nobody's: no node has room for it, or none has come yet"
-	case !sits(e.Owner):
+	case owner == nil || owner.State != lease.Held && !owner.unread():
 		p.Why = "its node is gone, and the coordinator has not given the part to another one"
 	}
 	return p
 }
 
-func nameOf(s session, named map[session]string) string {
+func (all seatRow) nameOf(s session) string {
 	if s == (session{}) {
 		return ""
 	}
-	if name := named[s]; name != "" {
-		return name
+	if n := all.of(s); n != nil {
+		return n.String()
 	}
 	return fmt.Sprintf("session %v, which is over", s)
 }

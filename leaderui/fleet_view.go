@@ -81,7 +81,7 @@ type cell struct{ Part, Class, Title string }
 func (f *fleetSight) nodes(q query, id string) (items []item) {
 	cells := f.cells()
 	for _, n := range f.Nodes {
-		r := nodeRow{Seat: n.Seat, Node: cmp.Or(n.Node, fmt.Sprint("seat ", n.Seat)), State: n.State.String(), Parts: n.Parts, Cells: cells[n.Seat]}
+		r := nodeRow{Seat: n.Seat, Node: n.String(), State: n.State.String(), Parts: n.Parts, Cells: cells[n.Seat]}
 		r.Weight = strconv.Itoa(n.Weight)
 		switch {
 		case n.Epoch == 0:
@@ -115,7 +115,7 @@ func (f *fleetSight) cells() map[int][]cell {
 	moving, orphan := named(f.moving()), named(f.orphans())
 	seats := map[string]int{}
 	for _, n := range f.Nodes {
-		seats[n.Node] = n.Seat
+		seats[n.String()] = n.Seat
 	}
 	for _, p := range f.Parts {
 		c := cell{Part: p.Part, Title: fmt.Sprintf("%s, token %d", p.Part, p.Token)}

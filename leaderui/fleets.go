@@ -90,13 +90,16 @@ func infoOf(name string, sights []sight, read map[string]lease.Info) lease.Info 
 
 // moving returns the parts that change hands: their old node may still work on them, or their new one has not begun.
 func (f fleetSight) moving() (parts []fleet.PartInfo) {
-	acknowledged := map[int]uint64{}
+	acknowledged := map[int]uint64{} // by the seats that can be read
 	for _, n := range f.Nodes {
-		acknowledged[n.Seat] = n.Epoch
+		if n.Err == nil {
+			acknowledged[n.Seat] = n.Epoch
+		}
 	}
 	alive := f.alive()
 	for _, p := range f.Parts {
-		if p.From != "" && (alive[p.From] || alive[p.Node]) || p.Node != "" && p.Why == "" && acknowledged[p.Seat] < p.Token {
+		epoch, known := acknowledged[p.Seat]
+		if p.From != "" && (alive[p.From] || alive[p.Node]) || p.Node != "" && p.Why == "" && known && epoch < p.Token {
 			parts = append(parts, p)
 		}
 	}
@@ -114,12 +117,12 @@ func (f fleetSight) orphans() (parts []fleet.PartInfo) {
 	return parts
 }
 
-// alive has the names of the nodes that hold a seat.
+// alive has the nodes that hold a seat, as far as it can be read, by what names them in a part.
 func (f fleetSight) alive() map[string]bool {
 	names := map[string]bool{}
 	for _, n := range f.Nodes {
-		if n.State == lease.Held && n.Err == nil {
-			names[n.Node] = true
+		if n.State == lease.Held || n.Err != nil {
+			names[n.String()] = true
 		}
 	}
 	return names

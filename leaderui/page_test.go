@@ -136,6 +136,48 @@ func TestPage_Terms(t *testing.T) {
 	})
 }
 
+// A seat that cannot be read is shown as that. Its node keeps its parts: nothing moves, and nothing is nobody's.
+func TestPage_ASeatThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for what, damaged := range map[string]func(w *world, seat string) string{
+		"the record": func(*world, string) string { return "no record" },
+		"the value": func(w *world, seat string) string {
+			o, err := w.store.Load(w.Context(), seat)
+			require.NoError(w, err)
+			return regexp.MustCompile(`"value":"(\\.|[^"\\])*"`).ReplaceAllString(string(o.Data), `"value":"{\"kind\":\"fleet seat\""`)
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			inWorld(t, func(w *world) {
+				for _, name := range []string{"node-a", "node-b"} {
+					f := fleet.New(fleet.WithLeaseManager(lease.NewManager(w.store)), fleet.WithName("ships"), fleet.WithNodeID(name), fleet.WithShards(6), fleet.WithCalm(time.Second),
+						fleet.WhenAssigned(func(ctx context.Context, _ string) error { <-ctx.Done(); return nil }))
+					ctx, cancel := context.WithCancel(w.Context())
+					ended := make(chan struct{})
+					go func() { defer close(ended); _ = f.Run(ctx) }()
+					defer func() { cancel(); <-ended }()
+				}
+				time.Sleep(time.Minute)
+				require.Empty(w, w.state().Troubles)
+				o, err := fleet.Inspect(w.Context(), w.other, "ships")
+				require.NoError(w, err)
+				seat := fleet.SeatLease("ships", o.Nodes[0].Seat)
+				var s leaderui.State
+				for tries := 0; len(s.Troubles) == 0; tries++ { // its node writes the value again when it renews
+					require.Less(w, tries, 100)
+					w.put(seat, damaged(w, seat))
+					s = w.state()
+				}
+				require.Zero(w, s.Fleets[0].Moving)
+				require.Zero(w, s.Fleets[0].Nobodys)
+				require.Len(w, s.Troubles, 1)
+				require.Equal(w, "seat", s.Troubles[0].Kind)
+			})
+		})
+	}
+}
+
 // A fleet is a grid of its nodes and parts, and tells what moves, what is nobody's, and why.
 func TestPage_Fleet(t *testing.T) {
 	t.Parallel()

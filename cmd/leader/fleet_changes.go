@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cloudlease/leader/cmd/leader/internal/show"
@@ -15,7 +17,8 @@ func fleetChanges(before *fleetEntry, now fleetEntry) (changes []fleetChange) {
 	}
 	if before == nil {
 		tell(fleetChange{Change: "found", Coordinator: &now.Coordinator, Parts: now.Parts, text: now.summary()})
-		before = &fleetEntry{Coordinator: now.Coordinator, Nodes: now.Nodes, Epoch: now.Epoch, Parts: now.Parts}
+		readable := slices.DeleteFunc(slices.Clone(now.Nodes), func(n nodeEntry) bool { return n.State == unreadable })
+		before = &fleetEntry{Coordinator: now.Coordinator, Nodes: readable, Epoch: now.Epoch, Parts: now.Parts}
 		tellNobodys(nil, now.Parts, tell)
 	}
 	tellNodes(before.Nodes, now.Nodes, tell)
@@ -31,6 +34,21 @@ func fleetChanges(before *fleetEntry, now fleetEntry) (changes []fleetChange) {
 	return changes
 }
 
+// remember completes the seats that could not be read with what the look before has shown of them: one that holds a seat has not left it as long
+// as nobody can tell.
+func (f *fleetEntry) remember(before []nodeEntry) {
+	for i, n := range f.Nodes {
+		if n.State != unreadable || n.Token != 0 {
+			continue
+		}
+		for _, old := range before {
+			if old.Seat == n.Seat {
+				f.Nodes[i].Token, f.Nodes[i].Node, f.Nodes[i].last = old.Token, old.Node, cmp.Or(old.last, old.State)
+			}
+		}
+	}
+}
+
 // tellNodes tells of seats that were taken, and are held no more. A seat and its token make a session.
 func tellNodes(before, now []nodeEntry, tell func(fleetChange)) {
 	type session struct {
@@ -44,20 +62,22 @@ func tellNodes(before, now []nodeEntry, tell func(fleetChange)) {
 	for _, n := range now {
 		is[session{n.Seat, n.Token}] = n
 		old := was[session{n.Seat, n.Token}]
+		last := cmp.Or(old.last, old.State)
 		switch {
 		case n.State == unreadable && old.State != unreadable:
 			tell(fleetChange{Change: unreadable, Node: &n, text: fmt.Sprintf("seat %d: %s", n.Seat, show.Printable(n.Error))})
-		case n.State == held && old.State != held:
+		case n.State == held && last != held:
 			tell(fleetChange{Change: "joined", Node: &n, text: n.line()})
 		case n.State == held && n.Draining && !old.Draining:
 			tell(fleetChange{Change: "draining", Node: &n, text: n.line()})
-		case n.State == expired && old.State == held:
+		case n.State == expired && last == held:
 			tell(fleetChange{Change: expired, Node: &n, text: n.line()})
 		}
 	}
 	for _, old := range before {
-		if n := is[session{old.Seat, old.Token}]; old.State == held && n.State != held && n.State != expired && n.State != unreadable {
-			old.State, old.LeftSeconds = free, 0
+		n := is[session{old.Seat, old.Token}]
+		if cmp.Or(old.last, old.State) == held && n.State != held && n.State != expired && n.State != unreadable {
+			old.State, old.LeftSeconds, old.Error = free, 0, ""
 			tell(fleetChange{Change: "left", Node: &old, text: old.line()})
 		}
 	}
@@ -82,11 +102,11 @@ func tellMoves(before []partEntry, now fleetEntry, tell func(fleetChange)) {
 	}
 }
 
-// tellNobodys tells of parts that have no node, if that has changed.
+// tellNobodys tells which parts have no node, if those are others than before.
 func tellNobodys(before, now []partEntry, tell func(fleetChange)) {
 	was, is := nobodys(before), nobodys(now)
 	switch {
-	case len(is) == len(was):
+	case slices.EqualFunc(was, is, func(a, b partEntry) bool { return a.Part == b.Part }):
 	case len(is) == 0:
 		tell(fleetChange{Change: "nobody's", text: "no part: each has a node again"})
 	default:

@@ -28,6 +28,7 @@ const fleetFieldsHelp = `  fleet           the name of the fleet
                   part, token, node (absent: nobody's), seat, from (the node that may still work on it, and that
                   node waits for), why (why nobody works on it; absent: somebody does, as far as the plan tells), pinned (the node
                   that it is to be with, by leader fleet move)
+A node whose seat cannot be read is named by it: "seat 3, which cannot be read". It may work on its parts.
 Fields that do not apply are absent. There may be more fields later, and fields keep their meaning.`
 
 func (a *app) fleetStatusCommand() *cobra.Command {
@@ -119,6 +120,8 @@ type nodeEntry struct {
 	LeftSeconds float64           `json:"left_seconds,omitzero"`
 	Attributes  map[string]string `json:"attributes,omitempty"`
 	Error       string            `json:"error,omitempty"`
+
+	last string // of a seat that cannot be read: its state when it could; empty: not known
 }
 
 type partEntry struct {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -155,6 +156,66 @@ func TestFleetChanges(t *testing.T) {
 	}, told)
 	require.Empty(t, fleetChanges(&now, now))
 	require.Equal(t, "nobody's", fleetChanges(&now, before)[len(fleetChanges(&now, before))-1].Change)
+}
+
+// What watch tells of looks, one after another.
+func tellAll(looks ...fleetEntry) (told []string) {
+	var before *fleetEntry
+	for _, now := range looks {
+		now.Nodes = slices.Clone(now.Nodes)
+		if before != nil {
+			now.remember(before.Nodes)
+		}
+		for _, c := range fleetChanges(before, now) {
+			told = append(told, c.Change+" "+c.text)
+		}
+		before = &now
+	}
+	return told
+}
+
+// A seat that cannot be read for a while is told of as that: its node has neither left nor come.
+func TestFleetChanges_ASeatThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	sight := func(state string, token uint64) fleetEntry {
+		n := nodeEntry{Seat: 1, Token: token, Node: "a", State: state, Parts: 1}
+		if state == unreadable {
+			n = nodeEntry{Seat: 1, State: unreadable, Parts: 1, Error: "not a lease record"}
+		}
+		return fleetEntry{Nodes: []nodeEntry{n}}
+	}
+	seen, lost, gone := sight(held, 5), sight(unreadable, 0), fleetEntry{}
+	for name, test := range map[string]struct {
+		looks []fleetEntry
+		tells []string
+	}{
+		"it is there again":   {[]fleetEntry{seen, lost, lost, seen}, []string{"unreadable seat 1: not a lease record"}},
+		"it has left":         {[]fleetEntry{seen, lost, lost, gone}, []string{"unreadable seat 1: not a lease record", "left a  seat 1"}},
+		"it has crashed":      {[]fleetEntry{seen, lost, sight(expired, 5)}, []string{"unreadable seat 1: not a lease record", "expired a  seat 1"}},
+		"another one is in":   {[]fleetEntry{seen, lost, sight(held, 6)}, []string{"unreadable seat 1: not a lease record", "joined a  seat 1", "left a  seat 1"}},
+		"it is broken, twice": {[]fleetEntry{seen, lost, seen, lost}, []string{"unreadable seat 1: not a lease record", "unreadable seat 1: not a lease record"}},
+	} {
+		require.Equal(t, append([]string{"found never run"}, test.tells...), tellAll(test.looks...), name)
+	}
+	require.Equal(t, []string{"found never run", "unreadable seat 1: not a lease record", "joined a  seat 1"}, tellAll(lost, seen), "nobody knew it before")
+}
+
+// Which parts are nobody's is told, not how many.
+func TestFleetChanges_OtherPartsAreNobodys(t *testing.T) {
+	t.Parallel()
+	sight := func(parts ...string) (f fleetEntry) {
+		for _, name := range []string{"0", "1", "2"} {
+			p := partEntry{Part: name, Token: 1, Node: "a"}
+			if slices.Contains(parts, name) {
+				p.Node, p.Why = "", "no room"
+			}
+			f.Parts = append(f.Parts, p)
+		}
+		return f
+	}
+	require.Equal(t, []string{
+		"found never run", "nobody's 1 part, such as 0: no room", "nobody's 1 part, such as 2: no room", "nobody's no part: each has a node again",
+	}, tellAll(sight("0"), sight("0"), sight("2"), sight("2"), sight()))
 }
 
 func TestFleetReset(t *testing.T) {

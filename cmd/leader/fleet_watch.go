@@ -89,6 +89,9 @@ func (w fleetWatcher) run(ctx context.Context, s *store.Store, name string) erro
 		switch {
 		case err == nil:
 			now := fleetOf(o)
+			if before != nil {
+				now.remember(before.Nodes)
+			}
 			changes = fleetChanges(before, now)
 			before, failing = &now, false
 		case before == nil && !failing && !errors.Is(err, lease.ErrRecord):
