@@ -49,18 +49,22 @@ var fleetPins = onFleets([]string{"-run", "Assign|Plan|Pins|Unpack"}, []mutation
 })
 
 // fleetAsked takes out what operators ask of a fleet's nodes.
-var fleetAsked = onFleets([]string{"-run", "^Test(Move|Drain)"}, []mutation{
+var fleetAsked = onFleets([]string{"-run", "^Test(Move|Drain|Resume)"}, []mutation{
 	{
 		name: "Drain: a node that was drained takes parts in its next seat",
 		edit: edit{file: "fleet/drain.go", old: "(leaves || n.retired)", new: "(leaves || n.retired && n.was == st.id && len(n.parts) > 0)"},
 	},
 	{
 		name: "Drain: a node that was drained gives its seat back",
-		edit: edit{file: "fleet/drain.go", old: "	if n.retired && !leaves {\n		return", new: "	if n.retired && !leaves && n.draining {\n		return"},
+		edit: edit{file: "fleet/drain.go", old: "if n.retired && !n.draining && n.gives", new: "if n.retired && !n.draining && n.draining && n.gives"},
+	},
+	{
+		name: "Drain: a sick node that was drained gives its seat back",
+		edit: edit{file: "fleet/drain.go", old: "if n.retired && !n.draining && n.gives", new: "if n.retired && !leaves && n.gives"},
 	},
 	{
 		name: "Drain: who asks does not wait",
-		edit: edit{file: "fleet/ask.go", old: " && !p.names(s), nil", new: " && p != nil, nil"},
+		edit: edit{file: "fleet/ask.go", old: " && !p.names(d.session), nil", new: " && p != nil, nil"},
 	},
 	{
 		name: "Drain: who waits hears of no change",
