@@ -56,29 +56,40 @@ func TestNested(t *testing.T) {
 		name, program, says string
 		env                 []string
 		code                int
+		finds               string
 	}{
-		"another lease":  {"outer", inner + `-- sh -c 'echo $LEADER_LEASE $LEADER_TOKEN >>$FILE'; exit $?`, "", nil, 0},
-		"the same":       {"outer", inner + `--name outer -- sh -c 'echo never >>$FILE'`, "is held by the leader run that started this one", nil, exitUsage},
-		"the same, once": {"outer", inner + `--once --name outer -- sh -c 'echo never >>$FILE'`, "give this one another --name", nil, exitUsage},
+		"another lease":  {"outer", inner + `-- sh -c 'echo $LEADER_LEASE $LEADER_TOKEN >>$FILE'; exit $?`, "", nil, 0, "leader 1"},
+		"the same":       {"outer", inner + `--name outer -- sh -c 'echo never >>$FILE'`, "is held by the leader run that started this one", nil, exitUsage, ""},
+		"the same, once": {"outer", inner + `--once --name outer -- sh -c 'echo never >>$FILE'`, "give this one another --name", nil, exitUsage, ""},
 		"the same, by the environment": {"outer", inner + `-- sh -c 'echo never >>$FILE'`, "give this one another --name",
-			[]string{"LEADER_NAME=outer"}, exitUsage},
-		"the default name, in both": {defaultName, inner + `-- sh -c 'echo never >>$FILE'`, "give this one another --name", nil, exitUsage},
-		"the name in another store": {"outer", inner + `--store "$STORE-2" --name outer -- sh -c 'echo $LEADER_LEASE $LEADER_TOKEN >>$FILE'`, "", nil, 0},
+			[]string{"LEADER_NAME=outer"}, exitUsage, ""},
+		"the default name, in both":     {defaultName, inner + `-- sh -c 'echo never >>$FILE'`, "give this one another --name", nil, exitUsage, ""},
+		"what the outer has set, twice": {"outer", inner + `--name middle -- ` + inner + `--name middle -- sh -c 'echo never >>$FILE'`, "give this one another --name", nil, exitUsage, ""},
+		"the name in another store":     {"outer", inner + `--store "$STORE-2" --name outer -- sh -c 'echo $LEADER_LEASE $LEADER_TOKEN >>$FILE'`, "", nil, 0, "outer 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := commandtest.NewSite(t)
+			require.NoError(t, s.Command("--name", test.name, "--once", "--", "true").Run(), "so the tokens differ")
 			cmd := s.Command("--name", test.name, "--", "sh", "-c", test.program)
 			cmd.Env = append(append(cmd.Env, "BINARY="+commandtest.Binary(), "STORE="+store.FileURL(s.Store)), test.env...)
 			n := s.Launch(cmd)
 			require.Equal(t, test.code, n.Wait())
 			require.Contains(t, n.Output.String(), test.says)
 			if test.code == 0 {
-				require.Len(t, s.Lines(), 2)
-				require.Equal(t, "1", s.Lines()[1])
+				require.Equal(t, test.finds, strings.Join(s.Lines(), " "))
 			} else {
 				require.Empty(t, s.Lines())
 			}
 			require.Equal(t, lease.Free, s.Lease(test.name).State)
 		})
 	}
+}
+
+// A variable of the environment is for a flag that was not given. What leader run starts itself with, the guard, reads none of them.
+func TestVariablesOfFlagsThatAreGiven(t *testing.T) {
+	s := commandtest.NewSite(t)
+	cmd := s.Command("--timeout", "30s", "--once", "--", "true")
+	cmd.Env = append(cmd.Env, "LEADER_TIMEOUT=wrong", "LEADER_STORE=wrong", "LEADER_VERSION=v1.2")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
 }

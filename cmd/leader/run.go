@@ -227,6 +227,8 @@ func guardCommand() *cobra.Command {
 		Short:              "What leader run starts a program with; not for people",
 		Hidden:             true,
 		DisableFlagParsing: true,
+		// It has what leader made of the flags: their variables, which may be wrong where a flag was given, are not for it.
+		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := guard.Main(args); err != nil {
 				return usage(err)

@@ -44,6 +44,10 @@ package guard
 import (
 	"errors"
 	"log/slog"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -58,7 +62,7 @@ import (
 type Program struct {
 	Path   string // of its file
 	Argv   []string
-	Env    []string // beside that of this process; TokenVariable is added
+	Env    []string // beside that of this process, and instead of it for the same names; TokenVariable is added
 	Timing Timing
 	Log    *slog.Logger
 
@@ -68,6 +72,22 @@ type Program struct {
 	Logs     logs.Flags // of the guard's log
 
 	running running
+}
+
+// environment returns what the program of a term finds. A name stands there once: of two, most systems find the first, which would be
+// another leader's if this one was started by a program of that.
+func (p *Program) environment(token uint64) []string {
+	set := append(slices.Clone(p.Env), TokenVariable+"="+strconv.FormatUint(token, 10))
+	names := map[string]bool{}
+	for _, v := range set {
+		name, _, _ := strings.Cut(v, "=")
+		names[name] = true
+	}
+	found := slices.DeleteFunc(os.Environ(), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return names[name]
+	})
+	return append(found, set...)
 }
 
 // Dismiss ends the guard that has stayed behind its program. It must be called when the lease has been released, or is left to run out.

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
-	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -90,7 +89,7 @@ func (p *Program) Run(ctx context.Context, term lease.Term, _ lease.Lease) (Endi
 
 	cmd := exec.Command(p.Path)
 	cmd.Args = p.Argv
-	cmd.Env = append(append(os.Environ(), p.Env...), TokenVariable+"="+strconv.FormatUint(term.Token(), 10))
+	cmd.Env = p.environment(term.Token())
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: windows.CREATE_NEW_PROCESS_GROUP}
 	if err := cmd.Start(); err != nil {

@@ -59,7 +59,7 @@ func (p *Program) startGuard(token uint64, tty *terminal) (*guardProcess, error)
 	pid, _, err := syscall.StartProcess(self,
 		append([]string{"leader", Name, strconv.Itoa(len(files) - 2), strconv.Itoa(len(files) - 1), p.Path}, p.Argv...),
 		&syscall.ProcAttr{
-			Env:   append(append(os.Environ(), p.Env...), TokenVariable+"="+strconv.FormatUint(token, 10)),
+			Env:   p.environment(token),
 			Files: files,
 			Sys:   &syscall.SysProcAttr{Setpgid: true}, // what is meant for leader's process group is not for it
 		})
