@@ -67,7 +67,7 @@ func (a *app) resetFleet(ctx context.Context, s *store.Store, name string, above
 	if err := a.confirm("Make every part nobody's?", "to make every part nobody's", yes); err != nil {
 		return err
 	}
-	err = s.ResetFleet(ctx, name, above)
+	err = uninterrupted(func() error { return s.ResetFleet(ctx, name, above) })
 	switch {
 	case errors.Is(err, lease.ErrHeld):
 		return fmt.Errorf("nothing was reset: %w: stop all nodes first", err)

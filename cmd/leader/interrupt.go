@@ -18,3 +18,11 @@ func untilInterrupted(ctx context.Context, goesOn string, wait func(ctx context.
 	}
 	return err
 }
+
+// uninterrupted does what must not stop half way: a few requests. The first interruption is too late, and a second one ends this process.
+func uninterrupted(do func() error) error {
+	first, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	defer context.AfterFunc(first, stop)()
+	return do()
+}

@@ -131,7 +131,7 @@ func (a *app) clearValue(ctx context.Context, s *store.Store, name string, yes, 
 	if err := a.confirm("Remove the value?", "to remove the value", yes); err != nil {
 		return err
 	}
-	if err := a.clear(ctx, s, seen); err != nil {
+	if err := uninterrupted(func() error { return a.clear(ctx, s, seen) }); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.out, "%s The lease is free, and has no value.\n", show.Good("Cleared."))
