@@ -71,13 +71,13 @@ Windows %LOCALAPPDATA%\leader.`,
 // usage marks an error of the caller: exit code 2.
 func usage(err error) error { return &exitError{code: exitUsage, err: err} }
 
-// fromEnvironment sets the flags that were not given, from the environment.
+// fromEnvironment sets the flags that were not given, from the environment. An empty variable is as none.
 func fromEnvironment(flags *pflag.FlagSet) error {
 	var errs []error
 	flags.VisitAll(func(f *pflag.Flag) {
 		key := variableOf(f)
 		value, ok := os.LookupEnv(key)
-		if !ok || f.Changed || f.Name == "help" || key == "" {
+		if !ok || value == "" || f.Changed || f.Name == "help" || f.Name == "version" || key == "" {
 			return
 		}
 		if err := flags.Set(f.Name, value); err != nil {
@@ -108,15 +108,18 @@ func withUnit(err error) error {
 	return err
 }
 
-// tooLong returns an error for each duration that no lease lasts: sums of longer ones would not fit into a duration.
+// longest bounds every duration: the sum of two is one that package leader takes.
+const longest = lease.Forever / 4
+
+// tooLong returns an error for each duration that is longer than any process runs.
 func tooLong(flags *pflag.FlagSet) error {
 	var errs []error
 	flags.VisitAll(func(f *pflag.Flag) {
 		if f.Value.Type() != "duration" {
 			return
 		}
-		if d, err := flags.GetDuration(f.Name); err == nil && (d > lease.Forever || d < -lease.Forever) {
-			errs = append(errs, fmt.Errorf("--%s %v: it is at most %v", f.Name, d, lease.Forever))
+		if d, err := flags.GetDuration(f.Name); err == nil && (d > longest || d < -longest) {
+			errs = append(errs, fmt.Errorf("--%s %v: it is at most %v", f.Name, d, longest))
 		}
 	})
 	if len(errs) > 0 {

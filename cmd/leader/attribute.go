@@ -19,6 +19,9 @@ func (a *attributes) Set(text string) error {
 	if *a == nil {
 		*a = attributes{}
 	}
+	if _, twice := (*a)[key]; twice {
+		return fmt.Errorf("the key %q is given twice", key)
+	}
 	(*a)[key] = value
 	return nil
 }

@@ -31,6 +31,7 @@ func (a *app) refine(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	refuseOthers(root)
+	refuseMore(root)
 	fitHelp(root)
 	fitFlags(root)
 	a.completeFlags(root)
@@ -50,6 +51,28 @@ func refuseOthers(cmd *cobra.Command) {
 			return cmd.Help()
 		}
 		return usage(fmt.Errorf("there is no command %q%s; see %s --help", given[0], didYouMean("", cmd.SuggestionsFor(given[0])), cmd.CommandPath()))
+	}
+}
+
+// refuseMore makes what is too much after cobra's commands a usage error, as after ours.
+func refuseMore(root *cobra.Command) {
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "completion":
+			for _, shell := range cmd.Commands() {
+				shell.Args = args(shell.Args)
+			}
+		case "help":
+			cmd.Run = nil
+			cmd.RunE = func(_ *cobra.Command, given []string) error {
+				of, more, err := root.Find(given)
+				if err != nil || len(more) > 0 {
+					return usage(fmt.Errorf("there is no command %q; see leader --help", strings.Join(given, " ")))
+				}
+				of.InitDefaultHelpFlag()
+				return of.Help()
+			}
+		}
 	}
 }
 

@@ -117,7 +117,7 @@ func (a *app) runFleet(ctx context.Context, f fleetFlags, argv []string) error {
 		if err := checkNestedFleet(ctx, s, f.name); err != nil {
 			return err
 		}
-		times := runFlags{length: f.length, renewEvery: f.renewEvery, stop: f.stop, drain: f.drain}
+		times := runFlags{length: f.length, renewEvery: f.renewEvery, stop: f.stop, drain: f.drain, health: f.health}
 		timing, renewEvery, err := times.plan(lease.LimitsOf(s.Manager))
 		if err != nil {
 			return usage(err)

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"strings"
 
 	"github.com/spf13/pflag"
 
+	"github.com/cloudlease/leader/internal/redact"
 	"github.com/cloudlease/leader/leaderhttp"
 	"github.com/cloudlease/leader/lease"
 )
@@ -37,8 +39,15 @@ func (h *hosts) register(flags *pflag.FlagSet) {
 
 // check reports what --follow needs besides.
 func (h *hosts) check(listen string, published attributes) error {
-	if len(*h) > 0 && (listen == "" || published[leaderhttp.WatchAttribute] == "") {
+	if len(*h) == 0 {
+		return nil
+	}
+	watch := published[leaderhttp.WatchAttribute]
+	if listen == "" || watch == "" {
 		return errors.New("--follow: let the others follow this node, too: give --listen :8080, say, and --attribute watch=http://ADDRESS:8080/watch, by which they reach it")
+	}
+	if u, err := url.Parse(watch); err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("--attribute watch=%s: it is a URL by which the others reach this node, such as http://10.0.0.7:8080/watch", redact.Text(watch))
 	}
 	return nil
 }

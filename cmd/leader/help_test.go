@@ -110,3 +110,21 @@ func TestCompletionOfFlags(t *testing.T) {
 		}
 	}
 }
+
+// What is too much, or is not there, is a usage error for cobra's commands, too.
+func TestHelp_OfNothing(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ args, says string }{
+		{"help nosuch", `there is no command "nosuch"`},
+		{"help run nosuch", `there is no command "run nosuch"`},
+		{"completion bash extra", `unknown command "extra"`},
+		{"completion fish extra", `unknown command "extra"`},
+	} {
+		commandtest.End(t, commandtest.Command(t, strings.Fields(test.args)...)).Want(t, exitUsage, test.says)
+	}
+	for _, args := range []string{"help", "help run", "help fleet run"} {
+		o := commandtest.End(t, commandtest.Command(t, strings.Fields(args)...))
+		o.Want(t, 0, "")
+		require.Contains(t, o.Out, "\n  leader"+strings.TrimPrefix(args, "help"))
+	}
+}

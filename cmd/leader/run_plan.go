@@ -33,6 +33,9 @@ func (f *runFlags) plan(limits lease.Limits) (guard.Timing, time.Duration, error
 		return guard.Timing{}, 0, err
 	}
 	t, renewEvery, usable := f.within(f.length, limits)
+	if f.health.Timeout > renewEvery {
+		return guard.Timing{}, 0, fmt.Errorf("--health-timeout %v is more than %v, the time between two renewals, which no check gets: give a longer --renew-every, or a check that is faster", f.health.Timeout, renewEvery)
+	}
 	if 2*renewEvery < usable {
 		return t, renewEvery, nil
 	}
@@ -47,7 +50,7 @@ func (f *runFlags) plan(limits lease.Limits) (guard.Timing, time.Duration, error
 
 // enough returns the shortest lease, in whole seconds, for which the flags fit. It reports false if no lease is that long.
 func (f *runFlags) enough(limits lease.Limits) (time.Duration, bool) {
-	least, most := int(f.length/time.Second)+1, int(lease.Forever/time.Second)
+	least, most := int(f.length/time.Second)+1, int(longest/time.Second)
 	n := least + sort.Search(max(most-least, 0), func(n int) bool {
 		_, renewEvery, usable := f.within(time.Duration(least+n)*time.Second, limits)
 		return 2*renewEvery < usable

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os/exec"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,14 +24,26 @@ type Check struct {
 
 // Validate reports what is wrong with the flags that c is made of.
 func (c Check) Validate() error {
-	u, err := url.Parse(c.URL)
-	if c.URL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+	if c.URL != "" && !reachable(c.URL) {
 		return fmt.Errorf("--health-http %q: it is a URL like http://127.0.0.1:8080/healthz", redact.Text(c.URL))
 	}
 	if c.Timeout < 0 {
 		return fmt.Errorf("--health-timeout %v is negative", c.Timeout)
 	}
 	return nil
+}
+
+// reachable reports whether somebody can be asked at the URL.
+func reachable(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return false
+	}
+	if u.Port() == "" {
+		return true
+	}
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err == nil && port > 0
 }
 
 // Func returns the check as a function; nil if it asks nobody. If it asks both, both must be good. The function shows no secret that

@@ -11,6 +11,9 @@ import (
 // Default is the URL of a directory of this user's on this machine, so that everything works without any setup.
 func Default() string {
 	state := os.Getenv("XDG_STATE_HOME") // https://specifications.freedesktop.org/basedir-spec/latest/
+	if !filepath.IsAbs(state) {          // the specification wants such a path passed over
+		state = ""
+	}
 	if state == "" && runtime.GOOS == "windows" {
 		state, _ = os.UserCacheDir() // %LOCALAPPDATA%: what is of this machine alone, and not taken to others
 	}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"iter"
+	"strings"
 	"time"
 
 	"github.com/cloudlease/leader/checkpoint"
@@ -27,8 +28,13 @@ type Store struct {
 // Open opens the store with the URL. The store must be closed. Errors are of a URL that makes no sense, or of what is set up here,
 // unless they are patience.ErrSilent.
 func Open(ctx context.Context, url string, limit time.Duration) (*Store, error) {
-	if url == "" {
+	switch scheme, _, _ := strings.Cut(url, ":"); {
+	case url == "" && Default() == "":
 		return nil, errors.New("give a --store: this user has no home directory for the default one")
+	case url == "":
+		return nil, errors.New("--store is empty: give the URL of a store, or leave it out")
+	case strings.EqualFold(scheme, "mem"):
+		return nil, errors.New("--store mem: is the memory of one process, where no other finds the leases: give the URL of a directory or a service")
 	}
 	// A client may keep the context, for the credentials that it gets later.
 	m, err := patience.Ask(context.WithoutCancel(ctx), cmp.Or(limit, patience.Default), func(context.Context) (lease.Manager, error) { return lease.Open(ctx, url) })

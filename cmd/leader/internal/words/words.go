@@ -36,7 +36,7 @@ var words = []struct {
 	{regexp.MustCompile(`made by gcs\.NewClient or storage\.NewClient`), `made for leases`},
 	{regexp.MustCompile(`its package is not imported`), `this leader was built without that store`},
 	{regexp.MustCompile(`import _ \S+ to open it`), `get one with all stores, or build it without the tag`},
-	{regexp.MustCompile(`imported here are: `), `there are: `},
+	{regexp.MustCompile(`imported here are: (?:(.*)\bmem, )?`), `there are: $1`}, // mem is no store for several processes
 	{regexp.MustCompile(`, or import the package of another`), ``},
 	// What an option says in a program, a flag says here.
 	{regexp.MustCompile(`give one of WithShards, WithParts and WithPartsFrom`), `give --shards, or --part for each`},
