@@ -41,7 +41,7 @@ func TestPlan(t *testing.T) {
 		"nor in the intervals":   {runFlags{drain: m, length: s, renewEvery: 5, acquireEvery: 5}, lease.Limits{}, guard.Timing{}, 0, "--renew-every 5ns: it is at least 10ms, and usually some seconds\n--acquire-every 5ns"},
 		"no lease is so long":    {runFlags{drain: m, length: 15 * s, stop: 800000 * time.Hour}, lease.Limits{}, guard.Timing{}, 0, "--renew-every (10ms or more); how long"},
 		"nor for the renewals":   {runFlags{drain: m, length: 15 * s, renewEvery: lease.Forever}, lease.Limits{}, guard.Timing{}, 0, "--renew-every (10ms or more); how long"},
-		"and years that are":     {runFlags{drain: m, length: 15 * s, renewEvery: 80000 * time.Hour}, lease.Limits{}, guard.Timing{}, 0, "--lease-length of 228571h25m43s"},
+		"and years that are":     {runFlags{drain: m, length: 15 * s, renewEvery: 70000 * time.Hour}, lease.Limits{}, guard.Timing{}, 0, "--lease-length of 200000h0m1s"},
 		"the longest is planned": {runFlags{drain: m, length: lease.Forever}, lease.Limits{}, timing(lease.Forever/6, m, lease.Forever/30), lease.Forever / 3, ""},
 		"less than nothing":      {runFlags{drain: m, length: s, stop: -s}, lease.Limits{}, guard.Timing{}, 0, "must not be negative"},
 	} {
