@@ -66,6 +66,9 @@ func Open(ctx context.Context, rawURL string) (Manager, error) {
 	switch {
 	case packages[u.Scheme] != "":
 		why, advice = "its package is not imported", fmt.Sprintf("import _ %q to open it", packages[u.Scheme])
+	case rawURL == "":
+		err, advice = errors.New("the store URL is empty"), "name a store, as file:///var/lib/leader"
+		return nil, &MisconfiguredError{Err: err, Advice: advice}
 	case advice == "":
 		why = "its scheme is unknown; imported here are: " + strings.Join(schemes, ", ")
 		advice = "write it as one of these, or import the package of another"

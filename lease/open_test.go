@@ -37,7 +37,7 @@ func TestOpenRefuses(t *testing.T) {
 	tests := []struct{ url, says string }{
 		{"nosuch://place?x=secret", `store URL "nosuch://place?x=...": its scheme is unknown; imported here are: mem, opened: `},
 		{"nosuch://user:secret@place", `"nosuch:...": its scheme is unknown`},
-		{"", "its scheme is unknown"},
+		{"", "the store URL is empty: name a store"},
 		{"leases", "its scheme is unknown"},
 		{"AccountName=x;AccountKey=secret", `store URL "...": its scheme is unknown`},
 		{"dynamodb://leases?region=eu-west-1", `import _ "github.com/cloudlease/leader/lease/dynamodb" to open it`},

@@ -81,7 +81,7 @@ func (f *runFlags) register(flags *pflag.FlagSet) {
 	flags.DurationVar(&f.drain, "drain-timeout", drainTimeout, "how long the program may take to end after SIGTERM if leader is asked to stop; the lease is kept meanwhile")
 	flags.Var(&f.attributes, "attribute", "publish `key=value` with the lease, the value as it is; may be repeated")
 	flags.BoolVar(&f.once, "once", false, "for a job that is triggered on many machines: try once, run the job to its end, and do not wait if another node holds the lease")
-	flags.DurationVar(&f.holdAtLeast, "hold-at-least", 0, "with --once: keep the lease at least so long, so that a late trigger does not run the job again (default not at all)")
+	flags.DurationVar(&f.holdAtLeast, "hold-at-least", 0, "with --once: keep the lease at least so long, so that a late trigger does not run the job again; at most --lease-length (default not at all)")
 	flags.IntVar(&f.heldCode, "held-exit-code", 0, "with --once: exit `code` if another node holds the lease; if not 0, an error says so, too")
 	flags.StringVar(&f.health.Command, "health-cmd", "", "shell `command` that says whether this node may lead: it must exit with 0")
 	flags.StringVar(&f.health.URL, "health-http", "", "`URL` that says whether this node may lead: it must answer with 2xx")

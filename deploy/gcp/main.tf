@@ -110,7 +110,7 @@ resource "google_cloud_run_v2_job" "report" {
       timeout         = "900s"
       containers {
         image   = var.container
-        command = ["/usr/local/bin/leader", "run", "--once", "--hold-at-least", "1m", "--", "/usr/local/bin/orders"]
+        command = ["/usr/local/bin/leader", "run", "--once", "--lease-length", "1m", "--hold-at-least", "1m", "--", "/usr/local/bin/orders"]
         env {
           name  = "LEADER_STORE"
           value = "gs://${google_storage_bucket.leases.name}"
@@ -118,6 +118,10 @@ resource "google_cloud_run_v2_job" "report" {
         env {
           name  = "LEADER_NAME"
           value = "report"
+        }
+        env {
+          name  = "LEADER_DRAIN_TIMEOUT"
+          value = "8s"
         }
       }
     }

@@ -22,10 +22,15 @@ import (
 const limit = 4*time.Minute + 30*time.Second
 
 func main() {
+	address := net.JoinHostPort("127.0.0.1", os.Getenv("FUNCTIONS_CUSTOMHANDLER_PORT"))
+	server := &http.Server{Addr: address, Handler: routes(), ReadHeaderTimeout: time.Minute}
+	log.Fatal(server.ListenAndServe())
+}
+
+func routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /report", handle) // the name of the function's folder
-	server := &http.Server{Addr: net.JoinHostPort("127.0.0.1", os.Getenv("FUNCTIONS_CUSTOMHANDLER_PORT")), Handler: mux, ReadHeaderTimeout: time.Minute}
-	log.Fatal(server.ListenAndServe())
+	return mux
 }
 
 // handle answers once everything is over, the release included: Azure may stop a handler that nobody waits for.
@@ -52,6 +57,7 @@ func run(ctx context.Context) error {
 	return leader.New(
 		leader.WithLeaseManager(manager),
 		leader.WithLeaseName("report"),
+		leader.WithLeaseLength(time.Minute), // at least as long as the lease is to be held, and Azure's longest
 		leader.WithHoldAtLeast(time.Minute), // the timers of two regions differ by less
 		leader.WhenStarted(report),
 	).RunOnce(ctx)
