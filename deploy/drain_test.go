@@ -29,15 +29,15 @@ var graces = map[string]struct {
 }
 
 var (
-	names  = regexp.MustCompile(`LEADER_NAME\b`)
-	drains = regexp.MustCompile(`LEADER_DRAIN_TIMEOUT(?:"\s*,?\s*value\s*=\s*"|=|: )(\w+)`)
+	programsRun = regexp.MustCompile(`LEADER_NAME\b`)
+	drains      = regexp.MustCompile(`LEADER_DRAIN_TIMEOUT(?:"\s*,?\s*value\s*=\s*"|=|: )(\w+)`)
 )
 
 // Every program that a file runs under leader has its time to end, and it is less than the platform gives.
 func TestDrainTimeouts(t *testing.T) {
 	t.Parallel()
 	eachFile(t, func(file, text string) {
-		programs := len(names.FindAllString(text, -1))
+		programs := len(programsRun.FindAllString(text, -1))
 		if programs == 0 {
 			return
 		}

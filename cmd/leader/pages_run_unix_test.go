@@ -80,11 +80,13 @@ var plays = map[string]play{
 
 // elsewhere has the other programs in the pages' commands, and why no test runs those lines here.
 var elsewhere = map[string]string{
+	"az":           "needs an account of Azure",
 	"cd":           "func publishes to Azure; the build is one of deploy's tests",
 	"cp":           "changes the machine's systemd; deploy/lint verifies the unit",
 	"curl":         "asks the unit of systemd",
 	"docker":       "needs Docker; a test of deploy reads compose.yaml as Compose does",
 	"eval":         "starts emulators, as make test does",
+	"export":       "sets a variable for terraform",
 	"git":          "clones from GitHub",
 	"go":           "builds or tests what the line names, as make test and make check do",
 	"journalctl":   "reads the unit's log from systemd",

@@ -4,10 +4,6 @@ variable "image" {
   type        = string
 }
 
-variable "subnets" {
-  type = list(string)
-}
-
 resource "aws_iam_instance_profile" "node" {
   name_prefix = "leader-"
   role        = aws_iam_role.node.name

@@ -15,6 +15,11 @@ variable "role" {
   default     = "leader"
 }
 
+variable "subnets" {
+  description = "where the instances or the tasks run: two zones or more"
+  type        = list(string)
+}
+
 resource "aws_dynamodb_table" "leases" {
   name                        = "leases"
   billing_mode                = "PAY_PER_REQUEST"

@@ -11,6 +11,7 @@ terraform {
 
 provider "azurerm" {
   features {}
+  storage_use_azuread = true # the storage account has no keys
 }
 
 variable "location" {

@@ -4,6 +4,11 @@ variable "container" {
   type        = string
 }
 
+variable "registry" {
+  description = "the ID of the Azure Container Registry that has the image"
+  type        = string
+}
+
 variable "image" {
   description = "the ID of the disk image, with /usr/local/bin/leader, the program, and the unit (../systemd/orders.service)"
   type        = string
@@ -23,6 +28,12 @@ resource "azurerm_container_app_environment" "orders" {
   location            = azurerm_resource_group.orders.location
 }
 
+resource "azurerm_role_assignment" "pull" {
+  scope                = var.registry
+  role_definition_name = "AcrPull"
+  principal_id         = azurerm_user_assigned_identity.node.principal_id
+}
+
 resource "azurerm_container_app" "orders" {
   name                         = "orders"
   resource_group_name          = azurerm_resource_group.orders.name
@@ -33,6 +44,13 @@ resource "azurerm_container_app" "orders" {
     type         = "UserAssigned"
     identity_ids = [azurerm_user_assigned_identity.node.id]
   }
+
+  # The replicas pull the image with their identity, which needs a role for it.
+  registry {
+    server   = split("/", var.container)[0]
+    identity = azurerm_user_assigned_identity.node.id
+  }
+  depends_on = [azurerm_role_assignment.pull]
 
   template {
     # Never zero: a node that is scaled away does not stand by.

@@ -12,8 +12,10 @@ resource "google_compute_instance_template" "node" {
     source_image = var.image
   }
 
+  # Without an address of the outside, an instance reaches Cloud Storage only if its subnet has Private Google Access, or a NAT.
   network_interface {
     network = "default"
+    access_config {}
   }
 
   service_account {
