@@ -56,12 +56,14 @@ import (
 type config struct {
 	store, listen, database string
 	length, acquireEvery    time.Duration
+	address                 string // for clients
 }
 
 func parse(args []string) (c config, err error) {
 	flags := flag.NewFlagSet("service", flag.ContinueOnError)
 	flags.StringVar(&c.store, "store", "", "URL of the lease store")
 	flags.StringVar(&c.listen, "listen", ":8080", "`address` to serve on")
+	flags.StringVar(&c.address, "address", "", "`address` at which clients reach this node, as it is published with the lease (default the host's name and the port)")
 	flags.StringVar(&c.database, "database", "numbers.db", "`file` of the SQLite database with the numbers")
 	flags.DurationVar(&c.length, "lease-length", 15*time.Second, "how long nobody replaces a leader that dies")
 	flags.DurationVar(&c.acquireEvery, "acquire-every", time.Second, "how often a standby asks for the lease")
@@ -79,6 +81,23 @@ func main() {
 		fmt.Fprintln(os.Stderr, "service:", err)
 		os.Exit(1)
 	}
+}
+
+// reachedAt returns the address for clients, on other machines, of a node that listens at local. An address such as [::]:8080 is none.
+func (c config) reachedAt(local net.Addr) (string, error) {
+	if c.address != "" {
+		return c.address, nil
+	}
+	host, port, err := net.SplitHostPort(local.String())
+	if err != nil {
+		return "", err
+	}
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		if host, err = os.Hostname(); err != nil {
+			return "", fmt.Errorf("name this node with -address: %w", err)
+		}
+	}
+	return net.JoinHostPort(host, port), nil
 }
 
 // patience is how long a client may take to send its request, and to read the answer.
@@ -100,13 +119,18 @@ func run(ctx context.Context, c config) error {
 	if err != nil {
 		return err
 	}
+	address, err := c.reachedAt(listener.Addr())
+	if err != nil {
+		_ = listener.Close()
+		return err
+	}
 	n := &numbers{db: db}
 	l := leader.New(
 		leader.WithLeaseManager(manager),
 		leader.WithLeaseName("numbers"),
 		leader.WithLeaseLength(c.length),
 		leader.WithAcquireEvery(c.acquireEvery),
-		leader.WithAttributes(map[string]string{"address": listener.Addr().String()}),
+		leader.WithAttributes(map[string]string{"address": address}),
 		leader.WithStopMargin(c.length/6), // to finish requests while the term still holds
 		leader.WhenStarted(n.work),
 	)

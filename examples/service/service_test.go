@@ -190,7 +190,7 @@ func TestFiles(t *testing.T) {
 	require.NotNil(t, command)
 	c, err := parse(strings.Fields(string(command[1])))
 	require.NoError(t, err)
-	require.Equal(t, config{"dynamodb://leases?region=eu-west-1", ":8080", "/srv/numbers/db", 15 * time.Second, time.Second}, c)
+	require.Equal(t, config{"dynamodb://leases?region=eu-west-1", ":8080", "/srv/numbers/db", 15 * time.Second, time.Second, "%H:8080"}, c)
 
 	proxy, err := os.ReadFile("haproxy.cfg")
 	require.NoError(t, err)
