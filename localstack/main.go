@@ -31,6 +31,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -82,6 +83,11 @@ func dispatch(args []string) (status int, err error) {
 	if len(args) == 0 {
 		flags.Usage()
 		return 2, errors.New("name a command")
+	}
+	if slices.Contains([]string{"help", "-h", "-help", "--help"}, args[0]) {
+		flags.SetOutput(os.Stdout)
+		flags.Usage()
+		return 0, nil
 	}
 	if !emulators.Supported {
 		return 1, errors.New("the emulators cannot be started from Windows: use WSL")
