@@ -43,9 +43,9 @@
 // The sum of leader.term.active over all nodes of a lease is the number of leaders: 1, except during a failover. It
 // exceeds 1 only if the nodes are asked at different moments. Alert on:
 //
-//	nobody leads           sum by (leader_lease_name) (leader_term_active) < 1, for some lease lengths
+//	nobody leads           sum by (leader_store_name, leader_lease_name) (leader_term_active) < 1, for some lease lengths
 //	it will soon be lost   leader_renewal_age_seconds > leader_lease_length_seconds / 2
-//	nobody may lead        sum by (leader_lease_name) (leader_node_healthy) < 1
+//	nobody may lead        sum by (leader_store_name, leader_lease_name) (leader_node_healthy) < 1
 //	leadership moves       increase(leader_term_losses_total[15m]) > 2
 //	a store fails          rate(leader_request_failures_total{error_type!="canceled"}[5m])
 //
@@ -85,10 +85,10 @@
 // Each also has the attributes leader.fleet.name and leader.node.id, and leader.store.name with WithStore.
 // leader.fleet.part.state is working, stopping, failed or done, as fleet.PartState. Alert on:
 //
-//	nobody works on a part  sum by (leader_fleet_name) (leader_fleet_parts{leader_fleet_part_state=~"working|done"})
-//	                        < max by (leader_fleet_name) (leader_fleet_plan_parts), for some lease lengths
-//	parts fit nowhere       max by (leader_fleet_name) (leader_fleet_unplaced) > 0
-//	nobody coordinates      sum by (leader_fleet_name) (leader_fleet_coordinates) < 1, for some lease lengths
+//	nobody works on a part  sum by (leader_store_name, leader_fleet_name) (leader_fleet_parts{leader_fleet_part_state=~"working|done"})
+//	                        < max by (leader_store_name, leader_fleet_name) (leader_fleet_plan_parts), for some lease lengths
+//	parts fit nowhere       max by (leader_store_name, leader_fleet_name) (leader_fleet_unplaced) > 0
+//	nobody coordinates      sum by (leader_store_name, leader_fleet_name) (leader_fleet_coordinates) < 1, for some lease lengths
 //	a work never stops      leader_fleet_parts{leader_fleet_part_state="stopping"} > 0, for longer than a work may take
 //	a node is cut off       leader_fleet_plan_age_seconds, more than half a lease length
 //	parts move too often    increase(leader_fleet_moves_total[1h]), more than a few times the number of parts

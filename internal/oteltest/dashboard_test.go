@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -66,6 +67,35 @@ func TestAlertsHaveARunbook(t *testing.T) {
 		heading := strings.ReplaceAll(anchor, "-", "[ -]")
 		assert.Regexp(t, `(?mi)^#+ `+heading+`$`, string(page), rule.Alert)
 	}
+}
+
+// Two stores may have leases of one name: no rule and no panel adds them up.
+func TestSumsAreByStore(t *testing.T) {
+	t.Parallel()
+	sums := 0
+	for _, expr := range append(expressionsOfTheDashboard(t), expressionsOfTheAlerts(t)...) {
+		for _, list := range grouping.FindAllStringSubmatch(expr, -1) {
+			if labels := strings.Split(list[1], ", "); slices.Contains(labels, "leader_lease_name") {
+				sums++
+				assert.Contains(t, labels, "leader_store_name", expr)
+			}
+		}
+	}
+	require.Greater(t, sums, 10)
+}
+
+// An alert on metrics that have gone fires for a day or longer: nobody else tells who comes later.
+func TestAlertsOnWhatHasGoneLast(t *testing.T) {
+	t.Parallel()
+	found := 0
+	for _, expr := range expressionsOfTheAlerts(t) {
+		if before, _, gone := strings.Cut(expr, " unless "); gone {
+			found++
+			assert.Regexp(t, `present_over_time\(\w+\[[1-9]d\]\)`, before)
+			assert.NotContains(t, expr, "offset")
+		}
+	}
+	require.Equal(t, 1, found)
 }
 
 // scrapeOfALife returns what Prometheus gets of a node that leads, cannot renew, loses its lease, and leads again.
@@ -157,7 +187,7 @@ func namesOf(expr string) (metrics, labels []string) {
 	for _, known := range []*regexp.Regexp{grouping, matchers, spans} {
 		rest = known.ReplaceAllString(rest, " ")
 	}
-	known := map[string]bool{"sum": true, "count": true, "rate": true, "increase": true, "histogram_quantile": true, "unless": true}
+	known := map[string]bool{"sum": true, "count": true, "rate": true, "increase": true, "histogram_quantile": true, "unless": true, "present_over_time": true}
 	for _, w := range word.FindAllString(rest, -1) {
 		if !known[w] {
 			metrics = append(metrics, w)
