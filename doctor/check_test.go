@@ -70,6 +70,15 @@ func TestCheckWithoutAStore(t *testing.T) {
 	for _, r := range []Report{Check(t.Context(), nil), Check(t.Context(), (*memory.Manager)(nil)), CheckURL(t.Context(), "")} {
 		require.ErrorContains(t, r.Err(), "failed: open")
 		require.Contains(t, r.of("open").Detail, "there is no store")
+		require.Contains(t, r.of("open").Advice, "give Check a lease manager")
+	}
+	for _, mem := range []string{"mem:", "MEM:", "mem:?size=1", "mem://somewhere"} { // each of the nodes would have another
+		r := CheckURL(t.Context(), mem)
+		require.ErrorContains(t, r.Err(), "failed: open")
+		require.Contains(t, r.of("open").Detail, "invalid lease request: mem: is the memory of one process", mem)
+		require.Equal(t, everyCheck[1:], r.all(Skipped))
+		_, err := newDoctor(source{url: mem}, settingsOf(nil), fullWaits).open(t.Context(), "")
+		require.ErrorIs(t, err, lease.ErrInvalid)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

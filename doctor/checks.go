@@ -22,8 +22,11 @@ const unfit = "do not elect leaders here, several would lead at once: the store,
 func (d *doctor) checkOpen(ctx context.Context) Finding {
 	for i := range timed {
 		m, err := d.open(ctx, "")
-		if err != nil {
-			return Finding{Result: Failed, Detail: oneLine(err), Advice: "correct the store's URL as it says"}
+		switch {
+		case errors.Is(err, errNoStore):
+			return wrong("give Check a lease manager, or CheckURL the URL of a store", "%s", oneLine(err))
+		case err != nil:
+			return wrong("correct the store's URL as it says", "%s", oneLine(err))
 		}
 		d.nodes[i] = m
 	}

@@ -37,7 +37,8 @@ func Check(ctx context.Context, manager lease.Manager, options ...Option) Report
 }
 
 // CheckURL is Check for the store that lease.Open opens by this URL; the program must import the store's package. It says in addition
-// whether the URL is valid, and whether it should trust the clock of the store (age=true and age=false).
+// whether the URL is valid, and whether it should trust the clock of the store (age=true and age=false). The URL mem: is refused: each
+// opening of it is another store.
 func CheckURL(ctx context.Context, url string, options ...Option) Report {
 	return newDoctor(source{url: url}, settingsOf(options), fullWaits).examine(ctx)
 }

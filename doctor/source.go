@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 
 	"github.com/cloudlease/leader/internal/absent"
@@ -16,9 +17,17 @@ type source struct {
 	manager lease.Manager
 }
 
+var (
+	errNoStore = errors.New("there is no store: the manager is nil, or the URL empty")
+	errMemory  = fmt.Errorf("%w: mem: is the memory of one process, and no store for several: use the URL of a store that all nodes share, such as file:///var/lib/leader",
+		lease.ErrInvalid)
+)
+
 // open returns a manager for one node, which is to be closed. asURL, if it is not empty, is another URL of the same store.
 func (d *doctor) open(ctx context.Context, asURL string) (lease.Manager, error) {
 	switch {
+	case schemeOf(d.url) == "mem":
+		return nil, errMemory
 	case d.url != "":
 		if asURL == "" {
 			asURL = d.url
@@ -26,7 +35,7 @@ func (d *doctor) open(ctx context.Context, asURL string) (lease.Manager, error) 
 		// A client may keep the context, for the credentials that it gets later.
 		return patience.Ask(context.WithoutCancel(ctx), d.timeout, func(ctx context.Context) (lease.Manager, error) { return lease.Open(ctx, asURL) })
 	case absent.Is(d.manager):
-		return nil, errors.New("there is no store: neither a manager nor a URL")
+		return nil, errNoStore
 	}
 	return d.manager, nil
 }

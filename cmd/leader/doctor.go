@@ -103,6 +103,9 @@ LEADER_JSON; NO_COLOR.`,
 }
 
 func (a *app) doctor(ctx context.Context, asJSON bool, options []doctor.Option) error {
+	if a.store == "" {
+		return a.onStore(ctx, func(*store.Store) error { return nil }) // the error that every command gives
+	}
 	if a.store == store.Default() { // this user's own directory, which the first lease makes; if that fails, a check says so
 		_ = a.onStore(ctx, func(s *store.Store) error {
 			_, err := s.MakePlace(ctx, "", lease.MakeTimeout)

@@ -42,6 +42,19 @@ func TestDoctorForPeople(t *testing.T) {
 	require.Contains(t, o.Out, "\nNot fit, or not known to be. ok: 3, warnings: 1, failed: 1, skipped: 10.\n")
 }
 
+// Without a store, doctor says what every command says.
+func TestDoctorWithoutAStore(t *testing.T) {
+	t.Parallel()
+	want := commandtest.End(t, commandtest.Command(t, "list", "--store", ""))
+	want.Want(t, exitUsage, "--store")
+	for _, args := range [][]string{nil, {"--json"}} {
+		o := commandtest.End(t, doctorOf(t, "", args...))
+		o.Want(t, exitUsage, "--store")
+		require.Equal(t, want.Err, o.Err)
+		require.Empty(t, o.Out)
+	}
+}
+
 func TestDoctorFromTheEnvironment(t *testing.T) {
 	t.Parallel()
 	s := newShelf(t)
