@@ -62,33 +62,6 @@ func (d *doctor) network(place string) string {
 	return name
 }
 
-func (d *doctor) checkLength(context.Context) Finding {
-	l := d.limits
-	err := lease.Request{Name: d.name, Holder: holder(0), Length: d.length}.Validate(l)
-	if err != nil {
-		return wrong(fmt.Sprintf("use a lease length of %v", fit(d.length, l)), "%s", oneLine(err))
-	}
-	var has []string
-	for _, limit := range []struct {
-		what  string
-		value fmt.Stringer
-		isSet bool
-	}{
-		{"at least", l.MinLength, l.MinLength > 0},
-		{"at most", l.MaxLength, l.MaxLength > 0},
-		{"in steps of", l.LengthStep, l.LengthStep > 0},
-		{"written at most once in", l.WriteEvery, l.WriteEvery > 0},
-	} {
-		if limit.isSet {
-			has = append(has, fmt.Sprintf("%s %v", limit.what, limit.value))
-		}
-	}
-	if len(has) == 0 {
-		has = []string{"no limits"}
-	}
-	return fine("%v; the store's leases: %s", d.length, strings.Join(has, ", "))
-}
-
 func (d *doctor) checkRead(ctx context.Context) Finding {
 	info, err := d.inspect(ctx, 0)
 	if err == nil {

@@ -58,13 +58,17 @@ type Limits struct {
 	WriteEvery float64 `json:"write_every_seconds,omitzero"`
 }
 
-// fine and wrong return findings.
+// fine, wrong and warned return findings.
 func fine(format string, args ...any) Finding {
 	return Finding{Result: Well, Detail: fmt.Sprintf(format, args...)}
 }
 
 func wrong(advice, format string, args ...any) Finding {
 	return Finding{Result: Failed, Advice: advice, Detail: fmt.Sprintf(format, args...)}
+}
+
+func warned(advice, format string, args ...any) Finding {
+	return Finding{Result: Warning, Advice: advice, Detail: fmt.Sprintf(format, args...)}
 }
 
 // refused returns the finding for a call that must work, and failed.

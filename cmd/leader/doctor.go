@@ -32,7 +32,7 @@ next doctor uses it again; you may remove it by hand. doctor does not touch othe
 
 Checks, in their order (a check is skipped if one that it needs has failed):
   open        the URL of the store is valid; a warning if it is a directory on a network file system
-  length      the store allows leases of --lease-length
+  length      leaders can have leases of --lease-length on this store
   read        the store can be reached, accepts the credentials, and allows reads
   create      a lease can be taken and released
   list        leases can be listed; a warning if not, as only "leader list" needs it
