@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,8 +9,8 @@ import (
 	"net/url"
 	"runtime"
 	"strings"
+	"time"
 
-	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/internal/patience"
 	"github.com/cloudlease/leader/internal/storeurl"
 	"github.com/cloudlease/leader/lease"
@@ -31,7 +32,7 @@ func (d *doctor) checkOpen(ctx context.Context) Finding {
 		d.nodes[i] = m
 	}
 	d.limits = lease.LimitsOf(d.nodes[0])
-	d.tried = fit(max(d.length, leader.DefaultLeaseLength), d.limits)
+	d.tried = usual(d.limits)
 	d.report.Limits = Limits{
 		d.limits.MinLength.Seconds(), d.limits.MaxLength.Seconds(), d.limits.LengthStep.Seconds(), d.limits.WriteEvery.Seconds(),
 	}
@@ -67,17 +68,59 @@ func (d *doctor) checkRead(ctx context.Context) Finding {
 	if err == nil {
 		err = d.findPlace(ctx, info)
 	}
+	alive := false
+	if err == nil && !d.anew && isDoctors(info) {
+		info, alive, err = d.outwatch(ctx, info)
+	}
 	switch {
 	case err != nil:
 		return refused(err)
-	case info.Token != 0 && info.State == lease.Held && strings.HasPrefix(info.Holder, doctorsName):
-		return wrong("wait until it has ended, or its lease has run out, then check again", "another doctor is at work here, or was killed: lease %q is held", d.name)
-	case info.Token != 0 && strings.HasPrefix(info.Holder, doctorsName) && !d.anew:
-		d.used = true
-	case info.State != lease.Free || info.Token != 0:
+	case info.State == lease.Free && info.Token == 0:
+	case d.anew:
 		return wrong("use the store itself, without a cache before it", "there is a lease that nobody else should use: %q, %v", d.name, info.State)
+	case !isDoctors(info):
+		return wrong("give that lease another name, or "+otherwise, "the lease that doctor tries, %q, is in use: %q was the last to take it", d.name, info.Holder)
+	case alive:
+		return wrong("wait until that one has ended, then check again, or "+otherwise, "another doctor is at work here: it has lease %q", d.name)
+	case info.State == lease.Held:
+		return wrong("wait until the lease has run out, then check again, or "+otherwise, "another doctor is at work here, or was killed: lease %q is held, for %v",
+			d.name, cmp.Or(info.RetryAfter, info.Length).Round(time.Second))
+	default:
+		d.used = true
 	}
 	return fine("reached; a lease may be read")
+}
+
+// otherwise says how to check while another uses the lease that is tried: see WithNewLease.
+const otherwise = "check with a new lease"
+
+// isDoctors reports whether the latest to hold a lease was a doctor: also if somebody has taken it away from a doctor that was killed.
+func isDoctors(info lease.Info) bool {
+	return strings.HasPrefix(info.Holder, doctorsName) || info.Broken && strings.HasPrefix(info.Attributes["broken"], doctorsName)
+}
+
+const outwatchEvery = time.Second // between two looks at the lease of another doctor
+
+// outwatch watches the lease of another doctor, until it has run out, or is seen to change: then that doctor is alive. A store that cannot
+// tell how old a record is would say for ever that a doctor which was killed holds it. outwatch does not wait for a lease that runs longer
+// than those of doctors.
+func (d *doctor) outwatch(ctx context.Context, seen lease.Info) (now lease.Info, alive bool, err error) {
+	until := time.Now().Add(d.tried + 2*outwatchEvery)
+	for seen.State == lease.Held && cmp.Or(seen.RetryAfter, seen.Length) <= d.tried && time.Now().Before(until) {
+		d.progress("read: another doctor is at work here, or was killed: until its lease has run out ...")
+		if !patience.Wait(ctx, min(cmp.Or(seen.RetryAfter, outwatchEvery), outwatchEvery)) {
+			return seen, false, context.Cause(ctx)
+		}
+		now, err := d.inspect(ctx, 0)
+		if err != nil {
+			return seen, false, err
+		}
+		if now.ID != seen.ID || now.Version != seen.Version {
+			return now, true, nil
+		}
+		seen = now
+	}
+	return seen, false, nil
 }
 
 // findPlace is an error if a lease was never taken because the place of the leases is not there.
@@ -123,7 +166,7 @@ func (d *doctor) checkCreate(ctx context.Context) Finding {
 // it.
 func (d *doctor) checkFirst(context.Context) Finding {
 	if d.used {
-		return Finding{Result: Skipped, Detail: "an earlier doctor has tried that here; --anew tries it again, with a lease whose record stays as well"}
+		return Finding{Result: Skipped, Detail: "an earlier doctor has tried that here; a new lease tries it again, and its record stays as well"}
 	}
 	if d.firsts > 1 {
 		return wrong(unfit, "of %d that tried at once to take a lease that was never taken, %d got it", racers, d.firsts)
@@ -170,7 +213,12 @@ func (d *doctor) whileBy(ctx context.Context, node int, check func(h *holding) F
 
 func (d *doctor) checkHeld(ctx context.Context) Finding {
 	return d.while(ctx, func(h *holding) Finding {
+		sent := d.sent
 		second, err := d.acquire(ctx, 1)
+		if passed := d.written.Sub(sent); err == nil && passed >= d.tried {
+			return wrong("use a store that is nearer", "a second node got the lease %v after the first had asked for it: by then it had run out, as it was for %v",
+				passed.Round(time.Millisecond), d.tried)
+		}
 		if err == nil {
 			return wrong("do not elect leaders here, two would lead at once: reads may come from a cache or a replica, or the store's "+
 				"clock may be wrong (see clock); use the store itself", "a second node got a lease that the first held: tokens %d and %d", h.Token, second.Token)
@@ -247,7 +295,7 @@ func (d *doctor) stale(ctx context.Context, old, now holding) Finding {
 	switch {
 	case err != nil:
 		return refused(err)
-	case info.State != lease.Held || info.ID != now.ID:
+	case info.State == lease.Free || info.ID != now.ID: // it may have run out meanwhile, on a slow store
 		return wrong(unfit, "a renewal and a release from an old version were refused, and have changed the record: it is %v, token %d", info.State, info.Token)
 	}
 	if _, err := d.renew(ctx, now); err != nil {

@@ -23,7 +23,7 @@ import (
 	"github.com/cloudlease/leader/lease/file"
 )
 
-// Scratch is the name of the lease that is tried; with Anew, the beginning of it.
+// Scratch is the name of the lease that is tried; with WithNewLease, the beginning of it.
 const Scratch = "leader-doctor"
 
 // Check tries out the store of a lease manager. It makes all checks, one after the other, which takes some twenty seconds, and with Google
@@ -62,7 +62,7 @@ type doctor struct {
 	networkFS func(dir string) (name string, err error)
 
 	name   string           // of the lease that is tried
-	tried  time.Duration    // its length: long enough not to run out while it is tried
+	tried  time.Duration    // its length, whatever leaders are to have: a doctor that is killed keeps the next one out for so long
 	nodes  [3]lease.Manager // those of two nodes, and one by which the clocks are measured
 	limits lease.Limits
 	report Report

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/internal/emulator"
 )
 
@@ -169,8 +170,8 @@ func dated(ahead func(r *http.Request, n int) time.Duration) something {
 // A store whose machines disagree on the time says that what was just written is old.
 func TestDoctorFindsThatTheStoresClocksAreWrong(t *testing.T) {
 	t.Parallel()
-	const ahead = 30 * time.Second         // half the lease's length, so that nothing else shows
-	const behind = settled + 2*time.Second // more than what is waited for
+	const ahead = leader.DefaultLeaseLength / 2 // half the length of the lease that is tried, so that nothing else shows
+	const behind = settled + 2*time.Second      // more than what is waited for
 	always := func(by time.Duration) func(*http.Request, int) time.Duration {
 		return func(*http.Request, int) time.Duration { return by }
 	}
@@ -198,7 +199,7 @@ func TestDoctorFindsThatTheStoresClocksAreWrong(t *testing.T) {
 	for _, test := range tests {
 		p := through(t, newPlace(t, emulator.S3), dated(test.ahead))
 		p.url += test.query
-		examined = append(examined, begin(t, p, func(it *task) { it.Length = 2 * ahead }))
+		examined = append(examined, begin(t, p))
 	}
 	for i, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

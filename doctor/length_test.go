@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"math"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,7 +27,7 @@ var (
 	gcs   = lease.Limits{WriteEvery: time.Second}
 )
 
-// What doctor says about a length is what a leader says, and the length that it advises is one that a leader takes.
+// Doctor says about a length what a leader says, and advises a length that a leader takes.
 func TestLengthIsOneThatALeaderTakes(t *testing.T) {
 	t.Parallel()
 	takes := func(length time.Duration, l lease.Limits) error {
@@ -72,4 +73,42 @@ func TestLengthIsOneThatALeaderTakes(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, takes(better, test.limits))
 	}
+}
+
+// Whatever length leaders are to have, the lease that is tried has the default one, if the store allows that.
+func TestTheLeaseThatIsTriedIsShort(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		limits lease.Limits
+		want   time.Duration
+	}{
+		{lease.Limits{}, leader.DefaultLeaseLength},
+		{azure, leader.DefaultLeaseLength},
+		{gcs, leader.DefaultLeaseLength},
+		{lease.Limits{MinLength: time.Minute}, time.Minute},
+		{lease.Limits{MaxLength: 10 * time.Second}, 10 * time.Second},
+		{lease.Limits{WriteEvery: 10 * time.Second}, time.Minute},
+	} {
+		m := &asking{limited: limited{memory.New(), test.limits}, lengths: map[time.Duration]bool{}}
+		for _, length := range []time.Duration{time.Second, 24 * time.Hour} {
+			r := newDoctor(source{manager: m}, settingsOf([]Option{WithLeaseLength(length), WithSamples(1)}), waits{}).examine(t.Context())
+			require.InDelta(t, length.Seconds(), r.LeaseLength, 0)
+			require.Contains(t, r.all(Well), "clock", "all were tried")
+		}
+		require.Equal(t, map[time.Duration]bool{test.want: true}, m.lengths, "%+v", test)
+	}
+}
+
+// asking notes the lengths that it is asked for.
+type asking struct {
+	limited
+	mu      sync.Mutex
+	lengths map[time.Duration]bool
+}
+
+func (m *asking) Acquire(ctx context.Context, r lease.Request) (lease.Lease, error) {
+	m.mu.Lock()
+	m.lengths[r.Length] = true
+	m.mu.Unlock()
+	return m.limited.Acquire(ctx, r)
 }

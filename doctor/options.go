@@ -20,7 +20,8 @@ type settings struct {
 // An Option says how a store is checked. A later one replaces an earlier one.
 type Option func(*settings)
 
-// WithLeaseLength says which length the leases are to have: leader.DefaultLeaseLength if it is not given.
+// WithLeaseLength says which length the leases of leaders are to have: leader.DefaultLeaseLength if it is not given. The checks length and
+// latency go by it. The lease that is tried has the default length, or what the store allows instead.
 func WithLeaseLength(d time.Duration) Option { return func(s *settings) { s.length = d } }
 
 // WithSamples says how many reads and renewals are timed, at least one: 30 if it is not given.

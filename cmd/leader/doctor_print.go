@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/cloudlease/leader/cmd/leader/internal/show"
@@ -12,9 +13,12 @@ import (
 
 const findingColumn = 9 // of the names after the results
 
+// doctorsWords has what package doctor says to who writes a program, and what who runs the command is to do.
+var doctorsWords = strings.NewReplacer("check with a new lease", "give --anew", "a new lease tries it again", "--anew tries it again")
+
 // inWords returns a finding in the command's words.
 func inWords(f doctor.Finding) doctor.Finding {
-	f.Detail, f.Advice = words.Own(f.Detail), words.Own(f.Advice)
+	f.Detail, f.Advice = words.Own(doctorsWords.Replace(f.Detail)), words.Own(doctorsWords.Replace(f.Advice))
 	return f
 }
 

@@ -1,10 +1,16 @@
 package main
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -53,6 +59,40 @@ func TestDoctorWithoutAStore(t *testing.T) {
 		require.Equal(t, want.Err, o.Err)
 		require.Empty(t, o.Out)
 	}
+}
+
+// What to do is said with the command's flags, and no finding has an identifier of Go.
+func TestDoctorInTheCommandsWords(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	s.acquire(t, doctor.Scratch, "node-a", time.Hour, nil)
+	o := commandtest.End(t, doctorOf(t, s.url))
+	o.Want(t, exitFailed, "failed: read")
+	require.Contains(t, o.Out, "what to do: give that lease another name, or give --anew\n")
+
+	s = newShelf(t)
+	commandtest.End(t, doctorOf(t, s.url)).Want(t, 0, "")
+	require.Contains(t, commandtest.End(t, doctorOf(t, s.url)).Out, "an earlier doctor has tried that here; --anew tries it again")
+
+	files, err := filepath.Glob("../../doctor/*.go")
+	require.NoError(t, err)
+	identifier := regexp.MustCompile(`\bWith[A-Z]\w+|\b(lease|leader)\.[A-Z]\w+`)
+	found := 0
+	for _, path := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		require.NoError(t, err)
+		ast.Inspect(file, func(n ast.Node) bool {
+			if text, is := n.(*ast.BasicLit); is && text.Kind == token.STRING && !strings.HasSuffix(path, "_test.go") {
+				if identifier.MatchString(text.Value) {
+					found++
+				}
+				shown := inWords(doctor.Finding{Detail: text.Value, Advice: text.Value})
+				require.NotRegexp(t, identifier, shown.Detail+shown.Advice, path)
+			}
+			return true
+		})
+	}
+	require.Positive(t, found, "the test finds them")
 }
 
 func TestDoctorFromTheEnvironment(t *testing.T) {
