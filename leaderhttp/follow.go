@@ -51,7 +51,8 @@ func FollowClient(client *http.Client) FollowOption {
 }
 
 // FollowHosts names the hosts that may be asked: names, all names below a domain (".example.com"), addresses, or networks
-// ("10.0.0.0/8"). The default is any host.
+// ("10.0.0.0/8"). An address may be written in any way: "::1" is 0:0:0:0:0:0:0:1, too, and "10.0.0.7" is ::ffff:10.0.0.7. The default is
+// any host.
 func FollowHosts(hosts ...string) FollowOption {
 	return func(f *follower) { f.hosts = append(f.hosts, hosts...) }
 }
@@ -143,17 +144,32 @@ func (f *follower) mayAsk(host string) bool {
 	}
 	address, noAddress := netip.ParseAddr(host)
 	for _, known := range f.hosts {
-		network, noNetwork := netip.ParsePrefix(known)
 		switch {
 		case strings.EqualFold(known, host):
 			return true
-		case noNetwork == nil && noAddress == nil && network.Contains(address.Unmap()):
+		case noAddress == nil && names(known, address):
 			return true
 		case strings.HasPrefix(known, ".") && noAddress != nil && strings.HasSuffix(strings.ToLower(host), strings.ToLower(known)):
 			return true
 		}
 	}
 	return false
+}
+
+// names reports whether the text is this address, however it is written, or a network that has it. An IPv4 address in IPv6, as
+// ::ffff:10.0.0.7, is the IPv4 address; so an IPv6 network does not have it, unless all of the network is such.
+func names(known string, address netip.Addr) bool {
+	if one, err := netip.ParseAddr(known); err == nil {
+		return one.Unmap() == address.Unmap() && one.Zone() == address.Zone()
+	}
+	network, err := netip.ParsePrefix(known)
+	if err != nil {
+		return false
+	}
+	if mapped := network.Bits() - 96; mapped >= 0 && network.Addr().Is4In6() {
+		network = netip.PrefixFrom(network.Addr().Unmap(), mapped)
+	}
+	return network.Contains(address.Unmap())
 }
 
 // ask asks once, and reports whether the lease has changed hands. It returns false without an error when the other end has watched for as

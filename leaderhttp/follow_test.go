@@ -171,6 +171,53 @@ func TestFollow_Hosts(t *testing.T) {
 	}
 }
 
+// A host is the address that it is, however the two texts are written, and no other.
+func TestFollow_AddressesAsTheyAre(t *testing.T) {
+	for _, c := range []struct {
+		known, host string
+		asked       bool
+	}{
+		{"::1", "[0:0:0:0:0:0:0:1]", true},
+		{"0:0:0:0:0:0:0:1", "[::1]", true},
+		{"2001:DB8::a", "[2001:db8:0::A]", true},
+		{"127.0.0.1", "[::ffff:127.0.0.1]", true},
+		{"127.0.0.1", "[::ffff:7f00:1]", true},
+		{"::ffff:127.0.0.1", "127.0.0.1", true},
+		{"10.0.0.0/8", "[::ffff:10.1.2.3]", true},
+		{"::ffff:10.0.0.0/104", "10.1.2.3", true},
+		{"::ffff:10.0.0.0/104", "[::ffff:10.1.2.3]", true},
+		{"::ffff:0.0.0.0/96", "10.1.2.3", true},
+		{"fe80::1%eth0", "[fe80::1%25eth0]", true},
+		{"fe80::1%eth0", "[fe80:0::1%25eth0]", true},
+
+		{"fe80::1%eth0", "[fe80::1%25eth1]", false},
+		{"fe80::1", "[fe80::1%25eth0]", false},
+		{"fe80::/10", "[fe80::1%25eth0]", false},
+		{"127.0.0.1", "[::127.0.0.1]", false},
+		{"127.0.0.1", "127.0.0.2", false},
+		{"127.0.0.1", "127.1", false},
+		{"::1", "[::2]", false},
+		{"::1", "0.0.0.1", false},
+		{"::ffff:10.0.0.0/104", "11.1.2.3", false},
+		{"::ffff:10.0.0.0/104", "[::10.1.2.3]", false},
+		{"::ffff:10.0.0.0/95", "10.1.2.3", false},
+		{"::/0", "10.1.2.3", false},
+		{"::/0", "[::ffff:10.1.2.3]", false},
+		{"0.0.0.0/0", "[2001:db8::1]", false},
+		{"10.0.0.0/33", "10.1.2.3", false},
+	} {
+		asked := false
+		client := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			asked = true
+			return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader("changed\n")), Request: r}, nil
+		})}
+		wait := leaderhttp.Follow(leaderhttp.FollowHosts(c.known), leaderhttp.FollowClient(client))
+		err := wait(t.Context(), lease.Info{Name: "orders", Holder: "a", Token: 7, Attributes: map[string]string{"watch": "http://" + c.host + ":8080/watch"}})
+		assert.Equal(t, c.asked, asked, "%s and %s: %v", c.known, c.host, err)
+		assert.Equal(t, c.asked, err == nil, "%s and %s: %v", c.known, c.host, err)
+	}
+}
+
 type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
