@@ -16,18 +16,18 @@ type cell struct {
 	place string // names the store in errors
 }
 
-// cellOf finds the checkpoint's cell in the manager's store.
-func cellOf(m lease.Manager, name string) (cell, error) {
+// cellOf finds the checkpoint's cell in the manager's store, for what is tried with it.
+func cellOf(m lease.Manager, op, name string) (cell, error) {
 	store, ok := lease.StoreOf(m)
 	if !ok {
 		return cell{}, fmt.Errorf("checkpoint %q: %T has no store for it: %w", name, m, errors.ErrUnsupported)
 	}
 	c := cell{store: store, name: name, place: lease.PlaceOf(m)}
 	if err := lease.CheckName(name); err != nil {
-		return c, c.explain("open", err)
+		return c, c.explain(op, err)
 	}
 	if err := lease.CheckName(c.key()); err != nil {
-		return c, c.explain("open", err)
+		return c, c.explain(op, err)
 	}
 	return c, nil
 }
@@ -55,7 +55,7 @@ func (c cell) swap(ctx context.Context, old lease.Version, r record) (lease.Vers
 // replace writes the record that next makes of what was found, and returns it. After an unclear answer it reads: the writer, which
 // stays the same from try to try, says which of the writes has landed. next gets an ErrRecord for what cannot be read.
 func (c cell) replace(ctx context.Context, next func(found record, version lease.Version, unread error) (record, error)) (record, lease.Version, error) {
-	writer := rand.Text()
+	writer := rand.Text()[:writerLength]
 	var mine record
 	var unclear error
 	for range lease.MaxSwaps {

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cloudlease/leader/internal/plainjson"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -63,7 +62,7 @@ func (c *Checkpoint[T]) Found() bool {
 // been stored before that. It is a lease.ErrInvalid for a value that cannot be kept: nothing was written. After any other error the value
 // may be stored, or may be stored later; Save may be called again.
 func (c *Checkpoint[T]) Save(ctx context.Context, value T) error {
-	data, err := encode(value)
+	data, err := c.encode(value)
 	if err != nil {
 		return c.cell.explain("save", err)
 	}
@@ -95,13 +94,13 @@ func (c *Checkpoint[T]) give(value T, data []byte) *note[T] {
 	return &note[T]{c.given, value, data}
 }
 
-func encode(value any) ([]byte, error) {
-	data, err := plainjson.Marshal(value)
+// encode returns the value as JSON, or says why no term of the lease can keep it.
+func (c *Checkpoint[T]) encode(value T) ([]byte, error) {
+	data, err := plain(value)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", lease.ErrInvalid, err)
+		return nil, err
 	}
-	_, err = record{Value: data}.encode()
-	return data, err
+	return data, fits(data, c.term.Name())
 }
 
 // write stores a value. Each write counts higher, also one after an error: so whichever of them stands,

@@ -28,7 +28,7 @@ func Every(d time.Duration) Option { return func(o *options) { o.every = d } }
 // The error is a lease.ErrLost if the value will never be written: the term is over, or an earlier write has found that a later Open or
 // a Reset has the checkpoint. It is a lease.ErrInvalid for a value that cannot be kept.
 func (c *Checkpoint[T]) Note(value T) error {
-	data, err := encode(value)
+	data, err := c.encode(value)
 	if err != nil {
 		return c.cell.explain("note", err)
 	}

@@ -13,10 +13,10 @@ import (
 //
 // The error is a *lease.LostError (errors.Is lease.ErrLost) if the term is over. It is a lease.ErrInvalid if ctx carries no term, or if
 // the checkpoint belongs to a lease of another name, or has a greater token than the term, as after somebody has deleted the lease's
-// record: [Reset] with [For] then gives it to the lease. It is a lease.ErrRecord if the cell is no checkpoint, or holds no T; and
-// errors.ErrUnsupported if the manager has no store for it.
+// record: [Reset] with [For] then gives it to the lease. It is a lease.ErrRecord if the cell is no checkpoint, or holds no T, and an
+// [ErrNewer], too, if a newer program wrote it; and errors.ErrUnsupported if the manager has no store for it.
 func Open[T any](ctx context.Context, m lease.Manager, name string, opts ...Option) (*Checkpoint[T], error) {
-	home, err := cellOf(m, name)
+	home, err := cellOf(m, "open", name)
 	if err != nil {
 		return nil, err
 	}

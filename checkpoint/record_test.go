@@ -1,7 +1,9 @@
 package checkpoint
 
 import (
+	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -22,7 +24,9 @@ func TestNoRecord(t *testing.T) {
 		"":   "EOF",
 		"{}": `its kind is "", not "checkpoint"`,
 		`{"format":1,"token":7,"id":"x","holder":"w","length":"15s"}`:          `its kind is ""`,
-		`{"kind":"checkpoint","format":2,"writer":"w","lease":"l"}`:            "update the program",
+		`{"kind":"checkpoint","format":2,"writer":"w","lease":"l"}`:            "update this program",
+		`{"token":[7],"kind":"checkpoint","format":2,"lease":{}}`:              "its format is 2, and this program reads up to 1",
+		`{"kind":"checkpoint","format":1,"lease":"","writer":"w"}`:             "no lease",
 		`{"kind":"checkpoint","writer":"w","lease":"l"}`:                       "no format number",
 		`{"kind":"checkpoint","format":1,"lease":"l"}`:                         "no writer",
 		`{"kind":"checkpoint","format":1,"lease":"l","writer":"w"}{}`:          "something after it",
@@ -33,8 +37,24 @@ func TestNoRecord(t *testing.T) {
 		r, err := decode([]byte(data))
 		require.ErrorIs(t, err, lease.ErrRecord, data)
 		require.ErrorContains(t, err, says)
+		require.Equal(t, strings.Contains(data, `"format":2`), errors.Is(err, ErrNewer), "%s: %v", data, err)
 		require.Zero(t, r)
 	}
+}
+
+// What has room for a value counts a writer as long as replace makes it.
+func TestWriterLength(t *testing.T) {
+	require.GreaterOrEqual(t, len(rand.Text()), writerLength)
+	require.GreaterOrEqual(t, writerLength*5, 128, "each character of rand.Text has 5 bits")
+}
+
+// Whatever may be the name of a lease may be that of a checkpoint's lease.
+func TestRecordOfABlankName(t *testing.T) {
+	data, err := record{Kind: kind, Format: 1, Lease: " ", Writer: "w"}.encode()
+	require.NoError(t, err)
+	require.NoError(t, lease.CheckName(" "))
+	_, err = decode(data)
+	require.NoError(t, err)
 }
 
 // FuzzDecode: whatever is in a cell, it is an ErrRecord, or a record that comes back as it was.
