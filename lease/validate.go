@@ -44,8 +44,11 @@ const MaxCell = 64 << 10
 // CheckCell reports why a cell cannot hold data: it must be UTF-8 text of at most MaxCell bytes. The error is an
 // ErrInvalid. Stores call it before they send anything.
 func CheckCell(data []byte) error {
-	if len(data) > MaxCell || !utf8.Valid(data) {
-		return fmt.Errorf("%w: a cell holds UTF-8 text of at most %d bytes, and this has %d bytes", ErrInvalid, MaxCell, len(data))
+	switch {
+	case len(data) > MaxCell:
+		return fmt.Errorf("%w: a cell holds at most %d bytes, and this has %d", ErrInvalid, MaxCell, len(data))
+	case !utf8.Valid(data):
+		return fmt.Errorf("%w: a cell holds UTF-8 text, and this is not UTF-8", ErrInvalid)
 	}
 	return nil
 }

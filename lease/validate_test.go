@@ -159,3 +159,22 @@ func TestAManagerKeepsItsStoresLimits(t *testing.T) {
 	require.ErrorIs(t, m.Release(ctx, held()), lease.ErrInvalid)
 	require.Equal(t, "0 loads, 0 swaps", f.sent())
 }
+
+// An error says which of the two it is.
+func TestCheckCell(t *testing.T) {
+	for data, says := range map[string]string{
+		"":                                   "",
+		strings.Repeat("x", lease.MaxCell):   "",
+		strings.Repeat("x", lease.MaxCell+1): "invalid lease request: a cell holds at most 65536 bytes, and this has 65537",
+		"a\xffb":                             "invalid lease request: a cell holds UTF-8 text, and this is not UTF-8",
+		"\xff" + strings.Repeat("x", lease.MaxCell): "invalid lease request: a cell holds at most 65536 bytes, and this has 65537",
+	} {
+		err := lease.CheckCell([]byte(data))
+		if says == "" {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorIs(t, err, lease.ErrInvalid)
+		require.EqualError(t, err, says)
+	}
+}
