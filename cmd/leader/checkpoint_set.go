@@ -11,6 +11,7 @@ import (
 	"github.com/cloudlease/leader/checkpoint"
 	"github.com/cloudlease/leader/cmd/leader/internal/show"
 	"github.com/cloudlease/leader/cmd/leader/internal/store"
+	"github.com/cloudlease/leader/cmd/leader/internal/words"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -27,7 +28,8 @@ Stop the worker first, if you can. One that has the checkpoint open gets an erro
 on from VALUE.
 
 The checkpoint stays that of the same lease and token. --lease and --token say otherwise. They are necessary
-  - where there is no checkpoint yet, or one that cannot be read: --lease names the lease under which the worker runs;
+  - where there is no checkpoint yet, or one that cannot be read: --lease names the lease under which the worker runs (what a newer
+    program wrote is never replaced: update this one);
   - after the lease's record was deleted, and its tokens began again at 1: --token 0 lets every term claim it.
 
 set shows the checkpoint and asks whether to go on: type yes. Without a terminal, it does nothing unless you give --yes.
@@ -45,6 +47,9 @@ NO_COLOR. --lease and --token are flags alone: LEADER_LEASE and LEADER_TOKEN are
 		ValidArgsFunction: a.completeCheckpoints,
 		RunE: func(cmd *cobra.Command, given []string) error {
 			o.hasToken = cmd.Flags().Changed("token")
+			if err := lease.CheckName(o.lease); err != nil && cmd.Flags().Changed("lease") { // empty: a variable that is not set
+				return usage(fmt.Errorf("--lease: %w", err))
+			}
 			return a.onStore(cmd.Context(), func(s *store.Store) error { return a.setCheckpoint(cmd.Context(), s, given[0], given[1], o, yes) })
 		},
 	}
@@ -86,8 +91,10 @@ func (a *app) setCheckpoint(ctx context.Context, s *store.Store, name, text stri
 	info, err := s.Checkpoint(ctx, name)
 	seen := positionOf(info)
 	switch {
+	case errors.Is(err, checkpoint.ErrNewer):
+		return err
 	case errors.Is(err, lease.ErrRecord) && o.lease != "": // it is replaced
-		fmt.Fprintf(a.out, "%s  %s\n", show.Printable(name), show.Bad(unreadable))
+		fmt.Fprintf(a.out, "%s  %s %s\n", show.Printable(name), show.Bad(unreadable), show.Printable(words.OneLine(err)))
 	case errors.Is(err, lease.ErrRecord):
 		return fmt.Errorf("%w: to replace it, name with --lease the lease under which its worker runs", err)
 	case err != nil:

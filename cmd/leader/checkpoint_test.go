@@ -180,18 +180,53 @@ func TestCheckpointSetNeedsAnOwner(t *testing.T) {
 	s.run(t, "checkpoint", "set", "cp", "5", "--yes").Want(t, exitFailed, "to replace it, "+says)
 	o = s.run(t, "checkpoint", "set", "cp", "5", "--yes", "--lease", "orders")
 	require.Zero(t, o.Code, o.Err)
-	require.Contains(t, o.Out, "cp  unreadable\n")
+	require.Regexp(t, `^cp  unreadable file://.*its kind is "", not "checkpoint".*overwrite it with leader checkpoint set\n`, o.Out, "and why")
 	require.Contains(t, s.run(t, "checkpoint", "show", "cp").Out, "value   5\n")
+}
+
+// A name that was meant to be given, and is that of a variable that is not set, does not count as none.
+func TestCheckpointSetWithAnEmptyLease(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	s.save(t, "cp", "orders", 5)
+	for _, wrong := range []struct{ lease, says string }{{"", "--lease: invalid lease request: the name is empty"}, {"a\nb", "control character"}} {
+		s.run(t, "checkpoint", "set", "cp", "4", "--yes", "--lease", wrong.lease).Want(t, exitUsage, wrong.says)
+		s.run(t, "checkpoint", "set", "cp", "4", "--yes", "--lease="+wrong.lease, "--token", "0").Want(t, exitUsage, wrong.says)
+	}
+	s.run(t, "checkpoint", "set", "cp", "4", "--yes", "--token", "").Want(t, exitUsage, "--token")
+	o := s.run(t, "checkpoint", "show", "cp")
+	require.Contains(t, o.Out, "token   7\n")
+	require.Contains(t, o.Out, "value   5\n")
+}
+
+// What a newer program wrote is not replaced, also with the name of its lease.
+func TestCheckpointSetKeepsANewerFormat(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	s.write(t, "cp", `{"kind":"checkpoint","format":2,"lease":"orders","token":5,"writer":"w","count":1,"value":{"new":1}}`)
+	for _, flags := range [][]string{nil, {"--lease", "orders"}, {"--lease", "orders", "--token", "0"}} {
+		o := s.run(t, append([]string{"checkpoint", "set", "cp", "7", "--yes"}, flags...)...)
+		o.Want(t, exitFailed, "its format is 2, and this program reads up to 1: update this program")
+		require.Empty(t, o.Out)
+		require.NotContains(t, o.Err, "--lease", "that would not help")
+	}
+	s.run(t, "checkpoint", "show", "cp").Want(t, exitFailed, "its format is 2")
 }
 
 // spoil writes a lease's record where a checkpoint is.
 func (s shelf) spoil(t testing.TB, name string) {
 	t.Helper()
+	s.write(t, name, `{"format":1,"token":7}`)
+}
+
+// write writes the checkpoint's cell.
+func (s shelf) write(t testing.TB, name, data string) {
+	t.Helper()
 	cells, ok := lease.StoreOf(s)
 	require.True(t, ok)
 	found, err := cells.Load(t.Context(), lease.CheckpointPrefix+name)
 	require.NoError(t, err)
-	_, err = cells.Swap(t.Context(), lease.CheckpointPrefix+name, found.Version, []byte(`{"format":1,"token":7}`))
+	_, err = cells.Swap(t.Context(), lease.CheckpointPrefix+name, found.Version, []byte(data))
 	require.NoError(t, err)
 }
 
