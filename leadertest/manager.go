@@ -2,11 +2,13 @@ package leadertest
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"iter"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/cloudlease/leader/lease"
 	"github.com/cloudlease/leader/lease/memory"
@@ -54,15 +56,23 @@ const (
 // An Op is a kind of request.
 type Op string
 
-// The kinds of requests. Inspect includes List. A fault of Watch also keeps back the hints of watches that have begun.
+// The kinds of requests. Inspect includes List, Ask includes Withdraw, and Place is FindPlace and MakePlace. Load and Swap are the requests
+// to the store for what a program keeps beside its leases, as package checkpoint does; Load includes List there. A fault of Watch also keeps
+// back the hints of watches that have begun.
 const (
 	Acquire Op = "acquire"
 	Renew   Op = "renew"
 	Release Op = "release"
 	Inspect Op = "inspect"
 	Break   Op = "break"
+	Ask     Op = "ask"
 	Watch   Op = "watch"
+	Load    Op = "load"
+	Swap    Op = "swap"
+	Place   Op = "place"
 )
+
+var allOps = [...]Op{Acquire, Renew, Release, Inspect, Break, Ask, Watch, Load, Swap, Place}
 
 // errors.Is finds ErrFault in the error of a request that a Fault has hit.
 var ErrFault = errors.New("leadertest: the connection to the store broke")
@@ -84,7 +94,7 @@ func NewManager(m lease.Manager) *Manager {
 //	m.Set(leadertest.Hang, leadertest.Renew) // and everything else works
 func (m *Manager) Set(f Fault, only ...Op) {
 	if len(only) == 0 {
-		only = []Op{Acquire, Renew, Release, Inspect, Break, Watch}
+		only = allOps[:]
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -96,6 +106,8 @@ func (m *Manager) Set(f Fault, only ...Op) {
 // Forget makes the lease's record disappear, as if somebody had deleted it by hand. The holder finds the lease lost at its
 // next renewal, with the reason lease.LostGone; until then its Check is nil. For all others the lease is free at once, and
 // its tokens begin again at 1.
+//
+// A checkpoint's record disappears, too, if the name is lease.CheckpointPrefix and the checkpoint's.
 //
 // Only callers of this Manager see that. The manager below keeps the record, and keeps the next one under another name.
 func (m *Manager) Forget(name string) {
@@ -122,11 +134,31 @@ func (m *Manager) within(name string) string {
 	return renamed(name, m.forgotten[name])
 }
 
+// roomForEra is how much of a name is left out at most, so that the name below is no longer than a name may be.
+const roomForEra = 64
+
+// renamed returns the name below. That of a long name has as much of its beginning as fits, so that a list finds it, and a digest of all.
 func renamed(name string, forgotten int) string {
-	if forgotten == 0 {
-		return name
+	if forgotten == 0 || lease.CheckName(name) != nil {
+		return name // below, a name that none can be is refused
 	}
-	return fmt.Sprintf("%s (forgotten: %d)", name, forgotten)
+	if within := fmt.Sprintf("%s (forgotten: %d)", name, forgotten); len(within) <= lease.MaxName {
+		return within
+	}
+	digest := sha256.Sum256([]byte(name))
+	return fmt.Sprintf("%s (%x, forgotten: %d)", beginning(name), digest[:12], forgotten)
+}
+
+// beginning returns of a text what each name below has that begins with it.
+func beginning(text string) string {
+	if len(text) <= lease.MaxName-roomForEra {
+		return text
+	}
+	end := lease.MaxName - roomForEra
+	for !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end]
 }
 
 // Unwrap returns the manager below. Through it, callers find the limits and Close, which faults do not affect.
@@ -186,6 +218,22 @@ func (m *Manager) Break(ctx context.Context, seen lease.Info) error {
 	return m.translated(name, err)
 }
 
+// Ask implements lease.Asker.
+func (m *Manager) Ask(ctx context.Context, seen lease.Info, w lease.Wish) error {
+	name := seen.Name
+	seen.Name = m.within(name)
+	_, err := do(ctx, m, Ask, func() (struct{}, error) { return struct{}{}, lease.Ask(ctx, m.inner, seen, w) })
+	return m.translated(name, err)
+}
+
+// Withdraw implements lease.Asker.
+func (m *Manager) Withdraw(ctx context.Context, seen lease.Info) error {
+	name := seen.Name
+	seen.Name = m.within(name)
+	_, err := do(ctx, m, Ask, func() (struct{}, error) { return struct{}{}, lease.Withdraw(ctx, m.inner, seen) })
+	return m.translated(name, err)
+}
+
 // Watch implements lease.Watcher, if the manager below is one. It ends when the lease is forgotten.
 func (m *Manager) Watch(ctx context.Context, name string) (<-chan struct{}, error) {
 	ctx, end := context.WithCancel(ctx)
@@ -227,7 +275,7 @@ func (m *Manager) List(ctx context.Context, prefix string) iter.Seq2[lease.Info,
 			yield(lease.Info{}, err)
 			return
 		}
-		for info, err := range lease.List(ctx, m.inner, prefix) {
+		for info, err := range lease.List(ctx, m.inner, beginning(prefix)) {
 			name, is := m.outer(info.Name)
 			if err == nil && (!is || !strings.HasPrefix(name, prefix)) {
 				continue
@@ -272,6 +320,11 @@ func (m *Manager) translated(name string, err error) error {
 	if held, ok := errors.AsType[*lease.HeldError](err); ok && held.Info.Name != name {
 		own := *held
 		own.Info.Name = name
+		return &own
+	}
+	if refused, ok := errors.AsType[*lease.RefusedError](err); ok && refused.Name != name {
+		own := *refused
+		own.Name, own.Now.Name = name, name
 		return &own
 	}
 	if lost, ok := errors.AsType[*lease.LostError](err); ok && lost.Name != name {

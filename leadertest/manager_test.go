@@ -2,6 +2,7 @@ package leadertest_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"testing"
@@ -46,7 +47,7 @@ func TestManagerKeepsTheRules(t *testing.T) {
 const length = 15 * time.Second
 
 func request(holder string) lease.Request {
-	return lease.Request{Name: "orders", Holder: holder, Length: length}
+	return lease.Request{Name: "orders", Holder: holder, Length: length, Heeds: []string{lease.WishHandover}}
 }
 
 func acquire(t *testing.T, m lease.Manager, holder string) lease.Lease {
@@ -79,7 +80,17 @@ var ops = map[leadertest.Op]func(ctx context.Context, m lease.Manager, held leas
 	leadertest.Break: func(ctx context.Context, m lease.Manager, held lease.Lease) error {
 		return lease.Break(ctx, m, lease.Info{Name: held.Name, ID: held.ID})
 	},
+	leadertest.Ask: func(ctx context.Context, m lease.Manager, held lease.Lease) error {
+		seen := lease.Info{Name: held.Name, ID: held.ID, Token: held.Token, Wish: handover}
+		asked, withdrawn := lease.Ask(ctx, m, seen, handover), lease.Withdraw(ctx, m, seen)
+		if (asked == nil) != (withdrawn == nil) {
+			return fmt.Errorf("asked: %v, withdrawn: %v", asked, withdrawn)
+		}
+		return asked
+	},
 }
+
+var handover = lease.Wish{Kind: lease.WishHandover, For: "b", By: "test"}
 
 // Each fault hits each kind of request, alone or with all others, until it is over; and does to the store what it says.
 func TestFaults(t *testing.T) {
