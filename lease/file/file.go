@@ -44,7 +44,8 @@
 // takes over an abandoned lease as soon as it has run out, without watching it first. On Linux it also takes over at
 // once after a restart of the machine. On other systems it watches a lease for its length, because Windows and the BSDs
 // do not identify a boot. It also watches a record of another time namespace, of another machine or, after a restart,
-// of a machine without an /etc/machine-id, as most containers are, and every record on a network file system.
+// of a machine without an /etc/machine-id, as most containers are, and every record on a network file system. The same goes for
+// every record in a container of LXC or systemd-nspawn, because the boot that such a container shows is not the machine's.
 //
 // # Watching
 //

@@ -13,26 +13,27 @@ import (
 // numbers are from https://man7.org/linux/man-pages/man2/statfs.2.html and the kernel's include/uapi/linux/magic.h;
 // those without a name in either are from the file systems' own sources.
 var remote = map[uint32]string{
-	unix.NFS_SUPER_MAGIC:   "nfs",
-	unix.CIFS_SUPER_MAGIC:  "cifs",
-	unix.SMB2_SUPER_MAGIC:  "smb",
-	unix.SMB_SUPER_MAGIC:   "smbfs",
-	unix.NCP_SUPER_MAGIC:   "ncpfs",
-	unix.AFS_SUPER_MAGIC:   "afs",
-	unix.AFS_FS_MAGIC:      "afs",
-	unix.CODA_SUPER_MAGIC:  "coda",
-	unix.CEPH_SUPER_MAGIC:  "ceph",
-	unix.V9FS_MAGIC:        "9p", // also from the host of a virtual machine or a container
-	unix.OCFS2_SUPER_MAGIC: "ocfs2",
-	0x01161970:             "gfs2",
-	0x0bd00bd0:             "lustre",
-	0x47504653:             "gpfs",
-	0x19830326:             "beegfs",
-	0x20030528:             "orangefs",
-	0xaad7aaea:             "panfs",
-	0x786f4256:             "vboxsf",
-	0xbacbacbc:             "vmhgfs",
-	0x7c7c6673:             "prl_fs",
+	unix.NFS_SUPER_MAGIC:    "nfs",
+	unix.CIFS_SUPER_MAGIC:   "cifs",
+	unix.SMB2_SUPER_MAGIC:   "smb",
+	unix.SMB_SUPER_MAGIC:    "smbfs",
+	unix.NCP_SUPER_MAGIC:    "ncpfs",
+	unix.AFS_SUPER_MAGIC:    "afs",
+	unix.AFS_FS_MAGIC:       "afs",
+	unix.CODA_SUPER_MAGIC:   "coda",
+	unix.CEPH_SUPER_MAGIC:   "ceph",
+	unix.V9FS_MAGIC:         "9p", // also from the host of a virtual machine or a container
+	unix.OCFS2_SUPER_MAGIC:  "ocfs2",
+	unix.HOSTFS_SUPER_MAGIC: "hostfs", // of the host of a user-mode Linux
+	0x01161970:              "gfs2",
+	0x0bd00bd0:              "lustre",
+	0x47504653:              "gpfs",
+	0x19830326:              "beegfs",
+	0x20030528:              "orangefs",
+	0xaad7aaea:              "panfs",
+	0x786f4256:              "vboxsf",
+	0xbacbacbc:              "vmhgfs",
+	0x7c7c6673:              "prl_fs",
 }
 
 func networkFS(dir string) (string, error) {

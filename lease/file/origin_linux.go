@@ -3,10 +3,28 @@ package file
 import (
 	"os"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
-// bootID returns the ID of this boot, which is random: https://man7.org/linux/man-pages/man5/proc_sys_kernel.5.html
-func bootID() string { return line("/proc/sys/kernel/random/boot_id") }
+// bootFile has the ID of this boot, which is random: https://man7.org/linux/man-pages/man5/proc_sys_kernel.5.html
+const bootFile = "/proc/sys/kernel/random/boot_id"
+
+// bootID is empty in a container that has another file mounted over the kernel's, as LXC (lxc_setup_boot_id in src/lxc/conf.c) and
+// systemd-nspawn do (setup_boot_id in src/nspawn/nspawn.c), with another ID in each. Two copies of a container have one machine
+// ID: they would pass for one machine before and after a restart, and take each other's leases.
+func bootID() string {
+	if !isKernels(bootFile) {
+		return ""
+	}
+	return line(bootFile)
+}
+
+// isKernels reports whether the file is in procfs itself, and no other is mounted over it.
+func isKernels(file string) bool {
+	var st unix.Statfs_t
+	return unix.Statfs(file, &st) == nil && uint32(st.Type) == unix.PROC_SUPER_MAGIC
+}
 
 // machineID returns the ID of this machine: https://www.freedesktop.org/software/systemd/man/latest/machine-id.html
 func machineID() string { return line("/etc/machine-id") }
