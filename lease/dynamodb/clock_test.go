@@ -286,12 +286,13 @@ func anItem(field, item string) string {
 	return strings.TrimSuffix(noItem, "}") + `,"` + field + `":` + item + "}"
 }
 
-// No age is told, and none is left for others, by the Date of an endpoint of the user's own, unless that is asked for.
+// No age is told, and none is left for others, by the Date of an endpoint of the user's own, or without TLS, unless that is asked for.
 func TestAgeOfAnOwnEndpoint(t *testing.T) {
 	t.Parallel()
 	at := "http://127.0.0.1:1"
 	service := func(*sdk.Options) {}
 	own := func(o *sdk.Options) { o.BaseEndpoint = &at }
+	plain := func(o *sdk.Options) { o.EndpointOptions.DisableHTTPS = true }
 	for _, test := range []struct {
 		name    string
 		set     func(*sdk.Options)
@@ -304,6 +305,8 @@ func TestAgeOfAnOwnEndpoint(t *testing.T) {
 		{"one's own", own, nil, false, false},
 		{"one's own, and it is wanted", own, []Option{WithAge()}, false, true},
 		{"a resolver's", func(o *sdk.Options) { o.EndpointResolver = sdk.EndpointResolverFromURL(at) }, nil, false, false}, //lint:ignore SA1019 it counts
+		{"the service's without TLS", plain, nil, false, false},
+		{"the service's without TLS, and it is wanted", plain, []Option{WithAge()}, false, true},
 		{"a wrapped client's", service, nil, true, false},
 		{"a wrapped client's, and it is wanted", service, []Option{WithAge()}, true, true},
 	} {

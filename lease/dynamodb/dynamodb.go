@@ -23,7 +23,8 @@
 //
 // A new process takes over an abandoned lease some four seconds after it has run out, without watching it first. It
 // measures that by the Date of the table's answers. It watches the lease for its length where the client's requests go
-// to an endpoint that its user named, because the clock behind that Date may be anybody's: see WithAge and WithoutAge.
+// to an endpoint that its user named, because the clock behind that Date may be anybody's, and where they go without TLS
+// (EndpointOptions.DisableHTTPS), because a proxy on the way may write its own: see WithAge and WithoutAge.
 //
 // # What counts as an answer
 //
@@ -134,8 +135,8 @@ func WithSortKey(name, value string) Option {
 }
 
 // WithAge uses the Date of the answers as the table's clock, which shows a process that has just started how old a
-// record is, even where the client's user named the endpoint: an emulator, a proxy, a VPC endpoint by its own name. For
-// the service's own endpoint that is the default. The Date must follow the service's clock within two seconds: if it is
+// record is, even where the client's user named the endpoint (an emulator, a proxy, a VPC endpoint by its own name) or turned
+// TLS off. For the service's own endpoint over TLS that is the default. The Date must follow the service's clock within two seconds: if it is
 // ahead, leases are taken from their holders.
 func WithAge() Option { return func(s *Store) { s.age = true } }
 

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/smithy-go"
 
+	"github.com/cloudlease/leader/internal/absent"
 	"github.com/cloudlease/leader/internal/awsopen"
 	"github.com/cloudlease/leader/internal/failure"
 	"github.com/cloudlease/leader/internal/storeurl"
@@ -27,7 +29,7 @@ type table struct {
 // optionsOf returns the options of a client, if it shows them.
 func optionsOf(client any) (sdk.Options, bool) {
 	c, ok := client.(interface{ Options() sdk.Options })
-	if !ok {
+	if !ok || absent.Is(client) {
 		return sdk.Options{}, false
 	}
 	return c.Options(), true
@@ -42,11 +44,16 @@ func tableOf(client any, name string) table {
 	return t
 }
 
-// isService reports whether the client's requests go to the service itself, as far as the client shows.
+// isService reports whether the client's requests go to the service itself over TLS, as far as the client shows. Without TLS, a proxy
+// on the way may write its own Date.
 func isService(client any) bool {
 	o, ok := optionsOf(client)
+	if !ok {
+		return false
+	}
 	//lint:ignore SA1019 it still works, and so counts
-	return ok && !awsopen.OwnEndpoint(o.BaseEndpoint, o.EndpointResolver, o.EndpointResolverV2, sdk.NewDefaultEndpointResolverV2())
+	own := awsopen.OwnEndpoint(o.BaseEndpoint, o.EndpointResolver, o.EndpointResolverV2, sdk.NewDefaultEndpointResolverV2())
+	return !own && !o.EndpointOptions.DisableHTTPS
 }
 
 // url returns the URL that names the table, with more of the place in the query.
@@ -67,7 +74,14 @@ const (
 	programming = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html"
 	common      = "https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/CommonErrors.html"
 	permission  = "allow ACTION on the table to this program's identity" // ACTION stands for the action that the program needs
+	badName     = "name a table as DynamoDB allows: 3 to 255 letters, digits, \"_\", \"-\" and \".\""
 )
+
+// ofName matches DynamoDB's messages about the name of a table that cannot be: "Invalid table/index name. Table/index names must be
+// between 3 and 255 characters long, ...", "TableName must be at least 3 characters long ...", "Value 'x y' at 'tableName' failed to
+// satisfy constraint ...".
+// https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+var ofName = regexp.MustCompile(`(?i)\btable(/index)? ?names?\b`)
 
 // meanings has DynamoDB's own codes; awsopen has those about credentials, accounts and KMS keys. Anything in neither is
 // temporary: 5xx, network errors, and contexts that end.
@@ -113,6 +127,8 @@ func classify(ctx context.Context, err error) error {
 	switch m := meanings[api.ErrorCode()]; {
 	case m.conflict:
 		return fmt.Errorf("%w: %w", lease.ErrConflict, err)
+	case api.ErrorCode() == "ValidationException" && ofName.MatchString(api.ErrorMessage()):
+		return &lease.MisconfiguredError{Err: err, Advice: badName}
 	case m.advice != "":
 		return &lease.MisconfiguredError{Err: err, Advice: strings.Replace(m.advice, "ACTION", actionOf(err), 1)}
 	}

@@ -204,6 +204,63 @@ func TestAnswersAboutTheKey(t *testing.T) {
 	}
 }
 
+// What is wrong with a table's name is not said of its key.
+func TestTableNames(t *testing.T) {
+	t.Parallel()
+	client, counter := newClient(t)
+	for _, name := range []string{"", "ab", "no name", strings.Repeat("n", 256)} {
+		errs := calls(t, NewStore(client, name))
+		errs["CreateTable"] = CreateTable(soon(t), client, name)
+		_, errs["MakePlace"] = NewStore(client, name).MakePlace(soon(t), "")
+		for what, err := range errs {
+			require.ErrorIs(t, err, lease.ErrMisconfigured, "%s %q", what, name)
+			require.ErrorContains(t, err, "3 to 255 letters", "%s %q", what, name)
+			errtest.Advice(t, err)
+		}
+		if name == "" {
+			assert.Empty(t, counter.Requests())
+		}
+	}
+	for message, ofTheName := range map[string]bool{
+		"Invalid table/index name.  Table/index names must be between 3 and 255 characters long, and may contain only the characters a-z, A-Z, 0-9, '_', '-', and '.'": true,
+		"TableName must be at least 3 characters long and at most 255 characters long":                                                                                 true,
+		"1 validation error detected: Value 'x y' at 'tableName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+":        true,
+
+		"The provided key element does not match the schema":                                      false,
+		"One or more parameter values were invalid: Missing the key id in the item":               false,
+		"One or more parameter values were invalid: Type mismatch for key lease expected: N":      false,
+		"The table does not have the specified index: names":                                      false,
+		"One or more parameter values are not valid. The update expression attempted to update a": false,
+	} {
+		err := classify(t.Context(), &smithy.GenericAPIError{Code: "ValidationException", Message: message})
+		require.ErrorIs(t, err, lease.ErrMisconfigured, message)
+		assert.Equal(t, ofTheName, strings.Contains(err.Error(), "3 to 255 letters"), message)
+		assert.Equal(t, !ofTheName, strings.Contains(err.Error(), "WithPartitionKey"), message)
+	}
+}
+
+// Without a client, every call says so.
+func TestNoClient(t *testing.T) {
+	t.Parallel()
+	for what, client := range map[string]API{"nil": nil, "a nil client": (*sdk.Client)(nil), "another's nil client": (*embedding)(nil)} {
+		s := NewStore(client, "leases")
+		assert.Equal(t, "dynamodb://leases", s.String())
+		errs := calls(t, s)
+		_, errs["MakePlace"] = s.MakePlace(soon(t), "")
+		_, errs["Acquire"] = New(client, "leases").Acquire(soon(t), request("a", "h", time.Minute))
+		for call, err := range errs {
+			require.ErrorIs(t, err, lease.ErrMisconfigured, "%s: %s", what, call)
+			errtest.Advice(t, err)
+		}
+	}
+	for _, client := range []TableAPI{nil, (*sdk.Client)(nil)} {
+		require.ErrorIs(t, CreateTable(soon(t), client, "leases"), lease.ErrMisconfigured)
+	}
+}
+
+// embedding is a client that somebody has added something to.
+type embedding struct{ *sdk.Client }
+
 func TestNoConnection(t *testing.T) {
 	t.Parallel()
 	p := wire.NewProxy(t, "http://127.0.0.1:1")

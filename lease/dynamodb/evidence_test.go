@@ -260,6 +260,20 @@ func (d dummy) Scan(context.Context, *sdk.ScanInput, ...func(*sdk.Options)) (*sd
 	return &sdk.ScanOutput{}, nil
 }
 
+// A server that never comes to the end of a list keeps nobody for ever.
+func TestListThatGoesRound(t *testing.T) {
+	t.Parallel()
+	round := `{"ConsumedCapacity":{"TableName":"leases","CapacityUnits":1},"Items":[],"Count":0,"LastEvaluatedKey":{"lease":{"S":"a"}}}`
+	table := &told{answer: round, took: time.Millisecond}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	for _, err := range table.store().List(ctx, "") {
+		require.ErrorContains(t, err, "it says that the list goes on where it has just begun")
+		return
+	}
+	t.Error("the list ends as if it was whole")
+}
+
 func TestClientsThatProveNothing(t *testing.T) {
 	t.Parallel()
 	for _, none := range []bool{false, true} {

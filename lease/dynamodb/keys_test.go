@@ -19,7 +19,7 @@ import (
 // The stored form is a contract with the programs of other versions.
 func TestItemAsStored(t *testing.T) {
 	t.Parallel()
-	s := NewStore(nil, "table", WithPrefix("prod/"))
+	s := NewStore(dummy{}, "table", WithPrefix("prod/"))
 	key, err := s.key("orders")
 	require.NoError(t, err)
 	in := s.put(key, "", "a nonce", []byte("a cell"))

@@ -222,6 +222,40 @@ func (s *slowTable) DescribeTable(_ context.Context, in *sdk.DescribeTableInput,
 	}}, nil
 }
 
+// Of several calls at once, only the one that made the table says so.
+func TestWhoMadeTheTable(t *testing.T) {
+	t.Parallel()
+	for want, table := range map[bool]*slowTable{true: {}, false: {failed: &types.ResourceInUseException{}}} {
+		synctest.Test(t, func(t *testing.T) {
+			made, err := NewStore(struct {
+				API
+				TableAPI
+			}{TableAPI: table}, "leases").MakePlace(t.Context(), "")
+			require.NoError(t, err)
+			require.Equal(t, want, made)
+		})
+	}
+	client, _ := newClient(t)
+	name := emulator.Name(t)
+	t.Cleanup(func() { deleteTable(t, client, name) })
+	const calls = 4
+	answers := make(chan bool, calls)
+	for range calls {
+		go func() {
+			made, err := NewStore(client, name).MakePlace(soon(t), "")
+			assert.NoError(t, err)
+			answers <- made
+		}()
+	}
+	makers := 0
+	for range calls {
+		if <-answers {
+			makers++
+		}
+	}
+	require.Equal(t, 1, makers)
+}
+
 type neverTable struct{}
 
 func (neverTable) CreateTable(context.Context, *sdk.CreateTableInput, ...func(*sdk.Options)) (*sdk.CreateTableOutput, error) {

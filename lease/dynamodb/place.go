@@ -13,8 +13,12 @@ import (
 )
 
 // MakePlace implements lease.PlaceMaker with CreateTable, if the client has it. The table has the Store's key.
-// It is in the client's region, and has no other location.
+// It is in the client's region, and has no other location. Of several calls at once, one has made the table; none, if the answer to
+// that one was lost.
 func (s *Store) MakePlace(ctx context.Context, location string) (made bool, err error) {
+	if err := s.ready(); err != nil {
+		return false, err
+	}
 	client, ok := s.client.(TableAPI)
 	switch {
 	case !ok:
@@ -22,9 +26,7 @@ func (s *Store) MakePlace(ctx context.Context, location string) (made bool, err 
 	case location != "":
 		return false, fmt.Errorf("%w: a table is where its URL's region is: name no other location", lease.ErrInvalid)
 	}
-	_, err = client.DescribeTable(ctx, &sdk.DescribeTableInput{TableName: &s.name})
-	_, made = errors.AsType[*types.ResourceNotFoundException](err)
-	_, err = create(ctx, client, s.name, func(in *sdk.CreateTableInput) {
+	_, made, err = create(ctx, client, s.name, func(in *sdk.CreateTableInput) {
 		in.KeySchema[0].AttributeName, in.AttributeDefinitions[0].AttributeName = &s.keys.partition, &s.keys.partition
 		if s.keys.sort != "" {
 			in.KeySchema = append(in.KeySchema, types.KeySchemaElement{AttributeName: &s.keys.sort, KeyType: types.KeyTypeRange})

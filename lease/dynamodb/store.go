@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"iter"
+	"reflect"
 	"strings"
 	"unicode/utf8"
 
@@ -12,6 +13,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/cloudlease/leader/internal/absent"
 	"github.com/cloudlease/leader/internal/failure"
 	"github.com/cloudlease/leader/lease"
 )
@@ -190,7 +192,11 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, e
 					return
 				}
 			}
-			if len(out.LastEvaluatedKey) == 0 {
+			switch {
+			case len(out.LastEvaluatedKey) == 0:
+				return
+			case reflect.DeepEqual(out.LastEvaluatedKey, in.ExclusiveStartKey):
+				yield(lease.Cell{}, notDynamoDBs("it says that the list goes on where it has just begun"))
 				return
 			}
 			in.ExclusiveStartKey = out.LastEvaluatedKey
@@ -198,10 +204,24 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, e
 	}
 }
 
-// ready returns an error for unusable options, as New cannot return one.
+// ready returns an error for unusable arguments and options, as New cannot return one.
 func (s *Store) ready() error {
+	if err := usable(s.client, s.name); err != nil {
+		return err
+	}
 	if why, advice := s.keys.wrong(); why != "" {
 		return failure.Misconfigured(why, advice)
+	}
+	return nil
+}
+
+// usable returns an error if there is no client, or no table is named.
+func usable(client any, tableName string) error {
+	switch {
+	case absent.Is(client):
+		return failure.Misconfigured("there is no client", "pass one of dynamodb.NewFromConfig")
+	case tableName == "":
+		return failure.Misconfigured("no table is named", badName)
 	}
 	return nil
 }

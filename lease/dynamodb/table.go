@@ -32,15 +32,15 @@ type TableAPI interface {
 //		in.SSESpecification = &types.SSESpecification{Enabled: aws.Bool(true), SSEType: types.SSETypeKms, KMSMasterKeyId: &key}
 //	})
 func CreateTable(ctx context.Context, client TableAPI, name string, changes ...func(*sdk.CreateTableInput)) error {
-	t, err := create(ctx, client, name, changes...)
+	t, _, err := create(ctx, client, name, changes...)
 	if err != nil {
 		return fmt.Errorf("%s: create the table: %w", t.url(nil), err)
 	}
 	return nil
 }
 
-// create does the work of CreateTable. Its errors do not name the table.
-func create(ctx context.Context, client TableAPI, name string, changes ...func(*sdk.CreateTableInput)) (table, error) {
+// create does the work of CreateTable, and reports whether this call made the table. Its errors do not name the table.
+func create(ctx context.Context, client TableAPI, name string, changes ...func(*sdk.CreateTableInput)) (t table, made bool, err error) {
 	in := &sdk.CreateTableInput{
 		TableName:            &name,
 		BillingMode:          types.BillingModePayPerRequest,
@@ -50,27 +50,31 @@ func create(ctx context.Context, client TableAPI, name string, changes ...func(*
 	for _, change := range changes {
 		change(in)
 	}
-	t := tableOf(client, aws.ToString(in.TableName))
-	found, err := t.ensure(ctx, client, in)
+	t = tableOf(client, aws.ToString(in.TableName))
+	if err := usable(client, t.name); err != nil {
+		return t, false, err
+	}
+	found, made, err := t.ensure(ctx, client, in)
 	if err == nil && !fits(found, in) {
 		err = &lease.MisconfiguredError{
 			Err:    errors.New("the table is there, and has another key than " + keyText(in.KeySchema)),
 			Advice: "name another table, or its key",
 		}
 	}
-	return t, err
+	return t, made, err
 }
 
-// ensure returns the table once it can be used.
-func (t table) ensure(ctx context.Context, client TableAPI, in *sdk.CreateTableInput) (*types.TableDescription, error) {
+// ensure returns the table once it can be used, and whether this call made it.
+func (t table) ensure(ctx context.Context, client TableAPI, in *sdk.CreateTableInput) (found *types.TableDescription, made bool, err error) {
 	describe := &sdk.DescribeTableInput{TableName: in.TableName}
 	out, err := client.DescribeTable(ctx, describe)
-	found, err := t.describe(ctx, out, err)
+	found, err = t.describe(ctx, out, err)
 	if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
 		_, err = client.CreateTable(ctx, in)
 		if _, exists := errors.AsType[*types.ResourceInUseException](err); err != nil && !exists { // another node may have made it
-			return nil, classify(ctx, err)
+			return nil, false, classify(ctx, err)
 		}
+		made = err == nil
 		found, err = &types.TableDescription{TableStatus: types.TableStatusCreating}, nil
 	}
 	if err == nil && found.TableStatus == types.TableStatusCreating {
@@ -80,21 +84,26 @@ func (t table) ensure(ctx context.Context, client TableAPI, in *sdk.CreateTableI
 		out, err = wait.WaitForOutput(ctx, describe, lease.MakeTimeout)
 		found, err = t.describe(ctx, out, err)
 	}
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = state(found)
 	}
+	return found, made, err
+}
+
+// state returns an error unless the table can be used.
+func state(found *types.TableDescription) error {
 	switch found.TableStatus {
 	case types.TableStatusActive, types.TableStatusUpdating: // a table can be used during an update
-		return found, nil
+		return nil
 	case types.TableStatusDeleting:
-		return nil, errors.New("the table is being deleted: try again when it is gone")
+		return errors.New("the table is being deleted: try again when it is gone")
 	case types.TableStatusInaccessibleEncryptionCredentials, types.TableStatusArchiving, types.TableStatusArchived:
-		return nil, &lease.MisconfiguredError{
+		return &lease.MisconfiguredError{
 			Err:    fmt.Errorf("the table is %s", found.TableStatus),
 			Advice: "give DynamoDB back its KMS key within seven days, or restore the table from its backup",
 		} // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_SSEDescription.html
 	}
-	return nil, fmt.Errorf("the table is in the state %.40q, in which it may not be used", found.TableStatus)
+	return fmt.Errorf("the table is in the state %.40q, in which it may not be used", found.TableStatus)
 }
 
 // describe returns the table in the answer to DescribeTable, or an error if the answer does not describe it.
