@@ -2,6 +2,7 @@ package azblob
 
 import (
 	"bytes"
+	"context"
 	"encoding/xml"
 	"io"
 	"net/http"
@@ -158,11 +159,16 @@ func FuzzSight(f *testing.F) {
 
 // told is a service that answers the first request for a list as a test says, and each other with the end of the list.
 // It is below the real SDK: none can be made to say such things.
-type told struct{ answer []byte }
+type told struct {
+	answer []byte
+	always bool // not only the first
+}
 
 func (s *told) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer := s.answer
-	s.answer = []byte(list(""))
+	if !s.always {
+		s.answer = []byte(list(""))
+	}
 	header := http.Header{"Content-Type": {"application/xml"}, headerRequestID: {"f9a0"}, headerVersion: {"2025-05-05"}}
 	header.Set(headerClientRequestID, r.Header.Get(headerClientRequestID))
 	return &http.Response{
@@ -177,8 +183,13 @@ func list(blobs string) string {
 
 func toldManager(t testing.TB, answer []byte) lease.Manager {
 	t.Helper()
+	return managerOf(t, &told{answer: answer})
+}
+
+func managerOf(t testing.TB, service http.RoundTripper) lease.Manager {
+	t.Helper()
 	client, err := container.NewClientWithNoCredential("http://127.0.0.1:1/account/c", &container.ClientOptions{
-		ClientOptions: azcore.ClientOptions{Transport: &http.Client{Transport: &told{answer}}},
+		ClientOptions: azcore.ClientOptions{Transport: &http.Client{Transport: service}},
 	})
 	require.NoError(t, err)
 	return New(client)
@@ -226,4 +237,17 @@ func TestListOfWhatIsNoList(t *testing.T) {
 		}
 		require.ErrorContains(t, last, "the answer ", answer)
 	}
+}
+
+// A server that never comes to the end of a list keeps nobody for ever.
+func TestListThatGoesRound(t *testing.T) {
+	t.Parallel()
+	page := strings.Replace(list(""), "<NextMarker/>", "<NextMarker>a</NextMarker>", 1)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	for _, err := range lease.List(ctx, managerOf(t, &told{answer: []byte(page), always: true}), "") {
+		require.ErrorContains(t, err, "it says that the list goes on where it has just begun")
+		return
+	}
+	t.Error("the list ends as if it was whole")
 }

@@ -56,10 +56,14 @@ func (m *manager) blobs(ctx context.Context, prefix string, include container.Li
 		if m.page > 0 {
 			opts.MaxResults = &m.page
 		}
+		marker := ""
 		for pages := m.container.NewListBlobsFlatPager(opts); err == nil && pages.More(); {
 			var page container.ListBlobsFlatResponse
-			if page, err = m.nextPage(ctx, pages); err != nil {
+			if page, err = m.nextPage(ctx, pages, marker); err != nil {
 				break
+			}
+			if page.NextMarker != nil {
+				marker = *page.NextMarker
 			}
 			for _, item := range page.Segment.BlobItems {
 				if !yield(item, nil) {
@@ -73,8 +77,11 @@ func (m *manager) blobs(ctx context.Context, prefix string, include container.Li
 	}
 }
 
-// nextPage sends one request. An answer of status 200 that is no list of this container's blobs is an error.
-func (m *manager) nextPage(ctx context.Context, pages *runtime.Pager[container.ListBlobsFlatResponse]) (page container.ListBlobsFlatResponse, err error) {
+// nextPage sends one request, for the page at the marker. An answer of status 200 that is no list of this container's blobs is an
+// error, and so is one that names itself as the next page.
+func (m *manager) nextPage(
+	ctx context.Context, pages *runtime.Pager[container.ListBlobsFlatResponse], marker string,
+) (page container.ListBlobsFlatResponse, err error) {
 	err = m.ask(ctx, has(), func(ctx context.Context) (err error) {
 		page, err = pages.NextPage(ctx)
 		return err
@@ -84,6 +91,9 @@ func (m *manager) nextPage(ctx context.Context, pages *runtime.Pager[container.L
 		return page, err
 	case page.Segment == nil || page.ContainerName == nil || *page.ContainerName != m.name:
 		return page, stray(http.StatusOK, "it is no list of this container's blobs")
+	}
+	if next := page.NextMarker; next != nil && *next != "" && *next == marker {
+		return page, stray(http.StatusOK, "it says that the list goes on where it has just begun")
 	}
 	for _, item := range page.Segment.BlobItems {
 		if item == nil || item.Name == nil || item.Properties == nil {

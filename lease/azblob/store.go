@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net/http"
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -102,7 +103,7 @@ func (s *store) put(ctx context.Context, name string, old azcore.ETag, data []by
 	return lease.Version(etag), err
 }
 
-// List implements lease.Lister.
+// List implements lease.Lister. It ends where a read fails for a reason that is not the cell's own, such as a missing permission.
 func (s *store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, error] {
 	return func(yield func(lease.Cell, error) bool) {
 		for item, err := range s.m.blobs(ctx, prefix, container.ListBlobsInclude{}) {
@@ -117,7 +118,7 @@ func (s *store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, e
 			}
 			c := lease.Cell{Name: name}
 			c.Snapshot, c.Err = s.Load(ctx, name)
-			if c.Err != nil && !errors.Is(c.Err, lease.ErrRecord) { // the next would not be read, either
+			if c.Err != nil && !errors.Is(c.Err, lease.ErrRecord) && !ofOneBlob(c.Err) { // the next would not be read, either
 				yield(lease.Cell{}, c.Err)
 				return
 			}
@@ -126,6 +127,14 @@ func (s *store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, e
 			}
 		}
 	}
+}
+
+// ofOneBlob reports whether Azure refused a read for the state of the blob itself: it is archived, say, or encrypted with somebody's own
+// key. These are the answers of status 409, but for two about the container.
+func ofOneBlob(err error) bool {
+	answer, ok := errors.AsType[*azcore.ResponseError](err)
+	return ok && answer.StatusCode == http.StatusConflict &&
+		!bloberror.HasCode(err, bloberror.ContainerBeingDeleted, bloberror.ContainerDisabled)
 }
 
 // ready reports why no request can be sent for the cell.

@@ -2,6 +2,7 @@ package azblob
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -62,6 +63,45 @@ func TestStore_Requests(t *testing.T) {
 	}
 	reads, _ = counter.Counts()
 	require.Equal(t, 1+2, reads)
+}
+
+// A cell that cannot be read comes with its error, and the list goes on; an error of the whole container ends it.
+func TestStore_ListsWhatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	m, proxy := p.proxied(t)
+	cells, _ := lease.StoreOf(m)
+	for _, name := range []string{"a", "b", "c"} {
+		_, err := cells.Swap(t.Context(), name, "", []byte(name))
+		require.NoError(t, err)
+	}
+	for code, test := range map[string]struct {
+		status int
+		listed string // the cells of the list, that without data in capitals; the second is refused
+	}{
+		"BlobArchived":                        {409, "aBc"},
+		"BlobBeingRehydrated":                 {409, "aBc"},
+		"BlobUsesCustomerSpecifiedEncryption": {409, "aBc"},
+		"ContainerBeingDeleted":               {409, "a"},
+		"AuthorizationPermissionMismatch":     {403, "a"},
+		"ServerBusy":                          {503, "a"},
+	} {
+		proxy.OnRequest(3, wire.Reply(test.status, http.Header{"X-Ms-Error-Code": {code}, "X-Ms-Request-Id": {"r-1"}}, ""))
+		listed := ""
+		for c, err := range cells.(lease.Lister).List(t.Context(), "") {
+			switch {
+			case err != nil:
+				require.ErrorContains(t, err, code)
+			case c.Err != nil:
+				require.ErrorContains(t, c.Err, code)
+				listed += strings.ToUpper(c.Name)
+			default:
+				listed += string(c.Snapshot.Data)
+			}
+		}
+		require.Equal(t, test.listed, listed, code)
+		proxy.Heal()
+	}
 }
 
 func TestStore_WithoutItsContainer(t *testing.T) {

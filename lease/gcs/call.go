@@ -18,7 +18,8 @@ import (
 // other client notes nothing.
 type call struct {
 	context.Context
-	lists bool // a list sends one request for each page
+	lists bool   // a list sends one request for each page
+	page  string // the token of the list's next page, which the latest page has
 	sent  atomic.Bool
 
 	// What the answer said, if heard is true. Read these fields only after the storage client has returned the answer.
@@ -50,7 +51,7 @@ func (c *call) hear(req *http.Request, resp *http.Response) error {
 	c.heard = true
 	switch {
 	case c.lists:
-		return checkList(resp)
+		return c.checkList(resp)
 	case resp.StatusCode == http.StatusNotFound:
 		body, err := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
 		if err != nil {
@@ -75,8 +76,8 @@ type readAlready struct {
 const maxPage = 64 << 20 // bytes of a list's page: a thousand objects with all their attributes take far less
 
 // checkList returns an error if a successful answer is not a page of a list. The storage client would treat any JSON
-// object as a page without objects.
-func checkList(resp *http.Response) error {
+// object as a page without objects, and ask for ever for a page that names itself as the next one.
+func (c *call) checkList(resp *http.Response) error {
 	if resp.StatusCode/100 != 2 {
 		return nil
 	}
@@ -85,10 +86,14 @@ func checkList(resp *http.Response) error {
 		return fmt.Errorf("%w: %w", errBrokeOff, err)
 	}
 	resp.Body = readAlready{bytes.NewReader(page), resp.Body}
-	var of struct{ Kind string }
+	var of struct{ Kind, NextPageToken string }
 	if err := json.Unmarshal(page, &of); err != nil || of.Kind != "storage#objects" {
 		return notGoogles("it is no page of a list")
 	}
+	if of.NextPageToken != "" && of.NextPageToken == c.page {
+		return notGoogles("it says that the list goes on where it has just begun")
+	}
+	c.page = of.NextPageToken
 	return nil
 }
 

@@ -256,6 +256,19 @@ func TestEmptyList(t *testing.T) {
 	require.ErrorAs(t, NewStore(clients["storage.NewClient"], "b", WithPrefix("leases/")).calls()["list"](t.Context()), new(*foreign.Error))
 }
 
+// A server that never comes to the end of a list keeps nobody for ever.
+func TestListThatGoesRound(t *testing.T) {
+	t.Parallel()
+	_, clients := newService(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"kind":"storage#objects","nextPageToken":"a"}`)
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	s := NewStore(clients["NewClient"], "b")
+	require.ErrorContains(t, s.calls()["list"](ctx), "it says that the list goes on where it has just begun")
+	require.ErrorContains(t, s.FindPlace(ctx), "it says that the list goes on where it has just begun")
+}
+
 // Answers that break off, one after the other, end a read soon: the storage client would ask for the rest without end.
 func TestBrokenAnswers(t *testing.T) {
 	t.Parallel()

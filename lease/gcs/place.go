@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 
@@ -11,6 +12,7 @@ import (
 	"google.golang.org/api/iterator"
 
 	"github.com/cloudlease/leader/internal/failure"
+	"github.com/cloudlease/leader/lease"
 )
 
 // FindPlace implements lease.PlaceFinder. The answer to a read may be the same for a missing bucket as for a missing object, so
@@ -19,16 +21,40 @@ func (s *Store) FindPlace(ctx context.Context) error {
 	if s.problem != nil {
 		return s.problem
 	}
+	_, err := s.find(ctx)
+	return err
+}
+
+// find looks for the bucket. If it is there, or may be, but this process may not look into it, hidden is the refusal.
+func (s *Store) find(ctx context.Context) (hidden, err error) {
 	objects := s.handle.Objects(&call{Context: ctx, lists: true}, &storage.Query{Prefix: s.objectOf("")})
 	objects.PageInfo().MaxSize = 1
-	_, err := next(objects)
-	if r := s.refusalOf(err); errors.Is(err, iterator.Done) || r.code == http.StatusForbidden || r.code == http.StatusUnauthorized {
-		return nil
+	_, err = next(objects)
+	r := s.refusalOf(err)
+	switch {
+	case err == nil || errors.Is(err, iterator.Done):
+		return nil, nil
+	case r.code == http.StatusForbidden || r.code == http.StatusUnauthorized:
+		return s.classify(ctx, err), nil
 	}
-	if err != nil {
-		return s.classify(ctx, err)
+	return nil, s.classify(ctx, err)
+}
+
+// mine returns nil if the bucket is there and its objects can be listed. All buckets of the world share the names, so one that hides
+// them may be somebody else's.
+func (s *Store) mine(ctx context.Context) error {
+	hidden, err := s.find(ctx)
+	if hidden == nil {
+		return err
 	}
-	return nil
+	refused, ok := errors.AsType[*lease.MisconfiguredError](hidden)
+	if !ok { // something else than the service answered
+		return hidden
+	}
+	return &lease.MisconfiguredError{
+		Err:    fmt.Errorf("the bucket is there, and hides its objects: %w", refused.Err),
+		Advice: "name another bucket, if this one is somebody else's; if not, " + refused.Advice,
+	}
 }
 
 // projectVariable is where Google's tools look for the project
@@ -37,15 +63,17 @@ const projectVariable = "GOOGLE_CLOUD_PROJECT"
 
 // MakePlace implements lease.PlaceMaker. The bucket belongs to the project that GOOGLE_CLOUD_PROJECT names, or else to the user
 // project. Soft delete is off, so that it keeps no overwritten records, and it is not public. The location is a region or a
-// multi-region; empty: US.
+// multi-region; empty: US. A bucket that is there, and whose objects this process may not list, is an ErrMisconfigured: it may be
+// somebody else's.
 func (s *Store) MakePlace(ctx context.Context, location string) (made bool, err error) {
 	if s.problem != nil {
 		return false, s.problem
 	}
 	project := cmp.Or(os.Getenv(projectVariable), s.project)
 	if project == "" {
-		if err := s.FindPlace(ctx); err == nil {
-			return false, nil
+		hidden, err := s.find(ctx)
+		if hidden == nil && (err == nil || !errors.Is(err, lease.ErrMisconfigured)) {
+			return false, err
 		}
 		return false, failure.Misconfigured("a bucket belongs to a project, and none is named", "set "+projectVariable)
 	}
@@ -55,8 +83,8 @@ func (s *Store) MakePlace(ctx context.Context, location string) (made bool, err 
 		SoftDeletePolicy:         &storage.SoftDeletePolicy{},
 		UniformBucketLevelAccess: storage.UniformBucketLevelAccess{Enabled: true},
 	})
-	if s.refusalOf(err).code == http.StatusConflict { // it may be another's: all buckets of the world share the names
-		return false, s.FindPlace(ctx)
+	if s.refusalOf(err).code == http.StatusConflict {
+		return false, s.mine(ctx)
 	}
 	if err != nil {
 		return false, s.classify(ctx, err)
