@@ -6,6 +6,7 @@ package memory
 
 import (
 	"context"
+	"iter"
 	"net/url"
 	"sync"
 
@@ -88,7 +89,14 @@ func (m *Manager) Acquire(ctx context.Context, req lease.Request) (lease.Lease, 
 	defer m.mu.Unlock()
 	a, ok := m.assigned[req.Name]
 	if ok && a.holder != req.Holder {
-		return lease.Lease{}, &lease.HeldError{Info: m.shown(ctx, req.Name, a)}
+		if err := req.Validate(lease.LimitsOf(m.protocol)); err != nil {
+			return lease.Lease{}, lease.Explain(lease.PlaceOf(m), "acquire lease", req.Name, err)
+		}
+		info, err := m.shown(ctx, req.Name, a)
+		if err != nil {
+			return lease.Lease{}, err
+		}
+		return lease.Lease{}, &lease.HeldError{Info: info}
 	}
 	if a.kept != nil {
 		if err := m.protocol.Release(ctx, *a.kept); err != nil {
@@ -104,9 +112,14 @@ func (m *Manager) Renew(ctx context.Context, held lease.Lease) (lease.Lease, err
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if a, ok := m.assigned[held.Name]; ok && a.holder != held.Holder {
-		return lease.Lease{}, &lease.LostError{
-			Name: held.Name, Token: held.Token, Reason: lease.LostTaken, Now: m.shown(ctx, held.Name, a),
+		if err := held.Validate(lease.LimitsOf(m.protocol)); err != nil {
+			return lease.Lease{}, lease.Explain(lease.PlaceOf(m), "renew lease", held.Name, err)
 		}
+		now, err := m.shown(ctx, held.Name, a)
+		if err != nil {
+			return lease.Lease{}, err
+		}
+		return lease.Lease{}, &lease.LostError{Name: held.Name, Token: held.Token, Reason: lease.LostTaken, Now: now}
 	}
 	return m.protocol.Renew(ctx, held)
 }
@@ -123,14 +136,56 @@ func (m *Manager) Inspect(ctx context.Context, name string) (lease.Info, error) 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if a, ok := m.assigned[name]; ok {
-		return m.shown(ctx, name, a), nil
+		return m.shown(ctx, name, a)
 	}
 	return lease.Inspect(ctx, m.protocol, name)
 }
 
+// List yields each lease as Inspect returns it.
+func (m *Manager) List(ctx context.Context, prefix string) iter.Seq2[lease.Info, error] {
+	return func(yield func(lease.Info, error) bool) {
+		for info, err := range lease.List(ctx, m.protocol, prefix) {
+			if err == nil && info.Err == nil {
+				info = m.seen(info)
+			}
+			if !yield(info, err) {
+				return
+			}
+		}
+	}
+}
+
+func (m *Manager) seen(info lease.Info) lease.Info {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if a, ok := m.assigned[info.Name]; ok {
+		return a.shows(info)
+	}
+	return info
+}
+
+// Break implements lease.Breaker. An assigned lease stays its leader's, who gets it again when the broken term is over: AssignLeader alone
+// takes it away. It stays as it is if that leader has not asked for it yet.
+func (m *Manager) Break(ctx context.Context, seen lease.Info) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.assigned[seen.Name].kept != nil { // no node holds it
+		_, err := lease.Inspect(ctx, m.protocol, seen.Name)
+		return err
+	}
+	return lease.Break(ctx, m.protocol, seen)
+}
+
 // shown returns an assigned lease: the assigned leader holds it, whether it has asked yet or not.
-func (m *Manager) shown(ctx context.Context, name string, a assignment) lease.Info {
-	info, _ := lease.Inspect(ctx, m.protocol, name)
-	info.Name, info.State, info.Holder, info.RetryAfter = name, lease.Held, a.holder, 0
+func (m *Manager) shown(ctx context.Context, name string, a assignment) (lease.Info, error) {
+	info, err := lease.Inspect(ctx, m.protocol, name)
+	if err != nil {
+		return lease.Info{}, err
+	}
+	return a.shows(info), nil
+}
+
+func (a assignment) shows(info lease.Info) lease.Info {
+	info.State, info.Holder, info.RetryAfter = lease.Held, a.holder, 0
 	return info
 }
