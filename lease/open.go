@@ -33,12 +33,16 @@ var packages = map[string]string{
 }
 
 // Register makes a URL scheme known to Open. A package calls it when it is imported. It panics if the scheme is
-// registered already, or open is nil: that is a mistake in the program.
+// registered already, or open is nil, or no URL has the scheme (RFC 3986, 3.1) in lower case, as Open reads it: that is a mistake in the
+// program.
 func Register(scheme string, open Opener) {
 	openersMu.Lock()
 	defer openersMu.Unlock()
 	if _, twice := openers[scheme]; twice || open == nil {
 		panic(fmt.Sprintf("lease: Register(%q): registered twice, or without an Opener", scheme))
+	}
+	if u, err := url.Parse(scheme + ":"); err != nil || scheme == "" || u.Scheme != scheme {
+		panic(fmt.Sprintf("lease: Register(%q): no URL has this scheme: use lower-case letters, digits, +, - and ., and begin with a letter", scheme))
 	}
 	openers[scheme] = open
 }

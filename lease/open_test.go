@@ -67,6 +67,9 @@ func TestRegisterTwice(t *testing.T) {
 	open := func(context.Context, *url.URL) (lease.Manager, error) { return nil, nil }
 	require.PanicsWithValue(t, `lease: Register("mem"): registered twice, or without an Opener`, func() { lease.Register("mem", open) })
 	require.Panics(t, func() { lease.Register("nothing", nil) })
+	for _, scheme := range []string{"", "Mine", "mY", "1st", "my_store", "my:", "my://", "a b", "é"} {
+		require.Panics(t, func() { lease.Register(scheme, open) }, "%q can never be opened", scheme)
+	}
 	_, err := lease.Open(t.Context(), "nothing:")
 	require.ErrorIs(t, err, lease.ErrMisconfigured)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/cloudlease/leader/internal/awsopen"
+	"github.com/cloudlease/leader/internal/redact"
 	"github.com/cloudlease/leader/internal/storeurl"
 	"github.com/cloudlease/leader/lease"
 )
@@ -35,6 +36,8 @@ func open(ctx context.Context, u *url.URL) (*Store, error) {
 	switch {
 	case u.Host == "" || u.User != nil || u.Port() != "" || u.Fragment != "":
 		return nil, storeurl.Refuse(u, "it names no bucket, or has a user, a port or a fragment", form)
+	case redact.IsCloud(u.Hostname()):
+		return nil, storeurl.Refuse(u, "it names a host", form)
 	case folder != "" && query.Get("prefix") != "":
 		return nil, storeurl.Refuse(u, "it has both a folder and a prefix", form)
 	case folder != "":

@@ -98,7 +98,9 @@ func TestOpenRefuses(t *testing.T) {
 		"s3://b?region=x&endpoint=secret":                            "endpoint",
 		"s3://b.s3.eu-west-1.amazonaws.com/a?X-Amz-Signature=secret": "address of a cloud's service",
 		"s3://me@b.s3.eu-west-1.amazonaws.com/a":                     "address of a cloud's service",
-		"s3://b":                                                     "AWS_REGION",
+		"s3://b.s3.eu-west-1.amazonaws.com/a":                        "address of a cloud's service",
+		"s3://s3.eu-west-1.amazonaws.com/b/a?region=eu-west-1":       "address of a cloud's service",
+		"s3://b": "AWS_REGION",
 	} {
 		_, err := lease.Open(t.Context(), text)
 		require.ErrorIs(t, err, lease.ErrMisconfigured, text)

@@ -22,7 +22,9 @@ type bucketAPI interface {
 const taken = "name another bucket: this one belongs to another account"
 
 // MakePlace implements lease.PlaceMaker, if the client can make buckets. The bucket is in the client's region, with S3's
-// defaults: without versions, encrypted, not public. It has no other location.
+// defaults: without versions, encrypted, not public. It has no other location. Of several calls at once, one has made the bucket; in
+// us-east-1 each may say so, because S3 there answers the owner of a bucket that is there as if it had just been made.
+// https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html#API_CreateBucket_Errors
 func (s *Store) MakePlace(ctx context.Context, location string) (made bool, err error) {
 	if err := s.ready(); err != nil {
 		return false, err
