@@ -89,13 +89,19 @@ func (a *answers) onNext(fate func() error) {
 	a.next = fate
 }
 
-// hold keeps the next answer back until release is called. arrived is closed when there is one.
-func (a *answers) hold() (arrived <-chan struct{}, release func()) {
+// hold keeps the nth of the next answers back until release is called. arrived is closed when there is one.
+func (a *answers) hold(nth int) (arrived <-chan struct{}, release func()) {
 	came, goOn := make(chan struct{}), make(chan struct{})
-	a.onNext(func() error {
+	var fate func() error
+	fate = func() error {
+		if nth--; nth > 0 {
+			a.onNext(fate)
+			return nil
+		}
 		close(came)
 		<-goOn
 		return nil
-	})
+	}
+	a.onNext(fate)
 	return came, sync.OnceFunc(func() { close(goOn) })
 }

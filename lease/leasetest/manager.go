@@ -15,6 +15,7 @@ var managerChecks = []check[*scene]{
 	// The long ones first.
 	{name: "a lease lasts its length, and no longer", run: lastsItsLength},
 	{name: "a renewal begins the length anew", run: renewalBeginsAnew},
+	{name: "a renewal after one whose answer was lost begins the length anew", run: lateRenewal},
 	{name: "a late standby watches for the whole length", run: lateStandby},
 	{name: "tokens only grow", run: tokensGrow},
 	{name: "a takeover is final", run: takeoverIsFinal},
@@ -36,6 +37,7 @@ var managerChecks = []check[*scene]{
 	{name: "a slow List proves nothing", run: slowAnswer("List", listOne), needs: []feature{slowness, listing}},
 	{name: "a slow Inspect replaces nothing", run: overtaken("Inspect", lease.Inspect), needs: []feature{slowness, inspection}},
 	{name: "a slow List replaces nothing", run: overtaken("List", listOne), needs: []feature{slowness, listing}},
+	{name: "a takeover gives way to a renewal", run: takeoverGivesWay, needs: []feature{slowness}},
 	{name: "requests of a takeover", run: takeoverRequests, needs: []feature{counting}},
 
 	{name: "acquire", run: acquireFree},
@@ -69,6 +71,11 @@ var managerChecks = []check[*scene]{
 	{name: "ended context", run: managerContextEnded},
 	{name: "one of many acquires", run: acquireRace},
 	{name: "the loser of a race says who won", run: loserSaysHeld, needs: []feature{slowness}},
+	{name: "a slow Renew takes nothing back", run: overtakenCall(slowRenew), needs: []feature{slowness}},
+	{name: "a slow Release releases nobody else's lease", run: overtakenCall(slowRelease), needs: []feature{slowness}},
+	{name: "a slow Break breaks nobody else's lease", run: overtakenCall(slowBreak), needs: []feature{slowness, breaking}},
+	{name: "a slow Ask asks nobody else", run: overtakenCall(slowAsk), needs: []feature{slowness, asking}},
+	{name: "a slow Withdraw withdraws nothing of another's", run: overtakenCall(slowWithdraw), needs: []feature{slowness, asking}},
 	{name: "renew and release at once", run: renewReleaseRace},
 	{name: "many leases at once", run: manyLeases},
 	{name: "requests", run: requests, needs: []feature{counting}},
@@ -301,7 +308,8 @@ func limitsHold(t testing.TB, s *scene) {
 	refused := map[string]time.Duration{}
 	if limits.MinLength > 0 {
 		refused["shorter than MinLength"] = limits.MinLength - step
-		release(t, m, acquire(t, m, lease.Request{Name: newName(), Holder: "one", Length: limits.MinLength}))
+		sent := time.Now()
+		s.giveBack(t, m, acquire(t, m, lease.Request{Name: newName(), Holder: "one", Length: limits.MinLength}), sent)
 	}
 	if limits.MaxLength > 0 {
 		refused["longer than MaxLength"] = limits.MaxLength + step

@@ -96,7 +96,9 @@ func historyOfEndings(t testing.TB, s *scene) {
 	second := s.takeOver(t, standby, s.brief(name, "two"), sent)
 	s.wantHistory(t, "after a crash", name, pastTerm(first, lease.EndExpired))
 	sent = time.Now()
-	renew(t, standby, second)
+	if _, kept := s.keep(t, standby, second, s.asked); !kept {
+		return
+	}
 	if err := lease.Break(t.Context(), standby, inspect(t, standby, name)); err != nil {
 		t.Fatalf("Break: %v", err)
 	}

@@ -34,7 +34,7 @@ type heldLook struct {
 // lookSlowly has m look, and returns when the answer is held back. It is nil if m looks without a request.
 func (a *answers) lookSlowly(t testing.TB, m lease.Manager, name string, look lookFunc) *heldLook {
 	t.Helper()
-	arrived, release := a.hold()
+	arrived, release := a.hold(1)
 	l := &heldLook{release: release, outcome: make(chan error, 1)}
 	go func() {
 		var err error
@@ -69,18 +69,24 @@ func slowAnswer(what string, look lookFunc) func(t testing.TB, s *scene) {
 		name := newName()
 		sent := time.Now()
 		held := acquire(t, holder, s.brief(name, "one"))
-		if info, err := look(t.Context(), m, name); err != nil || info.State != lease.Held {
+		if info, err := look(t.Context(), m, name); err != nil || info.State != lease.Held && time.Since(sent) < s.length {
 			t.Fatalf("%s of a lease that was just taken: %s, error %v; want held", what, info.State, err)
 		}
 		seen := time.Now()
 		time.Sleep(time.Until(sent.Add(s.length * 3 / 4)))
 		slow := a.lookSlowly(t, m, name, look)
-		if slow == nil || time.Since(sent) >= s.length {
-			return // it does not ask, or this process was kept from asking for a whole length
+		if slow == nil {
+			return // it does not ask
 		}
 		defer slow.release()
-		sent = time.Now()
-		renew(t, holder, held)
+		if time.Since(sent) >= s.length {
+			return // this process was kept from asking for a whole length
+		}
+		again := time.Now()
+		if _, kept := s.keep(t, holder, held, sent); !kept {
+			return
+		}
+		sent = again
 		time.Sleep(time.Until(seen.Add(s.length + s.tick)))
 		info := slow.result(t)
 		if since := time.Since(sent); since < s.length && info.State != lease.Held {
@@ -95,6 +101,7 @@ func overtaken(what string, look lookFunc) func(t testing.TB, s *scene) {
 		var a answers
 		holder, m := s.Manager(), s.Slow(a.answered)
 		name := newName()
+		begun := time.Now()
 		held := acquire(t, holder, s.brief(name, "one"))
 		slow := a.lookSlowly(t, m, name, look)
 		if slow == nil {
@@ -103,7 +110,10 @@ func overtaken(what string, look lookFunc) func(t testing.TB, s *scene) {
 		defer slow.release()
 		time.Sleep(s.tick)
 		sent := time.Now()
-		held = renew(t, holder, held)
+		held, kept := s.keep(t, holder, held, begun)
+		if !kept {
+			return
+		}
 		_, by := s.try(t, m, s.brief(name, "two"), sent)
 		if by == nil {
 			return // this process was kept from asking for a whole length

@@ -28,10 +28,32 @@ func renewalBeginsAnew(t testing.TB, s *scene) {
 			return // this process was kept from renewing for a whole length
 		}
 		again := time.Now()
-		held = renew(t, holder, held)
+		var kept bool
+		if held, kept = s.keep(t, holder, held, sent); !kept {
+			return
+		}
 		sent = again
 	}
 	s.takeOver(t, standby, s.brief(name, "two"), sent)
+}
+
+// lateRenewal renews as a holder whose latest renewal was applied although its answer was lost. That it was does not count: success
+// means that a write of this call stands (R2, R4).
+func lateRenewal(t testing.TB, s *scene) {
+	holder, standby := s.Manager(), s.Manager()
+	sent := time.Now()
+	held := acquire(t, holder, s.brief(newName(), "one"))
+	if _, kept := s.keep(t, holder, held, sent); !kept {
+		return
+	}
+	if _, by := s.try(t, standby, s.brief(held.Name, "two"), sent); by == nil {
+		return // this process was kept from asking for a whole length
+	}
+	time.Sleep(time.Until(sent.Add(s.length * 3 / 4)))
+	again := time.Now()
+	if _, kept := s.keep(t, holder, held, sent); kept {
+		s.takeOver(t, standby, s.brief(held.Name, "two"), again)
+	}
 }
 
 // lateStandby begins to watch when most of the lease is over. Unless the store tells the age of a record, it has to
@@ -48,16 +70,20 @@ func lateStandby(t testing.TB, s *scene) {
 func tokensGrow(t testing.TB, s *scene) {
 	first, second := s.Manager(), s.Manager()
 	name := newName()
-	one := acquire(t, first, s.brief(name, "one"))
-	release(t, first, one)
-
 	sent := time.Now()
+	one := acquire(t, first, s.brief(name, "one"))
+	s.giveBack(t, first, one, sent)
+
+	sent = time.Now()
 	two := acquire(t, second, s.brief(name, "two"))
 	s.wantNext(t, one, two)
 
 	three := s.takeOver(t, first, s.brief(name, "one"), sent)
 	s.wantNext(t, two, three)
-	release(t, first, renew(t, first, three))
+	sent = time.Now()
+	if held, kept := s.keep(t, first, three, s.asked); kept {
+		s.giveBack(t, first, held, sent)
+	}
 
 	restarted := s.Manager()
 	sent = time.Now()
@@ -71,9 +97,13 @@ func tokensGrow(t testing.TB, s *scene) {
 func takeoverIsFinal(t testing.TB, s *scene) {
 	holder, standby := s.Manager(), s.Manager()
 	name := newName()
+	begun := time.Now()
 	stale := acquire(t, holder, s.brief(name, "one"))
 	sent := time.Now()
-	held := renew(t, holder, stale)
+	held, kept := s.keep(t, holder, stale, begun)
+	if !kept {
+		return
+	}
 	next := s.takeOver(t, standby, s.request(name, "two"), sent)
 	for _, old := range []lease.Lease{held, stale} {
 		for _, m := range []lease.Manager{holder, standby, s.Manager()} {
@@ -144,8 +174,11 @@ func retryAfter(t testing.TB, s *scene) {
 func ownLeaseRunsOut(t testing.TB, s *scene) {
 	m := s.Manager()
 	req := s.brief(newName(), "one")
-	held := acquire(t, m, req)
-	held = renew(t, m, held)
+	sent := time.Now()
+	held, kept := s.keep(t, m, acquire(t, m, req), sent)
+	if !kept {
+		return
+	}
 	time.Sleep(s.length)
 	if s.Store != nil {
 		s.wantNext(t, held, acquire(t, m, req))
@@ -192,9 +225,10 @@ func failedAcquire(t testing.TB, s *scene) {
 	for after := time.Duration(0); after < 50*time.Millisecond; after += after/2 + 100*time.Microsecond {
 		ctx, cancel := context.WithTimeout(t.Context(), after)
 		req := s.brief(newName(), "one")
+		sent := time.Now()
 		switch l, err := m.Acquire(ctx, req); {
 		case err == nil:
-			release(t, m, l)
+			s.giveBack(t, m, l, sent)
 		case ctx.Err() == nil:
 			t.Errorf("Acquire of a free lease: %v", err)
 		}
@@ -241,23 +275,27 @@ func (s *scene) notBrokenAgain(t testing.TB, name string) {
 func brokenLease(t testing.TB, s *scene) {
 	holder, standby := s.Manager(), s.Manager()
 	name := newName()
+	begun := time.Now()
 	held := acquire(t, holder, s.brief(name, "one"))
-	seen, err := lease.Inspect(t.Context(), s.Manager(), name)
-	if err != nil {
-		t.Fatalf("Inspect: %v", err)
-	}
+	seen := inspect(t, s.Manager(), name)
 	sent := time.Now()
-	held = renew(t, holder, held)
+	held, kept := s.keep(t, holder, held, begun)
+	if !kept {
+		return
+	}
 	for range 2 { // it is safe to do it again
 		if err := lease.Break(t.Context(), s.Manager(), seen); err != nil {
 			t.Fatalf("Break of a held lease: %v", err)
 		}
 	}
+	if time.Since(sent) >= s.length {
+		return // the lease may have run out before it was broken: then nobody held it, and Break did nothing
+	}
 	if _, err := holder.Renew(t.Context(), held); !errors.Is(err, lease.ErrLost) {
 		t.Errorf("Renew of a lease that was broken: %v; want ErrLost", err)
 	}
 	s.notBrokenAgain(t, name)
-	next := s.takeOver(t, standby, s.brief(name, "two"), sent)
+	next := s.takeOver(t, standby, s.request(name, "two"), sent)
 	if next.Token <= held.Token {
 		t.Errorf("the token after a lease that was broken is %d; want more than the %d before", next.Token, held.Token)
 	}

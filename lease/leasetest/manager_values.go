@@ -52,10 +52,13 @@ func valueInherited(t testing.TB, s *scene) {
 // valueOutlives: a value stays after a crash, and after a Break (V1).
 func valueOutlives(t testing.TB, s *scene) {
 	m, name := s.Manager(), newName()
+	begun := time.Now()
 	held := acquire(t, m, s.brief(name, "one"))
 	sent := time.Now()
-	renew(t, m, withValue(held, "a value"))
-	next := s.takeOver(t, s.Manager(), s.brief(name, "two"), sent)
+	if _, kept := s.keep(t, m, withValue(held, "a value"), begun); !kept {
+		return
+	}
+	next := s.takeOver(t, s.Manager(), s.request(name, "two"), sent)
 	if next.Value != "a value" {
 		t.Errorf("the lease after one that ran out has the value %s; want that of the lease before", short(next.Value))
 	}

@@ -173,9 +173,17 @@ func wishRenewsNothing(t testing.TB, s *scene) {
 	sent := time.Now()
 	held := acquire(t, s.Manager(), req)
 	acquired := time.Now()
-	wantHeld(t, standby, s.brief(held.Name, "two"))
-	time.Sleep(s.length / 2)
-	ask(t, other, inspect(t, other, held.Name), handover)
+	_, by := s.try(t, standby, s.brief(held.Name, "two"), sent)
+	if by == nil {
+		return // this process was kept from asking for a whole length
+	}
+	time.Sleep(time.Until(sent.Add(s.length / 2)))
+	seen := inspect(t, other, held.Name)
+	if err := lease.Ask(t.Context(), other, seen, handover); errors.Is(err, lease.ErrRefused) && time.Since(sent) >= s.length {
+		return // it may have run out before
+	} else if err != nil {
+		t.Fatalf("Ask for a %v: %v", handover, err)
+	}
 	next := s.takeOver(t, standby, s.brief(held.Name, "two"), sent)
 	if took, most := time.Since(acquired), s.length+s.tick+s.slack; took > most {
 		t.Errorf("the lease of %v was taken over %v after its holder's last request; want at most %v", s.length, took, most)

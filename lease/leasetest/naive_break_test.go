@@ -29,6 +29,10 @@ func (n *naive) Break(ctx context.Context, seen lease.Info) error {
 		if n.flaw == "Break leaves the lease to its holder" {
 			r.ID = seen.ID
 		}
+		if n.flaw == "Break checks, then writes" {
+			_, err = n.force(ctx, seen.Name, r)
+			return err
+		}
 		if _, err = n.swap(ctx, seen.Name, now.Version, r); !errors.Is(err, lease.ErrConflict) {
 			return err
 		}

@@ -212,6 +212,9 @@ func (n *naive) Acquire(ctx context.Context, req lease.Request) (lease.Lease, er
 			_, _, _ = n.load(ctx, req.Name)
 		}
 		version, err := n.swap(ctx, req.Name, info.Version, next)
+		if n.flaw == "a takeover looks at the holder alone" && errors.Is(err, lease.ErrConflict) && info.State == lease.Expired {
+			version, err = n.forceOver(ctx, req.Name, r.ID, next)
+		}
 		switch {
 		case err == nil, errors.Is(err, lease.ErrConflict) && n.flaw == "takes a conflict for success":
 			return n.lease(req.Name, next, version), nil
@@ -300,99 +303,4 @@ func (n *naive) lease(name string, r naiveRecord, version lease.Version) lease.L
 		RenewEvery: r.RenewEvery, Version: version, Value: r.Value, ValueNumber: r.Number, History: r.History,
 		Heeds: slices.Clone(r.Heeds), Wish: n.wish(r),
 	}
-}
-
-// write does the work of Renew and Release: it swaps the change in, from the lease's version.
-func (n *naive) write(ctx context.Context, held lease.Lease, op string, change func(*naiveRecord)) (lease.Lease, error) {
-	if err := n.validate(held.Validate(n.Limits())); err != nil {
-		return lease.Lease{}, err
-	}
-	r := naiveRecord{
-		Token: held.Token, ID: held.ID, Holder: held.Holder, Length: held.Length.String(), Attributes: held.Attributes,
-		Acquired: held.Acquired, Renewed: time.Now(), RenewEvery: held.RenewEvery, Value: held.Value, Number: held.ValueNumber,
-		History: held.History,
-	}
-	n.takesUp(&r, held, nil)
-	if n.flaw == "a renewal forgets the history" {
-		r.History = ""
-	}
-	if n.flaw == "keeps no values, silently" {
-		r.Value = ""
-	}
-	if n.flaw == "trims values" {
-		r.Value = strings.TrimSpace(r.Value)
-	}
-	change(&r)
-	from := held.Version
-	for {
-		version, err := n.swap(ctx, held.Name, from, r)
-		if !errors.Is(err, lease.ErrConflict) {
-			return n.lease(held.Name, r, version), err
-		}
-		now, info, err := n.load(ctx, held.Name)
-		if err != nil {
-			return lease.Lease{}, err
-		}
-		lost := &lease.LostError{Name: held.Name, Token: held.Token, Now: info}
-		switch {
-		case info.Version == "" && n.flaw != op+" creates what is gone":
-			lost.Reason = lease.LostGone
-		case info.Version != "" && now.ID != held.ID && n.flaw != op+" takes from others":
-			lost.Reason = lease.LostTaken
-		case now.Released && now.ID == held.ID && n.flaw != op+" ignores that it was released":
-			lost.Reason = lease.LostReleased
-		case n.flaw == op+" trusts its version":
-			lost.Reason = lease.LostTaken
-		default:
-			from = info.Version
-			n.takesUp(&r, held, &now)
-			if now.Number > r.Number && n.flaw != op+" takes a newer value back" {
-				r.Value, r.Attributes, r.Number = now.Value, now.Attributes, now.Number
-			}
-			continue
-		}
-		switch n.flaw {
-		case "does not say how it was lost":
-			lost.Reason = lease.LostTaken
-		case "does not say to whom it was lost":
-			lost.Now = lease.Info{}
-		case "errors say nothing":
-			return lease.Lease{}, lease.ErrLost
-		}
-		return lease.Lease{}, lost
-	}
-}
-
-func (n *naive) Renew(ctx context.Context, held lease.Lease) (lease.Lease, error) {
-	if n.flaw == "Renew writes nothing" {
-		_, _, err := n.load(ctx, held.Name)
-		return held, err
-	}
-	return n.write(ctx, held, "Renew", func(r *naiveRecord) {
-		switch n.flaw {
-		case "Renew makes a new ID":
-			r.ID = newName()
-		case "Renew forgets the renew interval":
-			r.RenewEvery = 0
-		case "Renew raises the token":
-			r.Token++
-		}
-	})
-}
-
-func (n *naive) Release(ctx context.Context, held lease.Lease) error {
-	if n.flaw == "does not release what ran out" && time.Since(held.Acquired) >= held.Length {
-		return &lease.LostError{Name: held.Name, Token: held.Token, Reason: lease.LostExpired}
-	}
-	_, err := n.write(ctx, held, "Release", func(r *naiveRecord) {
-		r.Released, r.Next = true, held.Next
-		if n.flaw == "Release writes no value" {
-			_, before, _ := n.load(ctx, held.Name)
-			r.Value = before.Value
-		}
-	})
-	if err == nil && n.flaw == "Release deletes" {
-		err = n.Delete(ctx, held.Name)
-	}
-	return err
 }

@@ -44,7 +44,7 @@ func (n *naive) Ask(ctx context.Context, seen lease.Info, w lease.Wish) error {
 		return err
 	}
 	w.At, w.State = time.Now(), lease.WishAsked
-	return n.mark(ctx, seen.Name, func(now lease.Info) (lease.Wish, bool, error) {
+	return n.mark(ctx, "Ask", seen.Name, func(now lease.Info) (lease.Wish, bool, error) {
 		switch n.flaw {
 		case "asks anybody":
 			seen.ID, seen.Token = now.ID, now.Token
@@ -62,7 +62,7 @@ func (n *naive) Ask(ctx context.Context, seen lease.Info, w lease.Wish) error {
 }
 
 func (n *naive) Withdraw(ctx context.Context, seen lease.Info) error {
-	return n.mark(ctx, seen.Name, func(now lease.Info) (lease.Wish, bool, error) {
+	return n.mark(ctx, "Withdraw", seen.Name, func(now lease.Info) (lease.Wish, bool, error) {
 		w := now.Wish
 		w.State = lease.WishWithdrawn
 		if n.flaw == "withdraws what was begun" {
@@ -73,7 +73,7 @@ func (n *naive) Withdraw(ctx context.Context, seen lease.Info) error {
 	})
 }
 
-func (n *naive) mark(ctx context.Context, name string, change func(lease.Info) (lease.Wish, bool, error)) error {
+func (n *naive) mark(ctx context.Context, op, name string, change func(lease.Info) (lease.Wish, bool, error)) error {
 	if err := lease.CheckName(name); err != nil {
 		return err
 	}
@@ -90,6 +90,10 @@ func (n *naive) mark(ctx context.Context, name string, change func(lease.Info) (
 		r.Released = r.Released || n.flaw == "a wish ends the lease"
 		if n.flaw == "a wish is asked twice" {
 			_, _, _ = n.load(ctx, name)
+		}
+		if n.flaw == op+" checks, then writes" {
+			_, err = n.force(ctx, name, r)
+			return err
 		}
 		if _, err = n.Swap(ctx, n.key(name), now.Version, n.encode(r)); !errors.Is(err, lease.ErrConflict) {
 			return err

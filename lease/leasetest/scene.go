@@ -18,6 +18,7 @@ type scene struct {
 	tick          time.Duration // between two polls
 	slack         time.Duration // for scheduling and requests, beyond the time that the rules allow
 	acquireWrites int
+	asked         time.Time // when try sent its latest request
 }
 
 func (h Harness) scene(t testing.TB) *scene {
@@ -67,6 +68,7 @@ func (s *scene) poll(t testing.TB, m lease.Manager, req lease.Request, sent time
 // try polls once. It returns the lease or its holder.
 func (s *scene) try(t testing.TB, m lease.Manager, req lease.Request, sent time.Time) (lease.Lease, *lease.HeldError) {
 	t.Helper()
+	s.asked = time.Now()
 	l, err := m.Acquire(t.Context(), req)
 	passed := time.Since(sent)
 	if err == nil && passed < s.length {
@@ -88,6 +90,28 @@ func (s *scene) takeOver(t testing.TB, m lease.Manager, req lease.Request, sent 
 		t.Fatalf("Acquire by a standby: still held after %v of polling, though the holder left its lease of %v behind", most, s.length)
 	}
 	return l
+}
+
+// keep renews a lease whose end is waited for. It reports whether it did: a holder that was kept from renewing for the whole length, by a
+// service or a machine that is slow, may have lost the lease though nobody else has taken it. sent is when its request before was sent.
+func (s *scene) keep(t testing.TB, m lease.Manager, held lease.Lease, sent time.Time) (lease.Lease, bool) {
+	t.Helper()
+	l, err := m.Renew(t.Context(), held)
+	if errors.Is(err, lease.ErrLost) && time.Since(sent) >= held.Length {
+		return held, false
+	}
+	if err != nil {
+		t.Fatalf("Renew by %q, %v after its last request of a lease of %v with token %d: %v", held.Holder, time.Since(sent), held.Length, held.Token, err)
+	}
+	return l, true
+}
+
+// giveBack releases a lease whose end is waited for. That may fail as keep may, and nobody holds the lease then, either.
+func (s *scene) giveBack(t testing.TB, m lease.Manager, held lease.Lease, sent time.Time) {
+	t.Helper()
+	if err := m.Release(t.Context(), held); err != nil && (!errors.Is(err, lease.ErrLost) || time.Since(sent) < held.Length) {
+		t.Fatalf("Release by %q, %v after its last request of a lease of %v with token %d: %v", held.Holder, time.Since(sent), held.Length, held.Token, err)
+	}
 }
 
 // wantRequests fails unless f makes the managers send exactly so much. Only with Place.Requests.
