@@ -39,7 +39,9 @@ var (
 
 func unseen(testing.TB, *scene, lease.Lease) lease.Info { return lease.Info{} }
 
-func looked(t testing.TB, s *scene, held lease.Lease) lease.Info { return inspect(t, s.Manager(), held.Name) }
+func looked(t testing.TB, s *scene, held lease.Lease) lease.Info {
+	return inspect(t, s.Manager(), held.Name)
+}
 
 func asked(t testing.TB, s *scene, held lease.Lease) lease.Info {
 	ask(t, s.Manager(), looked(t, s, held), handover)

@@ -31,6 +31,11 @@ func (n *naive) write(ctx context.Context, held lease.Lease, op string, change f
 	}
 	change(&r)
 	from := held.Version
+	if n.flaw == endsWhatRanOut {
+		if now, info, err := n.load(ctx, held.Name); err == nil && info.State == lease.Expired && now.ID == held.ID {
+			return lease.Lease{}, &lease.LostError{Name: held.Name, Token: held.Token, Now: info, Reason: lease.LostExpired}
+		}
+	}
 	if n.flaw == op+" checks, then writes" {
 		if err := n.check(ctx, held); err != nil {
 			return lease.Lease{}, err

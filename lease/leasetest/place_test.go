@@ -26,6 +26,7 @@ type shelf struct {
 	written       map[string]time.Time
 	deleted       map[string]lease.Version // the version that the memory still has
 	reads, writes int
+	lag           func(answered bool) time.Duration // of a request and of its answer; nil: a millisecond, and nothing
 }
 
 func newCells() *cells {
@@ -36,6 +37,9 @@ func newCells() *cells {
 func (c *cells) slow(answered func() error) *cells { return &cells{c.shelf, answered} }
 
 func (c *cells) hear() error {
+	if c.lag != nil {
+		time.Sleep(c.lag(true))
+	}
 	if c.answered == nil {
 		return nil
 	}
@@ -43,8 +47,12 @@ func (c *cells) hear() error {
 }
 
 func (c *cells) travel(ctx context.Context) error {
+	lag := time.Millisecond
+	if c.lag != nil {
+		lag = c.lag(false)
+	}
 	select {
-	case <-time.After(time.Millisecond):
+	case <-time.After(lag):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -111,6 +119,12 @@ type lister struct{ *cells }
 
 func (c lister) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, error] {
 	return func(yield func(lease.Cell, error) bool) {
+		if c.lag != nil {
+			if err := c.travel(ctx); err != nil {
+				yield(lease.Cell{}, err)
+				return
+			}
+		}
 		for found, err := range c.Store.List(ctx, prefix) {
 			c.mu.Lock()
 			if err == nil {
