@@ -11,14 +11,18 @@ import (
 
 func TestStore(t *testing.T) {
 	t.Parallel()
-	leasetest.TestStore(t, func(t testing.TB) lease.Store { return NewStore(t.TempDir()) })
+	leasetest.TestStores(t, func(t testing.TB) func() lease.Store {
+		dir := t.TempDir()
+		return func() lease.Store { return NewStore(dir) }
+	})
 }
 
 // TestStoreWithLockedReads tests the store as it works on Windows.
 func TestStoreWithLockedReads(t *testing.T) {
 	t.Parallel()
-	leasetest.TestStore(t, func(t testing.TB) lease.Store {
-		return NewStore(t.TempDir(), func(s *Store) { s.lockReads = true })
+	leasetest.TestStores(t, func(t testing.TB) func() lease.Store {
+		dir := t.TempDir()
+		return func() lease.Store { return NewStore(dir, func(s *Store) { s.lockReads = true }) }
 	})
 }
 

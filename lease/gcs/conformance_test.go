@@ -17,7 +17,10 @@ import (
 func TestStore(t *testing.T) {
 	t.Parallel()
 	emulator.Need(t, emulator.GCS)
-	leasetest.TestStore(t, func(t testing.TB) lease.Store { return NewStore(connect(t), newBucket(t), WithPrefix("leases/")) })
+	leasetest.TestStores(t, func(t testing.TB) func() lease.Store {
+		bucket := newBucket(t)
+		return func() lease.Store { return NewStore(connect(t), bucket, WithPrefix("leases/")) }
+	})
 }
 
 func TestManager(t *testing.T) {

@@ -157,23 +157,6 @@ func cutting() lease.Store {
 	}}
 }
 
-func twoSteps() lease.Store {
-	c := newCells()
-	return flawedStore{cells: c, swap: func(ctx context.Context, name string, old lease.Version, data []byte) (lease.Version, error) {
-		snapshot, err := c.Load(ctx, name)
-		if err != nil || snapshot.Version != old {
-			return "", errors.Join(err, lease.ErrConflict)
-		}
-		if err := c.travel(ctx); err != nil {
-			return "", err
-		}
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		now, _ := c.look(ctx, name)
-		return c.write(ctx, name, now.Version, data)
-	}}
-}
-
 func checksums() lease.Store {
 	c := newCells()
 	sum := func(s lease.Snapshot) lease.Version {

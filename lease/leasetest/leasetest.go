@@ -1,17 +1,18 @@
 // Package leasetest checks whether a store or a manager of leases keeps the rules of package lease. A store passes
-// [TestStore]. A manager passes [TestManager], also one that lease.NewManager makes of a store:
+// [TestStores]. A manager passes [TestManager], also one that lease.NewManager makes of a store:
 //
 //	func TestStore(t *testing.T) {
-//		leasetest.TestStore(t, func(t testing.TB) lease.Store { return mine.NewStore(client(t), table) })
+//		leasetest.TestStores(t, func(t testing.TB) func() lease.Store {
+//			return func() lease.Store { return mine.NewStore(client(t), table) }
+//		})
 //	}
 //
 //	func TestManager(t *testing.T) {
 //		leasetest.TestManager(t, leasetest.Harness{
 //			Open: func(t testing.TB) leasetest.Place {
-//				client := client(t)
 //				return leasetest.Place{
-//					Manager: func() lease.Manager { return mine.New(client, table) },
-//					Store:   mine.NewStore(client, table),
+//					Manager: func() lease.Manager { return mine.New(client(t), table) },
+//					Store:   mine.NewStore(client(t), table),
 //				}
 //			},
 //		})
@@ -21,8 +22,8 @@
 // checks of awkward names, such as "." and "con", use these names as they are: do not let two runs share a table at the
 // same time. Checks run at the same time, so open and Open are called concurrently.
 //
-// The checks cannot find out whether the store keeps its promises in a failure, or whether a list of more than 70 cells
-// and 4.5 MB is complete. Test what your service does beyond.
+// The checks cannot find out whether the store keeps its promises in a failure, whether a list of more than 70 cells and 4.5 MB is
+// complete, or whether a call returns soon when its context ends after the call has sent its first request. Test what your service does beyond.
 package leasetest
 
 import (
@@ -41,7 +42,8 @@ import (
 
 // A Place is one place that keeps leases, such as a table or a bucket.
 type Place struct {
-	// Manager returns a new manager on the place, as another process would have it. Required.
+	// Manager returns a new manager on the place, as another process would have it. Required. It needs its own store and client: if
+	// all managers share one lease.Store, the checks cannot find out whether that sees what other processes write.
 	Manager func() lease.Manager
 
 	// Store is the store below the managers. Checks read its records and change them by hand. Nil: lease.NewManager does
@@ -90,15 +92,32 @@ type Harness struct {
 
 // TestStore checks whether stores keep the contract of lease.Store. open returns a store on a place that nobody else
 // uses. The suite calls it for each check, and twice before.
+//
+// It sees one store at a time. A store that answers Load from what its own process has written passes, though other processes write, too:
+// use [TestStores], unless there is no way to open a place twice.
 func TestStore(t *testing.T, open func(t testing.TB) lease.Store) {
+	TestStores(t, func(t testing.TB) func() lease.Store {
+		s := open(t)
+		return func() lease.Store { return s }
+	})
+}
+
+// TestStores does what TestStore does, with two stores on one place where several write or read. open opens a place that nobody else
+// uses, as the open of TestStore does. Each call of what it returns makes a new store on that place, as another process would have it: with
+// its own client, and whatever else stores of one process might share.
+func TestStores(t *testing.T, open func(t testing.TB) func() lease.Store) {
 	var have []feature
-	if _, ok := open(t).(lease.Lister); ok {
+	if _, ok := open(t)().(lease.Lister); ok {
 		have = append(have, listing)
 	}
-	if _, ok := open(t).(lease.Watcher); ok {
+	if _, ok := open(t)().(lease.Watcher); ok {
 		have = append(have, watching)
 	}
-	runAll(t, parallel, choose(t, storeChecks, have), func(t *testing.T, c check[lease.Store]) { c.run(t, open(t)) })
+	runAll(t, parallel, choose(t, storeChecks, have), func(t *testing.T, c check[lease.Store]) { c.run(t, open(t)()) })
+	runAll(t, parallel, choose(t, instanceChecks, have), func(t *testing.T, c check[instances]) {
+		store := open(t)
+		c.run(t, instances{store(), store()})
+	})
 }
 
 // TestManager checks whether managers keep the contract of lease.Manager and the rules of package lease. It leaves out

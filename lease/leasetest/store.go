@@ -22,17 +22,24 @@ var storeChecks = []check[lease.Store]{
 	{name: "data is exact", run: dataExact},
 	{name: "data that no cell holds is refused", run: dataRefused},
 	{name: "data is not shared", run: dataNotShared},
-	{name: "a write is seen at once", run: seenAtOnce},
 	{name: "every name is a separate cell", run: namesDiffer},
-	{name: "one of many creators wins", run: creatorsRace},
-	{name: "one of many swappers wins", run: swappersRace},
-	{name: "no update is lost", run: noLostUpdate},
 	{name: "ended context", run: storeContextEnded},
 	{name: "age", run: agePlausible},
 	{name: "list", run: listPrefix, needs: []feature{listing}},
 	{name: "list of more than a megabyte", run: listLong, needs: []feature{listing}},
 	{name: "a watch hints at changes", run: watchHints, needs: []feature{watching}},
 	{name: "a watch ends with its context", run: watchEnds, needs: []feature{watching}},
+}
+
+// instances are two stores on one place, as two processes have them; or the same one twice.
+type instances [2]lease.Store
+
+var instanceChecks = []check[instances]{
+	{name: "a write is seen at once", run: seenAtOnce},
+	{name: "a version of either store is refused when it is stale", run: swapsInTurn},
+	{name: "one of many creators wins", run: creatorsRace},
+	{name: "one of many swappers wins", run: swappersRace},
+	{name: "no update is lost", run: noLostUpdate},
 }
 
 func load(t testing.TB, s lease.Store, name string) lease.Snapshot {
@@ -202,19 +209,33 @@ func dataNotShared(t testing.TB, s lease.Store) {
 	}
 }
 
-// seenAtOnce lets another goroutine read each write as soon as it is acknowledged.
-func seenAtOnce(t testing.TB, s lease.Store) {
+// seenAtOnce lets other goroutines read each write as soon as it is acknowledged, the writer's instance and the other alike.
+func seenAtOnce(t testing.TB, all instances) {
 	name := newName()
 	var version lease.Version
 	for i := range 10 {
-		version = swap(t, s, name, version, fmt.Sprint(i))
-		race(2, func(int) {
-			got, err := s.Load(t.Context(), name)
+		version = swap(t, all[i/2%2], name, version, fmt.Sprint(i))
+		race(4, func(reader int) {
+			got, err := all[reader%2].Load(t.Context(), name)
 			if err != nil || got.Version != version || string(got.Data) != fmt.Sprint(i) {
 				t.Errorf("Load after a write was acknowledged: version %q, data %q, error %v; want version %q, data %q",
 					got.Version, got.Data, err, version, fmt.Sprint(i))
 			}
 		})
+	}
+}
+
+// swapsInTurn writes through one instance and the other. Each refuses what the other has replaced, and swaps from what it has written.
+func swapsInTurn(t testing.TB, all instances) {
+	name := newName()
+	old, version := lease.Version(""), swap(t, all[0], name, "", "0")
+	for i := 1; i <= 4; i++ {
+		old, version = version, swap(t, all[i%2], name, version, fmt.Sprint(i))
+		for _, s := range all {
+			wantConflict(t, s, name, old)
+			wantConflict(t, s, name, "")
+			wantCell(t, s, name, version, fmt.Sprint(i))
+		}
 	}
 }
 

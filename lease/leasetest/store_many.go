@@ -14,27 +14,27 @@ import (
 
 const racers = 20
 
-func creatorsRace(t testing.TB, s lease.Store) {
+func creatorsRace(t testing.TB, all instances) {
 	for range 3 {
-		swapRace(t, s, newName(), "")
+		swapRace(t, all, newName(), "")
 	}
 }
 
-func swappersRace(t testing.TB, s lease.Store) {
+func swappersRace(t testing.TB, all instances) {
 	name := newName()
-	version := swap(t, s, name, "", "start")
+	version := swap(t, all[0], name, "", "start")
 	for range 3 {
-		version = swapRace(t, s, name, version)
+		version = swapRace(t, all, name, version)
 	}
 }
 
 // swapRace lets many swap from one version, and returns the winner's new version.
-func swapRace(t testing.TB, s lease.Store, name string, old lease.Version) lease.Version {
+func swapRace(t testing.TB, all instances, name string, old lease.Version) lease.Version {
 	t.Helper()
 	var versions [racers]lease.Version
 	var errs [racers]error
 	race(racers, func(i int) {
-		versions[i], errs[i] = s.Swap(t.Context(), name, old, []byte(strconv.Itoa(i)))
+		versions[i], errs[i] = all[i%2].Swap(t.Context(), name, old, []byte(strconv.Itoa(i)))
 	})
 	winner := -1
 	for i, err := range errs {
@@ -50,15 +50,18 @@ func swapRace(t testing.TB, s lease.Store, name string, old lease.Version) lease
 	if winner < 0 {
 		t.Fatalf("Swap from version %q: none of %d succeeded", old, racers)
 	}
-	wantCell(t, s, name, versions[winner], strconv.Itoa(winner))
+	for _, s := range all {
+		wantCell(t, s, name, versions[winner], strconv.Itoa(winner))
+	}
 	return versions[winner]
 }
 
-func noLostUpdate(t testing.TB, s lease.Store) {
+func noLostUpdate(t testing.TB, all instances) {
 	const writers, each = 4, 6
 	name := newName()
-	swap(t, s, name, "", "0")
-	race(writers, func(int) {
+	swap(t, all[0], name, "", "0")
+	race(writers, func(i int) {
+		s := all[i%2]
 		for done, tries := 0, 0; done < each; tries++ {
 			if tries == 100*writers*each {
 				t.Errorf("Swap answered %d times that somebody else was first", tries-done)
@@ -83,7 +86,7 @@ func noLostUpdate(t testing.TB, s lease.Store) {
 			}
 		}
 	})
-	if got := string(load(t, s, name).Data); got != strconv.Itoa(writers*each) {
+	if got := string(load(t, all[0], name).Data); got != strconv.Itoa(writers*each) {
 		t.Errorf("a counter that %d writers raised %d times each shows %s", writers, each, got)
 	}
 }

@@ -16,13 +16,44 @@ import (
 
 func TestSoundStorePassesEveryCheck(t *testing.T) {
 	t.Parallel()
-	for _, c := range storeChecks {
-		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				assert.Empty(t, record(t, func(t testing.TB) { c.run(t, newCells()) }))
+	for name, open := range map[string]func() func() lease.Store{
+		"one": once(func() lease.Store { return newCells() }),
+		"two": func() func() lease.Store {
+			c := newCells()
+			return func() lease.Store { return c.slow(nil) }
+		},
+		"pooled": once(pooling),
+	} {
+		for _, c := range everyStoreCheck() {
+			t.Run(name+"/"+c.name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					assert.Empty(t, record(t, func(t testing.TB) { c.run(t, open()) }))
+					time.Sleep(2 * hintWithin) // the pool ends
+				})
 			})
-		})
+		}
 	}
+}
+
+// once opens a place that only one store can be on.
+func once(open func() lease.Store) func() func() lease.Store {
+	return func() func() lease.Store {
+		s := open()
+		return func() lease.Store { return s }
+	}
+}
+
+// everyStoreCheck returns the checks of one store and those of two, alike.
+func everyStoreCheck() (all []check[func() lease.Store]) {
+	for _, c := range storeChecks {
+		all = append(all, check[func() lease.Store]{name: c.name, run: func(t testing.TB, open func() lease.Store) { c.run(t, open()) }})
+	}
+	for _, c := range instanceChecks {
+		all = append(all, check[func() lease.Store]{name: c.name, run: func(t testing.TB, open func() lease.Store) {
+			c.run(t, instances{open(), open()})
+		}})
+	}
+	return all
 }
 
 func TestSoundStorePassesTheSuite(t *testing.T) {
@@ -146,6 +177,21 @@ var flawedStores = []struct {
 		go time.Sleep(2 * hintWithin)
 		return c.Watch(ctx, name)
 	})},
+	{"leaves a goroutine behind if the cell has changed", []string{"a watch ends with its context"}, watchedBy(func(c *cells, ctx context.Context, name string) (<-chan struct{}, error) {
+		hints, err := c.Watch(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		to := make(chan struct{}, 1)
+		go func() {
+			defer close(to)
+			for range hints {
+				go time.Sleep(2 * hintWithin)
+				to <- struct{}{}
+			}
+		}()
+		return to, nil
+	})},
 	{"lists one page", []string{"list of more than a megabyte"}, listedBy(func(_ string, n int, _ *lease.Cell) bool { return n <= 64 }, same)},
 }
 
@@ -155,15 +201,18 @@ func TestFlawedStoresFail(t *testing.T) {
 	for _, flaw := range flawedStores {
 		for _, name := range flaw.fails {
 			shown[name] = true
-			c := named(t, storeChecks, name)
+			c := named(t, everyStoreCheck(), name)
 			t.Run(flaw.name+"/"+name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					failures := record(t, func(t testing.TB) { c.run(t, flaw.open()) })
+					failures := record(t, func(t testing.TB) { c.run(t, once(flaw.open)()) })
 					time.Sleep(2 * hintWithin) // what the flaw leaves behind ends
 					assert.NotEmpty(t, failures, "the check passes a store that is flawed")
 				})
 			})
 		}
 	}
-	wantAllNamed(t, storeChecks, shown)
+	for _, c := range instanceChecks {
+		shown[c.name] = true // by TestFlawedInstancesFail
+	}
+	wantAllNamed(t, everyStoreCheck(), shown)
 }
