@@ -142,7 +142,7 @@ func (d *doctor) checkList(ctx context.Context) Finding {
 		f := refused(err)
 		f.Result = Warning
 		if d.report.results["create"] == Well {
-			f.Advice = "only lease.List needs it: do what that says, or leave it"
+			f.Advice = "only lists of leases and of checkpoints, leaderui and fleet.Reset need it: do what that says, or leave it"
 		}
 		return f
 	}

@@ -59,7 +59,7 @@ func TestDoctorIsDenied(t *testing.T) {
 				require.NoError(t, r.Err())
 				require.True(t, r.OK)
 				require.Equal(t, []string{"list"}, r.all(Warning))
-				require.Contains(t, r.of("list").Advice, "only lease.List needs it")
+				require.Contains(t, r.of("list").Advice, "only lists of leases and of checkpoints, leaderui and fleet.Reset need it")
 				return
 			}
 			wantFailed(t, r, append([]string{test.check}, test.also...)...)

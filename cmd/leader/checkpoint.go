@@ -12,6 +12,7 @@ import (
 	"github.com/cloudlease/leader/checkpoint"
 	"github.com/cloudlease/leader/cmd/leader/internal/show"
 	"github.com/cloudlease/leader/cmd/leader/internal/store"
+	"github.com/cloudlease/leader/cmd/leader/internal/words"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -95,7 +96,7 @@ type position struct {
 func positionOf(i checkpoint.Info[json.RawMessage]) position {
 	p := position{Name: i.Name, Lease: i.Lease, Token: i.Token, Writes: i.Count, Value: i.Value}
 	if i.Err != nil {
-		p.Error = i.Err.Error()
+		p.Error = words.OneLine(i.Err)
 	}
 	return p
 }

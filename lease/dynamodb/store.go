@@ -219,7 +219,7 @@ func (s *Store) ready() error {
 func usable(client any, tableName string) error {
 	switch {
 	case absent.Is(client):
-		return failure.Misconfigured("there is no client", "pass one of dynamodb.NewFromConfig")
+		return failure.Misconfigured("there is no client", "pass one of dynamodb.NewFromConfig to dynamodb.New")
 	case tableName == "":
 		return failure.Misconfigured("no table is named", badName)
 	}

@@ -27,7 +27,7 @@ var words = []struct {
 	{regexp.MustCompile(`give the greatest token of a part`), `give with --above the greatest token of a part`},
 	// What doctor advises a program to do, a person does with the command.
 	{regexp.MustCompile(`\bcheck again\b`), `run leader doctor again`},
-	{regexp.MustCompile(`only lease\.List needs it`), `only leader list needs it`},
+	{regexp.MustCompile(`only lists of leases and of checkpoints, leaderui and fleet\.Reset need it`), `only leader list, ui, checkpoint list and fleet reset need it`},
 	{regexp.MustCompile(`correct the store's URL as it says`), `correct --store or LEADER_STORE as it says`},
 	// What an option says in a program, the URL says here.
 	{regexp.MustCompile(`gcs\.WithUserProject or \?`), `?`},
