@@ -3,6 +3,7 @@
 package main
 
 import (
+	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/cloudlease/leader/cmd/leader/internal/commandtest"
 	"github.com/cloudlease/leader/internal/emulated"
 	"github.com/cloudlease/leader/internal/emulator"
+	"github.com/cloudlease/leader/lease"
 )
 
 // placeOn is one of the service that tells how old a record is, as the service itself does.
@@ -60,5 +62,32 @@ func TestRunIsKilledOnServices(t *testing.T) {
 			b.Signal(syscall.SIGTERM)
 			require.Equal(t, 0, b.Wait())
 		})
+	}
+}
+
+// Who interrupts value clear or fleet reset half way leaves no lease behind that is held: a few requests are made to the end.
+func TestInterrupted_NothingStaysHeld(t *testing.T) {
+	url := emulated.Make(t, emulator.GCS).URL // it takes a second between two writes
+	m, err := lease.Open(t.Context(), url)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, lease.Close(m)) })
+	for name, args := range map[string][]string{
+		"orders": {"value", "clear", "orders", "--yes"},
+		"ships":  {"fleet", "reset", "ships", "--yes", "--above", "7"},
+	} {
+		l := valued(t, m, name, "node-1", "x", time.Minute)
+		require.NoError(t, m.Release(t.Context(), l))
+		cmd := commandtest.Command(t, append(args, "--store", url)...)
+		require.NoError(t, cmd.Start())
+		commandtest.Eventually(t, "it holds the lease", func() bool {
+			info, err := lease.Inspect(t.Context(), m, name)
+			return err == nil && info.State == lease.Held
+		})
+		require.NoError(t, cmd.Process.Signal(os.Interrupt))
+		require.NoError(t, cmd.Wait())
+		info, err := lease.Inspect(t.Context(), m, name)
+		require.NoError(t, err)
+		require.Equal(t, lease.Free, info.State)
+		require.NotEqual(t, "x", info.Value)
 	}
 }

@@ -16,7 +16,10 @@ import (
 
 func TestStore(t *testing.T) {
 	t.Parallel()
-	leasetest.TestStore(t, func(t testing.TB) lease.Store { return NewStore(newPlace(t).Client, WithPrefix("cells/")) })
+	leasetest.TestStores(t, func(t testing.TB) func() lease.Store {
+		p := newPlace(t)
+		return func() lease.Store { return NewStore(p.client(t, connectionString(), nil), WithPrefix("cells/")) }
+	})
 }
 
 // A cell and a lease of one name are two blobs: writing the one leaves the other alone, its token and its holder.

@@ -21,8 +21,12 @@ func TestStore(t *testing.T) {
 	t.Parallel()
 	client, _ := newClient(t)
 	table := newTable(t, client)
-	leasetest.TestStore(t, func(t testing.TB) lease.Store {
-		return NewStore(client, table, WithPrefix(rand.Text()+"/"))
+	leasetest.TestStores(t, func(t testing.TB) func() lease.Store {
+		prefix := WithPrefix(rand.Text() + "/")
+		return func() lease.Store {
+			client, _ := newClient(t)
+			return NewStore(client, table, prefix)
+		}
 	})
 }
 

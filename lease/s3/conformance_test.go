@@ -19,8 +19,10 @@ import (
 
 func TestStore(t *testing.T) {
 	t.Parallel()
-	client, bucket := newClient(t), newBucket(t)
-	leasetest.TestStore(t, func(t testing.TB) lease.Store { return NewStore(client, bucket) })
+	bucket := newBucket(t)
+	leasetest.TestStores(t, func(t testing.TB) func() lease.Store {
+		return func() lease.Store { return NewStore(newClient(t), bucket) }
+	})
 }
 
 // TestStoreWithPrefix has a prefix that is not a folder, and pages that a list goes through many of.
