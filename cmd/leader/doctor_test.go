@@ -76,7 +76,7 @@ func TestDoctorInTheCommandsWords(t *testing.T) {
 
 	files, err := filepath.Glob("../../doctor/*.go")
 	require.NoError(t, err)
-	identifier := regexp.MustCompile(`\bWith[A-Z]\w+|\b(lease|leader)\.[A-Z]\w+`)
+	identifier := regexp.MustCompile(`\bWith[A-Z]\w+|\b(lease|leader|fleet|checkpoint)\.[A-Z]\w+`)
 	found := 0
 	for _, path := range files {
 		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
