@@ -1,7 +1,6 @@
 package leaderui_test
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"testing"
@@ -225,12 +224,7 @@ func TestDrainAFleet(t *testing.T) {
 	t.Parallel()
 	inWorld(t, func(w *world) {
 		for _, name := range []string{"node-a", "node-b"} {
-			f := fleet.New(fleet.WithLeaseManager(lease.NewManager(w.store)), fleet.WithName("ships"), fleet.WithNodeID(name), fleet.WithShards(6), fleet.WithCalm(time.Second),
-				fleet.WhenAssigned(func(ctx context.Context, _ string) error { <-ctx.Done(); return nil }))
-			ctx, cancel := context.WithCancel(w.Context())
-			ended := make(chan struct{})
-			go func() { defer close(ended); _ = f.Run(ctx) }()
-			defer func() { cancel(); <-ended }()
+			defer w.join(name)()
 		}
 		loads := func() (at map[string]int, seats map[string]int) {
 			time.Sleep(time.Minute)

@@ -151,12 +151,7 @@ func TestPage_ASeatThatCannotBeRead(t *testing.T) {
 			t.Parallel()
 			inWorld(t, func(w *world) {
 				for _, name := range []string{"node-a", "node-b"} {
-					f := fleet.New(fleet.WithLeaseManager(lease.NewManager(w.store)), fleet.WithName("ships"), fleet.WithNodeID(name), fleet.WithShards(6), fleet.WithCalm(time.Second),
-						fleet.WhenAssigned(func(ctx context.Context, _ string) error { <-ctx.Done(); return nil }))
-					ctx, cancel := context.WithCancel(w.Context())
-					ended := make(chan struct{})
-					go func() { defer close(ended); _ = f.Run(ctx) }()
-					defer func() { cancel(); <-ended }()
+					defer w.join(name)()
 				}
 				time.Sleep(time.Minute)
 				require.Empty(w, w.state().Troubles)
@@ -184,16 +179,11 @@ func TestPage_Fleet(t *testing.T) {
 	inWorld(t, func(w *world) {
 		stuck := make(chan struct{})
 		node := func(name string) (leave func()) {
-			ctx, cancel := context.WithCancel(w.Context())
-			ended := make(chan struct{})
-			f := fleet.New(fleet.WithLeaseManager(lease.NewManager(w.store)), fleet.WithName("ships"), fleet.WithNodeID(name), fleet.WithShards(6), fleet.WithCalm(time.Second),
-				fleet.WithDrainTimeout(time.Second), fleet.WhenAssigned(func(ctx context.Context, _ string) error {
-					<-ctx.Done()
-					<-stuck
-					return nil
-				}))
-			go func() { defer close(ended); _ = f.Run(ctx) }()
-			return func() { cancel(); <-ended }
+			return w.join(name, fleet.WithDrainTimeout(time.Second), fleet.WhenAssigned(func(ctx context.Context, _ string) error {
+				<-ctx.Done()
+				<-stuck
+				return nil
+			}))
 		}
 		a := node("node-a")
 		_, leave := w.follow("/events")

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/fleet"
 	"github.com/cloudlease/leader/leaderui"
 	"github.com/cloudlease/leader/lease"
 	"github.com/cloudlease/leader/lease/memory"
@@ -97,6 +98,18 @@ func (w *world) put(name, text string) {
 	require.NoError(w, err)
 	_, err = w.store.Swap(w.Context(), name, old.Version, []byte(text))
 	require.NoError(w, err)
+}
+
+// join starts a node of the fleet ships, which has six parts. It returns what ends it.
+func (w *world) join(name string, opts ...fleet.Option) (leave func()) {
+	f := fleet.New(append([]fleet.Option{
+		fleet.WithLeaseManager(lease.NewManager(w.store)), fleet.WithName("ships"), fleet.WithNodeID(name), fleet.WithShards(6), fleet.WithCalm(time.Second),
+		fleet.WhenAssigned(func(ctx context.Context, _ string) error { <-ctx.Done(); return nil }),
+	}, opts...)...)
+	ctx, cancel := context.WithCancel(w.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = f.Run(ctx) }()
+	return func() { cancel(); <-ended }
 }
 
 // do sends a request to the page.
