@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/cloudlease/leader/internal/absent"
 	"github.com/cloudlease/leader/internal/awsopen"
 	"github.com/cloudlease/leader/internal/serverclock"
 	"github.com/cloudlease/leader/internal/storeurl"
@@ -15,7 +16,7 @@ import (
 // options returns the options of the client, if it shows them.
 func options(client API) (s3.Options, bool) {
 	c, ok := client.(interface{ Options() s3.Options })
-	if !ok || isNil(client) {
+	if !ok || absent.Is(client) {
 		return s3.Options{}, false
 	}
 	return c.Options(), true

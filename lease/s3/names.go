@@ -7,8 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-
+	"github.com/cloudlease/leader/internal/absent"
 	"github.com/cloudlease/leader/internal/failure"
 	"github.com/cloudlease/leader/lease"
 )
@@ -16,7 +15,7 @@ import (
 // ready returns an error if no call can succeed, whatever the lease's name.
 func (s *Store) ready() error {
 	switch {
-	case isNil(s.client):
+	case absent.Is(s.client):
 		return failure.Misconfigured("there is no client", "pass one to s3.New")
 	case s.bucket == "":
 		return failure.Misconfigured("no bucket is named", "pass one to s3.New, or write it into the URL")
@@ -29,8 +28,6 @@ func (s *Store) ready() error {
 	}
 	return nil
 }
-
-func isNil(client API) bool { return client == nil || client == (*s3.Client)(nil) }
 
 // isPlain also ensures that keys are short enough: the prefix is no longer than a name may be, and together with
 // a name whose every byte is escaped it stays below the 1,024 bytes of a key.
