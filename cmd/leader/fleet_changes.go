@@ -43,11 +43,14 @@ func (f *fleetEntry) remember(before []nodeEntry) {
 		}
 		for _, old := range before {
 			if old.Seat == n.Seat {
-				f.Nodes[i].Token, f.Nodes[i].Node, f.Nodes[i].last = old.Token, old.Node, cmp.Or(old.last, old.State)
+				f.Nodes[i].Token, f.Nodes[i].Node, f.Nodes[i].last = old.Token, old.Node, old.known()
 			}
 		}
 	}
 }
+
+// known returns the state of a seat; of one that cannot be read, the state when it could.
+func (n nodeEntry) known() string { return cmp.Or(n.last, n.State) }
 
 // tellNodes tells of seats that were taken, and are held no more. A seat and its token make a session.
 func tellNodes(before, now []nodeEntry, tell func(fleetChange)) {
@@ -62,7 +65,7 @@ func tellNodes(before, now []nodeEntry, tell func(fleetChange)) {
 	for _, n := range now {
 		is[session{n.Seat, n.Token}] = n
 		old := was[session{n.Seat, n.Token}]
-		last := cmp.Or(old.last, old.State)
+		last := old.known()
 		switch {
 		case n.State == unreadable && old.State != unreadable:
 			tell(fleetChange{Change: unreadable, Node: &n, text: fmt.Sprintf("seat %d: %s", n.Seat, show.Printable(n.Error))})
@@ -76,7 +79,7 @@ func tellNodes(before, now []nodeEntry, tell func(fleetChange)) {
 	}
 	for _, old := range before {
 		n := is[session{old.Seat, old.Token}]
-		if cmp.Or(old.last, old.State) == held && n.State != held && n.State != expired && n.State != unreadable {
+		if old.known() == held && n.State != held && n.State != expired && n.State != unreadable {
 			old.State, old.LeftSeconds, old.Error = free, 0, ""
 			tell(fleetChange{Change: "left", Node: &old, text: old.line()})
 		}

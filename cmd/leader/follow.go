@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"net/url"
 	"strings"
 
 	"github.com/spf13/pflag"
 
+	"github.com/cloudlease/leader/cmd/leader/internal/health"
 	"github.com/cloudlease/leader/internal/redact"
 	"github.com/cloudlease/leader/leaderhttp"
 	"github.com/cloudlease/leader/lease"
@@ -46,7 +46,7 @@ func (h *hosts) check(listen string, published attributes) error {
 	if listen == "" || watch == "" {
 		return errors.New("--follow: let the others follow this node, too: give --listen :8080, say, and --attribute watch=http://ADDRESS:8080/watch, by which they reach it")
 	}
-	if u, err := url.Parse(watch); err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
+	if !health.CanBeAsked(watch) {
 		return fmt.Errorf("--attribute watch=%s: it is a URL by which the others reach this node, such as http://10.0.0.7:8080/watch", redact.Text(watch))
 	}
 	return nil

@@ -24,7 +24,7 @@ type Check struct {
 
 // Validate reports what is wrong with the flags that c is made of.
 func (c Check) Validate() error {
-	if c.URL != "" && !reachable(c.URL) {
+	if c.URL != "" && !CanBeAsked(c.URL) {
 		return fmt.Errorf("--health-http %q: it is a URL like http://127.0.0.1:8080/healthz", redact.Text(c.URL))
 	}
 	if c.Timeout < 0 {
@@ -33,8 +33,8 @@ func (c Check) Validate() error {
 	return nil
 }
 
-// reachable reports whether somebody can be asked at the URL.
-func reachable(text string) bool {
+// CanBeAsked reports whether the text is a URL at which somebody may answer over HTTP.
+func CanBeAsked(text string) bool {
 	u, err := url.Parse(text)
 	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return false
