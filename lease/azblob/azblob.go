@@ -114,12 +114,13 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 
+	"github.com/cloudlease/leader/internal/absent"
 	"github.com/cloudlease/leader/internal/failure"
 	"github.com/cloudlease/leader/internal/firstseen"
 	"github.com/cloudlease/leader/lease"
 )
 
-// An Option changes the Manager that New returns.
+// An Option changes the Manager that New returns. With a nil one, every call returns a lease.ErrMisconfigured.
 type Option func(*manager)
 
 // WithPrefix puts the prefix before the name of every blob, unescaped: "leases/" makes a folder. The prefix is at most
@@ -139,10 +140,11 @@ func WithCreateContainer() Option { return func(m *manager) { m.create = true } 
 // shows still has the lease; a look a moment later shows the new one.
 func New(client *container.Client, opts ...Option) lease.Manager {
 	m := &manager{container: client, late: rand.Float64()}
-	for _, opt := range opts {
-		opt(m)
+	m.problem = absent.Apply(m, opts)
+	if m.problem == nil {
+		m.problem = m.check()
 	}
-	if m.problem = m.check(); client != nil {
+	if client != nil {
 		m.marks, m.place = canMark(client), placeOf(client.URL(), m.prefix)
 		m.name = containerOf(client.URL())
 	}

@@ -116,7 +116,7 @@ import (
 
 func init() { lease.Register("dynamodb", open) }
 
-// An Option changes a Store.
+// An Option changes a Store. With a nil one, every call returns a lease.ErrMisconfigured.
 type Option func(*Store)
 
 // WithPrefix puts the prefix before the keys of all leases, so that several fleets, or other data, can share a table.

@@ -48,14 +48,14 @@ type Store struct {
 	age    bool // the service's Date counts as proof of a record's age
 	clock  clock
 	close  func() // nil: there is nothing to close
+
+	problem error // a nil option
 }
 
 // NewStore returns a Store in the table. Like New, it never fails and sends nothing.
 func NewStore(client API, tableName string, opts ...Option) *Store {
 	s := &Store{client: client, table: tableOf(client, tableName), keys: keys{partition: keyAttribute}, age: isService(client)}
-	for _, opt := range opts {
-		opt(s)
-	}
+	s.problem = absent.Apply(s, opts)
 	return s
 }
 
@@ -208,6 +208,9 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, e
 func (s *Store) ready() error {
 	if err := usable(s.client, s.name); err != nil {
 		return err
+	}
+	if s.problem != nil {
+		return s.problem
 	}
 	if why, advice := s.keys.wrong(); why != "" {
 		return failure.Misconfigured(why, advice)

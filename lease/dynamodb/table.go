@@ -1,6 +1,7 @@
 package dynamodb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/cloudlease/leader/internal/absent"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -47,11 +49,9 @@ func create(ctx context.Context, client TableAPI, name string, changes ...func(*
 		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String(keyAttribute), KeyType: types.KeyTypeHash}},
 		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String(keyAttribute), AttributeType: types.ScalarAttributeTypeS}},
 	}
-	for _, change := range changes {
-		change(in)
-	}
+	problem := absent.Apply(in, changes)
 	t = tableOf(client, aws.ToString(in.TableName))
-	if err := usable(client, t.name); err != nil {
+	if err := cmp.Or(problem, usable(client, t.name)); err != nil {
 		return t, false, err
 	}
 	found, made, err := t.ensure(ctx, client, in)

@@ -93,7 +93,7 @@ func options(u *url.URL) ([]Option, error) {
 	return []Option{WithoutAge()}, nil
 }
 
-// An Option changes a Store.
+// An Option changes a Store. With a nil one, every call returns a lease.ErrMisconfigured.
 type Option func(*Store)
 
 // WithoutAge makes the store report no ages: a new process watches an abandoned lease for its length before it takes

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/cloudlease/leader/internal/failure"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -32,15 +31,13 @@ func (p place) lock() string { return string(p) + lockSuffix }
 func (p place) temp() string { return string(p) + tempSuffix }
 func (p place) dir() string  { return filepath.Dir(string(p)) }
 
-var errNoDirectory = failure.Misconfigured("no directory is named", "pass one to file.New")
-
 // place comes first in every call: it returns the place of the cell, or an error if there is nothing to do.
 func (s *Store) place(ctx context.Context, name string) (place, error) {
 	if ctx.Err() != nil {
 		return "", context.Cause(ctx)
 	}
-	if s.dir == "" {
-		return "", errNoDirectory
+	if s.problem != nil {
+		return "", s.problem
 	}
 	if err := lease.CheckName(name); err != nil {
 		return "", err

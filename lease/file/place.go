@@ -13,8 +13,8 @@ import (
 
 // FindPlace implements lease.PlaceFinder: to Load, a missing directory has no cells, and Swap makes it.
 func (s *Store) FindPlace(context.Context) error {
-	if s.dir == "" {
-		return errNoDirectory
+	if s.problem != nil {
+		return s.problem
 	}
 	if _, err := os.Stat(s.dir); errors.Is(err, fs.ErrNotExist) {
 		return failure.Misconfigured("there is no such directory", "make the directory, or name another")
@@ -25,8 +25,8 @@ func (s *Store) FindPlace(context.Context) error {
 // MakePlace implements lease.PlaceMaker. The directory is for this user alone (0700), and has no location.
 func (s *Store) MakePlace(ctx context.Context, location string) (made bool, err error) {
 	switch err := s.FindPlace(ctx); {
-	case s.dir == "":
-		return false, errNoDirectory
+	case s.problem != nil:
+		return false, s.problem
 	case location != "":
 		return false, fmt.Errorf("%w: a directory has no location", lease.ErrInvalid)
 	default:

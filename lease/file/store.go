@@ -12,6 +12,8 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/cloudlease/leader/internal/absent"
+	"github.com/cloudlease/leader/internal/failure"
 	"github.com/cloudlease/leader/internal/storeurl"
 	"github.com/cloudlease/leader/lease"
 )
@@ -27,6 +29,7 @@ type Store struct {
 	lockReads bool             // on this system, a rename cannot replace a file that is being read
 	ageless   bool
 	watches   watches
+	problem   error // the reason why no call can work
 }
 
 // NewStore returns a Store in the directory. Like New, it never fails. It resolves a relative path from the current
@@ -36,8 +39,9 @@ func NewStore(dir string, opts ...Option) *Store {
 	if abs, err := filepath.Abs(dir); err == nil && dir != "" {
 		s.dir = abs
 	}
-	for _, opt := range opts {
-		opt(s)
+	s.problem = absent.Apply(s, opts)
+	if dir == "" {
+		s.problem = failure.Misconfigured("no directory is named", "pass one to file.New")
 	}
 	return s
 }
@@ -125,8 +129,8 @@ func (s *Store) swap(ctx context.Context, p place, old lease.Version, data []byt
 // List implements lease.Lister, in the order of the file names. It skips files that are not this package's.
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, error] {
 	return func(yield func(lease.Cell, error) bool) {
-		if s.dir == "" {
-			yield(lease.Cell{}, errNoDirectory)
+		if s.problem != nil {
+			yield(lease.Cell{}, s.problem)
 			return
 		}
 		err := fs.WalkDir(os.DirFS(s.dir), ".", func(file string, entry fs.DirEntry, err error) error {

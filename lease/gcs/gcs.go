@@ -173,7 +173,7 @@ func options(u *url.URL, folder string) (opts []Option, err error) {
 // (https://cloud.google.com/resource-manager/docs/creating-managing-projects).
 var projectID = regexp.MustCompile(`^[a-z0-9][a-z0-9.:-]{0,99}$`)
 
-// An Option changes a Store.
+// An Option changes a Store. With a nil one, every call returns a lease.ErrMisconfigured.
 type Option func(*Store)
 
 // WithPrefix puts the prefix before the name of every object: "leases/" or "prod-", for example. It is at most 259

@@ -16,6 +16,7 @@ import (
 	"cloud.google.com/go/storage"
 	"google.golang.org/api/iterator"
 
+	"github.com/cloudlease/leader/internal/absent"
 	"github.com/cloudlease/leader/internal/failure"
 	"github.com/cloudlease/leader/internal/storeurl"
 	"github.com/cloudlease/leader/lease"
@@ -55,10 +56,11 @@ const (
 // NewStore returns a Store in the bucket. Like New, it never fails and sends nothing.
 func NewStore(client *storage.Client, bucket string, opts ...Option) *Store {
 	s := &Store{bucket: bucket}
-	for _, opt := range opts {
-		opt(s)
+	s.problem = absent.Apply(s, opts)
+	if s.problem == nil {
+		s.problem = s.problemWith(client)
 	}
-	if s.problem = s.problemWith(client); s.problem == nil {
+	if s.problem == nil {
 		s.handle = client.Bucket(bucket).UserProject(s.project).Retryer(storage.WithPolicy(storage.RetryNever))
 	}
 	return s

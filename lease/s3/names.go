@@ -23,6 +23,9 @@ func (s *Store) ready() error {
 		return failure.Misconfigured(fmt.Sprintf("the prefix %q is not one that every client leaves as it is", s.prefix),
 			fmt.Sprintf("use at most %d bytes of text, without a slash at the beginning, and without nothing, . or .. between slashes", lease.MaxName))
 	}
+	if s.problem != nil {
+		return s.problem
+	}
 	if wrong := s.wrongOption(); wrong != "" {
 		return failure.Misconfigured(wrong, asked)
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// An Option changes a Store.
+// An Option changes a Store. With a nil one, every call returns a lease.ErrMisconfigured.
 type Option func(*Store)
 
 // WithPrefix puts the prefix before all keys: "leases/", for example. A prefix is at most 255 bytes of UTF-8 without

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"github.com/cloudlease/leader/internal/absent"
 	"github.com/cloudlease/leader/internal/storeurl"
 	"github.com/cloudlease/leader/lease"
 )
@@ -27,6 +28,7 @@ type Store struct {
 	amazon   bool   // the endpoint is Amazon's own, as far as the client shows
 	aged     bool   // the times in an answer are trusted
 	close    func()
+	problem  error // a nil option
 
 	encryption    types.ServerSideEncryption // empty: the bucket's default; likewise the three below
 	encryptionKey string
@@ -38,9 +40,7 @@ type Store struct {
 func NewStore(client API, bucket string, opts ...Option) *Store {
 	s := &Store{client: client, bucket: bucket, endpoint: endpointOf(client), amazon: isAmazon(client), close: func() {}}
 	s.aged = s.amazon
-	for _, opt := range opts {
-		opt(s)
-	}
+	s.problem = absent.Apply(s, opts)
 	return s
 }
 
