@@ -61,7 +61,7 @@ func TestHistoryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before := History("").After(pastTerm(6, "v", EndExpired))
 		now := time.Now().UTC()
-		r := record{Token: 7, ID: "x", Holder: "w", Length: duration(15 * time.Second), Acquired: now.Add(-time.Hour), Renewed: now.Add(-time.Minute), History: before}
+		r := record{Token: 7, ID: "x", Holder: "w", Length: 15 * time.Second, Acquired: now.Add(-time.Hour), Renewed: now.Add(-time.Minute), History: before}
 		want := func(how Ending, ended time.Time) []PastTerm {
 			return []PastTerm{{Token: 7, Holder: "w", Begun: now.Add(-time.Hour), Ended: ended, How: how}, pastTerm(6, "v", EndExpired)}
 		}

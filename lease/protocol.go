@@ -91,7 +91,7 @@ func succeed(ctx context.Context, seen cell, req Request) (record, error) {
 	h := host.From(ctx)
 	return record{
 		Token: seen.Token + 1, ID: randomText(h), Holder: req.Holder,
-		Length: duration(req.Length), Attributes: maps.Clone(req.Attributes), RenewEvery: duration(req.RenewEvery), Heeds: HeedsText(req.Heeds),
+		Length: req.Length, Attributes: maps.Clone(req.Attributes), RenewEvery: req.RenewEvery, Heeds: HeedsText(req.Heeds),
 		Value: seen.Value, Acquired: stamp(h), Renewed: stamp(h), History: seen.historyAfter(stamp(h)),
 	}, nil
 }
@@ -248,8 +248,8 @@ func (r record) lease(name string, version Version) Lease {
 
 func (l Lease) record() record {
 	return record{
-		Token: l.Token, ID: l.ID, Holder: l.Holder, Length: duration(l.Length), Attributes: l.Attributes,
-		RenewEvery: duration(l.RenewEvery), Acquired: l.Acquired, Value: l.Value, Number: l.ValueNumber, History: l.History,
+		Token: l.Token, ID: l.ID, Holder: l.Holder, Length: l.Length, Attributes: l.Attributes,
+		RenewEvery: l.RenewEvery, Acquired: l.Acquired, Value: l.Value, Number: l.ValueNumber, History: l.History,
 		Heeds: HeedsText(l.Heeds), Wish: wishOf(l.Wish, l.Token),
 	}
 }

@@ -1,14 +1,11 @@
 package lease
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/cloudlease/leader/internal/plainjson"
 )
 
 // A record's format rises only when a reader of the format before it would act unsafely: one that does not know values would
@@ -18,47 +15,35 @@ const (
 	formatValue = 2
 )
 
-// record is the state of one lease, as its cell holds it. A reader ignores fields that it does not know. Names are exact:
-// "Token" is an unknown field.
+// record is the state of one lease, as its cell holds it (recordFields). A reader ignores fields that it does not know.
 type record struct {
-	Format     int               `json:"format"`
-	Kind       string            `json:"kind,omitempty"` // of a record that is no lease's
-	Token      uint64            `json:"token"`
-	ID         string            `json:"id"`
-	Holder     string            `json:"holder"`
-	Length     duration          `json:"length"`
-	Nonce      string            `json:"nonce"` // makes every write differ from every other
-	Released   bool              `json:"released"`
-	Broken     bool              `json:"broken,omitempty"` // Break wrote it: it is nobody's acquisition, and runs out
-	Attributes map[string]string `json:"attributes,omitempty"`
-	Value      string            `json:"value,omitempty"`
-	Number     uint64            `json:"value_number,omitempty"` // of the change of value or attributes in this term; 0: they are as acquired
-	RenewEvery duration          `json:"renew_every,omitzero"`   // a hint at when the holder renews; 0: not said
-	Acquired   time.Time         `json:"acquired,omitzero"`      // the writer's wall clock: for people, never to decide by (R1)
-	Renewed    time.Time         `json:"renewed,omitzero"`       // likewise
-	Next       string            `json:"next,omitempty"`         // of a released record: to whom others leave the lease at first
-	Heeds      string            `json:"heeds,omitempty"`        // the kinds of wishes that the holder acts on (HeedsText)
-	Wish       wish              `json:"wish,omitzero"`          // what somebody asks of the holder
-	Undone     bool              `json:"undone,omitempty"`       // a failed acquisition wrote it, and gave it back: there was no such term
-	History    History           `json:"history,omitempty"`      // of the terms before: for people
-}
-
-// duration is written as Go writes durations: "15s".
-type duration time.Duration
-
-func (d duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
-
-func (d *duration) UnmarshalText(text []byte) error {
-	parsed, err := time.ParseDuration(string(text))
-	*d = duration(parsed)
-	return err
+	Format     uint64
+	Kind       string // of a record that is no lease's
+	Token      uint64
+	ID         string
+	Holder     string
+	Length     time.Duration
+	Nonce      string // makes every write differ from every other
+	Released   bool
+	Broken     bool // Break wrote it: it is nobody's acquisition, and runs out
+	Attributes map[string]string
+	Value      string
+	Number     uint64        // of the change of value or attributes in this term; 0: they are as acquired
+	RenewEvery time.Duration // a hint at when the holder renews; 0: not said
+	Acquired   time.Time     // the writer's wall clock: for people, never to decide by (R1)
+	Renewed    time.Time     // likewise
+	Next       string        // of a released record: to whom others leave the lease at first
+	Heeds      string        // the kinds of wishes that the holder acts on (HeedsText)
+	Wish       wish          // what somebody asks of the holder
+	Undone     bool          // a failed acquisition wrote it, and gave it back: there was no such term
+	History    History       // of the terms before: for people
 }
 
 // broken also recognizes the records of older programs, which marked the ID alone.
 func (r record) broken() bool { return r.Broken || strings.HasPrefix(r.ID, "broken-") }
 
 // format returns the oldest format whose readers understand the record.
-func (r record) format() int {
+func (r record) format() uint64 {
 	if r.Value != "" {
 		return formatValue
 	}
@@ -71,12 +56,19 @@ func (r record) format() int {
 const roomWithHistory = 1<<10 - 128
 
 func (r record) encode() []byte {
-	data, err := r.marshal()
-	if err != nil { // a time outside the years 0 to 9999 is all that JSON cannot say, and it is for people only
-		r.Acquired, r.Renewed, r.Wish.At = time.Time{}, time.Time{}, time.Time{}
-		data, _ = r.marshal()
+	b := append(make([]byte, 0, 512+len(r.Value)+len(r.History)), '{')
+	for i := range recordFields {
+		before := len(b)
+		if before > len("{") {
+			b = append(b, ',')
+		}
+		b = append(append(append(b, '"'), recordFields[i].name...), `":`...)
+		named := len(b)
+		if b = recordFields[i].write(b, &r); len(b) == named {
+			b = b[:before]
+		}
 	}
-	return data
+	return append(b, '}')
 }
 
 // encodeFor encodes the record of the lease with this name. It drops the oldest terms of a history that has no room.
@@ -85,21 +77,17 @@ func (r *record) encodeFor(name string) []byte {
 	if r.History == "" || len(data)+len(name) <= roomWithHistory {
 		return data
 	}
-	bare := *r
-	bare.Value, bare.Wish = "", wish{}
-	over := len(bare.encode()) + len(name) - roomWithHistory
+	over := len(data) + len(name) - roomWithHistory
+	if r.Value != "" || r.Wish != (wish{}) {
+		bare := *r
+		bare.Value, bare.Wish = "", wish{}
+		over = len(bare.encode()) + len(name) - roomWithHistory
+	}
 	if over <= 0 {
 		return data
 	}
 	r.History = r.History.Fit(len(r.History) - over)
 	return r.encode()
-}
-
-func (r record) marshal() ([]byte, error) {
-	if r.Value == "" {
-		return json.Marshal(r) // which allocates less
-	}
-	return plainjson.Marshal(r) // escapes for HTML would make a value grow to six times its size
 }
 
 // errNewer says that a record is a newer program's. Nobody is to repair or remove it.
@@ -143,7 +131,7 @@ func decode(data []byte) (record, error) {
 	case r.ID == "" || r.Token == 0:
 		return record{}, fmt.Errorf("%w: it has no id or no token", ErrRecord)
 	case r.Length <= 0:
-		return record{}, fmt.Errorf("%w: its length is %v", ErrRecord, time.Duration(r.Length))
+		return record{}, fmt.Errorf("%w: its length is %v", ErrRecord, r.Length)
 	}
 	return r, nil
 }

@@ -30,16 +30,16 @@ var safety = []mutation{
 		name: "record: a field in other letters is taken for it", deaf: true,
 		edit: edit{
 			file: "lease/decode.go",
-			old:  "		return string(quoted[1:len(quoted)-1]) == name",
-			new:  "		return strings.EqualFold(string(quoted[1:len(quoted)-1]), name)",
+			old:  "	if string(quoted[1:len(quoted)-1]) == name {",
+			new:  "	if strings.EqualFold(string(quoted[1:len(quoted)-1]), name) {",
 		},
 	},
 	{
 		name: "record: of a field that stands twice the last counts", deaf: true,
 		edit: edit{
 			file: "lease/decode.go",
-			old:  "			case is && v[i] != nil:",
-			new:  "			case is && v[i] != nil && value == nil:",
+			old:  "			case v[i] == nil:",
+			new:  "			case v[i] == nil || !isExtra(i):",
 		},
 	},
 }
