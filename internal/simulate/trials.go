@@ -97,6 +97,11 @@ func (w *world) afterTwo(p *process, within time.Duration) bool {
 	if !w.released(p) || !w.expect("L1 after a step down", p.term.Token(), w.store.written+within) {
 		return w.broken == nil && w.leading() != nil
 	}
+	select {
+	case <-p.ended: // its work did not stop in time: the lease ran out, and this node is down for a while
+		return false
+	default:
+	}
 	w.live(w.time() + request) // its work begins
 	q := w.leading()
 	if q == nil || q == p {
