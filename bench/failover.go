@@ -23,7 +23,7 @@ func failoverCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringSliceVar(&o.Peers, "peer", nil, "only these, by key (default: all)")
-	cmd.Flags().IntVar(&o.Groups, "groups", 20, "of each peer, at once: three processes of some 12 MiB each")
+	cmd.Flags().IntVar(&o.Groups, "groups", 10, "of each peer, at once: three processes of some 12 MiB each. On two processors, twice as many wait for each other")
 	cmd.Flags().IntVar(&o.Kills, "kills", 300, "kills of each peer; -1: none")
 	cmd.Flags().IntVar(&o.Handovers, "handovers", 50, "hand-overs of each peer; -1: none")
 	cmd.Flags().IntVar(&o.Fresh, "fresh", 40, "kills without a standby, of each store of this library; -1: none")

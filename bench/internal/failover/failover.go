@@ -22,7 +22,7 @@ import (
 // Options say what to measure. Zero values stand for defaults.
 type Options struct {
 	Peers     []string      // keys; none: all
-	Groups    int           // of each peer, side by side, each with a different lease; 0: 20
+	Groups    int           // of each peer, side by side, each with a different lease; 0: 10
 	Kills     int           // of leaders, of each peer, at least; 0: 300; less than 0: none
 	Handovers int           // of each peer, at least; 0: 50; less than 0: none
 	Fresh     int           // kills without a standby, on each store of this library, at least; 0: 40; less than 0: none
@@ -49,7 +49,7 @@ func (o *Options) defaults() {
 		}
 		*n = max(*n, 0)
 	}
-	set(&o.Groups, 20)
+	set(&o.Groups, 10)
 	set(&o.Kills, 300)
 	set(&o.Handovers, 50)
 	set(&o.Fresh, 40)

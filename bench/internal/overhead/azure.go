@@ -44,6 +44,11 @@ func bareAzure(ctx context.Context, c *container.Client) (steps, error) {
 	if err != nil {
 		return steps{}, err
 	}
+	full, err := c.NewBlobClient(acquired).GetProperties(ctx, nil)
+	if err != nil {
+		return steps{}, err
+	}
+	taken.metadata = full.Metadata
 	if err := taken.acquire(ctx); err != nil { // so that it has the metadata
 		return steps{}, err
 	}

@@ -10,25 +10,34 @@ import (
 // request.
 type cells interface {
 	read(ctx context.Context, key string) (version string, err error)
-	write(ctx context.Context, key, old string) (version string, err error) // old "": create
+	write(ctx context.Context, key, old string, data []byte) (version string, err error) // old "": create
 }
 
-// bareBy returns the requests of the library's steps, without the library.
-func bareBy(ctx context.Context, c cells) (steps, error) {
-	kept, err := c.write(ctx, bareRenewed, "")
+// bareBy returns the requests of the library's steps, without the library. They read and write as much as the library does: what it has
+// written into the store.
+func bareBy(ctx context.Context, c cells, s lease.Store) (steps, error) {
+	one, err := s.Load(ctx, renewed)
 	if err != nil {
 		return steps{}, err
 	}
-	taken, err := c.write(ctx, bareAcquired, "")
+	old, err := s.Load(ctx, acquired)
 	if err != nil {
 		return steps{}, err
 	}
-	if _, err := c.write(ctx, bareHeld, ""); err != nil {
+	kept, err := c.write(ctx, bareRenewed, "", one.Data)
+	if err != nil {
+		return steps{}, err
+	}
+	taken, err := c.write(ctx, bareAcquired, "", old.Data)
+	if err != nil {
+		return steps{}, err
+	}
+	if _, err := c.write(ctx, bareHeld, "", one.Data); err != nil {
 		return steps{}, err
 	}
 	return steps{
 		renew: step{do: func(ctx context.Context) (err error) {
-			kept, err = c.write(ctx, bareRenewed, kept)
+			kept, err = c.write(ctx, bareRenewed, kept, one.Data)
 			return err
 		}},
 		poll: step{do: func(ctx context.Context) error {
@@ -38,20 +47,14 @@ func bareBy(ctx context.Context, c cells) (steps, error) {
 		acquire: step{
 			do: func(ctx context.Context) (err error) {
 				if taken, err = c.read(ctx, bareAcquired); err == nil {
-					taken, err = c.write(ctx, bareAcquired, taken)
+					taken, err = c.write(ctx, bareAcquired, taken, old.Data)
 				}
 				return err
 			},
 			after: func(ctx context.Context) error { // like the library's release
-				_, err := c.write(ctx, bareAcquired, taken)
+				_, err := c.write(ctx, bareAcquired, taken, old.Data)
 				return err
 			},
 		},
 	}, nil
-}
-
-// payload returns the cell of a lease as the library has written it, so that the bare calls write as much.
-func payload(ctx context.Context, s lease.Store) ([]byte, error) {
-	snapshot, err := s.Load(ctx, renewed)
-	return snapshot.Data, err
 }

@@ -21,11 +21,7 @@ func openDynamoDB(ctx context.Context) (bare, ours steps, remove func(context.Co
 	if ours, err = oursBy(ctx, dynamodb.New(p.Client, p.Name), dynamodb.New(p.Client, p.Name)); err != nil {
 		return bare, ours, p.Remove, err
 	}
-	data, err := payload(ctx, dynamodb.NewStore(p.Client, p.Name))
-	if err != nil {
-		return bare, ours, p.Remove, err
-	}
-	bare, err = bareBy(ctx, items{p.Client, p.Name, string(data)})
+	bare, err = bareBy(ctx, items{p.Client, p.Name}, dynamodb.NewStore(p.Client, p.Name))
 	return bare, ours, p.Remove, err
 }
 
@@ -33,7 +29,6 @@ func openDynamoDB(ctx context.Context) (bare, ours steps, remove func(context.Co
 type items struct {
 	client *sdk.Client
 	table  string
-	data   string
 }
 
 func (c items) read(ctx context.Context, key string) (version string, err error) {
@@ -52,12 +47,12 @@ func (c items) read(ctx context.Context, key string) (version string, err error)
 	return found.Value, nil
 }
 
-func (c items) write(ctx context.Context, key, old string) (version string, err error) {
+func (c items) write(ctx context.Context, key, old string, data []byte) (version string, err error) {
 	version = rand.Text()
 	in := &sdk.PutItemInput{
 		TableName: &c.table,
 		Item: map[string]types.AttributeValue{
-			"lease": text(key), "data": text(c.data), "version": text(version), "written": text("2026-01-02T15:04:05.123456789Z"),
+			"lease": text(key), "data": text(string(data)), "version": text(version), "written": text("2026-01-02T15:04:05.123456789Z"),
 		},
 		ConditionExpression:      aws.String("attribute_not_exists(#is)"),
 		ExpressionAttributeNames: map[string]string{"#is": "lease"},

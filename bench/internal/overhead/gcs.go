@@ -20,19 +20,14 @@ func openGCS(ctx context.Context) (bare, ours steps, remove func(context.Context
 	if ours, err = oursBy(ctx, gcs.New(p.Client, p.Name), gcs.New(p.Client, p.Name)); err != nil {
 		return bare, ours, p.Remove, err
 	}
-	data, err := payload(ctx, gcs.NewStore(p.Client, p.Name))
-	if err != nil {
-		return bare, ours, p.Remove, err
-	}
 	bucket := p.Client.Bucket(p.Name).Retryer(storage.WithPolicy(storage.RetryNever))
-	bare, err = bareBy(ctx, blobs{bucket, data})
+	bare, err = bareBy(ctx, blobs{bucket}, gcs.NewStore(p.Client, p.Name))
 	return bare, ours, p.Remove, err
 }
 
 // blobs are cells in a bucket, written as lease/gcs writes them: in one request, and without the client's own retries.
 type blobs struct {
 	bucket *storage.BucketHandle
-	data   []byte
 }
 
 func (c blobs) read(ctx context.Context, key string) (version string, err error) {
@@ -44,7 +39,7 @@ func (c blobs) read(ctx context.Context, key string) (version string, err error)
 	return strconv.FormatInt(r.Attrs.Generation, 10), errors.Join(err, r.Close())
 }
 
-func (c blobs) write(ctx context.Context, key, old string) (version string, err error) {
+func (c blobs) write(ctx context.Context, key, old string, data []byte) (version string, err error) {
 	expected := storage.Conditions{DoesNotExist: true}
 	if old != "" {
 		generation, err := strconv.ParseInt(old, 10, 64)
@@ -55,7 +50,7 @@ func (c blobs) write(ctx context.Context, key, old string) (version string, err 
 	}
 	w := c.bucket.Object(key).If(expected).NewWriter(ctx)
 	w.ChunkSize, w.ContentType, w.CacheControl = 256<<10, "text/plain; charset=utf-8", "no-store"
-	_, err = w.Write(c.data)
+	_, err = w.Write(data)
 	if err := errors.Join(err, w.Close()); err != nil {
 		return "", err
 	}

@@ -24,6 +24,9 @@ const (
 	bareHeld     = "plain-is-held"
 )
 
+// pastTerms are more than the history in a record has room for.
+const pastTerms = 20
+
 // oursBy returns the library's steps. The other manager is that of the process that holds the lease to be polled.
 func oursBy(ctx context.Context, m, other lease.Manager) (steps, error) {
 	request := func(name string) lease.Request { return lease.Request{Name: name, Holder: holder, Length: length} }
@@ -34,6 +37,15 @@ func oursBy(ctx context.Context, m, other lease.Manager) (steps, error) {
 	theirs, err := other.Acquire(ctx, request(held))
 	if err != nil {
 		return steps{}, err
+	}
+	for range pastTerms { // until the record of the lease has all the history that it can hold
+		l, err := m.Acquire(ctx, request(acquired))
+		if err != nil {
+			return steps{}, err
+		}
+		if err := m.Release(ctx, l); err != nil {
+			return steps{}, err
+		}
 	}
 	until := time.Now().Add(length / 2) // then theirs has to be renewed
 	var taken lease.Lease

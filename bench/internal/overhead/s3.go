@@ -21,11 +21,7 @@ func openS3(ctx context.Context) (bare, ours steps, remove func(context.Context)
 	if ours, err = oursBy(ctx, s3.New(p.Client, p.Name), s3.New(p.Client, p.Name)); err != nil {
 		return bare, ours, p.Remove, err
 	}
-	data, err := payload(ctx, s3.NewStore(p.Client, p.Name))
-	if err != nil {
-		return bare, ours, p.Remove, err
-	}
-	bare, err = bareBy(ctx, objects{p.Client, p.Name, append(bytes.Repeat([]byte("x"), firstLine), data...)})
+	bare, err = bareBy(ctx, objects{p.Client, p.Name}, s3.NewStore(p.Client, p.Name))
 	return bare, ours, p.Remove, err
 }
 
@@ -36,7 +32,6 @@ const firstLine = 55
 type objects struct {
 	client *sdk.Client
 	bucket string
-	data   []byte
 }
 
 func plainly(o *sdk.Options) {
@@ -53,9 +48,9 @@ func (c objects) read(ctx context.Context, key string) (version string, err erro
 	return aws.ToString(out.ETag), errors.Join(err, out.Body.Close())
 }
 
-func (c objects) write(ctx context.Context, key, old string) (version string, err error) {
+func (c objects) write(ctx context.Context, key, old string, data []byte) (version string, err error) {
 	in := &sdk.PutObjectInput{
-		Bucket: &c.bucket, Key: &key, Body: bytes.NewReader(c.data), ContentType: aws.String("text/plain; charset=utf-8"),
+		Bucket: &c.bucket, Key: &key, Body: bytes.NewReader(append(make([]byte, firstLine, firstLine+len(data)), data...)), ContentType: aws.String("text/plain; charset=utf-8"),
 	}
 	if old == "" {
 		in.IfNoneMatch = aws.String("*")
