@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,7 @@ type Checkpoint[T any] struct {
 	noted  *note[T] // what is to be written later; nil: nothing
 	timer  *time.Timer
 	forget func() // takes back that the term's end writes what is noted; nil: it does not
+	cancel func() // ends the timer's write; nil: there is none
 	fails  int    // how many of the latest writes have failed in a row
 	err    error  // of the latest write of what was noted
 	lost   error  // a write has found that others have the checkpoint, or that the term is over
@@ -60,7 +62,8 @@ func (c *Checkpoint[T]) Found() bool {
 //
 // The error is a lease.ErrLost if the term is over, or if a later term, a later Open or a Reset has the checkpoint. The value may have
 // been stored before that. It is a lease.ErrInvalid for a value that cannot be kept: nothing was written. After any other error the value
-// may be stored, or may be stored later; Save may be called again.
+// may be stored, or may be stored later; Save may be called again. If ctx ends first, that is its cause: the work's context ends with a
+// lease.ErrLost a stop margin before the term is over, and the end of the term still writes the value.
 func (c *Checkpoint[T]) Save(ctx context.Context, value T) error {
 	data, err := c.encode(value)
 	if err != nil {
@@ -121,9 +124,7 @@ func (c *Checkpoint[T]) write(ctx context.Context, n *note[T]) error {
 		c.fails++
 	}
 	switch {
-	case errors.Is(err, lease.ErrLost):
-		c.lost = err
-	case n.number < c.given:
+	case c.lost != nil, n.number < c.given:
 	case err == nil:
 		c.value, c.found = n.value, true
 	default:
@@ -138,7 +139,7 @@ func (c *Checkpoint[T]) store(ctx context.Context, next record) error {
 	var failed error
 	for range lease.MaxSwaps {
 		if lost := c.term.Check(); lost != nil {
-			return lost
+			return c.loses(lost)
 		}
 		c.wrote = time.Now()
 		version, err := c.cell.swap(ctx, c.version, next)
@@ -154,7 +155,7 @@ func (c *Checkpoint[T]) store(ctx context.Context, next record) error {
 		case err != nil:
 			return fmt.Errorf("%w; and it could not be read whether it is stored: %w", failed, err)
 		case found.Writer != next.Writer:
-			return c.taken(found)
+			return c.loses(c.taken(found))
 		}
 		c.version = version
 		if found.Count == next.Count {
@@ -165,6 +166,15 @@ func (c *Checkpoint[T]) store(ctx context.Context, next record) error {
 		}
 	}
 	return failed
+}
+
+// loses notes that the term writes no more. The end of a context proves no such thing, though its cause may be a lease.ErrLost: with a
+// stop margin, a work is stopped before its term is over.
+func (c *Checkpoint[T]) loses(why error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lost = cmp.Or(c.lost, why)
+	return why
 }
 
 // taken says who has the checkpoint.
@@ -193,7 +203,7 @@ func (c *Checkpoint[T]) pause(ctx context.Context) error {
 	case <-timer.C:
 		return nil
 	case <-c.term.Done():
-		return c.term.Check()
+		return c.loses(c.term.Check())
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}

@@ -49,10 +49,28 @@ func (c *Checkpoint[T]) Note(value T) error {
 func (c *Checkpoint[T]) register() {
 	switch {
 	case c.noted != nil && c.forget == nil:
-		c.forget, _ = c.term.BeforeEnd(func(ctx context.Context) { _ = c.Flush(ctx) })
+		c.forget, _ = c.term.BeforeEnd(c.end)
 	case c.noted == nil && c.forget != nil:
 		c.forget()
 		c.forget = nil
+	}
+}
+
+// end writes what is noted at the end of the term, once. A write of the timer may hang, on a connection that is dead, for longer than the
+// end may take: it is called off. A fleet's term goes on if the work has failed, and what is noted then is written at its next end.
+func (c *Checkpoint[T]) end(ctx context.Context) {
+	c.mu.Lock()
+	given := c.given
+	if c.cancel != nil {
+		c.cancel()
+	}
+	c.mu.Unlock()
+	_ = c.Flush(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.forget = nil
+	if c.given > given {
+		c.register()
 	}
 }
 
@@ -92,10 +110,13 @@ func (c *Checkpoint[T]) recovers() {
 func (c *Checkpoint[T]) writeNoted() {
 	ctx, cancel := context.WithTimeout(context.Background(), max(c.term.Remaining(), 1))
 	defer cancel()
+	c.mu.Lock()
+	c.cancel = cancel
+	c.mu.Unlock()
 	_ = c.Flush(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.timer = nil
+	c.timer, c.cancel = nil, nil
 	c.wake()
 }
 

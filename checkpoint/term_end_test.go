@@ -1,7 +1,9 @@
 package checkpoint_test
 
 import (
+	"context"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -116,5 +118,76 @@ func TestNote_TheEndTriesOnce(t *testing.T) {
 		keeper.BeforeEnd(t.Context())
 		_, swaps := p.store.sent()
 		require.Equal(t, 1, swaps)
+	})
+}
+
+// With a stop margin, a work is stopped before its term is over: what it saves at that moment is written at the end, as what it notes.
+func TestSave_IsStoppedBeforeTheTermIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		ctx, keeper := p.term(1)
+		work, stop := context.WithCancelCause(ctx)
+		cp, err := checkpoint.Open[int](ctx, p.manager(), name)
+		require.NoError(t, err)
+		require.NoError(t, cp.Note(6))
+		ended := func() error { return context.Cause(work) }
+		p.store.fail(ended, func(func() (lease.Version, error)) (lease.Version, error) {
+			stop(&lease.LostError{Name: "orders", Reason: lease.LostExpired})
+			return "", ended()
+		})
+		require.Error(t, cp.Save(work, 7))
+		p.store.fail(nil, nil)
+		require.NoError(t, cp.Note(9))
+		keeper.BeforeEnd(t.Context())
+		require.Equal(t, 9, p.stored())
+	})
+}
+
+// hanging is a store whose next write hangs until its context ends.
+type hanging struct {
+	lease.Store
+	next atomic.Bool
+}
+
+func (h *hanging) Swap(ctx context.Context, name string, old lease.Version, data []byte) (lease.Version, error) {
+	if h.next.Swap(false) {
+		<-ctx.Done()
+		return "", context.Cause(ctx)
+	}
+	return h.Store.Swap(ctx, name, old, data)
+}
+
+// The end of a term has little time: a write of the timer that hangs does not take it.
+func TestNote_AWriteHangsAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		ctx, keeper := p.term(1)
+		store := &hanging{Store: p.store}
+		cp, err := checkpoint.Open[int](ctx, lease.NewManager(store), name)
+		require.NoError(t, err)
+		store.next.Store(true)
+		require.NoError(t, cp.Note(7))
+		time.Sleep(checkpoint.DefaultEvery + time.Second)
+		synctest.Wait()
+		require.False(t, store.next.Load(), "the timer writes")
+		end, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		keeper.BeforeEnd(end)
+		require.Equal(t, 7, p.stored())
+	})
+}
+
+// A fleet's term goes on after a work that has failed, and so has several ends: each writes what was noted since the one before.
+func TestNote_AfterAnEndThatFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		cp, keeper := p.open(1)
+		p.store.fail(nil, func(func() (lease.Version, error)) (lease.Version, error) { return "", errDown })
+		require.NoError(t, cp.Note(7))
+		keeper.BeforeEnd(t.Context())
+		p.store.fail(nil, nil)
+		require.NoError(t, cp.Note(8))
+		keeper.BeforeEnd(t.Context())
+		require.Equal(t, 8, p.stored())
 	})
 }
