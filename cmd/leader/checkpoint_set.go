@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/cloudlease/leader/cmd/leader/internal/show"
 	"github.com/cloudlease/leader/cmd/leader/internal/store"
 	"github.com/cloudlease/leader/cmd/leader/internal/words"
+	"github.com/cloudlease/leader/fleet"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -119,6 +122,10 @@ func (a *app) setCheckpoint(ctx context.Context, s *store.Store, name, text stri
 
 // adviseOn tells what the lease says about the owner. It is silent if the lease cannot be seen: nothing depends on it.
 func (a *app) adviseOn(ctx context.Context, s *store.Store, will owner) {
+	if of, part, is := strings.Cut(will.lease, "/parts/"); is { // fleet.WithName refuses a name that contains that
+		a.adviseOnPart(ctx, s, will, of, part)
+		return
+	}
 	now, err := s.Inspect(ctx, will.lease)
 	if err != nil {
 		return
@@ -133,5 +140,25 @@ func (a *app) adviseOn(ctx context.Context, s *store.Store, will owner) {
 	}
 	if will.token > next {
 		fmt.Fprintf(a.err, "No term can claim the checkpoint before lease %s has token %d, and the next has %d: --token 0 lets every term.\n", name, will.token, next)
+	}
+}
+
+// adviseOnPart is adviseOn for a part of a fleet, whose terms have no lease: the fleet's plan has their tokens.
+func (a *app) adviseOnPart(ctx context.Context, s *store.Store, will owner, of, part string) {
+	now, err := s.Fleet(ctx, of)
+	if err != nil {
+		return
+	}
+	name := fmt.Sprintf("part %s of fleet %s", show.Printable(part), show.Printable(of))
+	next := now.Epoch + 1
+	switch i := slices.IndexFunc(now.Parts, func(p fleet.PartInfo) bool { return p.Part == part }); {
+	case i < 0:
+		fmt.Fprintf(a.err, "There is no %s: is that the name under which the worker runs?\n", name)
+	case now.Parts[i].Node != "":
+		next = now.Parts[i].Token
+		fmt.Fprintf(a.err, "%s has %s: if its work has the checkpoint open, its next save fails.\n", show.Printable(now.Parts[i].Node), name)
+	}
+	if will.token > next {
+		fmt.Fprintf(a.err, "No term can claim the checkpoint before %s has token %d, and the next has %d or more: --token 0 lets every term.\n", name, will.token, next)
 	}
 }

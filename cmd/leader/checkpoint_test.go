@@ -153,6 +153,25 @@ func TestCheckpointSet(t *testing.T) {
 	require.JSONEq(t, "-5", string(shown().Value))
 }
 
+// The terms of a fleet's parts have no lease: what is said of them is the plan's.
+func TestCheckpointSetOfAPart(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	join(t, s, "a", 2)
+	require.Eventually(t, func() bool { return loads(t, s)["a"] == 2 }, time.Minute, 10*time.Millisecond)
+	s.save(t, "cp", "ships/parts/1", 5, 1)
+	o := s.run(t, "checkpoint", "set", "cp", "4", "--yes")
+	require.Zero(t, o.Code, o.Err)
+	require.Contains(t, o.Err, "has part 1 of fleet ships: if its work has the checkpoint open, its next save fails.")
+	require.NotContains(t, o.Err, "was never taken")
+	require.NotContains(t, o.Err, "No term can claim")
+
+	o = s.run(t, "checkpoint", "set", "cp", "4", "--token", "99", "--yes")
+	require.Contains(t, o.Err, "No term can claim the checkpoint before part 1 of fleet ships has token 99")
+	o = s.run(t, "checkpoint", "set", "cp", "4", "--lease", "ships/parts/7", "--yes")
+	require.Contains(t, o.Err, "There is no part 7 of fleet ships: is that the name under which the worker runs?")
+}
+
 // The variables of a program under leader run say nothing about another worker's checkpoint.
 func TestCheckpointSetInAProgram(t *testing.T) {
 	t.Parallel()

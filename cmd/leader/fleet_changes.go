@@ -110,6 +110,7 @@ func tellNobodys(before, now []partEntry, tell func(fleetChange)) {
 	was, is := nobodys(before), nobodys(now)
 	switch {
 	case slices.EqualFunc(was, is, func(a, b partEntry) bool { return a.Part == b.Part }):
+	case len(now) == 0: // a plan without parts, as fleet reset makes one: none has a node
 	case len(is) == 0:
 		tell(fleetChange{Change: "nobody's", text: "no part: each has a node again"})
 	default:

@@ -216,6 +216,7 @@ func TestFleetChanges_OtherPartsAreNobodys(t *testing.T) {
 	require.Equal(t, []string{
 		"found never run", "nobody's 1 part, such as 0: no room", "nobody's 1 part, such as 2: no room", "nobody's no part: each has a node again",
 	}, tellAll(sight("0"), sight("0"), sight("2"), sight("2"), sight()))
+	require.NotContains(t, strings.Join(tellAll(sight("0", "1", "2"), fleetEntry{Epoch: 9}), "\n"), "again", "a plan that was reset has no parts")
 }
 
 func TestFleetReset(t *testing.T) {

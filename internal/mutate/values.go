@@ -146,7 +146,7 @@ var values = []mutation{
 	},
 	{
 		name: "BeforeEnd: what is noted is not written when the term ends", deaf: true, tests: onCheckpoints,
-		edit: edit{file: "checkpoint/note.go", old: "c.term.BeforeEnd(func(ctx context.Context) { _ = c.Flush(ctx) })", new: "func() {}, true"},
+		edit: edit{file: "checkpoint/note.go", old: "c.term.BeforeEnd(c.end)", new: "func() {}, true"},
 	},
 	{
 		name: "BeforeEnd: it runs when the term is over", deaf: true, tests: onValues,
