@@ -16,7 +16,10 @@ import (
 
 func TestStore(t *testing.T) {
 	t.Parallel()
-	leasetest.TestStore(t, func(testing.TB) lease.Store { return memory.NewStore() })
+	leasetest.TestStores(t, func(testing.TB) func() lease.Store {
+		s := memory.NewStore()
+		return func() lease.Store { return s }
+	})
 }
 
 // One Manager is all that knows of its leases, so "another process" is the same one.
