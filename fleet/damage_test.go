@@ -171,6 +171,32 @@ func TestDamage_ThePlanIsNone(t *testing.T) {
 	}
 }
 
+// A plan that nobody understands bars the nodes from the office while it stands. When it is gone, they go on by themselves, with greater tokens.
+func TestF4_APlanThatIsNoneIsGone(t *testing.T) {
+	for name, remove := range map[string]func(t *testing.T, f *fleettest.Fleet, nodes []*fleettest.Node){
+		"the value is cleared": func(t *testing.T, f *fleettest.Fleet, _ []*fleettest.Node) {
+			m := f.Store()
+			l, err := m.Acquire(t.Context(), lease.Request{Name: "ships", Holder: "operator", Length: length})
+			require.NoError(t, err)
+			l.Value, l.ValueNumber = "", 1
+			require.NoError(t, m.Release(t.Context(), l))
+		},
+		"the record is deleted": func(_ *testing.T, _ *fleettest.Fleet, nodes []*fleettest.Node) { forget(nodes, "ships") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inDamagedFleet(t, func(t *testing.T, f *fleettest.Fleet, _ *troubles, coordinator, other *fleettest.Node) {
+				before := coordinator.Status().Epoch
+				overwrite(t, f, "ships", `{"kind":"fleet plan","format":99}`)
+				f.Settle()
+				require.Empty(t, f.Loads(), "F8")
+				remove(t, f, []*fleettest.Node{coordinator, other})
+				f.Settle()
+				require.Greater(t, coordinator.Status().Epoch, before)
+			})
+		})
+	}
+}
+
 // The plan is one from long ago: nobody goes backwards, and the coordinator puts its own in place again.
 func TestDamage_ThePlanIsOld(t *testing.T) {
 	for _, dies := range []bool{false, true} {

@@ -138,8 +138,9 @@ func (n *node) step() {
 
 // read takes a plan that the store has shown, or has acknowledged (F2).
 func (n *node) read(text string) {
-	if text == "" {
-		return // nobody has made a plan yet
+	if text == "" { // nobody has made a plan yet, or what stood in its place is gone, and bars nobody from making one (F4)
+		n.alien, n.older = nil, nil
+		return
 	}
 	if text == n.text && n.alien == nil {
 		n.heard, n.older = n.now(), nil
