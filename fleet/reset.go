@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
+	"github.com/cloudlease/leader/internal/host"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -13,7 +13,8 @@ import (
 const maxAbove = 1 << 62
 
 // Reset replaces the plan of a fleet, which may be damaged, by one without parts: the next coordinator divides them anew. It is for an
-// operator, once all nodes have stopped: the error is a *lease.HeldError if somebody coordinates, or has a seat.
+// operator, once all nodes have stopped: the error is a *lease.HeldError if somebody coordinates, or has a seat, and another lease.ErrHeld
+// if somebody has coordinated while Reset looked at the seats.
 //
 // The new plan's epoch is greater than the old one and than above, so the tokens of the parts go on growing (FS2). If the old epoch cannot
 // be read, give the greatest token of a part that was ever seen as above: with 0, the error is a lease.ErrRecord, and the plan stays. After
@@ -46,22 +47,31 @@ func Reset(ctx context.Context, m lease.Manager, name string, above uint64) erro
 	if err != nil {
 		return err
 	}
-	pause := func() {
-		if every := lease.LimitsOf(m).WriteEvery; every > 0 {
-			select {
-			case <-time.After(every):
-			case <-ctx.Done():
-			}
-		}
+	if held.Value != office.Value { // its epoch may be greater than that of the new plan
+		return errors.Join(fmt.Errorf("fleet %q: %w: a node has published another plan meanwhile", name, lease.ErrHeld), giveBack(ctx, m, held))
 	}
-	pause()
+	untilWritable(ctx, m)
 	held.Value, held.ValueNumber = fresh, 1
 	stored, err := m.Renew(ctx, held)
 	if err != nil {
-		return errors.Join(err, m.Release(context.WithoutCancel(ctx), held))
+		return errors.Join(err, giveBack(ctx, m, held))
 	}
-	pause()
-	return m.Release(ctx, stored)
+	return giveBack(ctx, m, stored)
+}
+
+// giveBack releases the office, also once ctx has ended: nodes that start need not wait until it runs out.
+func giveBack(ctx context.Context, m lease.Manager, held lease.Lease) error {
+	ctx, cancel := host.WithTimeout(context.WithoutCancel(ctx), lease.LimitsOf(m).WriteEvery+lease.UndoTimeout(held.Length))
+	defer cancel()
+	untilWritable(ctx, m)
+	return m.Release(ctx, held)
+}
+
+// untilWritable waits until the store takes another write to a lease that was just written.
+func untilWritable(ctx context.Context, m lease.Manager) {
+	if every := lease.LimitsOf(m).WriteEvery; every > 0 {
+		_ = pauseFor(ctx, every, nil) // if ctx ends, the write fails by itself
+	}
 }
 
 // nobodySeated returns a *lease.HeldError if a seat is held. It looks at all seats that there are, if the store can list them, since a
