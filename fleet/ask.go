@@ -53,17 +53,22 @@ func Move(ctx context.Context, m lease.Manager, fleet, part, node string) error 
 		return fmt.Errorf("%w: fleet %q: pin part %q to node %q: %w", lease.ErrInvalid, fleet, part, node, err)
 	}
 	office := o.Coordinator
+	if err := ask(ctx, m, office, w); err != nil { // also if it is pinned there: it is to go there now
+		return err
+	}
 	return until(ctx, m, office, []string{fleet}, fmt.Sprintf("the coordinator %q of fleet %q was asked, and its plan does not have it yet", office.Holder, fleet), func() (bool, error) {
-		if office.Wish.Kind == "" { // it was not asked, or the one that was has died
-			if err := ask(ctx, m, office, w); err != nil {
-				return false, err
-			}
-		}
-		if office, err = lease.Inspect(ctx, m, fleet); err != nil {
+		now, err := lease.Inspect(ctx, m, fleet)
+		if err != nil {
 			return false, err
 		}
-		p, err := decodePlan(office.Value)
-		return err == nil && p.pinned(part) == node, err
+		p, err := decodePlan(now.Value)
+		if err != nil || p.pinned(part) == node {
+			return err == nil, err
+		}
+		if now.Wish.Kind == "" { // the coordinator that was asked has died
+			return false, ask(ctx, m, now, w)
+		}
+		return false, nil
 	})
 }
 

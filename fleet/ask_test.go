@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -15,15 +14,14 @@ import (
 
 	"github.com/cloudlease/leader/fleet"
 	"github.com/cloudlease/leader/fleet/fleettest"
-	"github.com/cloudlease/leader/leadertest"
 	"github.com/cloudlease/leader/lease"
 	"github.com/cloudlease/leader/lease/memory"
 )
 
 // asked runs a test of a fleet with three nodes and 12 parts.
-func asked(t *testing.T, test func(t *testing.T, ships *fleettest.Fleet, nodes map[string]*fleettest.Node)) {
+func asked(t *testing.T, test func(t *testing.T, ships *fleettest.Fleet, nodes map[string]*fleettest.Node), opts ...fleet.Option) {
 	synctest.Test(t, func(t *testing.T) {
-		ships := fleettest.New(t, fleet.WithName("ships"), fleet.WithShards(12))
+		ships := fleettest.New(t, append(opts, fleet.WithName("ships"), fleet.WithShards(12))...)
 		nodes := map[string]*fleettest.Node{}
 		for _, name := range []string{"a", "b", "c"} {
 			nodes[name] = ships.Join(name, fleettest.Wait)
@@ -48,165 +46,6 @@ func partOf(ships *fleettest.Fleet, node string) string {
 		}
 	}
 	return ""
-}
-
-func pinnedTo(t *testing.T, ships *fleettest.Fleet, part string) string {
-	o, err := fleet.Inspect(t.Context(), ships.Store(), "ships")
-	require.NoError(t, err)
-	for _, p := range o.Parts {
-		if p.Part == part {
-			return p.Pinned
-		}
-	}
-	return "?"
-}
-
-// A part that is pinned goes to its node within two intervals, stays there, and comes back after the node was away. Once it is unpinned, it moves
-// as any other.
-func TestMove(t *testing.T) {
-	asked(t, func(t *testing.T, ships *fleettest.Fleet, nodes map[string]*fleettest.Node) {
-		part := partOf(ships, "a")
-		require.NoError(t, fleet.Move(anHour(t), ships.Store(), "ships", part, "b"))
-		assert.Equal(t, "b", pinnedTo(t, ships, part))
-		time.Sleep(2 * interval)
-		assert.Equal(t, "b", ships.Where()[part])
-		ships.Settle()
-		assert.Equal(t, "b", ships.Where()[part])
-		assert.Equal(t, map[string]int{"a": 4, "b": 4, "c": 4}, ships.Loads(), "another part has moved for balance")
-		before := ships.Begun()
-		require.NoError(t, fleet.Move(anHour(t), ships.Store(), "ships", part, "b"), "it is there")
-		ships.Settle()
-		assert.Equal(t, before, ships.Begun())
-
-		require.NoError(t, nodes["b"].Leave())
-		ships.Settle()
-		assert.NotEqual(t, "b", ships.Where()[part])
-		nodes["b"] = ships.Join("b", fleettest.Wait)
-		ships.Settle()
-		assert.Equal(t, "b", ships.Where()[part])
-
-		for other, at := range ships.Where() {
-			if at != "b" {
-				require.NoError(t, fleet.Move(anHour(t), ships.Store(), "ships", other, "b"))
-			}
-		}
-		ships.Settle()
-		assert.Equal(t, 12, ships.Loads()["b"]+ships.Loads()["a"]+ships.Loads()["c"])
-		assert.GreaterOrEqual(t, ships.Loads()["b"], 8)
-		for other := range ships.Where() {
-			require.NoError(t, fleet.Move(anHour(t), ships.Store(), "ships", other, ""))
-			assert.Empty(t, pinnedTo(t, ships, other))
-		}
-		ships.Settle()
-		assert.Equal(t, map[string]int{"a": 4, "b": 4, "c": 4}, ships.Loads())
-	})
-}
-
-// F1, F5: a part is moved away and back while its node reads no plans. The node never knew; yet the part has come back under a new token, so the
-// work under the old one is cancelled, and one under the new one begins.
-func TestMove_AwayAndBackUnseen(t *testing.T) {
-	asked(t, func(t *testing.T, ships *fleettest.Fleet, nodes map[string]*fleettest.Node) {
-		var unseeing, other *fleettest.Node
-		for _, n := range nodes {
-			switch {
-			case n.Status().Coordinates:
-			case unseeing == nil:
-				unseeing = n
-			default:
-				other = n
-			}
-		}
-		part, seat := partOf(ships, unseeing.Name), unseeing.Status().Token
-		before := tokenOf(t, ships, part)
-		unseeing.Store.Set(leadertest.CutOff, leadertest.Acquire, leadertest.Inspect)
-		require.NoError(t, fleet.Move(anHour(t), ships.Store(), "ships", part, other.Name))
-		require.NoError(t, fleet.Move(anHour(t), ships.Store(), "ships", part, unseeing.Name))
-		require.Equal(t, before, workedOnUnder(unseeing, part))
-		unseeing.Store.Set(leadertest.None)
-		ships.Settle()
-		require.Equal(t, seat, unseeing.Status().Token, "it has kept its seat")
-		require.Equal(t, unseeing.Name, ships.Where()[part])
-		after := tokenOf(t, ships, part)
-		require.Greater(t, after, before)
-		require.Equal(t, after, workedOnUnder(unseeing, part))
-	})
-}
-
-// workedOnUnder returns the token under which a node works on a part.
-func workedOnUnder(n *fleettest.Node, part string) uint64 {
-	for _, p := range n.Status().Parts {
-		if p.Part == part {
-			return p.Token
-		}
-	}
-	return 0
-}
-
-// tokenOf returns a part's token by the plan.
-func tokenOf(t *testing.T, ships *fleettest.Fleet, part string) uint64 {
-	o, err := fleet.Inspect(t.Context(), ships.Store(), "ships")
-	require.NoError(t, err)
-	for _, p := range o.Parts {
-		if p.Part == part {
-			return p.Token
-		}
-	}
-	return 0
-}
-
-func TestMove_Refuses(t *testing.T) {
-	asked(t, func(t *testing.T, ships *fleettest.Fleet, nodes map[string]*fleettest.Node) {
-		move := func(part, node string) error { return fleet.Move(anHour(t), ships.Store(), "ships", part, node) }
-		err := move("99", "a")
-		require.EqualError(t, err, `invalid lease request: fleet "ships" has no part "99"`)
-		err = move("1", "x")
-		require.ErrorIs(t, err, lease.ErrInvalid)
-		require.ErrorContains(t, err, `no node "x" of fleet "ships" can take part "1": there are "a", "b", "c"`)
-		require.NoError(t, move("1", ""), "it is not pinned")
-		long := strings.Repeat("ä", 100)
-		other := ships.Join(long, fleettest.Wait)
-		ships.Settle()
-		require.ErrorContains(t, move("1", long), `invalid lease request: fleet "ships": pin part "1" to node "`+long+`": the two names have 601 bytes, escaped as in a URL's query, and 254 at most can be asked for`)
-		require.NoError(t, other.Leave())
-		require.ErrorContains(t, fleet.Move(anHour(t), ships.Store(), "whales", "1", "a"), `fleet "whales" has no part "1"`)
-
-		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-		defer cancel()
-		for _, n := range nodes {
-			n.Crash()
-		}
-		time.Sleep(2 * length)
-		require.ErrorIs(t, fleet.Move(ctx, ships.Store(), "ships", "1", ""), nil)
-		err = fleet.Move(ctx, ships.Store(), "ships", "1", "a")
-		require.ErrorContains(t, err, "none that can")
-	})
-}
-
-// The coordinator dies after it was asked: the next one is asked.
-func TestMove_TheCoordinatorDies(t *testing.T) {
-	asked(t, func(t *testing.T, ships *fleettest.Fleet, nodes map[string]*fleettest.Node) {
-		var coordinator, other *fleettest.Node
-		for _, n := range nodes {
-			if n.Status().Coordinates {
-				coordinator = n
-			} else {
-				other = n
-			}
-		}
-		part := partOf(ships, coordinator.Name)
-		done := make(chan error, 1)
-		go func() { done <- fleet.Move(anHour(t), ships.Store(), "ships", part, other.Name) }()
-		synctest.Wait()
-		coordinator.Crash()
-		err := <-done
-		if err != nil { // nobody held the office for a moment, and so it was refused
-			require.ErrorIs(t, err, lease.ErrRefused)
-			time.Sleep(length)
-			require.NoError(t, fleet.Move(anHour(t), ships.Store(), "ships", part, other.Name))
-		}
-		ships.Settle()
-		assert.Equal(t, other.Name, ships.Where()[part])
-	})
 }
 
 // A node that is drained gives all its parts away and gets none, until it is told to go on, or its process begins anew.
