@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -190,6 +191,31 @@ func TestDrain_TheLastNode(t *testing.T) {
 		require.NoError(t, fleet.Resume(anHour(t), ships.Store(), "ships", a.Status().Seat))
 		ships.Settle()
 		assert.Equal(t, map[string]int{"a": 4}, ships.Loads())
+	})
+}
+
+// The only node comes back. While the coordinator waits for others, nobody has a part: no event says that each one has a node.
+func TestDrain_WhatNobodyHasIsToldTruly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var told []int
+		ships := fleettest.New(t, fleet.WithName("ships"), fleet.WithShards(4), fleet.WithCapacity(3), fleet.WithObserver(func(e fleet.Event) {
+			if e, ok := e.(fleet.UnplacedEvent); ok {
+				mu.Lock()
+				defer mu.Unlock()
+				told = append(told, len(e.Parts))
+			}
+		}))
+		a := ships.Join("a", fleettest.Wait)
+		until(t, "it has what it takes", func() bool { return ships.Loads()["a"] == 3 })
+		require.NoError(t, fleet.Drain(anHour(t), ships.Store(), "ships", a.Status().Seat))
+		require.NoError(t, fleet.Resume(anHour(t), ships.Store(), "ships", a.Status().Seat))
+		ships.Settle() // the coordinator is new, so it waits a while for other nodes before it hands out parts
+		ships.Join("b", fleettest.Wait)
+		ships.Settle()
+		mu.Lock()
+		defer mu.Unlock()
+		require.Equal(t, []int{1, 4, 1, 0}, told)
 	})
 }
 

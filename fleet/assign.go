@@ -7,7 +7,7 @@ import (
 
 // assign makes the next plan of the one before, base. Its epoch is the next, and whatever changes hands has that as its token. It
 // is nil if nothing changes. unplaced are the parts that are nobody's because no member has room; it is complete also if nothing
-// changes.
+// changes. While nothing is handed out, it stays as it was: the parts wait for more members.
 //
 // Parts that are nobody's, or a draining member's, go at once to the member that has least by its weight, never above its
 // capacity. For balance alone parts move only when it is calm (Balance), no more than that needs, and none after that. An owner
@@ -19,6 +19,7 @@ import (
 // The result depends on base and s alone, not on the order of the members.
 func assign(base *plan, s situation) (next *plan, unplaced []string) {
 	d := begin(base, &s)
+	unplaced = s.Unplaced
 	if s.HandOut || d.somebodyHasSomething() {
 		v := divide(d, &s)
 		unplaced = v.place(v.orphans())

@@ -18,7 +18,8 @@ type situation struct {
 	Over    func(session) bool                                 // F3a: the session surely never works again
 	Stopped func(from session, part string, token uint64) bool // F3: from has acknowledged an epoch >= token, without the part
 
-	Moves []pin // what operators want now; without a node: the part is pinned no more
+	Unplaced []string // what no member had room for when the plan before was made
+	Moves    []pin    // what operators want now; without a node: the part is pinned no more
 
 	Balance bool // it is calm: parts may move for balance alone
 	HandOut bool // false: a fleet in which nobody has anything waits for more nodes
