@@ -57,6 +57,7 @@ type seatView struct {
 	bound   bool
 	damage  string        // why the value could not be decoded, as it was reported
 	soon    time.Duration // when to look once more before the next round; 0: no need
+	hinted  time.Duration // when a hint last caused a look, or is to cause the next one
 }
 
 // campaign asks for the office for as long as this node takes part.
@@ -249,10 +250,17 @@ func (n *node) looked(o *office, k, round int, info lease.Info, sent time.Durati
 	case info.State == lease.Expired:
 		n.sweep(o, k)
 	case info.State == lease.Held && info.RetryAfter > 0 && n.now()+info.RetryAfter < o.next: // F7
-		v.soon = n.now() + info.RetryAfter + n.opts.interval/64
+		v.lookAt(n.now() + info.RetryAfter + n.opts.interval/64)
 	}
 	if round == 0 { // a round decides by itself when it is complete
 		o.news = true
+	}
+}
+
+// lookAt lets the seat be looked at once more before the next round, at the latest then.
+func (v *seatView) lookAt(at time.Duration) {
+	if v.soon == 0 || at < v.soon {
+		v.soon = at
 	}
 }
 

@@ -124,7 +124,7 @@ func (n *node) seated(st *seat, term lease.Term) {
 		n.endSession(st, errLeaving)
 	}
 	if n.office != nil { // the coordinator need not wait for its next round to see itself
-		n.office.view(st.number).soon = n.now() + n.pace()
+		n.office.view(st.number).lookAt(n.now() + n.pace())
 	}
 }
 

@@ -63,9 +63,14 @@ func (n *node) watchSeat(o *office, k int) (err error) {
 	return err
 }
 
-// lookByHint looks at a seat of which a hint has told.
+// lookByHint looks at a seat of which a hint has told. There may be several ways to get hints: together they cause a look in a tenth of an
+// interval at most.
 func (n *node) lookByHint(o *office, k int) {
-	if !n.look(o, k, 0) {
-		o.view(k).soon = n.now() // once more: the look in flight may be too old
+	v := o.view(k)
+	if v.hinted <= n.now() {
+		v.hinted = max(n.now(), v.hinted+n.opts.interval/hintsPerInterval)
+	}
+	if v.hinted > n.now() || !n.look(o, k, 0) {
+		v.lookAt(v.hinted) // once more, if one is in flight: it may be too old
 	}
 }

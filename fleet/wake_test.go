@@ -76,16 +76,17 @@ func TestWakeMovesPartsSooner(t *testing.T) {
 // Whatever those do who are to wake a node, it looks at each lease ten times in an interval at most, and the fleet works as ever.
 func TestWake_IsBounded(t *testing.T) {
 	const nodes, long = 3, 2 * time.Minute
-	silence := func(*testing.T) fleet.Option { return fleet.WithAttributes(nil) }
-	wakes := func(wait func(ctx context.Context) error) func(*testing.T) fleet.Option {
-		return func(*testing.T) fleet.Option {
-			return fleet.WithWake(func(ctx context.Context, _ lease.Info) error { return wait(ctx) })
+	silence := func(*testing.T) []fleet.Option { return nil }
+	wakes := func(wait func(ctx context.Context) error) func(*testing.T) []fleet.Option {
+		return func(*testing.T) []fleet.Option {
+			return []fleet.Option{fleet.WithWake(func(ctx context.Context, _ lease.Info) error { return wait(ctx) })}
 		}
 	}
-	looks := func(t *testing.T, way func(*testing.T) fleet.Option) (reads int64) {
+	looks := func(t *testing.T, ways func(*testing.T) []fleet.Option) (reads int64) {
 		synctest.Test(t, func(t *testing.T) {
 			store := newUnheard()
-			ships := fleettest.New(t, fleet.WithName("ships"), fleet.WithShards(12), fleet.WithLeaseManager(lease.NewManager(store)), way(t))
+			opts := append(ways(t), fleet.WithName("ships"), fleet.WithShards(12), fleet.WithLeaseManager(lease.NewManager(store)))
+			ships := fleettest.New(t, opts...)
 			for _, name := range []string{"a", "b", "c"} {
 				ships.Join(name, fleettest.Wait)
 			}
@@ -99,12 +100,16 @@ func TestWake_IsBounded(t *testing.T) {
 	}
 	alone := looks(t, silence)
 	require.Greater(t, alone, 3*int64(long/interval))
-	for name, way := range map[string]func(*testing.T) fleet.Option{
-		"lies":               wakes(func(context.Context) error { return nil }),
+	for name, ways := range map[string]func(*testing.T) []fleet.Option{
+		"lies": wakes(func(context.Context) error { return nil }),
+		"two lie": func(t *testing.T) []fleet.Option {
+			lies := wakes(func(context.Context) error { return nil })
+			return append(lies(t), lies(t)...)
+		},
 		"fails":              wakes(func(context.Context) error { return errors.New("out of order") }),
 		"panics":             wakes(func(context.Context) error { panic("out of order") }),
 		"ends its goroutine": wakes(func(context.Context) error { runtime.Goexit(); return nil }),
-		"hangs": func(t *testing.T) fleet.Option {
+		"hangs": func(t *testing.T) []fleet.Option {
 			over := make(chan struct{})
 			t.Cleanup(func() { close(over) })
 			return wakes(func(context.Context) error { <-over; return nil })(t)
@@ -112,12 +117,31 @@ func TestWake_IsBounded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			most := alone * 11 / 10
-			if name == "lies" {
+			if name == "lies" || name == "two lie" {
 				most = alone + (nodes+nodes-1)*10*int64(long/interval)*11/10
 			}
-			assert.LessOrEqual(t, looks(t, way), most, "alone: %d", alone)
+			assert.LessOrEqual(t, looks(t, ways), most, "alone: %d", alone)
 		})
 	}
+}
+
+// A way that returns nil all the time is asked ten times in an interval at most, for each lease.
+func TestWake_AsksSeldom(t *testing.T) {
+	const nodes, long = 3, 2 * time.Minute
+	synctest.Test(t, func(t *testing.T) {
+		var asked atomic.Int64
+		ships := fleettest.New(t, fleet.WithName("ships"), fleet.WithShards(12), fleet.WithWake(func(context.Context, lease.Info) error {
+			asked.Add(1)
+			return nil
+		}))
+		for _, name := range []string{"a", "b", "c"} {
+			ships.Join(name, fleettest.Wait)
+		}
+		ships.Settle()
+		before := asked.Load()
+		time.Sleep(long)
+		assert.LessOrEqual(t, asked.Load()-before, (nodes+nodes-1)*10*int64(long/interval)*11/10)
+	})
 }
 
 // While nothing moves, nobody is woken: renewals are no news.

@@ -80,6 +80,13 @@ var hints = []mutation{
 	},
 	{
 		name:  "Hints: looks at seats by them have no bound",
+		edit:  edit{file: "fleet/seat_hints.go", old: "max(n.now(), v.hinted+n.opts.interval/hintsPerInterval)", new: "n.now()"},
+		deaf:  true,
+		tests: []string{"./fleet"},
+		args:  []string{"-run", "^TestWake"},
+	},
+	{
+		name:  "Hints: a way to wait at a seat is asked all the time",
 		edit:  edit{file: "fleet/wake.go", old: "n.now() + n.opts.interval/hintsPerInterval\n", new: "n.now() + n.opts.interval/(10*hintsPerInterval)\n"},
 		deaf:  true,
 		tests: []string{"./fleet"},
