@@ -171,8 +171,8 @@ func TestDamage_ThePlanIsNone(t *testing.T) {
 	}
 }
 
-// A plan that nobody understands bars the nodes from the office while it stands. When it is gone, they go on by themselves, with greater tokens.
-func TestF4_APlanThatIsNoneIsGone(t *testing.T) {
+// F4: a plan that nobody understands bars the nodes from the office while it stands. When it is gone, they go on by themselves, with greater tokens.
+func TestDamage_ThePlanThatWasNoneIsGone(t *testing.T) {
 	for name, remove := range map[string]func(t *testing.T, f *fleettest.Fleet, nodes []*fleettest.Node){
 		"the value is cleared": func(t *testing.T, f *fleettest.Fleet, _ []*fleettest.Node) {
 			m := f.Store()

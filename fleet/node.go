@@ -75,7 +75,7 @@ func newNode(ctx context.Context, f *Fleet) *node {
 		avoid: map[int]time.Duration{}, parts: map[string]*part{}, stopping: map[string]*part{}, failed: map[string]*part{},
 		vigils: map[place]*vigil{}, unwoken: map[int]bool{},
 	}
-	n.reader = &planReader{Manager: poster{n.opts.manager, &f.board, []string{wishMove}, n.wished}, show: n.shown, barred: f.whyBarred}
+	n.reader = &planReader{Manager: poster{n.opts.manager, &f.board, []string{wishMove}, n.wished}, show: n.shown, now: n.now, barred: f.whyBarred}
 	if n.log = n.opts.logger; n.log == nil {
 		n.log = slog.Default()
 	}
@@ -136,8 +136,8 @@ func (n *node) step() {
 	n.peekOn()
 }
 
-// read takes a plan that the store has shown, or has acknowledged (F2).
-func (n *node) read(text string) {
+// read takes a plan that the store has shown, or has acknowledged (F2), by a request of that time.
+func (n *node) read(text string, sent time.Duration) {
 	if text == "" { // nobody has made a plan yet, or what stood in its place is gone, and bars nobody from making one (F4)
 		n.alien, n.older = nil, nil
 		return
@@ -147,6 +147,10 @@ func (n *node) read(text string) {
 		return
 	}
 	p, err := n.opts.decode(text)
+	older := err == nil && n.plan != nil && (p.Epoch < n.plan.Epoch || p.Epoch == n.plan.Epoch && text != n.text)
+	if (err != nil || older) && sent < n.heard {
+		return // the answer comes late: this node has read the newest plan since the request was sent
+	}
 	if err != nil {
 		if n.alien == nil {
 			n.trouble("reading the plan", err)
@@ -155,7 +159,7 @@ func (n *node) read(text string) {
 		return
 	}
 	n.alien = nil
-	if n.plan != nil && (p.Epoch < n.plan.Epoch || p.Epoch == n.plan.Epoch && text != n.text) {
+	if older {
 		n.readOlder(p)
 		return
 	}

@@ -83,7 +83,7 @@ func (n *node) campaign() {
 }
 
 // shown passes a plan on that a request has shown.
-func (n *node) shown(text string) { n.inbox.post(func() { n.read(text) }) }
+func (n *node) shown(text string, sent time.Duration) { n.inbox.post(func() { n.read(text, sent) }) }
 
 // preside is the work of the leader that holds the office.
 func (n *node) preside(ctx context.Context) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/cloudlease/leader/lease"
 )
@@ -12,7 +13,8 @@ import (
 // shows or acknowledges, so the one read that a standby sends in an interval is also how it learns of plans (F2, F7).
 type planReader struct {
 	lease.Manager
-	show func(text string)
+	show func(text string, sent time.Duration) // with the time at which the request was sent
+	now  func() time.Duration
 	// barred returns why this node must not coordinate; nil if it may.
 	barred func() error
 }
@@ -32,29 +34,32 @@ func (r *planReader) Acquire(ctx context.Context, req lease.Request) (lease.Leas
 		}
 		return lease.Lease{}, fmt.Errorf("fleet: this node does not ask for the coordinator's office: %w", why)
 	}
+	sent := r.now()
 	l, err := r.Manager.Acquire(ctx, req)
 	if err == nil {
-		r.show(l.Value)
+		r.show(l.Value, sent)
 	} else if held, ok := errors.AsType[*lease.HeldError](err); ok {
-		r.show(held.Info.Value)
+		r.show(held.Info.Value, sent)
 	}
 	return l, err
 }
 
 // Renew keeps the office. Its answer acknowledges the plan.
 func (r *planReader) Renew(ctx context.Context, held lease.Lease) (lease.Lease, error) {
+	sent := r.now()
 	l, err := r.Manager.Renew(ctx, held)
 	if err == nil {
-		r.show(l.Value)
+		r.show(l.Value, sent)
 	}
 	return l, err
 }
 
 // Inspect looks at the office.
 func (r *planReader) Inspect(ctx context.Context, name string) (lease.Info, error) {
+	sent := r.now()
 	info, err := lease.Inspect(ctx, r.Manager, name)
 	if err == nil {
-		r.show(info.Value)
+		r.show(info.Value, sent)
 	}
 	return info, err
 }

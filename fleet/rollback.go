@@ -10,8 +10,8 @@ import (
 // is not of the chain counts for nothing, so that the nodes which have read a newer one end their sessions (F8). A coordinator that
 // has proof of a newer epoch begins above it, so that tokens go on growing, with all parts nobody's, until the nodes have stopped.
 
-// readOlder goes on after a plan that is older than one that this node has read, or another one of the same epoch. It may be an answer
-// that comes late, so it counts for nothing. If it stands in the record, this node reads no plan, and ends its session (F8).
+// readOlder goes on after a plan that is older than one that this node has read, or another one of the same epoch. It counts for nothing: while
+// it stands in the record, this node reads no plan, and ends its session (F8).
 func (n *node) readOlder(p *plan) {
 	n.older = errRolledBack(p.Epoch, n.plan.Epoch)
 	if o := n.office; o != nil && o.base.Epoch >= n.plan.Epoch {

@@ -2,6 +2,7 @@ package fleet_test
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"testing"
 	"time"
@@ -202,4 +203,55 @@ func TestDamage_ASeatBeyondTheWidth(t *testing.T) {
 		f.Settle()
 		require.Len(t, f.Where(), 12)
 	})
+}
+
+// F2: a look at the plan is answered late, when a newer plan was read, or made, since it was sent. That is no edited record, and no trouble.
+func TestDamage_ALateAnswerIsNone(t *testing.T) {
+	tr := &troubles{}
+	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+		join := func(name string) *fleettest.Node {
+			return f.Join(name, fleettest.Wait, fleet.WithLeaseManager(belated{f.Store()}))
+		}
+		old := join("0")
+		f.Settle()
+		for i := range 8 { // a node comes, and the one that coordinates goes
+			next := join(strconv.Itoa(i + 1))
+			watch(t, next)
+			require.Len(t, f.Loads(), 2)
+			left := make(chan error, 1)
+			go func() { left <- old.Leave() }()
+			watch(t, next)
+			require.NoError(t, <-left)
+			require.True(t, next.Status().Coordinates)
+			old = next
+		}
+		require.Empty(t, tr.all)
+	}, tr.option())
+}
+
+// watch requires for ten intervals that a node understands the plan.
+func watch(t *testing.T, n *fleettest.Node) {
+	t.Helper()
+	for range 200 {
+		time.Sleep(interval / 20)
+		require.NoError(t, n.Status().Err)
+	}
+}
+
+// A belated manager's looks at the coordinator's office are answered when most of an interval has passed. Everything else is quick.
+type belated struct{ lease.Manager }
+
+func (m belated) Unwrap() lease.Manager { return m.Manager }
+
+// Watch gives no hints: with them all would be over before the first look.
+func (m belated) Watch(context.Context, string) (<-chan struct{}, error) {
+	return nil, errors.ErrUnsupported
+}
+
+func (m belated) Inspect(ctx context.Context, name string) (lease.Info, error) {
+	info, err := lease.Inspect(ctx, m.Manager, name)
+	if name == "ships" {
+		time.Sleep(interval * 3 / 4)
+	}
+	return info, err
 }

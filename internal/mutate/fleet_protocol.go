@@ -24,7 +24,7 @@ var fleetProtocol = onFleets(fleetTests, []mutation{
 	},
 	{
 		name: "F2: a coordinator acts on a plan that is not acknowledged",
-		edit: edit{file: "fleet/coordinate.go", old: "	o.teller.tell(text, true)\n", new: "	n.read(text)\n	o.teller.tell(text, true)\n"},
+		edit: edit{file: "fleet/coordinate.go", old: "	o.teller.tell(text, true)\n", new: "	n.read(text, n.now())\n	o.teller.tell(text, true)\n"},
 	},
 	{
 		name: "F3: a part with a giver is begun",

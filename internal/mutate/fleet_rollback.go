@@ -51,4 +51,12 @@ var fleetRollback = onFleets([]string{"-run", "^TestDamage_"}, []mutation{
 		name: "rollback: works in a seat that nobody looks at may go on",
 		edit: edit{file: "fleet/seat.go", old: "		n.endUnseen(errBeyond)\n", new: "		n.endSession(st, errBeyond)\n"},
 	},
+	{
+		name: "rollback: a late answer is an edited record",
+		edit: edit{file: "fleet/node.go", old: " && sent < n.heard {", new: " && sent < 0 {"},
+	},
+	{
+		name: "rollback: a plan that is gone bars the nodes for ever",
+		edit: edit{file: "fleet/node.go", old: "		n.alien, n.older = nil, nil\n", new: ""},
+	},
 })
