@@ -24,9 +24,6 @@ const (
 	bareHeld     = "plain-is-held"
 )
 
-// pastTerms are more than the history in a record has room for.
-const pastTerms = 20
-
 // oursBy returns the library's steps. The other manager is that of the process that holds the lease to be polled.
 func oursBy(ctx context.Context, m, other lease.Manager) (steps, error) {
 	request := func(name string) lease.Request { return lease.Request{Name: name, Holder: holder, Length: length} }
@@ -38,14 +35,8 @@ func oursBy(ctx context.Context, m, other lease.Manager) (steps, error) {
 	if err != nil {
 		return steps{}, err
 	}
-	for range pastTerms { // until the record of the lease has all the history that it can hold
-		l, err := m.Acquire(ctx, request(acquired))
-		if err != nil {
-			return steps{}, err
-		}
-		if err := m.Release(ctx, l); err != nil {
-			return steps{}, err
-		}
+	if err := fillHistory(ctx, m, request(acquired)); err != nil {
+		return steps{}, err
 	}
 	until := time.Now().Add(length / 2) // then theirs has to be renewed
 	var taken lease.Lease
@@ -80,4 +71,19 @@ func oursBy(ctx context.Context, m, other lease.Manager) (steps, error) {
 			after: func(ctx context.Context) error { return m.Release(ctx, taken) },
 		},
 	}, nil
+}
+
+// fillHistory takes the lease and gives it back until its record has no room for more past terms.
+func fillHistory(ctx context.Context, m lease.Manager, req lease.Request) error {
+	const terms = 20
+	for range terms {
+		l, err := m.Acquire(ctx, req)
+		if err != nil {
+			return err
+		}
+		if err := m.Release(ctx, l); err != nil {
+			return err
+		}
+	}
+	return nil
 }
