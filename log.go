@@ -290,8 +290,10 @@ func appendRemedy(attrs []slog.Attr, err error) []slog.Attr {
 	switch {
 	case ok && wrong.Advice != "":
 		return append(attrs, toDo(wrong.Advice))
+	case errors.Is(err, lease.ErrNewer):
+		return append(attrs, toDo("update this program: a newer version wrote the record"))
 	case errors.Is(err, lease.ErrRecord):
-		return append(attrs, toDo("repair the record: if it is removed, tokens begin at 1 again; if a newer version wrote it, update this program"))
+		return append(attrs, toDo("repair the record: if it is removed, tokens begin at 1 again"))
 	case errors.Is(err, lease.ErrClockStepped):
 		return append(attrs, toDo("let the time service adjust the clock gradually, without steps"))
 	}

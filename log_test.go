@@ -91,6 +91,7 @@ func TestLogger_SaysWhatToDo(t *testing.T) {
 		"permanent":            {&lease.MisconfiguredError{Err: errors.New("access denied"), Advice: "grant it"}, `do="grant it"`},
 		"permanent, no advice": {lease.ErrMisconfigured, ""},
 		"a damaged record":     {fmt.Errorf("%w: it has no token", lease.ErrRecord), `do="repair the record: `},
+		"a newer record":       {fmt.Errorf("%w: its format is 3: %w", lease.ErrRecord, lease.ErrNewer), `do="update this program: `},
 		"temporary":            {full, ""},
 	} {
 		t.Run(what, func(t *testing.T) {

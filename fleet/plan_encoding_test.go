@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -161,6 +162,7 @@ func TestDecodePlanRefuses(t *testing.T) {
 		require.ErrorContains(t, err, "the fleet's plan: ")
 		require.ErrorContains(t, err, r.wrong)
 		require.NotErrorIs(t, err, errNoPlan)
+		require.Equal(t, strings.Contains(err.Error(), "this program reads up to"), errors.Is(err, lease.ErrNewer), r.wrong)
 	}
 	_, err := decodePlan("")
 	require.ErrorIs(t, err, errNoPlan)

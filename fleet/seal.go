@@ -47,7 +47,7 @@ func unseal(text string, wanted head, v any) error {
 	case found.Kind != wanted.Kind:
 		return fmt.Errorf("its kind is %.40q, not %q", found.Kind, wanted.Kind)
 	case found.Format > wanted.Format:
-		return fmt.Errorf("its format is %d, and this program reads up to %d: update the program", found.Format, wanted.Format)
+		return fmt.Errorf("its format is %d, and this program reads up to %d: %w", found.Format, wanted.Format, lease.ErrNewer)
 	case found.Format < 1:
 		return errors.New("it has no format number")
 	}
@@ -61,7 +61,7 @@ func unseal(text string, wanted head, v any) error {
 
 // damaged says that a text which was read is none of this package's values.
 func damaged(of string, err error) error {
-	return fmt.Errorf("%w: %s: %v", lease.ErrRecord, of, err)
+	return fmt.Errorf("%w: %s: %w", lease.ErrRecord, of, err)
 }
 
 // unfit says that a value cannot be written.

@@ -7,8 +7,8 @@
 // # Who needs what
 //
 //   - Everybody: [Open] and [Close], or the constructor of a store's package and [NewManager]; the errors [ErrHeld], [ErrLost],
-//     [ErrMisconfigured], [ErrInvalid] and [ErrRecord], and the types behind them, [HeldError], [LostError] with its
-//     [LostReason], and [MisconfiguredError]; [MaxName].
+//     [ErrMisconfigured], [ErrInvalid], [ErrRecord] and [ErrNewer], and the types behind them, [HeldError], [LostError]
+//     with its [LostReason], and [MisconfiguredError]; [MaxName].
 //   - A work that runs under a lease: [Term] and [TermFrom]; [BeforeEnd], for a last write while the lease is still held;
 //     [WithTerm], to pass the term on; [ErrClockStepped].
 //   - A program that looks at leases: [Inspect], [List], [Info] and its [State]; [History], with each [PastTerm] and its [Ending];

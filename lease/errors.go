@@ -14,6 +14,7 @@ var (
 	ErrInvalid       = errors.New("invalid lease request")          // a name, length or attribute breaks a rule; nothing was sent
 	ErrMisconfigured = errors.New("lease store is misconfigured")   // a permanent error of the store; see MisconfiguredError
 	ErrRecord        = errors.New("not a lease record")             // the cell cannot be read as a record; it was left as it is
+	ErrNewer         = errors.New("update the program")             // beside ErrRecord: a newer program wrote it, and nobody is to repair it
 	ErrConflict      = errors.New("cell was changed meanwhile")     // from Store.Swap: the cell has changed since it was read
 )
 

@@ -122,7 +122,7 @@ func (m *manager) read(ctx context.Context, name string, snapshot Snapshot, l lo
 	r, err := decode(snapshot.Data)
 	if err != nil {
 		todo := ": repair or remove it by hand"
-		if errors.Is(err, errNewer) {
+		if errors.Is(err, ErrNewer) {
 			todo = ""
 		}
 		return cell{}, fmt.Errorf("%w; it is left as it is%s", err, todo)

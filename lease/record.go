@@ -90,9 +90,6 @@ func (r *record) encodeFor(name string) []byte {
 	return r.encode()
 }
 
-// errNewer says that a record is a newer program's. Nobody is to repair or remove it.
-var errNewer = errors.New("update the program")
-
 // errKind says that a record is no lease's. List passes over it.
 var errKind = errors.New("it is of another kind")
 
@@ -118,7 +115,7 @@ func decode(data []byte) (record, error) {
 	}
 	switch {
 	case r.Format > formatValue:
-		return record{}, fmt.Errorf("%w: its format is %d, and this program reads up to %d: %w", ErrRecord, r.Format, formatValue, errNewer)
+		return record{}, fmt.Errorf("%w: its format is %d, and this program reads up to %d: %w", ErrRecord, r.Format, formatValue, ErrNewer)
 	case r.Format < 1:
 		return record{}, fmt.Errorf("%w: it has no format number", ErrRecord)
 	}

@@ -196,6 +196,7 @@ func TestANewerFormatIsLeftAsItIs(t *testing.T) {
 	require.NoError(t, err)
 	_, err = lease.Inspect(t.Context(), lease.NewManager(store), "orders")
 	require.ErrorIs(t, err, lease.ErrRecord)
+	require.ErrorIs(t, err, lease.ErrNewer)
 	require.ErrorContains(t, err, "this program reads up to 2: update the program")
 	require.NotContains(t, err.Error(), "remove")
 }

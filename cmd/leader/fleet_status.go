@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -87,6 +88,8 @@ func (a *app) fleetStatus(ctx context.Context, s *store.Store, name string, asJS
 		f.details(a.out, all)
 	}
 	switch {
+	case errors.Is(err, lease.ErrNewer):
+		return err
 	case err != nil:
 		return fmt.Errorf("%w; leader fleet reset makes a new plan, once all nodes have stopped", err)
 	case f.Coordinator.State != held:

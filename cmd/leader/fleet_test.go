@@ -253,7 +253,13 @@ func TestFleetReset(t *testing.T) {
 
 	l, err := s.Acquire(t.Context(), lease.Request{Name: "ships", Holder: "vandal", Length: time.Minute})
 	require.NoError(t, err)
-	l.Value, l.ValueNumber = "not a plan", 1
+	l.Value, l.ValueNumber = `{"kind":"fleet plan","format":99}`, 1
+	l, err = s.Renew(t.Context(), l)
+	require.NoError(t, err)
+	o = commandtest.End(t, commandtest.Command(t, "fleet", "status", "ships", "--store", s.url))
+	o.Want(t, exitFailed, "update the program")
+	require.NotContains(t, o.Out+o.Err, "leader fleet reset", "a newer program coordinates with it")
+	l.Value, l.ValueNumber = "not a plan", 2
 	l, err = s.Renew(t.Context(), l)
 	require.NoError(t, err)
 	require.NoError(t, s.Release(t.Context(), l))

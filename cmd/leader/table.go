@@ -60,7 +60,7 @@ const statesHelp = `States:
   free        no node leads: the lease was released, or never taken
   expired     the holder let the lease run out, and any node may take it
   broken      "leader break" took the lease from its holder; no node leads, and any node may take the lease once it has run out
-  unreadable  the store has something else than a lease there, and leader leaves it as it is
+  unreadable  the record could not be read, for the given reason, and leader leaves it as it is; a node may lead
 
 Time left: a lease without renewals is over a lease length after the last one. A new observer does not see when that was,
 unless the store tells how old the record is: S3, Google Cloud Storage and DynamoDB at the cloud's own address, or with

@@ -79,7 +79,7 @@ func (m *manager) read(name string, all metadata, etag *azcore.ETag, state *blob
 // unreadable is the error for a blob that is no lease's, or no longer.
 func (m *manager) unreadable(name string, err error) error {
 	todo := ": repair or remove it, or use another prefix"
-	if errors.Is(err, errNewer) {
+	if errors.Is(err, lease.ErrNewer) {
 		todo = ""
 	}
 	return fmt.Errorf("%w: blob %s: %w; it is left as it is%s", lease.ErrRecord, m.blobName(name), err, todo)

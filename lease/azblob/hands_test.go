@@ -257,6 +257,7 @@ func TestUnreadableMetadata(t *testing.T) {
 		for range 2 {
 			_, err = m.Acquire(t.Context(), request(name, "two"))
 			require.ErrorIs(t, err, lease.ErrRecord, name)
+			require.Equal(t, name == "a newer format", errors.Is(err, lease.ErrNewer), name)
 			require.ErrorContains(t, err, "blob "+(&manager{}).blobName(name)+": ", name)
 			_, err = lease.Inspect(t.Context(), m, name)
 			require.ErrorIs(t, err, lease.ErrRecord, name)

@@ -80,9 +80,6 @@ type metadata map[string]*string
 // errForeign is the error of decode for a blob that was not made for a lease.
 var errForeign = errors.New("it is not a lease: it has no " + keyFormat + " in its metadata")
 
-// errNewer says that a record is a newer program's. Nobody is to repair or remove it.
-var errNewer = errors.New("update the program")
-
 // encode adds the record, except for its value, to other programs' metadata.
 func (r record) encode(others metadata) metadata {
 	all := metadata{}
@@ -161,7 +158,7 @@ func decode(all metadata) (r record, others metadata, err error) {
 	case err != nil || format < 1:
 		return record{}, nil, fmt.Errorf("%s is %q, which is no format", keyFormat, ours[keyFormat])
 	case format > formatValue:
-		return record{}, nil, fmt.Errorf("its format is %d, and this program reads up to %d: %w", format, formatValue, errNewer)
+		return record{}, nil, fmt.Errorf("its format is %d, and this program reads up to %d: %w", format, formatValue, lease.ErrNewer)
 	case len(ours) == 1 && format == formatPlain:
 		return record{}, others, nil
 	default:

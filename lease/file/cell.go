@@ -40,7 +40,7 @@ func decode(content []byte) (header, []byte, error) {
 	case err != nil:
 		return header{}, nil, fmt.Errorf("the first line is not a header: %w", err)
 	case h.Format > cellFormat:
-		return header{}, nil, fmt.Errorf("its format is %d, and this program reads up to %d: update the program", h.Format, cellFormat)
+		return header{}, nil, fmt.Errorf("its format is %d, and this program reads up to %d: %w", h.Format, cellFormat, lease.ErrNewer)
 	case h.Format < 1 || !whole || len(line) > maxHeader:
 		return header{}, nil, fmt.Errorf("the first line is not a header")
 	case len(data) > lease.MaxCell || !utf8.Valid(data):

@@ -43,8 +43,11 @@ func (s *Store) read(ctx context.Context, p place) (lease.Snapshot, error) {
 	}
 	h, data, err := decode(content)
 	if err != nil {
-		return lease.Snapshot{}, fmt.Errorf("%w: %s: %w; it is left as it is: repair it, or move it away while nobody runs",
-			lease.ErrRecord, s.short(p.cell()), err)
+		todo := ": repair it, or move it away while nobody runs"
+		if errors.Is(err, lease.ErrNewer) {
+			todo = ""
+		}
+		return lease.Snapshot{}, fmt.Errorf("%w: %s: %w; it is left as it is%s", lease.ErrRecord, s.short(p.cell()), err, todo)
 	}
 	return lease.Snapshot{Data: data, Version: versionOf(content), Age: s.age(h.origin)}, nil
 }

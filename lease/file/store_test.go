@@ -179,7 +179,9 @@ func wantUnreadable(t *testing.T, s *Store, cell, says string) {
 		assert.NotErrorIs(t, err, lease.ErrMisconfigured)
 		assert.ErrorContains(t, err, cell)
 		assert.ErrorContains(t, err, says)
-		assert.ErrorContains(t, err, "move it away")
+		newer := says == "update the program"
+		assert.Equal(t, newer, errors.Is(err, lease.ErrNewer))
+		assert.Equal(t, !newer, strings.Contains(err.Error(), "move it away"), "what a newer program wrote is in order")
 	}
 }
 

@@ -45,7 +45,7 @@ func decode(content []byte) ([]byte, error) {
 	case err != nil || h.Format < 1 || !whole || len(line) > maxHeader:
 		return nil, errors.New("it does not begin with the line that this package writes")
 	case h.Format > cellFormat:
-		return nil, fmt.Errorf("its format is %d, and this program reads up to %d: update the program", h.Format, cellFormat)
+		return nil, fmt.Errorf("its format is %d, and this program reads up to %d: %w", h.Format, cellFormat, lease.ErrNewer)
 	case len(data) > lease.MaxCell || !utf8.Valid(data):
 		return nil, fmt.Errorf("what follows the first line is not UTF-8 text of at most %d bytes", lease.MaxCell)
 	}

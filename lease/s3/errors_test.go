@@ -311,6 +311,7 @@ func TestObjectsThatAreNoCells(t *testing.T) {
 	} {
 		_, err := NewStore(newAnswers(t, object(content, nil)), "bucket").Load(t.Context(), "a")
 		wantError(t, err, lease.ErrRecord, says)
+		assert.Equal(t, says == "update the program", errors.Is(err, lease.ErrNewer))
 		assert.ErrorContains(t, err, `object "a"`)
 	}
 	got, err := NewStore(newAnswers(t, object("{\"leaseObject\":1,\"new\":2}\n{}", nil)), "bucket").Load(t.Context(), "a")
