@@ -33,7 +33,7 @@ var says = map[string]string{
 	"free":       "no node leads: the lease was released, or never taken",
 	"expired":    "no node leads: the holder let the lease run out, and any node may take it",
 	"broken":     "no node leads: the lease was taken from its holder, and any node may take it once it has run out",
-	"unreadable": "the store has something else than a lease there, and it is left as it is",
+	"unreadable": "the record could not be read, and is left as it is: a node may lead",
 }
 
 func (u *UI) detail(q query, s *state) []item {

@@ -1,6 +1,7 @@
 package leaderui
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -83,7 +84,7 @@ func (s *sight) troubles(add func(Trouble)) {
 	switch {
 	case s.Err != nil && isSeat: // the fleet tells of it
 	case s.Err != nil:
-		add(Trouble{Of: s.Name, Kind: "unreadable", Grave: true, What: oneLine(s.Err), Do: "nobody can lead with it until the record is repaired or removed by hand, while no node runs"})
+		add(Trouble{Of: s.Name, Kind: "unreadable", Grave: true, What: oneLine(s.Err), Do: toRead(s.Err, repairRecord)})
 	case s.State == lease.Expired && isSeat:
 		add(Trouble{Of: of, Kind: "seat", What: fmt.Sprintf("%s, in seat %d, has not renewed it: it has crashed or is cut off", s.Holder, seat), Since: s.ended(), Do: "the coordinator gives its parts to others by itself"})
 	case s.State == lease.Expired:
@@ -102,6 +103,20 @@ func (s *sight) troubles(add func(Trouble)) {
 	}
 }
 
+const repairRecord = "nobody can lead with it until the record is repaired or removed by hand, while no node runs"
+
+// toRead says what to do about something that could not be read; damaged is the advice if somebody has damaged it. After an error of the
+// store nothing is known of it, and to remove a leader's record would let two nodes lead.
+func toRead(err error, damaged string) string {
+	switch {
+	case errors.Is(err, lease.ErrNewer):
+		return "update this program: a newer one wrote it, and a node may lead with it"
+	case errors.Is(err, lease.ErrRecord):
+		return damaged
+	}
+	return "the error says why; nothing is known of it, and a node may lead with it"
+}
+
 // ended returns when the latest term ended, if it has.
 func (s *sight) ended() time.Time {
 	if n := len(s.terms); n > 0 {
@@ -114,14 +129,19 @@ func (f *fleetSight) troubles(add func(Trouble)) {
 	c := f.Coordinator
 	switch {
 	case f.err != nil:
-		add(Trouble{Of: f.Fleet, Kind: "plan", Grave: true, What: oneLine(f.err), Do: "no part moves until the plan can be read: update this program, or leader fleet reset makes a new plan once all nodes have stopped"})
+		damaged := "no part moves until the plan can be read: leader fleet reset makes a new plan once all nodes have stopped"
+		if c.Err != nil {
+			damaged = repairRecord
+		}
+		add(Trouble{Of: f.Fleet, Kind: "plan", Grave: true, What: oneLine(f.err), Do: toRead(f.err, damaged)})
 		return
 	case f.Epoch > 0 && (c.State != lease.Held || c.Broken):
 		add(Trouble{Of: f.Fleet, Kind: "coordinator", Grave: f.held() > 0, What: "nobody coordinates: no part moves, and nodes that come get nothing", Do: "any node of the fleet can: do they run, and can they write to the store?"})
 	}
 	for _, n := range f.Nodes {
 		if n.Err != nil {
-			add(Trouble{Of: f.Fleet, Kind: "seat", Grave: true, What: fmt.Sprintf("seat %d: %s", n.Seat, oneLine(n.Err)), Do: "its node keeps its parts; repair the record by hand"})
+			add(Trouble{Of: f.Fleet, Kind: "seat", Grave: true, What: fmt.Sprintf("seat %d: %s", n.Seat, oneLine(n.Err)),
+				Do: toRead(n.Err, "its node keeps its parts until the record is repaired by hand")})
 		}
 	}
 	if parts := f.orphans(); len(parts) > 0 {

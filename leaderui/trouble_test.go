@@ -1,12 +1,15 @@
 package leaderui_test
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/fleet"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -55,6 +58,78 @@ func TestTroubles_OfALease(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The advice to repair or remove a record is for a damaged one alone. Nothing is known of a record that could not be read, and one that a
+// newer program wrote is in order: a node may lead with it.
+func TestTroubles_WhatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for what, test := range map[string]struct {
+		put string // the record; empty: the store does not show it
+		do  string
+	}{
+		"the store fails":  {"", "nothing is known of it"},
+		"a newer program":  {`{"format":99,"holder":{}}`, "update this program"},
+		"a damaged record": {`{"format":1}`, "by hand"},
+	} {
+		for _, prefix := range []string{"orders", "ships", "ships/seats/"} {
+			t.Run(what+", "+prefix, func(t *testing.T) {
+				t.Parallel()
+				inWorld(t, func(w *world) {
+					w.acquire("orders", "node-a", 24*time.Hour)
+					defer w.join("node-1")()
+					time.Sleep(time.Minute)
+					require.Empty(w, w.state().Troubles)
+					name := w.first(prefix)
+					if test.put == "" {
+						w.manager.edit.Store(new(func(i *lease.Info) {
+							if i.Name == name {
+								*i = lease.Info{Name: name, Err: errors.New("s3: 503")}
+							}
+						}))
+					} else {
+						w.put(name, test.put)
+					}
+					found := w.state().Troubles
+					require.NotEmpty(w, found)
+					for _, trouble := range found {
+						require.Contains(w, trouble.Do, test.do)
+						require.Equal(w, what == "a damaged record", strings.Contains(trouble.Do, "by hand"), trouble.Do)
+						require.NotContains(w, trouble.Do, "leader fleet reset", "it needs a record that can be read")
+					}
+				})
+			})
+		}
+	}
+}
+
+// A plan that a newer program wrote is not to be replaced: that program's nodes work by it.
+func TestTroubles_APlanThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	for plan, do := range map[string]string{"not a plan": "leader fleet reset makes a new plan", `{"kind":"fleet plan","format":99}`: "update this program"} {
+		inWorld(t, func(w *world) {
+			l := w.acquire("ships", "node-a", 24*time.Hour)
+			w.acquire(fleet.SeatLease("ships", 1), "node-a", 24*time.Hour)
+			l.Value, l.ValueNumber = plan, 1
+			_, err := w.other.Renew(w.Context(), l)
+			require.NoError(w, err)
+			got := w.trouble("ships")
+			require.Equal(w, "plan", got.Kind)
+			require.Contains(w, got.Do, do)
+			require.Equal(w, plan == "not a plan", strings.Contains(got.Do, "reset"))
+		})
+	}
+}
+
+// first returns the name of the first lease below a prefix.
+func (w *world) first(prefix string) string {
+	w.Helper()
+	for info, err := range lease.List(w.Context(), w.other, prefix) {
+		require.NoError(w, err)
+		return info.Name
+	}
+	require.FailNow(w, "there is none", prefix)
+	return ""
 }
 
 // acquireAgain releases the lease, and takes it again.

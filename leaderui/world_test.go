@@ -50,7 +50,8 @@ type watched struct {
 	lists atomic.Int64
 	fail  atomic.Pointer[error]
 	hang  atomic.Bool
-	gone  atomic.Pointer[string] // this lease is not in the list
+	gone  atomic.Pointer[string]            // this lease is not in the list
+	edit  atomic.Pointer[func(*lease.Info)] // changes what the list shows
 }
 
 func (m *watched) Unwrap() lease.Manager { return m.Manager }
@@ -72,6 +73,9 @@ func (m *watched) List(ctx context.Context, prefix string) iter.Seq2[lease.Info,
 		for info, err := range lease.List(ctx, m.Manager, prefix) {
 			if gone := m.gone.Load(); gone != nil && *gone == info.Name {
 				continue
+			}
+			if edit := m.edit.Load(); edit != nil {
+				(*edit)(&info)
 			}
 			if !yield(info, err) {
 				return
