@@ -52,9 +52,9 @@ func FollowClient(client *http.Client) FollowOption {
 
 // FollowHosts names the hosts that may be asked: names, all names below a domain (".example.com"), addresses, or networks
 // ("10.0.0.0/8"). An address may be written in any way: "::1" is 0:0:0:0:0:0:0:1, too, and "10.0.0.7" is ::ffff:10.0.0.7. The default is
-// any host.
+// any host; an empty list names none.
 func FollowHosts(hosts ...string) FollowOption {
-	return func(f *follower) { f.hosts = append(f.hosts, hosts...) }
+	return func(f *follower) { f.named, f.hosts = true, append(f.hosts, hosts...) }
 }
 
 // FollowAuthorization sets the header Authorization of each request, such as "Bearer abc". It needs FollowHosts, so that nobody else gets
@@ -66,6 +66,7 @@ func FollowAuthorization(value string) FollowOption {
 // A follower asks holders, at the addresses in their leases.
 type follower struct {
 	client        *http.Client
+	named         bool // FollowHosts is given: only hosts are asked
 	hosts         []string
 	authorization string
 }
@@ -116,7 +117,7 @@ func (f *follower) wait(ctx context.Context, seen lease.Info) error {
 
 // address returns where to ask for a change of what was seen.
 func (f *follower) address(seen lease.Info) (*url.URL, error) {
-	if f.authorization != "" && len(f.hosts) == 0 {
+	if f.authorization != "" && !f.named {
 		return nil, errors.New("FollowAuthorization needs FollowHosts: say which hosts may get the header")
 	}
 	text := seen.Attributes[WatchAttribute]
@@ -139,7 +140,7 @@ func (f *follower) address(seen lease.Info) (*url.URL, error) {
 }
 
 func (f *follower) mayAsk(host string) bool {
-	if len(f.hosts) == 0 {
+	if !f.named {
 		return true
 	}
 	address, noAddress := netip.ParseAddr(host)

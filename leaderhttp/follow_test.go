@@ -134,21 +134,23 @@ func TestFollow_Hosts(t *testing.T) {
 		asked bool
 		says  string
 	}{
-		"any host":               {"http://a/watch", nil, true, ""},
-		"named":                  {"http://a/watch", []leaderhttp.FollowOption{leaderhttp.FollowHosts("x", "A")}, true, ""},
-		"below a domain":         {"http://a.example.com/watch", []leaderhttp.FollowOption{leaderhttp.FollowHosts(".example.com")}, true, ""},
-		"in a network":           {"http://10.1.2.3/watch", []leaderhttp.FollowOption{leaderhttp.FollowHosts("10.0.0.0/8")}, true, ""},
-		"another":                {"http://a/watch", []leaderhttp.FollowOption{leaderhttp.FollowHosts("b")}, false, "FollowHosts does not name"},
-		"another domain":         {"http://a.notexample.com/watch", []leaderhttp.FollowOption{leaderhttp.FollowHosts(".example.com", "10.0.0.0/8")}, false, "FollowHosts does not name"},
-		"another network":        {"http://11.1.2.3/watch", []leaderhttp.FollowOption{leaderhttp.FollowHosts("10.0.0.0/8")}, false, "FollowHosts does not name"},
-		"a name like an address": {"http://10.1.2.3.evil/watch", []leaderhttp.FollowOption{leaderhttp.FollowHosts("10.0.0.0/8")}, false, "FollowHosts does not name"},
-		"with the header":        {"http://a/watch", []leaderhttp.FollowOption{leaderhttp.FollowHosts("a"), leaderhttp.FollowAuthorization(token)}, true, ""},
-		"with it, to any":        {"http://a/watch", []leaderhttp.FollowOption{leaderhttp.FollowAuthorization(token)}, false, "needs FollowHosts"},
-		"with it, to another":    {"http://evil/watch", []leaderhttp.FollowOption{leaderhttp.FollowHosts("a"), leaderhttp.FollowAuthorization(token)}, false, "FollowHosts does not name"},
-		"no address":             {"", nil, false, `publishes no attribute "watch"`},
-		"no URL":                 {"a:80", nil, false, "is not a URL"},
-		"a user in it":           {"http://user:secret@a/watch", nil, false, "is not a URL"},
-		"another scheme":         {"file:///etc/passwd", nil, false, "is not a URL"},
+		"any host":                {"http://a/watch", nil, true, ""},
+		"named":                   {"http://a/watch", []leaderhttp.FollowOption{leaderhttp.FollowHosts("x", "A")}, true, ""},
+		"below a domain":          {"http://a.example.com/watch", []leaderhttp.FollowOption{leaderhttp.FollowHosts(".example.com")}, true, ""},
+		"in a network":            {"http://10.1.2.3/watch", []leaderhttp.FollowOption{leaderhttp.FollowHosts("10.0.0.0/8")}, true, ""},
+		"another":                 {"http://a/watch", []leaderhttp.FollowOption{leaderhttp.FollowHosts("b")}, false, "FollowHosts does not name"},
+		"another domain":          {"http://a.notexample.com/watch", []leaderhttp.FollowOption{leaderhttp.FollowHosts(".example.com", "10.0.0.0/8")}, false, "FollowHosts does not name"},
+		"another network":         {"http://11.1.2.3/watch", []leaderhttp.FollowOption{leaderhttp.FollowHosts("10.0.0.0/8")}, false, "FollowHosts does not name"},
+		"a name like an address":  {"http://10.1.2.3.evil/watch", []leaderhttp.FollowOption{leaderhttp.FollowHosts("10.0.0.0/8")}, false, "FollowHosts does not name"},
+		"an empty list":           {"http://a/watch", []leaderhttp.FollowOption{leaderhttp.FollowHosts()}, false, "FollowHosts does not name"},
+		"a list and an empty one": {"http://a/watch", []leaderhttp.FollowOption{leaderhttp.FollowHosts("a"), leaderhttp.FollowHosts()}, true, ""},
+		"with the header":         {"http://a/watch", []leaderhttp.FollowOption{leaderhttp.FollowHosts("a"), leaderhttp.FollowAuthorization(token)}, true, ""},
+		"with it, to any":         {"http://a/watch", []leaderhttp.FollowOption{leaderhttp.FollowAuthorization(token)}, false, "needs FollowHosts"},
+		"with it, to another":     {"http://evil/watch", []leaderhttp.FollowOption{leaderhttp.FollowHosts("a"), leaderhttp.FollowAuthorization(token)}, false, "FollowHosts does not name"},
+		"no address":              {"", nil, false, `publishes no attribute "watch"`},
+		"no URL":                  {"a:80", nil, false, "is not a URL"},
+		"a user in it":            {"http://user:secret@a/watch", nil, false, "is not a URL"},
+		"another scheme":          {"file:///etc/passwd", nil, false, "is not a URL"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked := 0

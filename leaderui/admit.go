@@ -16,11 +16,11 @@ func (u *UI) admit(w http.ResponseWriter, r *http.Request) bool {
 		refuse(w, http.StatusInternalServerError, "%v", u.invalid)
 	case !u.knows(host):
 		refuse(w, http.StatusMisdirectedRequest, "this page is not served under the name %q: use its address, or allow the name (WithHosts; leader ui --host)", host)
-	case u.options.token != "" && !sameText(tokenOf(r), u.options.token):
+	case u.options.token != nil && !sameText(tokenOf(r), *u.options.token):
 		w.Header().Set("WWW-Authenticate", `Basic realm="leader ui: the token is the password", charset="UTF-8"`)
 		refuse(w, http.StatusUnauthorized, "give the token, as the password or as a Bearer token")
-	case u.options.header != "" && r.Header.Get(u.options.header) == "":
-		refuse(w, http.StatusUnauthorized, "the proxy has to say in %s who asks", u.options.header)
+	case u.options.header != nil && r.Header.Get(*u.options.header) == "":
+		refuse(w, http.StatusUnauthorized, "the proxy has to say in %s who asks", *u.options.header)
 	case u.origin.Check(r) != nil:
 		refuse(w, http.StatusForbidden, "another site has sent this request: send it from the page")
 	default:

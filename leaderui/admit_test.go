@@ -45,6 +45,8 @@ func TestAdmit(t *testing.T) {
 		"the token, Bearer":      {withToken, []string{"Authorization", "Bearer " + token}, 200},
 		"no user":                {withHeader, nil, 401},
 		"a user":                 {withHeader, []string{"X-User", "ann"}, 200},
+		"a token that is empty":  {[]leaderui.Option{leaderui.WithToken("")}, nil, 500},
+		"a header without name":  {[]leaderui.Option{leaderui.WithProxyHeader("")}, nil, 500},
 		"invalid options":        {[]leaderui.Option{leaderui.WithEvery(-1)}, nil, 500},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -281,4 +283,7 @@ func TestValidate(t *testing.T) {
 	for _, want := range []string{"WithEvery: 1ms", "WithRequests: 0", "WithToken: the token has 5 bytes", `WithProxyHeader: "X User"`} {
 		require.ErrorContains(t, err, want)
 	}
+	// An environment variable that is not set does not take the protection away.
+	require.ErrorContains(t, leaderui.Validate(leaderui.WithToken("")), "WithToken: the token has 0 bytes")
+	require.ErrorContains(t, leaderui.Validate(leaderui.WithProxyHeader("")), `WithProxyHeader: ""`)
 }

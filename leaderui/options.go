@@ -27,8 +27,8 @@ type options struct {
 	rate     float64
 	patience time.Duration
 	actions  bool
-	token    string
-	header   string
+	token    *string // nil: none is asked for, which an empty one does not mean
+	header   *string // likewise
 	hosts    []string
 }
 
@@ -47,11 +47,11 @@ func WithActions() Option { return func(o *options) { o.actions = true } }
 
 // WithToken asks each browser for a token: as the password of HTTP's Basic authentication, with any user name, or as a Bearer token.
 // It has [MinToken] bytes at least. Without TLS it can be read on the way.
-func WithToken(token string) Option { return func(o *options) { o.token = token } }
+func WithToken(token string) Option { return func(o *options) { o.token = &token } }
 
 // WithProxyHeader refuses requests without this header, in which a reverse proxy names the user that it has let in. Let nobody but the
 // proxy reach the page, and let the proxy remove the header from what browsers send.
-func WithProxyHeader(name string) Option { return func(o *options) { o.header = name } }
+func WithProxyHeader(name string) Option { return func(o *options) { o.header = &name } }
 
 // WithHosts names more hosts, without ports, under which browsers may ask for the page. Without it, these are localhost, the names below
 // it, and all IP addresses: so a foreign page whose name points to this address (DNS rebinding) reads nothing.
@@ -82,7 +82,11 @@ func (o options) validate() error {
 	refuse(o.every < MinEvery, "WithEvery: %v is less than %v", o.every, MinEvery)
 	refuse(!(o.rate > 0) || o.rate > MaxRequests, "WithRequests: %v is no number of requests in a second: give one above 0, up to %d", o.rate, MaxRequests)
 	refuse(o.patience <= 0, "WithTimeout: %v is not positive", o.patience)
-	refuse(o.token != "" && len(o.token) < MinToken, "WithToken: the token has %d bytes, and can be guessed: give it %d at least", len(o.token), MinToken)
-	refuse(strings.ContainsAny(o.header, " \t\r\n:"), "WithProxyHeader: %q is no name of a header", o.header)
+	if o.token != nil {
+		refuse(len(*o.token) < MinToken, "WithToken: the token has %d bytes, and can be guessed: give it %d at least", len(*o.token), MinToken)
+	}
+	if o.header != nil {
+		refuse(*o.header == "" || strings.ContainsAny(*o.header, " \t\r\n:"), "WithProxyHeader: %q is no name of a header", *o.header)
+	}
 	return errors.Join(errs...)
 }

@@ -133,7 +133,7 @@ var hints = []mutation{
 		name: "Hints: Follow sends its header to any host",
 		edit: edit{
 			file: "leaderhttp/follow.go",
-			old:  `if f.authorization != "" && len(f.hosts) == 0 {`,
+			old:  `if f.authorization != "" && !f.named {`,
 			new:  "if false {",
 		},
 		deaf:  true,
