@@ -26,8 +26,9 @@
 // # Requests to the store
 //
 // One reader looks at the store for all browsers, at most once in WithEvery, and with at most WithRequests requests a second on average.
-// The page says both. A look is a list of all leases; what it costs is in the stores' package comments. A quarter of a minute after the
-// last browser has gone, it stops, and then the store gets no request.
+// The page says both. After what a person does, a look comes at once, and the next one later if that took too many requests. A look is a
+// list of all leases; what it costs is in the stores' package comments. A quarter of a minute after the last browser has gone, it stops,
+// and then the store gets no request.
 //
 // So the changes that the page shows are those that the looks have shown while somebody watched. The terms before that are those that a
 // lease's record tells of (lease.History). The page shows that a lease has run out once that is certain, and the time left is an upper

@@ -45,6 +45,8 @@ type reader struct {
 	hurry    chan struct{} // has an element if the next look is to come at once
 	history  history
 	failures int
+	paid     time.Time // from then on, another look keeps the bounds of rate and rest
+	early    time.Time // from then on, one may come that a person waits for, and the next one is later for it
 }
 
 const (
@@ -133,7 +135,7 @@ func (r *reader) latest() (s *state, asking time.Time, news <-chan struct{}) {
 	return r.state, r.asking, r.news
 }
 
-// now has the next look come at once. It is for what a person has changed; the pause after it is as long as ever.
+// now has the next look come at once, or as soon as it may. It is for what a person has changed.
 func (r *reader) now() {
 	select {
 	case r.hurry <- struct{}{}:
@@ -150,13 +152,9 @@ func (r *reader) run(ctx context.Context, ended chan struct{}, pause time.Durati
 
 // wait waits until the next look is due. It reports whether one is still wanted; if not, the goroutine counts as ended.
 func (r *reader) wait(ctx context.Context, pause time.Duration) bool {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-r.hurry:
-	case <-timer.C:
-	}
+	first := min(max(time.Until(r.early), 0), pause)
+	sleep(ctx, first, nil)
+	sleep(ctx, pause-first, r.hurry)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if ctx.Err() == nil && (r.streams > 0 || time.Now().Before(r.until)) {
@@ -167,9 +165,24 @@ func (r *reader) wait(ctx context.Context, pause time.Duration) bool {
 	return false
 }
 
+// sleep ends after d, with ctx, or with an element in hurry.
+func sleep(ctx context.Context, d time.Duration, hurry <-chan struct{}) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-hurry:
+	case <-timer.C:
+	}
+}
+
 // look looks at the store once, and publishes what it has seen. It returns how long to wait until the next look.
 func (r *reader) look(ctx context.Context) (pause time.Duration) {
 	begun := time.Now()
+	select {
+	case <-r.hurry: // what a person has changed until now, this look shows
+	default:
+	}
 	r.mu.Lock()
 	s := *r.state
 	r.asking = begun
@@ -178,6 +191,7 @@ func (r *reader) look(ctx context.Context) (pause time.Duration) {
 	g, err := r.lookInTime(ctx)
 	now := time.Now()
 	s.err = err
+	var least time.Duration
 	if err != nil {
 		r.failures++
 		if s.failing.IsZero() {
@@ -191,14 +205,20 @@ func (r *reader) look(ctx context.Context) (pause time.Duration) {
 		s.troubles = troublesOf(&s.glance, s.changes, now)
 		s.plain = plainOf(&s)
 		s.counts = countsOf(&s)
-		s.pause = max(r.every, rest*s.took)
+		s.pause, least = r.every, rest*s.took
 	}
-	s.pause = max(s.pause, time.Duration(float64(s.requests)/r.rate*float64(time.Second)))
+	least = max(least, time.Duration(float64(s.requests)/r.rate*float64(time.Second)))
+	s.pause = max(s.pause, least)
+	if r.early = now; r.paid.After(now) {
+		r.early = r.paid
+	}
+	r.paid = r.early.Add(least)
+	pause = max(s.pause, r.paid.Sub(now))
 	r.mu.Lock()
-	r.state, r.asking, r.next = &s, time.Time{}, now.Add(s.pause)
+	r.state, r.asking, r.next = &s, time.Time{}, now.Add(pause)
 	r.mu.Unlock()
 	r.tell()
-	return s.pause
+	return pause
 }
 
 // lookInTime gives up once the store has sent nothing for too long.

@@ -2,6 +2,7 @@ package leaderui_test
 
 import (
 	"fmt"
+	"net/url"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,6 +74,41 @@ func TestReader_BoundsItsRequests(t *testing.T) {
 			}, leaderui.WithRequests(1))
 		})
 	}
+}
+
+// A look after what a person does comes early, and the pause after it makes up for that: the bound holds however much people do.
+func TestReader_BoundsItsRequests_WhatPeopleDo(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(w *world) {
+		w.manager.place = "s3://bucket"
+		for i := range 120 {
+			w.acquire(fmt.Sprint("lease-", i), "node-a", 24*time.Hour)
+		}
+		held := w.acquire("lease-x", "node-a", 24*time.Hour)
+		form := url.Values{"lease": {held.Name}, "id": {held.ID}, "holder": {held.Holder}, "to": {"node-b"}}.Encode()
+		do := func(times int) {
+			for range times {
+				w.do("POST", "/handover", form)
+				time.Sleep(time.Second)
+			}
+		}
+		_, leave := w.follow("/events")
+		time.Sleep(time.Second)
+		do(20)
+		require.EqualValues(w, 2, w.manager.lists.Load(), "the first that a person does is seen at once")
+		do(1200 - 21)
+		require.InDelta(w, 1200/121, w.manager.lists.Load(), 2)
+		leave()
+		w.page("/")
+		time.Sleep(time.Minute)
+		before := w.manager.lists.Load()
+		for range 20 {
+			do(1) // while no reader runs
+			w.page("/")
+			time.Sleep(20 * time.Second)
+		}
+		require.InDelta(w, 20*21/121, w.manager.lists.Load()-before, 2)
+	}, leaderui.WithActions(), leaderui.WithRequests(1))
 }
 
 // Close ends streams, and the look under way.
