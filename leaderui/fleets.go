@@ -20,8 +20,8 @@ type fleetSight struct {
 }
 
 // fleetsOf finds the fleets among all leases: they have seats. It composes each of the leases that were read, and reads a fleet again
-// if the list left out values. It returns how many more requests that took.
-func fleetsOf(ctx context.Context, m lease.Manager, sights []sight, read map[string]lease.Info) (fleets []fleetSight, requests int) {
+// if the list left out values: then it calls alive after each. It returns how many more requests that took.
+func fleetsOf(ctx context.Context, m lease.Manager, sights []sight, read map[string]lease.Info, alive func()) (fleets []fleetSight, requests int) {
 	seats := map[string][]*sight{}
 	for i := range sights {
 		if of, _, isSeat := fleet.SeatOf(sights[i].Name); isSeat {
@@ -50,6 +50,9 @@ func fleetsOf(ctx context.Context, m lease.Manager, sights []sight, read map[str
 		default:
 			f.Overview, f.err = fleet.Inspect(ctx, m, name)
 			requests += 1 + f.Width
+			if ctx.Err() == nil {
+				alive()
+			}
 			if f.Coordinator.Name == "" {
 				f.Coordinator = office.Info
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader/fleet"
+	"github.com/cloudlease/leader/leaderui"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -209,6 +210,44 @@ func TestTroubles_TheStoreIsDown(t *testing.T) {
 		time.Sleep(time.Minute)
 		require.Contains(w, w.page("/"), "the store has not answered within 30s")
 	})
+}
+
+// Fleets that are read one by one take long, and each answer is one of the store.
+func TestTroubles_ManyFleetsAreNoTrouble(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(w *world) {
+		for i := range 40 {
+			name := fmt.Sprint("fleet-", i)
+			w.acquire(name, "node-a", 24*time.Hour)
+			w.acquire(fleet.SeatLease(name, 1), "node-a", 24*time.Hour)
+		}
+		w.manager.slow.Store(true)
+		_, leave := w.follow("/events")
+		defer leave()
+		for range 40 {
+			require.Empty(w, w.state().Troubles)
+		}
+		require.Len(w, w.state().Fleets, 40)
+	})
+}
+
+// A store that stops to answer while fleets are read has not damaged their plans.
+func TestTroubles_TheStoreIsDownForFleets(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(w *world) {
+		for _, name := range []string{"a", "b"} {
+			w.acquire(name, "node-a", 24*time.Hour)
+			w.acquire(fleet.SeatLease(name, 1), "node-a", 24*time.Hour)
+		}
+		w.manager.slow.Store(true)
+		_, leave := w.follow("/events")
+		defer leave()
+		time.Sleep(time.Minute)
+		for _, trouble := range w.state().Troubles {
+			require.Equal(w, "store", trouble.Kind)
+		}
+		require.Contains(w, w.page("/"), "the store has not answered within 500ms")
+	}, leaderui.WithTimeout(500*time.Millisecond))
 }
 
 // Nothing was ever read: the page says so, and comes all the same.

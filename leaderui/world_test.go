@@ -50,6 +50,7 @@ type watched struct {
 	lists atomic.Int64
 	fail  atomic.Pointer[error]
 	hang  atomic.Bool
+	slow  atomic.Bool // Inspect takes a second
 	gone  atomic.Pointer[string]            // this lease is not in the list
 	edit  atomic.Pointer[func(*lease.Info)] // changes what the list shows
 }
@@ -82,6 +83,17 @@ func (m *watched) List(ctx context.Context, prefix string) iter.Seq2[lease.Info,
 			}
 		}
 	}
+}
+
+func (m *watched) Inspect(ctx context.Context, name string) (lease.Info, error) {
+	if m.slow.Load() {
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return lease.Info{}, ctx.Err()
+		}
+	}
+	return lease.Inspect(ctx, m.Manager, name)
 }
 
 func (m *watched) failWith(text string) { m.fail.Store(new(errors.New(text))) }
