@@ -194,6 +194,7 @@ func (r *reader) look(ctx context.Context) (pause time.Duration) {
 	var least time.Duration
 	if err != nil {
 		r.failures++
+		s.requests = max(s.requests, g.requests)
 		if s.failing.IsZero() {
 			s.failing = begun
 		}

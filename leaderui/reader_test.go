@@ -76,6 +76,23 @@ func TestReader_BoundsItsRequests(t *testing.T) {
 	}
 }
 
+// What a look takes until it fails counts, also if none has succeeded.
+func TestReader_BoundsItsRequests_OfLooksThatFail(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(w *world) {
+		w.manager.place = "s3://bucket"
+		for i := range 120 {
+			w.acquire(fmt.Sprint("lease-", i), "node-a", 24*time.Hour)
+		}
+		w.manager.stops.Store(true)
+		_, leave := w.follow("/events")
+		defer leave()
+		time.Sleep(20 * time.Minute)
+		require.InDelta(w, 1200/121, w.manager.lists.Load(), 2)
+		require.Contains(w, w.page("/"), "the next page does not come")
+	}, leaderui.WithRequests(1))
+}
+
 // A look after what a person does comes early, and the pause after it makes up for that: the bound holds however much people do.
 func TestReader_BoundsItsRequests_WhatPeopleDo(t *testing.T) {
 	t.Parallel()

@@ -43,14 +43,18 @@ type glance struct {
 	cut      bool // there are more than mostLeases
 }
 
-// lookAt reads all leases of the store, and each fleet among them. It calls alive for each answer.
+// lookAt reads all leases of the store, and each fleet among them. It calls alive for each answer. With an error, it returns how many
+// requests that took, and nothing else counts.
 func lookAt(ctx context.Context, m lease.Manager, alive func()) (glance, error) {
 	var g glance
 	read := map[string]lease.Info{} // with values, which fleets need
 	bytes := 0
+	failed := func(err error) (glance, error) {
+		return glance{requests: requestsOf(lease.PlaceOf(m), len(g.sights), bytes)}, err
+	}
 	for info, err := range lease.List(ctx, m, "") {
 		if err != nil {
-			return glance{}, err
+			return failed(err)
 		}
 		alive()
 		if len(g.sights) == mostLeases {
@@ -64,7 +68,7 @@ func lookAt(ctx context.Context, m lease.Manager, alive func()) (glance, error) 
 	}
 	if len(g.sights) == 0 {
 		if err := lease.FindPlace(ctx, m); err != nil {
-			return glance{}, err
+			return failed(err)
 		}
 	}
 	g.requests = requestsOf(lease.PlaceOf(m), len(g.sights), bytes)

@@ -50,7 +50,8 @@ type watched struct {
 	lists atomic.Int64
 	fail  atomic.Pointer[error]
 	hang  atomic.Bool
-	slow  atomic.Bool // Inspect takes a second
+	slow  atomic.Bool                       // Inspect takes a second
+	stops atomic.Bool                       // a list fails at its end
 	gone  atomic.Pointer[string]            // this lease is not in the list
 	edit  atomic.Pointer[func(*lease.Info)] // changes what the list shows
 }
@@ -81,6 +82,9 @@ func (m *watched) List(ctx context.Context, prefix string) iter.Seq2[lease.Info,
 			if !yield(info, err) {
 				return
 			}
+		}
+		if m.stops.Load() {
+			yield(lease.Info{}, errors.New("the next page does not come"))
 		}
 	}
 }
