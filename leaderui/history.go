@@ -40,6 +40,7 @@ const (
 // A history remembers what the looks showed. It belongs to the reader's goroutine.
 type history struct {
 	sights  []sight // of the look before; nil: there was none
+	cut     bool    // that look has not shown all leases
 	fleets  map[string]uint64
 	changes []Change // oldest first
 }
@@ -51,28 +52,33 @@ func (h *history) add(g *glance, at time.Time) {
 	tell := func(name, what, text string) {
 		changes = append(changes, Change{At: at, Lease: name, What: what, Text: text, Grave: grave[what]})
 	}
+	gone := func(name string) {
+		if !g.cut { // else it may be among those that are not shown
+			tell(name, "gone", "somebody has removed the record, which leader never does")
+		}
+	}
 	old := h.sights
 	for i := range g.sights {
 		now := &g.sights[i]
 		for len(old) > 0 && old[0].Name < now.Name {
-			tell(old[0].Name, "gone", "somebody has removed the record, which leader never does")
+			gone(old[0].Name)
 			old = old[1:]
 		}
 		var before *sight
 		if len(old) > 0 && old[0].Name == now.Name {
 			before, old = &old[0], old[1:]
 		}
-		now.follow(before, first)
-		if what := changeOf(before, now); what != "" && !first {
+		unknown := first || before == nil && h.cut
+		now.follow(before, unknown)
+		if what := changeOf(before, now); what != "" && !unknown {
 			tell(now.Name, what, describeChange(what, before, now))
 		}
 	}
 	for _, s := range old {
-		if !g.cut {
-			tell(s.Name, "gone", "somebody has removed the record, which leader never does")
-		}
+		gone(s.Name)
 	}
 	changes = append(changes, h.plans(g.fleets, at, first)...)
+	h.cut = g.cut
 	h.sights = append(make([]sight, 0, len(g.sights)+1), g.sights...)
 	h.changes = append(slices.Clip(h.changes), changes...) // those that were handed out stay as they are
 	h.changes = h.changes[max(0, len(h.changes)-mostChanges):]
