@@ -125,16 +125,22 @@ func (n *node) rests() bool {
 	return len(n.parts) > 0
 }
 
-// giveUp ends Run if a cancelled work does not return: the works beside it are cancelled, and the seat is left to run out.
+// giveUp ends Run if a cancelled work does not return. The works beside it are cancelled, too, and have as long.
 func (n *node) giveUp() {
-	p := n.hangs()
-	if p == nil || p.seat.ended {
-		return
+	for _, p := range n.stopping {
+		if n.hangs(p) {
+			err := fmt.Errorf("fleet: part %q: %w", p.name, leader.ErrStopTimeout)
+			n.fail(err)
+			n.endSession(p.seat, err)
+		} else if n.opts.stopTimeout > 0 {
+			n.wakeAt(p.since + n.opts.stopTimeout)
+		}
 	}
-	err := fmt.Errorf("fleet: part %q: %w", p.name, leader.ErrStopTimeout)
-	n.fail(err)
-	n.endSession(p.seat, err)
-	p.seat.cancel()
+}
+
+// hangs reports whether the work was cancelled, and has not returned for too long.
+func (n *node) hangs(p *part) bool {
+	return p.state == Stopping && n.opts.stopTimeout > 0 && n.now() >= p.since+n.opts.stopTimeout
 }
 
 // isOver reports whether nothing is left of this run.

@@ -62,7 +62,8 @@ func (f *Fleet) Validate() error { return f.options.validate() }
 //     returned, the seat is given back, and Run returns nil.
 //   - A work panics, or calls runtime.Goexit: all works are cancelled, the seat is given back, and Run panics: with the same value, or
 //     with an error that names runtime.Goexit.
-//   - A cancelled work does not return within WithStopTimeout: Run returns an ErrStopTimeout, and the seat runs out.
+//   - A cancelled work does not return within WithStopTimeout: all works are cancelled, and have as long to return. Then Run returns an
+//     ErrStopTimeout, or panics if a work has, and the seat runs out.
 //   - The options are invalid, or the lease manager is misconfigured on the first try: Run returns the error.
 //
 // A lost seat does not end Run: the works are cancelled, and when they have returned, the node takes another seat.

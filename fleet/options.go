@@ -139,8 +139,9 @@ func WithCalm(d time.Duration) Option {
 	return option("WithCalm", func(o *options) { o.calm = d })
 }
 
-// WithStopTimeout says how long a cancelled work may take to return before this node gives up: Run returns an ErrStopTimeout, and
-// the seat is left to run out. The default, 0, means for ever: meanwhile no other node begins the part.
+// WithStopTimeout says how long a cancelled work may take to return before this node gives up: the works beside it are cancelled, too, and
+// have as long. Then Run returns an ErrStopTimeout, and the seat is left to run out. The default, 0, means for ever: meanwhile no other
+// node begins the part.
 func WithStopTimeout(d time.Duration) Option {
 	return option("WithStopTimeout", func(o *options) { o.stopTimeout = d })
 }

@@ -179,18 +179,3 @@ func (n *node) stop(p *part, cause error) {
 		n.emit(PartEvent{Origin: n.origin(), Part: p.name, Token: p.token, From: p.state, To: Done, Gone: true})
 	}
 }
-
-// hangs reports the part whose cancelled work has not returned for too long, if there is one.
-func (n *node) hangs() *part {
-	if n.opts.stopTimeout == 0 {
-		return nil
-	}
-	for _, p := range n.stopping {
-		if at := p.since + n.opts.stopTimeout; n.now() >= at {
-			return p
-		} else {
-			n.wakeAt(at)
-		}
-	}
-	return nil
-}

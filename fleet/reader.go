@@ -67,8 +67,7 @@ func (r *planReader) Inspect(ctx context.Context, name string) (lease.Info, erro
 // A seatTaker is the lease manager by which a node takes and keeps one seat.
 type seatTaker struct {
 	lease.Manager
-	// deaf reports that this node has heard of no plan for too long: it renews its seat no more (F8).
-	deaf func() bool
+	seat *seat
 }
 
 // Unwrap makes the manager's optional interfaces found.
@@ -87,12 +86,20 @@ func (s *seatTaker) Acquire(ctx context.Context, req lease.Request) (lease.Lease
 	return l, err
 }
 
-// Renew keeps the seat, unless the node is deaf.
+// Renew keeps the seat, unless the node has heard of no plan for too long (F8).
 func (s *seatTaker) Renew(ctx context.Context, held lease.Lease) (lease.Lease, error) {
-	if s.deaf() {
+	if s.seat.deaf.Load() {
 		return lease.Lease{}, errDeaf
 	}
 	return s.Manager.Renew(ctx, held)
+}
+
+// Release gives the seat back, unless works that were given up still run: then it runs out.
+func (s *seatTaker) Release(ctx context.Context, held lease.Lease) error {
+	if s.seat.givenUp {
+		return nil
+	}
+	return s.Manager.Release(ctx, held)
 }
 
 // errDeaf says that the node ends its session by itself.

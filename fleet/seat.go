@@ -18,7 +18,7 @@ type seat struct {
 	number int
 	leader *leader.Leader     // holds the seat
 	cancel context.CancelFunc // ends the leader that holds the seat, once its works have returned
-	empty  chan struct{}      // closed when no part is worked on in it any more, and it is to be given back
+	empty  chan struct{}      // closed when no part is worked on in it any more, or the works are given up: nobody is to keep it
 	deaf   atomic.Bool        // it is renewed no more (F8)
 	teller *teller
 
@@ -31,6 +31,7 @@ type seat struct {
 	ended   bool          // no part is begun in it any more, and all that run are to stop
 	cause   error         // why
 	emptied bool          // empty is closed
+	givenUp bool          // works that do not return are left in it: it is not given back, and runs out; set before empty is closed
 	said    seatValue
 }
 
@@ -88,10 +89,9 @@ func (n *node) sit(k int) {
 	})
 	n.seat = st
 	st.leader = leader.New(append(n.leaderOptions(),
-		leader.WithLeaseManager(&seatTaker{poster{n.opts.manager, &n.fleet.board, []string{WishDrain, WishResume}, n.wished}, st.deaf.Load}),
+		leader.WithLeaseManager(&seatTaker{poster{n.opts.manager, &n.fleet.board, []string{WishDrain, WishResume}, n.wished}, st}),
 		leader.WithLeaseName(SeatLease(n.opts.name, k)),
 		leader.WithAttributes(n.opts.attributes),
-		leader.WithStopTimeout(n.opts.stopTimeout),
 		leader.WhenStarted(func(ctx context.Context) error { return n.hold(ctx, st) }),
 	)...)
 	n.running.Go(func() {
@@ -101,7 +101,7 @@ func (n *node) sit(k int) {
 	})
 }
 
-// hold is the work of the leader that holds the seat: it returns once no part is worked on any more (F1).
+// hold is the work of the leader that holds the seat: it returns once no part is worked on any more (F1), or the works are given up.
 func (n *node) hold(ctx context.Context, st *seat) error {
 	term, _ := lease.TermFrom(ctx)
 	n.inbox.post(func() { n.seated(st, term) })
@@ -112,6 +112,9 @@ func (n *node) hold(ctx context.Context, st *seat) error {
 	defer stop()
 	go st.teller.run(telling)
 	<-st.empty
+	if st.givenUp {
+		return leader.ErrStopTimeout
+	}
 	return nil
 }
 
@@ -131,10 +134,6 @@ func (n *node) seated(st *seat, term lease.Term) {
 // unseated goes on after a seat was not got, was given back or was lost.
 func (n *node) unseated(st *seat, err error) {
 	n.seat, n.unsaid, n.changed = nil, nil, true
-	if !st.emptied { // a seat that was given up is not given back, whatever still runs
-		st.emptied = true
-		close(st.empty)
-	}
 	if st.id == (session{}) {
 		n.avoid[st.number] = n.now() + n.opts.length/2
 		if err != nil && !errors.Is(err, lease.ErrHeld) && !n.draining {
@@ -146,9 +145,6 @@ func (n *node) unseated(st *seat, err error) {
 		err = errDeaf
 	}
 	n.emit(SeatEvent{Origin: n.origin(), Seat: st.number, Token: st.id.Token, Err: err})
-	if errors.Is(err, leader.ErrStopTimeout) {
-		n.fail(err)
-	}
 }
 
 // endSession ends a session: nothing is begun in it any more, all works in it are cancelled, and when they have returned, the seat is
@@ -196,18 +192,21 @@ func (n *node) isDeaf() bool {
 	return true
 }
 
-// vacate lets an ended session's seat be given back once all of its works have returned.
+// vacate lets an ended session's seat be given back once all of its works have returned. If those that are left do not return in time, it
+// lets the seat run out.
 func (n *node) vacate() {
 	st := n.seat
-	if st == nil || !st.ended || st.emptied || len(n.stopping) > 0 {
+	if st == nil || !st.ended || st.emptied {
 		return
 	}
+	givenUp := false
 	for _, p := range n.parts {
-		if p.working() {
+		if p.working() && !n.hangs(p) {
 			return
 		}
+		givenUp = givenUp || p.working()
 	}
-	st.emptied = true
+	st.emptied, st.givenUp = true, givenUp
 	close(st.empty)
 }
 

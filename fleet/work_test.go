@@ -173,27 +173,6 @@ func TestWork_Panics(t *testing.T) {
 	}
 }
 
-// A cancelled work that does not return ends Run, and the seat is left to run out.
-func TestStopTimeout(t *testing.T) {
-	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
-		release := make(chan struct{})
-		stuck := func(ctx context.Context, part string) error {
-			<-ctx.Done()
-			if errors.Is(context.Cause(ctx), fleet.ErrMoved) {
-				<-release
-			}
-			return nil
-		}
-		a := f.Join("a", stuck, fleet.WithStopTimeout(length))
-		f.Settle()
-		f.Join("b", fleettest.Wait)
-		f.Settle()
-		require.ErrorIs(t, a.Result(), fleet.ErrStopTimeout)
-		require.Equal(t, map[string]int{"b": 12}, f.Loads())
-		close(release)
-	})
-}
-
 // A node that leaves waits for others to take its parts, but not for ever.
 func TestDrainTimeout(t *testing.T) {
 	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {

@@ -1,0 +1,121 @@
+package fleet_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/fleet"
+	"github.com/cloudlease/leader/fleet/fleettest"
+	"github.com/cloudlease/leader/lease"
+)
+
+// A cancelled work that does not return ends Run, and the seat is left to run out.
+func TestStopTimeout(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+		release, cancelled := make(chan struct{}), make(chan time.Time, 12)
+		defer close(release)
+		stuck := func(ctx context.Context, part string) error {
+			<-ctx.Done()
+			if errors.Is(context.Cause(ctx), fleet.ErrMoved) {
+				cancelled <- time.Now()
+				<-release
+			}
+			return nil
+		}
+		a := f.Join("a", stuck, fleet.WithStopTimeout(length))
+		f.Settle()
+		seat := fleet.SeatLease("ships", a.Status().Seat)
+		f.Join("b", fleettest.Wait)
+		require.ErrorIs(t, a.Result(), fleet.ErrStopTimeout)
+		require.InDelta(t, length.Seconds(), time.Since(<-cancelled).Seconds(), 1, "no second wait for the same works")
+		info, err := lease.Inspect(t.Context(), f.Store(), seat)
+		require.NoError(t, err)
+		require.Equal(t, lease.Held, info.State, "it is not given back: works run in it")
+		f.Settle()
+		require.Equal(t, map[string]int{"b": 12}, f.Loads())
+	})
+}
+
+// WithStopTimeout bounds the works of a session that this node has ended, too, whatever the reason is.
+func TestStopTimeout_OfAnEndedSession(t *testing.T) {
+	for what, end := range map[string]func(a *fleettest.Node){
+		"Run's context ends": func(a *fleettest.Node) { _ = a.Leave() },
+		"Drain":              func(a *fleettest.Node) { _ = a.Drain(context.Background()) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+				release := make(chan struct{})
+				defer close(release)
+				a := f.Join("a", func(ctx context.Context, _ string) error { <-ctx.Done(); <-release; return nil }, fleet.WithStopTimeout(length))
+				f.Settle()
+				began := time.Now()
+				go end(a)
+				left := make(chan error, 1)
+				go func() { left <- a.Result() }()
+				select {
+				case err := <-left:
+					require.ErrorIs(t, err, fleet.ErrStopTimeout)
+				case <-time.After(10 * length):
+					t.Fatal("Run still waits for the works")
+				}
+				require.Less(t, time.Since(began), length+length+2*interval, "the drain, and the timeout")
+			})
+		})
+	}
+}
+
+// A panic of one work ends Run, also if the work of another part ignores that it is cancelled.
+func TestStopTimeout_APanicBesideAStuckWork(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+		release, got := make(chan struct{}), make(chan any, 1)
+		defer close(release)
+		a := fleet.New(fleet.WithName("ships"), fleet.WithShards(3), fleet.WithLeaseManager(f.Store()), quiet(), fleet.WithStopTimeout(length),
+			fleet.WhenAssigned(func(ctx context.Context, part string) error {
+				if part == "1" {
+					panic("out of luck")
+				}
+				<-release
+				return nil
+			}))
+		go func() {
+			defer func() { got <- recover() }()
+			_ = a.Run(t.Context())
+		}()
+		select {
+		case how := <-got:
+			require.Equal(t, "out of luck", how)
+		case <-time.After(10 * length):
+			t.Fatal("Run still waits for the works")
+		}
+	})
+}
+
+// When one work is given up, those beside it are told to return, have as long, and may save until they have returned.
+func TestStopTimeout_TheWorksBeside(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+		release := make(chan struct{})
+		defer close(release)
+		var saved atomic.Int32
+		a := f.Join("a", func(ctx context.Context, _ string) error {
+			<-ctx.Done()
+			if errors.Is(context.Cause(ctx), fleet.ErrMoved) {
+				<-release
+				return nil
+			}
+			time.Sleep(length - interval)
+			if term, _ := lease.TermFrom(ctx); term.Check() == nil {
+				saved.Add(1)
+			}
+			return nil
+		}, fleet.WithStopTimeout(length))
+		f.Settle()
+		f.Join("b", fleettest.Wait)
+		require.ErrorIs(t, a.Result(), fleet.ErrStopTimeout)
+		require.Equal(t, int32(6), saved.Load())
+	})
+}
