@@ -124,12 +124,12 @@ func (n *node) step() {
 	n.endBeyond()
 	n.giveUp()
 	n.drainOn()
+	n.retry()
 	if n.changed {
 		n.changed = false
 		n.evaluate()
 		n.acknowledge()
 	}
-	n.retry()
 	n.vacate()
 	n.takeSeat()
 	n.coordinate()

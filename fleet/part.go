@@ -150,17 +150,20 @@ func (n *node) pause(before int) time.Duration {
 	return host.Jitter(n.host, min(d, n.opts.length))
 }
 
-// retry begins those works again that failed a while ago.
+// retry begins those works again that failed a while ago, unless their terms have ended meanwhile, as when the machine has slept (R8).
 func (n *node) retry() {
 	for name, p := range n.failed {
 		switch {
 		case n.parts[name] != p || p.state != Failed:
 			delete(n.failed, name)
-		case n.now() >= p.again:
+		case n.now() < p.again:
+			n.wakeAt(p.again)
+		case n.loses(p) != nil:
+			delete(n.failed, name)
+			n.changed = true
+		default:
 			delete(n.failed, name)
 			n.work(p)
-		default:
-			n.wakeAt(p.again)
 		}
 	}
 }

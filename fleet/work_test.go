@@ -250,3 +250,29 @@ func TestDrain_WorksThatHaveReturned(t *testing.T) {
 		require.Equal(t, map[string]int{"a": 12}, f.Loads())
 	}, fleet.WithDrainTimeout(time.Hour))
 }
+
+// R8: a work that has failed is not begun again in a term that has ended while the machine slept.
+func TestWork_IsNotBegunAgainAfterASleep(t *testing.T) {
+	for range 20 {
+		inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+			var falls, late atomic.Int32
+			fell := make(chan struct{}, 12)
+			a := f.Join("a", func(ctx context.Context, _ string) error {
+				if term, _ := lease.TermFrom(ctx); term.Check() != nil {
+					late.Add(1)
+				}
+				if falls.Add(1) <= 6 {
+					fell <- struct{}{}
+					return errors.New("not yet")
+				}
+				<-ctx.Done()
+				return nil
+			})
+			<-fell
+			synctest.Wait()
+			a.Sleep(10 * length)
+			time.Sleep(20 * length)
+			require.Zero(t, late.Load())
+		})
+	}
+}
