@@ -148,9 +148,8 @@ func (n *node) isOver() bool { return n.draining && n.seat == nil && !n.campaign
 
 // A probe asks the user's health check once in an interval.
 type probe struct {
-	next   time.Duration
-	asked  time.Duration // when the call that has not returned began
-	asking bool
+	next  time.Duration
+	asked time.Duration // when the latest call began; 0: there was none in this run
 }
 
 // check asks for this node's health. A check that does not answer is a failure, and is not asked again meanwhile.
@@ -158,25 +157,27 @@ func (n *node) check() {
 	if n.opts.health == nil || n.draining {
 		return
 	}
-	if n.probe.asking {
-		if at := n.probe.asked + n.opts.interval; n.now() >= at {
+	if n.fleet.probing.Load() {
+		at := n.probe.asked + n.opts.interval
+		if n.now() >= at {
 			n.feels(fmt.Errorf("%w: the health check has not answered for %v", leader.ErrUnhealthy, n.opts.interval))
-		} else {
-			n.wakeAt(at)
+			at = n.now() + n.opts.interval // one that an earlier Run has left behind does not tell this node
 		}
+		n.wakeAt(at)
 		return
 	}
 	if n.now() < n.probe.next {
 		n.wakeAt(n.probe.next)
 		return
 	}
-	n.probe = probe{next: n.now() + host.Jitter(n.host, n.opts.interval), asked: n.now(), asking: true}
+	n.probe = probe{next: n.now() + host.Jitter(n.host, n.opts.interval), asked: n.now()}
+	n.fleet.probing.Store(true)
 	go func() {
 		ctx, cancel := host.WithTimeout(n.life, n.opts.interval)
 		defer cancel()
 		err := n.opts.health(ctx)
+		n.fleet.probing.Store(false)
 		n.inbox.post(func() {
-			n.probe.asking = false
 			if err != nil {
 				err = fmt.Errorf("%w: %w", leader.ErrUnhealthy, err)
 			}

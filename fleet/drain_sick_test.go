@@ -96,3 +96,27 @@ func TestResume_ASickNode(t *testing.T) {
 		require.NotZero(t, ships.Loads()["d"])
 	})
 }
+
+// A health check is never called twice at a time, not by the next Run either. Until the one that was left behind has returned, the node is
+// not healthy.
+func TestHealth_OneCallAtATime(t *testing.T) {
+	inFleet(t, func(t *testing.T, ships *fleettest.Fleet) {
+		release := make(chan struct{})
+		var calls atomic.Int32
+		a := ships.Join("a", fleettest.Wait, fleet.WithHealth(func(context.Context) error { calls.Add(1); <-release; return nil }))
+		ships.Settle()
+		require.NoError(t, a.Leave())
+		ctx, cancel := context.WithCancel(t.Context())
+		left := make(chan error, 1)
+		go func() { left <- a.Run(ctx) }()
+		time.Sleep(10 * length)
+		require.Equal(t, int32(1), calls.Load())
+		require.ErrorIs(t, a.Status().Health, fleet.ErrUnhealthy)
+		close(release)
+		ships.Settle()
+		require.NoError(t, a.Status().Health)
+		require.Equal(t, map[string]int{"a": 12}, ships.Loads())
+		cancel()
+		require.NoError(t, <-left)
+	})
+}

@@ -3,7 +3,9 @@ package fleet
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/internal/callbacks"
@@ -25,6 +27,10 @@ type Fleet struct {
 	board    board
 	watchers []*callbacks.Queue[Event]
 	logbook  *callbacks.Queue[line]
+
+	// An earlier Run may have left these behind.
+	works   atomic.Int32 // those that have not returned
+	probing atomic.Bool  // the health check has not returned
 
 	mu     sync.Mutex
 	node   *node         // nil: Run does not run
@@ -67,19 +73,16 @@ func (f *Fleet) Validate() error { return f.options.validate() }
 //   - The options are invalid, or the lease manager is misconfigured on the first try: Run returns the error.
 //
 // A lost seat does not end Run: the works are cancelled, and when they have returned, the node takes another seat.
-// Run may be called again once it has returned. A second call meanwhile gets ErrRunning.
+// Run may be called again once it has returned. A second call meanwhile gets ErrRunning. While a work that was given up still runs, Run
+// returns an ErrStopTimeout at once.
 func (f *Fleet) Run(ctx context.Context) error {
 	if err := f.Validate(); err != nil {
 		return err
 	}
-	f.mu.Lock()
-	if f.node != nil {
-		f.mu.Unlock()
-		return ErrRunning
-	}
 	n := newNode(ctx, f)
-	f.node, f.over = n, make(chan struct{})
-	f.mu.Unlock()
+	if err := f.begin(n); err != nil {
+		return err
+	}
 	err := n.run()
 	close(f.over) // observers may ask for the Status
 	n.told()
@@ -90,6 +93,20 @@ func (f *Fleet) Run(ctx context.Context) error {
 		panic(n.panicked.value)
 	}
 	return err
+}
+
+// begin makes this the node that runs, unless another one does, or has left works behind.
+func (f *Fleet) begin(n *node) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.node != nil {
+		return ErrRunning
+	}
+	if left := f.works.Load(); left > 0 {
+		return fmt.Errorf("fleet: %d works of an earlier Run have not returned yet: %w", left, ErrStopTimeout)
+	}
+	f.node, f.over = n, make(chan struct{})
+	return nil
 }
 
 // Drain makes Run end in order, as if its context had ended, and returns nil when Run is about to return. If ctx ends first, Drain

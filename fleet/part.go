@@ -61,6 +61,7 @@ func (n *node) work(p *part) {
 	from := p.state
 	p.state, p.since, p.begun = Working, n.now(), n.now()
 	n.emit(PartEvent{Origin: n.origin(), Part: p.name, Token: p.token, From: from, To: Working})
+	n.fleet.works.Add(1)
 	go func() {
 		res := result{panicked: &panicked{value: errGoexit}}
 		defer func() {
@@ -70,6 +71,7 @@ func (n *node) work(p *part) {
 			if res.panicked == nil {
 				res.panicked = n.flush(p)
 			}
+			n.fleet.works.Add(-1) // before Run can have ended
 			n.inbox.post(func() { n.returned(p, res) })
 		}()
 		err := n.opts.work(p.ctx, p.name)

@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -64,4 +65,24 @@ func TestSeatOf(t *testing.T) {
 		}
 		require.Equal(t, want, got, "%q", name)
 	}
+}
+
+// Run panics for a nil context, as it must, and leaves a Fleet that can be used.
+func TestRun_WithoutAContext(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+		a := fleet.New(fleet.WithShards(1), fleet.WithLeaseManager(f.Store()), quiet(), fleet.WhenAssigned(fleettest.Wait))
+		var none context.Context
+		require.Panics(t, func() { _ = a.Run(none) })
+		answered := make(chan fleet.Status, 1)
+		go func() { answered <- a.Status() }()
+		select {
+		case s := <-answered:
+			require.False(t, s.Running)
+		case <-time.After(time.Hour):
+			t.Fatal("the status waits for ever")
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), length)
+		defer cancel()
+		require.NoError(t, a.Run(ctx))
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -117,5 +118,26 @@ func TestStopTimeout_TheWorksBeside(t *testing.T) {
 		f.Join("b", fleettest.Wait)
 		require.ErrorIs(t, a.Result(), fleet.ErrStopTimeout)
 		require.Equal(t, int32(6), saved.Load())
+	})
+}
+
+// A work that was given up may still have effects: no Run begins its part again in this process before it has returned.
+func TestStopTimeout_RunAgain(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+		release := make(chan struct{})
+		a := f.Join("a", func(context.Context, string) error { <-release; return nil }, fleet.WithStopTimeout(length))
+		f.Settle()
+		require.ErrorIs(t, a.Leave(), fleet.ErrStopTimeout)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*length)
+		defer cancel()
+		err := a.Run(ctx)
+		close(release)
+		require.ErrorIs(t, err, fleet.ErrStopTimeout)
+		synctest.Wait()
+		begun := f.Begun()
+		ctx, cancel = context.WithTimeout(t.Context(), 10*length)
+		defer cancel()
+		require.NoError(t, a.Run(ctx), "nothing is left behind")
+		require.Equal(t, begun+12, f.Begun())
 	})
 }
