@@ -40,20 +40,27 @@ func (n *node) panics(p *part, why *panicked) {
 func (n *node) drainOn() {
 	st := n.seat
 	switch {
-	case st == nil:
-	case st.id == (session{}) && n.draining:
-		st.cancel()
-	case st.id != (session{}) && !st.ended:
+	case st == nil, st.ended:
+	case st.id != (session{}):
 		n.drainSession(st)
+	case n.draining:
+		n.ends()
+		st.cancel()
 	}
-	if !n.draining || n.seat != nil {
+}
+
+// leaveOn gives the office back: last, or together with the seat. While this node's parts have not been given to others, nobody else would
+// do that sooner.
+func (n *node) leaveOn() {
+	if st := n.seat; !n.draining || st != nil && st.id != (session{}) && !st.emptied {
 		return
 	}
-	// The office comes last: while this node's parts have not been given to others, nobody else would do that sooner.
 	if n.office != nil && n.plan.names(n.was) && n.now() < n.drainBy {
+		n.endBy = never // that is the drain
 		n.wakeAt(n.drainBy)
 		return
 	}
+	n.ends()
 	n.quitting()
 }
 
@@ -142,9 +149,6 @@ func (n *node) giveUp() {
 func (n *node) hangs(p *part) bool {
 	return p.state == Stopping && n.opts.stopTimeout > 0 && n.now() >= p.since+n.opts.stopTimeout
 }
-
-// isOver reports whether nothing is left of this run.
-func (n *node) isOver() bool { return n.draining && n.seat == nil && !n.campaigns }
 
 // A probe asks the user's health check once in an interval.
 type probe struct {

@@ -3,8 +3,6 @@ package fleet
 import (
 	"log/slog"
 	"time"
-
-	"github.com/cloudlease/leader/internal/host"
 )
 
 // An Event tells what happened to a Fleet: it is a PartEvent, PlanEvent, SeatEvent, CoordinatorEvent, UnplacedEvent, MovesEvent,
@@ -92,33 +90,6 @@ func (n *node) emit(e Event) {
 	for _, w := range n.fleet.watchers {
 		w.Post(e, true)
 	}
-}
-
-// told waits until the observers and the logger have heard everything, for as long as the end may take.
-func (n *node) told() {
-	alarm := host.NewAlarm(n.host)
-	defer alarm.Stop()
-	alarm.Set(n.opts.endTimeout)
-	await := func(what string, done <-chan struct{}) {
-		if done == nil {
-			return
-		}
-		select {
-		case <-done:
-			return
-		default:
-		}
-		select {
-		case <-done:
-		case <-alarm.C:
-			alarm.Set(0) // the others get no more time
-			n.log.Warn("Run ends and leaves this behind: it does not return", "part", what)
-		}
-	}
-	for _, w := range n.fleet.watchers {
-		await("an observer", w.Emptied())
-	}
-	await("the logger", n.fleet.logbook.Emptied())
 }
 
 func (n *node) trouble(doing string, err error) {

@@ -59,6 +59,7 @@ type node struct {
 	draining bool          // this node is to leave
 	retired  bool          // it is to have no parts, and goes on
 	drainBy  time.Duration // when it leaves whatever it has
+	endBy    time.Duration // when the end of Run is to be over; never: it has not begun
 	was      session       // its latest session
 	failure  error         // what Run returns
 	panicked *panicked     // what Run panics with
@@ -71,7 +72,7 @@ const never = time.Duration(math.MaxInt64)
 
 func newNode(ctx context.Context, f *Fleet) *node {
 	n := &node{
-		fleet: f, opts: &f.options, host: host.From(ctx), born: host.From(ctx).Read().Mono, inbox: newInbox(), ctx: ctx,
+		fleet: f, opts: &f.options, host: host.From(ctx), born: host.From(ctx).Read().Mono, inbox: newInbox(), ctx: ctx, endBy: never,
 		avoid: map[int]time.Duration{}, parts: map[string]*part{}, stopping: map[string]*part{}, failed: map[string]*part{},
 		vigils: map[place]*vigil{}, unwoken: map[int]bool{},
 	}
@@ -113,7 +114,7 @@ func (n *node) run() error {
 		}
 	}
 	die()
-	n.running.Wait()
+	n.answered()
 	return n.failure
 }
 
@@ -131,6 +132,7 @@ func (n *node) step() {
 		n.acknowledge()
 	}
 	n.vacate()
+	n.leaveOn()
 	n.takeSeat()
 	n.coordinate()
 	n.peekOn()

@@ -153,8 +153,9 @@ func WithDrainTimeout(d time.Duration) Option {
 	return option("WithDrainTimeout", func(o *options) { o.drainTimeout = d })
 }
 
-// WithEndTimeout says how long the end of Run may take besides the works and the drain: releases, what a work's end writes
-// (lease.BeforeEnd), observers, and a store that does not answer. The default is an interval, at most 5 seconds.
+// WithEndTimeout says how long the end of Run may take besides the works and the drain, in all: releases, observers, and a store that does
+// not answer. Run leaves behind what has not returned by then, and a lease that it could not release runs out. What a work writes last
+// (lease.BeforeEnd) has as long before. The default is an interval, at most 5 seconds.
 func WithEndTimeout(d time.Duration) Option {
 	return option("WithEndTimeout", func(o *options) { o.endTimeout = d })
 }

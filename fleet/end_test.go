@@ -1,0 +1,105 @@
+package fleet_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/fleet"
+	"github.com/cloudlease/leader/fleet/fleettest"
+	"github.com/cloudlease/leader/leadertest"
+	"github.com/cloudlease/leader/lease"
+)
+
+// deafManager is a manager whose looks at seats do not return when it is stuck, whatever their contexts say.
+type deafManager struct {
+	lease.Manager
+	stuck   atomic.Bool
+	release chan struct{}
+}
+
+func (m *deafManager) Unwrap() lease.Manager { return m.Manager }
+
+func (m *deafManager) Inspect(ctx context.Context, name string) (lease.Info, error) {
+	if m.stuck.Load() && strings.Contains(name, "/seats/") {
+		<-m.release
+	}
+	return lease.Inspect(ctx, m.Manager, name)
+}
+
+// A manager that does not return when its context ends is left behind.
+func TestEnd_TheManagerDoesNotReturn(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+		var log bytes.Buffer
+		m := &deafManager{Manager: f.Store(), release: make(chan struct{})}
+		defer close(m.release)
+		a := f.Join("a", fleettest.Wait, fleet.WithLeaseManager(m), fleet.WithEndTimeout(interval), fleet.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+		f.Settle()
+		m.stuck.Store(true)
+		time.Sleep(2 * interval)
+		began := time.Now()
+		left := make(chan error, 1)
+		go func() { left <- a.Leave() }()
+		select {
+		case err := <-left:
+			require.NoError(t, err)
+		case <-time.After(10 * length):
+			t.Fatal("Run still waits for the manager")
+		}
+		require.Less(t, time.Since(began), length+interval+time.Second, "the drain, and the end")
+		require.Contains(t, log.String(), `part="a request to the lease manager"`)
+	})
+}
+
+// WithEndTimeout is for the end in all: the seat, the office and the observers share it.
+func TestEnd_InAll(t *testing.T) {
+	const end = 100 * time.Millisecond
+	for what, fault := range map[string][]leadertest.Op{
+		"releases hang": {leadertest.Release},
+		"all hang":      nil,
+	} {
+		t.Run(what, func(t *testing.T) {
+			inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+				stuck := make(chan struct{})
+				defer close(stuck)
+				leaving := make(chan struct{})
+				a := f.Join("a", fleettest.Wait, fleet.WithEndTimeout(end), fleet.WithDrainTimeout(0), fleet.WithObserver(func(fleet.Event) {
+					select {
+					case <-leaving:
+						<-stuck
+					default:
+					}
+				}))
+				f.Settle()
+				require.True(t, a.Status().Coordinates)
+				close(leaving)
+				a.Store.Set(leadertest.Hang, fault...)
+				began := time.Now()
+				require.NoError(t, a.Leave())
+				require.LessOrEqual(t, time.Since(began), end+end/10)
+			})
+		})
+	}
+}
+
+// What the end of the seat leaves of the time is the office's: both are given back where the store answers.
+func TestEnd_BothAreGivenBack(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+		f.SetLatency(interval / 4)
+		a := f.Join("a", fleettest.Wait, fleet.WithEndTimeout(interval))
+		f.Settle()
+		require.NoError(t, a.Leave())
+		o, err := fleet.Inspect(t.Context(), f.Store(), "ships")
+		require.NoError(t, err)
+		require.Equal(t, lease.Free, o.Coordinator.State)
+		for _, n := range o.Nodes {
+			require.Equal(t, lease.Free, n.State)
+		}
+	})
+}
