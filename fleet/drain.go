@@ -179,14 +179,15 @@ func (n *node) check() {
 	go func() {
 		ctx, cancel := host.WithTimeout(n.life, n.opts.interval)
 		defer cancel()
-		err := n.opts.health(ctx)
-		n.fleet.probing.Store(false)
-		n.inbox.post(func() {
+		err := errGoexit
+		defer func() { // also if the check ends its goroutine
+			n.fleet.probing.Store(false)
 			if err != nil {
 				err = fmt.Errorf("%w: %w", leader.ErrUnhealthy, err)
 			}
-			n.feels(err)
-		})
+			n.inbox.post(func() { n.feels(err) })
+		}()
+		err = n.opts.health(ctx)
 	}()
 	n.wakeAt(n.probe.asked + n.opts.interval)
 }

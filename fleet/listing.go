@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"errors"
 	"time"
 
 	"github.com/cloudlease/leader/internal/host"
@@ -11,6 +12,7 @@ type listing struct {
 	parts  []string // sorted; empty: not known yet
 	next   time.Duration
 	asking bool
+	late   bool // it was told that the call has not returned
 }
 
 // refreshList asks for the parts when it is time to. An error or an empty list changes nothing (F10).
@@ -21,29 +23,50 @@ func (n *node) refreshList(o *office) {
 		l.parts = n.opts.parts
 		return
 	case l.asking:
+		n.missesList(l)
 		return
 	case n.now() < l.next:
 		n.wakeAt(l.next)
 		return
 	}
-	l.asking, l.next = true, n.now()+n.opts.listEvery
+	l.asking, l.late, l.next = true, false, n.now()+n.opts.listEvery
 	go func() {
 		ctx, cancel := host.WithTimeout(o.ctx, n.opts.listEvery)
 		defer cancel()
-		parts, err := n.opts.list(ctx)
-		parts = sorted(parts)
-		if err == nil {
+		var parts []string
+		err := errGoexit
+		defer func() { n.inbox.post(func() { n.listed(o, parts, err) }) }() // also if the function ends its goroutine
+		if parts, err = n.opts.list(ctx); err == nil {
+			parts = sorted(parts)
 			err = checkParts(n.opts.name, parts)
 		}
-		n.inbox.post(func() {
-			l.asking = false
-			switch {
-			case n.office != o:
-			case err != nil:
-				n.trouble("listing the parts", err)
-			case len(parts) > 0:
-				l.parts, o.news, o.stale = parts, true, true
-			}
-		})
 	}()
 }
+
+// listed takes the answer.
+func (n *node) listed(o *office, parts []string, err error) {
+	l := &o.listing
+	l.asking = false
+	switch {
+	case n.office != o:
+	case err != nil:
+		n.trouble("listing the parts", err)
+	case len(parts) > 0:
+		l.parts, o.news, o.stale = parts, true, true
+	}
+}
+
+// missesList tells once that a call has not returned: its context has ended, and half a period more has passed.
+func (n *node) missesList(l *listing) {
+	at := l.next + n.opts.listEvery/2
+	switch {
+	case l.late:
+	case n.now() < at:
+		n.wakeAt(at)
+	default:
+		l.late = true
+		n.trouble("listing the parts", errNoList)
+	}
+}
+
+var errNoList = errors.New("the function of WithPartsFrom does not return, though its context has ended: until it does, the parts stay as they are")

@@ -280,5 +280,5 @@ func (n *node) leaderOptions() []leader.Option {
 var (
 	errLeaving = errors.New("fleet: this node leaves")
 	errBeyond  = errors.New("fleet: the seat is beyond those that the coordinator looks at")
-	errGoexit  = errors.New("the work called runtime.Goexit")
+	errGoexit  = errors.New("the function called runtime.Goexit")
 )

@@ -148,7 +148,7 @@ var fleetProtocol = onFleets(fleetTests, []mutation{
 	},
 	{
 		name: "F10: a list counts that came with an error",
-		edit: edit{file: "fleet/listing.go", old: "			case err != nil:\n", new: "			case err != nil && len(parts) == 0:\n"},
+		edit: edit{file: "fleet/listing.go", old: "	case err != nil:\n", new: "	case err != nil && len(parts) == 0:\n"},
 	},
 	{
 		name: "balance: parts move though nodes come and go",

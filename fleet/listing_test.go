@@ -1,0 +1,99 @@
+package fleet_test
+
+import (
+	"context"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader/fleet"
+	"github.com/cloudlease/leader/fleet/fleettest"
+)
+
+// withoutParts runs a test of a fleet whose nodes are to say which parts there are.
+func withoutParts(t *testing.T, test func(t *testing.T, f *fleettest.Fleet)) {
+	synctest.Test(t, func(t *testing.T) { test(t, fleettest.New(t, fleet.WithName("ships"))) })
+}
+
+// A list that does not answer is not asked again meanwhile, and that is told once.
+func TestList_DoesNotAnswer(t *testing.T) {
+	withoutParts(t, func(t *testing.T, f *fleettest.Fleet) {
+		const every = length
+		release := make(chan struct{})
+		var calls, told atomic.Int32
+		f.Join("a", fleettest.Wait, fleet.WithPartsFrom(every, func(context.Context) ([]string, error) {
+			if calls.Add(1) == 2 {
+				<-release
+			}
+			return []string{"0", "1"}, nil
+		}), fleet.WithObserver(func(e fleet.Event) {
+			if trouble, ok := e.(fleet.TroubleEvent); ok && trouble.Doing == "listing the parts" {
+				told.Add(1)
+			}
+		}))
+		for calls.Load() < 2 {
+			time.Sleep(time.Second)
+		}
+		time.Sleep(2 * every)
+		before := told.Load()
+		time.Sleep(10 * every)
+		after := told.Load()
+		asked := calls.Load()
+		close(release)
+		require.Equal(t, int32(1), before)
+		require.Equal(t, int32(1), after)
+		require.Equal(t, int32(2), asked)
+		time.Sleep(3 * every)
+		require.Greater(t, calls.Load(), int32(2), "it goes on")
+	})
+}
+
+// A list that ends when its context does is one failure, and is told as such.
+func TestList_EndsWithItsContext(t *testing.T) {
+	withoutParts(t, func(t *testing.T, f *fleettest.Fleet) {
+		const every = length
+		var calls, told atomic.Int32
+		f.Join("a", fleettest.Wait, fleet.WithPartsFrom(every, func(ctx context.Context) ([]string, error) {
+			if calls.Add(1) > 1 {
+				<-ctx.Done()
+				return nil, context.Cause(ctx)
+			}
+			return []string{"0", "1"}, nil
+		}), fleet.WithObserver(func(e fleet.Event) {
+			if _, ok := e.(fleet.TroubleEvent); ok {
+				told.Add(1)
+			}
+		}))
+		time.Sleep(20 * every)
+		require.Equal(t, calls.Load()-2, told.Load(), "all but the first and the last")
+	})
+}
+
+// Functions of the user that end their goroutines have failed, and are called again.
+func TestGoexit(t *testing.T) {
+	withoutParts(t, func(t *testing.T, f *fleettest.Fleet) {
+		var lists, checks atomic.Int32
+		a := f.Join("a", fleettest.Wait, fleet.WithPartsFrom(interval, func(context.Context) ([]string, error) {
+			if lists.Add(1) == 2 {
+				runtime.Goexit()
+			}
+			return []string{"0", "1"}, nil
+		}), fleet.WithHealth(func(context.Context) error {
+			if checks.Add(1) == 20 {
+				runtime.Goexit()
+			}
+			return nil
+		}))
+		f.Settle()
+		time.Sleep(20 * length)
+		f.Settle()
+		require.Greater(t, lists.Load(), int32(2))
+		require.Greater(t, checks.Load(), int32(20))
+		require.NoError(t, a.Status().Health)
+		require.Equal(t, map[string]int{"a": 2}, f.Loads())
+	})
+}
