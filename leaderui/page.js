@@ -106,10 +106,12 @@
 
   let stream, heard = performance.now(), refused
   const connect = () => {
+    clearTimeout(refused)
     stream?.close()
+    if (document.hidden) return // a page that nobody sees asks for nothing
     stream = new EventSource('events' + location.search)
     stream.onmessage = m => { heard = performance.now(); apply(JSON.parse(m.data)); lost() }
-    stream.onerror = () => { if (stream.readyState === EventSource.CLOSED) { clearTimeout(refused); refused = setTimeout(connect, 5000) } }
+    stream.onerror = () => { if (stream.readyState === EventSource.CLOSED) refused = setTimeout(connect, 5000) }
   }
   const lost = () => {
     const silent = (performance.now() - heard) / 1000, box = byID('lost')
@@ -139,10 +141,9 @@
       else if (!writes) document.querySelector('.detail .close')?.click()
     }
   })
-  // A page that nobody sees asks for nothing.
-  document.addEventListener('visibilitychange', () => { document.hidden ? stream?.close() : (heard = performance.now(), connect()) })
+  document.addEventListener('visibilitychange', () => { heard = performance.now(); connect() })
 
   observe(document.body)
   setInterval(() => { tick(); if (!document.hidden) lost() }, 250)
-  if (!document.hidden) connect()
+  connect()
 }

@@ -127,6 +127,33 @@ func TestKeyboard(t *testing.T) {
 	p.await(`!document.querySelector(".detail")`)
 }
 
+// A page that nobody sees asks for nothing, also if it was about to ask when it was hidden.
+func TestHidden(t *testing.T) {
+	t.Parallel()
+	p := open(t)
+	p.visit("")
+	p.run(chromedp.Evaluate(`
+		window.streams = []
+		window.EventSource = class { static CLOSED = 2; readyState = 2; close() {}; constructor() { streams.push(this) } }
+		window.timers = new Map()
+		let number = 0
+		window.setTimeout = f => { timers.set(++number, f); return number }
+		window.clearTimeout = n => timers.delete(n)
+		window.ring = () => { for (const [n, f] of timers) { timers.delete(n); f() } }
+		window.turn = hidden => {
+			Object.defineProperty(document, 'hidden', { value: hidden, configurable: true })
+			document.dispatchEvent(new Event('visibilitychange'))
+			ring()
+			return streams.length
+		}`, nil))
+	require.EqualValues(t, 1, p.number(`turn(false)`))
+	require.EqualValues(t, 2, p.number(`streams.at(-1).onerror(), turn(false)`), "it has asked again, and does so no more for the refusal")
+	require.EqualValues(t, 2, p.number(`streams.at(-1).onerror(), turn(true)`), "it was refused, and hidden before it asked again")
+	require.EqualValues(t, 3, p.number(`turn(false)`))
+	require.EqualValues(t, 3, p.number(`document.querySelector("#q").dispatchEvent(new Event("input")), turn(true)`), "somebody has typed, and turned away")
+	require.EqualValues(t, 4, p.number(`turn(false)`))
+}
+
 // Without scripts, the page reloads itself, and its search is a form.
 func TestWithoutScripts(t *testing.T) {
 	t.Parallel()
