@@ -15,6 +15,7 @@ type Queue[T any] struct {
 	letters []letter[T]
 	waiting int           // letters that may be dropped
 	missing int           // values that were dropped and not reported yet
+	told    bool          // the latest that was taken is a report of these
 	idle    chan struct{} // closed when the goroutine ends; nil if there is none
 }
 
@@ -73,8 +74,9 @@ func (q *Queue[T]) next() bool {
 func (q *Queue[T]) take() (v T, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if missing := q.missing; missing > 0 && q.Dropped != nil {
-		q.missing = 0
+	// While this report is delivered, more may be dropped: only a letter that is taken makes room. So one comes between two reports.
+	if missing := q.missing; missing > 0 && q.Dropped != nil && !q.told {
+		q.missing, q.told = 0, true
 		return q.Dropped(missing), true
 	}
 	if len(q.letters) == 0 {
@@ -83,6 +85,7 @@ func (q *Queue[T]) take() (v T, ok bool) {
 		q.idle = nil
 		return v, false
 	}
+	q.told = false
 	l := q.letters[0]
 	q.letters = q.letters[1:]
 	if l.droppable {

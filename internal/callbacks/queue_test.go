@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -51,5 +52,35 @@ func TestQueue_Goexit(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, []int{0, 2}, got)
 		require.Equal(t, 1, exits)
+	})
+}
+
+// Under a load that lasts, values come between the reports of those that were dropped: also the ones that must not be dropped, which
+// would pile up.
+func TestQueue_ALoadThatLasts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const seconds, urgent, urgentAt = 3 * 60 * 60, 7000, 60 * 60
+		begun, arrived, told := time.Now(), time.Duration(0), 0
+		q := &Queue[int]{Dropped: func(n int) int { return -n }, Deliver: func(v int) {
+			time.Sleep(2 * time.Second)
+			switch {
+			case v < 0:
+				told -= v
+			case v == urgent:
+				arrived = time.Since(begun)
+			default:
+				told++
+			}
+		}}
+		for s := range seconds {
+			q.Post(s%urgent, true)
+			if s == urgentAt {
+				q.Post(urgent, false)
+			}
+			time.Sleep(time.Second)
+		}
+		<-q.Emptied()
+		require.Less(t, arrived, seconds*time.Second, "while the load lasts")
+		require.Equal(t, seconds, told, "each is delivered, or counted")
 	})
 }
