@@ -28,6 +28,7 @@ type holding struct {
 	values  *values  // by which the work changes the lease's value and attributes
 	waiting []waiter // for changes to be stored, in order
 	urgent  uint64   // the ValueNumber of the latest change that somebody waits for
+	kept    uint64   // the ValueNumber of the latest change that is stored
 
 	failures int   // in a row
 	failure  error // the latest one; nil if the latest renewal succeeded

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -161,5 +162,58 @@ func TestRunOnce_HoldAtLeastButStopped(t *testing.T) {
 		a.leads()
 		assert.ErrorIs(t, a.stop(), context.Canceled)
 		assert.Equal(t, lease.Free, w.look().State, "an unfinished job may be done elsewhere")
+	})
+}
+
+// V2: what the work set last is stored, also if no release follows that would carry it.
+func TestRunOnce_HoldAtLeastStoresTheValue(t *testing.T) {
+	for name, set := range map[string]func(ctx context.Context, a *node){
+		"noted": func(ctx context.Context, _ *node) { assert.NoError(t, leader.NoteValue(ctx, "x")) },
+		"noted before the end": func(ctx context.Context, _ *node) {
+			lease.BeforeEnd(ctx, func(ctx context.Context) { assert.NoError(t, leader.NoteValue(ctx, "x")) })
+		},
+		"not acknowledged": func(ctx context.Context, a *node) {
+			a.link.set(cut)
+			assert.ErrorIs(t, leader.SetValue(ctx, "x"), errLost)
+			a.link.set(nil)
+		},
+		"noted, and the store fails once": func(ctx context.Context, a *node) {
+			assert.NoError(t, leader.NoteValue(ctx, "x"))
+			a.link.set(func(q request) {
+				if q.op == "swap" {
+					a.link.set(nil)
+					cut(q)
+				} else {
+					q.send()
+				}
+			})
+		},
+	} {
+		for age, in := range map[string]func(*testing.T, func(w *world)){"timed": inTimedWorld, "ageless, and told to end": inWorld} {
+			t.Run(name+", "+age, func(t *testing.T) {
+				in(t, func(w *world) {
+					var a *node
+					a = w.nodeDoing("a", func(ctx context.Context) error { set(ctx, a); return nil }, leader.WithHoldAtLeast(length))
+					a.runsOnce().leads()
+					synctest.Wait()
+					if age != "timed" {
+						a.cancel(nil)
+					}
+					assert.NoError(t, <-a.result)
+					assert.Equal(t, "x", w.look().Value)
+					assert.Equal(t, lease.Held, w.look().State)
+				})
+			})
+		}
+	}
+}
+
+// A lease whose value is stored costs no renewal more.
+func TestRunOnce_HoldAtLeastSendsNothingTwice(t *testing.T) {
+	inTimedWorld(t, func(w *world) {
+		a := w.nodeDoing("a", func(ctx context.Context) error { return leader.SetValue(ctx, "x") }, leader.WithHoldAtLeast(length))
+		require.NoError(t, a.RunOnce(a.context()))
+		_, swaps := a.link.counts()
+		require.Equal(t, 2, swaps, "it was acquired, and the value stored")
 	})
 }

@@ -209,6 +209,9 @@ func (t *term) returned(res *result) phase {
 		t.run.left() // the flush is a part of the end
 	}
 	t.flush()
+	if left {
+		t.holding.storeLast()
+	}
 	t.holding.keeper.End(nil) // R8: before the release
 	t.tell(false)
 	t.run.enter(Stopping, t.holding.held.Token, why.cause)

@@ -26,7 +26,8 @@ func SetValue(ctx context.Context, value string) error {
 	return changeIn(ctx, "SetValue", func(o *options) error { return o.limits.CheckValue(value) }, c)
 }
 
-// NoteValue is like SetValue, but sends nothing by itself: the next renewal carries the value, or the release if that comes first.
+// NoteValue is like SetValue, but sends nothing by itself: the next renewal carries the value, or the release if that comes first. If
+// WithHoldAtLeast leaves the lease to run out, a renewal stores the value before.
 // It returns nil as soon as the value is set. It costs no request: use it for values that may be stored an interval later.
 func NoteValue(ctx context.Context, value string) error {
 	c := change{apply: func(l *lease.Lease) { l.Value = value }, noted: true, done: make(chan error, 1)}
@@ -175,11 +176,29 @@ func (h *holding) soonest(after time.Duration) time.Duration {
 
 // stored goes on after a renewal that has stored the changes up to the number.
 func (h *holding) stored(number uint64) {
+	h.kept = number
 	if number > 0 {
 		h.run.found(info(h.held, lease.Held)) // Status shows what is published
 	}
 	if h.settle(number, nil); h.urgent > number {
 		h.hurry()
+	}
+}
+
+// storeLast stores the changes that no answer has shown to be stored yet (V2), for a lease that is left to run out: no release will carry
+// them. It tries for half of what the end of Run may still take.
+func (h *holding) storeLast() {
+	r := h.run
+	until := r.mono() + r.left()/2
+	h.hurry()
+	for h.held.ValueNumber > h.kept && h.term.Check() == nil && r.mono() < until {
+		if h.pending == nil {
+			r.breathe(min(h.next.at, until) - r.mono())
+			h.renew(r.mono())
+		}
+		q := h.pending
+		h.pending = nil
+		h.heed(q, await(r, OpRenew, q))
 	}
 }
 
