@@ -112,3 +112,31 @@ func TestHeartbeat_StuckOverManyRuns(t *testing.T) {
 		require.Equal(t, 2, calls)
 	})
 }
+
+// A work that tries again at once, on a store that refuses at once, brings nothing forward of what follows from a failure (R4).
+func TestSetValue_AfterAFailure(t *testing.T) {
+	for name, set := range map[string]func(ctx context.Context) error{
+		"value":      func(ctx context.Context) error { return leader.SetValue(ctx, "x") },
+		"attributes": func(ctx context.Context) error { return leader.SetAttributes(ctx, nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				a, works := w.keeper("a")
+				ctx := <-worksOf(a, works)
+				_, before := a.link.counts()
+				const most = 50
+				a.link.set(func(q request) {
+					if _, now := a.link.counts(); now-before >= most {
+						a.link.set(nil) // this ends
+					}
+					cut(q)
+				})
+				for err := set(ctx); err != nil && !errors.Is(err, lease.ErrLost); {
+					err = set(ctx)
+				}
+				_, after := a.link.counts()
+				require.Less(t, after-before, most)
+			})
+		})
+	}
+}

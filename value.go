@@ -14,11 +14,11 @@ import (
 // SetValue keeps a text in the lease that this work holds: at most 48 KiB of UTF-8. It outlives the work: the next leader's
 // [Value] returns it, however this term ends. ctx is the work's, or derived from it.
 //
-// SetValue renews the lease at once, and returns nil when the value is stored. It returns a *lease.LostError if the term ends
-// first, and a lease.ErrInvalid, and sets nothing, for a value that does not fit. The error is errors.ErrUnsupported if
-// the lease manager keeps no values. After any other error, such as the end of ctx, the value may be stored: once it is set, every
-// later renewal and the release carry it. If a newer value is set before this one was sent, only the newer one is stored, and
-// SetValue returns when it is.
+// SetValue renews the lease at once, or with the next attempt if the latest renewal has failed, and returns nil when the value is
+// stored. It returns a *lease.LostError if the term ends first, and a lease.ErrInvalid, and sets nothing, for a value that does not
+// fit. The error is errors.ErrUnsupported if the lease manager keeps no values. After any other error, such as the end of ctx, the
+// value may be stored: once it is set, every later renewal and the release carry it. If a newer value is set before this one was
+// sent, only the newer one is stored, and SetValue returns when it is.
 //
 // While a value is set, programs that do not know values cannot take the lease. An empty one lets them in again.
 func SetValue(ctx context.Context, value string) error {
@@ -35,7 +35,7 @@ func NoteValue(ctx context.Context, value string) error {
 }
 
 // SetAttributes publishes other attributes with the lease, in place of those of WithAttributes, until this term ends. They are at
-// most 1 KiB, keys included. Like SetValue it renews the lease at once, and returns the same errors: a *lease.LostError, an
+// most 1 KiB, keys included. Like SetValue it renews the lease, and returns the same errors: a *lease.LostError, an
 // ErrInvalid for attributes that are not set, errors.ErrUnsupported, or another one after which they may be published.
 func SetAttributes(ctx context.Context, attributes map[string]string) error {
 	attributes = maps.Clone(attributes)
@@ -159,7 +159,7 @@ func (h *holding) change(c change) {
 	}
 	h.urgent = h.held.ValueNumber
 	h.waiting = append(h.waiting, waiter{h.held.ValueNumber, c.done})
-	if h.pending == nil {
+	if h.pending == nil && h.failures == 0 { // after a failure the next one comes by R4 alone
 		h.hurry()
 	}
 }
