@@ -1,7 +1,9 @@
 package leader_test
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"testing"
 	"time"
 
@@ -61,18 +63,21 @@ func TestBeforeEnd_DoesNotReturn(t *testing.T) {
 	})
 }
 
-// After a loss there is nothing left to protect it.
+// After a loss there is nothing left to protect it, and the log does not blame a function that did not run.
 func TestBeforeEnd_NotAfterALoss(t *testing.T) {
 	inWorld(t, func(w *world) {
+		var out bytes.Buffer
 		a := w.nodeDoing("a", func(ctx context.Context) error {
 			lease.BeforeEnd(ctx, func(context.Context) { t.Error("it runs after the loss") })
 			<-ctx.Done()
 			assert.False(t, lease.BeforeEnd(ctx, func(context.Context) {}), "nor is it registered then")
 			return nil
-		}).run()
+		}, leader.WithLogger(slog.New(slog.NewTextHandler(&out, nil)))).run()
 		a.leads()
 		w.force("somebody else", false)
 		require.ErrorIs(t, <-a.stopped, lease.ErrLost)
 		require.False(t, lease.BeforeEnd(context.Background(), func(context.Context) {}))
+		require.NoError(t, a.stop())
+		require.NotContains(t, out.String(), "has not returned")
 	})
 }

@@ -11,7 +11,7 @@ import (
 // flush runs what the work has registered by lease.BeforeEnd. It may take as long as the end of Run, but only half of that if the
 // end has begun: the release is yet to come. A panic in it is the work's.
 func (t *term) flush() {
-	if !t.holding.keeper.HasBeforeEnd() {
+	if !t.holding.keeper.HasBeforeEnd() || t.holding.term.Check() != nil {
 		return
 	}
 	r, token, atMost := t.run, slog.Uint64("token", t.holding.held.Token), t.opts.endTimeout
