@@ -78,7 +78,7 @@ func (r *run) probed(err error) error {
 	if err != nil {
 		return r.unwell(err)
 	}
-	r.failures = 0
+	r.leader.failures = 0
 	r.feels(nil)
 	return nil
 }
@@ -104,7 +104,7 @@ func (r *run) hangsAt() time.Duration {
 
 // unwell counts a failure of the health check, and returns why this node is unhealthy; nil if it has not failed often enough.
 func (r *run) unwell(err error) error {
-	if r.failures++; r.failures < r.opts.sickAfter {
+	if r.leader.failures++; r.leader.failures < r.opts.sickAfter {
 		return nil
 	}
 	err = fmt.Errorf("%w: %w", ErrUnhealthy, err)

@@ -128,3 +128,41 @@ func TestLeaders_SickStandby(t *testing.T) {
 		})
 	}
 }
+
+// Failures in a row are counted from one run to the next: a node that was unhealthy stays so until its check succeeds.
+func TestHealth_AfterCountsAcrossRuns(t *testing.T) {
+	var sick atomic.Bool
+	health := func(after int) leader.Option {
+		return leader.WithHealth(func(context.Context) error {
+			if sick.Load() {
+				return errSick
+			}
+			return nil
+		}, leader.After(after))
+	}
+	inWorld(t, func(w *world) {
+		a := w.node("a", health(3))
+		sick.Store(true)
+		w.force("somebody", false)
+		a.run()
+		time.Sleep(2 * every)
+		w.force("", false)
+		time.Sleep(length)
+		require.ErrorIs(t, a.Status().Health, leader.ErrUnhealthy)
+		require.NoError(t, a.stop())
+		require.ErrorIs(t, a.RunOnce(a.context()), leader.ErrUnhealthy)
+		a.run()
+		time.Sleep(length)
+		require.Empty(t, a.started)
+		sick.Store(false)
+		a.leads()
+	})
+	inWorld(t, func(w *world) { // also when each run asks only once
+		a := w.nodeDoing("a", func(context.Context) error { return nil }, health(2))
+		sick.Store(true)
+		require.NoError(t, a.RunOnce(a.context()))
+		require.ErrorIs(t, a.RunOnce(a.context()), leader.ErrUnhealthy)
+		sick.Store(false)
+		require.NoError(t, a.RunOnce(a.context()))
+	})
+}

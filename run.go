@@ -43,7 +43,6 @@ type run struct {
 	budget   lookBudget     // what a standby may spend on looking in time
 	sources  []*source      // of hints that the lease may be free
 	woken    time.Duration  // when the latest look began that a hint has caused, by the monotonic clock
-	failures int            // of the health check, in a row
 
 	stuckBeat <-chan struct{} // closed when the heartbeat of an earlier run has returned; nil: there is none
 
