@@ -18,7 +18,7 @@ func (l *Leader) WaitForLeader(ctx context.Context) (lease.Info, error) {
 	return lease.Info{}, context.Cause(ctx)
 }
 
-// Leaders tells who leads, now and at each change, until ctx ends or the loop is left:
+// Leaders tells who leads, now and at each change of the leader or of its attributes, until ctx ends or the loop is left:
 //
 //	for info := range l.Leaders(ctx) {
 //		if info.State == lease.Held {
@@ -34,7 +34,7 @@ func (l *Leader) Leaders(ctx context.Context) iter.Seq[lease.Info] {
 		seen, known, news := l.board.seen()
 		var told lease.Info
 		for first := true; ; known = true { // a change is news also when Run has ended since
-			if known && (first || changesHands(told, seen)) {
+			if known && (first || tellsMore(told, seen)) {
 				if !yield(seen) {
 					return
 				}

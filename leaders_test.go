@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -67,5 +68,43 @@ func TestLeaders(t *testing.T) {
 		assert.Equal(t, []string{lease.Held.String() + " a", lease.Held.String() + " b", lease.Free.String() + " b"}, heard)
 		cancel()
 		<-left
+	})
+}
+
+// The leader's address is news, too: a node that leads may publish it only when it is ready.
+func TestLeaders_TellsOfAttributes(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a, works := w.keeper("a")
+		b := w.node("b")
+		ctx := <-worksOf(a, works)
+		b.run()
+		var heard [2][]string
+		for i, n := range []*node{a, b} {
+			go func() {
+				for info := range n.Leaders(ctx) {
+					heard[i] = append(heard[i], info.Attributes["addr"])
+				}
+			}()
+			time.Sleep(length)
+		}
+		for _, addr := range []string{"one", "one", "two"} {
+			require.NoError(t, leader.SetAttributes(ctx, map[string]string{"addr": addr}))
+			require.NoError(t, leader.SetValue(ctx, "of "+addr))
+			time.Sleep(length)
+		}
+		synctest.Wait()
+		for i, n := range []*node{a, b} {
+			require.Equal(t, []string{"", "one", "two"}, heard[i])
+			for n.events != nil {
+				select {
+				case e := <-n.events:
+					if h, ok := e.(leader.HolderEvent); ok {
+						require.Empty(t, h.Seen.Attributes, "the holder is the same")
+					}
+				default:
+					n.events = nil
+				}
+			}
+		}
 	})
 }

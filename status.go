@@ -101,15 +101,20 @@ func changesHands(before, now lease.Info) bool {
 	return before.ID != now.ID || before.State != now.State
 }
 
+// tellsMore reports whether Leaders has something to tell: another holder, or other attributes of a node that leads, such as its address.
+func tellsMore(before, now lease.Info) bool {
+	return changesHands(before, now) || now.State == lease.Held && !maps.Equal(before.Attributes, now.Attributes)
+}
+
 // found notes what was heard of the lease, and reports whether another holder has it than before, or none.
-func (b *board) found(seen lease.Info) bool {
+func (b *board) found(seen lease.Info) (changed bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	changed := changesHands(b.status.Seen, seen)
-	if b.news != nil && (changed || !b.known) {
+	if b.news != nil && (!b.known || tellsMore(b.status.Seen, seen)) {
 		close(b.news)
 		b.news = nil
 	}
+	changed = changesHands(b.status.Seen, seen)
 	b.status.Seen, b.known = copied(seen), true
 	return changed
 }
