@@ -23,6 +23,8 @@ type entry struct {
 	log   *slog.Logger
 	event Event
 
+	lost bool // of a change of state: this node's term is lost; else the cause may still be the loss of another one, or one to come
+
 	// Of a request that failed:
 	left      time.Duration // of this node's term
 	calledOff bool          // it was cut short, as Run is to end
@@ -57,7 +59,7 @@ func (s *scribe) write(e entry) {
 	case remark:
 		level, message, attrs = event.level, event.message, event.attrs
 	case StateEvent:
-		level, message, attrs = s.describeState(event)
+		level, message, attrs = s.describeState(event, e.lost)
 	case RequestEvent:
 		s.writeRequest(e, event)
 		return
@@ -77,7 +79,7 @@ func (s *scribe) write(e entry) {
 }
 
 // describeState tells of a change of state, and goes on from it.
-func (s *scribe) describeState(e StateEvent) (level slog.Level, message string, attrs []slog.Attr) {
+func (s *scribe) describeState(e StateEvent, lost bool) (level slog.Level, message string, attrs []slog.Attr) {
 	attrs = appendToken(nil, e.Token)
 	from := s.state
 	s.state = e.To
@@ -101,8 +103,8 @@ func (s *scribe) describeState(e StateEvent) (level slog.Level, message string, 
 		return slog.LevelInfo, message, attrs
 	}
 	switch {
-	case errors.Is(e.Cause, lease.ErrLost):
-		level, message = slog.LevelWarn, "the lease is lost, and this node leads no more: the work is told to stop"
+	case lost:
+		message = "the lease is lost, and this node leads no more: the work is told to stop"
 		if from == Stopping {
 			message = "the lease is lost, and the work is still stopping: another node may lead beside it"
 		}
@@ -117,6 +119,9 @@ func (s *scribe) describeState(e StateEvent) (level slog.Level, message string, 
 		return slog.LevelDebug, "this node asks for the lease no more", attrs // the next line says why Run ends
 	default:
 		message = "this node was asked to stop, and asks for the lease no more"
+	}
+	if e.Token != 0 && errors.Is(e.Cause, lease.ErrLost) {
+		level = slog.LevelWarn
 	}
 	if from == Leading {
 		attrs = append(attrs, lasting("led", e.At.Sub(s.led)))

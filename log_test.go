@@ -2,6 +2,7 @@ package leader_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -120,6 +121,45 @@ func TestLogger_SaysWhatToDoAtTheEnd(t *testing.T) {
 		a.run()
 		require.ErrorIs(t, <-a.result, lease.ErrMisconfigured)
 		wantToDo(t, out.String(), `do="create it"`, "ended with an error: ")
+	})
+}
+
+// A term that still holds is not lost, whatever the error says by which it is to end: the line must not send anybody after a second
+// leader that is not there.
+func TestLogger_SaysOnlyOfALossThatItIsOne(t *testing.T) {
+	inWorld(t, func(w *world) {
+		var out bytes.Buffer
+		const margin = 3 * time.Second
+		a := w.nodeDoing("a", func(ctx context.Context) error {
+			<-ctx.Done()
+			time.Sleep(2 * length)
+			return nil
+		}, leader.WithStopMargin(margin), leader.WithLogger(slog.New(slog.NewTextHandler(&out, nil))))
+		a.run().leads()
+		a.link.set(cut)
+		time.Sleep(usable - margin + time.Second)
+		a.link.set(nil)
+		<-a.stopped
+		require.NoError(t, a.stop())
+		assert.NotContains(t, out.String(), `lease is lost`)
+		assert.Contains(t, out.String(), `level=WARN msg="this node is to lead no more: the work is told to stop, and the lease is kept until it has"`)
+		assert.Contains(t, out.String(), `msg="the work has not returned, though it was told to stop: the lease is kept`)
+	})
+	inWorld(t, func(w *world) { // acquired too late: there is no work
+		var out bytes.Buffer
+		a := w.node("a", leader.WithLogger(slog.New(slog.NewTextHandler(&out, nil))))
+		a.link.set(func(q request) {
+			q.send()
+			if q.op == "swap" {
+				a.link.set(nil)
+				a.machine.Suspend()
+				time.AfterFunc(usable, a.machine.Resume)
+			}
+		})
+		a.run().leads()
+		require.NoError(t, a.stop())
+		assert.NotContains(t, out.String(), `lease is lost`)
+		assert.Contains(t, out.String(), `level=WARN msg="this node does not begin to lead, though it got the lease"`)
 	})
 }
 

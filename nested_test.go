@@ -1,8 +1,10 @@
 package leader_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -60,4 +62,30 @@ func TestNested(t *testing.T) {
 		outer.run().leads()
 		assert.ErrorIs(t, <-outer.stopped, leader.ErrStepDown)
 	})
+}
+
+// The loss of the outer's lease is not one of the inner's, which it still holds, or never had.
+func TestNested_WhatTheInnerLogs(t *testing.T) {
+	for name, leads := range map[string]bool{"leads": true, "stands by": false} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				var out bytes.Buffer
+				m := memory.New()
+				if !leads {
+					m.AssignLeader("inner", "another")
+				}
+				inner := leader.New(leader.WithLeaseManager(m), leader.WithLeaseName("inner"), leader.WithNodeID("in"),
+					leader.WithLogger(slog.New(slog.NewTextHandler(&out, nil))),
+					leader.WhenStarted(func(ctx context.Context) error { <-ctx.Done(); return nil }))
+				outer := w.nodeDoing("outer", inner.Run)
+				outer.run().leads()
+				time.Sleep(length)
+				w.force("somebody", false)
+				require.ErrorIs(t, <-outer.stopped, lease.ErrLost)
+				synctest.Wait()
+				assert.NotContains(t, out.String(), "lease is lost")
+				assert.Contains(t, out.String(), map[bool]string{true: "this node is to lead no more: ", false: "this node was asked to stop, "}[leads])
+			})
+		})
+	}
 }

@@ -186,8 +186,8 @@ func within(h host.Host, patience time.Duration, done <-chan struct{}) bool {
 
 // emit passes an event to the log and to each observer.
 func (r *run) emit(e Event) {
-	_, state := e.(StateEvent)
-	line := entry{log: r.log, event: e}
+	change, state := e.(StateEvent)
+	line := entry{log: r.log, event: e, lost: state && same(change.Cause, r.leader.Status().Term.Check())}
 	if q, ok := e.(RequestEvent); ok && !isClear(q.Err) {
 		line.left = r.leader.Status().Term.Remaining()
 		line.calledOff = r.ctx.Err() != nil && (errors.Is(q.Err, context.Canceled) || errors.Is(q.Err, context.Cause(r.ctx)))
