@@ -10,19 +10,21 @@ import (
 )
 
 // outwatch is for a RunOnce that finds the lease held on a store that cannot tell how old the record is: the holder may have
-// crashed long ago. It watches the record. If the record changes, a node leads, or did until just now: that is a HeldError. If
-// the record has stood for its length, outwatch takes the lease. Without Inspect it cannot watch, and the lease counts as
-// held.
+// crashed long ago. It watches the record. If the record changes, a node leads, or did until just now: that is a HeldError. A wish
+// is no such change. If the holder's latest write has stood for the lease's length, outwatch takes the lease. Without Inspect it cannot
+// watch, and the lease counts as held.
 func (r *run) outwatch(seen lease.Info) (*term, error) {
 	if !r.canInspect() {
 		return nil, &lease.HeldError{Info: seen}
 	}
-	until := r.mono() + 2*min(max(r.opts.length, seen.Length), forever) // the limit for a store that does not answer
+	began := r.mono()                                                // the holder's latest write, as seen shows it, came before
+	until := began + 2*min(max(r.opts.length, seen.Length), forever) // the limit for a store that does not answer
 	for failed := 0; ; {
 		wait := r.untilLook(seen, failed)
 		if !r.pause(wait) {
 			return nil, errEnded
 		}
+		asked := r.mono()
 		now, err := r.inspect()
 		switch {
 		case r.ctx.Err() != nil:
@@ -34,7 +36,8 @@ func (r *run) outwatch(seen lease.Info) (*term, error) {
 		case err != nil:
 			failed++
 			continue // the record is no younger for that
-		case now.ID != seen.ID || now.Version != seen.Version || now.State == lease.Free:
+		case now.ID != seen.ID || now.State == lease.Free,
+			now.Version != seen.Version && now.Age < asked-began: // else somebody has written a wish, and the holder nothing
 			return nil, &lease.HeldError{Info: now}
 		case now.State == lease.Held:
 			failed = 0

@@ -41,6 +41,31 @@ func TestRunOnce_OnAStoreWithoutAge(t *testing.T) {
 			assert.EqualValues(t, 2, w.look().Token)
 		})
 	})
+	t.Run("a crashed holder that is asked for something", func(t *testing.T) {
+		inWorld(t, func(w *world) { // a wish is no sign of life, nor is its withdrawal
+			m := lease.NewManager(w.store)
+			_, err := m.Acquire(background, lease.Request{Name: anyName, Holder: "gone", Length: length, Heeds: []string{lease.WishHandover}})
+			require.NoError(t, err)
+			b := w.nodeDoing("b", done).runsOnce()
+			begun := time.Now()
+			time.Sleep(length / 4)
+			w.asks("c")
+			time.Sleep(length / 2)
+			require.NoError(t, lease.Withdraw(background, lease.NewManager(w.store), w.look()))
+			assert.NoError(t, <-b.result)
+			assert.GreaterOrEqual(t, time.Since(begun), length)
+			assert.LessOrEqual(t, time.Since(begun), length+every)
+		})
+	})
+	t.Run("a living holder that is asked for something", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			w.node("a").run().leads()
+			b := w.node("b").runsOnce()
+			time.Sleep(every / 5)
+			w.asks("a") // which it refuses
+			assert.ErrorIs(t, <-b.result, lease.ErrHeld)
+		})
+	})
 	for name, change := range map[string]func(w *world){
 		"released": func(w *world) { w.force("", true) },
 		"taken":    func(w *world) { w.force("other", false) },
