@@ -91,9 +91,11 @@ func (r *run) untilLook(seen lease.Info, failed int) time.Duration {
 // out: because the store tells how old a record is, so that nobody takes it sooner; or because ctx has ended. On other
 // stores it renews the lease until the time has passed, and the caller releases it.
 func (t *term) hold() bool {
-	if seen, err := t.run.inspect(); err == nil && seen.Timed {
-		return true
-	}
 	t.run.enter(Stopping, t.holding.held.Token, nil)
+	if t.run.canInspect() {
+		if seen, err := t.run.inspect(); err == nil && seen.Timed {
+			return true
+		}
+	}
 	return t.keepUntil(t.began+t.opts.holdAtLeast, t.run.ctx.Done(), nil) || t.holding.term.Check() != nil
 }

@@ -197,3 +197,31 @@ func TestRunOnce_HoldAtLeastOnAStoreWithoutAge(t *testing.T) {
 		assert.Equal(t, lease.Held, w.look().State)
 	})
 }
+
+// The look that tells how the lease is to be kept is part of the end of the term, whatever becomes of it.
+func TestRunOnce_HoldAtLeastLooks(t *testing.T) {
+	job := func(context.Context) error { time.Sleep(time.Second); return nil }
+	t.Run("a manager that cannot inspect", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			a := w.nodeDoing("a", job, leader.WithHoldAtLeast(length/2), leader.WithLeaseManager(bare{lease.NewManager(w.store)}))
+			assert.NoError(t, a.RunOnce(a.context()))
+			assert.Zero(t, countEvents(a, func(e leader.Event) bool {
+				asked, ok := e.(leader.RequestEvent)
+				return ok && asked.Op == leader.OpInspect
+			}), "nothing was sent")
+		})
+	})
+	t.Run("told to end meanwhile", func(t *testing.T) {
+		inTimedWorld(t, func(w *world) {
+			a := w.nodeDoing("a", job, leader.WithHoldAtLeast(length))
+			a.runsOnce().leads()
+			a.link.set(hang)
+			time.Sleep(time.Second + 1)
+			assert.NoError(t, a.stop())
+			assert.Equal(t, 1, countEvents(a, func(e leader.Event) bool {
+				state, ok := e.(leader.StateEvent)
+				return ok && state.From == leader.Leading && state.Token == 1 && state.Cause == nil
+			}))
+		})
+	})
+}
