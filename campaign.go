@@ -21,10 +21,10 @@ func (r *run) campaign(wait time.Duration) (*term, error) {
 		usual := host.Jitter(r.host, r.opts.acquireEvery)
 		err := r.waitAndProbe(wait, vigil)
 		wait = usual
+		vigil.looks() // also where a sick node looks without a try: a hint shortens one wait
 		if err == nil {
 			var t *term
 			first := !r.tried
-			vigil.looks()
 			t, err = r.acquire()
 			refused := errors.Is(err, lease.ErrMisconfigured) || errors.Is(err, lease.ErrInvalid)
 			if err == nil || refused && first {

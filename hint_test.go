@@ -1,12 +1,15 @@
 package leader_test
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/cloudlease/leader"
 )
 
 // A leader that gets a hint finds at once what it is asked for, and a standby that the lease is free.
@@ -116,5 +119,24 @@ func TestHint_WithoutARun(t *testing.T) {
 		time.Sleep(every / 2)
 		_, after := a.link.counts()
 		require.Equal(t, before, after, "it renews as ever")
+	})
+}
+
+// A hint brings one look forward, also where a sick node looks without a try: the looks after it come as ever.
+func TestHint_ToASickStandby(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.node("a").run().leads()
+		b := w.node("b", leader.WithHealth(func(context.Context) error {
+			time.Sleep(2 * time.Second)
+			return errSick
+		})).run()
+		time.Sleep(length)
+		before, _ := b.link.counts()
+		b.Hint()
+		const looks = 120
+		time.Sleep(looks * every)
+		after, _ := b.link.counts()
+		require.LessOrEqual(t, after-before, looks*108/100)
+		require.Greater(t, after-before, looks*9/10, "it does look")
 	})
 }
