@@ -22,7 +22,12 @@ import (
 // The manager remembers what it has seen of each lease. If the store supplies no Age, it takes over a lease that its
 // holder has left behind only once it has watched the record for the lease's length (R1). So keep the manager as long as
 // the process campaigns.
+//
+// With a nil store, each request returns an ErrMisconfigured.
 func NewManager(store Store) Manager {
+	if store == nil {
+		store = noStore{}
+	}
 	return &manager{store: store, place: placeOf(store)}
 }
 
@@ -32,6 +37,20 @@ type manager struct {
 	watch watch
 	named firstseen.Memory // since when released records have stood that name the next holder
 }
+
+// noStore takes the place of a nil Store: a panic in a request's goroutine would end the process.
+type noStore struct{}
+
+var (
+	errNilStore = errors.New("NewManager was given a nil Store")
+	errNoStore  = &MisconfiguredError{Err: errNilStore, Advice: "give it one, such as that of memory.NewStore"}
+)
+
+func (noStore) String() string { return "no store" }
+
+func (noStore) Load(context.Context, string) (Snapshot, error) { return Snapshot{}, errNoStore }
+
+func (noStore) Swap(context.Context, string, Version, []byte) (Version, error) { return "", errNoStore }
 
 func placeOf(store Store) string {
 	if s, ok := store.(fmt.Stringer); ok {
