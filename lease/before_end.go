@@ -10,7 +10,7 @@ import (
 // function's context ends at the term's deadline, or sooner if the runner says so (leader.WithEndTimeout). The term does not wait for
 // a function that goes on after that, so the function calls the term's Check right before each effect. It does not run if the
 // term is lost, or its process is killed. Functions run one at a time, the latest first. BeforeEnd reports false, and registers
-// nothing, if ctx carries no term or the term is over.
+// nothing, if ctx carries no term, the term is over, or do is nil.
 func BeforeEnd(ctx context.Context, do func(ctx context.Context)) bool {
 	t, _ := TermFrom(ctx)
 	_, ok := t.BeforeEnd(do)
@@ -20,7 +20,7 @@ func BeforeEnd(ctx context.Context, do func(ctx context.Context)) bool {
 // BeforeEnd does what the function BeforeEnd does, and also returns a function that takes the registration back: the term keeps do, and what
 // that refers to, no longer. forget does nothing once do was begun, and waits for nothing. It is never nil.
 func (t Term) BeforeEnd(do func(ctx context.Context)) (forget func(), ok bool) {
-	if t.Check() != nil {
+	if do == nil || t.Check() != nil {
 		return func() {}, false
 	}
 	k, entry := t.keeper, &do

@@ -76,3 +76,14 @@ func TestTermBeforeEnd_KeepsNothing(t *testing.T) {
 	require.True(t, run.Value() == nil, "run")
 	runtime.KeepAlive(keeper)
 }
+
+// Nothing to do is not registered: what was registered before it still runs.
+func TestBeforeEnd_Nil(t *testing.T) {
+	ctx, keeper := lease.StartTerm(t.Context(), lease.Lease{Name: "orders", Token: 1, Length: time.Hour}, lease.Now(t.Context()))
+	defer keeper.End(nil)
+	ran := false
+	require.True(t, lease.BeforeEnd(ctx, func(context.Context) { ran = true }))
+	require.False(t, lease.BeforeEnd(ctx, nil))
+	keeper.BeforeEnd(t.Context())
+	require.True(t, ran)
+}
