@@ -19,19 +19,19 @@ type fleetSight struct {
 	ends map[int]time.Time // by seat: when it has run out, if it is not renewed; that of the coordinator is at 0
 }
 
-// fleetsOf finds the fleets among all leases: they have seats. It composes each of the leases that were read, and reads a fleet again
-// if the list left out values: then it calls alive after each. It returns how many more requests that took.
-func fleetsOf(ctx context.Context, m lease.Manager, sights []sight, read map[string]lease.Info, alive func()) (fleets []fleetSight, requests int) {
+// readFleets finds the fleets among all leases: they have seats. It composes each of the leases that were read, and reads a fleet again
+// if the list left out values, or leases, which may be seats: then it calls alive after each.
+func (g *glance) readFleets(ctx context.Context, m lease.Manager, read map[string]lease.Info, alive func()) {
 	seats := map[string][]*sight{}
-	for i := range sights {
-		if of, _, isSeat := fleet.SeatOf(sights[i].Name); isSeat {
-			seats[of] = append(seats[of], &sights[i])
+	for i := range g.sights {
+		if of, _, isSeat := fleet.SeatOf(g.sights[i].Name); isSeat {
+			seats[of] = append(seats[of], &g.sights[i])
 		}
 	}
 	for name, of := range seats {
 		f := fleetSight{ends: map[int]time.Time{}}
-		office := find(sights, name)
-		complete := office != nil && office.Err == nil && read[name].Value != ""
+		office := find(g.sights, name)
+		complete := !g.cut && office != nil && office.Err == nil && read[name].Value != ""
 		if office != nil {
 			f.ends[0] = office.ends
 		}
@@ -46,10 +46,10 @@ func fleetsOf(ctx context.Context, m lease.Manager, sights []sight, read map[str
 		case office.Err != nil:
 			f.Coordinator, f.err = office.Info, office.Err
 		case complete:
-			f.Overview, f.err = fleet.OverviewOf(read[name], func(seat string) lease.Info { return infoOf(seat, sights, read) })
+			f.Overview, f.err = fleet.OverviewOf(read[name], func(seat string) lease.Info { return infoOf(seat, g.sights, read) })
 		default:
 			f.Overview, f.err = fleet.Inspect(ctx, m, name)
-			requests += 1 + f.Width
+			g.requests += 1 + f.Width
 			if ctx.Err() == nil {
 				alive()
 			}
@@ -59,10 +59,9 @@ func fleetsOf(ctx context.Context, m lease.Manager, sights []sight, read map[str
 		}
 		f.Fleet, f.Coordinator.Value = name, ""
 		slices.SortFunc(f.Parts, func(a, b fleet.PartInfo) int { return natural(a.Part, b.Part) })
-		fleets = append(fleets, f)
+		g.fleets = append(g.fleets, f)
 	}
-	slices.SortFunc(fleets, func(a, b fleetSight) int { return strings.Compare(a.Fleet, b.Fleet) })
-	return fleets, requests
+	slices.SortFunc(g.fleets, func(a, b fleetSight) int { return strings.Compare(a.Fleet, b.Fleet) })
 }
 
 // natural orders numbers by their size, before other names.

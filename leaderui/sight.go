@@ -73,9 +73,7 @@ func lookAt(ctx context.Context, m lease.Manager, alive func()) (glance, error) 
 	}
 	g.requests = requestsOf(lease.PlaceOf(m), len(g.sights), bytes)
 	slices.SortFunc(g.sights, func(a, b sight) int { return strings.Compare(a.Name, b.Name) })
-	var more int
-	g.fleets, more = fleetsOf(ctx, m, g.sights, read, alive)
-	g.requests += more
+	g.readFleets(ctx, m, read, alive)
 	return g, ctx.Err() // then it is why fleets could not be read
 }
 
