@@ -23,11 +23,12 @@ type entry struct {
 	log   *slog.Logger
 	event Event
 
-	lost bool // of a change of state: this node's term is lost; else the cause may still be the loss of another one, or one to come
-
 	// Of a request that failed:
 	left      time.Duration // of this node's term
 	calledOff bool          // it was cut short, as Run is to end
+
+	// Of a change of state:
+	lost bool // this node's term is lost; else the cause may still be the loss of another one, or one to come
 }
 
 func (r *run) remark(level slog.Level, message string, attrs ...slog.Attr) {
