@@ -105,7 +105,7 @@ func (n *node) takeAndGiveBack(ctx context.Context, k int) (lease.Lease, error) 
 		return lease.Lease{}, err
 	}
 	// The token proves what is to be proven. If the release fails, the seat runs out, and is swept again.
-	giveBack, cancel := host.WithTimeout(context.WithoutCancel(ctx), n.opts.limits.WriteEvery+n.opts.interval)
+	giveBack, cancel := host.WithTimeout(n.late, n.opts.limits.WriteEvery+n.opts.interval)
 	defer cancel()
 	if every := n.opts.limits.WriteEvery; every > 0 {
 		alarm := host.NewAlarm(n.host)

@@ -103,3 +103,25 @@ func TestEnd_BothAreGivenBack(t *testing.T) {
 		}
 	})
 }
+
+// The release of a seat that was swept ends with Run: nothing of it goes on.
+func TestEnd_ASweepHangs(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+		const end = 100 * time.Millisecond
+		a := f.Join("a", fleettest.Wait, fleet.WithEndTimeout(end), fleet.WithDrainTimeout(0))
+		f.Settle()
+		b := f.Join("b", fleettest.Wait)
+		f.Settle()
+		seat := b.Status().Seat
+		a.Store.Set(leadertest.Hang, leadertest.Release)
+		b.Crash()
+		for holder := "b"; holder != "a"; time.Sleep(interval / 50) {
+			info, err := lease.Inspect(t.Context(), f.Store(), fleet.SeatLease("ships", seat))
+			require.NoError(t, err)
+			holder = info.Holder
+		}
+		began := time.Now()
+		require.NoError(t, a.Leave())
+		require.LessOrEqual(t, time.Since(began), end+end/10)
+	})
+}

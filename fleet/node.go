@@ -26,7 +26,8 @@ type node struct {
 	inbox *inbox
 
 	ctx     context.Context // the caller's: its end begins the drain
-	life    context.Context // ends when Run returns; everything runs in it
+	life    context.Context // ends when nothing is left to do; everything runs in it
+	late    context.Context // ends when Run waits for requests no longer; what gives something back runs in it
 	running sync.WaitGroup  // goroutines that post to the inbox
 
 	plan    *plan         // the latest that was read, or acknowledged (F2)
@@ -87,9 +88,10 @@ func newNode(ctx context.Context, f *Fleet) *node {
 
 // run runs the node until it has left.
 func (n *node) run() error {
-	life, die := context.WithCancel(context.WithoutCancel(n.ctx))
-	defer die()
-	n.life = life
+	late, abandon := context.WithCancel(context.WithoutCancel(n.ctx))
+	defer abandon()
+	life, die := context.WithCancel(late)
+	n.life, n.late = life, late
 	n.campaign()
 	alarm := host.NewAlarm(n.host)
 	defer alarm.Stop()
