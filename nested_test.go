@@ -79,7 +79,7 @@ func TestNested_WhatTheInnerLogs(t *testing.T) {
 					leader.WhenStarted(func(ctx context.Context) error { <-ctx.Done(); return nil }))
 				outer := w.nodeDoing("outer", inner.Run)
 				outer.run().leads()
-				time.Sleep(length)
+				time.Sleep(length + every/2) // between two renewals
 				w.force("somebody", false)
 				require.ErrorIs(t, <-outer.stopped, lease.ErrLost)
 				synctest.Wait()

@@ -22,7 +22,7 @@ func TestF2_LateAnswers(t *testing.T) {
 	for text, says := range map[string]string{older: "not of the chain", "none": lease.ErrRecord.Error()} {
 		synctest.Test(t, func(t *testing.T) {
 			n := newNode(t.Context(), New(WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil)))))
-			time.Sleep(2)
+			time.Sleep(2 * time.Nanosecond)
 			n.read(newest, 0)
 			n.read(text, 1)
 			require.NoError(t, n.status(Status{}).Err)

@@ -57,7 +57,7 @@ var rules = []rule{
 	{of: "internal/failure", may: []string{"lease"}, standard: true},
 	{of: "internal/plainjson", standard: true},
 	{of: "internal/firstseen", standard: true},
-	{of: "internal/absent", may: []string{"internal/failure"}, standard: true},
+	{of: "internal/absent", standard: true},
 	{of: "internal/callbacks", standard: true},
 	{of: "internal/foreign", standard: true},
 	{of: "internal/patience", standard: true},

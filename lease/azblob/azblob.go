@@ -114,7 +114,6 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 
-	"github.com/cloudlease/leader/internal/absent"
 	"github.com/cloudlease/leader/internal/failure"
 	"github.com/cloudlease/leader/internal/firstseen"
 	"github.com/cloudlease/leader/lease"
@@ -140,7 +139,7 @@ func WithCreateContainer() Option { return func(m *manager) { m.create = true } 
 // shows still has the lease; a look a moment later shows the new one.
 func New(client *container.Client, opts ...Option) lease.Manager {
 	m := &manager{container: client, late: rand.Float64()}
-	m.problem = absent.Apply(m, opts)
+	m.problem = failure.Apply(m, opts)
 	if m.problem == nil {
 		m.problem = m.check()
 	}

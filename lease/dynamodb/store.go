@@ -55,7 +55,7 @@ type Store struct {
 // NewStore returns a Store in the table. Like New, it never fails and sends nothing.
 func NewStore(client API, tableName string, opts ...Option) *Store {
 	s := &Store{client: client, table: tableOf(client, tableName), keys: keys{partition: keyAttribute}, age: isService(client)}
-	s.problem = absent.Apply(s, opts)
+	s.problem = failure.Apply(s, opts)
 	return s
 }
 

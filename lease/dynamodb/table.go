@@ -12,7 +12,7 @@ import (
 	sdk "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"github.com/cloudlease/leader/internal/absent"
+	"github.com/cloudlease/leader/internal/failure"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -49,7 +49,7 @@ func create(ctx context.Context, client TableAPI, name string, changes ...func(*
 		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String(keyAttribute), KeyType: types.KeyTypeHash}},
 		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String(keyAttribute), AttributeType: types.ScalarAttributeTypeS}},
 	}
-	problem := absent.Apply(in, changes)
+	problem := failure.Apply(in, changes)
 	t = tableOf(client, aws.ToString(in.TableName))
 	if err := cmp.Or(problem, usable(client, t.name)); err != nil {
 		return t, false, err

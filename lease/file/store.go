@@ -12,7 +12,6 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/cloudlease/leader/internal/absent"
 	"github.com/cloudlease/leader/internal/failure"
 	"github.com/cloudlease/leader/internal/storeurl"
 	"github.com/cloudlease/leader/lease"
@@ -39,7 +38,7 @@ func NewStore(dir string, opts ...Option) *Store {
 	if abs, err := filepath.Abs(dir); err == nil && dir != "" {
 		s.dir = abs
 	}
-	s.problem = absent.Apply(s, opts)
+	s.problem = failure.Apply(s, opts)
 	if dir == "" {
 		s.problem = failure.Misconfigured("no directory is named", "pass one to file.New")
 	}

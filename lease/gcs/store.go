@@ -16,7 +16,6 @@ import (
 	"cloud.google.com/go/storage"
 	"google.golang.org/api/iterator"
 
-	"github.com/cloudlease/leader/internal/absent"
 	"github.com/cloudlease/leader/internal/failure"
 	"github.com/cloudlease/leader/internal/storeurl"
 	"github.com/cloudlease/leader/lease"
@@ -56,7 +55,7 @@ const (
 // NewStore returns a Store in the bucket. Like New, it never fails and sends nothing.
 func NewStore(client *storage.Client, bucket string, opts ...Option) *Store {
 	s := &Store{bucket: bucket}
-	s.problem = absent.Apply(s, opts)
+	s.problem = failure.Apply(s, opts)
 	if s.problem == nil {
 		s.problem = s.problemWith(client)
 	}

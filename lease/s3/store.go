@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
-	"github.com/cloudlease/leader/internal/absent"
+	"github.com/cloudlease/leader/internal/failure"
 	"github.com/cloudlease/leader/internal/storeurl"
 	"github.com/cloudlease/leader/lease"
 )
@@ -40,7 +40,7 @@ type Store struct {
 func NewStore(client API, bucket string, opts ...Option) *Store {
 	s := &Store{client: client, bucket: bucket, endpoint: endpointOf(client), amazon: isAmazon(client), close: func() {}}
 	s.aged = s.amazon
-	s.problem = absent.Apply(s, opts)
+	s.problem = failure.Apply(s, opts)
 	return s
 }
 
