@@ -187,10 +187,11 @@ func wish(t *testing.T, ships *fleettest.Fleet, move string) {
 func TestMove_BehindAWishThatNobodyHears(t *testing.T) {
 	asked(t, func(t *testing.T, ships *fleettest.Fleet, nodes map[string]*fleettest.Node) {
 		part := partOf(ships, "a")
-		wish(t, ships, partOf(ships, "c")+"=a")
+		other := partOf(ships, "c") + "=a"
 		for _, n := range nodes {
 			n.Crash()
 		}
+		wish(t, ships, other)
 		time.Sleep(length / 2)
 		require.ErrorIs(t, fleet.Move(anHour(t), ships.Store(), "ships", part, "b"), lease.ErrRefused)
 	})

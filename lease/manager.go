@@ -43,7 +43,7 @@ type noStore struct{}
 
 var (
 	errNilStore = errors.New("NewManager was given a nil Store")
-	errNoStore  = &MisconfiguredError{Err: errNilStore, Advice: "give it one, such as that of memory.NewStore"}
+	errNoStore  = &MisconfiguredError{Err: errNilStore, Advice: "give it a store"}
 )
 
 func (noStore) String() string { return "no store" }
