@@ -2,6 +2,7 @@ package fleet_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,13 +30,13 @@ func TestF7_WhatMovesIsLookedAtMoreOften(t *testing.T) {
 // gapOfAMove has the node with the one part leave, whose work takes so long to return. It returns how long nobody worked on the part.
 func gapOfAMove(t *testing.T, f *fleettest.Fleet, coordinates string, takes time.Duration) time.Duration {
 	t.Helper()
-	var returned, begun time.Time
+	var returned, begun atomic.Int64 // in nanoseconds
 	join := func(name string, weight int) *fleettest.Node {
 		n := f.Join(name, func(ctx context.Context, _ string) error {
-			begun = time.Now()
+			begun.Store(time.Now().UnixNano())
 			<-ctx.Done()
 			time.Sleep(takes)
-			returned = time.Now()
+			returned.Store(time.Now().UnixNano())
 			return nil
 		}, fleet.WithWeight(weight))
 		f.Settle()
@@ -60,5 +61,5 @@ func gapOfAMove(t *testing.T, f *fleettest.Fleet, coordinates string, takes time
 	require.NoError(t, giver.Leave())
 	f.Settle()
 	require.Len(t, f.Where(), 1)
-	return begun.Sub(returned)
+	return time.Duration(begun.Load() - returned.Load())
 }
