@@ -68,7 +68,8 @@ func TestList_EndsWithItsContext(t *testing.T) {
 				told.Add(1)
 			}
 		}))
-		time.Sleep(20 * every)
+		time.Sleep(20*every + every/2) // between two calls
+		synctest.Wait()
 		require.Equal(t, calls.Load()-2, told.Load(), "all but the first and the last")
 	})
 }
