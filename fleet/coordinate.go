@@ -107,15 +107,7 @@ func (n *node) takeAndGiveBack(ctx context.Context, k int) (lease.Lease, error) 
 	// The token proves what is to be proven. If the release fails, the seat runs out, and is swept again.
 	giveBack, cancel := host.WithTimeout(n.late, n.opts.limits.WriteEvery+n.opts.interval)
 	defer cancel()
-	if every := n.opts.limits.WriteEvery; every > 0 {
-		alarm := host.NewAlarm(n.host)
-		defer alarm.Stop()
-		alarm.Set(every)
-		select {
-		case <-alarm.C:
-		case <-giveBack.Done():
-		}
-	}
+	untilWritable(giveBack, n.opts.manager)
 	_ = n.opts.manager.Release(giveBack, swept)
 	return swept, nil
 }

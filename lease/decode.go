@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // encoding/json takes "Token" for "token", and the last of two fields with one name. Another reader may take the first, and
@@ -123,11 +122,11 @@ func members(data []byte, each func(quotedName, value []byte) error) error {
 	}
 }
 
-const space = " \t\r\n"
+func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }
 
 // trimmed cuts off what space is in front. It is called three times for a field, and bytes.TrimLeft makes a table each time.
 func trimmed(data []byte) []byte {
-	for len(data) > 0 && (data[0] == ' ' || data[0] == '\n' || data[0] == '\t' || data[0] == '\r') {
+	for len(data) > 0 && isSpace(data[0]) {
 		data = data[1:]
 	}
 	return data
@@ -159,7 +158,7 @@ func lengthOf(data []byte) int {
 			if depth--; depth == 0 {
 				return i + 1
 			}
-		case depth == 0 && (c == ',' || c == ':' || strings.IndexByte(space, c) >= 0):
+		case depth == 0 && (c == ',' || c == ':' || isSpace(c)):
 			return i
 		}
 	}

@@ -8,8 +8,6 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/cloudlease/leader/internal/plainjson"
 )
 
 const (
@@ -125,10 +123,7 @@ func (l Limits) CheckValue(value string) error {
 	return nil
 }
 
-func lenEncoded(value string) int {
-	data, _ := plainjson.Marshal(value)
-	return len(data)
-}
+func lenEncoded(value string) int { return len(appendText(nil, value)) }
 
 func (l Limits) check(length time.Duration) error {
 	switch {

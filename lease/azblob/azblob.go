@@ -108,6 +108,7 @@
 package azblob
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -140,10 +141,7 @@ func WithCreateContainer() Option { return func(m *manager) { m.create = true } 
 func New(client *container.Client, opts ...Option) lease.Manager {
 	m := &manager{container: client, late: rand.Float64()}
 	m.problem = failure.Apply(m, opts)
-	if m.problem == nil {
-		m.problem = m.check()
-	}
-	if client != nil {
+	if m.problem = cmp.Or(m.problem, m.check()); client != nil {
 		m.marks, m.place = canMark(client), placeOf(client.URL(), m.prefix)
 		m.name = containerOf(client.URL())
 	}

@@ -1,6 +1,7 @@
 package gcs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,10 +57,7 @@ const (
 func NewStore(client *storage.Client, bucket string, opts ...Option) *Store {
 	s := &Store{bucket: bucket}
 	s.problem = failure.Apply(s, opts)
-	if s.problem == nil {
-		s.problem = s.problemWith(client)
-	}
-	if s.problem == nil {
+	if s.problem = cmp.Or(s.problem, s.problemWith(client)); s.problem == nil {
 		s.handle = client.Bucket(bucket).UserProject(s.project).Retryer(storage.WithPolicy(storage.RetryNever))
 	}
 	return s
