@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -82,6 +83,16 @@ func decodePlan(text string) (*plan, error) {
 		return nil, damaged(thePlan, err)
 	}
 	return p, nil
+}
+
+// IsPlan reports whether a lease's value is the plan of a fleet, be it damaged or of a newer format. Whoever removes a plan makes the
+// fleet's tokens begin anew; [Reset] replaces it.
+func IsPlan(value string) bool {
+	var found head
+	if err := json.Unmarshal([]byte(value), &found); err == nil {
+		return found.Kind == planHead.Kind
+	}
+	return strings.Contains(value, `"`+planHead.Kind+`"`)
 }
 
 var clearEpoch = regexp.MustCompile(`"epoch"\s*:\s*(\d+)`)

@@ -38,6 +38,19 @@ func requireSamePlan(t *testing.T, p, q *plan) {
 	require.True(t, p.sameAs(q), "%+v\n%+v", p, q)
 }
 
+// A plan is known for one, however it is damaged, and no other value is.
+func TestIsPlan(t *testing.T) {
+	t.Parallel()
+	text, err := encodePlan(randomPlan(rand.New(rand.NewPCG(newSeed(t), 0))))
+	require.NoError(t, err)
+	for _, value := range []string{text, text[:len(text)-1], text[:40], "x" + text, `{"kind":"fleet plan","format":99}`} {
+		require.True(t, IsPlan(value), value)
+	}
+	for _, value := range []string{"", "7", "fleet plan", `{"kind":"fleet seat","format":1}`, `{"at":"fleet plan"}`} {
+		require.False(t, IsPlan(value), value)
+	}
+}
+
 // A plan that nobody could read is not written.
 func TestEncodePlanRefuses(t *testing.T) {
 	t.Parallel()

@@ -246,6 +246,8 @@ func TestFleetReset(t *testing.T) {
 
 	before, err := lease.Inspect(t.Context(), s, "ships")
 	require.NoError(t, err)
+	s.run(t, "value", "clear", "ships", "--yes").Want(t, exitFailed, "without which the tokens of its parts would begin anew: leader fleet reset replaces it")
+	require.Equal(t, before.Value, s.inspect(t, "ships").Value)
 	reset("--yes").Want(t, 0, "")
 	after, err := fleet.Inspect(t.Context(), s, "ships")
 	require.NoError(t, err)

@@ -13,6 +13,7 @@ import (
 	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/cmd/leader/internal/show"
 	"github.com/cloudlease/leader/cmd/leader/internal/store"
+	"github.com/cloudlease/leader/fleet"
 	"github.com/cloudlease/leader/internal/patience"
 	"github.com/cloudlease/leader/lease"
 )
@@ -58,17 +59,18 @@ func (a *app) valueClearCommand() *cobra.Command {
 		Use:   "clear NAME",
 		Short: "Remove the value from a lease that nobody holds",
 		Long: `clear takes a lease that nobody holds, removes its value, and releases it. The next holder finds no value. Programs of versions
-that do not know values can take the lease again: before you roll a fleet back to one, stop the fleet, then clear.
+that do not know values can take the lease again: before you go back to one, stop all nodes, then clear.
 
 clear leaves a lease alone that a node holds, and says which. A holder that is stopped releases its lease, and the lease of
-a dead holder runs out: --wait waits for that. If clear itself is killed, the lease is free 15 seconds later.
+a dead holder runs out: --wait waits for that. If clear itself is killed, the lease is free 15 seconds later. The plan of a fleet stays,
+too: without it, the tokens of the parts would begin anew. leader fleet reset replaces it.
 
 clear shows the lease and asks whether to go on: type yes. Without a terminal, it does nothing unless you give --yes. Keep
 the value first, if you may need it: leader value show.
 
 Exit codes:
   0  the lease has no value
-  1  a node holds the lease, this store keeps no values, the clearing failed, or the answer was not yes
+  1  a node holds the lease, the value is a fleet's plan, this store keeps no values, the clearing failed, or the answer was not yes
   2  a flag, an argument or the store's URL is wrong, or there is no terminal to ask on
 
 Environment: LEADER_STORE, LEADER_TIMEOUT, LEADER_WAIT,
@@ -124,6 +126,9 @@ func (a *app) clearValue(ctx context.Context, s *store.Store, name string, yes, 
 		return errors.New("nothing was cleared: the lease is broken, and not over yet: --wait waits until it is")
 	case seen.State == lease.Held:
 		return fmt.Errorf("nothing was cleared: %w: stop it first; --wait waits until nobody holds the lease", &lease.HeldError{Info: seen})
+	case fleet.IsPlan(seen.Value):
+		return fmt.Errorf("nothing was cleared: the value is the plan of the fleet %q, without which the tokens of its parts would begin anew: "+
+			"leader fleet reset replaces it", name)
 	case seen.Value == "":
 		fmt.Fprintln(a.out, "The lease has no value: there is nothing to clear.")
 		return nil
