@@ -3,6 +3,7 @@ package dynamodb
 import (
 	"fmt"
 	"slices"
+	"unicode/utf8"
 )
 
 // keys has the names of the table's key attributes, and the value of the sort key, if there is one.
@@ -41,8 +42,10 @@ func (k keys) wrong() (why, advice string) {
 		return "its partition key and its sort key cannot be one attribute", "name the two that the table has"
 	case k.sort == "" && k.value != "":
 		return "there is a value for a sort key, and no name of one", "name it"
-	case k.sort != "" && (k.value == "" || len(k.value) > maxSortKey):
-		return fmt.Sprintf("a sort key has a value of 1 to %d bytes", maxSortKey), "give it one"
+	case k.sort != "" && (k.value == "" || len(k.value) > maxSortKey || !utf8.ValidString(k.value)): // the SDK would send another value
+		return fmt.Sprintf("a sort key has a value of 1 to %d bytes of UTF-8", maxSortKey), "give it one"
+	case !utf8.ValidString(k.partition) || !utf8.ValidString(k.sort):
+		return "the name of a key is not UTF-8", "name the keys that the table has"
 	}
 	return "", ""
 }

@@ -98,6 +98,9 @@ func TestKeysThatCannotBe(t *testing.T) {
 		{[]Option{WithSortKey("sk", "")}, "a sort key has a value"},
 		{[]Option{WithSortKey("sk", strings.Repeat("x", 1025))}, "a sort key has a value"},
 		{[]Option{WithSortKey("", "x")}, "no name of one"},
+		{[]Option{WithSortKey("sk", "\xff")}, "a sort key has a value"},
+		{[]Option{WithSortKey("s\xff", "x")}, "not UTF-8"},
+		{[]Option{WithPartitionKey("p\xff")}, "not UTF-8"},
 	} {
 		s := NewStore(dummy{}, "leases", test.opts...)
 		for what, err := range calls(t, s) {

@@ -87,6 +87,15 @@ func nameOf(file string) (name string, isCell bool) {
 	return name, true
 }
 
+// isOfACell reports whether a path is that of a cell's file, and not of the store's directory or one above it, which may have any name.
+func (s *Store) isOfACell(path string) bool {
+	switch filepath.Ext(path) {
+	case cellSuffix, lockSuffix, tempSuffix:
+		return strings.HasPrefix(path, strings.TrimSuffix(s.dir, string(filepath.Separator))+string(filepath.Separator))
+	}
+	return false
+}
+
 // isPiece reports whether a directory may be part of a long name's path.
 func isPiece(dir string) bool {
 	return strings.HasPrefix(dir, prefix) && len(dir) == len(prefix)+maxPiece

@@ -35,14 +35,22 @@ type Store struct {
 // working directory.
 func NewStore(dir string, opts ...Option) *Store {
 	s := &Store{dir: dir, here: here, network: networkFS, disk: realDisk, busy: busy, lockReads: runtime.GOOS == "windows"}
-	if abs, err := filepath.Abs(dir); err == nil && dir != "" {
-		s.dir = abs
-	}
 	s.problem = failure.Apply(s, opts)
-	if dir == "" {
-		s.problem = failure.Misconfigured("no directory is named", "pass one to file.New")
+	if err := s.resolve(dir, filepath.Abs); err != nil {
+		s.problem = err
 	}
 	return s
+}
+
+// resolve sets the store's directory. A relative path means nothing if there is no working directory to be found.
+func (s *Store) resolve(dir string, absolute func(string) (string, error)) (err error) {
+	if dir == "" {
+		return failure.Misconfigured("no directory is named", "pass one to file.New")
+	}
+	if s.dir, err = absolute(dir); err != nil {
+		return failure.Misconfigured(fmt.Sprintf("the directory %q cannot be resolved: %v", dir, err), "name an absolute directory")
+	}
+	return nil
 }
 
 // String returns the place as the URL that Open takes: "file:///var/lib/leader".

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader/internal/errtest"
 	"github.com/cloudlease/leader/internal/storeurl"
 	"github.com/cloudlease/leader/lease"
 )
@@ -367,4 +368,16 @@ func TestOpen(t *testing.T) {
 	wd, err := os.Getwd()
 	require.NoError(t, err)
 	assert.Equal(t, "file://"+filepath.ToSlash(filepath.Join(wd, "state", "leases")), fmt.Sprint(m))
+}
+
+// A relative path that cannot be resolved is said, and nothing is written to another place.
+func TestResolve_NoWorkingDirectory(t *testing.T) {
+	t.Parallel()
+	s := NewStore(t.TempDir())
+	gone := errors.New("getwd: no such file or directory")
+	s.problem = s.resolve("./state", func(string) (string, error) { return "", gone })
+	_, err := s.Load(t.Context(), "orders")
+	require.ErrorIs(t, err, lease.ErrMisconfigured)
+	require.ErrorContains(t, err, `"./state" cannot be resolved: getwd`)
+	errtest.Advice(t, err)
 }

@@ -160,7 +160,7 @@ func (w *watches) look(s *Store, paths map[string]bool) {
 		if c := w.cells[path]; c != nil {
 			w.read(s, c)
 			delete(paths, path)
-		} else if ext := filepath.Ext(path); ext == cellSuffix || ext == lockSuffix || ext == tempSuffix {
+		} else if s.isOfACell(path) {
 			delete(paths, path)
 		}
 	}

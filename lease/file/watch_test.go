@@ -46,7 +46,7 @@ func take(t *testing.T, m lease.Manager, name string) lease.Lease {
 // split into directories.
 func TestWatchOfAnotherProcess(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "not", "there", "yet")
+	dir := filepath.Join(t.TempDir(), "not.tmp", "there", "yet.lock")
 	here, there := New(dir), New(dir)
 	for _, name := range []string{"orders", strings.Repeat("long", 60)} {
 		hints := watchLease(t, here, name)
@@ -81,7 +81,7 @@ func TestWatchOfADirectoryThatGoes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := filepath.Join(t.TempDir(), "state", "leases")
+			dir := filepath.Join(t.TempDir(), "state.json", "lease-s.lock")
 			here, there := New(dir), New(dir)
 			take(t, there, "orders")
 			hints := watchLease(t, here, "orders")

@@ -74,6 +74,7 @@ func (m *Manager) AssignLeader(name, holder string) {
 		if info.State == lease.Held {
 			_ = m.protocol.Release(ctx, lease.Lease{
 				Name: name, Holder: info.Holder, ID: info.ID, Token: info.Token, Length: info.Length, Version: info.Version,
+				Acquired: info.Acquired, Attributes: info.Attributes, Value: info.Value, History: info.History, // which outlive the term
 			})
 		}
 		if kept, err := m.protocol.Acquire(ctx, lease.Request{Name: name, Holder: holder, Length: lease.Forever}); err == nil {

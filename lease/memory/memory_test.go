@@ -125,6 +125,20 @@ func TestAssignLeader(t *testing.T) {
 			wantTaken(t, m, renewed, "a")
 			wantTaken(t, m, b, "a")
 		},
+		"held by another that has stored a value": func(t *testing.T, m *memory.Manager) {
+			b := acquire(t, m, "x", "b")
+			b.Value, b.ValueNumber = "plan", 1
+			_, err := m.Renew(t.Context(), b)
+			require.NoError(t, err)
+			m.AssignLeader("x", "a")
+			a := acquire(t, m, "x", "a")
+			assert.Equal(t, "plan", a.Value)
+			require.NoError(t, m.Release(t.Context(), a))
+			m.AssignLeader("x", "")
+			a = acquire(t, m, "x", "c")
+			assert.Equal(t, "plan", a.Value)
+			assert.Contains(t, string(a.History), `b`)
+		},
 		"held by the same": func(t *testing.T, m *memory.Manager) {
 			a := acquire(t, m, "x", "a")
 			m.AssignLeader("x", "a")

@@ -31,7 +31,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, e
 			}
 			snapshot, err := s.Load(ctx, name)
 			if ctx.Err() != nil {
-				yield(lease.Cell{}, s.classify(ctx, err))
+				yield(lease.Cell{}, context.Cause(ctx))
 				return
 			}
 			if err == nil && snapshot.Version == "" {

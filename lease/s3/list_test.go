@@ -1,7 +1,9 @@
 package s3
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"slices"
 	"strconv"
 	"testing"
@@ -60,6 +62,36 @@ func TestListEndsWithTheContext(t *testing.T) {
 	require.Len(t, errs, 2)
 	require.NoError(t, errs[0])
 	require.ErrorIs(t, errs[1], context.Canceled)
+}
+
+// A context that ends as an answer arrives ends the list, too, and not with a cell that is none.
+func TestListEndsWithTheContext_AfterAnAnswer(t *testing.T) {
+	t.Parallel()
+	client, bucket := newClient(t), newBucket(t)
+	_, err := NewStore(client, bucket).Swap(t.Context(), "orders", "", []byte("x"))
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	for c, err := range NewStore(endsAfter{client, cancel}, bucket).List(ctx, "") {
+		require.ErrorIs(t, err, context.Canceled, c)
+	}
+}
+
+// endsAfter ends a context when the whole answer to a read is there.
+type endsAfter struct {
+	*s3.Client
+	end func()
+}
+
+func (e endsAfter) GetObject(ctx context.Context, in *s3.GetObjectInput, opts ...func(*s3.Options)) (*s3.GetObjectOutput, error) {
+	out, err := e.Client.GetObject(ctx, in, opts...)
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(out.Body)
+	out.Body = io.NopCloser(bytes.NewReader(data))
+	e.end()
+	return out, err
 }
 
 // An access point's list names the bucket behind it.
