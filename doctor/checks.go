@@ -132,13 +132,7 @@ func (d *doctor) findPlace(ctx context.Context, found lease.Info) error {
 }
 
 func (d *doctor) checkList(ctx context.Context) Finding {
-	var err error
-	for _, err = range patience.Each(ctx, d.timeout, func(ctx context.Context) iter.Seq2[lease.Info, error] { return lease.List(ctx, d.nodes[0], d.name) }) {
-		if err != nil {
-			break
-		}
-	}
-	if err != nil {
+	if _, err := d.list(ctx, d.name); err != nil {
 		f := refused(err)
 		f.Result = Warning
 		if d.report.results["create"] == Well {
@@ -147,6 +141,17 @@ func (d *doctor) checkList(ctx context.Context) Finding {
 		return f
 	}
 	return fine("leases may be listed")
+}
+
+// list returns the names of the leases that begin with the prefix.
+func (d *doctor) list(ctx context.Context, prefix string) (names []string, err error) {
+	for info, err := range patience.Each(ctx, d.timeout, func(ctx context.Context) iter.Seq2[lease.Info, error] { return lease.List(ctx, d.nodes[0], prefix) }) {
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, info.Name)
+	}
+	return names, nil
 }
 
 // checkCreate lets several create the lease at once, and succeeds if one of them could.
@@ -338,7 +343,7 @@ func (d *doctor) checkTokens(context.Context) Finding {
 
 // clean releases the lease if it is still held.
 func (d *doctor) clean(ctx context.Context) Finding {
-	left := fmt.Sprintf("the record of %q stays, for the next doctor: nothing in leader deletes records; remove it by hand if you like", d.name)
+	left := fmt.Sprintf("the records of %q and what is below it stay, for the next doctor: nothing in leader deletes records; remove them by hand if you like", d.name)
 	switch d.report.results["create"] {
 	case Skipped:
 		left = "nothing was written"

@@ -1,6 +1,6 @@
 // Package doctor tries a store out end to end, as two nodes would use it, and gives advice on each thing that is wrong. It takes a lease
-// that nobody else uses, [Scratch], and releases it in the end; it touches no other. The record of that lease stays, as records are never
-// removed.
+// that nobody else uses, [Scratch], and one more below it, and releases them in the end; it touches no other. Their records stay, as
+// records are never removed.
 //
 // A program may check the store that somebody else has set up for it, at its start or in a test of its deployment:
 //
@@ -98,6 +98,7 @@ var steps = []step{
 	{"read", "open", (*doctor).checkRead},
 	{"create", "read", (*doctor).checkCreate},
 	{"list", "open", (*doctor).checkList},
+	{"below", "create", (*doctor).checkBelow},
 	{"first", "create", (*doctor).checkFirst},
 	{"race", "create", (*doctor).checkRace},
 	{"held", "create", (*doctor).checkHeld},
@@ -132,6 +133,9 @@ func (d *doctor) do(ctx context.Context, s step) {
 		f = Finding{Result: Skipped, Detail: "needs " + s.needs}
 	default:
 		f = s.check(d, ctx)
+		if f.Result == Failed && ctx.Err() != nil { // which may be why
+			f.Advice = again
+		}
 	}
 	f.Check, f.Seconds = s.name, time.Since(began).Seconds()
 	d.report.add(f)

@@ -77,7 +77,7 @@ func refused(err error) Finding {
 	switch {
 	case errors.Is(err, lease.ErrMisconfigured), errors.Is(err, lease.ErrInvalid):
 	case errors.Is(err, context.Canceled):
-		advice = "check again, and let it end"
+		advice = again
 	case errors.Is(err, lease.ErrHeld), errors.Is(err, lease.ErrLost):
 		advice = "see that no other doctor is at work here, then check again; if none is, " + unfit
 	default:
@@ -85,6 +85,9 @@ func refused(err error) Finding {
 	}
 	return Finding{Result: Failed, Detail: oneLine(err), Advice: advice}
 }
+
+// again is the advice on a check that was cut short.
+const again = "check again, and let it end"
 
 // oneLine returns an error without line breaks.
 func oneLine(err error) string { return strings.Join(strings.Split(err.Error(), "\n"), "; ") }

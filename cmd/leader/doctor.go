@@ -27,8 +27,8 @@ func (a *app) doctorCommand() *cobra.Command {
 		Long: `doctor tries a store out end to end, as two nodes would use it, and gives advice on everything that is wrong. It takes some
 twenty seconds; with Google Cloud Storage, where an object may be written once a second, about a minute.
 
-It uses a separate lease, ` + doctor.Scratch + `, and releases it in the end. The record stays, because leader deletes no records, and the
-next doctor uses it again; you may remove it by hand. doctor does not touch other leases. Its lease has the default length, whatever
+It uses a separate lease, ` + doctor.Scratch + `, and one below it, and releases them in the end. The records stay, because leader deletes
+no records, and the next doctor uses them again; you may remove them by hand. doctor does not touch other leases. Its lease has the default length, whatever
 --lease-length says: the next doctor waits until the lease of one that was killed has run out.
 
 Checks, in their order (a check is skipped if one that it needs has failed):
@@ -37,6 +37,7 @@ Checks, in their order (a check is skipped if one that it needs has failed):
   read        the store can be reached, accepts the credentials, and allows reads
   create      a lease can be taken and released
   list        leases can be listed; a warning if not, as only "leader list" needs it
+  below       a lease below another, as a fleet's seats are, can be kept and listed; a warning if not, as only fleets need it
   first       eight at once try to take a lease that was never taken, and exactly one gets it; skipped if an earlier doctor
               has done this here, unless you give --anew
   race        eight at once try to take a free lease, five times, and exactly one gets it each time

@@ -43,7 +43,7 @@ func TestDoctorIsInterrupted(t *testing.T) {
 		require.Equal(t, lease.Free, info.State)
 		found++
 	}
-	require.Equal(t, 1, found)
+	require.Equal(t, 2, found)
 }
 
 // A directory that may be read but not written to. Root may write anywhere, so the command is run as somebody else then.

@@ -24,6 +24,11 @@ func silence(limit time.Duration) error {
 	return fmt.Errorf("%w within %v: check the URL, the network, and proxies and firewalls on the way", ErrSilent, limit)
 }
 
+// unlisted is silence in the middle of a list, which may have another reason: a store that keeps much else is searched for long.
+func unlisted(limit time.Duration) error {
+	return fmt.Errorf("%w, or has found none of the list in much else that it keeps", silence(limit))
+}
+
 // Ask asks a store a question. It returns an error if there is no answer within the limit, even if the question does not mind the end of
 // its context.
 func Ask[T any](ctx context.Context, limit time.Duration, question func(context.Context) (T, error)) (T, error) {
@@ -78,7 +83,7 @@ func Each[T any](ctx context.Context, limit time.Duration, all func(context.Cont
 				yield(none, context.Cause(ctx))
 				return
 			case <-time.After(limit):
-				silent := silence(limit)
+				silent := unlisted(limit)
 				cancel(silent)
 				yield(none, fromLast(next, silent))
 				return

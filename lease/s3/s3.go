@@ -32,6 +32,8 @@
 //     on them.
 //   - A server that speaks S3's protocol but ignores the preconditions lets every node lead. Its answers do not show
 //     this, so this package cannot detect it: test the server first, with package leasetest or with leader doctor.
+//   - A server that keeps objects as files may refuse a lease a/b beside a lease a, or leave it out of its lists, as MinIO
+//     does (https://github.com/minio/minio/issues/20834). Fleets have such leases. The doctor warns of it.
 //
 // # Whose answers count
 //
