@@ -85,8 +85,8 @@ func decodePlan(text string) (*plan, error) {
 	return p, nil
 }
 
-// IsPlan reports whether a lease's value is the plan of a fleet, be it damaged or of a newer format. Whoever removes a plan makes the
-// fleet's tokens begin anew; [Reset] replaces it.
+// IsPlan reports whether a lease's value is the plan of a fleet, be it damaged or of a newer format. Without its plan,
+// a fleet's tokens begin anew: [Reset] replaces it.
 func IsPlan(value string) bool {
 	var found head
 	if err := json.Unmarshal([]byte(value), &found); err == nil {
