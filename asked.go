@@ -40,7 +40,7 @@ func (h *holding) heedWish() {
 	if w == before {
 		return
 	}
-	h.run.found(info(h.held, lease.Held))
+	h.published()
 	h.run.emit(WishEvent{Origin: h.run.origin(), Token: h.held.Token, Wish: w, Refused: refused})
 	if refused == nil {
 		h.run.leader.askToResign(w.For)

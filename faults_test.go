@@ -311,25 +311,47 @@ func TestFault_ReleaseSendsNoMoreThanItMust(t *testing.T) {
 	})
 }
 
-// R8: an answer that comes after the term's end revives nothing.
+// R8: an answer that comes after the term's end revives nothing, whatever it says of the lease.
 func TestFault_AnswerAfterTheEnd(t *testing.T) {
-	inWorld(t, func(w *world) {
-		a := w.nodeDoing("a", func(ctx context.Context) error { <-ctx.Done(); time.Sleep(time.Hour); return nil })
-		a.run()
-		term := a.leads()
-		goOn := make(chan struct{})
-		a.link.set(func(q request) { // every renewal is stored, and answered too late
-			q.send()
-			<-goOn
+	for name, before := range map[string]func(a *node, ctx context.Context){
+		"of a renewal": func(*node, context.Context) {},
+		"with a value": func(a *node, ctx context.Context) { assert.NoError(a.w, leader.SetValue(ctx, "x")) },
+		"with a wish":  func(a *node, _ context.Context) { a.w.asks("b") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				a, ready, goOn := (*node)(nil), make(chan struct{}), make(chan struct{})
+				a = w.nodeDoing("a", func(ctx context.Context) error {
+					before(a, ctx)
+					a.link.set(hang)
+					close(ready)
+					<-ctx.Done()
+					time.Sleep(time.Hour)
+					return nil
+				})
+				a.run()
+				term := a.leads()
+				<-ready
+				time.Sleep(2 * every)
+				a.link.set(func(q request) { // the last renewal is stored, and answered too late
+					if q.send(); q.op == "swap" && *q.err == nil {
+						<-goOn
+					}
+				})
+				time.Sleep(usable - 2*every)
+				synctest.Wait()
+				assert.ErrorIs(t, term.Check(), lease.ErrLost)
+				close(goOn)
+				ctx, cancel := context.WithTimeoutCause(background, time.Minute, errors.New("nobody leads"))
+				defer cancel()
+				_, err := a.WaitForLeader(ctx)
+				assert.EqualError(t, err, "nobody leads")
+				assert.Equal(t, lease.Expired, a.Status().Seen.State)
+				assert.ErrorIs(t, term.Check(), lease.ErrLost)
+				assert.Len(t, a.started, 0, "and it does not lead again while that work runs")
+			})
 		})
-		time.Sleep(usable)
-		synctest.Wait()
-		assert.ErrorIs(t, term.Check(), lease.ErrLost)
-		close(goOn)
-		time.Sleep(time.Minute)
-		assert.ErrorIs(t, term.Check(), lease.ErrLost)
-		assert.Len(t, a.started, 0, "and it does not lead again while that work runs")
-	})
+	}
 }
 
 // R8: the deadline has passed when Acquire returns, as the machine slept meanwhile.

@@ -174,11 +174,18 @@ func (h *holding) soonest(after time.Duration) time.Duration {
 	return max(h.run.mono(), h.wrote+max(after, h.opts.limits.WriteEvery))
 }
 
+// published shows in Status what a renewal has published. An answer that comes after the term's end revives nothing there (R8).
+func (h *holding) published() {
+	if h.term.Check() == nil {
+		h.run.found(info(h.held, lease.Held))
+	}
+}
+
 // stored goes on after a renewal that has stored the changes up to the number.
 func (h *holding) stored(number uint64) {
 	h.kept = number
 	if number > 0 {
-		h.run.found(info(h.held, lease.Held)) // Status shows what is published
+		h.published()
 	}
 	if h.settle(number, nil); h.urgent > number {
 		h.hurry()
