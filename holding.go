@@ -27,7 +27,7 @@ type holding struct {
 
 	values  *values  // by which the work changes the lease's value and attributes
 	waiting []waiter // for changes to be stored, in order
-	urgent  uint64   // the ValueNumber of the latest change that somebody waits for
+	urgent  uint64   // the ValueNumber of the latest change that is not to wait for the next interval
 	kept    uint64   // the ValueNumber of the latest change that is stored
 
 	failures int   // in a row

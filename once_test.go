@@ -217,3 +217,43 @@ func TestRunOnce_HoldAtLeastSendsNothingTwice(t *testing.T) {
 		require.Equal(t, 2, swaps, "it was acquired, and the value stored")
 	})
 }
+
+// V2: what a renewal in flight does not carry yet is stored as soon as that one is answered.
+func TestRunOnce_HoldAtLeastStoresTheValueAfterARenewal(t *testing.T) {
+	for name, c := range map[string]struct {
+		next func(q request) // befalls the renewal after that one
+		most time.Duration   // from the answer to the end
+	}{
+		"the store answers":    {func(q request) { q.send() }, 0},
+		"the store fails once": {cut, every / 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inTimedWorld(t, func(w *world) {
+				a := w.nodeDoing("a", func(ctx context.Context) error {
+					time.Sleep(every + time.Second/2)
+					return leader.NoteValue(ctx, "x")
+				}, leader.WithHoldAtLeast(length))
+				a.runsOnce().leads()
+				swaps := 0
+				a.link.set(func(q request) {
+					if q.op == "swap" {
+						swaps++
+					}
+					switch {
+					case q.op == "swap" && swaps == 1:
+						time.Sleep(time.Second)
+						q.send()
+					case q.op == "swap" && swaps == 2:
+						c.next(q)
+					default:
+						q.send()
+					}
+				})
+				began := time.Now()
+				assert.NoError(t, <-a.result)
+				assert.LessOrEqual(t, time.Since(began), every+time.Second+c.most, "it does not wait for the next interval")
+				assert.Equal(t, "x", w.look().Value)
+			})
+		})
+	}
+}

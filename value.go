@@ -197,6 +197,7 @@ func (h *holding) stored(number uint64) {
 func (h *holding) storeLast() {
 	r := h.run
 	until := r.mono() + r.left()/2
+	h.urgent = h.held.ValueNumber // also of what was only noted: a renewal in flight may not carry it
 	h.hurry()
 	for h.held.ValueNumber > h.kept && h.term.Check() == nil && r.mono() < until {
 		if h.pending == nil {
