@@ -65,6 +65,7 @@ func (r *run) probe() bool {
 	if r.opts.health == nil || r.leader.probing != nil {
 		return false
 	}
+	r.leader.hung = false
 	r.leader.probing = begin(r.life, r, r.timeout(), r.opts.renewEvery, func(ctx context.Context) (nothing, error) {
 		return nothing{}, r.opts.health(ctx)
 	})
@@ -72,10 +73,13 @@ func (r *run) probe() bool {
 }
 
 // probed takes the health check's answer, and returns why this node is unhealthy; nil if it is healthy, or has not failed often
-// enough.
+// enough. The error of a check that has counted as failed by then, as it hung, is no second failure.
 func (r *run) probed(err error) error {
 	r.leader.probing = nil
-	if err != nil {
+	switch {
+	case err != nil && r.leader.hung:
+		return nil
+	case err != nil:
 		return r.unwell(err)
 	}
 	r.leader.failures = 0
@@ -91,6 +95,7 @@ func (r *run) hangs(now time.Duration) error {
 		return nil
 	}
 	q.due = now + r.opts.renewEvery
+	r.leader.hung = true
 	return r.unwell(errOverdue)
 }
 

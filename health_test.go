@@ -73,26 +73,54 @@ func TestRun1_HealthIsAskedAnew(t *testing.T) {
 	}
 }
 
-// A check that hangs fails once in each renew interval, also if several have passed unnoticed.
+// A check that hangs fails once in each renew interval, also if several have passed unnoticed, and whatever it returns then.
 func TestHealth_OneHangIsOneFailure(t *testing.T) {
 	for intervals, after := range map[time.Duration]int{1: 2, 3: 4, 10: 11} {
-		inWorld(t, func(w *world) {
-			first := true
-			a := w.node("a", leader.WithHealth(func(context.Context) error {
-				if first {
-					first = false
-					time.Sleep(intervals*every + time.Second)
+		for _, answer := range []error{nil, errSick} {
+			inWorld(t, func(w *world) {
+				first := true
+				a := w.node("a", leader.WithHealth(func(context.Context) error {
+					if first {
+						first = false
+						time.Sleep(intervals*every + time.Second)
+						return answer
+					}
+					return nil
+				}, leader.After(after)))
+				a.run().leads()
+				select {
+				case cause := <-a.stopped:
+					t.Errorf("it hung for %d intervals, and After(%d): %v", intervals, after, cause)
+				case <-time.After(time.Hour):
 				}
-				return nil
-			}, leader.After(after)))
-			a.run().leads()
-			select {
-			case cause := <-a.stopped:
-				t.Errorf("it hung for %d intervals, and After(%d): %v", intervals, after, cause)
-			case <-time.After(time.Hour):
-			}
-		})
+			})
+		}
 	}
+}
+
+// Nor does the answer to an earlier Run, which has called its question off, count besides the hang.
+func TestHealth_OneHangOverTwoRuns(t *testing.T) {
+	inWorld(t, func(w *world) {
+		var hangs atomic.Bool
+		goOn := make(chan struct{})
+		a := w.node("a", leader.WithHealth(func(ctx context.Context) error {
+			if hangs.Load() {
+				<-goOn
+			}
+			return ctx.Err()
+		}, leader.After(2)))
+		a.run().leads()
+		hangs.Store(true)
+		time.Sleep(every + time.Second)
+		require.NoError(t, a.stop())
+		a.stopped = make(chan error, 100)
+		hangs.Store(false)
+		a.run().leads()
+		close(goOn)
+		time.Sleep(time.Hour)
+		require.Empty(t, a.stopped)
+		require.NoError(t, a.Status().Health)
+	})
 }
 
 // RunOnce watches a lease of unknown age for long: it asks for health again before it takes the lease over.

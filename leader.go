@@ -39,6 +39,7 @@ type Leader struct {
 	watchers  []*callbacks.Queue[Event]
 	electees  *callbacks.Queue[bool]
 	probing   *request[nothing] // to the health check; nil while it is not being asked
+	hung      bool              // that one has hung so long that it counts as failed
 	failures  int               // of the health check, in a row
 	beating   <-chan struct{}   // closed when the latest heartbeat has returned; nil: there was none
 	listening []<-chan struct{} // for each source of hints, closed when nobody listens to it any more; nil: nobody has
