@@ -123,10 +123,7 @@ func (h *holding) heed(q *request[lease.Lease], a answer[lease.Lease]) {
 		h.stored(a.value.ValueNumber)
 	case errors.Is(a.err, lease.ErrLost):
 		h.gone = true
-		if lost, ok := errors.AsType[*lease.LostError](a.err); ok && lost.Now.Name != "" {
-			h.broken = lost.Now.Broken
-			h.run.found(lost.Now)
-		}
+		h.foundLost(a.err)
 		h.keeper.End(a.err)
 		h.settle(h.held.ValueNumber, a.err)
 	default: // R4: the lease is not lost before its deadline
@@ -136,6 +133,14 @@ func (h *holding) heed(q *request[lease.Lease], a answer[lease.Lease]) {
 		// Sooner, the less is left of the term, so that a store that comes back in time is not met too late.
 		atMost := max(h.term.Remaining()/4, h.opts.renewEvery/16, h.opts.limits.WriteEvery)
 		h.next = h.run.scheduled(q.began + min(h.run.backoff(h.failures), atMost))
+	}
+}
+
+// foundLost notes what an answer that says that the lease is lost has shown of it.
+func (h *holding) foundLost(err error) {
+	if lost, ok := errors.AsType[*lease.LostError](err); ok && lost.Now.Name != "" {
+		h.broken = lost.Now.Broken
+		h.run.found(lost.Now)
 	}
 }
 

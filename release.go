@@ -42,7 +42,8 @@ func (h *holding) release() error {
 			r.found(info(h.held, lease.Free))
 			return nil
 		}
-		if errors.Is(err, lease.ErrLost) {
+		if errors.Is(err, lease.ErrLost) { // or an attempt before this one has released it
+			h.foundLost(err)
 			h.lapsed()
 			return nil
 		}

@@ -19,7 +19,7 @@ import (
 
 // Run 7: a node that gave the lease up sits out until every standby has had a look at it. Alone, it shows how long that is.
 func TestRun7_HowLongANodeSitsOut(t *testing.T) {
-	const request = time.Second // at most
+	const look = time.Second // takes a request, at most
 	sick := errors.New("disk is full")
 	for name, c := range map[string]struct {
 		opts        []leader.Option
@@ -28,12 +28,12 @@ func TestRun7_HowLongANodeSitsOut(t *testing.T) {
 	}{
 		"StepDown": {
 			up:    func(w *world, a *node) { require.NoError(w, a.StepDown(context.Background())) },
-			least: length, most: length + request,
+			least: length, most: length + look,
 		},
 		"StepDown, asked for seldom": {
 			opts:  []leader.Option{leader.WithAcquireEvery(time.Minute)},
 			up:    func(w *world, a *node) { require.NoError(w, a.StepDown(context.Background())) },
-			least: time.Minute, most: time.Minute + request,
+			least: time.Minute, most: time.Minute + look,
 		},
 		"ill health": {
 			up: func(w *world, a *node) {
@@ -41,7 +41,7 @@ func TestRun7_HowLongANodeSitsOut(t *testing.T) {
 				<-a.stopped
 				a.health.Store(nil)
 			},
-			least: every, most: every + request,
+			least: every, most: every + look,
 		},
 		"its deadline": {
 			up: func(w *world, a *node) {
@@ -49,7 +49,7 @@ func TestRun7_HowLongANodeSitsOut(t *testing.T) {
 				<-a.stopped
 				a.link.set(nil)
 			},
-			least: every, most: every + request + time.Second,
+			least: every, most: every + look + time.Second,
 		},
 		"a release that was not acknowledged": {
 			up: func(w *world, a *node) {
@@ -59,14 +59,30 @@ func TestRun7_HowLongANodeSitsOut(t *testing.T) {
 				time.Sleep(every)
 				a.link.set(nil)
 			},
-			least: length, most: length + 2*every + request,
+			least: length, most: length + 2*every + look,
 		},
 		"broken": {
 			up: func(w *world, a *node) {
 				require.NoError(w, lease.Break(context.Background(), lease.NewManager(w.store), w.look()))
 				<-a.stopped
 			},
-			least: length + every, most: length + every + 2*request,
+			least: length + every, most: length + every + 2*look,
+		},
+		"broken, and StepDown before it knows": {
+			up: func(w *world, a *node) {
+				require.NoError(w, lease.Break(context.Background(), lease.NewManager(w.store), w.look()))
+				require.NoError(w, a.StepDown(context.Background()))
+				assert.True(w, a.Status().Seen.Broken)
+			},
+			least: length + every, most: length + every + 2*look,
+		},
+		"StepDown, and the answer to the release is lost": {
+			up: func(w *world, a *node) {
+				a.link.set(func(q request) { a.link.set(nil); loseAnswers(q) })
+				require.NoError(w, a.StepDown(context.Background()))
+				assert.Equal(w, lease.Free, a.Status().Seen.State)
+			},
+			least: length, most: length + look,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
