@@ -22,6 +22,8 @@ func (r *run) campaign(wait time.Duration) (*term, error) {
 		err := r.waitAndProbe(wait, vigil)
 		wait = usual
 		vigil.looks() // also where a sick node looks without a try: a hint shortens one wait
+		var by *lease.HeldError
+		var held bool
 		if err == nil {
 			var t *term
 			first := !r.tried
@@ -30,6 +32,7 @@ func (r *run) campaign(wait time.Duration) (*term, error) {
 			if err == nil || refused && first {
 				return t, err
 			}
+			by, held = errors.AsType[*lease.HeldError](err) // not of a health check, which may be of another lease
 		}
 		if errors.Is(err, ErrUnhealthy) && r.kind != oneTry && r.ctx.Err() == nil && r.canInspect() {
 			_, _ = r.inspect() // who leads: it does not try
@@ -38,7 +41,6 @@ func (r *run) campaign(wait time.Duration) (*term, error) {
 			r.enter(Stopping, 0, context.Cause(r.ctx))
 			return nil, errEnded
 		}
-		by, held := errors.AsType[*lease.HeldError](err)
 		if held {
 			r.found(by.Info)
 			vigil.saw(by.Info)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/lease"
 )
 
 var errSick = errors.New("sick")
@@ -132,6 +133,24 @@ func TestRunOnce_SickAfterTheWatch(t *testing.T) {
 		a.health.Store(&errSick)
 		require.ErrorIs(t, <-a.result, leader.ErrUnhealthy)
 		require.Empty(t, a.started)
+	})
+}
+
+// A check may fail as another lease is held elsewhere. That says nothing about this one.
+func TestHealth_FailsAsAnotherLeaseIsHeld(t *testing.T) {
+	elsewhere := &lease.HeldError{Info: lease.Info{Name: "x", ID: "y", State: lease.Held, Holder: "z"}}
+	inWorld(t, func(w *world) {
+		a := w.node("a", leader.WithHealth(func(context.Context) error { return elsewhere }))
+		require.ErrorIs(t, a.RunOnce(a.context()), leader.ErrUnhealthy)
+		a.run()
+		for range 10 {
+			time.Sleep(every / 3)
+			require.NotEqual(t, "x", a.Status().Seen.Name)
+		}
+		require.Zero(t, countEvents(a, func(e leader.Event) bool {
+			h, ok := e.(leader.HolderEvent)
+			return ok && h.Seen.Name == "x"
+		}))
 	})
 }
 
