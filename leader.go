@@ -43,7 +43,7 @@ type Leader struct {
 	failures  int               // of the health check, in a row
 	beating   <-chan struct{}   // closed when the latest heartbeat has returned; nil: there was none
 	listening []<-chan struct{} // for each source of hints, closed when nobody listens to it any more; nil: nobody has
-	abandoned <-chan struct{}   // closed when a work that was given up has returned; nil: none was
+	abandoned <-chan struct{}   // closed when a work that was given up has returned, and its term has ended; nil: none was
 }
 
 // New returns a Leader with the options. It never fails: Run reports every invalid option.

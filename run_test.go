@@ -335,6 +335,29 @@ func TestRun5_StopTimeout(t *testing.T) {
 	})
 }
 
+// R8: the term of a work that was given up lasts for as long as the work, and no longer: the next Run begins without it.
+func TestRun5_StopTimeoutAndTheNextRun(t *testing.T) {
+	inWorld(t, func(w *world) {
+		goOn := make(chan struct{})
+		var told []bool
+		a := w.nodeDoing("a", func(context.Context) error { <-goOn; return nil }, leader.WithStopTimeout(time.Second),
+			leader.WithHeartbeat(time.Second, func(_ context.Context, isLeader bool) error { told = append(told, isLeader); return nil }))
+		term := a.run().leads()
+		require.ErrorIs(t, a.stop(), leader.ErrStopTimeout)
+		synctest.Wait()
+		require.NoError(t, term.Check())
+		close(goOn)
+		synctest.Wait()
+		require.ErrorIs(t, term.Check(), lease.ErrLost)
+		told = nil
+		a.run()
+		time.Sleep(every + time.Second)
+		require.NoError(t, a.stop())
+		require.NotEmpty(t, told)
+		require.NotContains(t, told, true)
+	})
+}
+
 func TestRun6_HeartbeatEndsRun(t *testing.T) {
 	inWorld(t, func(w *world) {
 		sick := errors.New("sick")

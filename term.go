@@ -252,7 +252,13 @@ func (t *term) keepUntil(until time.Duration, done, ends <-chan struct{}) bool {
 // leaveBehind gives up a work that does not return. Its lease is not released but runs out, as the work may still have effects.
 func (t *term) leaveBehind() phase {
 	t.tell(false)
-	t.run.leader.abandoned = t.work.done
+	ended := make(chan struct{})
+	t.run.leader.abandoned = ended
+	go func() {
+		defer close(ended)
+		<-t.work.done
+		t.holding.keeper.End(nil) // also if the lease has not run out by then (R8)
+	}()
 	// The cause is not wrapped: else errors.Is would find ctx's end in it, and callers would take this for an orderly end.
 	err := error(&stopTimeoutError{after: t.opts.stopTimeout, cause: t.stopped.cause})
 	t.run.leader.leadsNoMore(err)

@@ -122,6 +122,14 @@ var ends = []mutation{
 		},
 	},
 	{
+		name: "R8: a term outlives the work that was given up",
+		edit: edit{
+			file: "term.go",
+			old:  "		t.holding.keeper.End(nil) // also",
+			new:  "		// also",
+		},
+	},
+	{
 		name: "R8: a late answer revives a term",
 		edit: edit{
 			file: "lease/term.go",
