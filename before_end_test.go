@@ -63,6 +63,42 @@ func TestBeforeEnd_DoesNotReturn(t *testing.T) {
 	})
 }
 
+// What returns soon after its context has ended is waited for, and the log does not blame it.
+func TestBeforeEnd_KeepsToItsContext(t *testing.T) {
+	for name, stop := range map[string]func(a *node){
+		"Run ends": func(*node) {},
+		"Run ends while it steps down": func(a *node) {
+			go func() { _ = a.StepDown(background) }()
+			time.Sleep(every / 50)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				var out bytes.Buffer
+				var term lease.Term
+				returned := false
+				a := w.nodeDoing("a", func(ctx context.Context) error {
+					lease.BeforeEnd(ctx, func(ctx context.Context) {
+						<-ctx.Done()
+						time.Sleep(time.Millisecond)
+						assert.NoError(t, term.Check())
+						returned = true
+					})
+					<-ctx.Done()
+					return nil
+				}, leader.WithLogger(slog.New(slog.NewTextHandler(&out, nil))))
+				term = a.run().leads()
+				stop(a)
+				began := time.Now()
+				require.NoError(t, a.stop())
+				require.LessOrEqual(t, time.Since(began), every/2, "half of WithEndTimeout")
+				require.True(t, returned)
+				require.NotContains(t, out.String(), "has not returned")
+			})
+		})
+	}
+}
+
 // After a loss there is nothing left to protect it, and the log does not blame a function that did not run.
 func TestBeforeEnd_NotAfterALoss(t *testing.T) {
 	inWorld(t, func(w *world) {

@@ -9,7 +9,8 @@ import (
 )
 
 // flush runs what the work has registered by lease.BeforeEnd. It may take as long as the end of Run, but only half of that if the
-// end has begun: the release is yet to come. A panic in it is the work's.
+// end has begun: the release is yet to come. The context ends an eighth before that, so that a function that returns then is not left
+// behind. A panic in it is the work's.
 func (t *term) flush() {
 	if !t.holding.keeper.HasBeforeEnd() || t.holding.term.Check() != nil {
 		return
@@ -19,7 +20,7 @@ func (t *term) flush() {
 	if r.endBy != 0 {
 		atMost, ends = r.left()/2, nil
 	}
-	ctx, cancel := host.WithTimeout(context.WithoutCancel(t.workCtx), atMost)
+	ctx, cancel := host.WithTimeout(context.WithoutCancel(t.workCtx), atMost-atMost/8)
 	defer cancel()
 	var panicked any
 	done := make(chan struct{})
@@ -36,7 +37,11 @@ func (t *term) flush() {
 	until := r.mono() + atMost
 	returned := t.keepUntil(until, done, ends)
 	if !returned && ends != nil && r.ctx.Err() != nil {
-		returned = t.keepUntil(min(until, r.mono()+r.left()/2), done, nil)
+		left := min(until-r.mono(), r.left()/2)
+		until = r.mono() + left
+		returned = t.keepUntil(until-left/8, done, nil)
+		cancel()
+		returned = returned || t.keepUntil(until, done, nil)
 	}
 	switch {
 	case !returned:

@@ -117,8 +117,8 @@ func WithStopTimeout(d time.Duration) Option {
 	return option("WithStopTimeout", func(o *options) { o.stopTimeout = d })
 }
 
-// WithEndTimeout says how long the end of Run may take besides the work, in all: the functions of lease.BeforeEnd, which get half of
-// it, the release, the callbacks, a store that does not answer. Run leaves behind what has not returned by then, and a lease that
+// WithEndTimeout says how long the end of Run may take besides the work, in all: the functions of lease.BeforeEnd, which get nearly
+// half of it, the release, the callbacks, a store that does not answer. Run leaves behind what has not returned by then, and a lease that
 // it could not release runs out. The default is a renew interval, at most 5 seconds.
 func WithEndTimeout(d time.Duration) Option {
 	return option("WithEndTimeout", func(o *options) { o.endTimeout = d })
