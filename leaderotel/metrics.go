@@ -121,9 +121,12 @@ func (m *Metrics) Observe(event leader.Event) {
 		m.begin(base)
 		if e.To == leader.Leading {
 			m.terms.Add(context.Background(), 1, metric.WithAttributes(base...))
-			m.setLosable()
+			m.setLosable(true)
 		}
 		m.countLoss(e.Origin, e.Cause)
+		if e.To == leader.Standby || e.To == leader.Idle { // the term is over; a lease that is acquired too late begins none
+			m.setLosable(false)
+		}
 	case leader.DroppedEvent:
 		m.dropped.Add(context.Background(), int64(e.Count), metric.WithAttributes(m.attributes(e.Lease, e.Node)...))
 	case leader.RequestEvent:
@@ -162,10 +165,10 @@ func (m *Metrics) begin(base []attribute.KeyValue) {
 	}
 }
 
-func (m *Metrics) setLosable() {
+func (m *Metrics) setLosable(losable bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.losable = true
+	m.losable = losable
 }
 
 func (m *Metrics) setRenewed(sent time.Time) {

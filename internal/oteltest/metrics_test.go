@@ -112,6 +112,15 @@ func TestTermsAndLosses(t *testing.T) {
 			n.metrics.Observe(leader.StateEvent{Origin: leader.Origin{Lease: name, Node: "a"}, Cause: &lease.LostError{Name: "bills"}})
 		}, "", 1},
 		{"stepped down", func(n *node, _ *faulty) { _ = n.StepDown(context.Background()) }, "", 2},
+		{"acquired too late, after it stepped down", func(n *node, m *faulty) {
+			_ = n.StepDown(context.Background())
+			m.set(nil, length)
+			time.Sleep(length + time.Second)
+			n.machine.Suspend() // while it asks for the lease
+			m.set(nil, 0)
+			time.Sleep(length - 2*time.Second)
+			n.machine.Resume()
+		}, "", 2},
 		{"taken while it steps down", func(n *node, m *faulty) {
 			go func() { _ = n.StepDown(context.Background()) }()
 			time.Sleep(time.Second)
