@@ -41,7 +41,7 @@ func (r *run) remark(level slog.Level, message string, attrs ...slog.Attr) {
 type scribe struct {
 	state State
 	token uint64     // of this node's latest term
-	led   time.Time  // when that began
+	led   time.Time  // when that began; zero: this run has had none
 	lost  bool       // it is over, though its work may not have returned
 	other lease.Info // the latest that was another node's; zero: none was
 	leads bool       // that one holds the lease, as this node last heard
@@ -130,12 +130,16 @@ func (s *scribe) describeState(e StateEvent, lost bool) (level slog.Level, messa
 	return level, message, appendRemedy(appendCause(attrs, e.Cause), e.Cause)
 }
 
-// describeEnd tells how Run ended. To find that another node has the lease is no trouble for a RunOnce.
+// describeEnd tells how Run ended. To find that another node has the lease is no trouble for a RunOnce; but a work may return that of
+// another lease.
 func (s *scribe) describeEnd(e StateEvent, attrs []slog.Attr) (slog.Level, string, []slog.Attr) {
+	by, held := errors.AsType[*lease.HeldError](e.Cause)
+	led := !s.led.IsZero()
+	s.led = time.Time{} // the next run has not
 	switch {
 	case e.Cause == nil:
 		return slog.LevelInfo, "ended: this node has no part in the election any more", attrs
-	case errors.Is(e.Cause, lease.ErrHeld):
+	case held && by.Info.Name == e.Lease && !led:
 		return slog.LevelInfo, "ended: another node has the lease", appendCause(attrs, e.Cause)
 	}
 	return slog.LevelWarn, "ended with an error: this node has no part in the election any more", appendRemedy(appendCause(attrs, e.Cause), e.Cause)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -87,5 +88,28 @@ func TestNested_WhatTheInnerLogs(t *testing.T) {
 				assert.Contains(t, out.String(), map[bool]string{true: "this node is to lead no more: ", false: "this node was asked to stop, "}[leads])
 			})
 		})
+	}
+}
+
+// That another node has the inner's lease is the failure of the outer's work, not the state of the outer's lease.
+func TestNested_WhatTheOuterLogs(t *testing.T) {
+	for name, run := range map[string]func(*leader.Leader, context.Context) error{"Run": (*leader.Leader).Run, "RunOnce": (*leader.Leader).RunOnce} {
+		for _, inners := range []string{"inner", anyName} {
+			t.Run(name+" around "+inners, func(t *testing.T) {
+				inWorld(t, func(w *world) {
+					var out bytes.Buffer
+					m := memory.New()
+					m.AssignLeader(inners, "another")
+					inner := leader.New(leader.WithLeaseManager(m), leader.WithLeaseName(inners), quiet(),
+						leader.WhenStarted(func(context.Context) error { return nil }))
+					outer := w.nodeDoing("outer", inner.RunOnce, leader.WithLogger(slog.New(slog.NewTextHandler(&out, nil))))
+					for range 2 {
+						require.Error(t, run(outer.Leader, outer.context()))
+					}
+					assert.NotContains(t, out.String(), "another node has the lease")
+					assert.Equal(t, 2, strings.Count(out.String(), "ended with an error"))
+				})
+			})
+		}
 	}
 }
