@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cloudlease/leader/internal/callbacks"
 	"github.com/cloudlease/leader/internal/host"
@@ -35,6 +36,7 @@ type Leader struct {
 	hints     chan struct{} // of Hint, to the latest run; has room for one
 
 	// A run may leave these behind, and the next goes on with them. One run at a time uses them.
+	waiting   atomic.Int32 // requests to the manager in flight
 	logbook   *callbacks.Queue[entry]
 	watchers  []*callbacks.Queue[Event]
 	electees  *callbacks.Queue[bool]

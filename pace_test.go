@@ -113,6 +113,26 @@ func TestHeartbeat_StuckOverManyRuns(t *testing.T) {
 	})
 }
 
+// Nor do requests to a lease manager that never return pile up, run after run.
+func TestRunOnce_StuckOverManyRuns(t *testing.T) {
+	inWorld(t, func(w *world) {
+		goOn := make(chan struct{})
+		a := w.node("a")
+		a.link.set(func(q request) { <-goOn; *q.err = errLost })
+		for range 20 {
+			require.Error(t, a.RunOnce(a.context()))
+		}
+		stacks := make([]byte, 8<<20)
+		stacks = stacks[:runtime.Stack(stacks, true)]
+		require.LessOrEqual(t, strings.Count(string(stacks), "github.com/cloudlease/leader.begin["), 4)
+		require.LessOrEqual(t, strings.Count(string(stacks), "github.com/cloudlease/leader.(*run).acquire"), 8, "that, and who waits to give the lease back")
+		close(goOn)
+		synctest.Wait()
+		a.link.set(nil)
+		a.runsOnce().leads()
+	})
+}
+
 // A work that tries again at once, on a store that refuses at once, brings nothing forward of what follows from a failure (R4).
 func TestSetValue_AfterAFailure(t *testing.T) {
 	for name, set := range map[string]func(ctx context.Context) error{

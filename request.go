@@ -32,8 +32,8 @@ var (
 	errWaiting = fmt.Errorf("%d requests before this one have not returned, though their contexts have ended", maxWaiting)
 )
 
-// maxWaiting bounds the requests in flight. More than one is in flight only if the manager does not return when a request's
-// context ends.
+// maxWaiting bounds a Leader's requests in flight, also those that earlier runs left behind. More than one is in flight only if the
+// manager does not return when a request's context ends.
 const maxWaiting = 4
 
 // requestTime is longer than a request takes on a store that works.
@@ -67,8 +67,8 @@ func begin[T any](ctx context.Context, r *run, timeout, patience time.Duration, 
 // ask begins a request to the manager. If too many hang already, the request fails at once.
 func ask[T any](ctx context.Context, r *run, timeout, patience time.Duration, call func(context.Context) (T, error)) *request[T] {
 	return begin(ctx, r, timeout, patience, func(ctx context.Context) (none T, _ error) {
-		defer r.waiting.Add(-1)
-		if r.waiting.Add(1) > maxWaiting {
+		defer r.leader.waiting.Add(-1)
+		if r.leader.waiting.Add(1) > maxWaiting {
 			return none, errWaiting
 		}
 		return call(ctx)

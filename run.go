@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/cloudlease/leader/internal/host"
@@ -37,7 +36,6 @@ type run struct {
 	die    context.CancelFunc      // ends life
 
 	requests sync.WaitGroup // goroutines that wait for an answer
-	waiting  atomic.Int32   // requests to the manager in flight
 	tried    bool           // the manager has been asked for the lease
 	giveUpAt time.Duration  // when this run campaigns no longer, by the monotonic clock
 	budget   lookBudget     // what a standby may spend on looking in time
