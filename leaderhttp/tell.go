@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/internal/absent"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -19,8 +20,11 @@ const tellTimeout = time.Second
 // options.
 //
 // A holder that publishes no address, or does not answer within a second, finds the wish at its next renewal: that is no error. The manager
-// is safe for concurrent use.
+// is safe for concurrent use. It is nil if m is, or is a nil pointer.
 func Telling(m lease.Manager, opts ...FollowOption) lease.Manager {
+	if absent.Is(m) {
+		return nil
+	}
 	return &telling{Manager: m, follower: newFollower(opts)}
 }
 

@@ -56,6 +56,14 @@ func TestTelling_AHandover(t *testing.T) {
 	})
 }
 
+// There is nothing to tell through no manager, and who is given it says so.
+func TestTelling_NoManager(t *testing.T) {
+	for _, none := range []lease.Manager{nil, (*memory.Manager)(nil)} {
+		l := leader.New(leader.WithLeaseManager(leaderhttp.Telling(none)), leader.WhenStarted(leader.Serve))
+		require.ErrorContains(t, l.Run(t.Context()), "the manager is nil")
+	}
+}
+
 // A leader that cannot be told finds what it is asked for at its next renewal, and nobody waits long for it.
 func TestTelling_WhateverTheOtherEndIs(t *testing.T) {
 	for other, handler := range map[string]http.HandlerFunc{

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/cloudlease/leader/internal/absent"
 	"github.com/cloudlease/leader/internal/firstseen"
 	"github.com/cloudlease/leader/internal/host"
 )
@@ -23,9 +24,9 @@ import (
 // holder has left behind only once it has watched the record for the lease's length (R1). So keep the manager as long as
 // the process campaigns.
 //
-// With a nil store, each request returns an ErrMisconfigured.
+// With a nil store, or a nil pointer as one, each request returns an ErrMisconfigured.
 func NewManager(store Store) Manager {
-	if store == nil {
+	if absent.Is(store) {
 		store = noStore{}
 	}
 	return &manager{store: store, place: placeOf(store)}

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader/lease"
+	"github.com/cloudlease/leader/lease/memory"
 )
 
 func TestNames(t *testing.T) {
@@ -181,29 +182,31 @@ func TestCheckCell(t *testing.T) {
 
 // A manager on no store says so at each call: a leader makes its calls in goroutines, where a panic ends the process.
 func TestNewManager_OfNoStore(t *testing.T) {
-	m := lease.NewManager(nil)
-	held := lease.Lease{Name: "orders", Holder: "a", ID: "id", Token: 1, Length: time.Minute, Version: "1"}
-	seen := lease.Info{Name: "orders", State: lease.Held, ID: "id", Token: 1}
-	for call, do := range map[string]func() error{
-		"acquire": func() error {
-			_, err := m.Acquire(t.Context(), lease.Request{Name: "orders", Holder: "a", Length: time.Minute})
-			return err
-		},
-		"renew":    func() error { _, err := m.Renew(t.Context(), held); return err },
-		"release":  func() error { return m.Release(t.Context(), held) },
-		"inspect":  func() error { _, err := lease.Inspect(t.Context(), m, "orders"); return err },
-		"break":    func() error { return lease.Break(t.Context(), m, seen) },
-		"ask":      func() error { return lease.Ask(t.Context(), m, seen, lease.Wish{Kind: lease.WishHandover}) },
-		"withdraw": func() error { return lease.Withdraw(t.Context(), m, seen) },
-	} {
-		err := do()
-		require.ErrorIs(t, err, lease.ErrMisconfigured, call)
-		require.ErrorContains(t, err, "no store: ", call)
-		require.ErrorContains(t, err, ": NewManager was given a nil Store: ", call)
+	for _, none := range []lease.Store{nil, (*memory.Store)(nil)} {
+		m := lease.NewManager(none)
+		held := lease.Lease{Name: "orders", Holder: "a", ID: "id", Token: 1, Length: time.Minute, Version: "1"}
+		seen := lease.Info{Name: "orders", State: lease.Held, ID: "id", Token: 1}
+		for call, do := range map[string]func() error{
+			"acquire": func() error {
+				_, err := m.Acquire(t.Context(), lease.Request{Name: "orders", Holder: "a", Length: time.Minute})
+				return err
+			},
+			"renew":    func() error { _, err := m.Renew(t.Context(), held); return err },
+			"release":  func() error { return m.Release(t.Context(), held) },
+			"inspect":  func() error { _, err := lease.Inspect(t.Context(), m, "orders"); return err },
+			"break":    func() error { return lease.Break(t.Context(), m, seen) },
+			"ask":      func() error { return lease.Ask(t.Context(), m, seen, lease.Wish{Kind: lease.WishHandover}) },
+			"withdraw": func() error { return lease.Withdraw(t.Context(), m, seen) },
+		} {
+			err := do()
+			require.ErrorIs(t, err, lease.ErrMisconfigured, call)
+			require.ErrorContains(t, err, "no store: ", call)
+			require.ErrorContains(t, err, ": NewManager was given a nil Store: ", call)
+		}
+		store, ok := lease.StoreOf(m)
+		require.True(t, ok)
+		_, err := store.Load(t.Context(), "orders")
+		require.ErrorIs(t, err, lease.ErrMisconfigured)
+		require.NoError(t, lease.Close(m))
 	}
-	store, ok := lease.StoreOf(m)
-	require.True(t, ok)
-	_, err := store.Load(t.Context(), "orders")
-	require.ErrorIs(t, err, lease.ErrMisconfigured)
-	require.NoError(t, lease.Close(m))
 }

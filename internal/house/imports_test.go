@@ -36,7 +36,7 @@ type rule struct {
 // rule that matches a package applies to it.
 var rules = []rule{
 	{of: root, may: []string{"lease", "lease/memory", "internal/absent", "internal/callbacks", "internal/host"}, standard: true},
-	{of: "lease", may: []string{"internal/firstseen", "internal/host", "internal/plainjson", "internal/redact"}, standard: true},
+	{of: "lease", may: []string{"internal/absent", "internal/firstseen", "internal/host", "internal/plainjson", "internal/redact"}, standard: true},
 	{of: "lease/memory", may: []string{"lease", "internal/storeurl"}, standard: true},
 	{of: "lease/leasetest", may: []string{"lease", "internal/host", "internal/hosttest"}, standard: true},
 	{of: "lease/azblob/byurl", may: []string{"lease", "lease/azblob"}},
@@ -48,7 +48,7 @@ var rules = []rule{
 	{of: "fleet/fleettest", may: []string{"fleet", "leadertest", "lease", "lease/memory", "internal/host", "internal/hosttest"}, standard: true},
 	{of: "doctor", may: []string{root, "lease", "lease/file", "internal/absent", "internal/patience", "internal/serverclock", "internal/storeurl"}},
 	{of: "leadertest", may: []string{"lease", "lease/memory"}, standard: true},
-	{of: "leaderhttp", may: []string{root, "lease", "fleet", "internal/redact"}, standard: true},
+	{of: "leaderhttp", may: []string{root, "lease", "fleet", "internal/absent", "internal/redact"}, standard: true},
 	{of: "leaderui", may: []string{"lease", "fleet", "leaderhttp", "internal/failure"}, standard: true},
 	{of: "leaderotel", may: []string{root, "lease", "fleet", "internal/absent"}},
 	{of: "internal/host", standard: true},
