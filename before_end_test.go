@@ -99,6 +99,31 @@ func TestBeforeEnd_KeepsToItsContext(t *testing.T) {
 	}
 }
 
+// The context of a function ends at the term's deadline, and the log does not blame the function for that.
+func TestBeforeEnd_LostMeanwhile(t *testing.T) {
+	inWorld(t, func(w *world) {
+		var out bytes.Buffer
+		began := time.Now()
+		a := w.nodeDoing("a", func(ctx context.Context) error {
+			lease.BeforeEnd(ctx, func(ctx context.Context) {
+				<-ctx.Done()
+				assert.Equal(t, usable, time.Since(began))
+			})
+			<-ctx.Done()
+			return nil
+		}, leader.WithEndTimeout(time.Minute), leader.WithLogger(slog.New(slog.NewTextHandler(&out, nil))))
+		term := a.run().leads()
+		a.link.set(cut)
+		go func() { _ = a.StepDown(background) }()
+		<-term.Done()
+		time.Sleep(every)
+		a.link.set(nil)
+		require.NoError(t, a.stop())
+		require.Contains(t, out.String(), `has not returned: the term ends without it" lease=leader node=a token=1 err="lease \"leader\" with token 1 is lost: `)
+		require.NotContains(t, out.String(), "make the functions")
+	})
+}
+
 // After a loss there is nothing left to protect it, and the log does not blame a function that did not run.
 func TestBeforeEnd_NotAfterALoss(t *testing.T) {
 	inWorld(t, func(w *world) {

@@ -45,8 +45,11 @@ func (t *term) flush() {
 	}
 	switch {
 	case !returned:
-		r.remark(slog.LevelWarn, "what was to run before the end of the term has not returned: the term ends without it", token,
-			toDo("make the functions of lease.BeforeEnd return when their context ends, or give them more time with WithEndTimeout"))
+		why := toDo("make the functions of lease.BeforeEnd return when their context ends, or give them more time with WithEndTimeout")
+		if lost := t.holding.term.Check(); lost != nil {
+			why = slog.Any("err", lost)
+		}
+		r.remark(slog.LevelWarn, "what was to run before the end of the term has not returned: the term ends without it", token, why)
 	case panicked != nil && !t.out.panicked:
 		t.out = outcome{final: true, panicked: true, value: panicked}
 	}

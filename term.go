@@ -243,6 +243,7 @@ func (t *term) keepUntil(until time.Duration, done, ends <-chan struct{}) bool {
 			t.holding.renewed(a)
 		case c := <-t.holding.values.changes:
 			t.holding.change(c)
+		case <-t.holding.term.Done():
 		case <-t.alarm.C:
 		}
 	}
