@@ -2,6 +2,7 @@ package leaderui_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/cloudlease/leader/fleet"
 	"github.com/cloudlease/leader/leaderui"
 	"github.com/cloudlease/leader/lease"
+	"github.com/cloudlease/leader/lease/memory"
 )
 
 const token = "a token of enough bytes"
@@ -62,6 +64,19 @@ func TestAdmit(t *testing.T) {
 				}
 			}, test.opts...)
 		})
+	}
+}
+
+// A page of no store says so: a panic in the goroutine that looks would end the process.
+func TestNew_NoManager(t *testing.T) {
+	t.Parallel()
+	for _, none := range []lease.Manager{nil, (*memory.Manager)(nil)} {
+		ui := leaderui.New(none)
+		defer ui.Close()
+		w := httptest.NewRecorder()
+		ui.ServeHTTP(w, httptest.NewRequest("GET", "http://localhost/state", nil))
+		require.Equal(t, http.StatusInternalServerError, w.Code)
+		require.Contains(t, w.Body.String(), "the manager is nil")
 	}
 }
 

@@ -5,12 +5,14 @@ import (
 	"compress/gzip"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/cloudlease/leader/internal/absent"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -30,10 +32,15 @@ type UI struct {
 }
 
 // New returns the page of the manager's store. It reads nothing until somebody asks for the page. Close it when it is no longer
-// needed. It never fails: with invalid options, the page answers 500 to everything, and says why; so does Validate.
+// needed. It never fails: with invalid options, or a nil manager, the page answers 500 to everything, and says why; so does Validate
+// of the options.
 func New(m lease.Manager, opts ...Option) *UI {
 	o := optionsOf(opts)
-	return &UI{options: o, reader: newReader(m, o), origin: http.NewCrossOriginProtection(), invalid: o.validate()}
+	invalid := o.validate()
+	if absent.Is(m) {
+		m, invalid = nil, errors.Join(errors.New("leaderui: the manager is nil"), invalid)
+	}
+	return &UI{options: o, reader: newReader(m, o), origin: http.NewCrossOriginProtection(), invalid: invalid}
 }
 
 // Close ends the looks at the store, and open streams, and waits for the look under way. The page goes on showing what it knows.

@@ -49,7 +49,7 @@ var rules = []rule{
 	{of: "doctor", may: []string{root, "lease", "lease/file", "internal/absent", "internal/patience", "internal/serverclock", "internal/storeurl"}},
 	{of: "leadertest", may: []string{"lease", "lease/memory"}, standard: true},
 	{of: "leaderhttp", may: []string{root, "lease", "fleet", "internal/absent", "internal/redact"}, standard: true},
-	{of: "leaderui", may: []string{"lease", "fleet", "leaderhttp", "internal/failure"}, standard: true},
+	{of: "leaderui", may: []string{"lease", "fleet", "leaderhttp", "internal/absent", "internal/failure"}, standard: true},
 	{of: "leaderotel", may: []string{root, "lease", "fleet", "internal/absent"}},
 	{of: "internal/host", standard: true},
 	{of: "internal/hosttest", may: []string{"internal/host"}, standard: true},
