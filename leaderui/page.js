@@ -56,17 +56,25 @@
     t.innerHTML = html
     return t.content.firstElementChild
   }
-  // What a person does with an element outlives it: the focus, what is open, and what is typed.
+  // Forms by what they do, and to which acquisition: their hidden fields say it.
+  const acts = within => new Map([...within.querySelectorAll('form')].map(f =>
+    [JSON.stringify([f.getAttribute('action'), ...[...f.querySelectorAll('[type=hidden]')].map(i => [i.name, i.value])]), f.closest('details') ?? f]))
+  // What a person does with an element outlives it: the focus, what is open, and what is typed. But none of that passes to a form that does
+  // something else or to another acquisition: the person has not seen that one.
   const replace = (old, e) => {
-    const active = old.contains(document.activeElement) ? document.activeElement : null
-    const kind = active && [...old.querySelectorAll('a,button,summary,input')].indexOf(active)
-    const does = d => d.querySelector('form')?.getAttribute('action')
-    const open = [...old.querySelectorAll('details[open]')].map(does)
-    const typed = [...old.querySelectorAll('input[type=text]')].map(i => i.value)
+    const active = document.activeElement
     old.replaceWith(e)
-    for (const d of e.querySelectorAll('details')) if (open.includes(does(d))) d.open = true
-    e.querySelectorAll('input[type=text]').forEach((i, n) => { if (typed[n]) i.value = typed[n] })
-    if (active) [...e.querySelectorAll('a,button,summary,input')][Math.max(kind, 0)]?.focus({ preventScroll: true })
+    const focus = (was, is, kinds) => [...is.querySelectorAll(kinds)][[...was.querySelectorAll(kinds)].indexOf(active)]?.focus({ preventScroll: true })
+    focus(old, e, 'a')
+    const now = acts(e)
+    for (const [what, was] of acts(old)) {
+      const is = now.get(what)
+      if (!is) continue
+      if (was.open) is.open = true
+      const typed = was.querySelector('[type=text]')
+      if (typed) is.querySelector('[type=text]').value = typed.value
+      focus(was, is, 'button,summary,input')
+    }
   }
   const arrange = (list, ids, fresh) => {
     let at = list.firstElementChild
