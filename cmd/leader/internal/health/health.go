@@ -76,11 +76,11 @@ func (c Check) Func() func(context.Context) error {
 
 // run runs the command. When the time is up, it kills the command and all that it started.
 func (c Check) run(ctx context.Context) error {
-	cmd := shell(ctx, c.Command)
+	cmd := exec.CommandContext(ctx, shell)
 	said := &limited{most: 200}
 	cmd.Stdout, cmd.Stderr = said, said
 	cmd.WaitDelay = 100 * time.Millisecond // a process that it left behind may have its output open
-	err := cmd.Run()
+	err := run(cmd, c.Command)
 	switch {
 	case err == nil, errors.Is(err, exec.ErrWaitDelay):
 		return nil

@@ -3,15 +3,16 @@
 package health
 
 import (
-	"context"
 	"os/exec"
 	"syscall"
 )
 
-// shell returns a command whose process group is killed when ctx ends.
-func shell(ctx context.Context, command string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, "sh", "-c", command)
+const shell = "sh"
+
+// run runs the shell with a command, in a process group: all of that is killed when its time is up.
+func run(cmd *exec.Cmd, command string) error {
+	cmd.Args = append(cmd.Args, "-c", command)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	return cmd
+	return cmd.Run()
 }
