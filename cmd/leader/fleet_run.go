@@ -150,7 +150,7 @@ func (a *app) runFleetOn(ctx context.Context, s *store.Store, f fleetFlags, rene
 	}
 	w.log.Info("if the seat cannot be renewed, the programs get SIGTERM and SIGKILL so long before it runs out",
 		"sigterm", program.timing.Margin().String(), "sigkill", program.timing.Kill.String(), "drain_timeout", program.timing.Drain.String())
-	go (&stopper{signal: w.signal, kill: w.kill, cancel: cancel, log: w.log, onTerminal: show.IsTerminal(a.in)}).handle(received)
+	go (&stopper{signal: w.signal, kill: w.kill, cancel: cancel, log: w.log, onTerminal: show.IsTerminal(a.in), restarts: true}).handle(received)
 	err := node.Run(ctx)
 	if never, is := errors.AsType[*exitError](context.Cause(ctx)); is && err == nil { // the program cannot be run
 		return never

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/creack/pty"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader/cmd/leader/internal/commandtest"
@@ -66,4 +67,18 @@ func TestFleetRun_CannotRun(t *testing.T) {
 			require.Empty(t, seats(t, s))
 		})
 	}
+}
+
+// Who closes the terminal ends the node, in order. The programs do not get the SIGHUP: they would be begun again.
+func TestFleetRun_TheTerminalIsClosed(t *testing.T) {
+	s := commandtest.NewSite(t)
+	cmd := s.Fleet(quickFleet("--shards", "2", "--node", "a", "--leave-timeout", "100ms", "--", "sh", "-c", diary)...)
+	terminal, err := pty.Start(cmd) // which nobody reads: it would not be closed while a read waits
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	working(t, s, 2, "a")
+	require.NoError(t, terminal.Close())
+	commandtest.Eventually(t, "it gives its seat back", func() bool { return len(seats(t, s)) == 0 })
+	require.NoError(t, cmd.Wait())
+	require.Len(t, notes(t, s), 4, "each program begins and ends once")
 }

@@ -27,7 +27,8 @@ To stop a program, leader sends SIGTERM to its process group, and SIGKILL if it 
   - a health check fails: the same, and this node takes parts again when the check succeeds.
   - the seat is lost or cannot be renewed: the program has --stop-timeout, or the rest of the term if that is less. SIGKILL
     comes before any other node can have the part; leader logs the times at the start. Then this node takes another seat.
-leader passes SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 and SIGWINCH on to all programs. No program reads the terminal.
+leader passes SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2 and SIGWINCH on to all programs. If its input is a terminal, SIGHUP drains the
+node, as SIGTERM does: the terminal sends it when it is closed. No program reads the terminal.
 
 No program is left behind. Each has a guard, a process between leader and the program, as under leader run (see leader run
 --help for systems and limits): it stops the program in time also if leader is killed (SIGKILL), stopped (SIGSTOP) or hangs. The

@@ -27,13 +27,15 @@ func (e *askedToStop) code() int {
 	return exitFailed
 }
 
-// A stopper stops leader at SIGINT and SIGTERM, and kills what it runs at the second one. Other signals go to what it runs.
+// A stopper stops leader at SIGINT and SIGTERM, and kills what it runs at the second one. Other signals go to what it runs; but if that is
+// begun again when a signal has ended it, then SIGHUP, which a terminal sends when it is closed, stops leader, too.
 type stopper struct {
 	signal     func(os.Signal) bool // passes one on; false: nothing runs
 	kill       func()
 	cancel     context.CancelCauseFunc // stops leader, with an *askedToStop
 	log        *slog.Logger
 	onTerminal bool // at the start: a terminal that was closed since does not show any more
+	restarts   bool // what it runs is begun again
 
 	asked time.Time // when leader was first asked to stop
 }
@@ -46,7 +48,7 @@ func (t *stopper) handle(received <-chan os.Signal) {
 }
 
 func (t *stopper) take(s os.Signal) {
-	asks := s == os.Interrupt || s == syscall.SIGTERM
+	asks := s == os.Interrupt || s == syscall.SIGTERM || s == syscall.SIGHUP && t.onTerminal && t.restarts
 	switch {
 	case asks && !t.asked.IsZero() && time.Since(t.asked) < oneDecision:
 		t.log.Debug("leader is asked to stop again at once, which changes nothing", "signal", signals.Name(s))
