@@ -271,6 +271,21 @@ func TestEveryOptionIsExplained(t *testing.T) {
 	}
 }
 
+// No page has a node restarted because the store is down: a liveness probe that asks /healthz outlasts an outage.
+func TestLivenessOutlastsAnOutage(t *testing.T) {
+	t.Parallel()
+	found := 0
+	for _, page := range append(pages(t), "leaderhttp/doc.go") {
+		for paragraph := range strings.SplitSeq(read(t, page), "\n\n") {
+			if strings.Contains(paragraph, "/healthz") && strings.Contains(paragraph, "liveness") {
+				found++
+				assert.Contains(t, paragraph, "failureThreshold", page)
+			}
+		}
+	}
+	require.GreaterOrEqual(t, found, 2)
+}
+
 func read(t *testing.T, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(file)))
