@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +83,29 @@ func TestSumsAreByStore(t *testing.T) {
 		}
 	}
 	require.Greater(t, sums, 10)
+}
+
+// A quantile is compared with a bound of a bucket: between two bounds it is an estimate, and may be twice what all requests took.
+func TestQuantilesAreComparedWithBounds(t *testing.T) {
+	t.Parallel()
+	families := scrapeOfALife(t)
+	found := 0
+	for _, expr := range expressionsOfTheAlerts(t) {
+		compared := regexp.MustCompile(`^histogram_quantile\(.*\b(\w+)_bucket.*[<>] ([0-9.]+)$`).FindStringSubmatch(expr)
+		require.Equal(t, strings.Contains(expr, "histogram_quantile"), compared != nil, expr)
+		if compared == nil {
+			continue
+		}
+		found++
+		number, err := strconv.ParseFloat(compared[2], 64)
+		require.NoError(t, err)
+		var bounds []float64
+		for _, bucket := range families[compared[1]].GetMetric()[0].GetHistogram().GetBucket() {
+			bounds = append(bounds, bucket.GetUpperBound())
+		}
+		assert.Contains(t, bounds, number, expr)
+	}
+	require.Equal(t, 1, found)
 }
 
 // An alert on metrics that have gone fires for a day or longer: nobody else tells who comes later.
