@@ -132,10 +132,15 @@
   const form = byID('search'), field = byID('q')
   let typed
   const search = () => {
-    const p = new URLSearchParams(location.search)
-    p.delete('page')
-    field.value.trim() ? p.set('q', field.value.trim()) : p.delete('q')
-    history.replaceState(null, '', '?' + p)
+    const words = field.value.trim()
+    const link = from => {
+      const p = new URLSearchParams(from)
+      p.delete('page')
+      words ? p.set('q', words) : p.delete('q')
+      return '?' + p
+    }
+    history.replaceState(null, '', link(location.search))
+    for (const a of document.querySelectorAll('.leases thead a')) a.search = link(a.search) // no patch has them
     connect()
   }
   form.addEventListener('submit', e => { e.preventDefault(); clearTimeout(typed); search() })

@@ -127,6 +127,29 @@ func TestKeyboard(t *testing.T) {
 	p.await(`!document.querySelector(".detail")`)
 }
 
+// The order keeps the search that was typed since the page came, and brings none back that has been cleared.
+func TestOrderKeepsTheSearch(t *testing.T) {
+	t.Parallel()
+	p := open(t)
+	p.acquire("orders", "node-a", time.Hour)
+	p.acquire("billing", "node-a", time.Hour)
+	order := func(by string) {
+		p.run(chromedp.Evaluate(fmt.Sprintf(`document.querySelector(".leases thead a[href*=%s]").focus()`, by), nil))
+		p.leave()
+	}
+	p.visit("")
+	p.run(chromedp.Focus("#q"), chromedp.KeyEvent("orders"))
+	p.await(`document.querySelectorAll("#leases tr").length == 1`)
+	order("since")
+	shown := `["q", "sort"].map(name => new URLSearchParams(location.search).get(name)).join(" by ")`
+	require.Equal(t, "orders by since", p.text(shown))
+	require.EqualValues(t, 1, p.number(`document.querySelectorAll("#leases tr").length`))
+	p.run(chromedp.Focus("#q"), chromedp.KeyEvent(kb.Escape))
+	p.await(`document.querySelectorAll("#leases tr").length == 2`)
+	order("holder")
+	require.Equal(t, " by holder", p.text(shown))
+}
+
 // A page that nobody sees asks for nothing, also if it was about to ask when it was hidden.
 func TestHidden(t *testing.T) {
 	t.Parallel()
