@@ -36,6 +36,22 @@ var says = map[string]string{
 	"unreadable": "the record could not be read, and is left as it is: a node may lead",
 }
 
+// saysOfSeat does so for the seat of a fleet's node.
+var saysOfSeat = map[string]string{
+	"held":       "a node of the fleet has this seat",
+	"free":       "no node has this seat: it was given back, or never taken",
+	"expired":    "no node has this seat: its node let it run out, and the coordinator gives its parts to others",
+	"broken":     "no node has this seat: it was taken from its node, and the coordinator gives its parts to others once it has run out",
+	"unreadable": "the record could not be read, and is left as it is: a node may have this seat, and parts",
+}
+
+func explained(name, state string) string {
+	if _, _, isSeat := fleet.SeatOf(name); isSeat {
+		return saysOfSeat[state]
+	}
+	return says[state]
+}
+
 func (u *UI) detail(q query, s *state) []item {
 	if q.Lease == "" || s.at.IsZero() {
 		return nil
@@ -48,7 +64,7 @@ func (u *UI) detail(q query, s *state) []item {
 		return []item{one}
 	}
 	d.Found, d.State, d.Holder, d.ID, d.Token = true, stateOf(l.Info), l.Holder, l.ID, l.Token
-	d.Says, d.Acquired, d.Renewed = says[d.State], l.Acquired.Round(0), l.Renewed.Round(0)
+	d.Says, d.Acquired, d.Renewed = explained(q.Lease, d.State), l.Acquired.Round(0), l.Renewed.Round(0)
 	d.Held = d.State == "held" || d.State == "broken"
 	d.CanBreak = u.options.actions && d.State == "held" && l.Token > 0
 	d.wishes(l.Info, u.options.actions)

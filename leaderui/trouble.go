@@ -82,26 +82,50 @@ func fewer(all []Trouble) (kept []Trouble) {
 func (s *sight) troubles(add func(Trouble)) {
 	of, seat, isSeat := fleet.SeatOf(s.Name)
 	switch {
-	case s.Err != nil && isSeat: // the fleet tells of it
+	case isSeat:
+		s.troublesOfSeat(of, seat, add)
 	case s.Err != nil:
 		add(Trouble{Of: s.Name, Kind: "unreadable", Grave: true, What: oneLine(s.Err), Do: toRead(s.Err, repairRecord)})
-	case s.State == lease.Expired && isSeat:
-		add(Trouble{Of: of, Kind: "seat", What: fmt.Sprintf("%s, in seat %d, has not renewed it: it has crashed or is cut off", s.Holder, seat), Since: s.ended(), Do: "the coordinator gives its parts to others by itself"})
 	case s.State == lease.Expired:
 		add(Trouble{Of: s.Name, Kind: "expired", Grave: true, What: fmt.Sprintf("nobody leads: %s let the lease run out, and no other node has taken it", orSomebody(s.Holder)), Since: s.ended(),
 			Do: "do standbys run, and are they healthy? Look at their logs and /healthz"})
 	case s.State == lease.Held && s.Broken:
 		add(Trouble{Of: s.Name, Kind: "broken", Grave: true, What: fmt.Sprintf("nobody leads: the lease was taken from %s", orSomebody(s.Attributes["broken"])), Since: s.Acquired,
 			Do: "it is free once it has run out, and then any node may take it"})
-	case s.State == lease.Held && s.RenewEvery > 0 && s.Age > lateAfter*s.RenewEvery+s.RenewEvery/2:
+	case s.late():
 		add(Trouble{Of: s.Name, Kind: "late", Grave: true, What: fmt.Sprintf("%s has not renewed in time, which is every %v", orSomebody(s.Holder), s.RenewEvery),
-			Since: s.at.Add(-s.Age).Round(time.Second), Do: "if it does not renew, a standby leads once the lease has run out"})
+			Since: s.renewed(), Do: "if it does not renew, a standby leads once the lease has run out"})
 	}
 	if s.skew != 0 {
 		add(Trouble{Of: s.Name, Kind: "clock", What: fmt.Sprintf("the clock of %s is %s this machine's by %s or more", orSomebody(s.Holder), aheadOf(s.skew), duration(s.skew.Abs())),
 			Do: "its times of day mislead, and nothing else does: set the clock that is wrong"})
 	}
 }
+
+// troublesOfSeat are minor: the coordinator does what there is to do. The fleet tells of a seat that cannot be read, and of parts that are
+// nobody's.
+func (s *sight) troublesOfSeat(of string, seat int, add func(Trouble)) {
+	switch {
+	case s.Err != nil:
+	case s.State == lease.Expired:
+		add(Trouble{Of: of, Kind: "seat", What: fmt.Sprintf("%s, in seat %d, has not renewed it: it has crashed or is cut off", s.Holder, seat), Since: s.ended(),
+			Do: "the coordinator gives its parts to others by itself"})
+	case s.State == lease.Held && s.Broken:
+		add(Trouble{Of: of, Kind: "seat", What: fmt.Sprintf("seat %d was taken from %s", seat, orSomebody(s.Attributes["broken"])), Since: s.Acquired,
+			Do: "the coordinator gives its parts to others once the seat has run out"})
+	case s.late():
+		add(Trouble{Of: of, Kind: "seat", What: fmt.Sprintf("%s, in seat %d, has not renewed it in time, which is every %v", s.Holder, seat, s.RenewEvery), Since: s.renewed(),
+			Do: "if it does not renew it, the coordinator gives its parts to others once the seat has run out"})
+	}
+}
+
+// late reports whether the holder has missed renewals.
+func (s *sight) late() bool {
+	return s.State == lease.Held && s.RenewEvery > 0 && s.Age > lateAfter*s.RenewEvery+s.RenewEvery/2
+}
+
+// renewed returns when the lease was renewed, by this machine's clock.
+func (s *sight) renewed() time.Time { return s.at.Add(-s.Age).Round(time.Second) }
 
 const repairRecord = "nobody can lead with it until the record is repaired or removed by hand, while no node runs"
 

@@ -61,6 +61,39 @@ func TestTroubles_OfALease(t *testing.T) {
 	}
 }
 
+// What is wrong with a seat is trouble of its fleet, and nobody leads with one, nor stands by for it.
+func TestTroubles_OfASeat(t *testing.T) {
+	t.Parallel()
+	seat := fleet.SeatLease("ships", 3)
+	for what, test := range map[string]func(w *world){
+		"node-b, in seat 3, has not renewed it: it has crashed": func(w *world) { w.acquire(seat, "node-b", time.Second) },
+		"seat 3 was taken from node-b": func(w *world) {
+			w.acquire(seat, "node-b", time.Hour)
+			seen, err := lease.Inspect(w.Context(), w.other, seat)
+			require.NoError(w, err)
+			require.NoError(w, lease.Break(w.Context(), w.other, seen))
+		},
+		"node-b, in seat 3, has not renewed it in time, which is every 10s": func(w *world) {
+			w.acquire(seat, "node-b", 40*time.Second)
+			time.Sleep(30 * time.Second)
+		},
+	} {
+		inWorld(t, func(w *world) {
+			w.acquire("ships", "node-a", 24*time.Hour)
+			test(w)
+			got := w.trouble("ships")
+			require.Equal(w, "seat", got.Kind)
+			require.Contains(w, got.What, what)
+			require.Contains(w, got.Do, "the coordinator gives its parts to others")
+			require.False(w, got.Grave)
+			require.NotZero(w, got.Since)
+			page := w.page("/?lease=" + seat)
+			require.NotContains(w, page, "node leads")
+			require.NotContains(w, page, "nobody leads")
+		})
+	}
+}
+
 // The advice to repair or remove a record is for a damaged one alone. Nothing is known of a record that could not be read, and one that a
 // newer program wrote is in order: a node may lead with it.
 func TestTroubles_WhatCannotBeRead(t *testing.T) {
