@@ -220,3 +220,21 @@ func TestPagesNameOtherPrograms(t *testing.T) {
 		assert.True(t, found[program], "no page has a command of %s any more", program)
 	}
 }
+
+// The example in the help takes no error for the answer that nobody leads.
+func TestStatus_TheExampleForScripts(t *testing.T) {
+	t.Parallel()
+	s := newFullShelf(t)
+	bin := t.TempDir()
+	require.NoError(t, os.Symlink(commandtest.Binary(), filepath.Join(bin, "leader")))
+	cmd, _, err := (&app{}).command().Find([]string{"status"})
+	require.NoError(t, err)
+	lines := strings.Split(cmd.Example, "\n")
+	line := lines[len(lines)-1]
+	for name, says := range map[string]string{"held": "", "free": "nobody leads\n", "expired": "nobody leads\n", "notes": "", "--no-such-flag": ""} {
+		script := commandtest.Command(t, "-c", strings.Replace(line, "orders", name, 1))
+		script.Path, script.Args[0] = "/bin/sh", "sh"
+		script.Env = append(script.Env, "PATH="+bin, "LEADER_STORE="+s.url)
+		require.Equal(t, says, commandtest.End(t, script).Out, name)
+	}
+}

@@ -39,8 +39,8 @@ With --json it prints one object, in one line:
 Environment: LEADER_STORE, LEADER_TIMEOUT, LEADER_NAME, LEADER_JSON; NO_COLOR.`,
 		Example: `  leader status
   leader status orders --store 'dynamodb://leases?region=eu-west-1'
-  leader status orders --json | jq -r .holder
-  leader status orders >/dev/null || echo nobody leads`,
+  leader status orders --json | jq -r 'select(.state == "held").holder'
+  leader status orders >/dev/null; [ $? -ne 4 ] || echo nobody leads`,
 		Args:              args(cobra.MaximumNArgs(1)),
 		ValidArgsFunction: a.completeNames,
 		RunE: func(cmd *cobra.Command, given []string) error {
