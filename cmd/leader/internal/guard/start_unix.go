@@ -81,6 +81,8 @@ func (p *Program) startGuard(token uint64, tty *terminal) (*guardProcess, error)
 // inherited returns the files that were open when leader started, for the program, at their numbers: as systemd does with
 // sockets, and a shell with 3>file. Those from the number given here on reach it in any case.
 func inherited() []uintptr {
+	syscall.ForkLock.Lock() // where a file is made first, and closed on exec then, as on macOS, none is half made
+	defer syscall.ForkLock.Unlock()
 	const closed = ^uintptr(0)
 	files := []uintptr{0, 1, 2}
 	for fd := uintptr(len(files)); fd < 1024; fd++ {
