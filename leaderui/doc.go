@@ -20,8 +20,9 @@
 //	             with WithActions: takes a lease from the holder that the page has shown; asks it to hand over; asks it to give its
 //	             parts away
 //
-// Without scripts, the page reloads itself every five seconds, and all links and forms work. It loads its style and its script from
-// beside itself, nothing from elsewhere, and its policy (CSP) allows nothing else.
+// Without scripts, the page reloads itself every five seconds, and all links and forms work; while it shows a lease's forms (WithActions),
+// it does not, so that nothing that was typed is lost. It loads its style and its script from beside itself, nothing from elsewhere, and
+// its policy (CSP) allows nothing else.
 //
 // # Requests to the store
 //

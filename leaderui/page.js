@@ -1,4 +1,4 @@
-// Keeps the page up to date. Without it, the page reloads.
+// Keeps the page up to date. Without it, the page reloads, unless it has forms to write into.
 'use strict'
 {
   const byID = id => document.getElementById(id)

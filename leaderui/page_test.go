@@ -67,6 +67,25 @@ func TestPage_Policy(t *testing.T) {
 	})
 }
 
+// A browser without scripts does not reload what a person may be writing into.
+func TestPage_NoReloadOfAForm(t *testing.T) {
+	t.Parallel()
+	const refresh, ask = `http-equiv="refresh"`, "<noscript><p>Reload the page"
+	inWorld(t, func(w *world) {
+		w.acquire("orders", "node-a", time.Minute)
+		require.Contains(w, w.page("/"), refresh)
+		page := w.page("/?lease=orders")
+		require.NotContains(w, page, refresh)
+		require.Contains(w, page, ask)
+	}, leaderui.WithActions())
+	inWorld(t, func(w *world) {
+		w.acquire("orders", "node-a", time.Minute)
+		page := w.page("/?lease=orders")
+		require.Contains(w, page, refresh, "it has no forms")
+		require.NotContains(w, page, ask)
+	})
+}
+
 // Ten thousand leases are pages of a hundred; a search and an order are of all.
 func TestPage_SearchSortPage(t *testing.T) {
 	t.Parallel()

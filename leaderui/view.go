@@ -26,6 +26,7 @@ type view struct {
 	query
 	lists []list
 	now   time.Time
+	Forms bool // a person may be writing into one
 }
 
 // A pulse tells how the page knows what it shows.
@@ -42,7 +43,7 @@ type pulse struct {
 func (u *UI) view(q query) view {
 	s, asking, _ := u.reader.latest()
 	now := time.Now()
-	v := view{query: q, now: now}
+	v := view{query: q, now: now, Forms: u.options.actions && q.Lease != ""}
 	down := storeTrouble(s, asking, now)
 	shown := slices.DeleteFunc(slices.Clone(s.plain), func(l *sight) bool { return !q.matchesLease(l) })
 	v.lists = append(v.lists,
