@@ -155,7 +155,7 @@ func WithDrainTimeout(d time.Duration) Option {
 
 // WithEndTimeout says how long the end of Run may take besides the works and the drain, in all: releases, observers, and a store that does
 // not answer. Run leaves behind what has not returned by then, and a lease that it could not release runs out. What a work writes last
-// (lease.BeforeEnd) has as long before. The default is an interval, at most 5 seconds.
+// (lease.BeforeEnd) has as long before, and is left behind after that, too. The default is an interval, at most 5 seconds.
 func WithEndTimeout(d time.Duration) Option {
 	return option("WithEndTimeout", func(o *options) { o.endTimeout = d })
 }

@@ -93,19 +93,34 @@ type panicked struct {
 }
 
 // flush lets the term write what it has kept in memory (lease.BeforeEnd), for as long as the end may take. A panic in it is the work's.
-func (n *node) flush(p *part) (failed *panicked) {
+// A function that goes on after its context has ended is left behind: it must not keep the part from other nodes.
+func (n *node) flush(p *part) *panicked {
 	if !p.keeper.HasBeforeEnd() {
 		return nil
 	}
-	ctx, cancel := host.WithTimeout(n.life, n.opts.endTimeout)
+	wait, leave := host.WithTimeout(n.life, n.opts.endTimeout)
+	defer leave()
+	ctx, cancel := host.WithTimeout(wait, n.opts.endTimeout-n.opts.endTimeout/16) // the rest is for returning
 	defer cancel()
-	defer func() {
-		if v := recover(); v != nil {
-			failed = &panicked{v, debug.Stack()}
-		}
+	returned := make(chan *panicked, 1)
+	go func() {
+		failed := &panicked{value: errGoexit}
+		defer func() {
+			if v := recover(); v != nil {
+				failed = &panicked{v, debug.Stack()}
+			}
+			returned <- failed
+		}()
+		p.keeper.BeforeEnd(ctx)
+		failed = nil
 	}()
-	p.keeper.BeforeEnd(ctx)
-	return nil
+	select {
+	case failed := <-returned:
+		return failed
+	case <-wait.Done():
+		n.log.Warn("what was to run before the end of a part's term has not returned: the term goes on without it", "part", p.name, "token", p.token)
+		return nil
+	}
 }
 
 // returned goes on after a work.

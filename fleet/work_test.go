@@ -1,8 +1,12 @@
 package fleet_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -138,6 +142,7 @@ func TestWork_Panics(t *testing.T) {
 		"in BeforeEnd": func(ctx context.Context) {
 			lease.BeforeEnd(ctx, func(context.Context) { panic("out of luck") })
 		},
+		"goexit in BeforeEnd": func(ctx context.Context) { lease.BeforeEnd(ctx, func(context.Context) { runtimeGoexit() }) },
 	} {
 		t.Run(what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -171,6 +176,38 @@ func TestWork_Panics(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A part does not wait for a function of lease.BeforeEnd that goes on after its context has ended, whether the work was cancelled or not.
+func TestWork_BeforeEndHangs(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+		release := make(chan struct{})
+		defer close(release)
+		var log bytes.Buffer
+		a := f.Join("a", func(ctx context.Context, part string) error {
+			lease.BeforeEnd(ctx, func(ctx context.Context) {
+				if part != "0" {
+					<-release
+				}
+				<-ctx.Done()
+			})
+			if part != "1" {
+				<-ctx.Done()
+			}
+			return nil
+		}, fleet.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
+		f.Settle()
+		i := slices.IndexFunc(a.Status().Parts, func(p fleet.PartStatus) bool { return p.Part == "1" })
+		require.Equal(t, fleet.Done, a.Status().Parts[i].State)
+		f.Join("b", fleettest.Wait)
+		left := make(chan error, 1)
+		go func() { left <- a.Leave() }()
+		f.Settle()
+		require.Equal(t, map[string]int{"b": 12}, f.Loads())
+		require.Len(t, left, 1)
+		require.NoError(t, <-left)
+		require.Equal(t, 11, strings.Count(log.String(), "has not returned"), "one of them keeps to its context")
+	})
 }
 
 // A node that leaves waits for others to take its parts, but not for ever.
