@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +15,8 @@ const maxAbove = 1 << 62
 
 // Reset replaces the plan of a fleet, which may be damaged, by one without parts: the next coordinator divides them anew. It is for an
 // operator, once all nodes have stopped: the error is a *lease.HeldError if somebody coordinates, or has a seat, and another lease.ErrHeld
-// if somebody has coordinated while Reset looked at the seats.
+// if somebody has coordinated while Reset looked at the seats. Where the store does not tell how old a record is, Reset watches leases that
+// nobody has released until they change or run out: it takes a lease length longer after a crash. If ctx ends first, nothing was replaced.
 //
 // The new plan's epoch is greater than the old one and than above, so the tokens of the parts go on growing (FS2). If the old epoch cannot
 // be read, give the greatest token of a part that was ever seen as above: with 0, the error is a lease.ErrRecord, and the plan stays. After
@@ -36,7 +38,7 @@ func Reset(ctx context.Context, m lease.Manager, name string, above uint64) erro
 	if p, err := decodePlan(office.Value); err == nil {
 		width = p.Width
 	}
-	if err := nobodySeated(ctx, m, name, width); err != nil {
+	if err := nobodyThere(ctx, m, office, width); err != nil {
 		return err
 	}
 	fresh, err := encodePlan(&plan{Epoch: epoch + 1, Width: width})
@@ -74,27 +76,59 @@ func untilWritable(ctx context.Context, m lease.Manager) {
 	}
 }
 
-// nobodySeated returns a *lease.HeldError if a seat is held. It looks at all seats that there are, if the store can list them, since a
-// damaged plan does not tell how many that may be.
-func nobodySeated(ctx context.Context, m lease.Manager, name string, width int) error {
-	for info, err := range lease.List(ctx, m, name+"/seats/") {
+// nobodyThere returns a *lease.HeldError if the office or a seat is held. It looks at all seats that there are, if the store can list them,
+// since a damaged plan does not tell how many that may be. A seat that cannot be read may be held.
+func nobodyThere(ctx context.Context, m lease.Manager, office lease.Info, width int) error {
+	var taken []lease.Info // as far as one look can tell
+	look := func(info lease.Info, err error) error {
+		switch err = cmp.Or(err, info.Err); {
+		case err != nil:
+			return err
+		case info.State == lease.Held && info.Timed:
+			return &lease.HeldError{Info: info}
+		case info.State == lease.Held:
+			taken = append(taken, info)
+		}
+		return nil
+	}
+	for info, err := range lease.List(ctx, m, office.Name+"/seats/") {
 		if errors.Is(err, errors.ErrUnsupported) {
 			break
 		}
-		if err != nil {
+		if err := look(info, err); err != nil {
 			return err
-		}
-		if info.State == lease.Held {
-			return &lease.HeldError{Info: info}
 		}
 	}
 	for k := 1; k <= width; k++ {
-		info, err := lease.Inspect(ctx, m, SeatLease(name, k))
-		if err != nil {
+		if err := look(lease.Inspect(ctx, m, SeatLease(office.Name, k))); err != nil {
 			return err
 		}
-		if info.State == lease.Held {
-			return &lease.HeldError{Info: info}
+	}
+	if err := look(office, nil); err != nil {
+		return err
+	}
+	for _, seen := range taken {
+		if err := runsOut(ctx, m, seen); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runsOut watches a lease that seemed to be held, where the store does not tell how old a record is: if its holder is dead, it runs out.
+func runsOut(ctx context.Context, m lease.Manager, seen lease.Info) error {
+	watching, leave := host.WithTimeout(ctx, seen.Length+every(seen))
+	defer leave()
+	for now := seen; now.State == lease.Held; {
+		if err := pauseFor(watching, min(every(now)/4, cmp.Or(now.RetryAfter, now.Length)), nil); err != nil {
+			return fmt.Errorf("%w, or its holder is dead, and it has not run out yet: %w", &lease.HeldError{Info: now}, err)
+		}
+		var err error
+		if now, err = lease.Inspect(ctx, m, seen.Name); err != nil {
+			return err
+		}
+		if now.State == lease.Held && now.Version != seen.Version {
+			return &lease.HeldError{Info: now}
 		}
 	}
 	return nil

@@ -2,6 +2,8 @@ package fleet_test
 
 import (
 	"context"
+	"errors"
+	"iter"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -89,6 +91,80 @@ func TestReset_ANodeComesAndGoes(t *testing.T) {
 		f.Join("c", fleettest.Wait) // the fleet checks the tokens
 		f.Settle()
 		require.Equal(t, map[string]int{"c": 12}, f.Loads())
+	})
+}
+
+// An ageless store does not tell how old a record is, as S3 does not.
+type ageless struct {
+	lease.Store
+	lists bool
+}
+
+func (s ageless) Load(ctx context.Context, name string) (lease.Snapshot, error) {
+	snapshot, err := s.Store.Load(ctx, name)
+	snapshot.Age = 0
+	return snapshot, err
+}
+
+func (s ageless) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, error] {
+	return func(yield func(lease.Cell, error) bool) {
+		if !s.lists {
+			yield(lease.Cell{}, errors.ErrUnsupported)
+			return
+		}
+		for c, err := range s.Store.(lease.Lister).List(ctx, prefix) {
+			if c.Snapshot.Age = 0; !yield(c, err) {
+				return
+			}
+		}
+	}
+}
+
+// F4: a process that has just started cannot tell at once, where the store tells no ages, that the nodes are dead: it watches their leases,
+// all at the same time.
+func TestReset_AfterACrash(t *testing.T) {
+	for _, lists := range []bool{true, false} {
+		inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+			nodes := []*fleettest.Node{f.Join("a", fleettest.Wait), f.Join("b", fleettest.Wait)}
+			f.Settle()
+			before, err := fleet.Inspect(t.Context(), f.Store(), "ships")
+			require.NoError(t, err)
+			store, _ := lease.StoreOf(f.Store())
+			fresh := func() lease.Manager { return lease.NewManager(ageless{store, lists}) }
+
+			began := time.Now()
+			require.ErrorIs(t, fleet.Reset(t.Context(), fresh(), "ships", 0), lease.ErrHeld, "they live")
+			require.LessOrEqual(t, time.Since(began), interval+interval/2)
+
+			for _, n := range nodes {
+				n.Crash()
+			}
+			time.Sleep(10 * length)
+			began = time.Now()
+			ctx, cancel := context.WithTimeout(t.Context(), length/2)
+			defer cancel()
+			require.ErrorIs(t, fleet.Reset(ctx, fresh(), "ships", 0), context.DeadlineExceeded)
+			require.Equal(t, length/2, time.Since(began))
+
+			began = time.Now()
+			require.NoError(t, fleet.Reset(t.Context(), fresh(), "ships", 0))
+			require.LessOrEqual(t, time.Since(began), length+interval)
+			after, err := fleet.Inspect(t.Context(), f.Store(), "ships")
+			require.NoError(t, err)
+			require.Equal(t, before.Epoch+1, after.Epoch)
+			require.Empty(t, after.Parts)
+		})
+	}
+}
+
+// What cannot be read proves nothing: somebody may be in a seat beyond those that a damaged plan is taken to have.
+func TestReset_ASeatCannotBeRead(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+		require.NoError(t, f.Join("a", fleettest.Wait).Leave())
+		store, _ := lease.StoreOf(f.Store())
+		_, err := store.Swap(t.Context(), fleet.SeatLease("ships", 7), "", []byte(`{"format":99}`))
+		require.NoError(t, err)
+		require.ErrorIs(t, fleet.Reset(t.Context(), f.Store(), "ships", 50), lease.ErrRecord)
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cloudlease/leader/cmd/leader/internal/show"
 	"github.com/cloudlease/leader/cmd/leader/internal/store"
+	"github.com/cloudlease/leader/fleet"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -21,7 +22,8 @@ func (a *app) fleetResetCommand() *cobra.Command {
 		Long: `reset replaces the plan of a fleet, which somebody or something has damaged, by one in which every part is nobody's. The next
 coordinator divides the parts anew. A plan that the nodes understand does not need this command: they go on from it.
 
-Stop all nodes first. reset does nothing while a node coordinates or has a seat, and says which.
+Stop all nodes first. reset does nothing while a node coordinates or has a seat, and says which. If a node has crashed, and the store does
+not tell how old a lease is, reset watches that lease until it has run out.
 
 The new plan's number is above the old one's, so the tokens of the parts go on growing. If the old number cannot be read, reset
 asks for --above: give the greatest token of a part that was ever seen, in the logs or where the effects went. Give it, too, if the
@@ -67,7 +69,10 @@ func (a *app) resetFleet(ctx context.Context, s *store.Store, name string, above
 	if err := a.confirm("Make every part nobody's?", "to make every part nobody's", yes); err != nil {
 		return err
 	}
-	err = uninterrupted(func() error { return s.ResetFleet(ctx, name, above) })
+	watching := 2 * max(o.Coordinator.Length, fleet.DefaultLeaseLength)
+	a.progress("waiting until the leases of dead nodes have run out, up to %v ...", watching)
+	err = uninterrupted(func() error { return s.ResetFleet(ctx, name, above, watching) })
+	a.progress("")
 	switch {
 	case errors.Is(err, lease.ErrHeld):
 		return fmt.Errorf("nothing was reset: %w: stop all nodes first", err)

@@ -111,9 +111,9 @@ func (s *Store) Fleet(ctx context.Context, name string) (fleet.Overview, error) 
 	return o, err
 }
 
-// ResetFleet replaces a fleet's plan.
-func (s *Store) ResetFleet(ctx context.Context, name string, above uint64) error {
-	return patience.Tell(ctx, s.limit(), func(ctx context.Context) error { return fleet.Reset(ctx, s.Manager, name, above) })
+// ResetFleet replaces a fleet's plan. It may watch leases for so long besides.
+func (s *Store) ResetFleet(ctx context.Context, name string, above uint64, watching time.Duration) error {
+	return patience.Tell(ctx, s.limit()+watching, func(ctx context.Context) error { return fleet.Reset(ctx, s.Manager, name, above) })
 }
 
 // ResetCheckpoint writes a checkpoint.
