@@ -192,6 +192,9 @@ func (n *node) stop(p *part, cause error) {
 		p.state, p.since = Stopping, n.now()
 		p.keeper.Cancel(cause)
 		n.stopping[p.name] = p
+		if n.opts.stopTimeout > 0 { // giveUp has run in this step
+			n.wakeAt(p.since + n.opts.stopTimeout)
+		}
 		n.emit(PartEvent{Origin: n.origin(), Part: p.name, Token: p.token, From: Working, To: Stopping, Err: cause})
 	case Failed, Done:
 		p.keeper.End(nil)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cloudlease/leader/fleet"
 	"github.com/cloudlease/leader/fleet/fleettest"
+	"github.com/cloudlease/leader/leadertest"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -40,6 +41,33 @@ func TestStopTimeout(t *testing.T) {
 		f.Settle()
 		require.Equal(t, map[string]int{"b": 12}, f.Loads())
 	})
+}
+
+// WithStopTimeout counts from when a work is cancelled, also if nothing else happens before that: it may be shorter than an interval, and a
+// node that is cut off hears nothing.
+func TestStopTimeout_IsNoticedInTime(t *testing.T) {
+	for what, takeAway := range map[string]func(f *fleettest.Fleet, a *fleettest.Node){
+		"the plan":         func(f *fleettest.Fleet, _ *fleettest.Node) { f.Join("b", fleettest.Wait) },
+		"the seat is lost": func(_ *fleettest.Fleet, a *fleettest.Node) { a.Store.Set(leadertest.CutOff) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+				release, cancelled := make(chan struct{}), make(chan time.Time, 12)
+				defer close(release)
+				a := f.Join("a", func(ctx context.Context, _ string) error {
+					<-ctx.Done()
+					cancelled <- time.Now()
+					<-release
+					return nil
+				}, fleet.WithStopTimeout(interval/10), fleet.WithEndTimeout(interval/10))
+				f.Settle()
+				takeAway(f, a)
+				began := <-cancelled
+				require.ErrorIs(t, a.Result(), fleet.ErrStopTimeout)
+				require.LessOrEqual(t, time.Since(began), interval/5, "the timeout, twice if only some works were cancelled at first")
+			})
+		})
+	}
 }
 
 // WithStopTimeout bounds the works of a session that this node has ended, too, whatever the reason is.
