@@ -69,11 +69,31 @@ func (c *Checkpoint[T]) Save(ctx context.Context, value T) error {
 	if err != nil {
 		return c.cell.explain("save", err)
 	}
+	given := c.newest()
 	if err := c.lock(ctx); err != nil {
+		c.keep(value, data, given)
 		return c.cell.explain("save", err)
 	}
 	defer c.unlock()
 	return c.cell.explain("save", c.write(ctx, c.give(value, data)))
+}
+
+// newest returns the number of the newest value.
+func (c *Checkpoint[T]) newest() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.given
+}
+
+// keep notes a value that did not get its turn to be written, unless others were given meanwhile, so that the end of the term writes it.
+func (c *Checkpoint[T]) keep(value T, data []byte, given uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.lost == nil && c.given == given {
+		c.given++
+		c.noted = &note[T]{c.given, value, data}
+		c.register()
+	}
 }
 
 // lock waits for its turn to write. It is no mutex, so that a test in virtual time goes on, and ctx ends it.

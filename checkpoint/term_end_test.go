@@ -177,6 +177,58 @@ func TestNote_AWriteHangsAtTheEnd(t *testing.T) {
 	})
 }
 
+// A work is told to stop while its save waits for a write that hangs, or before it saves: the end of the term writes the value.
+func TestSave_IsStoppedBeforeItsTurn(t *testing.T) {
+	for what, hangs := range map[string]bool{"a write hangs": true, "nobody writes": false} {
+		t.Run(what, func(t *testing.T) {
+			for range 8 { // an ended context and a free turn: which one counts is left to chance
+				synctest.Test(t, func(t *testing.T) {
+					p := newPlace(t)
+					ctx, keeper := p.term(1)
+					store := &hanging{Store: p.store}
+					cp, err := checkpoint.Open[int](ctx, lease.NewManager(store), name)
+					require.NoError(t, err)
+					if hangs {
+						store.next.Store(true)
+						require.NoError(t, cp.Note(7))
+						time.Sleep(checkpoint.DefaultEvery + time.Second)
+					}
+					work, stop := context.WithCancel(ctx)
+					stop()
+					p.store.fail(work.Err, func(func() (lease.Version, error)) (lease.Version, error) { return "", work.Err() })
+					require.ErrorIs(t, cp.Save(work, 8), context.Canceled)
+					p.store.fail(nil, nil)
+					keeper.BeforeEnd(t.Context())
+					require.Equal(t, 8, p.stored())
+				})
+			}
+		})
+	}
+}
+
+// A save that did not get its turn does not replace what was noted after it.
+func TestSave_WaitsWhileMoreIsNoted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlace(t)
+		ctx, keeper := p.term(1)
+		store := &hanging{Store: p.store}
+		cp, err := checkpoint.Open[int](ctx, lease.NewManager(store), name)
+		require.NoError(t, err)
+		store.next.Store(true)
+		require.NoError(t, cp.Note(7))
+		time.Sleep(checkpoint.DefaultEvery + time.Second)
+		work, stop := context.WithCancel(ctx)
+		saved := make(chan error, 1)
+		go func() { saved <- cp.Save(work, 8) }()
+		synctest.Wait()
+		require.NoError(t, cp.Note(9))
+		stop()
+		require.ErrorIs(t, <-saved, context.Canceled)
+		keeper.BeforeEnd(t.Context())
+		require.Equal(t, 9, p.stored())
+	})
+}
+
 // A fleet's term goes on after a work that has failed, and so has several ends: each writes what was noted since the one before.
 func TestNote_AfterAnEndThatFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
