@@ -42,7 +42,7 @@ func Move(ctx context.Context, m lease.Manager, fleet, part, node string) error 
 	i := slices.IndexFunc(o.Parts, func(p PartInfo) bool { return p.Part == part })
 	switch {
 	case i < 0:
-		return fmt.Errorf("%w: fleet %q has no part %q", lease.ErrInvalid, fleet, part)
+		return errNoPart(fleet, part)
 	case o.Parts[i].Pinned == node && (node == "" || o.Parts[i].Node == node):
 		return nil
 	case node != "" && !slices.ContainsFunc(o.Nodes, func(n NodeInfo) bool { return n.Node == node && n.takes() }):
@@ -56,20 +56,54 @@ func Move(ctx context.Context, m lease.Manager, fleet, part, node string) error 
 	if err := ask(ctx, m, office, w); err != nil { // also if it is pinned there: it is to go there now
 		return err
 	}
+	asked := moving{m: m, pin: pin{part, node}, wish: w, of: office, times: 1}
 	return until(ctx, m, office, []string{fleet}, fmt.Sprintf("the coordinator %q of fleet %q was asked, and its plan does not have it yet", office.Holder, fleet), func() (bool, error) {
-		now, err := lease.Inspect(ctx, m, fleet)
-		if err != nil {
-			return false, err
-		}
-		p, err := decodePlan(now.Value)
-		if err != nil || p.pinned(part) == node {
-			return err == nil, err
-		}
-		if now.Wish.Kind == "" { // the coordinator that was asked has died
-			return false, ask(ctx, m, now, w)
-		}
-		return false, nil
+		return asked.done(ctx)
 	})
+}
+
+// A moving is a pin that a coordinator was asked for.
+type moving struct {
+	m lease.Manager
+	pin
+	wish  lease.Wish
+	of    lease.Info // the coordinator's lease
+	times int        // how often this coordinator was asked
+}
+
+// mostAsks is how often one coordinator is asked: it may drop a wish that it has found shortly before it publishes the plan, or if it cannot.
+const mostAsks = 3
+
+// done reports whether the plan has the pin. If the wish is gone, its coordinator may have died, and the one of now is asked.
+func (a *moving) done(ctx context.Context) (bool, error) {
+	now, err := lease.Inspect(ctx, a.m, a.of.Name)
+	if err != nil {
+		return false, err
+	}
+	p, err := decodePlan(now.Value)
+	if err != nil {
+		return false, err
+	}
+	e, found := p.find(a.Part)
+	switch {
+	case p.pinned(a.Part) == a.Node:
+		return true, nil
+	case !found || e.Off:
+		return false, errNoPart(a.of.Name, a.Part)
+	case now.Wish.Kind != "":
+		return false, nil
+	case now.ID != a.of.ID:
+		a.of, a.times = now, 0
+	case a.times == mostAsks:
+		return false, fmt.Errorf("%w: fleet %q: pin part %q to node %q: the plan has no room for it, as the log of the coordinator %q says",
+			lease.ErrInvalid, a.of.Name, a.Part, a.Node, now.Holder)
+	}
+	a.times++
+	return false, ask(ctx, a.m, now, a.wish)
+}
+
+func errNoPart(fleet, part string) error {
+	return fmt.Errorf("%w: fleet %q has no part %q", lease.ErrInvalid, fleet, part)
 }
 
 // Drain asks the node in a seat to give its parts to others and to take none, until Resume or the end of its Run. The node goes on holding

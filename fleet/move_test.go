@@ -2,7 +2,10 @@ package fleet_test
 
 import (
 	"context"
+	"encoding/hex"
+	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -213,4 +216,74 @@ func TestMove_BehindAnotherWish(t *testing.T) {
 		time.Sleep(2 * interval)
 		require.Equal(t, "b", ships.Where()[part])
 	}, fleet.WithCalm(time.Hour))
+}
+
+// The part leaves the list while the coordinator has not decided yet: it gets no pin any more.
+func TestMove_ThePartLeavesTheList(t *testing.T) {
+	withoutParts(t, func(t *testing.T, ships *fleettest.Fleet) {
+		var gone atomic.Bool
+		list := fleet.WithPartsFrom(interval/8, func(context.Context) ([]string, error) {
+			if gone.Load() {
+				return []string{"0", "1"}, nil
+			}
+			return []string{"0", "1", "2"}, nil
+		})
+		ships.Join("a", fleettest.Wait, list)
+		ships.Join("b", fleettest.Wait, list)
+		ships.Settle()
+		to := "a"
+		if ships.Where()["2"] == to {
+			to = "b"
+		}
+		renewed := func() time.Time {
+			office, err := lease.Inspect(t.Context(), ships.Store(), "ships")
+			require.NoError(t, err)
+			return office.Renewed
+		}
+		for before := renewed(); before.Equal(renewed()); { // so that it hears of the wish after it has the new list
+			time.Sleep(interval / 64)
+		}
+		began := time.Now()
+		done := make(chan error, 1)
+		go func() { done <- fleet.Move(anHour(t), ships.Store(), "ships", "2", to) }()
+		synctest.Wait()
+		require.Empty(t, done)
+		gone.Store(true)
+		require.EqualError(t, <-done, `invalid lease request: fleet "ships" has no part "2"`)
+		require.LessOrEqual(t, time.Since(began), 4*interval)
+	})
+}
+
+// There is room for one pin more, and another operator uses it up while the coordinator has not heard of this one.
+func TestMove_TheRoomIsUsedUp(t *testing.T) {
+	withoutParts(t, func(t *testing.T, ships *fleettest.Fleet) {
+		var parts []string
+		text := rand.NewChaCha8([32]byte{})
+		for range 60 {
+			name := make([]byte, 110)
+			_, _ = text.Read(name)
+			parts = append(parts, hex.EncodeToString(name))
+		}
+		ships.Join("a", fleettest.Wait, fleet.WithParts(parts...))
+		ships.Join("b", fleettest.Wait, fleet.WithParts(parts...))
+		ships.Settle()
+		move := func(part, node string) error { return fleet.Move(anHour(t), ships.Store(), "ships", part, node) }
+		n := 0
+		for ; ; n++ {
+			if err := move(parts[n], "a"); err != nil {
+				require.ErrorIs(t, err, lease.ErrInvalid)
+				require.ErrorContains(t, err, "its pins take")
+				break
+			}
+		}
+		require.NoError(t, move(parts[n-1], ""))
+		wish(t, ships, parts[n-1]+"=a")
+		began := time.Now()
+		err := move(parts[n], "a")
+		require.ErrorIs(t, err, lease.ErrInvalid)
+		require.ErrorContains(t, err, "has no room")
+		require.LessOrEqual(t, time.Since(began), 10*interval)
+		require.Equal(t, "a", pinnedTo(t, ships, parts[n-1]))
+		require.Empty(t, pinnedTo(t, ships, parts[n]))
+	})
 }
