@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -209,6 +210,7 @@ func (n *node) publish(o *office, p *plan) bool {
 	for k := seats + 1; k <= p.Width; k++ { // nodes wait for the seats that are new
 		awaited[k] = true
 	}
+	moved := o.base.givers()
 	o.base = p
 	o.named = p.sessionsBySeat()
 	n.watchSeats(o)
@@ -216,13 +218,15 @@ func (n *node) publish(o *office, p *plan) bool {
 	if len(awaited) > 0 {
 		o.awaited = awaited
 		o.hurry.begin(p.Epoch, n.now(), n.pace())
+	} else { // nodes may still come to new seats
+		maps.DeleteFunc(o.awaited, func(k int, _ bool) bool { return moved[k] })
 	}
 	return true
 }
 
 // hurryOn looks at the seats that a plan waits for: the givers' while parts move, and new ones (F7).
 func (n *node) hurryOn(o *office) {
-	if !o.hurry.due(n) {
+	if len(o.awaited) == 0 || !o.hurry.due(n) {
 		return
 	}
 	for k := range o.awaited {

@@ -117,6 +117,9 @@ func (n *node) takeOffice(o *office) {
 	o.gathers, o.heard, o.changed, o.joined, o.next, o.decideBy = now, now, now, now, now, never
 	o.ripe, o.stale = never, true
 	o.named = o.base.sessionsBySeat()
+	if o.awaited = o.base.givers(); len(o.awaited) > 0 { // F7: parts move since the time of another coordinator
+		o.hurry.begin(o.base.Epoch, now, n.pace())
+	}
 	n.office = o
 	n.watchSeats(o)
 	term, _ := lease.TermFrom(o.ctx)
