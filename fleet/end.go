@@ -23,10 +23,11 @@ func (n *node) answered() {
 	n.await("a request to the lease manager", returned, n.endBy-n.opts.endTimeout/8)
 }
 
-// told waits until the observers and the logger have heard everything.
+// told waits until the observers and the logger have heard everything. A sixteenth of the time is left for the logger to hear of a stuck
+// observer.
 func (n *node) told() {
 	for _, w := range n.fleet.watchers {
-		n.await("an observer", w.Emptied(), n.endBy)
+		n.await("an observer", w.Emptied(), n.endBy-n.opts.endTimeout/16)
 	}
 	n.await("the logger", n.fleet.logbook.Emptied(), n.endBy)
 }

@@ -125,3 +125,32 @@ func TestEnd_ASweepHangs(t *testing.T) {
 		require.LessOrEqual(t, time.Since(began), end+end/10)
 	})
 }
+
+// A stuck observer does not take the logger's time: the log says who is stuck before Run returns.
+func TestEnd_AStuckObserverIsLogged(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+		var log bytes.Buffer
+		stuck := make(chan struct{})
+		defer close(stuck)
+		a := f.Join("a", fleettest.Wait, fleet.WithEndTimeout(interval), fleet.WithObserver(func(fleet.Event) { <-stuck }),
+			fleet.WithLogger(slog.New(slowHandler{slog.NewTextHandler(&log, nil)})))
+		f.Settle()
+		began := time.Now()
+		require.NoError(t, a.Leave())
+		require.LessOrEqual(t, time.Since(began), length+interval)
+		require.Contains(t, log.String(), `part="an observer"`)
+		require.NotContains(t, log.String(), `part="the logger"`)
+	})
+}
+
+// A slowHandler takes a millisecond for each line.
+type slowHandler struct{ slog.Handler }
+
+func (h slowHandler) Handle(ctx context.Context, r slog.Record) error {
+	time.Sleep(time.Millisecond)
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h slowHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return slowHandler{h.Handler.WithAttrs(attrs)}
+}
