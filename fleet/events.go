@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"errors"
 	"log/slog"
 	"time"
 )
@@ -41,7 +42,7 @@ type SeatEvent struct {
 	Seat  int
 	Token uint64
 	Held  bool
-	Err   error // why it is lost; nil if it was given back
+	Err   error // why it is lost, or an ErrStopTimeout if it is left to run out; nil if it was given back
 }
 
 // A CoordinatorEvent tells that this node begins to coordinate, or has stopped.
@@ -127,6 +128,8 @@ func (n *node) record(e Event) {
 		switch {
 		case e.Held:
 			n.log.Info("this node takes part in the fleet", "seat", e.Seat, "token", e.Token)
+		case errors.Is(e.Err, ErrStopTimeout):
+			n.log.Warn("this node lets its seat run out, as a work in it does not return: its parts wait for that", "seat", e.Seat, "token", e.Token, "err", e.Err)
 		case e.Err != nil:
 			n.log.Warn("this node has lost its seat: its parts go to others, and it takes another seat", "seat", e.Seat, "token", e.Token, "err", e.Err)
 		default:

@@ -14,7 +14,7 @@ import (
 type Holding struct {
 	Token uint64 // 0: this node has never had the lease
 	Value string // as it was last stored
-	Held  bool   // false: the lease was given back, or lost
+	Held  bool   // false: the lease was given back or lost, or is left to run out
 }
 
 // Holdings yields this node's latest term of the fleet's lease with that name: at once, and then each time that the term or its value has
@@ -73,6 +73,13 @@ func (b *board) post(l lease.Lease, held bool) {
 	}
 }
 
+// end posts that a term is over, also if no answer of the store has said so: it has run out, or is left to.
+func (b *board) end(name string, token uint64) {
+	if now, _ := b.read(name); now.Token == token && now.Held {
+		b.post(lease.Lease{Name: name, Token: token, Value: now.Value}, false)
+	}
+}
+
 // A poster is a lease manager that posts on the board what the store has acknowledged, and passes wishes on that renewals have found.
 type poster struct {
 	lease.Manager
@@ -112,11 +119,8 @@ func (p poster) Renew(ctx context.Context, held lease.Lease) (lease.Lease, error
 	return l, err
 }
 
-// Release posts that a lease is given back.
+// Release posts that a lease is given back. If that fails, it runs out.
 func (p poster) Release(ctx context.Context, held lease.Lease) error {
-	err := p.Manager.Release(ctx, held)
-	if err == nil || errors.Is(err, lease.ErrLost) {
-		p.board.post(held, false)
-	}
-	return err
+	defer p.board.post(held, false)
+	return p.Manager.Release(ctx, held)
 }

@@ -134,6 +134,7 @@ func (n *node) seated(st *seat, term lease.Term) {
 // unseated goes on after a seat was not got, was given back or was lost.
 func (n *node) unseated(st *seat, err error) {
 	n.seat, n.unsaid, n.changed = nil, nil, true
+	n.fleet.board.end(SeatLease(n.opts.name, st.number), st.id.Token)
 	if st.id == (session{}) {
 		n.avoid[st.number] = n.now() + n.opts.length/2
 		if err != nil && !errors.Is(err, lease.ErrHeld) && !n.draining {

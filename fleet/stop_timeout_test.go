@@ -1,8 +1,10 @@
 package fleet_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -29,7 +31,8 @@ func TestStopTimeout(t *testing.T) {
 			}
 			return nil
 		}
-		a := f.Join("a", stuck, fleet.WithStopTimeout(length))
+		var log bytes.Buffer
+		a := f.Join("a", stuck, fleet.WithStopTimeout(length), fleet.WithLogger(slog.New(slog.NewTextHandler(&log, nil))))
 		f.Settle()
 		seat := fleet.SeatLease("ships", a.Status().Seat)
 		f.Join("b", fleettest.Wait)
@@ -38,9 +41,38 @@ func TestStopTimeout(t *testing.T) {
 		info, err := lease.Inspect(t.Context(), f.Store(), seat)
 		require.NoError(t, err)
 		require.Equal(t, lease.Held, info.State, "it is not given back: works run in it")
+		require.False(t, holds(t, a, seat))
+		require.Contains(t, log.String(), "this node lets its seat run out")
+		require.NotContains(t, log.String(), "has lost its seat")
 		f.Settle()
 		require.Equal(t, map[string]int{"b": 12}, f.Loads())
 	})
+}
+
+// holds reports whether the node tells others that it has the lease.
+func holds(t *testing.T, n *fleettest.Node, name string) bool {
+	t.Helper()
+	for now := range n.Holdings(t.Context(), name) {
+		return now.Held
+	}
+	return false
+}
+
+// A node that is cut off does not go on telling others that it has its seat, and the office.
+func TestHoldings_TheLeaseRunsOut(t *testing.T) {
+	for _, requests := range [][]leadertest.Op{nil, {leadertest.Renew, leadertest.Acquire, leadertest.Release}} {
+		inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+			a := f.Join("a", fleettest.Wait)
+			f.Settle()
+			seat := fleet.SeatLease("ships", a.Status().Seat)
+			require.True(t, holds(t, a, seat))
+			require.True(t, holds(t, a, "ships"))
+			a.Store.Set(leadertest.CutOff, requests...)
+			time.Sleep(2 * length)
+			require.False(t, holds(t, a, seat))
+			require.False(t, holds(t, a, "ships"))
+		})
+	}
 }
 
 // WithStopTimeout counts from when a work is cancelled, also if nothing else happens before that: it may be shorter than an interval, and a

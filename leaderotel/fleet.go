@@ -2,6 +2,7 @@ package leaderotel
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -83,7 +84,7 @@ func (m *FleetMetrics) Observe(event fleet.Event) {
 			count(m.failures, 1, e.Origin)
 		}
 	case fleet.SeatEvent:
-		if !e.Held && e.Err != nil {
+		if !e.Held && e.Err != nil && !errors.Is(e.Err, fleet.ErrStopTimeout) {
 			count(m.losses, 1, e.Origin)
 		}
 	case fleet.TroubleEvent:
