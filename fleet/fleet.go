@@ -36,7 +36,7 @@ type Fleet struct {
 	node   *node         // nil: Run does not run
 	over   chan struct{} // closed when the node has left
 	status Status
-	alien  error
+	alien  error // with health, what bars the node from the office
 	health error
 }
 
@@ -106,6 +106,7 @@ func (f *Fleet) begin(n *node) error {
 		return fmt.Errorf("fleet: %d works of an earlier Run have not returned yet: %w", left, ErrStopTimeout)
 	}
 	f.node, f.over = n, make(chan struct{})
+	f.alien, f.health = nil, nil // what an earlier Run has found bars it from nothing
 	return nil
 }
 

@@ -32,3 +32,11 @@ func TestF2_LateAnswers(t *testing.T) {
 		})
 	}
 }
+
+// What an earlier Run has found does not bar this one from the office.
+func TestRun_BeginsUnbarred(t *testing.T) {
+	f := New(WithLogger(slog.New(slog.DiscardHandler)))
+	f.health, f.alien = ErrUnhealthy, lease.ErrRecord
+	require.NoError(t, f.begin(newNode(t.Context(), f)))
+	require.NoError(t, f.whyBarred())
+}
