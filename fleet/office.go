@@ -17,7 +17,7 @@ import (
 type office struct {
 	ctx    context.Context
 	teller *teller
-	quit   chan error // ends the term
+	quit   chan struct{} // ends the term
 
 	base  *plan             // the plan that this coordinator sent last; at first the one that it inherited (F4)
 	named map[int][]session // that the base names, by seat
@@ -87,7 +87,7 @@ func (n *node) shown(text string, sent time.Duration) { n.inbox.post(func() { n.
 
 // preside is the work of the leader that holds the office.
 func (n *node) preside(ctx context.Context) error {
-	o := &office{ctx: ctx, quit: make(chan error, 1), facts: newFacts(), seats: map[int]*seatView{}}
+	o := &office{ctx: ctx, quit: make(chan struct{}, 1), facts: newFacts(), seats: map[int]*seatView{}}
 	o.teller = newTeller(func(err error) { n.inbox.post(func() { n.trouble("publishing the plan", err) }) })
 	var err error
 	switch text := leader.Value(ctx); {
@@ -96,7 +96,7 @@ func (n *node) preside(ctx context.Context) error {
 	default:
 		if o.base, err = n.opts.decode(text); err != nil {
 			// F4: never replaced. The reader keeps this node from taking the office again while it stands.
-			return fmt.Errorf("%w: %w", leader.ErrStepDown, err)
+			return leader.ErrStepDown
 		}
 	}
 	n.inbox.post(func() { n.takeOffice(o) })
@@ -107,8 +107,8 @@ func (n *node) preside(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	case err := <-o.quit:
-		return err
+	case <-o.quit:
+		return leader.ErrStepDown
 	}
 }
 
@@ -180,11 +180,12 @@ func (n *node) coordinate() {
 	n.hurryOn(o)
 }
 
-// resign gives the office up, and lets another node have it (Run 7).
+// resign gives the office up, and lets another node have it (Run 7). The reason is told here alone: if the leader stops preside for another
+// reason at the same moment, an error that names this one would end Run.
 func (n *node) resign(o *office, why error) {
 	n.trouble("coordinating", why)
 	select {
-	case o.quit <- fmt.Errorf("%w: %w", leader.ErrStepDown, why):
+	case o.quit <- struct{}{}:
 	default:
 	}
 	n.leaveOffice(o)

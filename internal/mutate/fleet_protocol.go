@@ -100,7 +100,7 @@ var fleetProtocol = onFleets(fleetTests, []mutation{
 	},
 	{
 		name: "F4: a value that is no plan is replaced",
-		edit: edit{file: "fleet/office.go", old: "			return fmt.Errorf(\"%w: %w\", leader.ErrStepDown, err)\n", new: "			o.base = &plan{Width: minWidth}\n"},
+		edit: edit{file: "fleet/office.go", old: "			return leader.ErrStepDown\n", new: "			o.base = &plan{Width: minWidth}\n"},
 	},
 	{
 		name: "F4: a coordinator goes on over a value that is no plan",
