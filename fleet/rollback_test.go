@@ -190,12 +190,13 @@ func TestDamage_TheWidthIsRemembered(t *testing.T) {
 func TestDamage_ASeatBeyondTheWidth(t *testing.T) {
 	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
 		left := beyondTheFirst(f)
-		forget(left, "ships")
-		for _, n := range left {
+		for _, n := range left { // before they find the record gone
 			n.Store.Set(leadertest.CutOff, leadertest.Acquire)
 		}
-		fresh := f.Join("fresh", fleettest.Wait)
-		forget([]*fleettest.Node{fresh}, "ships")
+		forget(left, "ships")
+		store := leadertest.NewManager(f.Store())
+		store.Forget("ships") // before the node reads it
+		fresh := f.Join("fresh", fleettest.Wait, fleet.WithLeaseManager(store))
 		until(t, "it coordinates", func() bool { return fresh.Status().Coordinates })
 		for _, n := range left {
 			n.Store.Set(leadertest.None)
