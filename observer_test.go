@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -163,4 +164,70 @@ func TestCallbacks_Goexit(t *testing.T) {
 			assert.ErrorContains(t, a.Status().Health, "Goexit")
 		})
 	})
+}
+
+// Who is stuck at the end of Run takes no time from those that hear of it: the log names it, and nobody else, before Run returns.
+func TestEnd_WhoIsStuckIsLogged(t *testing.T) {
+	for part, test := range map[string]struct {
+		option func(stuck <-chan struct{}) leader.Option
+		before func(n *node, stuck <-chan struct{})
+	}{
+		"an observer": {option: func(stuck <-chan struct{}) leader.Option {
+			return leader.WithObserver(func(leader.Event) { <-stuck })
+		}},
+		"WhenElected": {option: func(stuck <-chan struct{}) leader.Option {
+			return leader.WhenElected(func(bool) { <-stuck })
+		}},
+		"the heartbeat": {option: func(stuck <-chan struct{}) leader.Option {
+			return leader.WithHeartbeat(time.Second, func(context.Context, bool) error { <-stuck; return nil })
+		}},
+		"a request to the lease manager, the health check, or WithWake": {before: func(n *node, stuck <-chan struct{}) {
+			n.link.set(func(q request) { <-stuck; *q.err = errLost })
+		}},
+	} {
+		t.Run(part, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				var log bytes.Buffer
+				told := 0
+				stuck := make(chan struct{})
+				opts := []leader.Option{
+					leader.WithLogger(slog.New(slowHandler{slog.NewTextHandler(&log, nil)})), leader.WithEndTimeout(time.Second),
+					leader.WithObserver(func(e leader.Event) {
+						if s, is := e.(leader.StateEvent); is && s.To == leader.Idle {
+							time.Sleep(time.Millisecond)
+							told++
+						}
+					}),
+				}
+				if test.option != nil {
+					opts = append(opts, test.option(stuck))
+				}
+				a := w.node("a", opts...).run()
+				a.leads()
+				time.Sleep(1500 * time.Millisecond) // the heartbeat beats
+				if test.before != nil {
+					test.before(a, stuck)
+				}
+				began := time.Now()
+				a.stop()
+				assert.LessOrEqual(t, time.Since(began), time.Second)
+				assert.Equal(t, 1, told, "the end")
+				assert.Equal(t, 1, strings.Count(log.String(), "leaves this behind"), log.String())
+				assert.Regexp(t, `leaves this behind.* part="?`+part, log.String())
+				close(stuck)
+			})
+		})
+	}
+}
+
+// A slowHandler takes a millisecond for each line.
+type slowHandler struct{ slog.Handler }
+
+func (h slowHandler) Handle(ctx context.Context, r slog.Record) error {
+	time.Sleep(time.Millisecond)
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h slowHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return slowHandler{h.Handler.WithAttrs(attrs)}
 }

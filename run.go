@@ -130,8 +130,8 @@ func (r *run) left() time.Duration {
 }
 
 // end waits for every goroutine of this run, and until each observer has been told, for as long as the end of Run may take. It
-// leaves a goroutine that is stuck in the user's code behind, with a warning. The next run finds in the Leader what it must
-// not overlap.
+// leaves a goroutine that is stuck in the user's code behind, with a warning: an eighth of that time is for those who are to hear of it,
+// and half of that for the logger. The next run finds in the Leader what it must not overlap.
 func (r *run) end(cause error) {
 	r.left()
 	r.enter(Stopping, 0, context.Cause(r.ctx))
@@ -142,23 +142,24 @@ func (r *run) end(cause error) {
 		r.requests.Wait()
 		close(answered)
 	}()
-	r.awaitPart("a request to the lease manager, the health check, or WithWake", answered)
+	toTell, toLog := r.opts.endTimeout/8, r.opts.endTimeout/16
+	r.awaitPart("a request to the lease manager, the health check, or WithWake", answered, toTell)
 	if r.stuckBeat != nil && !within(r.host, 0, r.stuckBeat) {
 		r.leader.beating = r.stuckBeat // this run's has not begun
 	}
-	r.awaitPart("the heartbeat", r.leader.beating)
+	r.awaitPart("the heartbeat", r.leader.beating, toTell)
 	r.emit(StateEvent{Origin: r.origin(), From: Stopping, To: Idle, Cause: cause})
-	r.awaitPart("WhenElected", r.leader.electees.Emptied())
+	r.awaitPart("WhenElected", r.leader.electees.Emptied(), toLog)
 	for _, m := range r.leader.watchers {
-		r.awaitPart("an observer", m.Emptied())
+		r.awaitPart("an observer", m.Emptied(), toLog)
 	}
-	r.awaitPart("the logger", r.leader.logbook.Emptied())
+	r.awaitPart("the logger", r.leader.logbook.Emptied(), 0)
 	r.leader.board.enter(Idle, r.host.Now())
 }
 
-// awaitPart waits for a part of the end. A nil channel means that there is nothing to wait for.
-func (r *run) awaitPart(name string, done <-chan struct{}) {
-	if done != nil && !within(r.host, r.left(), done) {
+// awaitPart waits for a part of the end, and leaves the parts that follow their time. A nil channel means that there is nothing to wait for.
+func (r *run) awaitPart(name string, done <-chan struct{}, forOthers time.Duration) {
+	if done != nil && !within(r.host, max(r.left()-forOthers, 0), done) {
 		r.remark(slog.LevelWarn, "Run ends and leaves this behind: it does not return", slog.String("part", name),
 			toDo("make it return sooner, or give it more time with WithEndTimeout"))
 	}

@@ -70,7 +70,7 @@ func (a *app) resetFleet(ctx context.Context, s *store.Store, name string, above
 		return err
 	}
 	watching := 2 * max(o.Coordinator.Length, fleet.DefaultLeaseLength)
-	a.progress("waiting until the leases of dead nodes have run out, up to %v ...", watching)
+	a.progress("waiting until the leases of dead nodes have run out, up to %v (interrupt it twice to end it) ...", watching)
 	err = uninterrupted(func() error { return s.ResetFleet(ctx, name, above, watching) })
 	a.progress("")
 	switch {
