@@ -3,6 +3,7 @@ package patience
 import (
 	"context"
 	"iter"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,12 +29,12 @@ func TestAskGivesUp(t *testing.T) {
 func TestEachGivesUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		searched := 0
+		var searched atomic.Int32
 		all := func(ctx context.Context) iter.Seq2[int, error] {
 			return func(func(int, error) bool) {
 				for ctx.Err() == nil {
 					time.Sleep(time.Second)
-					searched++
+					searched.Add(1)
 				}
 			}
 		}
@@ -45,6 +46,6 @@ func TestEachGivesUp(t *testing.T) {
 		require.ErrorIs(t, errs[0], ErrSilent)
 		require.ErrorContains(t, errs[0], "has not answered within 10s")
 		require.ErrorContains(t, errs[0], "or has found none of the list in much else that it keeps")
-		require.Positive(t, searched)
+		require.Positive(t, searched.Load())
 	})
 }
