@@ -340,8 +340,10 @@ func TestClose(t *testing.T) {
 	defer server.Close()
 	c, err := load(t, "region=eu-west-1&endpoint="+server.URL)
 	require.NoError(t, err)
-	require.NoError(t, getItem(soon(t), c.table()))
-	require.Equal(t, 1, connections.Open(), "connections are kept")
+	// The SDK closes a request's body when the answer is there: if that comes before net/http has seen the body's end, it keeps no connection.
+	require.Eventually(t, func() bool {
+		return getItem(t.Context(), c.table()) == nil && connections.Open() == 1
+	}, 10*time.Second, time.Millisecond, "connections are kept")
 	c.Close()
 	require.Eventually(t, func() bool { return connections.Open() == 0 }, 10*time.Second, time.Millisecond)
 }
