@@ -70,7 +70,7 @@ func (w *world) afterGivingUp() bool {
 		p.unhealthy.Store(false)
 	case 2:
 		after("its renewals do not arrive", func() { p.mute.Store(muteRenewals) })
-		return w.relieved(p, why, w.store.written+stretch(w.plan.Length)+within)
+		return w.relieved(p, why, w.store.written+stretch(w.plan.Length)+w.besideRelease(within))
 	case 3:
 		after("its renewals and releases do not arrive", func() { p.mute.Store(muteAll) })
 		return w.relieved(p, why, w.store.written+stretch(w.plan.Length)+within)
@@ -86,6 +86,15 @@ func (w *world) afterGivingUp() bool {
 		return w.broken == nil && w.leading() != nil
 	}
 	return w.relieved(p, why, w.store.written+free)
+}
+
+// besideRelease is how long a takeover takes that a late release of the leader may come just before: it may be told to slow down, and is
+// tried again.
+func (w *world) besideRelease(within time.Duration) time.Duration {
+	if w.plan.Crowded {
+		return 2 * within
+	}
+	return within
 }
 
 // afterTwo lets the leader step down, and shuts down the next one. The first may then lead again: it sits out no longer, as
