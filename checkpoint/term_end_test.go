@@ -157,19 +157,25 @@ func (h *hanging) Swap(ctx context.Context, name string, old lease.Version, data
 	return h.Store.Swap(ctx, name, old, data)
 }
 
+// writesForever opens the checkpoint and notes 7, whose write by the timer does not end.
+func (p *place) writesForever(ctx context.Context) *checkpoint.Checkpoint[int] {
+	store := &hanging{Store: p.store}
+	cp, err := checkpoint.Open[int](ctx, lease.NewManager(store), name)
+	require.NoError(p, err)
+	store.next.Store(true)
+	require.NoError(p, cp.Note(7))
+	time.Sleep(checkpoint.DefaultEvery + time.Second)
+	synctest.Wait()
+	require.False(p, store.next.Load(), "the timer writes")
+	return cp
+}
+
 // The end of a term has little time: a write of the timer that hangs does not take it.
 func TestNote_AWriteHangsAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlace(t)
 		ctx, keeper := p.term(1)
-		store := &hanging{Store: p.store}
-		cp, err := checkpoint.Open[int](ctx, lease.NewManager(store), name)
-		require.NoError(t, err)
-		store.next.Store(true)
-		require.NoError(t, cp.Note(7))
-		time.Sleep(checkpoint.DefaultEvery + time.Second)
-		synctest.Wait()
-		require.False(t, store.next.Load(), "the timer writes")
+		p.writesForever(ctx)
 		end, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		keeper.BeforeEnd(end)
@@ -185,13 +191,13 @@ func TestSave_IsStoppedBeforeItsTurn(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					p := newPlace(t)
 					ctx, keeper := p.term(1)
-					store := &hanging{Store: p.store}
-					cp, err := checkpoint.Open[int](ctx, lease.NewManager(store), name)
-					require.NoError(t, err)
+					var cp *checkpoint.Checkpoint[int]
 					if hangs {
-						store.next.Store(true)
-						require.NoError(t, cp.Note(7))
-						time.Sleep(checkpoint.DefaultEvery + time.Second)
+						cp = p.writesForever(ctx)
+					} else {
+						var err error
+						cp, err = checkpoint.Open[int](ctx, lease.NewManager(p.store), name)
+						require.NoError(t, err)
 					}
 					work, stop := context.WithCancel(ctx)
 					stop()
@@ -211,12 +217,7 @@ func TestSave_WaitsWhileMoreIsNoted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlace(t)
 		ctx, keeper := p.term(1)
-		store := &hanging{Store: p.store}
-		cp, err := checkpoint.Open[int](ctx, lease.NewManager(store), name)
-		require.NoError(t, err)
-		store.next.Store(true)
-		require.NoError(t, cp.Note(7))
-		time.Sleep(checkpoint.DefaultEvery + time.Second)
+		cp := p.writesForever(ctx)
 		work, stop := context.WithCancel(ctx)
 		saved := make(chan error, 1)
 		go func() { saved <- cp.Save(work, 8) }()
