@@ -65,15 +65,13 @@ func (n *node) work(p *part) {
 	go func() {
 		res := result{panicked: &panicked{value: errGoexit}}
 		defer func() {
-			if v := recover(); v != nil {
-				res.panicked = &panicked{v, debug.Stack()}
-			}
 			if res.panicked == nil {
 				res.panicked = n.flush(p)
 			}
 			n.fleet.works.Add(-1) // before Run can have ended
 			n.inbox.post(func() { n.returned(p, res) })
 		}()
+		defer catch(&res.panicked)
 		err := n.opts.work(p.ctx, p.name)
 		res = result{err: err, told: p.ctx.Err() != nil}
 	}()
@@ -92,6 +90,13 @@ type panicked struct {
 	stack []byte
 }
 
+// catch, deferred, notes a panic.
+func catch(failed **panicked) {
+	if v := recover(); v != nil {
+		*failed = &panicked{v, debug.Stack()}
+	}
+}
+
 // flush lets the term write what it has kept in memory (lease.BeforeEnd), for as long as the end may take. A panic in it is the work's.
 // A function that goes on after its context has ended is left behind: it must not keep the part from other nodes.
 func (n *node) flush(p *part) *panicked {
@@ -105,12 +110,8 @@ func (n *node) flush(p *part) *panicked {
 	returned := make(chan *panicked, 1)
 	go func() {
 		failed := &panicked{value: errGoexit}
-		defer func() {
-			if v := recover(); v != nil {
-				failed = &panicked{v, debug.Stack()}
-			}
-			returned <- failed
-		}()
+		defer func() { returned <- failed }()
+		defer catch(&failed)
 		p.keeper.BeforeEnd(ctx)
 		failed = nil
 	}()
