@@ -101,7 +101,8 @@ func (m watched) Inspect(ctx context.Context, name string) (lease.Info, error) {
 }
 
 // mostLooks is how often a node may look in half a renew interval, or in five acquire intervals if that is less: by itself, when the
-// lease may be free, and after each of the growing pauses if looks fail.
+// lease may be free, and after each of the growing pauses if looks fail. A flood of hints may cause ten looks in each acquire interval;
+// two of the looks in a row may then be the node's own.
 const mostLooks = 10
 
 // judgePace checks that a node which looks makes pauses, also if the store refuses at once (C1).
@@ -109,8 +110,15 @@ func (w *world) judgePace(p *process) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := p.host.read().Mono
+	if p.flooded.Load() {
+		p.inFlood = now
+	}
 	if len(p.looks) == mostLooks {
-		if took := now - p.looks[0]; took < min(w.plan.RenewEvery/2, 5*w.plan.AcquireEvery) {
+		least := min(w.plan.RenewEvery/2, 5*w.plan.AcquireEvery)
+		if p.inFlood >= p.looks[0] {
+			least = min(least, w.plan.AcquireEvery*(mostLooks-2)/10)
+		}
+		if took := now - p.looks[0]; took < least {
 			w.breaks("C1: %s has looked %d times in %v", p.name, mostLooks+1, took)
 		}
 		p.looks = p.looks[1:]

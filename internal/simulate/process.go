@@ -55,6 +55,7 @@ type process struct {
 	rhythm  time.Duration              // when it asks for the lease again by itself, at the earliest, by its monotonic clock
 	hinted  time.Duration              // when it asked last because of a hint, likewise
 	looks   []time.Duration            // when its leader looked, the latest mostLooks times, likewise
+	inFlood time.Duration              // when its leader last looked in a flood of hints, likewise
 	stepped time.Duration              // when the wall clock was last stepped back, on a machine without a boot clock
 	onTaken func()                     // runs once, when the store takes its next write
 	onHeard func()                     // runs once, when it hears that its next write was taken
