@@ -99,9 +99,9 @@
 //
 //	option httpchk OPTIONS /leader
 //	http-check expect status 200
-//	default-server inter 1s fall 1 rise 1 on-marked-down shutdown-sessions
+//	default-server check inter 1s fall 1 rise 1 on-marked-down shutdown-sessions
 //
-// In Kubernetes, use /healthz for a livenessProbe, with a failureThreshold that an outage of the store does not reach:
-// restarting the nodes does not repair the store. With /leader as a readinessProbe, a Service reaches the leader alone.
+// In Kubernetes, use /healthz in no livenessProbe: it is 503 on all nodes while the store is down, or what WithHealth asks, and
+// restarting the nodes repairs neither. With /leader as a readinessProbe, a Service reaches the leader alone.
 // But then a rolling update waits forever: replace its pods all at once, or do not use readiness for it.
 package leaderhttp

@@ -2,9 +2,12 @@ package leaderhttp_test
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"log"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,18 +19,37 @@ import (
 	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/fleet"
 	"github.com/cloudlease/leader/leaderhttp"
+	"github.com/cloudlease/leader/lease"
 	"github.com/cloudlease/leader/lease/file"
 	"github.com/cloudlease/leader/lease/memory"
 )
 
 // An active/passive service: the leader answers requests. The others say who that is.
 func ExampleWhileLeading() {
+	store := flag.String("store", "file:leases", "`URL` of the lease store; of several machines, one that they share: dynamodb://leases?region=eu-west-1")
+	address := flag.String("address", "127.0.0.1:8080", "where this node serves, and where clients reach it")
+	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if err := run(ctx, *store, *address); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context, store, address string) error {
+	manager, err := lease.Open(ctx, store)
+	if err != nil {
+		return err
+	}
+	defer lease.Close(manager)
+	listener, err := net.Listen("tcp", address) // first: a node that cannot serve asks for no lease
+	if err != nil {
+		return err
+	}
 	l := leader.New(
-		leader.WithLeaseManager(file.New("leases")),
+		leader.WithLeaseManager(manager),
 		leader.WithLeaseName("orders"),
-		leader.WithAttributes(map[string]string{"address": "10.0.0.7:8080"}),
+		leader.WithAttributes(map[string]string{"address": address}),
 		leader.WhenStarted(func(ctx context.Context) error {
 			// Prepare here: claim the data with the term's token, then read it. No request comes in before Serve.
 			return leader.Serve(ctx) // until this node is to stop leading, and all requests are answered
@@ -37,22 +59,23 @@ func ExampleWhileLeading() {
 	mux.Handle("/orders", leaderhttp.WhileLeading(l, http.HandlerFunc(order)))
 	mux.Handle("/election/", http.StripPrefix("/election", leaderhttp.Handler(l)))
 	server := &http.Server{
-		Addr: "127.0.0.1:8080", Handler: mux,
+		Handler:     mux,
 		ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, // no client keeps the lease from the others
 	}
+	served := make(chan error, 1)
+	ctx, stop := context.WithCancel(ctx)
 	go func() {
-		if err := server.ListenAndServe(); err != http.ErrServerClosed {
-			log.Print(err)
-			stop() // without its server, this node does not lead
-		}
+		defer stop() // without its server, this node does not lead
+		served <- server.Serve(listener)
 	}()
-	err := l.Run(ctx) // when it returns, the lease is released, and no request is under way
+	err = l.Run(ctx) // when it returns, the lease is released, and no request is under way
 	ending, done := context.WithTimeout(context.Background(), time.Second)
 	defer done()
 	_ = server.Shutdown(ending) // the last answers may still be on their way out
-	if err != nil {
-		log.Fatal(err)
+	if serving := <-served; serving != http.ErrServerClosed {
+		err = errors.Join(err, serving)
 	}
+	return err
 }
 
 // order is called while this node leads.

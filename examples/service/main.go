@@ -20,8 +20,9 @@
 //   - numbers.service: the systemd unit that runs it on each VM.
 //   - haproxy.cfg: the load balancer in front of the VMs, which sends everything to the leader. It finds the leader by
 //     GET /leader. The load balancers of AWS, Google Cloud and Azure do that with a health check: port 8080, path /leader,
-//     healthy on 200, an interval of a few seconds. To them, the VMs that do not lead are unhealthy, as intended. To replace
-//     sick VMs, check /healthz.
+//     healthy on 200, an interval of a few seconds. To them, the VMs that do not lead are unhealthy, as intended: let no
+//     such check replace VMs, nor one of /healthz, which is 503 on all of them while the store or the database is down.
+//     /healthz is for alerts.
 //
 // # Stopping
 //

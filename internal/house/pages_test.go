@@ -271,19 +271,36 @@ func TestEveryOptionIsExplained(t *testing.T) {
 	}
 }
 
-// No page has a node restarted because the store is down: a liveness probe that asks /healthz outlasts an outage.
-func TestLivenessOutlastsAnOutage(t *testing.T) {
+// A directory is of one machine. A page with a program that keeps its leases there says so, or names another store.
+func TestProgramsShareTheirStore(t *testing.T) {
 	t.Parallel()
 	found := 0
-	for _, page := range append(pages(t), "leaderhttp/doc.go") {
-		for paragraph := range strings.SplitSeq(read(t, page), "\n\n") {
-			if strings.Contains(paragraph, "/healthz") && strings.Contains(paragraph, "liveness") {
+	for _, page := range pages(t) {
+		text := read(t, page)
+		for _, block := range goBlock.FindAllStringSubmatch(text, -1) {
+			if strings.Contains(block[1], "func main()") && strings.Contains(block[1], "/lease/file\"") {
 				found++
-				assert.Contains(t, paragraph, "failureThreshold", page)
+				assert.Regexp(t, `in one directory|one machine|that they share`, text, page)
 			}
 		}
 	}
 	require.GreaterOrEqual(t, found, 2)
+}
+
+// No page has nodes restarted or replaced because the store is down: /healthz is 503 on all of them meanwhile.
+func TestNothingRestartsByHealthz(t *testing.T) {
+	t.Parallel()
+	restarts, not := regexp.MustCompile(`liveness|[Rr]eplace|[Rr]estart`), regexp.MustCompile(`\b([Nn]o|not)\b`)
+	found := 0
+	for _, page := range append(pages(t), "leaderhttp/doc.go", "examples/service/main.go") {
+		for _, paragraph := range regexp.MustCompile(`\n(//)?\n`).Split(read(t, page), -1) {
+			if strings.Contains(paragraph, "/healthz") && restarts.MatchString(paragraph) {
+				found++
+				assert.Regexp(t, not, paragraph, page)
+			}
+		}
+	}
+	require.GreaterOrEqual(t, found, 3)
 }
 
 func read(t *testing.T, file string) string {
