@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -190,10 +191,18 @@ func TestFiles(t *testing.T) {
 	require.NotNil(t, command)
 	c, err := parse(strings.Fields(string(command[1])))
 	require.NoError(t, err)
-	require.Equal(t, config{"dynamodb://leases?region=eu-west-1", ":8080", "/srv/numbers/db", 15 * time.Second, time.Second, "%H:8080"}, c)
+	require.Equal(t, config{"dynamodb://leases?region=eu-west-1", ":8080", "/var/lib/numbers/db", 15 * time.Second, time.Second, "%H:8080"}, c)
+
+	state := regexp.MustCompile(`(?m)^StateDirectory=(\S+)$`).FindSubmatch(unit)
+	require.NotNil(t, state, "a user whom systemd makes owns no other directory")
+	require.Equal(t, "/var/lib/"+string(state[1]), filepath.Dir(c.database))
 
 	proxy, err := os.ReadFile("haproxy.cfg")
 	require.NoError(t, err)
+	servers := regexp.MustCompile(`default-server (.*)`)
+	documented, err := os.ReadFile("../../leaderhttp/doc.go")
+	require.NoError(t, err)
+	require.Equal(t, string(servers.Find(proxy)), string(servers.Find(documented)))
 	check := regexp.MustCompile(`option httpchk (\w+) (\S+)`).FindStringSubmatch(string(proxy))
 	require.NotNil(t, check)
 	v, _ := leaderOf(t, start(t, t.TempDir()))
