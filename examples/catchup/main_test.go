@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
+	"database/sql"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +14,7 @@ import (
 	"github.com/cloudlease/leader/examples/catchup/internal/experiment"
 	"github.com/cloudlease/leader/internal/emulator"
 	"github.com/cloudlease/leader/internal/transcript"
+	"github.com/cloudlease/leader/lease/memory"
 )
 
 // The experiment runs this binary again, as a worker or a producer.
@@ -51,4 +55,18 @@ func TestExperiment(t *testing.T) {
 			require.Equal(t, place.rules, strings.Count(out.String(), "  ok\n"))
 		})
 	}
+}
+
+// A worker needs no name.
+func TestNodeByDefault(t *testing.T) {
+	t.Parallel()
+	c, err := parse([]string{"-database", "x.db", "-index", "http://127.0.0.1:1"})
+	require.NoError(t, err)
+	db, err := sql.Open(c.driver, filepath.Join(t.TempDir(), c.database))
+	require.NoError(t, err)
+	defer db.Close()
+	var ran bool
+	err = c.elect(memory.New(), db, "statement", func(context.Context) error { ran = true; return nil }).RunOnce(t.Context())
+	require.True(t, ran, err)
+	require.NoError(t, c.divide(memory.New(), db).Validate())
 }

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -115,7 +116,8 @@ type config struct {
 
 func parse(args []string) (c config, err error) {
 	flags := flag.NewFlagSet("worker", flag.ContinueOnError)
-	flags.StringVar(&c.node, "node", "", "`name` of this node (default: the host's, and a random part)")
+	host, _ := os.Hostname()
+	flags.StringVar(&c.node, "node", host, "`name` of this node, for people")
 	flags.StringVar(&c.store, "store", "file:leases", "`URL` of the lease store")
 	flags.StringVar(&c.database, "database", "", "`address` of the database: postgres://..., or the file of an SQLite database")
 	flags.StringVar(&c.driver, "driver", "", "its driver (default: by the address)")

@@ -48,6 +48,21 @@ func TestOneOfManyDoesIt(t *testing.T) {
 	require.Regexp(t, `^reported by \d with token 1\n$`, string(journal))
 }
 
+// A machine that is not named has the host's name.
+func TestNodeByDefault(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-store", "file://"+dir+"/lease", "-journal", dir+"/journal")
+	cmd.Env = append(os.Environ(), childVariable+"=1", "GORACE=atexit_sleep_ms=0")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	host, err := os.Hostname()
+	require.NoError(t, err)
+	journal, err := os.ReadFile(dir + "/journal")
+	require.NoError(t, err)
+	require.Equal(t, "reported by "+host+" with token 1\n", string(journal))
+}
+
 // The command lines for cron and systemd, each on three machines: all that is changed is where things are.
 func TestSchedules(t *testing.T) {
 	t.Parallel()

@@ -48,7 +48,8 @@ import (
 
 func main() {
 	store := flag.String("store", "", "URL of the lease store")
-	node := flag.String("node", "", "name of this machine")
+	host, _ := os.Hostname()
+	node := flag.String("node", host, "`name` of this machine")
 	journal := flag.String("journal", "journal", "file that the job writes to")
 	length := flag.Duration("lease-length", time.Minute, "how long the lease is held from each renewal, and after a short job")
 	flag.Parse()
