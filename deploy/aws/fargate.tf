@@ -32,12 +32,12 @@ resource "aws_ecs_task_definition" "orders" {
   container_definitions = jsonencode([{
     name  = "orders"
     image = var.container
-    # Longer than --drain-timeout. 120 is Fargate's greatest.
+    # Longer than LEADER_DRAIN_TIMEOUT, and the 15 s of a fleet's LEADER_LEAVE_TIMEOUT besides. 120 is Fargate's greatest.
     stopTimeout = 60
     environment = [
       { name = "LEADER_STORE", value = "dynamodb://${aws_dynamodb_table.leases.name}?region=${data.aws_region.here.region}" },
       { name = "LEADER_NAME", value = "orders" },
-      { name = "LEADER_DRAIN_TIMEOUT", value = "50s" },
+      { name = "LEADER_DRAIN_TIMEOUT", value = "40s" },
     ]
     logConfiguration = {
       logDriver = "awslogs"

@@ -74,7 +74,7 @@ resource "azurerm_container_app" "orders" {
       }
       env {
         name  = "LEADER_DRAIN_TIMEOUT"
-        value = "50s"
+        value = "40s"
       }
       # Which of the identities: https://learn.microsoft.com/azure/container-apps/managed-identity
       env {

@@ -89,16 +89,20 @@ resource "google_cloud_run_v2_worker_pool" "orders" {
         name  = "LEADER_NAME"
         value = "orders"
       }
-      # Cloud Run waits ten seconds after SIGTERM, and no longer.
+      # Cloud Run waits ten seconds after SIGTERM, and no longer. A node of a fleet needs both times.
       env {
         name  = "LEADER_DRAIN_TIMEOUT"
-        value = "8s"
+        value = "7s"
+      }
+      env {
+        name  = "LEADER_LEAVE_TIMEOUT"
+        value = "2s"
       }
     }
   }
 }
 
-# A job that Cloud Scheduler starts, in several regions if you like: one of them does it.
+# A job that Cloud Scheduler starts, perhaps twice. For several regions, make the job alone once for each, with for_each: the bucket is one.
 resource "google_cloud_run_v2_job" "report" {
   name     = "report"
   location = var.region
@@ -121,7 +125,7 @@ resource "google_cloud_run_v2_job" "report" {
         }
         env {
           name  = "LEADER_DRAIN_TIMEOUT"
-          value = "8s"
+          value = "7s"
         }
       }
     }
