@@ -30,6 +30,11 @@ func (c Check) Validate() error {
 	if c.Timeout < 0 {
 		return fmt.Errorf("--health-timeout %v is negative", c.Timeout)
 	}
+	if c.Command != "" {
+		if _, err := exec.LookPath(shell); err != nil { // as in an image that has the program alone: no node would ever lead
+			return fmt.Errorf("--health-cmd: there is no shell to run it: %w: use --health-http", err)
+		}
+	}
 	return nil
 }
 

@@ -76,3 +76,11 @@ func TestBoth(t *testing.T) {
 	require.ErrorIs(t, Check{Command: "exit 0", URL: slow.URL, Timeout: 50 * time.Millisecond}.Func()(t.Context()), context.DeadlineExceeded)
 	require.ErrorContains(t, Check{Timeout: -time.Second}.Validate(), "--health-timeout -1s is negative")
 }
+
+// Without a shell, every check would fail, on every node.
+func TestNoShell(t *testing.T) {
+	require.NoError(t, Check{Command: "exit 0"}.Validate())
+	t.Setenv("PATH", t.TempDir())
+	require.ErrorContains(t, Check{Command: "exit 0"}.Validate(), "--health-cmd: there is no shell to run it")
+	require.NoError(t, Check{URL: "http://127.0.0.1:1"}.Validate())
+}
