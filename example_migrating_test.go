@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/lease"
@@ -66,6 +69,16 @@ func Example_lock() {
 	// true <nil>
 }
 
+// A work's own error is no reason to say that it has not run, whatever it is.
+func TestExclusively_AnotherLeaseIsHeld(t *testing.T) {
+	t.Parallel()
+	ran, err := exclusively(t.Context(), memory.New(), "customer-7", func(context.Context) error {
+		return &lease.HeldError{Info: lease.Info{Name: "customer-8", State: lease.Held}}
+	})
+	require.True(t, ran)
+	require.ErrorIs(t, err, lease.ErrHeld)
+}
+
 // exclusively runs the work unless another program runs it. The lease is renewed until the work returns, however long that takes.
 func exclusively(ctx context.Context, manager lease.Manager, name string, work func(ctx context.Context) error) (ran bool, err error) {
 	err = leader.New(
@@ -76,7 +89,7 @@ func exclusively(ctx context.Context, manager lease.Manager, name string, work f
 			return work(ctx)
 		}),
 	).RunOnce(ctx) // AcquireLock with FailIfLocked, or TryLock; at the end ReleaseLock, or Unlock
-	if errors.Is(err, lease.ErrHeld) {
+	if !ran && errors.Is(err, lease.ErrHeld) {
 		return false, nil
 	}
 	return ran, err
