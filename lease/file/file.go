@@ -45,7 +45,8 @@
 // once after a restart of the machine. On other systems it watches a lease for its length, because Windows and the BSDs
 // do not identify a boot. It also watches a record of another time namespace, of another machine or, after a restart,
 // of a machine without an /etc/machine-id, as most containers are, and every record on a network file system. The same goes for
-// every record in a container of LXC or systemd-nspawn, because the boot that such a container shows is not the machine's.
+// every record in a container of LXC, systemd-nspawn or gVisor (GKE Sandbox), because the boot that such a container shows is not the
+// machine's.
 //
 // # Watching
 //
