@@ -13,6 +13,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/bloberror"
 	bloblease "github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/lease"
 
+	"github.com/cloudlease/leader/internal/failure"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -67,16 +68,21 @@ func (m *manager) acquire(ctx context.Context, req lease.Request) (lease.Lease, 
 // the token that was seen was the latest when the lease began. While the lease lasts, Azure lets nobody write without
 // the lease's ID. It refuses Set Blob Metadata with the ID unless the lease still holds
 // (https://learn.microsoft.com/rest/api/storageservices/lease-blob, the table of attempts to use a blob). So nobody has
-// written in between, however long that took. Leasing does not change the ETag, but only retries depend on that. A
-// failed attempt may have written: then its token is skipped.
+// written in between, however long that took. A failed attempt may have written: then its token is skipped.
+//
+// A proxy that caches may drop the condition
+// (https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_set_header). The answer shows that: leasing does not change the
+// ETag, as a recorded session of Azure's has it (sdk/storage/azure-storage-blob/tests/recordings in
+// https://github.com/Azure/azure-sdk-for-python, test_common_blob.test_lease_blob_acquire_and_release.yaml, commit 24f40e3).
 func (m *manager) take(ctx context.Context, req lease.Request, seen sight, asked time.Time) (lease.Lease, error) {
 	leased, err := bloblease.NewBlobClient(m.container.NewBlobClient(m.blobName(req.Name)), nil) // with a random UUID
 	if err != nil {
 		return lease.Lease{}, err
 	}
 	id := leased.LeaseID()
-	err = m.ask(ctx, leasedAs(*id), func(ctx context.Context) error {
-		_, err := leased.AcquireLease(ctx, int32(req.Length/time.Second), &bloblease.BlobAcquireOptions{
+	var granted bloblease.BlobAcquireResponse
+	err = m.ask(ctx, leasedAs(*id), func(ctx context.Context) (err error) {
+		granted, err = leased.AcquireLease(ctx, int32(req.Length/time.Second), &bloblease.BlobAcquireOptions{
 			ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfMatch: &seen.etag},
 		})
 		return err
@@ -91,7 +97,10 @@ func (m *manager) take(ctx context.Context, req lease.Request, seen sight, asked
 		history: seen.historyAfter(), heeds: lease.HeedsText(req.Heeds),
 	}
 	var etag azcore.ETag
-	if err == nil {
+	switch {
+	case err == nil && *granted.ETag != seen.etag: // which the proof requires
+		err = passedOver(*granted.ETag, seen.etag)
+	case err == nil:
 		only := &blob.AccessConditions{LeaseAccessConditions: &blob.LeaseAccessConditions{LeaseID: id}}
 		etag, err = m.setMetadata(ctx, req.Name, ours.encode(seen.others), only, seen.etag)
 	}
@@ -99,6 +108,12 @@ func (m *manager) take(ctx context.Context, req lease.Request, seen sight, asked
 		return lease.Lease{}, m.failed(ctx, req, leased, seen, classify(ctx, err))
 	}
 	return ours.lease(req.Name, stored{digestOf(ours.value), ours.number, "", seen.others, etag}), nil
+}
+
+// passedOver is the error for a lease that was granted although the blob had changed.
+func passedOver(found, seen azcore.ETag) error {
+	return failure.Misconfigured(fmt.Sprintf("a lease was granted for the ETag %.40s, and was asked for %.40s", found, seen),
+		"go round the proxy or cache that drops If-Match from requests: with it, two leaders may get one token")
 }
 
 // failed returns the error of an acquisition that failed, once it is abandoned. If abandon finds that somebody else has the
