@@ -24,7 +24,9 @@ const (
 	server  = "name another endpoint, or update the server: it does not work as S3 does"
 	locked  = "use a bucket, or a prefix, without Object Lock and lifecycle rules, and objects without keys of the client (SSE-C)"
 	asked   = "correct the options or the URL about encryption, the bucket's owner and who pays"
-	access  = "allow s3:GetObject and s3:PutObject on the objects, and s3:ListBucket on the bucket: " +
+	noRoom  = "use other names or prefixes, of which none is below another, and no fleet (its seats are below its lease): this server has " +
+		"no room below an object"
+	access = "allow s3:GetObject and s3:PutObject on the objects, and s3:ListBucket on the bucket: " +
 		"without that, S3 answers so for a lease that was never taken"
 	keyUse = "allow kms:GenerateDataKey and kms:Decrypt on the KMS key that encrypts the objects, in the key's own policy, too"
 )
@@ -54,6 +56,10 @@ var advice = map[string]string{
 	"PermanentRedirect":                  region,
 	"MethodNotAllowed":                   server,
 	"NotImplemented":                     server,
+	"ExistingObjectIsDirectory":          noRoom, // of SeaweedFS, as is the next (weed/s3api/s3err/s3api_errors.go)
+	"ExistingObjectIsFile":               noRoom,
+	"XMinioObjectExistsAsDirectory":      noRoom, // of MinIO, as is the next (cmd/api-errors.go)
+	"XMinioParentIsObject":               noRoom,
 	"InvalidObjectState":                 locked,
 	"InvalidRequest":                     locked,
 	"InvalidArgument":                    asked,

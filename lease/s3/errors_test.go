@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -49,6 +50,12 @@ func TestErrors(t *testing.T) {
 		{409, "ConditionalRequestConflict", swap, conflict, ""},
 		{409, "OperationAborted", swap, conflict, ""},
 		{409, "OperationAborted", load, "", ""},
+		{409, "ByAnotherName", create, "", ""},
+		{409, "ByAnotherName", swap, "", ""},
+		{409, "ExistingObjectIsFile", create, bad, "no room below"},
+		{409, "ExistingObjectIsDirectory", create, bad, "no room below"},
+		{409, "XMinioObjectExistsAsDirectory", create, bad, "no room below"},
+		{400, "XMinioParentIsObject", create, bad, "no room below"},
 		{404, "NoSuchKey", swap, conflict, ""},
 		{404, "NoSuchKey", create, "", ""},
 		{404, "NoSuchBucket", any, bad, "create the bucket"},
@@ -112,6 +119,25 @@ func TestErrors(t *testing.T) {
 	}
 	for code := range advice {
 		assert.True(t, listed[code], "%s has no row", code)
+	}
+}
+
+// A write that another server refuses, and would refuse each time, is sent once. The error has the server's reason.
+func TestARefusalThatIsNoConflictIsTriedOnce(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{"ExistingObjectIsDirectory", "ByAnotherName"} {
+		var writes atomic.Int64
+		m := New(amazon(func(r *http.Request) (*http.Response, error) {
+			header := http.Header{"X-Amz-Request-Id": {"1"}}
+			if r.Method == http.MethodPut {
+				writes.Add(1)
+				return reply(http.StatusConflict, "<Error><Code>"+code+"</Code><Message>the message</Message></Error>", header), nil
+			}
+			return reply(http.StatusNotFound, "<Error><Code>NoSuchKey</Code></Error>", header), nil
+		}), "bucket")
+		_, err := m.Acquire(t.Context(), request("a", "one", time.Minute))
+		require.ErrorContains(t, err, code)
+		assert.EqualValues(t, 1, writes.Load(), code)
 	}
 }
 

@@ -163,11 +163,13 @@ func (s *Store) isConflict(err error, old lease.Version) bool {
 	switch s.codeOf(err) {
 	case "":
 		return false
-	case "PreconditionFailed", "ConditionalRequestConflict": // the latter: another write at the same moment won
+	case "PreconditionFailed", "ConditionalRequestConflict", "OperationAborted": // the latter two: another write at the same moment won
+		return true
+	case "Conflict": // which the SDK makes of a 409 without a page
 		return true
 	case noSuchKey:
 		return old != ""
 	}
-	status := statusOf(err)
-	return status == http.StatusPreconditionFailed || status == http.StatusConflict // under other codes, from servers that speak S3's protocol
+	// Servers that speak S3's protocol give 412 under other codes, too. Their other 409s are no conflicts: see noRoom.
+	return statusOf(err) == http.StatusPreconditionFailed
 }
