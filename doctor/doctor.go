@@ -1,6 +1,6 @@
 // Package doctor tries a store out end to end, as two nodes would use it, and gives advice on each thing that is wrong. It takes a lease
-// that nobody else uses, [Scratch], and one more below it, and releases them in the end; it touches no other. Their records stay, as
-// records are never removed.
+// that nobody else uses, [Scratch], and one more below it, and releases them in the end; it touches no other. On Azure it also writes to a
+// cell of that name. Their records stay, as records are never removed.
 //
 // A program may check the store that somebody else has set up for it, at its start or in a test of its deployment:
 //
@@ -101,6 +101,7 @@ var steps = []step{
 	{"below", "create", (*doctor).checkBelow},
 	{"first", "create", (*doctor).checkFirst},
 	{"race", "create", (*doctor).checkRace},
+	{"replace", "create", (*doctor).checkReplace},
 	{"held", "create", (*doctor).checkHeld},
 	{"renew", "create", (*doctor).checkRenew},
 	{"stale", "renew", (*doctor).checkStale},

@@ -34,7 +34,7 @@ func (r Report) all(wanted Result) (names []string) {
 	return names
 }
 
-var everyCheck = []string{"open", "length", "read", "create", "list", "below", "first", "race", "held", "renew", "stale", "fresh", "clock", "tokens", "latency", "clean"}
+var everyCheck = []string{"open", "length", "read", "create", "list", "below", "first", "race", "replace", "held", "renew", "stale", "fresh", "clock", "tokens", "latency", "clean"}
 
 // wantFailed is that these checks failed, with something to do about each, and the command with them.
 func wantFailed(t testing.TB, r Report, checks ...string) {

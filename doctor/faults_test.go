@@ -90,10 +90,10 @@ func TestDoctorFindsThatConditionsArePassedOver(t *testing.T) {
 		something something
 		checks    []string
 	}{
-		{"S3", emulator.S3, without("If-Match", "If-None-Match"), []string{"first", "race", "stale"}},
-		{"S3, If-Match", emulator.S3, without("If-Match"), []string{"race", "stale"}},
-		{"S3, If-None-Match", emulator.S3, without("If-None-Match"), []string{"first"}},
-		{"GCS", emulator.GCS, without("ifGenerationMatch"), []string{"first", "race", "stale"}},
+		{"S3", emulator.S3, without("If-Match", "If-None-Match"), []string{"first", "race", "replace", "stale"}},
+		{"S3, If-Match", emulator.S3, without("If-Match"), []string{"race", "replace", "stale"}},
+		{"S3, If-None-Match", emulator.S3, without("If-None-Match"), []string{"first", "replace"}},
+		{"GCS", emulator.GCS, without("ifGenerationMatch"), []string{"first", "race", "replace", "stale"}},
 	}
 	var examined []func(testing.TB) Report
 	for _, test := range tests {

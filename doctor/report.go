@@ -18,7 +18,7 @@ const (
 	Well    Result = "ok"
 	Warning Result = "warning" // leaders may be elected; something is not as it could be
 	Failed  Result = "failed"  // do not elect leaders here before it is corrected
-	Skipped Result = "skipped" // it needs a check that has failed, an earlier Check has done it here, or ctx had ended
+	Skipped Result = "skipped" // it needs a check that has failed or a store that the manager has not, an earlier Check has done it here, or ctx had ended
 )
 
 // A Finding is the result of a check, with advice.
@@ -78,7 +78,7 @@ func refused(err error) Finding {
 	case errors.Is(err, lease.ErrMisconfigured), errors.Is(err, lease.ErrInvalid):
 	case errors.Is(err, context.Canceled):
 		advice = again
-	case errors.Is(err, lease.ErrHeld), errors.Is(err, lease.ErrLost):
+	case errors.Is(err, lease.ErrHeld), errors.Is(err, lease.ErrLost), errors.Is(err, lease.ErrConflict):
 		advice = "see that no other doctor is at work here, then check again; if none is, " + unfit
 	default:
 		advice = "check the store's URL, its service, the network, and proxies and firewalls on the way; then check again"

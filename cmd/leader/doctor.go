@@ -27,8 +27,8 @@ func (a *app) doctorCommand() *cobra.Command {
 		Long: `doctor tries a store out end to end, as two nodes would use it, and gives advice on everything that is wrong. It takes some
 twenty seconds; with Google Cloud Storage, where an object may be written once a second, about a minute.
 
-It uses a separate lease, ` + doctor.Scratch + `, and one below it, and releases them in the end. The records stay, because leader deletes
-no records, and the next doctor uses them again; you may remove them by hand. doctor does not touch other leases. Its lease has the default length, whatever
+It uses a separate lease, ` + doctor.Scratch + `, and one below it, and releases them in the end; on Azure also a blob beside them. The
+records stay, because leader deletes no records, and the next doctor uses them again; you may remove them by hand. doctor does not touch other leases. Its lease has the default length, whatever
 --lease-length says: the next doctor waits until the lease of one that was killed has run out.
 
 Checks, in their order (a check is skipped if one that it needs has failed):
@@ -41,6 +41,8 @@ Checks, in their order (a check is skipped if one that it needs has failed):
   first       eight at once try to take a lease that was never taken, and exactly one gets it; skipped if an earlier doctor
               has done this here, unless you give --anew
   race        eight at once try to take a free lease, five times, and exactly one gets it each time
+  replace     a record cannot be created where there is one, and not be replaced from an old version; skipped if the store
+              keeps nothing but leases
   held        a node is refused a lease that another holds, and sees the holder
   renew       a lease can be renewed, also from an older answer, as after an answer that was lost
   stale       the renewal and the release of a lease that another node has taken since are refused, and change nothing
@@ -53,7 +55,7 @@ Checks, in their order (a check is skipped if one that it needs has failed):
   latency     renewals are fast enough for the lease length; how long each took, and which length suits
   clean       the lease is released
 
-A store fails first, race and stale if it ignores the conditions of writes, or if something before it does: on such a store,
+A store fails first, race, replace and stale if it ignores the conditions of writes, or if something before it does: on such a store,
 several nodes lead at once.
 
 Exit codes:

@@ -31,8 +31,9 @@ func TestDoctorForPeople(t *testing.T) {
 	for _, line := range []string{
 		"ok       first    of 8 that tried at once to take a lease that was never taken, one got it\n",
 		"ok       race     of 8 that tried at once to take a free lease, one got it, 5 times\n",
+		"ok       replace  a creation of what is there, and a write over an old version, are refused\n",
 		"ok       stale    a renewal and a release of a lease that was lost are refused\n",
-		"\nsuggested lease length: 15s\nNothing is wrong. ok: 16, warnings: 0, failed: 0, skipped: 0.\n",
+		"\nsuggested lease length: 15s\nNothing is wrong. ok: 17, warnings: 0, failed: 0, skipped: 0.\n",
 	} {
 		require.Contains(t, o.Out, line)
 	}
@@ -45,7 +46,7 @@ func TestDoctorForPeople(t *testing.T) {
 	require.Contains(t, o.Out, "\nfailed   read     ")
 	require.Contains(t, o.Out, "\n                  what to do: do what that says, then run leader doctor again\nskipped  create   needs read\n")
 	require.Contains(t, o.Out, "ok       clean    nothing was written\n")
-	require.Contains(t, o.Out, "\nNot fit, or not known to be. ok: 3, warnings: 1, failed: 1, skipped: 11.\n")
+	require.Contains(t, o.Out, "\nNot fit, or not known to be. ok: 3, warnings: 1, failed: 1, skipped: 12.\n")
 }
 
 // Without a store, doctor says what every command says.

@@ -54,6 +54,10 @@
 // redirected. Any other answer, whatever its status, is an error that leaves the request's outcome open: a filter that
 // answers 200 with its own page renews nothing, and a proxy's 404 or 409 neither frees a lease nor ends one.
 //
+// A proxy or cache may drop the condition of a request, If-Match. If Azure then grants a lease whose record has changed since it was
+// read, that is noticed: the lease is given back, and the error is a [lease.ErrMisconfigured]. The answers to other writes do not show
+// it. "leader doctor" finds it out.
+//
 // A client that was made with an account key signs the headers that it sends, so New cannot add a request ID to them.
 // Another account's answer may then count as an answer to this client, except to Acquire and Renew Lease. Make such a
 // client with a request ID: add runtime.NewRequestIDPolicy of azcore to its options' PerCallPolicies, as Open does.
