@@ -130,11 +130,11 @@ func (s *store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, e
 }
 
 // ofOneBlob reports whether Azure refused a read for the state of the blob itself: it is archived, say, or encrypted with somebody's own
-// key. These are the answers of status 409, but for two about the container.
+// key. These are the answers of status 409, but for those about the container and the account.
 func ofOneBlob(err error) bool {
 	answer, ok := errors.AsType[*azcore.ResponseError](err)
 	return ok && answer.StatusCode == http.StatusConflict &&
-		!bloberror.HasCode(err, bloberror.ContainerBeingDeleted, bloberror.ContainerDisabled)
+		!bloberror.HasCode(err, bloberror.ContainerBeingDeleted, bloberror.ContainerDisabled, "PublicAccessNotPermitted")
 }
 
 // ready reports why no request can be sent for the cell.
