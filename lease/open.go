@@ -13,8 +13,8 @@ import (
 	"github.com/cloudlease/leader/internal/redact"
 )
 
-// An Opener returns the Manager for a URL. It refuses query keys that it does not know, and names the known ones. Its
-// errors repeat nothing of the URL that could be a secret: no user part, and no value of the query.
+// An Opener returns the Manager for a URL. It refuses query keys without a value, and those that it does not know, and names the known
+// ones. Its errors repeat nothing of the URL that could be a secret: no user part, and no value of the query.
 type Opener func(ctx context.Context, u *url.URL) (Manager, error)
 
 var (

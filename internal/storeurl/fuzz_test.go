@@ -27,6 +27,7 @@ func FuzzQuery(f *testing.F) {
 	f.Add("s3://user:secret@bucket?x=%zz", "x")
 	f.Add("s3://bucket?=1&%00=;&a=%zz", ",\x00")
 	f.Add("?region", "region")
+	f.Add("?=", "0")
 	f.Fuzz(func(t *testing.T, raw, known string) {
 		u, err := url.Parse(raw)
 		if err != nil {
@@ -35,19 +36,19 @@ func FuzzQuery(f *testing.F) {
 		keys := slices.DeleteFunc(strings.Split(known, ","), func(key string) bool { return key == "" })
 		query, err := storeurl.Query(u, keys...)
 		all, broken := url.ParseQuery(u.RawQuery)
-		wrong := ""
+		wrong := false
 		for key, values := range all {
-			if !slices.Contains(keys, key) || len(values) > 1 {
-				wrong = key
+			if !slices.Contains(keys, key) || len(values) > 1 || values[0] == "" {
+				wrong = true
 			}
 		}
 		if all.Has("region") && !plainRegion.MatchString(all.Get("region")) {
-			wrong = "region"
+			wrong = true
 		}
 		if redact.Hides(u) {
-			wrong = "place"
+			wrong = true
 		}
-		if broken == nil && wrong == "" {
+		if broken == nil && !wrong {
 			require.NoError(t, err)
 			require.Equal(t, all, query)
 			return

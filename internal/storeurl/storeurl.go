@@ -29,7 +29,8 @@ func Wrong(u *url.URL, why, advice string) error {
 	return &lease.MisconfiguredError{Err: fmt.Errorf("store URL %q: %s", redact.URL(u), why), Advice: advice}
 }
 
-// Query returns the URL's query. Each of its keys must be known, and be there once. The value of region must look like
+// Query returns the URL's query. Each of its keys must be known, be there once, and have a value: one from a variable that is not set
+// would else count as not given, and leave out expected_bucket_owner, for example. The value of region must look like
 // a region's name, because it becomes a part of a host name, which an SDK's errors repeat. Query refuses a URL whose
 // place may hold a secret, because a store's errors name its place.
 func Query(u *url.URL, known ...string) (url.Values, error) {
@@ -47,6 +48,8 @@ func Query(u *url.URL, known ...string) (url.Values, error) {
 			return nil, Wrong(u, unknown(u, key), knows(u.Scheme, known))
 		case len(query[key]) > 1:
 			return nil, Wrong(u, fmt.Sprintf("the key %q is there %d times", key, len(query[key])), "write it once")
+		case query.Get(key) == "":
+			return nil, Wrong(u, fmt.Sprintf("the key %q has no value", key), "write a value, or leave it out")
 		}
 	}
 	if region := query.Get("region"); region != "" && !regionName.MatchString(region) {

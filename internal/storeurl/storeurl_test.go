@@ -49,7 +49,9 @@ func TestQuery(t *testing.T) {
 		{"s3://bucket", nil, ""},
 		{"s3://bucket?", []string{"region"}, ""},
 		{"s3://bucket?region=eu-west-1&prefix=a%2Fb", []string{"prefix", "region"}, ""},
-		{"s3://bucket?region=", []string{"region"}, ""},
+		{"s3://bucket?region=", []string{"region"}, `"s3://bucket?...": the key "region" has no value: write a value, or leave it out`},
+		{"s3://bucket?owner", []string{"owner"}, `the key "owner" has no value`},
+		{"s3://bucket?owner&owner=1", []string{"owner"}, `the key "owner" is there 2 times`},
 		{"s3://bucket?region=auto", []string{"region"}, ""},
 		{"s3://bucket?region=eu-central-003", []string{"region"}, ""},
 		{"s3://bucket?regoin=eu-west-1", []string{"prefix", "region"}, `the key "regoin" is unknown: use a key that s3 knows: prefix, region`},
@@ -87,7 +89,7 @@ func TestQuery(t *testing.T) {
 
 func TestBool(t *testing.T) {
 	for raw, want := range map[string]struct{ value, given bool }{
-		"s3://b": {}, "s3://b?age=": {}, "s3://b?age=true": {true, true}, "s3://b?age=1": {true, true}, "s3://b?age=false": {false, true},
+		"s3://b": {}, "s3://b?age=true": {true, true}, "s3://b?age=1": {true, true}, "s3://b?age=false": {false, true},
 	} {
 		u := parse(t, raw)
 		value, given, err := storeurl.Bool(u, u.Query(), "age")
