@@ -308,12 +308,17 @@ func limitsHold(t testing.TB, s *scene) {
 	refused := map[string]time.Duration{}
 	if limits.MinLength > 0 {
 		refused["shorter than MinLength"] = limits.MinLength - step
-		sent := time.Now()
-		s.giveBack(t, m, acquire(t, m, lease.Request{Name: newName(), Holder: "one", Length: limits.MinLength}), sent)
 	}
 	if limits.MaxLength > 0 {
 		refused["longer than MaxLength"] = limits.MaxLength + step
-		release(t, m, acquire(t, m, lease.Request{Name: newName(), Holder: "one", Length: limits.MaxLength}))
+	}
+	for _, length := range []time.Duration{limits.MinLength, limits.MaxLength} {
+		req := lease.Request{Name: newName(), Holder: "one", Length: length}
+		if req.Validate(limits) != nil {
+			continue // no such limit, or no multiple of LengthStep
+		}
+		sent := time.Now()
+		s.giveBack(t, m, acquire(t, m, req), sent)
 	}
 	if limits.LengthStep > 1 {
 		refused["no multiple of LengthStep"] = s.length + 1

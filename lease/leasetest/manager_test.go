@@ -1,8 +1,10 @@
 package leasetest
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 
@@ -52,6 +54,35 @@ func TestChecksAreLeftOutThatNeedWhatIsNotThere(t *testing.T) {
 			assert.Empty(t, record(t, func(t testing.TB) { c.run(t, h.scene(t)) }), c.name)
 		}
 	})
+}
+
+// limited is a store with bounds on its leases.
+type limited struct {
+	*cells
+	limits lease.Limits
+}
+
+func (l limited) Limits() lease.Limits { return l.limits }
+
+// A right manager passes whatever lengths it takes, also if a minute is none of them.
+func TestSoundManagersPassWhateverTheirLimits(t *testing.T) {
+	t.Parallel()
+	for _, limits := range []lease.Limits{
+		{LengthStep: 7 * time.Second},
+		{LengthStep: 7 * time.Second, MaxLength: time.Minute},
+		{LengthStep: 45 * time.Second, MinLength: 50 * time.Second},
+		{MinLength: 2 * time.Minute},
+		{MinLength: 5 * time.Second, MaxLength: 5 * time.Second},
+	} {
+		for _, c := range managerChecks {
+			t.Run(fmt.Sprintf("%+v/%s", limits, c.name), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					h := harness(func(c *cells) lease.Manager { return lease.NewManager(limited{c, limits}) })
+					assert.Empty(t, record(t, func(t testing.TB) { c.run(t, h.scene(t)) }))
+				})
+			})
+		}
+	}
 }
 
 func TestSoundManagerPassesTheSuite(t *testing.T) {

@@ -26,16 +26,14 @@ func (h Harness) scene(t testing.TB) *scene {
 		Place: h.Open(t), length: h.Length, long: time.Minute, slack: 5 * time.Second, acquireWrites: max(h.AcquireWrites, 1),
 	}
 	s.limits = lease.LimitsOf(s.Manager())
+	step := max(s.limits.LengthStep, 1)
 	if s.length == 0 {
-		s.length = max(500*time.Millisecond, s.limits.MinLength)
-		if step := s.limits.LengthStep; step > 0 {
-			s.length = (s.length + step - 1) / step * step
-		}
+		s.length = (max(500*time.Millisecond, s.limits.MinLength) + step - 1) / step * step
 	}
 	if s.limits.MaxLength > 0 {
 		s.long = min(s.long, s.limits.MaxLength)
 	}
-	s.long = max(s.long, s.length)
+	s.long = max(s.long/step*step, s.length)
 	s.tick = max(s.length/20, 25*time.Millisecond)
 	if h.Virtual {
 		s.slack = s.tick // nothing takes any time
