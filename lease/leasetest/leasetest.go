@@ -72,7 +72,8 @@ type Harness struct {
 	Open func(t testing.TB) Place
 
 	// Length is the length of a lease whose end a check waits for. 0: the shortest that the manager's Limits allow, but
-	// at least 500 ms.
+	// at least 500 ms, and ten times as long as an acquisition takes. With a length in which the requests do not fit, checks
+	// end early, and log that.
 	Length time.Duration
 
 	// Age says that a new manager takes over an expired lease without watching it first, because the store supplies

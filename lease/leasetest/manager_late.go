@@ -80,7 +80,8 @@ func slowAnswer(what string, look lookFunc) func(t testing.TB, s *scene) {
 		}
 		defer slow.release()
 		if time.Since(sent) >= s.length {
-			return // this process was kept from asking for a whole length
+			s.excuse(t, "asking")
+			return
 		}
 		again := time.Now()
 		if _, kept := s.keep(t, holder, held, sent); !kept {
@@ -89,7 +90,9 @@ func slowAnswer(what string, look lookFunc) func(t testing.TB, s *scene) {
 		sent = again
 		time.Sleep(time.Until(seen.Add(s.length + s.tick)))
 		info := slow.result(t)
-		if since := time.Since(sent); since < s.length && info.State != lease.Held {
+		if since := time.Since(sent); since >= s.length {
+			s.excuse(t, "hearing the answer")
+		} else if info.State != lease.Held {
 			t.Errorf("%s, whose answer was slow: %s %v after the holder's last request; it is held for %v", what, info.State, since, s.length)
 		}
 	}
@@ -116,7 +119,8 @@ func overtaken(what string, look lookFunc) func(t testing.TB, s *scene) {
 		}
 		_, by := s.try(t, m, s.brief(name, "two"), sent)
 		if by == nil {
-			return // this process was kept from asking for a whole length
+			s.excuse(t, "asking")
+			return
 		}
 		seen := time.Now()
 		slow.result(t)

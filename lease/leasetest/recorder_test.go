@@ -14,10 +14,17 @@ type recorder struct {
 	testing.TB
 	mu       sync.Mutex
 	failures []string
+	logs     []string
 }
 
 // record runs f, and returns how it failed.
 func record(t testing.TB, f func(t testing.TB)) []string {
+	failures, _ := recordAll(t, f)
+	return failures
+}
+
+// recordAll runs f, and returns how it failed, and what it logged.
+func recordAll(t testing.TB, f func(t testing.TB)) (failures, logs []string) {
 	r := &recorder{TB: t}
 	done := make(chan struct{})
 	go func() { // FailNow ends the goroutine
@@ -25,13 +32,19 @@ func record(t testing.TB, f func(t testing.TB)) []string {
 		f(r)
 	}()
 	<-done
-	return r.failures
+	return r.failures, r.logs
 }
 
 func (r *recorder) fail(text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.failures = append(r.failures, text)
+}
+
+func (r *recorder) log(text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.logs = append(r.logs, text)
 }
 
 func (r *recorder) Failed() bool {
@@ -46,8 +59,8 @@ func (r *recorder) Error(args ...any)                 { r.fail(fmt.Sprint(args..
 func (r *recorder) Errorf(format string, args ...any) { r.fail(fmt.Sprintf(format, args...)) }
 func (r *recorder) Fatal(args ...any)                 { r.Error(args...); runtime.Goexit() }
 func (r *recorder) Fatalf(format string, args ...any) { r.Errorf(format, args...); runtime.Goexit() }
-func (r *recorder) Log(...any)                        {}
-func (r *recorder) Logf(string, ...any)               {}
+func (r *recorder) Log(args ...any)                   { r.log(fmt.Sprint(args...)) }
+func (r *recorder) Logf(format string, args ...any)   { r.log(fmt.Sprintf(format, args...)) }
 func (r *recorder) Helper()                           {}
 
 func TestRecorderSeesFailures(t *testing.T) {

@@ -13,14 +13,18 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
+// tooShort is a length in which some requests do not fit: a right manager may come too late, and is excused.
+const tooShort = 500 * time.Millisecond
+
 // endsWhatRanOut is no flaw of a service that ends leases by itself: it renews and releases none that has run out.
 const endsWhatRanOut = "ends what ran out"
 
 // slowly returns a scene in virtual time that allows for as much as one in real time, whose requests and answers take as long as lag says.
-func slowly(t testing.TB, manager func(*cells) lease.Manager, native bool, lag func(answered bool) time.Duration) *scene {
+// A length of 0 is one that fits them.
+func slowly(t testing.TB, manager func(*cells) lease.Manager, native bool, length time.Duration, lag func(answered bool) time.Duration) *scene {
 	c := newCells()
 	c.lag = lag
-	s := Harness{Open: func(testing.TB) Place {
+	s := Harness{Length: length, Open: func(testing.TB) Place {
 		return Place{
 			Manager: func() lease.Manager { return manager(c) }, Store: c, Delete: c.Delete, Requests: c.Requests,
 			Slow: func(answered func() error) lease.Manager { return manager(c.slow(answered)) },
@@ -48,20 +52,22 @@ var soundManagers = []soundManager{
 	{"native", newNaive(endsWhatRanOut), true},
 }
 
-// A right manager passes whatever the time that a request takes.
+// A right manager passes whatever the time that a request takes, and also if the lease's length has been chosen too short for that.
 func TestSoundManagersPassWhenRequestsAreSlow(t *testing.T) {
 	t.Parallel()
 	for _, m := range soundManagers {
 		for _, each := range []time.Duration{100 * time.Millisecond, 250 * time.Millisecond, 450 * time.Millisecond} {
-			for _, c := range managerChecks {
-				if m.without(c) {
-					continue
+			for _, length := range []time.Duration{0, tooShort} {
+				for _, c := range managerChecks {
+					if m.without(c) {
+						continue
+					}
+					synctest.Test(t, func(t *testing.T) {
+						assert.Empty(t, record(t, func(t testing.TB) {
+							c.run(t, slowly(t, m.manager, m.native, length, func(bool) time.Duration { return each / 2 }))
+						}), "%s, %v a request, length %v: %s", m.name, each, length, c.name)
+					})
 				}
-				synctest.Test(t, func(t *testing.T) {
-					assert.Empty(t, record(t, func(t testing.TB) {
-						c.run(t, slowly(t, m.manager, m.native, func(bool) time.Duration { return each / 2 }))
-					}), "%s, %v a request: %s", m.name, each, c.name)
-				})
 			}
 		}
 	}
@@ -86,7 +92,7 @@ func TestSoundManagersPassOnAMachineThatStandsStill(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					var mu sync.Mutex
 					assert.Empty(t, record(t, func(t testing.TB) {
-						c.run(t, slowly(t, m.manager, m.native, func(bool) time.Duration {
+						c.run(t, slowly(t, m.manager, m.native, tooShort, func(bool) time.Duration {
 							mu.Lock()
 							defer mu.Unlock()
 							if n++; n == still+1 {
@@ -102,4 +108,39 @@ func TestSoundManagersPassOnAMachineThatStandsStill(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A flaw that a fast service shows is one that a slow service shows, too.
+func TestFlawedManagersFailWhenRequestsAreSlow(t *testing.T) {
+	t.Parallel()
+	for _, each := range []time.Duration{40 * time.Millisecond, 200 * time.Millisecond, 450 * time.Millisecond} {
+		for _, m := range flawedManagers {
+			if m.flaw == "takes a wish for a renewal" {
+				continue // it comes too late by less than what is allowed in real time
+			}
+			for _, name := range m.fails {
+				c := named(t, managerChecks, name)
+				t.Run(fmt.Sprint(m.flaw, "/", name, "/", each), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						assert.NotEmpty(t, record(t, func(t testing.TB) {
+							c.run(t, slowly(t, newNaive(m.flaw), false, 0, func(bool) time.Duration { return each / 2 }))
+						}), "the check passes a manager that is flawed")
+					})
+				})
+			}
+		}
+	}
+}
+
+// A check that could not find a flaw, as requests were too slow for the length that it was told, says so.
+func TestExcusesAreLogged(t *testing.T) {
+	t.Parallel()
+	c := named(t, managerChecks, "a renewal begins the length anew")
+	synctest.Test(t, func(t *testing.T) {
+		failures, logs := recordAll(t, func(t testing.TB) {
+			c.run(t, slowly(t, newNaive("Renew writes nothing"), false, tooShort, func(bool) time.Duration { return 225 * time.Millisecond }))
+		})
+		assert.Empty(t, failures)
+		assert.Contains(t, fmt.Sprint(logs), "was not checked")
+	})
 }
