@@ -92,16 +92,21 @@ func (a *answers) onNext(fate func() error) {
 // hold keeps the nth of the next answers back until release is called. arrived is closed when there is one.
 func (a *answers) hold(nth int) (arrived <-chan struct{}, release func()) {
 	came, goOn := make(chan struct{}), make(chan struct{})
-	var fate func() error
-	fate = func() error {
-		if nth--; nth > 0 {
-			a.onNext(fate)
-			return nil
-		}
+	a.onNth(nth, func() error {
 		close(came)
 		<-goOn
 		return nil
-	}
-	a.onNext(fate)
+	})
 	return came, sync.OnceFunc(func() { close(goOn) })
+}
+
+// onNth sets the fate of the nth of the next answers.
+func (a *answers) onNth(nth int, fate func() error) {
+	a.onNext(func() error {
+		if nth == 1 {
+			return fate()
+		}
+		a.onNth(nth-1, fate)
+		return nil
+	})
 }

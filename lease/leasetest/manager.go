@@ -71,6 +71,7 @@ var managerChecks = []check[*scene]{
 	{name: "ended context", run: managerContextEnded},
 	{name: "one of many acquires", run: acquireRace},
 	{name: "the loser of a race says who won", run: loserSaysHeld, needs: []feature{slowness}},
+	{name: "a failed acquisition is undone by its own call", run: undoneAcquire, needs: []feature{slowness}},
 	{name: "a slow Renew takes nothing back", run: overtakenCall(slowRenew), needs: []feature{slowness}},
 	{name: "a slow Release releases nobody else's lease", run: overtakenCall(slowRelease), needs: []feature{slowness}},
 	{name: "a slow Break breaks nobody else's lease", run: overtakenCall(slowBreak), needs: []feature{slowness, breaking}},

@@ -196,3 +196,55 @@ func (s *scene) losesAcquire(t testing.TB, what string, released bool, fate func
 	release(t, other, won)
 	return true
 }
+
+// undoneAcquire: the answer to a request of an acquisition is lost, or its context ends meanwhile. The call undoes what its write has
+// done (R6), so that nobody waits for the lease to run out.
+func undoneAcquire(t testing.TB, s *scene) {
+	for _, ends := range []bool{false, true} {
+		for nth := 1; s.undoesAcquire(t, nth, ends); nth++ {
+		}
+	}
+}
+
+// undoesAcquire loses the nth answer, and reports whether there was one.
+func (s *scene) undoesAcquire(t testing.TB, nth int, ends bool) (lost bool) {
+	t.Helper()
+	var a answers
+	m, other := s.Slow(a.answered), s.Manager()
+	name := newName()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var since time.Time
+	a.onNth(nth, func() error {
+		lost, since = true, time.Now()
+		if ends {
+			cancel()
+		}
+		return io.ErrUnexpectedEOF
+	})
+	l, err := m.Acquire(ctx, s.request(name, "one"))
+	took := time.Since(since)
+	a.onNext(nil)
+	switch {
+	case err == nil:
+		release(t, m, l)
+		return lost
+	case !lost:
+		t.Fatalf("Acquire of a free lease: %v", err)
+	}
+	what := fmt.Sprintf("Acquire after answer %d to somebody's acquisition was lost, whose context has ended: %t", nth, ends)
+	for most := lease.UndoTimeout(s.long); ; time.Sleep(s.tick) {
+		next, err := other.Acquire(t.Context(), s.request(name, "two"))
+		switch {
+		case err == nil:
+			release(t, other, next)
+			return true
+		case errors.Is(err, lease.ErrHeld) && time.Since(since) <= most+s.slack:
+			continue
+		case errors.Is(err, lease.ErrHeld) && took > most/4:
+			t.Logf("%s: not checked, as the call took %v then, in which its attempt to release the lease may have failed", what, took)
+			return true
+		}
+		t.Fatalf("%s: %v, %v later; want the lease, as the call should have released it", what, err, time.Since(since))
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -117,10 +118,12 @@ func takeoverGivesWay(t testing.TB, s *scene) {
 		return
 	}
 	time.Sleep(s.length)
+	var all sync.WaitGroup
+	defer all.Wait() // a call that fails undoes what it has done, also when the check is over
 	arrived, release := a.hold(1)
 	defer release()
 	outcome := make(chan error, 1)
-	go func() { _, err := m.Acquire(t.Context(), s.brief(name, "two")); outcome <- err }()
+	all.Go(func() { _, err := m.Acquire(t.Context(), s.brief(name, "two")); outcome <- err })
 	select {
 	case <-arrived:
 	case err := <-outcome:

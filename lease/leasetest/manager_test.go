@@ -163,6 +163,8 @@ var flawedManagers = []struct {
 	{"does not release what ran out", []string{"a lease that ran out can be released"}},
 	{"waits for a released lease", []string{"a released lease is free at once", "tokens only grow", "Inspect"}},
 	{"leaks what failed", []string{"a failed acquisition leaks nothing"}},
+	{"undoes nothing", []string{"a failed acquisition is undone by its own call"}},
+	{"undoes nothing once the context has ended", []string{"a failed acquisition is undone by its own call"}},
 	{"takes a conflict for success", []string{"one of many acquires", "one of many takes over"}},
 	{"gives up at a conflict", []string{"one of many acquires", "the loser of a race says who won"}},
 	{"the same holder re-enters", []string{"the same holder does not re-enter"}},

@@ -226,10 +226,22 @@ func (n *naive) Acquire(ctx context.Context, req lease.Request) (lease.Lease, er
 	}
 }
 
-// failed looks for who has got the lease.
+// failed looks for who has got the lease, and releases it if that is this acquisition.
 func (n *naive) failed(ctx context.Context, old lease.Version, name string, r naiveRecord, err error) error {
-	if _, now, failed := n.load(ctx, name); failed == nil && now.State == lease.Held && now.ID != r.ID && n.flaw != "says only that it failed" {
+	undo := ctx
+	if n.flaw != "undoes nothing once the context has ended" {
+		var cancel context.CancelFunc
+		undo, cancel = context.WithTimeout(context.WithoutCancel(ctx), lease.UndoTimeout(r.length()))
+		defer cancel()
+	}
+	ours, now, failed := n.load(undo, name)
+	switch {
+	case failed != nil || now.State != lease.Held:
+	case now.ID != r.ID && n.flaw != "says only that it failed":
 		return &lease.HeldError{Info: now}
+	case now.ID == r.ID && n.flaw != "undoes nothing":
+		ours.Released = true
+		_, _ = n.swap(undo, name, now.Version, ours)
 	}
 	return n.leak(ctx, old, name, r, err)
 }
