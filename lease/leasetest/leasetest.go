@@ -22,6 +22,9 @@
 // checks of awkward names, such as "." and "con", use these names as they are: do not let two runs share a table at the
 // same time. Checks run at the same time, so open and Open are called concurrently.
 //
+// If the store or the manager has a Limits method that says WriteEvery, the checks pause as long between two writes to one name. With a
+// second they take some two minutes. In a race, such a store may refuse the losers with any error.
+//
 // The checks cannot find out whether the store keeps its promises in a failure, whether a list of more than 70 cells and 4.5 MB is
 // complete, or whether a call returns soon when its context ends after the call has sent its first request. Test what your service does beyond.
 package leasetest

@@ -83,10 +83,12 @@ func (s *scene) overtakesCall(t testing.TB, c slowCall, older bool, nth int) (ar
 	case <-outcome:
 		return false
 	}
+	time.Sleep(s.limits.WriteEvery) // the call may just have written
 	if err := other.Release(t.Context(), held); err != nil && !errors.Is(err, lease.ErrLost) {
 		t.Fatalf("Release during a %s: %v", c.what, err)
 	}
 	next, err := other.Acquire(t.Context(), request(held.Name, "two"))
+	time.Sleep(s.limits.WriteEvery) // nothing but the rules keeps the call from writing
 	release()
 	failed := <-outcome
 	if errors.Is(err, lease.ErrHeld) && c.what == "Break" {
@@ -135,6 +137,7 @@ func takeoverGivesWay(t testing.TB, s *scene) {
 	} else if err != nil {
 		return // the standby has it with its first request, or the service has ended it
 	}
+	time.Sleep(s.limits.WriteEvery) // nothing but the rules keeps the standby from writing
 	release()
 	err := <-outcome
 	if passed := time.Since(again); passed >= s.length {

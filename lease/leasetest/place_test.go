@@ -2,6 +2,7 @@ package leasetest
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"sync"
 	"testing"
@@ -27,6 +28,7 @@ type shelf struct {
 	deleted       map[string]lease.Version // the version that the memory still has
 	reads, writes int
 	lag           func(answered bool) time.Duration // of a request and of its answer; nil: a millisecond, and nothing
+	writeEvery    time.Duration                     // a write that comes sooner after another is refused
 }
 
 func newCells() *cells {
@@ -97,6 +99,9 @@ func (c *cells) Swap(ctx context.Context, name string, old lease.Version, data [
 }
 
 func (c *cells) write(ctx context.Context, name string, old lease.Version, data []byte) (lease.Version, error) {
+	if lease.CheckCell(data) == nil && time.Since(c.written[name]) < c.writeEvery {
+		return "", errors.New("too many requests")
+	}
 	if gone := c.deleted[name]; gone != "" && old == "" {
 		old = gone
 	} else if gone != "" && old == gone {
@@ -142,7 +147,7 @@ func (c lister) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, e
 }
 
 func (c *cells) Limits() lease.Limits {
-	return lease.Limits{MinLength: 200 * time.Millisecond, MaxLength: 24 * time.Hour, LengthStep: time.Millisecond, MaxValue: 1 << 10}
+	return lease.Limits{MinLength: 200 * time.Millisecond, MaxLength: 24 * time.Hour, LengthStep: time.Millisecond, WriteEvery: c.writeEvery, MaxValue: 1 << 10}
 }
 
 func (c *cells) Delete(ctx context.Context, name string) error {
@@ -165,16 +170,15 @@ func (c *cells) Requests() (reads, writes int) {
 	return c.reads, c.writes
 }
 
-// harness has everything that a check may need.
-func harness(manager func(*cells) lease.Manager) Harness {
-	return Harness{
-		Virtual: true, Age: true,
-		Open: func(testing.TB) Place {
-			c := newCells()
-			return Place{
-				Manager: func() lease.Manager { return manager(c) }, Store: c, Delete: c.Delete, Requests: c.Requests,
-				Slow: func(answered func() error) lease.Manager { return manager(c.slow(answered)) },
-			}
-		},
+// place has everything that a check may need.
+func (c *cells) place(manager func(*cells) lease.Manager) Place {
+	return Place{
+		Manager: func() lease.Manager { return manager(c) }, Store: c, Delete: c.Delete, Requests: c.Requests,
+		Slow: func(answered func() error) lease.Manager { return manager(c.slow(answered)) },
 	}
+}
+
+// harness opens places with everything that a check may need.
+func harness(manager func(*cells) lease.Manager) Harness {
+	return Harness{Virtual: true, Age: true, Open: func(testing.TB) Place { return newCells().place(manager) }}
 }

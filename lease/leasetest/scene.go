@@ -13,6 +13,7 @@ import (
 type scene struct {
 	Place
 	limits        lease.Limits
+	pace          *pace
 	length        time.Duration // of a lease whose end is waited for
 	long          time.Duration // of one that must not end during the check
 	tick          time.Duration // between two polls
@@ -26,6 +27,7 @@ func (h Harness) scene(t testing.TB) *scene {
 		Place: h.Open(t), length: h.Length, long: time.Minute, slack: 5 * time.Second, acquireWrites: max(h.AcquireWrites, 1),
 	}
 	s.limits = lease.LimitsOf(s.Manager())
+	s.keepPace()
 	step := max(s.limits.LengthStep, 1)
 	whole := func(d time.Duration) time.Duration { return (d + step - 1) / step * step }
 	shortest := whole(max(500*time.Millisecond, s.limits.MinLength))
@@ -43,11 +45,21 @@ func (h Harness) scene(t testing.TB) *scene {
 	return s
 }
 
+// keepPace has all managers of the scene write no more often than the service allows.
+func (s *scene) keepPace() {
+	s.pace = &pace{every: s.limits.WriteEvery, next: map[string]time.Time{}}
+	manager, slow := s.Manager, s.Slow
+	s.Manager = func() lease.Manager { return paced{manager(), s.pace} }
+	if slow != nil {
+		s.Slow = func(answered func() error) lease.Manager { return paced{slow(answered), s.pace} }
+	}
+}
+
 // acquisitionsPerLength is how many acquisitions fit into a length at least. So a standby that takes a lease when half of its length is
 // over has it before the whole is over, whatever the requests of both nodes take, and is found out.
 const acquisitionsPerLength = 10
 
-// acquisition returns how long an acquisition takes at least. The first one may have to connect.
+// acquisition returns how long an acquisition takes at least, with the time until the next write. The first one may have to connect.
 func (s *scene) acquisition(t testing.TB) time.Duration {
 	t.Helper()
 	m, quickest := s.Manager(), s.long
@@ -56,7 +68,7 @@ func (s *scene) acquisition(t testing.TB) time.Duration {
 		acquire(t, m, s.request(newName(), "one"))
 		quickest = min(quickest, time.Since(from))
 	}
-	return quickest
+	return max(quickest, s.limits.WriteEvery)
 }
 
 // request is for a lease that lasts.
@@ -162,13 +174,17 @@ func (s *scene) wantUntouched(t testing.TB, name, what string, f func()) {
 // edit changes a record by hand. Only with Place.Store.
 func (s *scene) edit(t testing.TB, name string, change func(record string) string) {
 	t.Helper()
-	before := load(t, s.Store, name)
-	swap(t, s.Store, name, before.Version, change(string(before.Data)))
+	_ = s.pace.write(name, func() error {
+		before := load(t, s.Store, name)
+		swap(t, s.Store, name, before.Version, change(string(before.Data)))
+		return nil
+	})
 }
 
 func (s *scene) remove(t testing.TB, name string) {
 	t.Helper()
-	if err := s.Delete(context.WithoutCancel(t.Context()), name); err != nil {
+	err := s.pace.write(name, func() error { return s.Delete(context.WithoutCancel(t.Context()), name) })
+	if err != nil {
 		t.Fatalf("Delete(%q): %v", name, err)
 	}
 }

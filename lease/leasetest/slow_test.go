@@ -24,12 +24,7 @@ const endsWhatRanOut = "ends what ran out"
 func slowly(t testing.TB, manager func(*cells) lease.Manager, native bool, length time.Duration, lag func(answered bool) time.Duration) *scene {
 	c := newCells()
 	c.lag = lag
-	s := Harness{Length: length, Open: func(testing.TB) Place {
-		return Place{
-			Manager: func() lease.Manager { return manager(c) }, Store: c, Delete: c.Delete, Requests: c.Requests,
-			Slow: func(answered func() error) lease.Manager { return manager(c.slow(answered)) },
-		}
-	}}.scene(t)
+	s := Harness{Length: length, Open: func(testing.TB) Place { return c.place(manager) }}.scene(t)
 	if native {
 		s.Store = nil
 	}

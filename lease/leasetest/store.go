@@ -53,6 +53,7 @@ func load(t testing.TB, s lease.Store, name string) lease.Snapshot {
 
 func swap(t testing.TB, s lease.Store, name string, old lease.Version, data string) lease.Version {
 	t.Helper()
+	pause(s, old)
 	version, err := s.Swap(t.Context(), name, old, []byte(data))
 	if err != nil {
 		t.Fatalf("Swap(%s) from version %q: %v", short(name), old, err)
@@ -67,6 +68,7 @@ func swap(t testing.TB, s lease.Store, name string, old lease.Version, data stri
 func wantConflict(t testing.TB, s lease.Store, name string, old lease.Version) {
 	t.Helper()
 	before := load(t, s, name)
+	time.Sleep(writeEvery(s))
 	version, err := s.Swap(t.Context(), name, old, []byte("must not be written"))
 	if !errors.Is(err, lease.ErrConflict) {
 		t.Errorf("Swap from version %q of a cell with version %q: version %q, error %v; want ErrConflict",

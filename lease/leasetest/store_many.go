@@ -7,7 +7,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/cloudlease/leader/lease"
 )
@@ -33,6 +35,7 @@ func swapRace(t testing.TB, all instances, name string, old lease.Version) lease
 	t.Helper()
 	var versions [racers]lease.Version
 	var errs [racers]error
+	pause(all[0], old)
 	race(racers, func(i int) {
 		versions[i], errs[i] = all[i%2].Swap(t.Context(), name, old, []byte(strconv.Itoa(i)))
 	})
@@ -43,7 +46,7 @@ func swapRace(t testing.TB, all instances, name string, old lease.Version) lease
 			t.Fatalf("Swap from version %q succeeded twice", old)
 		case err == nil:
 			winner = i
-		case !errors.Is(err, lease.ErrConflict):
+		case !errors.Is(err, lease.ErrConflict) && writeEvery(all[0]) == 0: // a service may refuse the others because they come too soon
 			t.Errorf("Swap in a race: %v; want ErrConflict", err)
 		}
 	}
@@ -59,6 +62,7 @@ func swapRace(t testing.TB, all instances, name string, old lease.Version) lease
 func noLostUpdate(t testing.TB, all instances) {
 	const writers, each = 4, 6
 	name := newName()
+	var refused atomic.Int64
 	swap(t, all[0], name, "", "0")
 	race(writers, func(i int) {
 		s := all[i%2]
@@ -80,14 +84,17 @@ func noLostUpdate(t testing.TB, all instances) {
 			switch _, err = s.Swap(t.Context(), name, got.Version, []byte(strconv.Itoa(n+1))); {
 			case err == nil:
 				done++
+			case !errors.Is(err, lease.ErrConflict) && writeEvery(s) > 0:
+				refused.Add(1) // the cell may have been written all the same
+				time.Sleep(writeEvery(s))
 			case !errors.Is(err, lease.ErrConflict):
 				t.Errorf("Swap: %v", err)
 				return
 			}
 		}
 	})
-	if got := string(load(t, all[0], name).Data); got != strconv.Itoa(writers*each) {
-		t.Errorf("a counter that %d writers raised %d times each shows %s", writers, each, got)
+	if got, _ := strconv.Atoi(string(load(t, all[0], name).Data)); got < writers*each || got > writers*each+int(refused.Load()) {
+		t.Errorf("a counter that %d writers raised %d times each, and perhaps %d times more, shows %d", writers, each, refused.Load(), got)
 	}
 }
 
