@@ -68,7 +68,7 @@ func (w *watches) add(ctx context.Context, s *Store, name string, p place) (chan
 			w.tidy()
 			return nil, err
 		}
-		c.last, _ = s.Load(ctx, name)
+		c.last, _ = s.glance(ctx, name) // after arm: a change from now on is news
 		w.cells[p.cell()] = c
 	}
 	hints := make(chan struct{}, 1)
@@ -193,11 +193,17 @@ func isIn(dir string, paths map[string]bool) bool {
 	return false
 }
 
+// glance is a Load that waits for a writer no longer than patience. On Windows, where readers wait for writers, a writer that is stuck
+// would else stop the watches of all leases.
+func (s *Store) glance(ctx context.Context, name string) (lease.Snapshot, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return s.Load(ctx, name)
+}
+
 // read gives hints if the cell is another than before, and was not only renewed.
 func (w *watches) read(s *Store, c *watched) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	now, err := s.Load(ctx, c.name)
+	now, err := s.glance(context.Background(), c.name)
 	if err == nil && now.Version == c.last.Version {
 		return
 	}

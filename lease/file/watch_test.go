@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -150,5 +151,41 @@ func TestWatchThatCannotBe(t *testing.T) {
 	if runtime.GOOS != "windows" {
 		assert.ErrorIs(t, err, lease.ErrMisconfigured)
 		assert.ErrorContains(t, err, "watch lease \"orders\": the system's file events: ")
+	}
+}
+
+// Where readers wait for a writer, one that is stuck holds up the watch of its own lease for a moment, and no other's for long.
+func TestWatchOfALeaseWhoseWriterIsStuck(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	m := lease.NewManager(NewStore(dir, func(s *Store) { s.lockReads = true }))
+	there := New(dir)
+	stuck := take(t, there, "stuck")
+	writer := flock.New(filepath.Join(dir, "lease-stuck.lock"))
+	require.NoError(t, writer.Lock())
+
+	watched := make(chan (<-chan struct{}), 2)
+	for _, name := range []string{"stuck", "orders"} {
+		go func() {
+			hints, err := lease.Watch(t.Context(), m, name)
+			assert.NoError(t, err, name)
+			watched <- hints
+		}()
+	}
+	var both []<-chan struct{}
+	for range 2 {
+		select {
+		case hints := <-watched:
+			both = append(both, hints)
+		case <-time.After(hintWithin):
+			require.Fail(t, "the watch hangs")
+		}
+	}
+	held := take(t, there, "orders")
+	require.NoError(t, there.Release(t.Context(), held))
+	require.NoError(t, writer.Unlock())
+	require.NoError(t, there.Release(t.Context(), stuck))
+	for _, hints := range both {
+		wantHint(t, hints, "it was released")
 	}
 }
