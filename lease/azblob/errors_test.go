@@ -215,6 +215,34 @@ func TestRefusalsInARace(t *testing.T) {
 	}
 }
 
+// A Break that comes at the moment of a wish, or of a new value, looks again, and breaks the lease then.
+func TestBreakInARace(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	m, proxy := p.proxied(t)
+	held := acquire(t, m, "orders", "one")
+	seen, err := lease.Inspect(t.Context(), m, "orders")
+	require.NoError(t, err)
+	goOn := make(chan struct{})
+	struck := proxy.OnRequest(2, wire.Hold(wire.Before, goOn))
+	fifth := proxy.OnRequest(5, wire.Delay(wire.Before, 0))
+	broken := make(chan error, 1)
+	go func() { broken <- lease.Break(t.Context(), m, seen) }()
+	<-struck
+	_, err = New(p.Client).Renew(t.Context(), withValue(held, "new"))
+	require.NoError(t, err)
+	close(goOn)
+	require.NoError(t, <-broken)
+	select {
+	case <-fifth:
+		t.Error("more was sent than two looks and two breaks")
+	default:
+	}
+	seen, err = lease.Inspect(t.Context(), m, "orders")
+	require.NoError(t, err)
+	require.True(t, seen.Broken)
+}
+
 // A page of somebody in between, which knows no such URL, says nothing of the lease.
 func TestNotFoundBySomebodyElse(t *testing.T) {
 	t.Parallel()

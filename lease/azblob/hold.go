@@ -117,6 +117,7 @@ func (m *manager) lost(ctx context.Context, held lease.Lease, err error) error {
 
 // Break takes one look and one Break Lease, without a period: from then on the holder cannot renew, and Azure grants
 // the lease to nobody before the rest of it is over (https://learn.microsoft.com/rest/api/storageservices/lease-blob).
+// If the blob has changed in between, it takes as many again.
 func (m *manager) Break(ctx context.Context, seen lease.Info) error {
 	return m.explain("break", seen.Name, m.takeAway(ctx, seen))
 }
@@ -128,29 +129,34 @@ func (m *manager) takeAway(ctx context.Context, seen lease.Info) error {
 	if err := m.begin(ctx); err != nil {
 		return err
 	}
-	now, err := m.look(ctx, seen.Name)
-	switch {
-	case err != nil:
-		return err
-	case now.state != lease.Held, now.broken: // a broken lease runs out without another break
-		return nil
-	case now.token == 0:
-		return fmt.Errorf("%w: blob %s is leased by somebody else's program: it is left to them", lease.ErrRecord, m.blobName(seen.Name))
-	case now.id != seen.ID:
-		return &lease.HeldError{Info: m.info(seen.Name, now)}
-	}
 	leased, err := bloblease.NewBlobClient(m.container.NewBlobClient(m.blobName(seen.Name)), nil)
 	if err != nil {
 		return err
 	}
-	err = m.ask(ctx, has(headerETag, headerLeaseTime), func(ctx context.Context) error {
-		_, err := leased.BreakLease(ctx, &bloblease.BlobBreakOptions{
-			ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfMatch: &now.etag},
+	for range lease.MaxSwaps {
+		now, err := m.look(ctx, seen.Name)
+		switch {
+		case err != nil:
+			return err
+		case now.state != lease.Held, now.broken: // a broken lease runs out without another break
+			return nil
+		case now.token == 0:
+			return fmt.Errorf("%w: blob %s is leased by somebody else's program: it is left to them", lease.ErrRecord, m.blobName(seen.Name))
+		case now.id != seen.ID:
+			return &lease.HeldError{Info: m.info(seen.Name, now)}
+		}
+		err = m.ask(ctx, has(headerETag, headerLeaseTime), func(ctx context.Context) error {
+			_, err := leased.BreakLease(ctx, &bloblease.BlobBreakOptions{
+				ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfMatch: &now.etag},
+			})
+			return err
 		})
-		return err
-	})
-	if bloberror.HasCode(err, bloberror.LeaseNotPresentWithLeaseOperation) { // the holder released it meanwhile
-		return nil
+		switch {
+		case bloberror.HasCode(err, bloberror.LeaseNotPresentWithLeaseOperation): // the holder released it meanwhile
+			return nil
+		case !bloberror.HasCode(err, bloberror.ConditionNotMet): // else a wish or a value was written, or it was taken anew
+			return classify(ctx, err)
+		}
 	}
-	return classify(ctx, err)
+	return lease.ErrTooManyConflicts
 }
