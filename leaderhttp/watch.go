@@ -5,9 +5,11 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"runtime"
 	"strconv"
 	"sync"
 	"time"
+	"weak"
 
 	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/lease"
@@ -30,7 +32,7 @@ const (
 type watchers struct {
 	mu   sync.Mutex
 	n    int
-	ends map[*http.Server]chan struct{} // closed when the server shuts down, which would wait for the requests
+	ends map[weak.Pointer[http.Server]]chan struct{} // closed when the server shuts down, which would wait for the requests
 }
 
 // enter counts a request, unless there are too many. It returns a channel that is closed when the request's server shuts down.
@@ -45,15 +47,23 @@ func (ws *watchers) enter(r *http.Request) (ends <-chan struct{}, ok bool) {
 	if server == nil {
 		return nil, true
 	}
-	if ws.ends[server] == nil {
+	key := weak.Make(server) // a handler may outlive its servers
+	if ws.ends[key] == nil {
 		if ws.ends == nil {
-			ws.ends = map[*http.Server]chan struct{}{}
+			ws.ends = map[weak.Pointer[http.Server]]chan struct{}{}
 		}
 		end := make(chan struct{})
-		ws.ends[server] = end
+		ws.ends[key] = end
 		server.RegisterOnShutdown(sync.OnceFunc(func() { close(end) }))
+		runtime.AddCleanup(server, ws.forget, key) // not at once: after the shutdown, a request may come that was under way
 	}
-	return ws.ends[server], true
+	return ws.ends[key], true
+}
+
+func (ws *watchers) forget(gone weak.Pointer[http.Server]) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	delete(ws.ends, gone)
 }
 
 func (ws *watchers) leave() {
