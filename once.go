@@ -91,11 +91,17 @@ func (r *run) untilLook(seen lease.Info, failed int) time.Duration {
 // out: because the store tells how old a record is, so that nobody takes it sooner; or because ctx has ended. On other
 // stores it renews the lease until the time has passed, and the caller releases it.
 func (t *term) hold() bool {
-	t.run.enter(Stopping, t.holding.held.Token, nil)
-	if t.run.canInspect() {
-		if seen, err := t.run.inspect(); err == nil && seen.Timed {
-			return true
-		}
+	r, left := t.run, false
+	r.enter(Stopping, t.holding.held.Token, nil)
+	if r.canInspect() {
+		seen, err := r.inspect()
+		left = err == nil && seen.Timed
 	}
-	return t.keepUntil(t.began+t.opts.holdAtLeast, t.run.ctx.Done(), nil) || t.holding.term.Check() != nil
+	if !left && r.ctx.Err() == nil {
+		r.endBy = 0 // the end begins anew when the time has passed
+	}
+	left = left || t.keepUntil(t.began+t.opts.holdAtLeast, r.ctx.Done(), nil) || t.holding.term.Check() != nil
+	r.left()
+	t.flush() // what was registered meanwhile
+	return left && !t.out.panicked
 }

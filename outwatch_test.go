@@ -198,6 +198,49 @@ func TestRunOnce_HoldAtLeastOnAStoreWithoutAge(t *testing.T) {
 	})
 }
 
+// What is to run before the end of the term runs when the work has returned: the store may fail while the lease is held on.
+func TestRunOnce_HoldAtLeastFlushesFirst(t *testing.T) {
+	const takes, end = time.Second, 2 * time.Second
+	for name, c := range map[string]struct {
+		flush func(ctx context.Context)
+		fault func(request) // begins when the work has returned
+		in    func(*testing.T, func(w *world))
+		ends  time.Duration // after the work has returned
+	}{
+		"the link is cut while the lease is held": {func(context.Context) {}, cut, inWorld, usable - takes},
+		"the first look hangs":                    {func(context.Context) {}, firstHangs(), inWorld, length - takes},
+		"it takes its time":                       {func(ctx context.Context) { <-ctx.Done() }, nil, inTimedWorld, end / 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.in(t, func(w *world) {
+				var flushed time.Time
+				a := w.nodeDoing("a", func(ctx context.Context) error {
+					lease.BeforeEnd(ctx, func(ctx context.Context) { c.flush(ctx); flushed = time.Now() })
+					time.Sleep(takes)
+					return nil
+				}, leader.WithHoldAtLeast(length), leader.WithEndTimeout(end))
+				a.runsOnce().leads()
+				<-a.stopped
+				a.link.set(c.fault)
+				returned := time.Now()
+				assert.NoError(t, <-a.result)
+				assert.WithinRange(t, flushed, returned, returned.Add(end/2))
+				assert.LessOrEqual(t, time.Since(returned), c.ends+time.Millisecond)
+			})
+		})
+	}
+	inWorld(t, func(w *world) { // and what is registered while the lease is held, after that
+		var work context.Context
+		a := w.nodeDoing("a", func(ctx context.Context) error { work = ctx; return nil }, leader.WithHoldAtLeast(length)).runsOnce()
+		<-a.stopped
+		time.Sleep(every)
+		flushed := false
+		require.True(t, lease.BeforeEnd(work, func(ctx context.Context) { flushed = ctx.Err() == nil }))
+		require.NoError(t, <-a.result)
+		require.True(t, flushed)
+	})
+}
+
 // The look that tells how the lease is to be kept is part of the end of the term, whatever becomes of it.
 func TestRunOnce_HoldAtLeastLooks(t *testing.T) {
 	job := func(context.Context) error { time.Sleep(time.Second); return nil }

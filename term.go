@@ -204,11 +204,11 @@ func (t *term) overrunsAt() time.Duration {
 func (t *term) returned(res *result) phase {
 	why := t.whyReturned(res)
 	t.out = t.judge(res, why)
-	left := why.why == byItself && t.run.kind == oneTry && !res.panicked && t.run.mono()-t.began < t.opts.holdAtLeast && t.hold()
 	if t.out.final {
 		t.run.left() // the flush is a part of the end
 	}
 	t.flush()
+	left := why.why == byItself && t.run.kind == oneTry && !t.out.panicked && t.run.mono()-t.began < t.opts.holdAtLeast && t.hold()
 	if left {
 		t.holding.storeLast()
 	}

@@ -130,8 +130,8 @@ var liveness = []mutation{
 		name: "RunOnce: a lease that is to be held on is left where nobody can tell its age",
 		edit: edit{
 			file: "once.go",
-			old:  "err == nil && seen.Timed {",
-			new:  "err == nil && (seen.Timed || seen.Token > 0) {",
+			old:  "left = err == nil && seen.Timed",
+			new:  "left = err == nil && (seen.Timed || seen.Token > 0)",
 		},
 	},
 	{
