@@ -244,6 +244,65 @@ func TestRun7_StepDownSaysThatTheReleaseFailed(t *testing.T) {
 	})
 }
 
+// R8: a look that finds the record of a term that is over does not make this node the leader again.
+func TestR8_NoLookRevivesATerm(t *testing.T) {
+	for name, end := range map[string]func(w *world, a *node){
+		"a look while it sits out": func(w *world, a *node) {
+			a.run().leads()
+			a.link.set(cut)
+			require.Error(w, a.StepDown(background))
+		},
+		"a look while it is paused": func(w *world, a *node) {
+			a.run().leads()
+			a.link.set(cut)
+			require.Error(w, a.Pause(background))
+		},
+		"the next Run's tries": func(w *world, a *node) {
+			a.run().leads()
+			a.link.set(cut)
+			require.NoError(w, a.stop())
+			a.run()
+		},
+		"a lease that was declined": func(w *world, a *node) {
+			a.link.set(func(q request) {
+				q.send()
+				if q.op == "swap" {
+					a.link.set(cut)
+					go func() { _ = a.StepDown(background) }()
+					time.Sleep(time.Millisecond)
+				}
+			})
+			a.run()
+			time.Sleep(every) // it tries to give the lease back
+			require.Empty(w, a.started)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				var heldAt time.Time // when an event last said that this node holds the lease
+				a := w.node("a", leader.WithObserver(func(e leader.Event) {
+					if h, ok := e.(leader.HolderEvent); ok && h.Seen.State == lease.Held {
+						heldAt = time.Now()
+					}
+				}))
+				end(w, a)
+				a.link.set(nil)
+				over, before := time.Now(), a.Status().Contact
+				time.Sleep(2 * every)
+				synctest.Wait()
+				require.True(t, a.Status().Contact.After(before), "it has looked")
+				assert.Equal(t, lease.Held, w.look().State)
+				assert.Equal(t, lease.Expired, a.Status().Seen.State)
+				assert.False(t, heldAt.After(over))
+				for info := range a.Leaders(background) {
+					assert.Equal(t, lease.Expired, info.State)
+					break
+				}
+			})
+		})
+	}
+}
+
 // StepDown while the lease is being asked for: the node does not lead by that answer.
 func TestRun7_StepDownDuringAnAcquisition(t *testing.T) {
 	inWorld(t, func(w *world) {

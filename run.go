@@ -215,7 +215,7 @@ func (r *run) enter(to State, token uint64, cause error) {
 
 // found notes who holds the lease.
 func (r *run) found(holder lease.Info) {
-	if r.leader.board.found(holder) {
+	if holder, changed := r.leader.board.found(holder); changed {
 		r.emit(HolderEvent{Origin: r.origin(), Seen: holder})
 	}
 }

@@ -61,6 +61,8 @@ type board struct {
 	host   host.Host // its clock
 	lapsed time.Time // when the term was first seen to be over while the state is still Leading; zero: never
 
+	own   lease.Term    // of the lease that this node acquired last, also if it did not lead by that
+	ownID string        // of that lease
 	known bool          // Seen was heard of since Run began
 	news  chan struct{} // closed when Seen next changes; nil: nobody waits
 }
@@ -106,17 +108,28 @@ func tellsMore(before, now lease.Info) bool {
 	return changesHands(before, now) || now.State == lease.Held && !maps.Equal(before.Attributes, now.Attributes)
 }
 
-// found notes what was heard of the lease, and reports whether another holder has it than before, or none.
-func (b *board) found(seen lease.Info) (changed bool) {
+// acquired notes that this node has acquired a lease.
+func (b *board) acquired(id string, term lease.Term) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.own, b.ownID = term, id
+}
+
+// found notes what was heard of the lease. It returns that as this node knows it, and whether another holder has the lease than before,
+// or none. A lease that this node has not given back runs out: a look shows it as held, but its term is over (R8).
+func (b *board) found(seen lease.Info) (known lease.Info, changed bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if seen.State == lease.Held && !seen.Broken && seen.ID != "" && seen.ID == b.ownID && b.own.Check() != nil {
+		seen.State = lease.Expired
+	}
 	if b.news != nil && (!b.known || tellsMore(b.status.Seen, seen)) {
 		close(b.news)
 		b.news = nil
 	}
 	changed = changesHands(b.status.Seen, seen)
 	b.status.Seen, b.known = copied(seen), true
-	return changed
+	return seen, changed
 }
 
 // copied returns an Info that shares nothing with the lease that this node holds, nor with the Info: who gets it may change it.

@@ -35,6 +35,7 @@ const never = time.Duration(math.MaxInt64)
 func (r *run) newTerm(held lease.Lease, sent lease.Instant) *term {
 	ctx, keeper := lease.StartTerm(r.ctx, held, sent)
 	h := newHolding(r, keeper, held, sent)
+	r.leader.board.acquired(held.ID, h.term)
 	return &term{
 		run: r, opts: r.opts, holding: h, workCtx: r.leader.inside(context.WithValue(ctx, valuesOf{}, h.values)),
 		began: r.mono(), overrunAt: never,

@@ -47,6 +47,10 @@ var runEnd = []mutation{
 		edit: edit{file: "term.go", old: "	t.holding.lapsed()\n", new: ""},
 	},
 	{
+		name: "R8: a look revives a term",
+		edit: edit{file: "status.go", old: "		seen.State = lease.Expired\n", new: ""},
+	},
+	{
 		name: "WithPatience: a node sits out for longer",
 		edit: edit{file: "run.go", old: "			out.rest.until = min(out.rest.until, r.giveUpAt)\n", new: ""},
 	},
