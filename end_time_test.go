@@ -161,4 +161,13 @@ func TestStepDown_LeftToRunOut(t *testing.T) {
 		require.NoError(t, <-a.result)
 		require.Equal(t, lease.Held, w.look().State)
 	})
+	inWorld(t, func(w *world) { // where a lease that runs out looks like a crash, a late trigger would run the job again
+		a := w.nodeDoing("a", func(context.Context) error { return nil }, leader.WithHoldAtLeast(length))
+		a.runsOnce().leads()
+		began := time.Now()
+		time.Sleep(time.Second)
+		require.NoError(t, a.StepDown(context.Background()))
+		require.Equal(t, length, time.Since(began), "it waits until the time has passed")
+		require.Equal(t, lease.Free, w.look().State)
+	})
 }

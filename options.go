@@ -151,7 +151,7 @@ func After(failures int) HealthOption { return func(o *options) { o.sickAfter = 
 // default is 0. The lease of a work that panics, steps down or is stopped early is released all the same. Only RunOnce uses it.
 //
 // On a store that cannot tell how old a record is, a lease that is left to run out looks like that of a crashed process. There,
-// RunOnce goes on renewing until the time has passed, releases the lease, and only then returns.
+// RunOnce goes on renewing until the time has passed, releases the lease, and only then returns. StepDown waits for that.
 func WithHoldAtLeast(d time.Duration) Option {
 	return option("WithHoldAtLeast", func(o *options) { o.holdAtLeast = d })
 }
