@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -121,6 +123,45 @@ func TestBeforeEnd_LostMeanwhile(t *testing.T) {
 		require.NoError(t, a.stop())
 		require.Contains(t, out.String(), `has not returned: the term ends without it" lease=leader node=a token=1 err="lease \"leader\" with token 1 is lost: `)
 		require.NotContains(t, out.String(), "make the functions")
+	})
+}
+
+// A function that has not returned keeps the others waiting, also while RunOnce holds the lease on.
+func TestBeforeEnd_OneAtATime(t *testing.T) {
+	inWorld(t, func(w *world) {
+		var running atomic.Int32
+		a := w.nodeDoing("a", func(ctx context.Context) error {
+			for _, takes := range []time.Duration{0, length} {
+				lease.BeforeEnd(ctx, func(context.Context) {
+					assert.EqualValues(t, 1, running.Add(1))
+					time.Sleep(takes)
+					running.Add(-1)
+				})
+			}
+			return nil
+		}, leader.WithHoldAtLeast(length/2))
+		require.NoError(t, a.RunOnce(a.context()))
+		time.Sleep(length)
+	})
+}
+
+// A function that panics when nobody waits for it any more ends no Run, and the log does not say so.
+func TestBeforeEnd_PanicsTooLate(t *testing.T) {
+	inWorld(t, func(w *world) {
+		var out bytes.Buffer
+		goOn := make(chan struct{})
+		a := w.nodeDoing("a", func(ctx context.Context) error {
+			lease.BeforeEnd(ctx, func(context.Context) {
+				<-goOn
+				panic("the flush")
+			})
+			return nil
+		}, leader.WithLogger(slog.New(slog.NewTextHandler(&out, nil))))
+		require.NoError(t, a.Run(a.context()))
+		close(goOn)
+		synctest.Wait()
+		require.Contains(t, out.String(), "panicked: Run did not wait for it any more")
+		require.NotContains(t, out.String(), "so does Run")
 	})
 }
 

@@ -107,26 +107,28 @@ func TestRun10_TheEndInAll(t *testing.T) {
 // A function of BeforeEnd that panics is like a work that does: the others run, the lease is given back, and Run panics.
 func TestBeforeEnd_Panics(t *testing.T) {
 	for _, work := range []bool{false, true} {
-		inWorld(t, func(w *world) {
-			flushed := 0
-			a := w.nodeDoing("a", func(ctx context.Context) error {
-				lease.BeforeEnd(ctx, func(context.Context) { flushed++ })
-				lease.BeforeEnd(ctx, func(context.Context) { panic("the flush") })
-				lease.BeforeEnd(ctx, func(context.Context) { flushed++ })
-				if work {
-					panic("the work")
-				}
-				return nil
+		for _, run := range []func(*leader.Leader, context.Context) error{(*leader.Leader).Run, (*leader.Leader).RunOnce} {
+			inTimedWorld(t, func(w *world) {
+				flushed := 0
+				a := w.nodeDoing("a", func(ctx context.Context) error {
+					lease.BeforeEnd(ctx, func(context.Context) { flushed++ })
+					lease.BeforeEnd(ctx, func(context.Context) { panic("the flush") })
+					lease.BeforeEnd(ctx, func(context.Context) { flushed++ })
+					if work {
+						panic("the work")
+					}
+					return nil
+				}, leader.WithHoldAtLeast(length))
+				what := func() (v any) {
+					defer func() { v = recover() }()
+					return run(a.Leader, a.context())
+				}()
+				require.Equal(t, map[bool]any{false: "the flush", true: "the work"}[work], what)
+				require.Equal(t, 2, flushed)
+				require.Equal(t, lease.Free, w.look().State)
+				require.Equal(t, leader.Idle, a.Status().State)
 			})
-			what := func() (v any) {
-				defer func() { v = recover() }()
-				return a.Run(a.context())
-			}()
-			require.Equal(t, map[bool]any{false: "the flush", true: "the work"}[work], what)
-			require.Equal(t, 2, flushed)
-			require.Equal(t, lease.Free, w.look().State)
-			require.Equal(t, leader.Idle, a.Status().State)
-		})
+		}
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 // end has begun: the release is yet to come. The context ends an eighth before that, so that a function that returns then is not left
 // behind. A panic in it is the work's.
 func (t *term) flush() {
-	if !t.holding.keeper.HasBeforeEnd() || t.holding.term.Check() != nil {
+	if !t.holding.keeper.HasBeforeEnd() || t.holding.term.Check() != nil || t.stuck != nil && !within(t.run.host, 0, t.stuck) {
 		return
 	}
 	r, token, atMost := t.run, slog.Uint64("token", t.holding.held.Token), t.opts.endTimeout
@@ -23,16 +23,10 @@ func (t *term) flush() {
 	ctx, cancel := host.WithTimeout(context.WithoutCancel(t.workCtx), atMost-atMost/8)
 	defer cancel()
 	var panicked any
-	done := make(chan struct{})
+	done, over := make(chan struct{}), make(chan struct{})
 	r.requests.Go(func() {
 		defer close(done)
-		defer func() {
-			if panicked = recover(); panicked != nil {
-				r.remark(slog.LevelError, "what was to run before the end of the term panicked: so does Run, once the lease is given back",
-					token, slog.Any("panic", panicked), slog.String("stack", string(debug.Stack())))
-			}
-		}()
-		t.holding.keeper.BeforeEnd(ctx)
+		panicked = t.runBeforeEnd(ctx, over)
 	})
 	until := r.mono() + atMost
 	returned := t.keepUntil(until, done, ends)
@@ -45,6 +39,8 @@ func (t *term) flush() {
 	}
 	switch {
 	case !returned:
+		close(over)
+		t.stuck = done
 		why := toDo("make the functions of lease.BeforeEnd return when their context ends, or give them more time with WithEndTimeout")
 		if lost := t.holding.term.Check(); lost != nil {
 			why = slog.Any("err", lost)
@@ -53,4 +49,23 @@ func (t *term) flush() {
 	case panicked != nil && !t.out.panicked:
 		t.out = outcome{final: true, panicked: true, value: panicked}
 	}
+}
+
+// runBeforeEnd runs what was registered, and returns what it panicked with, which is the work's panic unless flush is over.
+func (t *term) runBeforeEnd(ctx context.Context, over <-chan struct{}) (panicked any) {
+	defer func() {
+		if panicked = recover(); panicked == nil {
+			return
+		}
+		message := "what was to run before the end of the term panicked: so does Run, once the lease is given back"
+		select {
+		case <-over:
+			message = "what was to run before the end of the term panicked: Run did not wait for it any more"
+		default:
+		}
+		t.run.remark(slog.LevelError, message, slog.Uint64("token", t.holding.term.Token()), slog.Any("panic", panicked),
+			slog.String("stack", string(debug.Stack())))
+	}()
+	t.holding.keeper.BeforeEnd(ctx)
+	return nil
 }

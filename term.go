@@ -25,6 +25,7 @@ type term struct {
 	stopped   stop            // why the work is to return
 	overrunAt time.Duration   // when the next OverrunEvent is due
 	told      bool            // WhenElected was told that this node leads
+	stuck     <-chan struct{} // closed when the flush that was given up has returned; nil: none was
 	out       outcome
 }
 
