@@ -33,6 +33,9 @@ func (l *Leader) Acquire(ctx context.Context) (*Held, error) {
 	go func() {
 		defer close(h.ended)
 		h.err = l.run(ctx, oneTerm, h.hold)
+		if late, ok := errors.AsType[*stopTimeoutError](h.err); ok {
+			<-late.returned // until then, the next call of Acquire would fail
+		}
 	}()
 	select {
 	case h.ctx = <-h.leads:
@@ -53,7 +56,7 @@ type Held struct {
 	lost     error         // why the term was over by then
 	resign   *resigning    // what becomes of the lease; nil if it was given up before
 
-	ended chan struct{} // closed when the run has ended
+	ended chan struct{} // closed when the run has ended, and the term
 	err   error         // of the run
 }
 

@@ -208,8 +208,11 @@ func TestAcquire_Ends(t *testing.T) {
 				} else {
 					require.ErrorIs(t, err, c.want)
 				}
+				require.Error(t, held.Term().Check(), "over when Release has returned")
 				a.link.set(nil)
-				a.health.Store(new(error))
+				a.health.Store(nil)
+				_, err = a.acquire()
+				require.NoError(t, err, "and the next may be acquired")
 			})
 		})
 	}

@@ -137,8 +137,9 @@ func (t *term) failed(res *result, stopped stop) error {
 
 // stopTimeoutError is an ErrStopTimeout. It does not wrap the cause of the stop.
 type stopTimeoutError struct {
-	after time.Duration
-	cause error
+	after    time.Duration
+	cause    error
+	returned <-chan struct{} // closed when the work has returned after all, and its term is over
 }
 
 func (e *stopTimeoutError) Error() string {

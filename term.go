@@ -263,7 +263,7 @@ func (t *term) leaveBehind() phase {
 		t.holding.keeper.End(nil) // also if the lease has not run out by then (R8)
 	}()
 	// The cause is not wrapped: else errors.Is would find ctx's end in it, and callers would take this for an orderly end.
-	err := error(&stopTimeoutError{after: t.opts.stopTimeout, cause: t.stopped.cause})
+	err := error(&stopTimeoutError{after: t.opts.stopTimeout, cause: t.stopped.cause, returned: ended})
 	t.run.leader.leadsNoMore(err)
 	if beat := t.run.heartbeatOf(t.stopped.cause); beat != nil {
 		err = joined(err, beat.err)
