@@ -137,6 +137,31 @@ func TestRun7_WhoIsWellLeads(t *testing.T) {
 	}
 }
 
+// Nobody has led by an acquisition that was undone: it does not end the time in which a node sits out.
+func TestRun7_AnAcquisitionThatWasUndone(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a, b, writes := w.node("a"), w.node("b"), 0
+		b.link.set(func(q request) {
+			q.send()
+			if q.op == "swap" {
+				if writes++; writes%2 == 1 { // the acquisition; the next one undoes it
+					*q.err = errLost
+				}
+			}
+		})
+		a.run().leads()
+		b.run()
+		require.NoError(t, a.StepDown(background))
+		gaveUp := time.Now()
+		time.Sleep(2 * every)
+		require.True(t, w.look().NoTerm)
+		require.Greater(t, w.look().Token, uint64(1))
+		a.leads()
+		require.GreaterOrEqual(t, time.Since(gaveUp), length, "%s", w.story())
+		require.Empty(t, b.started)
+	})
+}
+
 // StepDown hands the lease to a standby that asks seldom: nobody takes it back before that has looked.
 func TestRun7_StepDownWaitsForWhoAsksSeldom(t *testing.T) {
 	inWorld(t, func(w *world) {

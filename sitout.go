@@ -50,7 +50,7 @@ func (r *run) sitOut(rest rest) (wait time.Duration) {
 			return 0
 		}
 		info, err := r.inspect()
-		if err == nil && info.Token > rest.held.Token && !info.Broken {
+		if err == nil && info.Token > rest.held.Token && !info.NoTerm {
 			if info.State != lease.Held {
 				return 0
 			}

@@ -74,7 +74,7 @@ var liveness = []mutation{
 		name: "Run 7: a node sits out though others have had the lease since",
 		edit: edit{
 			file: "sitout.go",
-			old:  "info.Token > rest.held.Token && !info.Broken",
+			old:  "info.Token > rest.held.Token && !info.NoTerm",
 			new:  "info.Token < rest.held.Token",
 		},
 	},
