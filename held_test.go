@@ -134,6 +134,26 @@ func TestAcquire_PatienceWhileSittingOut(t *testing.T) {
 	}
 }
 
+// The wait ends with the patience, also if the node stops sitting out because another one has the lease.
+func TestAcquire_PatienceAfterSittingOut(t *testing.T) {
+	const patience = 7 * time.Second
+	inWorld(t, func(w *world) {
+		a := w.holder("a", leader.WithPatience(patience))
+		a.link.set(func(q request) {
+			q.send()
+			if q.op == "swap" { // too late for a term
+				a.link.set(nil)
+				a.machine.StepWall(time.Hour)
+				w.node("b").run()
+			}
+		})
+		begun := time.Now()
+		_, err := a.acquire()
+		require.ErrorIs(t, err, lease.ErrHeld)
+		require.Equal(t, patience, time.Since(begun))
+	})
+}
+
 // As with Run, it is the caller who panics.
 func TestAcquire_NilContext(t *testing.T) {
 	var none context.Context

@@ -101,7 +101,7 @@ func (r *run) run() (err error) {
 		if r.ctx.Err() == nil {
 			r.enter(Standby, 0, out.err)
 			out.rest.until = min(out.rest.until, r.giveUpAt)
-			wait = r.sitOut(out.rest)
+			wait = min(r.sitOut(out.rest), r.patience())
 		}
 	}
 }

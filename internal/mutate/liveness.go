@@ -22,7 +22,7 @@ var liveness = []mutation{
 		name: "Run 7: nobody sits out",
 		edit: edit{
 			file: "run.go",
-			old:  "			wait = r.sitOut(out.rest)",
+			old:  "			wait = min(r.sitOut(out.rest), r.patience())",
 			new:  "			_ = r.sitOut",
 		},
 	},
