@@ -127,6 +127,31 @@ func TestRun9_StopTimeoutIsNotTheErrorOfCtx(t *testing.T) {
 	})
 }
 
+// The lease of a work that was given up runs out, and this node does not go on naming itself.
+func TestRun5_StopTimeoutAndTheLease(t *testing.T) {
+	for name, takes := range map[string]time.Duration{"the work returns": every, "the term ends": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				goOn := make(chan struct{})
+				defer close(goOn)
+				a := w.nodeDoing("a", func(context.Context) error {
+					select {
+					case <-goOn:
+					case <-time.After(takes):
+					}
+					return nil
+				}, leader.WithStopTimeout(time.Second))
+				a.run().leads()
+				require.ErrorIs(t, a.stop(), leader.ErrStopTimeout)
+				require.Equal(t, lease.Held, a.Status().Seen.State, "the work may have effects")
+				<-a.Status().Term.Done()
+				synctest.Wait()
+				assert.Equal(t, lease.Expired, a.Status().Seen.State)
+			})
+		})
+	}
+}
+
 // A job that stepped down is not done: the lease is released at once, so that another node can do it.
 func TestRunOnce_HoldAtLeastButSteppedDown(t *testing.T) {
 	inWorld(t, func(w *world) {

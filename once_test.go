@@ -146,6 +146,7 @@ func TestRunOnce_HoldAtLeast(t *testing.T) {
 					assert.Equal(t, lease.Free, w.look().State)
 					return
 				}
+				assert.Equal(t, lease.Expired, a.Status().Seen.State, "it runs out")
 				assert.ErrorIs(t, b.RunOnce(b.context()), lease.ErrHeld, "a late trigger")
 				time.Sleep(hold - c.takes - 1)
 				assert.ErrorIs(t, b.RunOnce(b.context()), lease.ErrHeld)

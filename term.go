@@ -218,6 +218,7 @@ func (t *term) returned(res *result) phase {
 	t.tell(false)
 	t.run.enter(Stopping, t.holding.held.Token, why.cause)
 	if left {
+		t.holding.lapsed()
 		t.run.leader.leadsNoMore(errHeldAtLeast)
 		return nil
 	}
@@ -259,8 +260,13 @@ func (t *term) leaveBehind() phase {
 	t.run.leader.abandoned = ended
 	go func() {
 		defer close(ended)
-		<-t.work.done
+		select {
+		case <-t.work.done:
+		case <-t.holding.term.Done():
+		}
 		t.holding.keeper.End(nil) // also if the lease has not run out by then (R8)
+		t.holding.lapsed()
+		<-t.work.done
 	}()
 	// The cause is not wrapped: else errors.Is would find ctx's end in it, and callers would take this for an orderly end.
 	err := error(&stopTimeoutError{after: t.opts.stopTimeout, cause: t.stopped.cause, returned: ended})

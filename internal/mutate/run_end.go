@@ -44,7 +44,7 @@ var runEnd = []mutation{
 	},
 	{
 		name: "Run 5: a node whose term is over names itself",
-		edit: edit{file: "term.go", old: "	t.holding.lapsed()\n", new: ""},
+		edit: edit{file: "term.go", old: "	t.tell(false)\n	t.holding.lapsed()\n", new: "	t.tell(false)\n"},
 	},
 	{
 		name: "R8: a look revives a term",
