@@ -35,10 +35,10 @@ func (l *Leader) Leaders(ctx context.Context) iter.Seq[lease.Info] {
 		var told lease.Info
 		for first := true; ; known = true { // a change is news also when Run has ended since
 			if known && (first || tellsMore(told, seen)) {
+				told, first = copied(seen), false
 				if !yield(seen) {
 					return
 				}
-				told, first = seen, false
 			}
 			select {
 			case <-news:

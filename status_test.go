@@ -1,12 +1,15 @@
 package leader_test
 
 import (
+	"context"
 	"errors"
 	"reflect"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/lease"
@@ -40,6 +43,39 @@ func TestStatus_SharesNothing(t *testing.T) {
 		assert.Equal(t, before.Heeds, a.Status().Seen.Heeds)
 		assert.Equal(t, known, b.Status().Seen)
 		assert.Equal(t, leader.Leading, a.Status().State)
+	})
+}
+
+// Leaders and WithWake share nothing either, also while this node looks for news.
+func TestStatus_SharesNothingWithWhoListens(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.nodeDoing("a", func(ctx context.Context) error {
+			time.Sleep(5 * length)
+			assert.NoError(t, leader.SetAttributes(ctx, map[string]string{"addr": "b"}))
+			<-ctx.Done()
+			return nil
+		}, leader.WithAttributes(map[string]string{"addr": "a"})).run()
+		a.leads()
+		spoils := func(ctx context.Context, seen lease.Info) {
+			for ctx.Err() == nil {
+				spoil(seen)
+				time.Sleep(time.Second)
+			}
+		}
+		b := w.node("b", leader.WithWake(func(ctx context.Context, seen lease.Info) error {
+			spoils(ctx, seen)
+			return context.Cause(ctx)
+		})).run()
+		ctx, cancel := context.WithTimeout(background, 10*length)
+		defer cancel()
+		var heard []string
+		var listening sync.WaitGroup
+		for info := range b.Leaders(ctx) {
+			heard = append(heard, info.Attributes["addr"])
+			listening.Go(func() { spoils(ctx, info) })
+		}
+		listening.Wait()
+		require.Equal(t, []string{"a", "b"}, heard)
 	})
 }
 

@@ -181,7 +181,7 @@ func (v *vigil) looks() {
 
 // saw notes that a look has found the lease held.
 func (v *vigil) saw(info lease.Info) {
-	info.Attributes = maps.Clone(info.Attributes)
+	info = copied(info)
 	v.mu.Lock()
 	before := v.sight
 	v.sight.info, v.sight.next = info, make(chan struct{})
@@ -250,7 +250,7 @@ func (v *vigil) askManager(s *source) {
 func (v *vigil) follow(s *source, wait func(context.Context, lease.Info) error) {
 	for r, every := v.run, v.run.opts.acquireEvery; ; {
 		seen, began := v.seen(), r.mono()
-		err := v.guard(s, func() error { return wait(seen.ctx, seen.info) })
+		err := v.guard(s, func() error { return wait(seen.ctx, copied(seen.info)) })
 		switch {
 		case v.ctx.Err() != nil:
 			return
