@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -30,6 +31,7 @@ func TestStepDownTo_TheNamedNodeLeads(t *testing.T) {
 					w.node(fmt.Sprintf("other-%d", i)).run()
 					time.Sleep(time.Duration(n) * every / 9)
 				}
+				synctest.Wait() // each has asked for the lease
 				require.NoError(t, a.StepDown(context.Background(), leader.To("named")))
 				down := time.Now()
 				require.Equal(t, "named", w.look().Next)
