@@ -112,8 +112,8 @@ func TermFrom(ctx context.Context) (lease.Term, bool) { return lease.TermFrom(ct
 //   - The options are invalid, or the lease manager is misconfigured on the first try: Run returns the error, the latter as a
 //     lease.ErrMisconfigured.
 //
-// A node that gave the lease up sits out before it campaigns again: it waits until each standby has had time for a look, or
-// until it sees that another node has acquired the lease.
+// A node that gave the lease up sits out before it campaigns again: it waits until each standby has had time for a look, by clocks that may
+// run slower, or until it sees that another node has acquired the lease.
 //
 // Besides the work, the end of Run takes no longer than WithEndTimeout says. Run may be called again once it has returned; a
 // second call meanwhile gets ErrRunning, and one while a work that was given up still runs gets ErrStopTimeout.

@@ -18,7 +18,7 @@ type rest struct {
 // acknowledged, or the lease was broken, it counts from the latest moment from which a standby may wait for the lease to run
 // out.
 func (t *term) restAfter(why reason, released bool) rest {
-	look := t.run.look()
+	look := t.run.look() + t.opts.acquireEvery/8 // the clocks of the others run slower by a tenth at most
 	now := t.run.mono()
 	switch {
 	case t.holding.gone && !t.holding.broken:
