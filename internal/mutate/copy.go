@@ -15,7 +15,10 @@ import (
 )
 
 // copied is a copy of the module, which mutations may damage.
-type copied struct{ dir string }
+type copied struct {
+	dir   string
+	sound map[string]bool // the commands that succeed in it without a mutation, as far as they have been tried
+}
 
 // copyModule copies the module in the working directory: all files that git knows or does not ignore, as they are now.
 func copyModule(ctx context.Context) (copied, error) {
@@ -29,7 +32,7 @@ func copyModule(ctx context.Context) (copied, error) {
 	if out, err = list.Output(); err != nil {
 		return copied{}, fmt.Errorf("git ls-files in %s: %w", root, err)
 	}
-	c := copied{}
+	c := copied{sound: map[string]bool{}}
 	if c.dir, err = os.MkdirTemp("", "mutate"); err != nil {
 		return copied{}, err
 	}
@@ -63,7 +66,8 @@ func (c copied) write(name string, data []byte) error {
 type finding struct {
 	by     string
 	said   string
-	worlds int // how many were run
+	worlds int      // how many were run
+	with   []string // the arguments of go
 }
 
 // try applies a mutation, looks for it, and reverts it.
@@ -83,7 +87,8 @@ func (c copied) try(ctx context.Context, m mutation, worlds int, packages []stri
 	}
 	f := finding{worlds: worlds}
 	if !m.deaf {
-		out, err := c.run(ctx, "test", "./internal/simulate", "-run", "^Test(Worlds|AStepBackHidesNoSleep)$", "-timeout", "10m", "-worlds", strconv.Itoa(worlds))
+		f.with = []string{"test", "./internal/simulate", "-run", "^Test(Worlds|AStepBackHidesNoSleep)$", "-timeout", "10m", "-worlds", strconv.Itoa(worlds)}
+		out, err := c.run(ctx, f.with...)
 		if unbuilt(out) {
 			return finding{}, fmt.Errorf("the simulation does not compile: %w\n%s", err, out)
 		}
@@ -97,7 +102,8 @@ func (c copied) try(ctx context.Context, m mutation, worlds int, packages []stri
 		if i < len(m.tests) {
 			args = m.args
 		}
-		out, err := c.test(ctx, test, args...)
+		f.with = c.test(test, args...)
+		out, err := c.run(ctx, f.with...)
 		if unbuilt(out) {
 			return finding{}, fmt.Errorf("the tests of %s do not compile: %w\n%s", test, err, out)
 		}
@@ -109,12 +115,26 @@ func (c copied) try(ctx context.Context, m mutation, worlds int, packages []stri
 	return f, nil
 }
 
-// test runs the tests of a package, or of all packages of a module in the copy.
-func (c copied) test(ctx context.Context, where string, args ...string) ([]byte, error) {
-	if _, err := os.Stat(filepath.Join(c.dir, where, "go.mod")); err == nil && filepath.Clean(where) != "." {
-		return c.run(ctx, "-C", where, "test", "-failfast", "-timeout", "10m", "./...")
+// control tries what has found a mutation without it: what fails anyway has found nothing.
+func (c copied) control(ctx context.Context, with []string) error {
+	command := strings.Join(with, " ")
+	if c.sound[command] {
+		return nil
 	}
-	return c.run(ctx, append([]string{"test", "-failfast", "-timeout", "10m", where}, args...)...)
+	if out, err := c.run(ctx, with...); err != nil {
+		return fmt.Errorf("go %s fails without the mutation, too: %w\n%s", command, err, out)
+	}
+	c.sound[command] = true
+	return nil
+}
+
+// test returns the arguments of go that run the tests of a package, or of all packages of a module in the copy.
+func (c copied) test(where string, args ...string) []string {
+	test := []string{"test", "-failfast", "-timeout", "10m", where}
+	if _, err := os.Stat(filepath.Join(c.dir, where, "go.mod")); err == nil && filepath.Clean(where) != "." {
+		test = []string{"-C", where, "test", "-failfast", "-timeout", "10m", "./..."}
+	}
+	return append(test, args...)
 }
 
 // unbuilt reports whether go test did not get as far as to run a test: that is no finding.

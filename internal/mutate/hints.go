@@ -30,17 +30,17 @@ var hints = []mutation{
 	{
 		name: "Hints: renewals by them have no bound",
 		edit: edit{file: "asked.go", old: "h.soonest(h.opts.renewEvery / wakesPerInterval)", new: "h.soonest(0)"},
-		deaf: true, args: []string{"-run", "^TestHint"},
+		deaf: true, tests: []string{"."}, args: []string{"-run", "^TestHint"},
 	},
 	{
 		name: "Hints: a renewal in flight answers one",
 		edit: edit{file: "asked.go", old: "h.pending != nil || h.failures > 0 {", new: "h.failures > 0 {"},
-		deaf: true, args: []string{"-run", "^TestHint"},
+		deaf: true, tests: []string{"."}, args: []string{"-run", "^TestHint"},
 	},
 	{
 		name: "Hints: one shortens the wait after a failure",
 		edit: edit{file: "asked.go", old: "h.pending != nil || h.failures > 0 {", new: "h.pending != nil {"},
-		deaf: true, args: []string{"-run", "^TestHint"},
+		deaf: true, tests: []string{"."}, args: []string{"-run", "^TestHint"},
 	},
 	{
 		name: "Hints: nobody hears of them at /watch",

@@ -1,6 +1,6 @@
 // Command mutate takes the rules of the protocol out of the code, one at a time, and checks that the tests notice. It applies
 // each mutation to a copy of the module, compiles it, and runs the simulation; if a bounded number of worlds does not find it,
-// it runs other tests. It prints a table, and fails if a mutation survives.
+// it runs other tests. It prints a table, and fails if a mutation survives, or if what found one fails without it, too.
 package main
 
 import (
@@ -61,6 +61,9 @@ func run(ctx context.Context, out io.Writer, chosen []mutation, worlds int, pack
 	for i, m := range chosen {
 		begun := time.Now()
 		f, err := c.try(ctx, m, worlds, packages)
+		if err == nil && f.by != "" {
+			err = c.control(ctx, f.with)
+		}
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", m.name, err)
 		}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -25,6 +27,33 @@ func TestMutationsApply(t *testing.T) {
 	}
 	require.GreaterOrEqual(t, len(all), 40)
 }
+
+// Arguments are for tests that a mutation names, and choose among them.
+func TestArgumentsChooseTests(t *testing.T) {
+	for _, m := range all {
+		if len(m.args) == 0 {
+			continue
+		}
+		require.NotEmpty(t, m.tests, "%s: its arguments are for no tests", m.name)
+		choice := m.args[len(m.args)-2:]
+		require.Contains(t, []string{"-run", "-skip"}, choice[0], m.name)
+		for _, dir := range m.tests {
+			files, err := filepath.Glob(filepath.Join("..", "..", dir, "*_test.go"))
+			require.NoError(t, err)
+			var names []string
+			for _, file := range files {
+				whole, err := os.ReadFile(file)
+				require.NoError(t, err)
+				for _, f := range tests.FindAllSubmatch(whole, -1) {
+					names = append(names, string(f[1]))
+				}
+			}
+			require.True(t, slices.ContainsFunc(names, regexp.MustCompile(choice[1]).MatchString), "%s: %s has no such test", m.name, dir)
+		}
+	}
+}
+
+var tests = regexp.MustCompile(`(?m)^func (Test\w+)\(t \*testing\.T\)`)
 
 // The tests find a rule that is taken out. A change of no consequence survives. One that does not compile is an error.
 func TestRun(t *testing.T) {
@@ -48,6 +77,10 @@ func TestRun(t *testing.T) {
 		{name: "a test's own", deaf: true, edit: edit{file: "internal/coverage/main_test.go", old: "package main", new: "package main; nonsense"}},
 	}, 1, "./internal/coverage")
 	require.ErrorContains(t, err, "do not compile", "tests that cannot run find nothing")
+	_, err = run(t.Context(), &out, []mutation{
+		{name: "a comment", deaf: true, edit: comment, tests: []string{"./internal/coverage"}, args: []string{"-nonsense"}},
+	}, 1)
+	require.ErrorContains(t, err, "without the mutation, too", "tests that fail anyway find nothing")
 	_, err = run(t.Context(), &out, []mutation{{name: "elsewhere", edit: edit{file: "lease/term.go", old: "not there"}}}, 1)
 	require.ErrorContains(t, err, "and should have it once")
 }
