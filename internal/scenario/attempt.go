@@ -6,14 +6,20 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
-// attempts is how often a story is told at most.
-const attempts = 3
+// attempts is how often a story is told at most, and longest is the lease of one that is told again. So all of them take less than ten
+// minutes.
+const (
+	attempts = 4
+	longest  = 30 * time.Second
+)
 
 // An attempt is a testing.TB that keeps failures for itself.
 type attempt struct {
 	testing.TB
+	length time.Duration // of the lease; 0: it has not come so far
 
 	mu       sync.Mutex
 	failures []string
@@ -27,7 +33,7 @@ func (a *attempt) tell(place Place) (stalls int64) {
 		s := newStory(a, place)
 		defer func() {
 			s.over()
-			stalls = s.stalls.Load()
+			stalls, a.length = s.stalls.Load(), s.length
 		}()
 		s.story()
 	}()

@@ -52,6 +52,9 @@ const grain = 5 * time.Second
 // length returns the lease's length, within the manager's limits.
 func (p Place) length(limits lease.Limits) time.Duration {
 	length := max(cmp.Or(p.Length, 6*time.Second), limits.MinLength)
+	if limits.MaxLength > 0 {
+		length = min(length, limits.MaxLength)
+	}
 	if step := limits.LengthStep; step > 0 {
 		length = (length + step - 1) / step * step
 	}
@@ -61,7 +64,7 @@ func (p Place) length(limits lease.Limits) time.Duration {
 // Run runs the story, and fails t where it goes wrong. It takes about five lengths of the lease, and a few seconds. Throughout,
 // no two terms hold at once (S1), each term's token is greater than that of the one before (S2), and the store shows that
 // token. The other promises are for a store that answers: if it stalled in a story that went wrong, that proves nothing, and
-// the story is told again.
+// the story is told again, with a lease twice as long, which leaves twice as much time for each request.
 func Run(t testing.TB, place Place) {
 	t.Helper()
 	for n := 1; ; n++ {
@@ -76,7 +79,8 @@ func Run(t testing.TB, place Place) {
 			}
 			return
 		}
-		t.Logf("the store or this machine stalled %d times, so the story is told again: %q", stalls, a.failures)
+		place.Length = max(place.Length, min(2*a.length, longest))
+		t.Logf("the store or this machine stalled %d times, so the story is told again, with a lease of %v: %q", stalls, place.Length, a.failures)
 	}
 }
 

@@ -70,22 +70,31 @@ func TestHonestPlaces(t *testing.T) {
 // A store that stalls now and then, as an emulator on a busy machine does, breaks no promise, whenever and for however long it stalls.
 func TestPlacesThatStall(t *testing.T) {
 	t.Parallel()
-	const every = 10 * time.Second
-	for phase := time.Duration(0); phase < every; phase += 125 * time.Millisecond {
-		stall := phase / 2
-		assert.Empty(t, record(t, func() Place {
-			from := time.Now().Add(-phase)
-			p := placeOn(stalling{memory.NewStore(), func(ctx context.Context) {
-				if left := stall - time.Since(from)%every; left > 0 && time.Since(from) < time.Minute {
-					select {
-					case <-time.After(left):
-					case <-ctx.Done():
+	for _, c := range []struct {
+		every time.Duration
+		step  time.Duration // from one phase to the next
+		stall func(phase time.Duration) time.Duration
+		ends  time.Duration
+	}{
+		{10 * time.Second, 125 * time.Millisecond, func(phase time.Duration) time.Duration { return phase / 2 }, time.Minute},
+		// All the time, and longer than a renew interval.
+		{15 * time.Second, 750 * time.Millisecond, func(time.Duration) time.Duration { return 6 * time.Second }, time.Hour},
+	} {
+		for phase := time.Duration(0); phase < c.every; phase += c.step {
+			assert.Empty(t, record(t, func() Place {
+				from := time.Now().Add(-phase)
+				p := placeOn(stalling{memory.NewStore(), func(ctx context.Context) {
+					if left := c.stall(phase) - time.Since(from)%c.every; left > 0 && time.Since(from) < c.ends {
+						select {
+						case <-time.After(left):
+						case <-ctx.Done():
+						}
 					}
-				}
-			}}, nil)
-			p.Age = true
-			return p
-		}), "it stalls after %v", every-phase)
+				}}, nil)
+				p.Age = true
+				return p
+			}), "it stalls every %v for %v, for the first time after %v", c.every, c.stall(phase), c.every-phase)
+		}
 	}
 }
 
@@ -233,6 +242,7 @@ func TestLengths(t *testing.T) {
 		{5 * time.Second, lease.Limits{}, 5 * time.Second},
 		{0, lease.Limits{MinLength: 15 * time.Second, LengthStep: time.Second}, 15 * time.Second},
 		{2500 * time.Millisecond, lease.Limits{LengthStep: time.Second}, 3 * time.Second},
+		{2 * time.Minute, lease.Limits{MaxLength: time.Minute}, time.Minute},
 	} {
 		assert.Equal(t, c.want, Place{Length: c.given}.length(c.limits))
 	}
