@@ -119,18 +119,41 @@ func (n *node) decide(o *office) {
 	if !o.stale && n.now() < o.ripe {
 		return
 	}
-	o.stale = false
-	next, unplaced := n.opts.assign(o.base, n.situation(o))
 	asked := len(o.moves) > 0
+	unplaced, fits := n.advance(o, n.situation(o), false)
 	o.moves = nil
 	if !slices.Equal(unplaced, o.unplaced) {
 		o.unplaced = unplaced
 		n.emit(UnplacedEvent{Origin: n.origin(), Parts: slices.Clone(unplaced)})
 	}
-	if next != nil && !n.publish(o, next) {
-		o.stale = asked // it may fit without what was asked for
-	}
+	o.stale = asked && !fits // it may fit without what was asked for
 	o.prune()
+}
+
+// advance makes the next plan of the one that was sent last, and publishes it, unless it changes nothing and need not (must). fits
+// is false if it is too long for the lease: then the old one stays, and that is reported (F8). A list of parts that makes it too
+// long changes nothing (F10): what becomes of the nodes does not wait for another list.
+func (n *node) advance(o *office, s situation, must bool) (unplaced []string, fits bool) {
+	next, unplaced := n.opts.assign(o.base, s)
+	if next == nil && must {
+		next = o.base.clone()
+		next.Epoch++
+	}
+	if next == nil {
+		return unplaced, true
+	}
+	err := n.publish(o, next)
+	switch {
+	case err != nil && s.HasList:
+		s.HasList = false
+		if unplaced, fits = n.advance(o, s, must); fits {
+			n.trouble("listing the parts", fmt.Errorf("the parts stay as they are: no plan with the new list fits: %w", err))
+		}
+		return unplaced, fits
+	case err != nil:
+		n.trouble("publishing the plan", err)
+	}
+	return unplaced, err == nil
 }
 
 // situation tells assign all that it needs to know beside the plan.
@@ -187,16 +210,14 @@ func widthFor(width, held int) int {
 	return width
 }
 
-// publish sends a plan: the coordinator's next one will be made of it, acknowledged or not (F4). One that does not fit is not sent: the
-// old one stays, and that is reported (F8).
-func (n *node) publish(o *office, p *plan) bool {
+// publish sends a plan: the coordinator's next one will be made of it, acknowledged or not (F4). One that does not fit is not sent.
+func (n *node) publish(o *office, p *plan) error {
 	text, err := encodePlan(p)
 	if err == nil {
 		err = n.opts.limits.CheckValue(text)
 	}
 	if err != nil {
-		n.trouble("publishing the plan", err)
-		return false
+		return err
 	}
 	n.tellMoves(o.base, p)
 	if p.Width > o.base.Width && o.base.Width >= manySeats {
@@ -221,7 +242,7 @@ func (n *node) publish(o *office, p *plan) bool {
 	} else { // nodes may still come to new seats
 		maps.DeleteFunc(o.awaited, func(k int, _ bool) bool { return moved[k] })
 	}
-	return true
+	return nil
 }
 
 // hurryOn looks at the seats that a plan waits for: the givers' while parts move, and new ones (F7).

@@ -38,7 +38,7 @@ func TestBalance_ACrowdIsWaitedFor(t *testing.T) {
 			wider := o.base.clone()
 			wider.Epoch++
 			wider.Width *= 2
-			require.True(t, n.publish(o, wider))
+			require.NoError(t, n.publish(o, wider))
 			time.Sleep(time.Second)
 			require.Equal(t, !test.waits, handsOut(), "of %d seats there are twice as many", test.width)
 			time.Sleep(length - time.Second)

@@ -2,7 +2,10 @@ package fleet_test
 
 import (
 	"context"
+	"fmt"
+	"math/rand/v2"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -96,5 +99,44 @@ func TestGoexit(t *testing.T) {
 		require.Greater(t, checks.Load(), int32(20))
 		require.NoError(t, a.Status().Health)
 		require.Equal(t, map[string]int{"a": 2}, f.Loads())
+	})
+}
+
+// A list of parts whose plan does not fit into the coordinator's lease changes nothing, and is reported: a node that dies does not
+// keep its parts until there is another list (F10).
+func TestList_DoesNotFit(t *testing.T) {
+	withoutParts(t, func(t *testing.T, f *fleettest.Fleet) {
+		var mu sync.Mutex
+		list := []string{"0", "1", "2", "3"}
+		tr := &troubles{}
+		from := fleet.WithPartsFrom(interval, func(context.Context) ([]string, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			return list, nil
+		})
+		set := func(parts []string) {
+			mu.Lock()
+			defer mu.Unlock()
+			list = parts
+		}
+		a := f.Join("a", fleettest.Wait, from, fleet.WithLeaseManager(brief{f.Store()}), tr.option())
+		f.Settle()
+		b := f.Join("b", fleettest.Wait, from)
+		f.Settle()
+		require.True(t, a.Status().Coordinates)
+		require.Equal(t, map[string]int{"a": 2, "b": 2}, f.Loads())
+		var long []string
+		for n := range byte(40) {
+			long = append(long, fmt.Sprintf("%x", rand.NewChaCha8([32]byte{n}).Uint64()))
+		}
+		set(long)
+		time.Sleep(2 * length)
+		b.Crash()
+		f.Settle()
+		require.Equal(t, map[string]int{"a": 4}, f.Loads())
+		tr.require(t, "a: listing the parts: ")
+		set([]string{"0", "1", "2", "3", "4"})
+		f.Settle()
+		require.Equal(t, map[string]int{"a": 5}, f.Loads(), "one that fits is taken")
 	})
 }

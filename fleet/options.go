@@ -89,7 +89,8 @@ func WithParts(parts ...string) Option {
 }
 
 // WithPartsFrom calls list for the names of the parts: when this node becomes the coordinator, and then once in each period every.
-// An error, an invalid list and an empty one change nothing. The context of list ends after one period, or with the office.
+// An error, an invalid list, an empty one, and one with which the plan does not fit into the lease change nothing. The context of
+// list ends after one period, or with the office.
 func WithPartsFrom(every time.Duration, list func(ctx context.Context) ([]string, error)) Option {
 	return option("WithPartsFrom", func(o *options) { o.listEvery, o.list = every, list })
 }

@@ -18,7 +18,9 @@ func (n *node) readOlder(p *plan) {
 		n.trouble("reading the plan", n.older)
 		again := o.base.clone()
 		again.Epoch++
-		n.publish(o, again)
+		if err := n.publish(o, again); err != nil {
+			n.trouble("publishing the plan", err)
+		}
 	}
 }
 
@@ -43,12 +45,7 @@ func (n *node) proves(o *office, epoch uint64) {
 
 // beginChain publishes a plan in which every part is nobody's.
 func (n *node) beginChain(o *office) {
-	first, _ := n.opts.assign(o.base, n.situation(o)) // it is no time to hand out
-	if first == nil {
-		first = o.base.clone()
-		first.Epoch++
-	}
-	n.publish(o, first)
+	n.advance(o, n.situation(o), true) // it is no time to hand out
 }
 
 // mayHandOut reports whether no session works on a part that is nobody's. In a chain that is sure. After a broken one, each session has

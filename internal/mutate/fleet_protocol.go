@@ -96,7 +96,7 @@ var fleetProtocol = onFleets(fleetTests, []mutation{
 	},
 	{
 		name: "F4: a coordinator makes each plan of the one that was acknowledged",
-		edit: edit{file: "fleet/coordinate.go", old: "	next, unplaced := n.opts.assign(o.base, n.situation(o))\n", new: "	if n.plan != nil {\n		o.base = n.plan\n	}\n	next, unplaced := n.opts.assign(o.base, n.situation(o))\n"},
+		edit: edit{file: "fleet/coordinate.go", old: "	next, unplaced := n.opts.assign(o.base, s)\n", new: "	if n.plan != nil {\n		o.base = n.plan\n	}\n	next, unplaced := n.opts.assign(o.base, s)\n"},
 	},
 	{
 		name: "F4: a value that is no plan is replaced",
