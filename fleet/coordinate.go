@@ -14,14 +14,14 @@ import (
 
 // sees takes what a look at a seat has shown: facts about the sessions that the plan names there, and who sits there now.
 func (n *node) sees(o *office, k int, info lease.Info, sent time.Duration) {
-	for _, s := range o.named[k] {
-		o.facts.sees(s, info)
-		if o.facts.misses(s, info, sent, n.now(), n.opts.length) {
-			n.trouble("looking at the seats", errEdited(s, info))
-			o.view(k).known, o.stale = false, true // its smaller tokens count from now on
-		}
-	}
 	v := o.view(k)
+	last, known := session{Seat: k, Token: v.info.Token}, v.known
+	for _, s := range o.named[k] {
+		n.concludes(o, s, info, sent)
+	}
+	if known && !slices.Contains(o.named[k], last) {
+		n.concludes(o, last, info, sent)
+	}
 	value, err := v.value, v.err
 	if !v.known || v.info.Value != info.Value { // most looks show what the one before has shown
 		value, err = decodeSeat(info.Value)
@@ -51,6 +51,15 @@ func (n *node) sees(o *office, k int, info lease.Info, sent time.Duration) {
 	o.changed = n.now()
 	if now != (session{}) && !slices.Contains(o.base.Seated, now) {
 		o.joined = n.now()
+	}
+}
+
+// concludes takes what a look at the seat of a session has shown of it.
+func (n *node) concludes(o *office, s session, info lease.Info, sent time.Duration) {
+	o.facts.sees(s, info)
+	if o.facts.misses(s, info, sent, n.now(), n.opts.length) {
+		n.trouble("looking at the seats", errEdited(s, info))
+		o.view(s.Seat).known, o.stale = false, true // what the seat shows counts from now on
 	}
 }
 

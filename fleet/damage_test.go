@@ -119,6 +119,39 @@ func TestDamage_ASeatsRecordIsDeleted(t *testing.T) {
 	})
 }
 
+// The records of free seats disappear, and their tokens begin again. Who takes such a seat is given parts after a lease length,
+// also under a token that was released before.
+func TestDamage_TheRecordsOfFreeSeatsAreDeleted(t *testing.T) {
+	for name, terms := range map[string]int{"greater tokens": 3, "the same tokens": 1} {
+		t.Run(name, func(t *testing.T) {
+			tr := &troubles{}
+			inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+				a := f.Join("a", fleettest.Wait)
+				f.Settle()
+				var free []string
+				for k := 1; k <= 4; k++ {
+					if k != a.Status().Seat {
+						free = append(free, fleet.SeatLease("ships", k))
+					}
+				}
+				for range terms {
+					for _, seat := range free {
+						l, err := f.Store().Acquire(t.Context(), lease.Request{Name: seat, Holder: "operator", Length: length})
+						require.NoError(t, err)
+						require.NoError(t, f.Store().Release(t.Context(), l))
+					}
+				}
+				f.Settle()
+				b := f.Join("b", fleettest.Wait)
+				forget([]*fleettest.Node{a, b}, free...)
+				f.Settle()
+				require.Equal(t, map[string]int{"a": 6, "b": 6}, f.Loads())
+				tr.require(t, "somebody has edited or deleted it")
+			}, tr.option())
+		})
+	}
+}
+
 // F3a: the record of a seat disappears while its node is cut off, and works on as it may. So a missing record proves nothing at once: only when
 // looks over a whole lease length have shown none are the node's parts given to others, and that is reported.
 func TestF3a_AMissingRecordIsNoProofAtOnce(t *testing.T) {

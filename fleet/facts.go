@@ -11,7 +11,7 @@ import (
 type facts struct {
 	over map[session]bool
 	acks map[session]*ack
-	gone map[session]time.Duration // since when looks have shown only no record, or smaller tokens, by the monotonic clock
+	gone map[session]time.Duration // since when looks have shown only what was before, by the monotonic clock
 }
 
 // An ack is the newest plan that a session has acknowledged, and the parts whose works had not returned then.
@@ -36,11 +36,13 @@ func (f *facts) sees(s session, info lease.Info) {
 	}
 }
 
-// misses counts how long the record of a session's seat has been missing, or has had smaller tokens only: somebody has edited
-// records. The look was sent and answered then. After a whole lease length, counted up to the sending, the session is over: its
-// holder could not renew meanwhile (F3a).
+// misses counts how long the record of a session's seat has been missing, or has shown only what was before the session, or before
+// its end: somebody has edited records. The look was sent and answered then. After a whole lease length, counted up to the sending,
+// the session is over: its holder could not renew meanwhile (F3a). If somebody holds the seat under its token again, that is
+// another session, of which nothing is known.
 func (f *facts) misses(s session, info lease.Info, sent, answered, length time.Duration) (edited bool) {
-	if info.Token >= s.Token {
+	again := info.Token == s.Token && info.State != lease.Free && f.over[s]
+	if info.Token >= s.Token && !again {
 		delete(f.gone, s)
 		return false
 	}
@@ -49,10 +51,15 @@ func (f *facts) misses(s session, info lease.Info, sent, answered, length time.D
 		f.gone[s] = answered
 		return false
 	}
-	if sent-since < length || f.over[s] {
+	if sent-since < length {
 		return false
 	}
+	delete(f.gone, s)
 	f.over[s] = true
+	if again {
+		delete(f.over, s)
+		delete(f.acks, s)
+	}
 	return true
 }
 

@@ -55,7 +55,7 @@ func (b logbook) WithGroup(name string) slog.Handler {
 	return logbook{b.Handler.WithGroup(name), b.lines}
 }
 
-// errEdited says that a session's seat has no record, or one with a smaller token.
+// errEdited says that a session's seat has no record, or one from before the session or its end.
 func errEdited(s session, info lease.Info) error {
-	return fmt.Errorf("fleet: seat %d was held under token %d, and for a lease length its record has shown token %d: somebody has edited or deleted it; its session counts as over", s.Seat, s.Token, info.Token)
+	return fmt.Errorf("fleet: seat %d was held under token %d, and for a lease length its record has shown an earlier state, under token %d: somebody has edited or deleted it; that session counts as over", s.Seat, s.Token, info.Token)
 }
