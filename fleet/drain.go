@@ -135,11 +135,12 @@ func (n *node) rests() bool {
 // giveUp ends Run if a cancelled work does not return. The works beside it are cancelled, too, and have as long.
 func (n *node) giveUp() {
 	for _, p := range n.stopping {
-		if n.hangs(p) {
+		switch {
+		case n.hangs(p):
 			err := fmt.Errorf("fleet: part %q: %w", p.name, leader.ErrStopTimeout)
 			n.fail(err)
 			n.endSession(p.seat, err)
-		} else if n.opts.stopTimeout > 0 {
+		case n.opts.stopTimeout > 0 && !p.flushes:
 			n.wakeAt(p.since + n.opts.stopTimeout)
 		}
 	}
@@ -147,7 +148,7 @@ func (n *node) giveUp() {
 
 // hangs reports whether the work was cancelled, and has not returned for too long.
 func (n *node) hangs(p *part) bool {
-	return p.state == Stopping && n.opts.stopTimeout > 0 && n.now() >= p.since+n.opts.stopTimeout
+	return p.state == Stopping && !p.flushes && n.opts.stopTimeout > 0 && n.now() >= p.since+n.opts.stopTimeout
 }
 
 // A probe asks the user's health check once in an interval.

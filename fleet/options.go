@@ -142,7 +142,7 @@ func WithCalm(d time.Duration) Option {
 
 // WithStopTimeout says how long a cancelled work may take to return before this node gives up: the works beside it are cancelled, too, and
 // have as long. Then Run returns an ErrStopTimeout, and the seat is left to run out. The default, 0, means for ever: meanwhile no other
-// node begins the part.
+// node begins the part. What a work writes last, once it has returned, is not counted: WithEndTimeout bounds that.
 func WithStopTimeout(d time.Duration) Option {
 	return option("WithStopTimeout", func(o *options) { o.stopTimeout = d })
 }

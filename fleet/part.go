@@ -36,12 +36,13 @@ type part struct {
 	ctx    context.Context
 	keeper *lease.Keeper
 
-	state  PartState
-	since  time.Duration // when the state began, by the monotonic clock
-	begun  time.Duration // when the work began last
-	again  time.Duration // when a failed work is begun again
-	pauses int           // in a row
-	err    error         // of the work, when it returned last
+	state   PartState
+	flushes bool          // the work has returned, and what it writes last has not
+	since   time.Duration // when the state began, by the monotonic clock
+	begun   time.Duration // when the work began last
+	again   time.Duration // when a failed work is begun again
+	pauses  int           // in a row
+	err     error         // of the work, when it returned last
 }
 
 // working reports whether the work has not returned (and what it flushes last).
@@ -103,6 +104,7 @@ func (n *node) flush(p *part) *panicked {
 	if !p.keeper.HasBeforeEnd() {
 		return nil
 	}
+	n.inbox.post(func() { p.flushes = true }) // WithEndTimeout bounds it from now on, and not WithStopTimeout
 	wait, leave := host.WithTimeout(n.life, n.opts.endTimeout)
 	defer leave()
 	ctx, cancel := host.WithTimeout(wait, n.opts.endTimeout-n.opts.endTimeout/16) // the rest is for returning
@@ -131,7 +133,7 @@ func (n *node) returned(p *part, res result) {
 	if n.stopping[p.name] == p {
 		delete(n.stopping, p.name)
 	}
-	p.err, p.since = res.err, n.now()
+	p.err, p.since, p.flushes = res.err, n.now(), false
 	switch {
 	case res.panicked != nil:
 		p.keeper.End(nil)

@@ -130,6 +130,32 @@ func TestStopTimeout_OfAnEndedSession(t *testing.T) {
 	}
 }
 
+// WithStopTimeout bounds the works alone: what one that has returned writes last has the time of WithEndTimeout.
+func TestStopTimeout_WhatIsWrittenLastIsNoWork(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+		var saved atomic.Int32
+		a := f.Join("a", func(ctx context.Context, _ string) error {
+			term, _ := lease.TermFrom(ctx)
+			lease.BeforeEnd(ctx, func(ctx context.Context) {
+				<-ctx.Done()
+				if term.Check() == nil {
+					saved.Add(1)
+				}
+			})
+			<-ctx.Done()
+			return nil
+		}, fleet.WithStopTimeout(interval/4), fleet.WithEndTimeout(interval))
+		f.Settle()
+		f.Join("b", fleettest.Wait)
+		f.Settle()
+		require.Equal(t, map[string]int{"a": 6, "b": 6}, f.Loads())
+		require.True(t, a.Status().Running)
+		require.Equal(t, int32(6), saved.Load())
+		require.NoError(t, a.Leave())
+		require.Equal(t, int32(12), saved.Load())
+	})
+}
+
 // A panic of one work ends Run, also if the work of another part ignores that it is cancelled.
 func TestStopTimeout_APanicBesideAStuckWork(t *testing.T) {
 	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
