@@ -98,31 +98,42 @@ func catch(failed **panicked) {
 	}
 }
 
-// flush lets the term write what it has kept in memory (lease.BeforeEnd), for as long as the end may take. A panic in it is the work's.
-// A function that goes on after its context has ended is left behind: it must not keep the part from other nodes.
+// flush lets the term write what it has kept in memory (lease.BeforeEnd), while it lasts and for as long as the end may take. A
+// panic in it is the work's. A function that goes on after its context has ended is left behind: it must not keep the part from
+// other nodes.
 func (n *node) flush(p *part) *panicked {
 	if !p.keeper.HasBeforeEnd() {
 		return nil
 	}
 	n.inbox.post(func() { p.flushes = true }) // WithEndTimeout bounds it from now on, and not WithStopTimeout
-	wait, leave := host.WithTimeout(n.life, n.opts.endTimeout)
+	wait, leave := host.WithTimeout(context.WithoutCancel(p.ctx), n.opts.endTimeout)
 	defer leave()
 	ctx, cancel := host.WithTimeout(wait, n.opts.endTimeout-n.opts.endTimeout/16) // the rest is for returning
 	defer cancel()
 	returned := make(chan *panicked, 1)
 	go func() {
 		failed := &panicked{value: errGoexit}
-		defer func() { returned <- failed }()
+		defer func() {
+			if failed != nil { // also if it was left behind
+				n.log.Error("what was to run before the end of a part's term panicked", "part", p.name, "token", p.token, "panic", failed.value, "stack", string(failed.stack))
+			}
+			returned <- failed
+		}()
 		defer catch(&failed)
 		p.keeper.BeforeEnd(ctx)
 		failed = nil
 	}()
-	select {
-	case failed := <-returned:
-		return failed
-	case <-wait.Done():
-		n.log.Warn("what was to run before the end of a part's term has not returned: the term goes on without it", "part", p.name, "token", p.token)
-		return nil
+	for over := p.keeper.Term().Done(); ; {
+		select {
+		case failed := <-returned:
+			return failed
+		case <-over:
+			over = nil
+			cancel()
+		case <-wait.Done():
+			n.log.Warn("what was to run before the end of a part's term has not returned: the node goes on without it", "part", p.name, "token", p.token)
+			return nil
+		}
 	}
 }
 
