@@ -66,8 +66,8 @@ func (n *node) work(p *part) {
 	go func() {
 		res := result{panicked: &panicked{value: errGoexit}}
 		defer func() {
-			if res.panicked == nil {
-				res.panicked = n.flush(p)
+			if failed := n.flush(p); res.panicked == nil { // the first one counts
+				res.panicked = failed
 			}
 			n.fleet.works.Add(-1) // before Run can have ended
 			n.inbox.post(func() { n.returned(p, res) })

@@ -134,7 +134,8 @@ func TestWork_PausesGrow(t *testing.T) {
 	})
 }
 
-// A panic stops all works, gives the seat back, and goes on in Run.
+// A panic stops all works, gives the seat back, and goes on in Run. What the works have kept in memory is written, that of the one
+// that panics, too.
 func TestWork_Panics(t *testing.T) {
 	for what, end := range map[string]func(ctx context.Context){
 		"panic":  func(context.Context) { panic("out of luck") },
@@ -147,10 +148,11 @@ func TestWork_Panics(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := fleettest.New(t, fleet.WithName("ships"), fleet.WithShards(3))
-				var stopped atomic.Int32
+				var stopped, flushed atomic.Int32
 				got := make(chan any, 1)
 				a := fleet.New(fleet.WithName("ships"), fleet.WithShards(3), fleet.WithLeaseManager(f.Store()), quiet(),
 					fleet.WhenAssigned(func(ctx context.Context, part string) error {
+						lease.BeforeEnd(ctx, func(context.Context) { flushed.Add(1) })
 						if part == "1" {
 							time.Sleep(time.Second)
 							end(ctx)
@@ -167,6 +169,7 @@ func TestWork_Panics(t *testing.T) {
 				how := <-got
 				require.NotNil(t, how)
 				require.Equal(t, int32(2), stopped.Load())
+				require.Equal(t, int32(3), flushed.Load())
 				o, err := fleet.Inspect(t.Context(), f.Store(), "ships")
 				require.NoError(t, err)
 				for _, n := range o.Nodes {

@@ -48,7 +48,7 @@ var fleetProtocol = onFleets(fleetTests, []mutation{
 	},
 	{
 		name: "F3: what is flushed last is not waited for",
-		edit: edit{file: "fleet/part.go", old: "			if res.panicked == nil {\n				res.panicked = n.flush(p)\n			}\n			n.fleet.works.Add(-1) // before Run can have ended\n			n.inbox.post(func() { n.returned(p, res) })\n", new: "			n.fleet.works.Add(-1)\n			n.inbox.post(func() { n.returned(p, res) })\n			if res.panicked == nil {\n				n.flush(p)\n			}\n"},
+		edit: edit{file: "fleet/part.go", old: "			if failed := n.flush(p); res.panicked == nil { // the first one counts\n				res.panicked = failed\n			}\n			n.fleet.works.Add(-1) // before Run can have ended\n			n.inbox.post(func() { n.returned(p, res) })\n", new: "			n.fleet.works.Add(-1)\n			n.inbox.post(func() { n.returned(p, res) })\n			n.flush(p)\n"},
 	},
 	{
 		name: "F3a: the record of a break proves that a session is over",
