@@ -54,7 +54,7 @@ func SetAttributes(ctx context.Context, attributes map[string]string) error {
 // Value returns the lease's value: the one that this term has set last, or else the one that it found. It is empty if nobody has
 // ever set one, and for a context that is not that of a leader's work.
 func Value(ctx context.Context) string {
-	if v, ok := ctx.Value(valuesOf{}).(*values); ok {
+	if v, ok := valuesIn(ctx); ok {
 		return v.current()
 	}
 	return ""
@@ -81,6 +81,14 @@ type change struct {
 	done  chan error
 }
 
+// valuesIn returns the values of the work whose context this is; false if it is another term's, as in a part of a fleet that runs
+// within the work.
+func valuesIn(ctx context.Context) (*values, bool) {
+	v, ok := ctx.Value(valuesOf{}).(*values)
+	term, _ := lease.TermFrom(ctx)
+	return v, ok && v.term == term
+}
+
 func newValues(o *options, term lease.Term, held lease.Lease) *values {
 	return &values{opts: o, term: term, changes: make(chan change), text: held.Value}
 }
@@ -98,7 +106,7 @@ func (v *values) show(text string) {
 }
 
 func changeIn(ctx context.Context, name string, check func(*options) error, c change) error {
-	v, ok := ctx.Value(valuesOf{}).(*values)
+	v, ok := valuesIn(ctx)
 	if !ok {
 		if _, inner := lease.TermFrom(ctx); inner {
 			return fmt.Errorf("leader: %s: the term of a part of a fleet keeps nothing in a lease: use a checkpoint: %w", name, errors.ErrUnsupported)

@@ -3,6 +3,7 @@ package fleet_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -42,6 +43,40 @@ func TestF1_TheTermOfAPart(t *testing.T) {
 			require.ErrorIs(t, term.Check(), lease.ErrLost)
 			require.Zero(t, term.Remaining())
 		}
+	})
+}
+
+// F1: a part keeps nothing in a lease, not even in that of a leader whose work runs the fleet.
+func TestF1_APartWithinALeadersWork(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+		errs, values := make(chan error, 2), make(chan string, 2)
+		ships := fleet.New(fleet.WithName("ships"), fleet.WithShards(1), fleet.WithLeaseManager(f.Store()), quiet(),
+			fleet.WhenAssigned(func(ctx context.Context, _ string) error {
+				values <- leader.Value(ctx)
+				errs <- leader.SetValue(ctx, "the part's")
+				errs <- leader.SetAttributes(ctx, nil)
+				<-ctx.Done()
+				return nil
+			}))
+		outer := leader.New(leader.WithLeaseManager(f.Store()), leader.WithLeaseName("outer"), leader.WithLogger(slog.New(slog.DiscardHandler)),
+			leader.WhenStarted(func(ctx context.Context) error {
+				if err := leader.SetValue(ctx, "the leader's"); err != nil {
+					return err
+				}
+				err := ships.Run(ctx)
+				values <- leader.Value(ctx)
+				return err
+			}))
+		ctx, leave := context.WithCancel(t.Context())
+		left := make(chan error, 1)
+		go func() { left <- outer.Run(ctx) }()
+		for range 2 {
+			require.ErrorIs(t, <-errs, errors.ErrUnsupported)
+		}
+		leave()
+		require.NoError(t, <-left)
+		require.Empty(t, <-values)
+		require.Equal(t, "the leader's", <-values)
 	})
 }
 
