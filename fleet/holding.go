@@ -43,9 +43,15 @@ func (f *Fleet) Holdings(ctx context.Context, name string) iter.Seq[Holding] {
 
 // A board shows what this node holds.
 type board struct {
-	mu       sync.Mutex
-	holdings map[string]Holding // by the name of the lease
-	changed  chan struct{}      // closed at the next change; nil: nobody waits
+	mu      sync.Mutex
+	posted  map[string]posted // by the name of the lease
+	changed chan struct{}     // closed at the next change; nil: nobody waits
+}
+
+// A posted is a holding with the number of its value (V3).
+type posted struct {
+	Holding
+	number uint64
 }
 
 func (b *board) read(name string) (Holding, <-chan struct{}) {
@@ -54,19 +60,28 @@ func (b *board) read(name string) (Holding, <-chan struct{}) {
 	if b.changed == nil {
 		b.changed = make(chan struct{})
 	}
-	return b.holdings[name], b.changed
+	return b.posted[name].Holding, b.changed
 }
 
+// post takes what an answer of the store has shown, which may come late: tokens and the numbers of values only grow, and a term
+// that is over does not come back.
 func (b *board) post(l lease.Lease, held bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if l.Token < b.holdings[l.Name].Token { // it comes late
+	last, now := b.posted[l.Name], posted{Holding{l.Token, l.Value, held}, l.ValueNumber}
+	switch {
+	case l.Token < last.Token:
 		return
+	case l.Token == last.Token:
+		now.Held = held && last.Held
+		if now.number < last.number {
+			now.Value, now.number = last.Value, last.number
+		}
 	}
-	if b.holdings == nil {
-		b.holdings = map[string]Holding{}
+	if b.posted == nil {
+		b.posted = map[string]posted{}
 	}
-	b.holdings[l.Name] = Holding{l.Token, l.Value, held}
+	b.posted[l.Name] = now
 	if b.changed != nil {
 		close(b.changed)
 		b.changed = nil

@@ -75,6 +75,42 @@ func TestHoldings_TheLeaseRunsOut(t *testing.T) {
 	}
 }
 
+// A lateManager keeps the answers of renewals back while it is stuck, whatever their contexts say.
+type lateManager struct {
+	lease.Manager
+	stuck   atomic.Bool
+	release chan struct{}
+}
+
+func (m *lateManager) Unwrap() lease.Manager { return m.Manager }
+
+func (m *lateManager) Renew(ctx context.Context, held lease.Lease) (lease.Lease, error) {
+	l, err := m.Manager.Renew(ctx, held)
+	if m.stuck.Load() {
+		<-m.release
+	}
+	return l, err
+}
+
+// A renewal that is answered after the release does not make a node tell others that it has its seat, and the office, again.
+func TestHoldings_ARenewalIsAnsweredLate(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+		m := &lateManager{Manager: f.Store(), release: make(chan struct{})}
+		a := f.Join("a", fleettest.Wait, fleet.WithLeaseManager(m), fleet.WithDrainTimeout(0))
+		f.Settle()
+		seat := fleet.SeatLease("ships", a.Status().Seat)
+		m.stuck.Store(true)
+		time.Sleep(interval)
+		require.NoError(t, a.Leave())
+		require.False(t, holds(t, a, seat))
+		require.False(t, holds(t, a, "ships"))
+		close(m.release)
+		synctest.Wait()
+		require.False(t, holds(t, a, seat))
+		require.False(t, holds(t, a, "ships"))
+	})
+}
+
 // WithStopTimeout counts from when a work is cancelled, also if nothing else happens before that: it may be shorter than an interval, and a
 // node that is cut off hears nothing.
 func TestStopTimeout_IsNoticedInTime(t *testing.T) {
