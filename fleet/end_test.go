@@ -3,10 +3,12 @@ package fleet_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -141,6 +143,34 @@ func TestEnd_AStuckObserverIsLogged(t *testing.T) {
 		require.Contains(t, log.String(), `part="an observer"`)
 		require.NotContains(t, log.String(), `part="the logger"`)
 	})
+}
+
+// A node that loses its seat says what it goes on with: it takes another one only if it is to take part.
+func TestEnd_TheSeatIsLost(t *testing.T) {
+	for says, set := range map[string]func(a *fleettest.Node, sick *atomic.Bool){
+		"and it takes another seat\"":                    func(*fleettest.Node, *atomic.Bool) {},
+		"and it takes another seat when it is healthy\"": func(_ *fleettest.Node, sick *atomic.Bool) { sick.Store(true) },
+		"and it leaves\"":                                func(a *fleettest.Node, _ *atomic.Bool) { go func() { _ = a.Leave() }() },
+	} {
+		t.Run(says, func(t *testing.T) {
+			inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+				var log bytes.Buffer
+				var sick atomic.Bool
+				a := f.Join("a", fleettest.Wait, fleet.WithLogger(slog.New(slog.NewTextHandler(&log, nil))), fleet.WithHealth(func(context.Context) error {
+					if sick.Load() {
+						return errors.New("sick")
+					}
+					return nil
+				}))
+				f.Settle()
+				a.Store.Set(leadertest.CutOff)
+				set(a, &sick)
+				time.Sleep(2 * length)
+				synctest.Wait()
+				require.Contains(t, log.String(), "this node has lost its seat: its parts go to others, "+says)
+			})
+		})
+	}
 }
 
 // A slowHandler takes a millisecond for each line.

@@ -131,7 +131,7 @@ func (n *node) record(e Event) {
 		case errors.Is(e.Err, ErrStopTimeout):
 			n.log.Warn("this node lets its seat run out, as a work in it does not return: its parts wait for that", "seat", e.Seat, "token", e.Token, "err", e.Err)
 		case e.Err != nil:
-			n.log.Warn("this node has lost its seat: its parts go to others, and it takes another seat", "seat", e.Seat, "token", e.Token, "err", e.Err)
+			n.log.Warn("this node has lost its seat: its parts go to others, and it "+n.next(), "seat", e.Seat, "token", e.Token, "err", e.Err)
 		default:
 			n.log.Info("this node has given its seat back", "seat", e.Seat, "token", e.Token)
 		}
@@ -152,6 +152,17 @@ func (n *node) record(e Event) {
 	case TroubleEvent:
 		n.log.Warn("trouble in the fleet: this node goes on", "doing", e.Doing, "err", e.Err)
 	}
+}
+
+// next says what this node does when it has no seat.
+func (n *node) next() string {
+	switch {
+	case n.draining:
+		return "leaves"
+	case n.health != nil:
+		return "takes another seat when it is healthy"
+	}
+	return "takes another seat"
 }
 
 func (n *node) recordPart(e PartEvent) {
