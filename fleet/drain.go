@@ -33,7 +33,7 @@ func (n *node) panics(p *part, why *panicked) {
 	if n.panicked == nil {
 		n.panicked = why
 	}
-	n.fail(fmt.Errorf("fleet: part %q: the work panicked: %v", p.name, why.value))
+	n.fail(p.err)
 }
 
 // drainOn goes on with a session that drains, since the node is to leave, is unhealthy or is retired, and with a node that leaves.

@@ -149,6 +149,8 @@ func (n *node) returned(p *part, res result) {
 	case res.panicked != nil:
 		p.keeper.End(nil)
 		delete(n.parts, p.name)
+		p.err = fmt.Errorf("fleet: part %q: the work panicked: %v", p.name, res.panicked.value)
+		n.emit(PartEvent{Origin: n.origin(), Part: p.name, Token: p.token, From: from, To: Done, Gone: true, Err: p.err})
 		n.panics(p, res.panicked)
 		return
 	case res.told || from == Stopping || p.seat.ended:

@@ -179,9 +179,17 @@ func TestWork_Panics(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := fleettest.New(t, fleet.WithName("ships"), fleet.WithShards(3))
-				var stopped, flushed atomic.Int32
+				var stopped, flushed, begun, gone atomic.Int32
 				got := make(chan any, 1)
 				a := fleet.New(fleet.WithName("ships"), fleet.WithShards(3), fleet.WithLeaseManager(f.Store()), quiet(),
+					fleet.WithObserver(func(e fleet.Event) {
+						switch e, ok := e.(fleet.PartEvent); {
+						case ok && e.Gone:
+							gone.Add(1)
+						case ok && e.To == fleet.Working:
+							begun.Add(1)
+						}
+					}),
 					fleet.WhenAssigned(func(ctx context.Context, part string) error {
 						lease.BeforeEnd(ctx, func(context.Context) { flushed.Add(1) })
 						if part == "1" {
@@ -201,6 +209,8 @@ func TestWork_Panics(t *testing.T) {
 				require.NotNil(t, how)
 				require.Equal(t, int32(2), stopped.Load())
 				require.Equal(t, int32(3), flushed.Load())
+				require.Equal(t, int32(3), begun.Load())
+				require.Equal(t, int32(3), gone.Load())
 				o, err := fleet.Inspect(t.Context(), f.Store(), "ships")
 				require.NoError(t, err)
 				for _, n := range o.Nodes {
