@@ -31,8 +31,25 @@ func faults() map[string]wire.Fault {
 	}
 }
 
-// patience ends a request that stalls.
+// patience is how long a request that stalls is waited for.
 const patience = time.Second
+
+// soonAfter returns a context that ends once the request that a fault strikes has had its time. Those before it take as long as they take.
+func soonAfter(t *testing.T, struck <-chan struct{}) context.Context {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	go func() {
+		select {
+		case <-struck:
+			select {
+			case <-time.After(patience):
+				cancel(context.DeadlineExceeded)
+			case <-ctx.Done():
+			}
+		case <-ctx.Done():
+		}
+	}()
+	return ctx
+}
 
 // Whichever request of an acquisition fails: the error does not call for giving up, nobody is left with the lease, and
 // the next one's token is greater than any that was shown (R5, R6).
@@ -67,9 +84,7 @@ func failOnce(t *testing.T, p place, name string, k int, fault wire.Fault) {
 	require.NoError(t, err)
 
 	struck := proxy.OnRequest(k, fault)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	l, err := broken.Acquire(ctx, request(name, "broken"))
+	l, err := broken.Acquire(soonAfter(t, struck), request(name, "broken"))
 	select {
 	case <-struck:
 	default:
@@ -102,9 +117,7 @@ func TestFailedRenewals(t *testing.T) {
 			m, proxy := p.proxied(t)
 			held := acquire(t, m, name, "one")
 			struck := proxy.OnRequest(1, fault)
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
-			defer cancel()
-			_, err := m.Renew(ctx, held)
+			_, err := m.Renew(soonAfter(t, struck), held)
 			<-struck
 			require.Error(t, err)
 			assert.NotErrorIs(t, err, lease.ErrLost)
@@ -129,9 +142,7 @@ func TestFailedReleases(t *testing.T) {
 			m, proxy := p.proxied(t)
 			held := acquire(t, m, name, "one")
 			struck := proxy.OnRequest(1, fault)
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
-			defer cancel()
-			err := m.Release(ctx, held)
+			err := m.Release(soonAfter(t, struck), held)
 			<-struck
 			require.Error(t, err)
 			assert.NotErrorIs(t, err, lease.ErrLost)

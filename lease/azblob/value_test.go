@@ -1,7 +1,6 @@
 package azblob
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -110,10 +109,8 @@ func TestValue_FailedWrites(t *testing.T) {
 				m, proxy := p.proxied(t)
 				held := renew(t, m, withValue(acquire(t, m, t.Name(), "one"), "before"))
 				struck := proxy.OnRequest(k+1, fault)
-				ctx, cancel := context.WithTimeout(t.Context(), patience)
-				defer cancel()
 				held = withValue(held, "set")
-				renewed, err := m.Renew(ctx, held)
+				renewed, err := m.Renew(soonAfter(t, struck), held)
 				<-struck
 				require.Error(t, err)
 				assert.Zero(t, renewed)
@@ -140,9 +137,7 @@ func TestValue_FailedReleases(t *testing.T) {
 				m, proxy := p.proxied(t)
 				held := withValue(renew(t, m, withValue(acquire(t, m, t.Name(), "one"), "before")), "set last")
 				struck := proxy.OnRequest(k+1, fault)
-				ctx, cancel := context.WithTimeout(t.Context(), patience)
-				defer cancel()
-				err := m.Release(ctx, held)
+				err := m.Release(soonAfter(t, struck), held)
 				<-struck
 				require.Error(t, err)
 				assert.NotErrorIs(t, err, lease.ErrLost)
@@ -169,9 +164,7 @@ func TestValue_FailedAcquisitions(t *testing.T) {
 				require.NoError(t, sound.Release(t.Context(), renew(t, sound, withValue(acquire(t, sound, t.Name(), "before"), "kept"))))
 				m, proxy := p.proxied(t)
 				struck := proxy.OnRequest(k+1, fault)
-				ctx, cancel := context.WithTimeout(t.Context(), patience)
-				defer cancel()
-				_, err := m.Acquire(ctx, request(t.Name(), "broken"))
+				_, err := m.Acquire(soonAfter(t, struck), request(t.Name(), "broken"))
 				<-struck
 				require.Error(t, err)
 				next := acquire(t, sound, t.Name(), "next")
