@@ -3,6 +3,26 @@ package main
 // runEnd takes out rules for the end of Run, for the health check, and for the pace of requests.
 var runEnd = []mutation{
 	{
+		name: "Run 3: a loss ends Run",
+		edit: edit{
+			file: "judge.go",
+			old:  "	case why == marginReached || why == lostLease:\n		t.logFailure(failed)",
+			new:  "	case why == marginReached || why == lostLease:\n		return outcome{final: true, err: cause}",
+		},
+	},
+	{
+		name: "RunOnce: the lease of a job that is done is held until StopTimeout",
+		edit: edit{file: "once.go", old: "t.began+t.opts.holdAtLeast", new: "t.began+min(t.opts.holdAtLeast, t.opts.stopTimeout)"},
+	},
+	{
+		name: "RunOnce: a job that lost its lease counts as done",
+		edit: edit{
+			file: "judge.go",
+			old:  "		return outcome{final: true, err: joined(cause, failed)}",
+			new:  "		return outcome{final: true, err: failed}",
+		},
+	},
+	{
 		name: "Run 10: a request in flight takes its time at the end",
 		edit: edit{file: "request.go", old: "	if r.endBy != 0 {\n		hurry()\n	}\n", new: ""},
 	},

@@ -77,6 +77,7 @@ func (m watched) Renew(ctx context.Context, held lease.Lease) (lease.Lease, erro
 
 func (m watched) Release(ctx context.Context, held lease.Lease) error {
 	m.p.w.judgeCarried(m.p, leader.OpRelease, held)
+	m.p.w.judgeHold(m.p, held)
 	ctx, c := m.begin(ctx, leader.OpRelease, held)
 	err := m.Manager.Release(ctx, held)
 	m.p.w.judgeCall(m.p, c, err)

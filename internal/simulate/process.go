@@ -52,6 +52,7 @@ type process struct {
 	granted grant                      // the latest of grants that the leader has counted from
 	asking  int                        // the number of its acquisitions under way
 	resigns time.Duration              // when StepDown was called last
+	latest  stint                      // of its work
 	rhythm  time.Duration              // when it asks for the lease again by itself, at the earliest, by its monotonic clock
 	hinted  time.Duration              // when it asked last because of a hint, likewise
 	looks   []time.Duration            // when its leader looked, the latest mostLooks times, likewise
@@ -133,21 +134,22 @@ func (p *process) label() string {
 
 func (p *process) run(ctx context.Context) {
 	defer close(p.ended)
-	defer func() {
-		how := recover()
-		if p.w.closed() {
-			return
-		}
-		p.w.log("%s: ends: %v", p.name, how)
-		p.w.after(p.restartAfter(), func() { p.w.replace(p) })
-	}()
-	run := p.leader.Run
+	err, panicked := p.takesPart(ctx)
+	if p.w.closed() {
+		return
+	}
+	p.w.log("%s: ends: %v, %v", p.name, err, panicked)
+	p.w.judgeEnd(p, err, panicked, ctx.Err() != nil)
+	p.w.after(p.restartAfter(), func() { p.w.replace(p) })
+}
+
+// takesPart calls Run, or RunOnce. It returns the error, and the value of a panic.
+func (p *process) takesPart(ctx context.Context) (err error, panicked any) {
+	defer func() { panicked = recover() }()
 	if p.w.plan.Once {
-		run = p.leader.RunOnce
+		return p.leader.RunOnce(ctx), nil
 	}
-	if err := run(ctx); err != nil {
-		panic(err) // as a program that has nothing else to do would
-	}
+	return p.leader.Run(ctx), nil
 }
 
 func (p *process) restartAfter() time.Duration {
@@ -251,12 +253,16 @@ type job struct {
 	faults  []*Fault      // what it does besides going on until its context ends
 }
 
-// work is the work of a term: now and then it has an effect, if Check allows it, until its context ends, or one of its faults
-// ends it.
+// work is the work of a term.
 func (p *process) work(ctx context.Context) error {
 	term, _ := leader.TermFrom(ctx)
 	p.w.working(p, term, true)
 	defer p.w.working(p, term, false)
+	return p.stint(ctx, term, p.labour)
+}
+
+// labour has an effect now and then, if Check allows it, until its context ends, or one of its faults ends it.
+func (p *process) labour(ctx context.Context, term lease.Term) error {
 	j := &job{process: p, ctx: ctx, term: term, random: rand.New(rand.NewPCG(p.w.plan.Seed, 4+term.Token()))}
 	j.faults = strike(p.w.chances(), ofWork, j.random)
 	j.notices = time.Duration(1 + 2*j.random.Int64N(1e6))
