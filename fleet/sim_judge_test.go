@@ -120,6 +120,26 @@ func (w *world) unbalanced(p *plan, load map[*simProcess]int) string {
 	return ""
 }
 
+// judgeEnd checks why Run has ended: because the node was told to leave, a work has panicked, or one that does not stop was given up; and
+// not for what passes, as the loss of a seat or a store that does not answer. The caller holds the lock.
+func (w *world) judgeEnd(p *simProcess, err error, panicked any) {
+	switch {
+	case w.isOver():
+	case panicked != nil:
+		if !p.wrecked {
+			w.breaks("Run: %s panics, and no work of it has: %v", p.name, panicked)
+		}
+	case errors.Is(err, ErrStopTimeout):
+		if !p.gives {
+			w.breaks("Run: %s gives a work up, and is to wait for it: %v", p.name, err)
+		}
+	case p.wrecked:
+		w.breaks("Run: a work of %s has panicked, and Run returns %v", p.name, err)
+	case err != nil || !p.leaving:
+		w.breaks("Run: %s is to leave: %v, and Run returns %v", p.name, p.leaving, err)
+	}
+}
+
 // rest checks that while nothing happens, nothing moves, and that requests are as F7 says.
 func (w *world) rest() {
 	const lengths = 6

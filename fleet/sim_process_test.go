@@ -30,6 +30,8 @@ type simProcess struct {
 	cut     bool // most of its requests fail
 	blind   bool // it cannot make sense of plans
 	retired bool // an operator has drained it
+	wrecked bool // a work of it has panicked, or called runtime.Goexit
+	gives   bool // it gives up a work that does not stop (WithStopTimeout)
 	list    []string
 }
 
@@ -59,7 +61,7 @@ func (w *world) start(number int) {
 		WithLeaseLength(w.length), WithDrainTimeout(w.length + w.upTo(4*w.length)),
 		WithPartsFrom(w.interval+w.upTo(w.interval), p.parts), WhenAssigned(p.work), WithHealth(p.health),
 	}
-	if w.rng.IntN(3) == 0 {
+	if p.gives = w.rng.IntN(3) == 0; p.gives {
 		opts = append(opts, WithStopTimeout(w.length+w.upTo(3*w.length)))
 	}
 	if w.rng.IntN(3) == 0 {
@@ -93,21 +95,21 @@ func (p *simProcess) id() string { return fmt.Sprint("n", p.number) }
 func (p *simProcess) run(ctx context.Context) {
 	w := p.w
 	defer close(p.gone)
-	defer func() {
-		how := recover()
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.say("%s ends: %v", p.name, how)
-		if w.machines[p.number] == p {
-			w.machines[p.number] = nil
-			w.restart(p.number, w.upTo(2*w.length))
-		}
-	}()
-	if err := p.fleet.Run(ctx); err != nil {
-		w.mu.Lock()
-		w.say("%s: Run returns %v", p.name, err)
-		w.mu.Unlock()
+	err, how := p.takesPart(ctx)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.say("%s: Run ends: %v, %v", p.name, err, how)
+	w.judgeEnd(p, err, how)
+	if w.machines[p.number] == p {
+		w.machines[p.number] = nil
+		w.restart(p.number, w.upTo(2*w.length))
 	}
+}
+
+// takesPart calls Run. It returns the error, and the value of a panic.
+func (p *simProcess) takesPart(ctx context.Context) (err error, panicked any) {
+	defer func() { panicked = recover() }()
+	return p.fleet.Run(ctx), nil
 }
 
 func (p *simProcess) isBlind() bool {
@@ -273,8 +275,10 @@ func (p *simProcess) work(ctx context.Context, part string) error {
 		case 0, 1:
 			return errors.New("out of paper")
 		case 2:
+			p.wrecks()
 			panic("out of luck")
 		case 3:
+			p.wrecks()
 			runtime.Goexit()
 		}
 	case <-w.over:
@@ -286,6 +290,13 @@ func (p *simProcess) work(ctx context.Context, part string) error {
 	}
 	p.awake()
 	return nil
+}
+
+// wrecks notes that a work is about to panic, or to call runtime.Goexit.
+func (p *simProcess) wrecks() {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	p.wrecked = true
 }
 
 // tidyTime draws how long a work takes to return: some ignore their contexts.
