@@ -66,7 +66,7 @@ func newHolding(r *run, keeper *lease.Keeper, held lease.Lease, sent lease.Insta
 	now := r.mono()
 	h := holding{run: r, opts: r.opts, keeper: keeper, term: keeper.Term(), held: held, asked: now - sent.Elapsed(), wrote: now}
 	h.values = newValues(r.opts, h.term, held)
-	h.next = r.scheduled(h.nextAfter(h.asked))
+	h.next = r.scheduled(max(h.nextAfter(h.asked), h.wrote+r.opts.limits.WriteEvery)) // the acquisition may have taken long
 	return h
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/lease"
+	"github.com/cloudlease/leader/lease/memory"
 )
 
 // heldForEver is a manager, not one of this project, by which somebody else always holds the lease. It answers at once.
@@ -159,4 +160,34 @@ func TestSetValue_AfterAFailure(t *testing.T) {
 			})
 		})
 	}
+}
+
+// slowToLook is a store whose answer to a look takes most of a renew interval, and that may be written to once a second. It notes when it is
+// written to.
+type slowToLook struct {
+	seldom
+	written []time.Time
+}
+
+func (s *slowToLook) Load(ctx context.Context, name string) (lease.Snapshot, error) {
+	time.Sleep(every - every/8)
+	return s.seldom.Load(ctx, name)
+}
+
+func (s *slowToLook) Swap(ctx context.Context, name string, old lease.Version, data []byte) (lease.Version, error) {
+	s.written = append(s.written, time.Now())
+	return s.seldom.Swap(ctx, name, old, data)
+}
+
+// WriteEvery counts from the acquisition's write, however long ago the lease was asked for (C1).
+func TestRenewal_AfterASlowAcquisition(t *testing.T) {
+	inWorld(t, func(w *world) {
+		store := &slowToLook{seldom: seldom{Store: memory.NewStore()}}
+		w.node("a", leader.WithLeaseManager(lease.NewManager(store))).run().leads()
+		time.Sleep(2 * length)
+		require.Greater(t, len(store.written), 5)
+		for i, at := range store.written[1:] {
+			require.GreaterOrEqual(t, at.Sub(store.written[i]), time.Second)
+		}
+	})
 }
