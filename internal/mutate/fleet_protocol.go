@@ -7,6 +7,14 @@ var fleetProtocol = onFleets(fleetTests, []mutation{
 		edit: edit{file: "fleet/seat.go", old: "		if p.working() && !n.hangs(p) {\n			return\n		}\n		givenUp = givenUp || p.working()\n", new: "		_ = p\n"},
 	},
 	{
+		name: "F1: a lost seat ends Run",
+		edit: edit{
+			file: "fleet/seat.go",
+			old:  "	n.emit(SeatEvent{Origin: n.origin(), Seat: st.number, Token: st.id.Token, Err: err})\n",
+			new:  "	if err != nil {\n		n.fail(err)\n	}\n	n.emit(SeatEvent{Origin: n.origin(), Seat: st.number, Token: st.id.Token, Err: err})\n",
+		},
+	},
+	{
 		name: "F1: a part's term does not end with its work",
 		edit: edit{file: "fleet/part.go", old: "	case res.told || from == Stopping || p.seat.ended:\n		p.keeper.End(nil)\n", new: "	case res.told || from == Stopping || p.seat.ended:\n"},
 	},
