@@ -55,6 +55,10 @@ var liveness = []mutation{
 		edit: edit{file: "sitout.go", old: "	case t.holding.held.Next != \"\":", new: "	case t.holding.held.Next == \"-\":"},
 	},
 	{
+		name: "Run 7: a release names nobody",
+		edit: edit{file: "release.go", old: "	h.held.Next = r.leader.nextNode()", new: "	h.held.Next = \"\""},
+	},
+	{
 		name: "Run 7: nobody leaves the lease to the node that was named",
 		edit: edit{file: "lease/next.go", old: "left <= 0 {", new: "left <= req.Yield {"},
 	},

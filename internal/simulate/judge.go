@@ -241,6 +241,7 @@ func (w *world) judgeWrite(s *write) {
 		if q := w.running[r.Token]; q == p {
 			w.breaks("S3: %s releases token %d while its work runs", p.name, r.Token)
 		}
+		w.judgeBequest(p, r)
 	}
 	if !existed || before.ID == r.ID {
 		return

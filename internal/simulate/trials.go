@@ -45,6 +45,7 @@ func (w *world) afterGivingUp() bool {
 		return false
 	}
 	within, free, why := stretch(w.plan.AcquireEvery)+4*request, w.free(), "" // free: after a release
+	var heir *process
 	after := func(reason string, do func()) {
 		why = reason
 		w.log("%s: %s", p.name, why)
@@ -53,10 +54,8 @@ func (w *world) afterGivingUp() bool {
 		w.live(w.time() + request) // requests under way arrive
 	}
 	switch w.plan.Seed / 2 % 8 {
-	case 7:
-		free += w.isAsked(p, after)
-	case 6:
-		after("it hands over", func() { p.handOver(int(w.plan.Seed / 16 % uint64(len(w.machines)+1))) })
+	case 6, 7:
+		heir = w.handsOver(p, after)
 		free += stretch(p.yields())
 	case 5:
 		return w.afterTwo(p, within)
@@ -85,7 +84,8 @@ func (w *world) afterGivingUp() bool {
 	if !w.released(p) {
 		return w.broken == nil && w.leading() != nil
 	}
-	return w.relieved(p, why, w.store.written+free)
+	by := w.store.written + free
+	return w.inherits(heir, p.term.Token(), by) && w.relieved(p, why, by)
 }
 
 // besideRelease is how long a takeover takes that a late release of the leader may come just before: it may be told to slow down, and is

@@ -75,12 +75,3 @@ func (s *store) taken(by leader.Op, now time.Duration) {
 		s.renewed, s.broken = now, by == opBreak
 	}
 }
-
-// isAsked lets an operator ask the leader to hand over, and waits until its renewal has found that. It returns how much longer than after
-// another release the lease may be free.
-func (w *world) isAsked(p *process, after func(why string, do func())) time.Duration {
-	to := p.another(int(w.plan.Seed / 16 % uint64(len(w.machines)+1)))
-	after("it is asked to hand over", func() { go p.askAfter(to, 0, 0) })
-	w.live(w.time() + stretch(w.plan.RenewEvery) + 6*request)
-	return stretch(p.yields())
-}

@@ -34,6 +34,7 @@ type world struct {
 	brokenIDs map[string]bool     // of the records that a Break wrote
 	register  uint64              // the greatest token that the fenced register has seen
 	writer    *process            // the process that sent it
+	bequest   bequest             // of the leader that was told to hand over
 }
 
 // A Result says how a world went.
