@@ -45,19 +45,31 @@ func (w *world) aftermath() {
 	w.afterDelete()
 }
 
-// calm checks C1: standbys poll at their interval, and do nothing else.
+// calm checks C1: the leader renews and standbys poll at their intervals, and do nothing else.
 func (w *world) calm(d time.Duration) {
-	before := map[*process]int64{}
+	type requests struct{ loads, swaps int64 }
+	before := map[*process]requests{}
 	for _, p := range w.processes {
-		before[p] = p.loads.Load()
+		before[p] = requests{p.loads.Load(), p.swaps.Load()}
 	}
+	leads, token := w.leading(), w.newest
 	w.live(w.time() + d)
+	if w.broken == nil && w.newest != token {
+		w.fail("L1: all is well with %s, and token %d takes the place of its token %d", leads.name, w.newest, token)
+	}
 	// A standby that falls into step with the renewals may poll more often than once an interval, by a twentieth on average,
 	// and it may look a few times in advance.
 	most := int64(float64(d)*fastest*1.05/float64(w.plan.AcquireEvery*15/16)) + 7
 	for _, p := range w.processes {
-		if n := p.loads.Load() - before[p]; n > most {
+		if n := p.loads.Load() - before[p].loads; n > most {
 			w.fail("C1: %s has polled %d times in %v, instead of %d times", p.name, n, d, most)
+		}
+		renewals := int64(0)
+		if p == leads {
+			renewals = int64(float64(d)*fastest/float64(w.plan.RenewEvery)) + 2
+		}
+		if n := p.swaps.Load() - before[p].swaps; n > renewals {
+			w.fail("C1: %s has written %d times in %v, instead of %d times", p.name, n, d, renewals)
 		}
 	}
 }

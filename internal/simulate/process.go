@@ -41,6 +41,7 @@ type process struct {
 	// For the observer.
 	limbo   []func() // calls that would have reached it, had it not crashed
 	loads   atomic.Int64
+	swaps   atomic.Int64
 	dead    map[string]bool            // by the ID of each of its acquisitions: whether it failed
 	seen    map[lease.Version]sighting // by version, from the answers that it got
 	writes  map[string]sighting        // by the nonce of the holder's write, likewise

@@ -142,6 +142,7 @@ func (l link) Swap(ctx context.Context, _ string, old lease.Version, data []byte
 	w := l.p.w
 	c, _ := ctx.Value(callKey{}).(*call)
 	c.swaps, c.last = c.swaps+1, "swap"
+	l.p.swaps.Add(1)
 	s := &write{p: l.p, c: c, old: old, data: string(data), clock: w.storeClock(l.p)}
 	var err error
 	if s.record, err = read(s.data); err != nil {
