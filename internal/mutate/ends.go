@@ -28,6 +28,14 @@ var ends = []mutation{
 		},
 	},
 	{
+		name: "R6: an acquisition that failed is looked at, and left as it is",
+		edit: edit{
+			file: "lease/protocol.go",
+			old:  "		_, _ = m.swap(ctx, req.Name, seen.version, &ours) // if this fails, the record runs out\n",
+			new:  "		_ = ours\n",
+		},
+	},
+	{
 		name: "R6: an acquisition that failed is waited for like anybody's",
 		edit: edit{
 			file: "lease/protocol.go",

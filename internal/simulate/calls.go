@@ -24,6 +24,7 @@ type call struct {
 	conflicts    int
 	last         string // its latest request: "load" or "swap"
 	taken        bool   // the store has taken one of its writes
+	unsettled    bool   // the latest of its writes that takes the lease has no clear answer, and it has not looked since
 	troubled     bool   // one of its requests was lost, or its answer was an error
 	begun        grant
 	lag          time.Duration // how much longer than others its answers take
@@ -169,7 +170,7 @@ func (w *world) judgeAcquire(p *process, c *call, err error) {
 		w.breaks("R1: %s is told that the lease is held, and that it is %v", p.name, by.Info.State)
 	}
 	failed := err != nil && !held && c.swaps > 0
-	if failed && c.troubled && c.last == "swap" && c.loads < 2 {
+	if failed && c.unsettled {
 		w.breaks("R6: %s leaves an acquisition that may have happened as it is", p.name)
 	}
 	if a := c.looked; a != nil && c.troubled && c.swaps > 0 && a.version != "" && !a.record.Released && !p.dead[a.record.ID] && !c.ids[a.record.ID] {
@@ -190,6 +191,9 @@ func (c *call) due(err error) (loads, swaps int, ok bool) {
 	switch {
 	case c.op == leader.OpAcquire && errors.Is(err, lease.ErrHeld):
 		return 1, 0, true
+	if a := c.looked; failed && c.last == "load" && a != nil && c.ids[a.record.ID] && !a.record.Released {
+		w.breaks("R6: %s sees that its failed acquisition has happened, and leaves it as it is", p.name)
+	}
 	case c.op == leader.OpAcquire && err == nil:
 		return 1, 1, true
 	case err == nil:

@@ -129,7 +129,7 @@ type link struct{ p *process }
 func (l link) Load(ctx context.Context, _ string) (lease.Snapshot, error) {
 	w, clock := l.p.w, l.p.w.storeClock(l.p)
 	c, _ := ctx.Value(callKey{}).(*call)
-	c.loads, c.last = c.loads+1, "load"
+	c.loads, c.last, c.unsettled = c.loads+1, "load", false
 	l.p.loads.Add(1)
 	a := l.ask(ctx, c, "load", func() *answer { return w.load(clock) })
 	if c.looked = nil; a.err == nil {
@@ -153,7 +153,9 @@ func (l link) Swap(ctx context.Context, _ string, old lease.Version, data []byte
 		w.after(1, *f)
 	}
 	a := l.ask(ctx, c, "swap", func() *answer { return w.swap(s) })
+	c.unsettled = c.op == leader.OpAcquire && !s.record.Released
 	return a.version, a.err
+	c.unsettled = c.unsettled && a.err != nil && !errors.Is(a.err, lease.ErrConflict)
 }
 
 func (l link) String() string { return "simulated" }
