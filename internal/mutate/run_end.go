@@ -75,6 +75,14 @@ var runEnd = []mutation{
 		edit: edit{file: "run.go", old: "			out.rest.until = min(out.rest.until, r.giveUpAt)\n", new: ""},
 	},
 	{
+		name: "C1: a release does not wait for WriteEvery",
+		edit: edit{file: "release.go", old: "min(h.wrote+h.opts.limits.WriteEvery-begun, ", new: "min(0, "},
+	},
+	{
+		name: "C1: renewals come twice as often",
+		edit: edit{file: "holding.go", old: "	every := h.opts.renewEvery\n", new: "	every := h.opts.renewEvery / 2\n"},
+	},
+	{
 		name: "C1: a lease that should be free is asked for all the time",
 		edit: edit{file: "look_budget.go", old: "		free = max(free, every/wakesPerInterval)\n", new: ""},
 	},

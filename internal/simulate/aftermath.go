@@ -115,7 +115,7 @@ func (w *world) afterRelease() bool {
 // released reports whether the process, which has been told to, releases the lease. It does not if its work takes
 // longer than StopTimeout to stop.
 func (w *world) released(p *process) bool {
-	for by := w.time() + 5*time.Second; w.broken == nil; w.live(w.time() + time.Millisecond) {
+	for by := w.time() + 5*time.Second + stretch(w.plan.WriteEvery); w.broken == nil; w.live(w.time() + time.Millisecond) {
 		if now := w.store.record; now.Released || now.ID != p.id {
 			return true
 		}

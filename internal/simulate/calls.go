@@ -128,6 +128,24 @@ func (w *world) judgePace(p *process) {
 	p.looks = append(p.looks, now)
 }
 
+// judgeWriteEvery checks, when all is well, that a call's write comes no sooner after that of the call before than the store allows. After a
+// conflict, a call may write again at once.
+func (w *world) judgeWriteEvery(p *process, c *call) {
+	if c.op != leader.OpAcquire && c.op != leader.OpRenew && c.op != leader.OpRelease {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now, before := p.m.most(), p.wrote
+	if p.wrote = 0; !w.healed.Load() || c.swaps > 1 {
+		return
+	}
+	p.wrote = now
+	if passed := now - before; before > 0 && passed < w.plan.WriteEvery-p.m.Tick-time.Millisecond {
+		w.breaks("WriteEvery: %s writes in order to %s %v after its last write, and the limit is %v", p.name, c.op, passed, w.plan.WriteEvery)
+	}
+}
+
 // judgeCall checks a call that has returned: how many requests it sent (R7), and whether its answer fits the record.
 func (w *world) judgeCall(p *process, c *call, err error) {
 	now := w.store.record
@@ -173,6 +191,9 @@ func (w *world) judgeAcquire(p *process, c *call, err error) {
 	if failed && c.unsettled {
 		w.breaks("R6: %s leaves an acquisition that may have happened as it is", p.name)
 	}
+	if a := c.looked; failed && c.last == "load" && a != nil && c.ids[a.record.ID] && !a.record.Released {
+		w.breaks("R6: %s sees that its failed acquisition has happened, and leaves it as it is", p.name)
+	}
 	if a := c.looked; a != nil && c.troubled && c.swaps > 0 && a.version != "" && !a.record.Released && !p.dead[a.record.ID] && !c.ids[a.record.ID] {
 		if seen := p.seen[a.version]; p.host.read().Mono-seen.since < seen.length() {
 			w.counts["failed acquisitions that saw who won"]++
@@ -191,9 +212,6 @@ func (c *call) due(err error) (loads, swaps int, ok bool) {
 	switch {
 	case c.op == leader.OpAcquire && errors.Is(err, lease.ErrHeld):
 		return 1, 0, true
-	if a := c.looked; failed && c.last == "load" && a != nil && c.ids[a.record.ID] && !a.record.Released {
-		w.breaks("R6: %s sees that its failed acquisition has happened, and leaves it as it is", p.name)
-	}
 	case c.op == leader.OpAcquire && err == nil:
 		return 1, 1, true
 	case err == nil:

@@ -206,6 +206,9 @@ func (p *process) yields() time.Duration {
 func (w *world) judgeAnswer(p *process, c *call, err error, strange bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if err != nil { // what the store did not take does not count
+		p.wrote = 0
+	}
 	if errors.Is(err, lease.ErrConflict) {
 		c.conflicts++
 		return
@@ -238,10 +241,10 @@ func (w *world) judgeWrite(s *write) {
 	}
 	if r.Released {
 		w.counts["releases"]++
+		w.judgeBequest(p, r)
 		if q := w.running[r.Token]; q == p {
 			w.breaks("S3: %s releases token %d while its work runs", p.name, r.Token)
 		}
-		w.judgeBequest(p, r)
 	}
 	if !existed || before.ID == r.ID {
 		return

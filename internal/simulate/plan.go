@@ -32,6 +32,7 @@ type Settings struct {
 	StopMargin   time.Duration
 	StopTimeout  time.Duration
 	HoldAtLeast  time.Duration
+	WriteEvery   time.Duration // how often a process may write to the lease at most (lease.Limits); 0: as often as it likes
 	Ages         bool          // the store knows how old a record is (lease.Snapshot.Age)
 	Once         bool          // each process calls RunOnce instead of Run; the next starts within 5 seconds of its end
 	OneName      bool          // all nodes have the same node ID
@@ -127,6 +128,9 @@ func NewPlan(seed uint64) Plan {
 	p.Events = events(r, &p)
 	if p.Sources = max(r.IntN(4)-1, 0); p.Sources > 0 {
 		p.draw(ofHint, r)
+	}
+	if r.IntN(4) == 0 { // the end of Run leaves a release time to wait for as long as this
+		p.WriteEvery = p.RenewEvery / 4
 	}
 	return p
 }

@@ -56,6 +56,7 @@ type process struct {
 	latest  stint                      // of its work
 	rhythm  time.Duration              // when it asks for the lease again by itself, at the earliest, by its monotonic clock
 	hinted  time.Duration              // when it asked last because of a hint, likewise
+	wrote   time.Duration              // when it last wrote, as judgeWriteEvery counts; 0: unknown
 	looks   []time.Duration            // when its leader looked, the latest mostLooks times, likewise
 	inFlood time.Duration              // when its leader last looked in a flood of hints, likewise
 	stepped time.Duration              // when the wall clock was last stepped back, on a machine without a boot clock

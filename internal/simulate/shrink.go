@@ -59,8 +59,8 @@ func smaller(p Plan) (plans []Plan) {
 	if p.Sources > 0 {
 		with(func(q *Plan) { q.Sources = 0 })
 	}
-	if p.Apart || p.Crowded {
-		with(func(q *Plan) { q.Apart, q.Crowded = false, false })
+	if p.Apart || p.Crowded || p.WriteEvery > 0 {
+		with(func(q *Plan) { q.Apart, q.Crowded, q.WriteEvery = false, false, 0 })
 	}
 	for i := range p.Events {
 		with(func(q *Plan) { q.Events = slices.Delete(q.Events, i, i+1) })

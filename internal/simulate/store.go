@@ -143,6 +143,7 @@ func (l link) Swap(ctx context.Context, _ string, old lease.Version, data []byte
 	c, _ := ctx.Value(callKey{}).(*call)
 	c.swaps, c.last = c.swaps+1, "swap"
 	l.p.swaps.Add(1)
+	w.judgeWriteEvery(l.p, c)
 	s := &write{p: l.p, c: c, old: old, data: string(data), clock: w.storeClock(l.p)}
 	var err error
 	if s.record, err = read(s.data); err != nil {
@@ -152,11 +153,14 @@ func (l link) Swap(ctx context.Context, _ string, old lease.Version, data []byte
 	if f := l.p.onAsking.Swap(nil); f != nil && c.op == leader.OpAcquire {
 		w.after(1, *f)
 	}
-	a := l.ask(ctx, c, "swap", func() *answer { return w.swap(s) })
 	c.unsettled = c.op == leader.OpAcquire && !s.record.Released
-	return a.version, a.err
+	a := l.ask(ctx, c, "swap", func() *answer { return w.swap(s) })
 	c.unsettled = c.unsettled && a.err != nil && !errors.Is(a.err, lease.ErrConflict)
+	return a.version, a.err
 }
+
+// Limits implements lease.Limiter.
+func (l link) Limits() lease.Limits { return lease.Limits{WriteEvery: l.p.w.plan.WriteEvery} }
 
 func (l link) String() string { return "simulated" }
 
