@@ -15,6 +15,14 @@ var fleetProtocol = onFleets(fleetTests, []mutation{
 		},
 	},
 	{
+		name: "FL1: a seat that has run out is swept late",
+		edit: edit{
+			file: "fleet/coordinate.go",
+			old:  "		swept, err := n.takeAndGiveBack(o.ctx, k)\n",
+			new:  "		select {\n		case <-time.After(2500 * time.Millisecond):\n		case <-o.ctx.Done():\n		}\n		swept, err := n.takeAndGiveBack(o.ctx, k)\n",
+		},
+	},
+	{
 		name: "F1: a part's term does not end with its work",
 		edit: edit{file: "fleet/part.go", old: "	case res.told || from == Stopping || p.seat.ended:\n		p.keeper.End(nil)\n", new: "	case res.told || from == Stopping || p.seat.ended:\n"},
 	},

@@ -128,8 +128,8 @@ func (w *world) judgePace(p *process) {
 	p.looks = append(p.looks, now)
 }
 
-// judgeWriteEvery checks, when all is well, that a call's write comes no sooner after that of the call before than the store allows. After a
-// conflict, a call may write again at once.
+// judgeWriteEvery checks, when all is well, that a call's write comes no sooner after that of the call before than the store
+// allows. After a conflict, a call may write again at once.
 func (w *world) judgeWriteEvery(p *process, c *call) {
 	if c.op != leader.OpAcquire && c.op != leader.OpRenew && c.op != leader.OpRelease {
 		return
