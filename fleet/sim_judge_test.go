@@ -144,7 +144,7 @@ func (w *world) judgeEnd(p *simProcess, err error, panicked any) {
 func (w *world) rest() {
 	const lengths = 6
 	w.mu.Lock()
-	w.reads, w.writes = 0, 0
+	w.reads, w.writes, w.rests = 0, 0, time.Now()
 	terms, plans, began := w.terms, len(w.plans), time.Now()
 	w.mu.Unlock()
 	time.Sleep(lengths * w.length)
@@ -194,20 +194,21 @@ func (w *world) trial() {
 		w.mu.Unlock()
 		return
 	}
-	requests := func(n int) time.Duration { return time.Duration(n) * 80 * time.Millisecond }
+	requests := func(n int) time.Duration { return time.Duration(n) * 2 * mostLag }
+	writes := func(n int) time.Duration { return time.Duration(n) * w.seldom }                 // in a row, of one process to one lease
 	stretch := func(d time.Duration) time.Duration { return time.Duration(float64(d) / 0.95) } // clocks are slow
-	within := stretch(w.length+2*w.interval) + requests(5)
+	within := stretch(w.length+2*w.interval+writes(2)) + requests(5)
 	switch what {
 	case 0:
 		victim.crash()
 	case 1:
 		victim = coordinator
 		victim.crash()
-		within = stretch(2*w.length+4*w.interval) + requests(10)
+		within = stretch(2*w.length+4*w.interval+writes(3)) + requests(10)
 	case 2:
 		victim.leaving = true
 		victim.leave(errors.New("leave"))
-		within = stretch(2*w.interval) + requests(20)
+		within = stretch(2*w.interval+writes(4)) + requests(20)
 	}
 	w.say("trial %d of %s", what, victim.name)
 	w.machines[victim.number] = nil

@@ -18,6 +18,7 @@ type simCell struct {
 	record  simRecord
 	version int
 	written time.Time
+	by      *simProcess
 }
 
 // A simRecord is a record as the world reads it.
@@ -66,8 +67,9 @@ func (w *world) swap(p *simProcess, name string, old lease.Version, data string)
 	}
 	record := readSim(data)
 	w.judgeWrite(p, name, c.record, record)
+	w.judgeWriteEvery(p, name, c)
 	w.versions++
-	w.cells[name] = &simCell{data: data, record: record, version: w.versions, written: time.Now()}
+	w.cells[name] = &simCell{data: data, record: record, version: w.versions, written: time.Now(), by: p}
 	return lease.Version(strconv.Itoa(w.versions)), nil
 }
 
@@ -106,6 +108,17 @@ func (w *world) judgeWrite(p *simProcess, name string, was, is simRecord) {
 	w.plans[epoch] = is.Value
 }
 
+// judgeWriteEvery checks, when all is well, that a process writes to a lease no more often than the store allows. Of two requests, the second
+// may travel faster.
+func (w *world) judgeWriteEvery(p *simProcess, name string, was *simCell) {
+	if w.rests.IsZero() || was.by != p || was.written.Before(w.rests) {
+		return
+	}
+	if since := time.Since(was.written); since < time.Duration(float64(w.seldom)/1.05)-mostLag {
+		w.breaks("WriteEvery: %s writes to %s %v after its last write, and the limit is %v", p.name, name, since, w.seldom)
+	}
+}
+
 func tellPlan(p *plan) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "width %d, seated %v:", p.Width, p.Seated)
@@ -121,6 +134,12 @@ func tellPlan(p *plan) string {
 // A simLink is a process's way to the store, on which requests are lost, late and repeated.
 type simLink struct{ p *simProcess }
 
+// Limits implements lease.Limiter.
+func (l simLink) Limits() lease.Limits { return lease.Limits{WriteEvery: l.p.w.seldom} }
+
+// mostLag is how long a request or an answer travels at most when all is well.
+const mostLag = 40 * time.Millisecond
+
 var errSimLost = errors.New("the connection broke")
 
 // A simFate says what happens to a request.
@@ -134,7 +153,7 @@ func (p *simProcess) fate() simFate {
 	w := p.w
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	lag := func() time.Duration { return w.upTo(40 * time.Millisecond) }
+	lag := func() time.Duration { return w.upTo(mostLag) }
 	f := simFate{arrivals: []time.Duration{lag()}, back: lag()}
 	odds := w.fault
 	if p.cut {

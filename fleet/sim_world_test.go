@@ -29,6 +29,7 @@ type world struct {
 	sickly   bool          // health checks fail now and then
 	fault    float64       // the odds of a fault of a request
 	lateMost time.Duration // how late a request or an answer may be
+	seldom   time.Duration // how often a process may write to a lease at most (lease.Limits); 0: as often as it likes
 	blind    int           // the machine whose program cannot read plans in the end; -1: none
 	over     chan struct{}
 
@@ -49,6 +50,7 @@ type world struct {
 	reads    int
 	writes   int
 	changed  time.Time // when a work began or returned last
+	rests    time.Time // since when nothing happens but what a trial lets happen
 	broken   error
 	story    []string
 }
@@ -110,6 +112,9 @@ func newWorld(seed uint64, told bool) *world {
 		w.blind = rng.IntN(len(w.machines))
 	}
 	w.list = simParts(3+rng.IntN(6), ^uint64(0))
+	if rng.IntN(3) == 0 {
+		w.seldom = w.interval / 4
+	}
 	return w
 }
 
