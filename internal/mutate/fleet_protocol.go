@@ -15,6 +15,10 @@ var fleetProtocol = onFleets(fleetTests, []mutation{
 		},
 	},
 	{
+		name: "WriteEvery: a seat that was swept is released at once",
+		edit: edit{file: "fleet/coordinate.go", old: "	untilWritable(giveBack, n.opts.manager)\n", new: "	_ = untilWritable\n"},
+	},
+	{
 		name: "FL1: a seat that has run out is swept late",
 		edit: edit{
 			file: "fleet/coordinate.go",

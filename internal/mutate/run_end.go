@@ -79,6 +79,10 @@ var runEnd = []mutation{
 		edit: edit{file: "release.go", old: "min(h.wrote+h.opts.limits.WriteEvery-begun, ", new: "min(0, "},
 	},
 	{
+		name: "C1: WriteEvery does not count from the acquisition",
+		edit: edit{file: "holding.go", old: "max(h.nextAfter(h.asked), h.wrote+r.opts.limits.WriteEvery)", new: "h.nextAfter(h.asked)"},
+	},
+	{
 		name: "C1: renewals come twice as often",
 		edit: edit{file: "holding.go", old: "	every := h.opts.renewEvery\n", new: "	every := h.opts.renewEvery / 2\n"},
 	},
