@@ -43,12 +43,10 @@ func (j *job) keep() {
 	case <-j.w.over:
 		return
 	}
-	if j.ctx.Err() != nil {
-		select {
-		case <-j.process.notices(j.notices):
-		case <-j.w.over:
-			return
-		}
+	select { // in any case: what ends the wait for a value may end the context at the same instant
+	case <-j.process.notices(j.notices):
+	case <-j.w.over:
+		return
 	}
 	j.w.judgeKept(j, set, err)
 }
