@@ -95,7 +95,7 @@ func (p *simProcess) id() string { return fmt.Sprint("n", p.number) }
 func (p *simProcess) run(ctx context.Context) {
 	w := p.w
 	defer close(p.gone)
-	err, how := p.takesPart(ctx)
+	how, err := p.takesPart(ctx)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.say("%s: Run ends: %v, %v", p.name, err, how)
@@ -106,10 +106,10 @@ func (p *simProcess) run(ctx context.Context) {
 	}
 }
 
-// takesPart calls Run. It returns the error, and the value of a panic.
-func (p *simProcess) takesPart(ctx context.Context) (err error, panicked any) {
+// takesPart calls Run. It returns the value of a panic, and the error.
+func (p *simProcess) takesPart(ctx context.Context) (panicked any, err error) {
 	defer func() { panicked = recover() }()
-	return p.fleet.Run(ctx), nil
+	return nil, p.fleet.Run(ctx)
 }
 
 func (p *simProcess) isBlind() bool {

@@ -136,7 +136,7 @@ func (p *process) label() string {
 
 func (p *process) run(ctx context.Context) {
 	defer close(p.ended)
-	err, panicked := p.takesPart(ctx)
+	panicked, err := p.takesPart(ctx)
 	if p.w.closed() {
 		return
 	}
@@ -145,13 +145,13 @@ func (p *process) run(ctx context.Context) {
 	p.w.after(p.restartAfter(), func() { p.w.replace(p) })
 }
 
-// takesPart calls Run, or RunOnce. It returns the error, and the value of a panic.
-func (p *process) takesPart(ctx context.Context) (err error, panicked any) {
+// takesPart calls Run, or RunOnce. It returns the value of a panic, and the error.
+func (p *process) takesPart(ctx context.Context) (panicked any, err error) {
 	defer func() { panicked = recover() }()
 	if p.w.plan.Once {
-		return p.leader.RunOnce(ctx), nil
+		return nil, p.leader.RunOnce(ctx)
 	}
-	return p.leader.Run(ctx), nil
+	return nil, p.leader.Run(ctx)
 }
 
 func (p *process) restartAfter() time.Duration {
