@@ -97,7 +97,7 @@ func TestDoctorFindsThatConditionsArePassedOver(t *testing.T) {
 	}
 	var examined []func(testing.TB) Report
 	for _, test := range tests {
-		examined = append(examined, begin(t, through(t, newPlace(t, test.service), test.something)))
+		examined = append(examined, begin(t, through(t, newPlace(t, test.service), meeting(test.something))))
 	}
 	byItself := begin(t, through(t, newPlace(t, emulator.DynamoDB), dynamodbWithout))
 	for i, test := range tests {

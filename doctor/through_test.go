@@ -10,6 +10,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/cloudlease/leader/internal/emulator"
@@ -65,6 +66,26 @@ func without(names ...string) something {
 			r.URL.RawQuery = query.Encode()
 		}
 		pass.ServeHTTP(w, r)
+	}
+}
+
+// meeting holds the first write until a second one comes: so doctor's first race is one, however busy the machine is.
+func meeting(does something) something {
+	var writes atomic.Int64
+	second := make(chan struct{})
+	return func(w http.ResponseWriter, r *http.Request, pass http.Handler) {
+		if r.Method == http.MethodPut || r.Method == http.MethodPost {
+			switch writes.Add(1) {
+			case 1:
+				select {
+				case <-second:
+				case <-r.Context().Done():
+				}
+			case 2:
+				close(second)
+			}
+		}
+		does(w, r, pass)
 	}
 }
 
