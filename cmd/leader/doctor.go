@@ -28,8 +28,9 @@ func (a *app) doctorCommand() *cobra.Command {
 twenty seconds; with Google Cloud Storage, where an object may be written once a second, about a minute.
 
 It uses a separate lease, ` + doctor.Scratch + `, and one below it, and releases them in the end; on Azure also a blob beside them. The
-records stay, because leader deletes no records, and the next doctor uses them again; you may remove them by hand. doctor does not touch other leases. Its lease has the default length, whatever
---lease-length says: the next doctor waits until the lease of one that was killed has run out.
+records stay, because leader deletes no records, and the next doctor uses them again; you may remove them by hand. doctor does
+not touch other leases. Its lease has the default length, whatever --lease-length says: the next doctor waits until the lease of
+one that was killed has run out.
 
 Checks, in their order (a check is skipped if one that it needs has failed):
   open        the URL of the store is valid; a warning if it is a directory on a network file system

@@ -30,13 +30,7 @@ func TestMain(m *testing.M) {
 func TestOneOfManyDoesIt(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	job := func(node int) string {
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-store", "file://"+dir+"/lease", "-journal", dir+"/journal", "-node", strconv.Itoa(node))
-		cmd.Env = append(os.Environ(), childVariable+"=1", "GORACE=atexit_sleep_ms=0")
-		out, err := cmd.CombinedOutput()
-		require.NoError(t, err, "%s", out)
-		return string(out)
-	}
+	job := func(node int) string { return runJob(t, dir, "-node", strconv.Itoa(node)) }
 	var all sync.WaitGroup
 	for node := range 10 {
 		all.Go(func() { job(node) })
@@ -48,14 +42,20 @@ func TestOneOfManyDoesIt(t *testing.T) {
 	require.Regexp(t, `^reported by \d with token 1\n$`, string(journal))
 }
 
+// runJob runs the job on a machine, and returns what it prints.
+func runJob(t *testing.T, dir string, args ...string) string {
+	cmd := exec.CommandContext(t.Context(), os.Args[0], append(args, "-store", "file://"+dir+"/lease", "-journal", dir+"/journal")...)
+	cmd.Env = append(os.Environ(), childVariable+"=1", "GORACE=atexit_sleep_ms=0")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return string(out)
+}
+
 // A machine that is not named has the host's name.
 func TestNodeByDefault(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-store", "file://"+dir+"/lease", "-journal", dir+"/journal")
-	cmd.Env = append(os.Environ(), childVariable+"=1", "GORACE=atexit_sleep_ms=0")
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	runJob(t, dir)
 	host, err := os.Hostname()
 	require.NoError(t, err)
 	journal, err := os.ReadFile(dir + "/journal")

@@ -103,8 +103,8 @@ func (m watched) Inspect(ctx context.Context, name string) (lease.Info, error) {
 }
 
 // mostLooks is how often a node may look in half a renew interval, or in five acquire intervals if that is less: by itself, when the
-// lease may be free, and after each of the growing pauses if looks fail. A flood of hints may cause ten looks in each acquire interval;
-// two of the looks in a row may then be the node's own.
+// lease may be free, and after each of the growing pauses if looks fail. A flood of hints may cause
+// hintsPerInterval looks in each acquire interval; two of the looks in a row may then be the node's own.
 const mostLooks = 10
 
 // judgePace checks that a node which looks makes pauses, also if the store refuses at once (C1).
@@ -118,7 +118,7 @@ func (w *world) judgePace(p *process) {
 	if len(p.looks) == mostLooks {
 		least := min(w.plan.RenewEvery/2, 5*w.plan.AcquireEvery)
 		if p.inFlood >= p.looks[0] {
-			least = min(least, w.plan.AcquireEvery*(mostLooks-2)/10)
+			least = min(least, (mostLooks-2)*w.plan.AcquireEvery/hintsPerInterval)
 		}
 		if took := now - p.looks[0]; took < least {
 			w.breaks("C1: %s has looked %d times in %v", p.name, mostLooks+1, took)

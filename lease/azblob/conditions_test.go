@@ -5,8 +5,6 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader/lease"
@@ -43,11 +41,7 @@ func TestAcquireThroughAGatewayThatDropsIfMatch(t *testing.T) {
 			second = acquire(t, direct, "orders", "second")
 			require.NoError(t, direct.Release(t.Context(), second))
 		}}
-		c, err := container.NewClientWithNoCredential("https://orders1.blob.core.windows.net/leases", &container.ClientOptions{
-			ClientOptions: azcore.ClientOptions{Transport: &http.Client{Transport: g}},
-		})
-		require.NoError(t, err)
-		_, err = New(c).Acquire(t.Context(), request("orders", "third"))
+		_, err := managerBy(t, g).Acquire(t.Context(), request("orders", "third"))
 		require.ErrorIs(t, err, lease.ErrMisconfigured)
 		require.ErrorContains(t, err, `granted for the ETag "0x3", and was asked for "0x2": go round the proxy`)
 

@@ -81,9 +81,13 @@ func (l *link) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-func (l *link) manager(t testing.TB, opts ...Option) lease.Manager {
+func (l *link) manager(t testing.TB, opts ...Option) lease.Manager { return managerBy(t, l, opts...) }
+
+// managerBy returns a manager whose requests go by the transport.
+func managerBy(t testing.TB, by http.RoundTripper, opts ...Option) lease.Manager {
+	t.Helper()
 	c, err := container.NewClientWithNoCredential("https://orders1.blob.core.windows.net/leases", &container.ClientOptions{
-		ClientOptions: azcore.ClientOptions{Transport: &http.Client{Transport: l}},
+		ClientOptions: azcore.ClientOptions{Transport: &http.Client{Transport: by}},
 	})
 	require.NoError(t, err)
 	return New(c, opts...)
