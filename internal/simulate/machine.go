@@ -162,12 +162,13 @@ type timer struct {
 // AfterFunc implements host.Host.
 func (h *hostOf) AfterFunc(d time.Duration, f func()) host.Timer {
 	t := &timer{h: h, due: h.read().Mono + d, f: f}
-	t.wait()
+	t.wait(0)
 	return t
 }
 
-func (t *timer) wait() {
-	left := t.h.until(t.due)
+// wait waits until the timer is due, for no shorter than least.
+func (t *timer) wait(least time.Duration) {
+	left := max(t.h.until(t.due), least)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.settled {
@@ -187,7 +188,7 @@ func (m *machine) until(due time.Duration) time.Duration {
 func (t *timer) ring() {
 	t.h.p.reach(func() {
 		if t.h.read().Mono < t.due {
-			t.wait()
+			t.wait(1) // it is due, or a part of a nanosecond is left: the time must go on
 			return
 		}
 		if t.Stop() {

@@ -13,9 +13,7 @@ type queue struct {
 	now  time.Duration
 	heap happenings
 	seq  int
-	// sum is of all times at which something happened, in milliseconds: two timers of one process that are due at the same
-	// instant may go off in either order, which moves what follows by a nanosecond.
-	sum uint64
+	sum  uint64 // of all times at which something happened
 }
 
 // happening is one thing that is to happen.
@@ -32,8 +30,9 @@ func (q *queue) time() time.Duration {
 	return q.now
 }
 
-// after makes something happen once d has passed. No two things happen at the same time. Two goroutines that run at the
-// same instant must not ask for the same time: the scheduler would choose which of them is first.
+// after makes something happen once d has passed. Of two things that are due at the same time, the one that was asked for first
+// happens first, at that same time: if two goroutines asked at the same instant, as two timers of a process may, the scheduler
+// chose which, and this must not move what follows by as much as a nanosecond.
 func (q *queue) after(d time.Duration, what func()) *happening {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -62,8 +61,8 @@ func (q *queue) next(before time.Duration) (func(), bool) {
 		return nil, false
 	}
 	h := heap.Pop(&q.heap).(*happening)
-	q.now = max(h.at, q.now+1)
-	q.sum = q.sum*1099511628211 ^ uint64(q.now/time.Millisecond)
+	q.now = max(h.at, q.now)
+	q.sum = q.sum*1099511628211 ^ uint64(q.now)
 	return h.what, true
 }
 

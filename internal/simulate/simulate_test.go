@@ -48,8 +48,8 @@ func story(r Result) string {
 		r.Broken, r.Plan, strings.Join(lines[max(0, len(lines)-400):], "\n"), r.Plan.Seed)
 }
 
-// The same seed gives the same history, byte for byte, and the same times to the millisecond, also when the scheduler has
-// much to choose from.
+// The same seed gives the same history, byte for byte, and the same times to the nanosecond, also when the scheduler has much to
+// choose from.
 func TestDeterministic(t *testing.T) {
 	for part := range uint64(8) {
 		t.Run(fmt.Sprint(part), func(t *testing.T) {

@@ -95,9 +95,6 @@ func (w *world) live(until time.Duration) {
 func (w *world) do(what func()) {
 	what()
 	synctest.Wait()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.history.settle()
 }
 
 func (w *world) log(format string, args ...any) {
