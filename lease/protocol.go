@@ -128,12 +128,28 @@ func (m *manager) abandon(ctx context.Context, req Request, id string, replaced 
 	ctx, cancel := host.WithTimeout(context.WithoutCancel(ctx), UndoTimeout(req.Length))
 	defer cancel()
 	seen, err := m.load(ctx, req.Name)
-	if err == nil && seen.ID == id && !seen.Released {
+	if err == nil && seen.ID == id && !seen.Released && m.rest(ctx) {
 		ours := seen.record
 		ours.Released, ours.Undone, ours.Wish = true, true, wish{}
 		_, _ = m.swap(ctx, req.Name, seen.version, &ours) // if this fails, the record runs out
 	}
 	return seen, err == nil
+}
+
+// rest waits until the store takes the next write of a lease that has just been written. It reports false if ctx ends first.
+func (m *manager) rest(ctx context.Context) bool {
+	if m.Limits().WriteEvery == 0 {
+		return true
+	}
+	alarm := host.NewAlarm(host.From(ctx))
+	defer alarm.Stop()
+	alarm.Set(m.Limits().WriteEvery)
+	select {
+	case <-alarm.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // Renew is one Swap. It writes the attributes and the value of held.

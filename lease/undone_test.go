@@ -1,8 +1,10 @@
 package lease_test
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -26,5 +28,40 @@ func TestHistoryLeavesOutWhatWasUndone(t *testing.T) {
 		require.Equal(t, uint64(3), held.Token)
 		require.Len(t, held.History.Terms(), 1)
 		require.Equal(t, []any{uint64(1), lease.EndReleased}, []any{held.History.Terms()[0].Token, held.History.Terms()[0].How})
+	})
+}
+
+// A rationed is a store that takes a write of a cell only once in a second, as Cloud Storage does, whoever sends it.
+type rationed struct {
+	lease.Store
+	wrote time.Time
+}
+
+func (l *rationed) Limits() lease.Limits { return lease.Limits{WriteEvery: time.Second} }
+
+func (l *rationed) Swap(ctx context.Context, name string, old lease.Version, data []byte) (lease.Version, error) {
+	if time.Since(l.wrote) < l.Limits().WriteEvery {
+		return "", errDown
+	}
+	version, err := l.Store.Swap(ctx, name, old, data)
+	if err == nil {
+		l.wrote = time.Now()
+	}
+	return version, err
+}
+
+// A store that limits the writes of a cell takes the write that undoes another one only after that time.
+func TestUndoneWhereWritesAreLimited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cells := &rationed{Store: memory.NewStore()}
+		lossy := &faulty{store: cells, onSwap: []swapFault{lostAnswer}}
+		_, err := lease.NewManager(struct {
+			*faulty
+			lease.Limiter
+		}{lossy, cells}).Acquire(t.Context(), lease.Request{Name: "n", Holder: "unlucky", Length: 15 * time.Second})
+		require.ErrorIs(t, err, errDown)
+		seen, err := lease.Inspect(t.Context(), lease.NewManager(cells), "n")
+		require.NoError(t, err)
+		require.Equal(t, []any{lease.Free, true}, []any{seen.State, seen.NoTerm})
 	})
 }

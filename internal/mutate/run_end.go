@@ -79,6 +79,10 @@ var runEnd = []mutation{
 		edit: edit{file: "release.go", old: "min(h.wrote+h.opts.limits.WriteEvery-begun, ", new: "min(0, "},
 	},
 	{
+		name: "C1: an undo does not wait for WriteEvery",
+		edit: edit{file: "lease/protocol.go", old: " && m.rest(ctx) {", new: " {\n		_ = m.rest"},
+	},
+	{
 		name: "C1: WriteEvery does not count from the acquisition",
 		edit: edit{file: "holding.go", old: "max(h.nextAfter(h.asked), h.wrote+r.opts.limits.WriteEvery)", new: "h.nextAfter(h.asked)"},
 	},
