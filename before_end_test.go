@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -142,6 +143,23 @@ func TestBeforeEnd_OneAtATime(t *testing.T) {
 		}, leader.WithHoldAtLeast(length/2))
 		require.NoError(t, a.RunOnce(a.context()))
 		time.Sleep(length)
+	})
+}
+
+// A function that calls runtime.Goexit, as an assertion in a test does, ends the term as a panic does. The others run.
+func TestBeforeEnd_Goexit(t *testing.T) {
+	inWorld(t, func(w *world) {
+		var out bytes.Buffer
+		others := 0
+		a := w.nodeDoing("a", func(ctx context.Context) error {
+			lease.BeforeEnd(ctx, func(context.Context) { others++ })
+			lease.BeforeEnd(ctx, func(context.Context) { runtime.Goexit() })
+			return nil
+		}, leader.WithLogger(slog.New(slog.NewTextHandler(&out, nil))))
+		assert.PanicsWithError(t, "leader: a function of the user's called runtime.Goexit", func() { _ = a.Run(a.context()) })
+		require.Equal(t, 1, others)
+		require.Contains(t, out.String(), "what was to run before the end of the term panicked")
+		require.Equal(t, lease.Free, w.look().State)
 	})
 }
 

@@ -26,6 +26,7 @@ func (t *term) flush() {
 	done, over := make(chan struct{}), make(chan struct{})
 	r.requests.Go(func() {
 		defer close(done)
+		panicked = errGoexit // unless it returns
 		panicked = t.runBeforeEnd(ctx, over)
 	})
 	until := r.mono() + atMost
@@ -51,11 +52,16 @@ func (t *term) flush() {
 	}
 }
 
-// runBeforeEnd runs what was registered, and returns what it panicked with, which is the work's panic unless flush is over.
+// runBeforeEnd runs what was registered, and returns what it panicked with, which is the work's panic unless flush is over. It does not
+// return if one of the functions has called runtime.Goexit.
 func (t *term) runBeforeEnd(ctx context.Context, over <-chan struct{}) (panicked any) {
+	returned := false
 	defer func() {
-		if panicked = recover(); panicked == nil {
+		if panicked = recover(); returned {
 			return
+		}
+		if panicked == nil {
+			panicked = errGoexit
 		}
 		message := "what was to run before the end of the term panicked: so does Run, once the lease is given back"
 		select {
@@ -67,5 +73,6 @@ func (t *term) runBeforeEnd(ctx context.Context, over <-chan struct{}) (panicked
 			slog.String("stack", string(debug.Stack())))
 	}()
 	t.holding.keeper.BeforeEnd(ctx)
+	returned = true
 	return nil
 }
