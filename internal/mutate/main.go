@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -57,6 +58,7 @@ func run(ctx context.Context, out io.Writer, chosen []mutation, worlds int, pack
 	}
 	defer c.remove()
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	defer func() { err = errors.Join(err, t.Flush()) }() // also of those that were tried before an error
 	fmt.Fprintln(t, "mutation\tfound by\tworlds\ttook\tit said")
 	for i, m := range chosen {
 		begun := time.Now()
@@ -65,7 +67,7 @@ func run(ctx context.Context, out io.Writer, chosen []mutation, worlds int, pack
 			err = c.control(ctx, f.with)
 		}
 		if err != nil {
-			return 0, fmt.Errorf("%s: %w", m.name, err)
+			return survivors, fmt.Errorf("%s: %w", m.name, err)
 		}
 		if f.by == "" {
 			survivors++
@@ -75,5 +77,5 @@ func run(ctx context.Context, out io.Writer, chosen []mutation, worlds int, pack
 		fmt.Fprintf(os.Stderr, "%d/%d %s: %s, %v\n", i+1, len(chosen), m.name, f.by, took)
 		fmt.Fprintf(t, "%s\t%s\t%d\t%v\t%s\n", m.name, f.by, f.worlds, took, f.said)
 	}
-	return survivors, t.Flush()
+	return survivors, nil
 }
