@@ -47,7 +47,8 @@
 // For /healthz, the store answers if it gave a clear answer (the lease is ours, another's, or lost) within one lease
 // length, or within two acquire intervals if that is longer. The time doubles if no request has failed since, because a
 // node that has stepped down need not ask. The monotonic clock measures the time: setting the wall clock changes
-// nothing, and time that the machine slept does not count.
+// nothing, and time that the machine slept does not count. A node whose term is over asks nothing until its work has
+// returned: it is unhealthy for the same time after the last answer, and says that the work has not returned.
 //
 // HEAD answers as GET, without the body. So does OPTIONS, as in Patroni, with an Allow header: HAProxy's "option
 // httpchk" uses it by default. Check /leader with it: / is a page, which answers 200 on every node. OPTIONS * names no

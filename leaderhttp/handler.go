@@ -190,6 +190,9 @@ func unhealthy(s leader.Status) string {
 		return ""
 	case s.Contact.IsZero():
 		return withError("the lease store has not answered yet", s.Err)
+	case silence(s) > patience(s) && s.State == leader.Stopping && s.Term.Check() != nil: // nobody asks the store meanwhile
+		return withError(fmt.Sprintf("the term is over, and the work has not returned for %v: make it return when its context ends",
+			time.Since(s.Since).Round(time.Millisecond)), s.Err)
 	case silence(s) > patience(s):
 		return withError(fmt.Sprintf("the lease store last answered %v ago", silence(s).Round(time.Millisecond)), s.Err)
 	}

@@ -75,6 +75,26 @@ func TestFirstAnswerAfterASuspension(t *testing.T) {
 	})
 }
 
+// A node that has lost its lease does not ask the store until its work has returned. So it does not blame the store, but the work.
+func TestHealthOfANodeWhoseWorkGoesOn(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		goOn := make(chan struct{})
+		a := w.node("a", leader.WhenStarted(func(context.Context) error { <-goOn; return nil })).run()
+		time.Sleep(time.Minute)
+		m := lease.NewManager(w.store)
+		held, err := lease.Inspect(t.Context(), m, name)
+		require.NoError(t, err)
+		require.NoError(t, lease.Break(t.Context(), m, held))
+		time.Sleep(10 * time.Minute)
+		require.Equal(t, [3]int{503, 503, 503}, a.codes())
+		require.Regexp(t, `^the term is over, and the work has not returned for 9m5\d`, a.get("/healthz").Body.String())
+		require.NotContains(t, a.status().Unhealthy, "store")
+		a.stop()
+		close(goOn)
+		require.NoError(t, <-a.ended)
+	})
+}
+
 func TestHealthFollowsTheStore(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		a := w.node("a", leader.WithAcquireEvery(time.Second))
@@ -95,7 +115,7 @@ func TestHealthFollowsTheStore(t *testing.T) {
 		require.Empty(t, a.status().Unhealthy)
 		time.Sleep(time.Millisecond)
 		require.Equal(t, [3]int{503, 503, 503}, a.codes())
-		require.Regexp(t, `^the lease store last answered 15\.001s ago: .*the connection to the store broke\n$`, a.get("/healthz").Body.String())
+		require.Regexp(t, `^the term is over, and the work has not returned for 1\.501s: .*the connection to the store broke\n$`, a.get("/healthz").Body.String())
 		require.Equal(t, a.get("/healthz").Body.String(), a.status().Unhealthy+"\n")
 
 		a.way.Set(leadertest.None)

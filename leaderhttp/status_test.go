@@ -132,7 +132,7 @@ func TestPage(t *testing.T) {
 		time.Sleep(6 * time.Second)
 		shows(a, "The latest request failed", "the connection to the store broke")
 		time.Sleep(time.Minute)
-		shows(a, "Unhealthy", "the lease store last answered")
+		shows(a, "Unhealthy", "the term is over, and the work has not returned")
 		a.way.Set(leadertest.None)
 		time.Sleep(2 * time.Minute)
 		a.end()
