@@ -226,8 +226,11 @@ func TestRefused(t *testing.T) {
 		_, err := checkpoint.Open[int](ctx, p.manager(), bad)
 		require.ErrorIs(t, err, lease.ErrInvalid)
 	}
-	_, err = checkpoint.Open[int](ctx, p.manager(), name, checkpoint.Every(-1))
-	require.ErrorIs(t, err, lease.ErrInvalid)
+	for _, bad := range []time.Duration{-1, 10} {
+		_, err = checkpoint.Open[int](ctx, p.manager(), name, checkpoint.Every(bad))
+		require.ErrorIs(t, err, lease.ErrInvalid)
+	}
+	require.ErrorContains(t, err, "write 10*time.Second")
 	_, err = checkpoint.Open[int](ctx, p.manager(), name, nil)
 	require.ErrorIs(t, err, lease.ErrInvalid)
 	_, err = checkpoint.Open[int](ctx, struct{ lease.Manager }{p.manager()}, name)

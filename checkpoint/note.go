@@ -16,7 +16,7 @@ type Option func(*options)
 type options struct{ every time.Duration }
 
 // Every bounds how often noted values are written: once in this time. The default is [DefaultEvery]; with 0, the newest value is written as
-// soon as the write before has succeeded. Open refuses a negative time. Writes that fail are further apart: a quarter of a second at first, and
+// soon as the write before has succeeded. Open refuses other times below a millisecond. Writes that fail are further apart: a quarter of a second at first, and
 // then twice the time before, up to eight seconds, less a random part. Flush, Save and the end of the term do not wait for that.
 func Every(d time.Duration) Option { return func(o *options) { o.every = d } }
 

@@ -34,6 +34,10 @@ func Open[T any](ctx context.Context, m lease.Manager, name string, opts ...Opti
 	if o.every < 0 {
 		return nil, home.explain("open", fmt.Errorf("%w: Every: %v is negative", lease.ErrInvalid, o.every))
 	}
+	if o.every > 0 && o.every < time.Millisecond {
+		return nil, home.explain("open", fmt.Errorf("%w: Every: %v is less than %v: a number without a unit is nanoseconds: write 10*time.Second, say, or 0 for as soon as possible",
+			lease.ErrInvalid, o.every, time.Millisecond))
+	}
 	c := &Checkpoint[T]{cell: home, term: term, every: o.every, writing: make(chan struct{}, 1), writeEvery: lease.LimitsOf(m).WriteEvery}
 	if err := c.claim(ctx); err != nil {
 		return nil, home.explain("open", err)

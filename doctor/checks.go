@@ -21,6 +21,9 @@ const unfit = "do not elect leaders here, several would lead at once: the store,
 	"conditions of writes; update the server, go round the proxy, or use another store"
 
 func (d *doctor) checkOpen(ctx context.Context) Finding {
+	if d.timeout < time.Millisecond {
+		return wrong("write doctor.WithTimeout(5*time.Second), say", "doctor.WithTimeout: %v is less than %v: a number without a unit is nanoseconds", d.timeout, time.Millisecond)
+	}
 	for i := range timed {
 		m, err := d.open(ctx, "")
 		switch {

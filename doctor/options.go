@@ -28,7 +28,7 @@ func WithLeaseLength(d time.Duration) Option { return func(s *settings) { s.leng
 func WithSamples(n int) Option { return func(s *settings) { s.samples = max(n, 1) } }
 
 // WithTimeout says how long the store may take for one answer: at most 10 s, which is the default. A longer time counts as 10 s, and one
-// that is not positive changes nothing. A leader gives up sooner.
+// that is not positive changes nothing. One below a millisecond, as a number without a unit, fails the first check. A leader gives up sooner.
 func WithTimeout(d time.Duration) Option {
 	return func(s *settings) {
 		if d > 0 {

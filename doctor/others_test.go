@@ -171,3 +171,11 @@ func TestTheLeaseRunsOutOnASlowStore(t *testing.T) {
 		require.Equal(t, "use a store that is nearer", r.of("held").Advice)
 	})
 }
+
+// A number without a unit would fail every check of a good store.
+func TestWithTimeout_WithoutAUnit(t *testing.T) {
+	r := Check(t.Context(), memory.New(), WithTimeout(5))
+	require.False(t, r.OK)
+	require.Contains(t, r.Checks[0].Detail, "5ns is less than 1ms")
+	require.Contains(t, r.Checks[0].Advice, "doctor.WithTimeout(5*time.Second)")
+}

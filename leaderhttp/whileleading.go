@@ -66,9 +66,16 @@ type WhileLeadingOption func(*whileLeading)
 
 // FinishWithin sets how long requests may go on after the work was told to stop, while the term holds, before their
 // contexts end. Use 0 for requests that would not end by themselves, such as streams of events. The default is a lease
-// length, or half of WithStopTimeout if that is less.
+// length, or half of WithStopTimeout if that is less. A time that is negative, or below a millisecond as a number without a unit is, is
+// refused: each request is answered with 503 that says so.
 func FinishWithin(d time.Duration) WhileLeadingOption {
-	return func(w *whileLeading) { w.finish = max(d, 0) }
+	return func(w *whileLeading) {
+		if w.finish = d; d != 0 && d < time.Millisecond {
+			w.refused = fmt.Sprintf("leaderhttp.FinishWithin: %v is neither 0 nor a millisecond or more: a number without a unit is nanoseconds: write 30*time.Second, say", d)
+		} else {
+			w.refused = ""
+		}
+	}
 }
 
 // WithoutLeader leaves the leader's name, token and attributes out of the 503.
@@ -81,11 +88,16 @@ type whileLeading struct {
 	handler http.Handler
 	finish  time.Duration // negative: the default
 	silent  bool
+	refused string // what is wrong with the options; empty: nothing
 }
 
 func (h *whileLeading) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if h.leader == nil || h.handler == nil {
 		http.Error(w, "leaderhttp.WhileLeading was given nil", http.StatusServiceUnavailable)
+		return
+	}
+	if h.refused != "" {
+		http.Error(w, h.refused, http.StatusServiceUnavailable)
 		return
 	}
 	// The function returns nil, so an error means that it was not called.

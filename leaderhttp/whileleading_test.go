@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -276,6 +277,16 @@ func TestWhileLeading_Nil(t *testing.T) {
 		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 		require.Equal(t, http.StatusServiceUnavailable, w.Code)
 		require.Contains(t, w.Body.String(), "leaderhttp.WhileLeading was given nil")
+	}
+}
+
+// A number without a unit would cut off every request at a stop.
+func TestFinishWithin_Refused(t *testing.T) {
+	for d, refused := range map[time.Duration]bool{30: true, -1: true, time.Millisecond: false} {
+		w := httptest.NewRecorder()
+		leaderhttp.WhileLeading(leader.New(), done, leaderhttp.FinishWithin(d)).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+		require.Equal(t, http.StatusServiceUnavailable, w.Code)
+		require.Equal(t, refused, strings.Contains(w.Body.String(), "nanoseconds: write 30*time.Second"), d)
 	}
 }
 

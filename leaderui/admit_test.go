@@ -299,6 +299,7 @@ func TestValidate(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 	// An environment variable that is not set does not take the protection away.
+	require.ErrorContains(t, leaderui.Validate(leaderui.WithTimeout(30)), "WithTimeout: 30ns is less than 1ms: a number without a unit is nanoseconds")
 	require.ErrorContains(t, leaderui.Validate(leaderui.WithToken("")), "WithToken: the token has 0 bytes")
 	require.ErrorContains(t, leaderui.Validate(leaderui.WithProxyHeader("")), `WithProxyHeader: ""`)
 }

@@ -39,7 +39,7 @@ func WithEvery(every time.Duration) Option { return func(o *options) { o.every =
 // that this bound holds. On DynamoDB, which bills a list by the size of what it reads, 4 KB count as a request.
 func WithRequests(perSecond float64) Option { return func(o *options) { o.rate = perSecond } }
 
-// WithTimeout sets how long the store may take for an answer: [DefaultTimeout] without it.
+// WithTimeout sets how long the store may take for an answer: [DefaultTimeout] without it, and a millisecond at least.
 func WithTimeout(timeout time.Duration) Option { return func(o *options) { o.patience = timeout } }
 
 // WithActions lets people break leases, ask leaders to hand over, and drain the nodes of fleets, from the page. Without it, the page only reads.
@@ -82,6 +82,8 @@ func (o options) validate() error {
 	refuse(o.every < MinEvery, "WithEvery: %v is less than %v", o.every, MinEvery)
 	refuse(!(o.rate > 0) || o.rate > MaxRequests, "WithRequests: %v is no number of requests in a second: give one above 0, up to %d", o.rate, MaxRequests)
 	refuse(o.patience <= 0, "WithTimeout: %v is not positive", o.patience)
+	refuse(o.patience > 0 && o.patience < time.Millisecond,
+		"WithTimeout: %v is less than %v: a number without a unit is nanoseconds: write 30*time.Second, say", o.patience, time.Millisecond)
 	if o.token != nil {
 		refuse(len(*o.token) < MinToken, "WithToken: the token has %d bytes, and can be guessed: give it %d at least", len(*o.token), MinToken)
 	}
