@@ -1,7 +1,6 @@
 package checkpoint
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -78,16 +77,13 @@ func fits(value []byte, leaseName string) error {
 	return nil
 }
 
-// decode reads a record. If the data is none, the error is a lease.ErrRecord that says why.
+// decode reads a record, by the exact names of its fields, none of which may stand twice. If the data is none, the error is a
+// lease.ErrRecord that says why.
 func decode(data []byte) (r record, err error) {
 	if err := lease.CheckCell(data); err != nil {
 		return record{}, fmt.Errorf("%w: %v", lease.ErrRecord, err)
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	if err = d.Decode(&r); err == nil && len(bytes.TrimSpace(data[d.InputOffset():])) > 0 {
-		err = fmt.Errorf("there is something after it")
-	}
-	switch {
+	switch err = plainjson.Unmarshal(data, &r); {
 	case r.Kind == kind && r.Format > recordFormat: // and if fields of another type are the error
 		return record{}, fmt.Errorf("%w: %w: its format is %d, and this program reads up to %d: update this program",
 			lease.ErrRecord, ErrNewer, r.Format, recordFormat)

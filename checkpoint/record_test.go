@@ -21,7 +21,7 @@ func TestRecordAsStored(t *testing.T) {
 
 func TestNoRecord(t *testing.T) {
 	for data, says := range map[string]string{
-		"":   "EOF",
+		"":   "unexpected end",
 		"{}": `its kind is "", not "checkpoint"`,
 		`{"format":1,"token":7,"id":"x","holder":"w","length":"15s"}`:          `its kind is ""`,
 		`{"kind":"checkpoint","format":2,"writer":"w","lease":"l"}`:            "update this program",
@@ -29,7 +29,9 @@ func TestNoRecord(t *testing.T) {
 		`{"kind":"checkpoint","format":1,"lease":"","writer":"w"}`:             "no lease",
 		`{"kind":"checkpoint","writer":"w","lease":"l"}`:                       "no format number",
 		`{"kind":"checkpoint","format":1,"lease":"l"}`:                         "no writer",
-		`{"kind":"checkpoint","format":1,"lease":"l","writer":"w"}{}`:          "something after it",
+		`{"kind":"checkpoint","format":1,"lease":"l","writer":"w"}{}`:          "after top-level value",
+		`{"kind":"checkpoint","format":1,"format":3,"lease":"l","writer":"w"}`: "its format stands in it twice",
+		`{"kind":"checkpoint","format":1,"lease":"l","Writer":"w"}`:            "no writer",
 		`{"kind":"checkpoint","format":1,"lease":"l","writer":"w","token":-1}`: "token",
 		"\xff": "UTF-8",
 		strings.Repeat(" ", lease.MaxCell) + `{"kind":"checkpoint","format":1,"lease":"l"}`: "bytes",

@@ -5,11 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/cloudlease/leader/internal/plainjson"
 )
 
-// encoding/json takes "Token" for "token", and the last of two fields with one name. Another reader may take the first, and
-// see another record. So this file takes records apart itself, after encoding/json has checked that they are JSON. That
-// is faster, too: the data is decoded once.
+// This file takes records apart by the exact names of their fields, as plainjson.Unmarshal would, but without reflection: the data is
+// decoded once.
 
 // isExtra reports whether a field's damage makes no record unreadable: it is dropped.
 func isExtra(field int) bool {
@@ -60,7 +61,7 @@ func split(data []byte) (v values, err error) {
 		return v, json.Unmarshal(data, &any)
 	}
 	next := 0 // programs write the fields in this order, so it is mostly this one
-	err = members(data, func(quoted, value []byte) error {
+	err = plainjson.Members(data, func(quoted, value []byte) error {
 		for range recordFields {
 			i := next
 			next = (next + 1) % len(recordFields)
@@ -94,80 +95,13 @@ func isName(quoted []byte, name string) bool {
 }
 
 var (
-	errNoObject = errors.New("it is not an object")
-	errNoText   = errors.New("it is not a text")
-	errNoTruth  = errors.New("it is neither true nor false")
+	errNoText  = errors.New("it is not a text")
+	errNoTruth = errors.New("it is neither true nor false")
 )
-
-// members goes through the members of what should be an object, in valid JSON.
-func members(data []byte, each func(quotedName, value []byte) error) error {
-	rest := trimmed(data)
-	if rest[0] != '{' {
-		return errNoObject
-	}
-	next := func() (value []byte) {
-		rest = trimmed(rest[1:]) // behind a brace, a comma or a colon
-		end := lengthOf(rest)
-		value, rest = rest[:end], trimmed(rest[end:])
-		return value
-	}
-	for {
-		name := next()
-		if len(name) == 0 { // the closing brace of an empty object
-			return nil
-		}
-		if err := each(name, next()); err != nil || rest[0] == '}' {
-			return err
-		}
-	}
-}
-
-func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }
-
-// trimmed cuts off what space is in front. It is called three times for a field, and bytes.TrimLeft makes a table each time.
-func trimmed(data []byte) []byte {
-	for len(data) > 0 && isSpace(data[0]) {
-		data = data[1:]
-	}
-	return data
-}
-
-// lengthOf is how long the value is with which valid JSON begins; 0 if it begins with a closing brace.
-func lengthOf(data []byte) int {
-	if len(data) > 0 && data[0] == '"' {
-		if end := 1 + bytes.IndexByte(data[1:], '"'); end > 0 && bytes.IndexByte(data[1:end], '\\') < 0 {
-			return end + 1
-		}
-	}
-	depth, quoted := 0, false
-	for i := 0; i < len(data); i++ {
-		switch c := data[i]; {
-		case c == '\\':
-			i++
-		case c == '"':
-			if quoted = !quoted; !quoted && depth == 0 {
-				return i + 1
-			}
-		case quoted:
-		case c == '{' || c == '[':
-			depth++
-		case c == '}' || c == ']':
-			if depth == 0 {
-				return i // behind a number or a word
-			}
-			if depth--; depth == 0 {
-				return i + 1
-			}
-		case depth == 0 && (c == ',' || c == ':' || isSpace(c)):
-			return i
-		}
-	}
-	return len(data)
-}
 
 func texts(value []byte) (map[string]string, error) {
 	all := map[string]string{}
-	err := members(value, func(quoted, value []byte) error {
+	err := plainjson.Members(value, func(quoted, value []byte) error {
 		name, err := text(quoted)
 		if err != nil {
 			return err

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cloudlease/leader/internal/plainjson"
 )
 
 // wish is a Wish as a record has it.
@@ -36,7 +38,7 @@ func (r record) wish() Wish {
 
 // wishIn reads a wish. One that cannot be read, or that no manager writes, is an error.
 func wishIn(value []byte) (w wish, err error) {
-	err = members(value, func(quoted, value []byte) (err error) {
+	err = plainjson.Members(value, func(quoted, value []byte) (err error) {
 		name, err := text(quoted)
 		if err != nil {
 			return err

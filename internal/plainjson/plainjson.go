@@ -1,4 +1,5 @@
-// Package plainjson encodes JSON without escapes for HTML, which take six bytes for one: what is stored has a limit.
+// Package plainjson writes and reads the JSON that is stored: without escapes for HTML, which take six bytes for one, as what is stored
+// has a limit; and by the exact names of fields.
 package plainjson
 
 import (

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"unicode/utf8"
 
+	"github.com/cloudlease/leader/internal/plainjson"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -30,11 +31,12 @@ func encode(from origin, data []byte) []byte {
 	return append(append(line, '\n'), data...)
 }
 
-// decode is the inverse of encode. Its errors say what is wrong; the caller wraps them in ErrRecord and adds advice.
+// decode is the inverse of encode. It reads the first line as strictly as the lease's record is read: by the exact names of its fields,
+// none of which may stand twice. Its errors say what is wrong; the caller wraps them in ErrRecord and adds advice.
 func decode(content []byte) (header, []byte, error) {
 	line, data, whole := bytes.Cut(content, []byte("\n"))
 	var h header
-	switch err := json.Unmarshal(line, &h); {
+	switch err := plainjson.Unmarshal(line, &h); {
 	case len(content) == 0:
 		return header{}, nil, fmt.Errorf("the file is empty")
 	case err != nil:

@@ -20,6 +20,34 @@ func TestCellAsStored(t *testing.T) {
 		string(encode(from, []byte("a cell"))))
 }
 
+// A first line is read by the exact names of its fields, none of which may stand twice: what a newer program wrote is never overwritten,
+// and no age comes of the last of two clocks.
+func TestExactFields(t *testing.T) {
+	t.Parallel()
+	for what, header := range map[string]string{
+		"a newer format, and the known one in other letters": strings.Replace(aHeader, `"leaseFile":1`, `"leaseFile":2,"LeaseFile":1`, 1),
+		"the same the other way round":                       strings.Replace(aHeader, `"leaseFile":1`, `"LeaseFile":1,"leaseFile":2`, 1),
+		"two formats":                                        strings.Replace(aHeader, `"leaseFile":1`, `"leaseFile":2,"leaseFile":1`, 1),
+		"other letters alone":                                strings.Replace(aHeader, "leaseFile", "LeaseFile", 1),
+		"two clocks":                                         strings.Replace(aHeader, `"machine"`, `"nanosSinceBoot":1,"machine"`, 1),
+	} {
+		s := quick(t, t.TempDir())
+		cell := filepath.Join(s.dir, "lease-a.json")
+		require.NoError(t, os.WriteFile(cell, []byte(header+aRecord), 0o600))
+		_, err := s.Load(t.Context(), "a")
+		require.ErrorIs(t, err, lease.ErrRecord, what)
+		_, err = s.Swap(t.Context(), "a", versionOf([]byte(header+aRecord)), []byte("x"))
+		require.ErrorIs(t, err, lease.ErrRecord, what)
+		left, err := os.ReadFile(cell)
+		require.NoError(t, err)
+		require.Equal(t, header+aRecord, string(left), what)
+	}
+	s := quick(t, t.TempDir())
+	other := strings.Replace(aHeader, `"machine"`, `"NanosSinceBoot":1,"machine"`, 1)
+	require.NoError(t, os.WriteFile(filepath.Join(s.dir, "lease-a.json"), []byte(other+aRecord), 0o600))
+	require.Equal(t, 10*time.Minute, load(t, s, "a").Age, "the clock in other letters is none")
+}
+
 // A directory as a program left it that did not know records of format 2: this one reads all of it, and takes the leases over.
 func TestADirectoryOfTheFormerFormat(t *testing.T) {
 	t.Parallel()

@@ -46,11 +46,6 @@ func isNewer(content []byte) bool {
 	line, _, _ := bytes.Cut(content, []byte("\n"))
 	var fields map[string]json.RawMessage
 	_ = json.Unmarshal(line, &fields)
-	for field := range fields {
-		if field != "leaseFile" && strings.EqualFold(field, "leaseFile") {
-			return false // encoding/json takes one for the other; nobody writes both
-		}
-	}
 	return string(fields["leaseFile"]) != "1"
 }
 

@@ -3,12 +3,12 @@ package s3
 import (
 	"bytes"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 	"unicode/utf8"
 
+	"github.com/cloudlease/leader/internal/plainjson"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -37,11 +37,12 @@ func encode(data []byte) []byte {
 	return append(content, data...)
 }
 
-// decode is the inverse of encode. Its errors say what is wrong; the caller wraps them in ErrRecord.
+// decode is the inverse of encode. It reads the first line as strictly as the lease's record is read: by the exact names of its fields,
+// none of which may stand twice. Its errors say what is wrong; the caller wraps them in ErrRecord.
 func decode(content []byte) ([]byte, error) {
 	line, data, whole := bytes.Cut(content, []byte("\n"))
 	var h header
-	switch err := json.Unmarshal(line, &h); {
+	switch err := plainjson.Unmarshal(line, &h); {
 	case err != nil || h.Format < 1 || !whole || len(line) > maxHeader:
 		return nil, errors.New("it does not begin with the line that this package writes")
 	case h.Format > cellFormat:
