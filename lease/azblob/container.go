@@ -11,7 +11,7 @@ import (
 
 // MakePlace implements lease.PlaceMaker. The container is not public, and has its account's location.
 func (m *manager) MakePlace(ctx context.Context, location string) (made bool, err error) {
-	if err := m.check(); err != nil {
+	if err := m.begin(ctx); err != nil {
 		return false, err
 	}
 	if location != "" {

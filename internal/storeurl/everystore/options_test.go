@@ -38,10 +38,14 @@ func TestANilOptionIsRefused(t *testing.T) {
 		"gcs": gcs.NewStore(storage, "leases", nil), "azblob": azblob.NewStore(blobs, nil),
 	}
 	for name, m := range managers {
-		_, err := m.Acquire(t.Context(), lease.Request{Name: "orders", Holder: "a", Length: 15e9})
-		require.ErrorIs(t, err, lease.ErrMisconfigured, name)
-		require.ErrorContains(t, err, "of 2 is nil", name)
-		_, err = stores[name].Load(t.Context(), "orders")
+		for _, a := range askedAll(t.Context(), m) {
+			if a.tried == "look for it" && a.err == nil { // a read tells
+				continue
+			}
+			require.ErrorIs(t, a.err, lease.ErrMisconfigured, "%s: %s", name, a.tried)
+			require.ErrorContains(t, a.err, "of 2 is nil", "%s: %s", name, a.tried)
+		}
+		_, err := stores[name].Load(t.Context(), "orders")
 		require.ErrorIs(t, err, lease.ErrMisconfigured, name)
 		require.ErrorContains(t, err, "option 1 of 1 is nil", name)
 	}
