@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"log"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/fence"
@@ -72,7 +74,8 @@ func makeTables(ctx context.Context, db *sql.DB) error {
 
 // A projection, which several nodes stand by for. Each event is applied exactly once, though a node may sleep at any point.
 func Example() {
-	ctx := context.Background()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	db, err := sql.Open("pgx", os.Getenv("DATABASE_URL")) // import _ "github.com/jackc/pgx/v5/stdlib"
 	if err != nil {
 		log.Fatal(err)

@@ -287,6 +287,22 @@ func TestProgramsShareTheirStore(t *testing.T) {
 	require.GreaterOrEqual(t, found, 2)
 }
 
+// A program that ends by SIGTERM releases its lease first: each main function of a page that runs a Leader or a Fleet ends its context then, and
+// so does each example that nothing runs.
+func TestProgramsReleaseOnSIGTERM(t *testing.T) {
+	t.Parallel()
+	main, runs, found := regexp.MustCompile(`(?ms)^func (?:main|Example\w*)\(\) \{\n(.*?)^\}`), regexp.MustCompile(`\.(Run|RunOnce)\(`), 0
+	for _, name := range append(pages(t), examples...) {
+		for _, program := range main.FindAllStringSubmatch(read(t, name), -1) {
+			if runs.MatchString(program[1]) && !strings.Contains(program[1], "// Output:") {
+				found++
+				assert.Contains(t, program[1], "signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)", name)
+			}
+		}
+	}
+	require.Greater(t, found, 12)
+}
+
 // No page has nodes restarted or replaced because the store is down: /healthz is 503 on all of them meanwhile.
 func TestNothingRestartsByHealthz(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/lease"
@@ -12,7 +15,8 @@ import (
 
 // A program that leads while it holds a lease in a bucket.
 func Example() {
-	ctx := context.Background()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	client, err := gcs.NewClient(ctx) // application default credentials
 	if err != nil {
 		log.Fatal(err)
