@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/checkpoint"
 	"github.com/cloudlease/leader/fleet"
 	"github.com/cloudlease/leader/internal/emulated"
 	"github.com/cloudlease/leader/internal/emulator"
@@ -142,4 +143,35 @@ func divides(t *testing.T, store string) {
 	require.NoError(t, err)
 	stop()
 	require.NoError(t, <-ended)
+}
+
+// Who breaks leases, hands them over, drains nodes and moves checkpoints by hand needs what a leader needs, and to list them what an observer does.
+func TestOperatorsNeedBothPolicies(t *testing.T) {
+	for _, s := range services {
+		t.Run(string(s.service), func(t *testing.T) {
+			place := emulated.Make(t, s.service)
+			w := watch(t, s.service, s.permissions)
+			operates(t, place.URL)
+			both := append(allowed(t, s.files("leader")), allowed(t, s.files("observer"))...)
+			slices.Sort(both)
+			require.Equal(t, slices.Compact(both), w.needed(t), "what a leader and an observer may do, and what was asked for")
+		})
+	}
+}
+
+// operates does what leader handover, break, checkpoint set and list do.
+func operates(t *testing.T, store string) {
+	manager := open(t, store)
+	_, err := manager.Acquire(t.Context(), lease.Request{Name: "orders", Holder: "node-1", Length: time.Minute, Heeds: []string{lease.WishHandover}})
+	require.NoError(t, err)
+	info, err := lease.Inspect(t.Context(), manager, "orders")
+	require.NoError(t, err)
+	require.NoError(t, lease.Ask(t.Context(), manager, info, lease.Wish{Kind: lease.WishHandover, For: "node-2", By: "operator"}))
+	info, err = lease.Inspect(t.Context(), manager, "orders")
+	require.NoError(t, err)
+	require.NoError(t, lease.Break(t.Context(), manager, info))
+	require.NoError(t, checkpoint.Reset(t.Context(), manager, "orders", 1, checkpoint.For("orders", 0)))
+	for _, err := range lease.List(t.Context(), manager, "") {
+		require.NoError(t, err)
+	}
 }

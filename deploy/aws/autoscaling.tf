@@ -31,6 +31,9 @@ resource "aws_autoscaling_group" "nodes" {
   # EC2, not ELB: a standby is healthy, though it does not lead.
   health_check_type = "EC2"
 
+  # The role first: a program ends if its first request for the lease is refused. When all is destroyed, the role goes last.
+  depends_on = [aws_iam_role_policy.leases]
+
   launch_template {
     id      = aws_launch_template.node.id
     version = aws_launch_template.node.latest_version

@@ -57,10 +57,15 @@ resource "aws_ecs_service" "orders" {
   launch_type     = "FARGATE"
   desired_count   = 2
 
+  # The role first: a program ends if its first request for the lease is refused. When all is destroyed, the role goes last.
+  depends_on = [aws_iam_role_policy.leases]
+
   # One at a time: the lease moves once or twice, and a standby is always there.
   deployment_minimum_healthy_percent = 50
   deployment_maximum_percent         = 100
 
+  # In public subnets, set assign_public_ip = true. Private ones need a NAT, or endpoints for the registry, the log and the store: without
+  # either, a task gets neither its image nor a lease.
   network_configuration {
     subnets = var.subnets
   }

@@ -50,7 +50,8 @@ resource "azurerm_container_app" "orders" {
     server   = split("/", var.container)[0]
     identity = azurerm_user_assigned_identity.node.id
   }
-  depends_on = [azurerm_role_assignment.pull]
+  # The role first: a program ends if its first request for the lease is refused. When all is destroyed, the role goes last.
+  depends_on = [azurerm_role_assignment.node, azurerm_role_assignment.pull]
 
   template {
     # Never zero: a node that is scaled away does not stand by.
@@ -99,6 +100,7 @@ resource "azurerm_linux_virtual_machine_scale_set" "nodes" {
     type         = "UserAssigned"
     identity_ids = [azurerm_user_assigned_identity.node.id]
   }
+  depends_on = [azurerm_role_assignment.node]
 
   admin_ssh_key {
     username   = "operator"

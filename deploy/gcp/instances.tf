@@ -33,6 +33,9 @@ resource "google_compute_region_instance_group_manager" "nodes" {
   base_instance_name = "orders"
   target_size        = 2
 
+  # The role first: a program ends if its first request for the lease is refused. When all is destroyed, the role goes last.
+  depends_on = [google_storage_bucket_iam_member.node]
+
   version {
     instance_template = google_compute_instance_template.node.self_link_unique
   }

@@ -73,6 +73,9 @@ resource "google_cloud_run_v2_worker_pool" "orders" {
   name     = "orders"
   location = var.region
 
+  # The role first: a program ends if its first request for the lease is refused. When all is destroyed, the role goes last.
+  depends_on = [google_storage_bucket_iam_member.node]
+
   scaling {
     manual_instance_count = 2
   }
@@ -106,6 +109,8 @@ resource "google_cloud_run_v2_worker_pool" "orders" {
 resource "google_cloud_run_v2_job" "report" {
   name     = "report"
   location = var.region
+
+  depends_on = [google_storage_bucket_iam_member.node]
 
   template {
     template {
