@@ -56,7 +56,7 @@ func (s *source) HandleFinalize(ctx context.Context, in middleware.FinalizeInput
 	readings := s.readings
 	s.mu.Unlock()
 	out, answer, err := next.HandleFinalize(ctx, in)
-	if err == nil || !refused(err) || !s.renew(ctx, readings) {
+	if err == nil || !refused(ctx, err) || !s.renew(ctx, readings) {
 		return out, answer, err
 	}
 	if r, ok := in.Request.(interface{ RewindStream() error }); ok {

@@ -57,6 +57,14 @@ func refusesAsS3(w http.ResponseWriter) {
 	answer(w, 403, `<Error><Code>InvalidAccessKeyId</Code><Message>no such key</Message></Error>`)
 }
 
+func refusesAsR2(w http.ResponseWriter) {
+	answer(w, 401, `<Error><Code>Unauthorized</Code><Message>made up</Message></Error>`)
+}
+
+func refusesAsInsecure(w http.ResponseWriter) {
+	answer(w, 403, `<Error><Code>InvalidSecurity</Code><Message>made up</Message></Error>`)
+}
+
 func keysOf(id string) string {
 	return "[default]\naws_access_key_id = " + id + "\naws_secret_access_key = x\n"
 }
@@ -64,6 +72,12 @@ func keysOf(id string) string {
 // Keys that are rotated in a shared file are read anew when the old ones are refused, within the call; and the call's body is sent
 // again, whole.
 func TestRotatedKeys(t *testing.T) {
+	put := func(ctx context.Context, c Client) error {
+		client := s3.NewFromConfig(c.Config, func(o *s3.Options) { o.BaseEndpoint, o.UsePathStyle = c.Endpoint, true })
+		bucket, key := "b", "k"
+		_, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader("hello")})
+		return err
+	}
 	for name, test := range map[string]struct {
 		refuse func(http.ResponseWriter)
 		call   func(ctx context.Context, c Client) error
@@ -72,12 +86,9 @@ func TestRotatedKeys(t *testing.T) {
 			_, err := c.table().ListTables(ctx, &dynamodb.ListTablesInput{ExclusiveStartTableName: aws.String("hello")})
 			return err
 		}},
-		"S3": {refusesAsS3, func(ctx context.Context, c Client) error {
-			client := s3.NewFromConfig(c.Config, func(o *s3.Options) { o.BaseEndpoint, o.UsePathStyle = c.Endpoint, true })
-			bucket, key := "b", "k"
-			_, err := client.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &key, Body: strings.NewReader("hello")})
-			return err
-		}},
+		"S3":                    {refusesAsS3, put},
+		"Cloudflare R2":         {refusesAsR2, put},
+		"S3, by another reason": {refusesAsInsecure, put},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, credentials := isolated(t)
@@ -152,7 +163,7 @@ func TestKeysThatCome(t *testing.T) {
 	c, err := load(t, "region=eu-west-1&endpoint="+s.URL)
 	require.NoError(t, err)
 	err = getItem(soon(t), c.table())
-	do, permanent := advice(err)
+	do, permanent := advice(t.Context(), err)
 	require.True(t, permanent, "%v", err)
 	assert.Contains(t, do, "there are no AWS credentials")
 	write(t, credentials, keysOf("KEY"))

@@ -19,6 +19,12 @@ func WithCause(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", cause, err)
 }
 
+// Ended reports whether a call has failed because its context ended. A connection that times out by itself returns a
+// context.DeadlineExceeded, too, while the context goes on.
+func Ended(ctx context.Context, err error) bool {
+	return ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded))
+}
+
 // Misconfigured returns a permanent error that no client has reported: why nothing was sent, and what to do.
 func Misconfigured(why, advice string) error {
 	return &lease.MisconfiguredError{Err: errors.New(why), Advice: advice}

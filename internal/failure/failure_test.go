@@ -29,6 +29,18 @@ func TestWithCause(t *testing.T) {
 	require.Equal(t, known, failure.WithCause(ctx, known), "not twice")
 }
 
+func TestEnded(t *testing.T) {
+	t.Parallel()
+	timeout := fmt.Errorf("dial: %w", context.DeadlineExceeded)
+	require.False(t, failure.Ended(t.Context(), timeout), "a connection has timed out by itself")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.True(t, failure.Ended(ctx, timeout))
+	require.True(t, failure.Ended(ctx, ctx.Err()))
+	require.False(t, failure.Ended(ctx, errors.New("refused")), "the answer came before the end")
+	require.False(t, failure.Ended(ctx, nil))
+}
+
 func TestMisconfigured(t *testing.T) {
 	t.Parallel()
 	err := failure.Misconfigured("no bucket is named", "pass one to New")

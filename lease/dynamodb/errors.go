@@ -111,10 +111,10 @@ var meanings = map[string]meaning{
 
 // classify returns what an error of the SDK means: an ErrConflict, or a lease.MisconfiguredError if it is permanent.
 func classify(ctx context.Context, err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if failure.Ended(ctx, err) {
 		return failure.WithCause(ctx, err)
 	}
-	if known := awsopen.Classify(err); known != nil {
+	if known := awsopen.Classify(ctx, err); known != nil {
 		return known
 	}
 	if strings.Contains(err.Error(), "Missing Region") { // the SDK has no type for this error
@@ -137,8 +137,10 @@ func classify(ctx context.Context, err error) error {
 
 // actionOf returns the permission that a refused operation needs.
 func actionOf(err error) string {
-	if operation, ok := errors.AsType[*smithy.OperationError](err); ok {
-		return "dynamodb:" + operation.OperationName
+	for operation, ok := errors.AsType[*smithy.OperationError](err); ok; operation, ok = errors.AsType[*smithy.OperationError](operation.Err) {
+		if operation.ServiceID == sdk.ServiceID { // and not of a client around it
+			return "dynamodb:" + operation.OperationName
+		}
 	}
 	return "the action that the answer names" // the client has been wrapped
 }

@@ -116,6 +116,7 @@ func TestAnswers(t *testing.T) {
 		{400, "NotAuthorized", lease.ErrMisconfigured, "allow "},
 		{403, "OptInRequired", lease.ErrMisconfigured, "activate the service"},
 		{403, "NotSignedUp", lease.ErrMisconfigured, "activate the service"},
+		{400, "SubscriptionRequiredException", lease.ErrMisconfigured, "activate the service"},
 		{400, "ConditionalCheckFailedException", lease.ErrConflict, ""},
 		{400, "TransactionConflictException", lease.ErrConflict, ""},
 		{400, "ReplicatedWriteConflictException", lease.ErrConflict, ""},

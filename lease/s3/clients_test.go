@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader/lease"
@@ -25,6 +26,22 @@ func TestBareErrors(t *testing.T) {
 	require.Zero(t, found)
 	_, err = s.Swap(t.Context(), "a", `"1"`, []byte("x"))
 	wantError(t, err, lease.ErrConflict, "")
+}
+
+// An operation around the client's, or of another client of the bucket, is no source of credentials: what it says is the bucket's answer.
+func TestOtherClients(t *testing.T) {
+	t.Parallel()
+	failed := &smithy.GenericAPIError{Code: "PreconditionFailed", Message: "made up"}
+	for _, err := range []error{
+		&smithy.OperationError{ServiceID: "another", Err: failed},
+		&smithy.OperationError{ServiceID: "cache", Err: &smithy.OperationError{ServiceID: "S3", Err: failed}},
+	} {
+		_, err := NewStore(bare{err}, "bucket").Swap(t.Context(), "a", `"1"`, []byte("x"))
+		wantError(t, err, lease.ErrConflict, "")
+	}
+	supplied := &smithy.OperationError{ServiceID: "S3", Err: &smithy.OperationError{ServiceID: "another", Err: failed}}
+	_, err := NewStore(bare{supplied}, "bucket").Swap(t.Context(), "a", `"1"`, []byte("x"))
+	wantError(t, err, nil, "the AWS credentials cannot be fetched at the moment")
 }
 
 // A client that a test made, of a map, may have ETags of any kind, and no HTTP.

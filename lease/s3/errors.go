@@ -47,7 +47,6 @@ var advice = map[string]string{
 	"AccessDenied":                       access,
 	"Forbidden":                          access, // of other servers
 	"CredentialsNotSupported":            keys,
-	"InvalidSecurity":                    keys,
 	"MissingSecurityHeader":              keys,
 	"Unauthorized":                       keys, // of other servers
 	"AuthorizationHeaderMalformed":       region,
@@ -80,10 +79,10 @@ func (s *Store) classify(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return failure.WithCause(ctx, err)
 	}
-	if status := statusOf(err); isOfS3(err) && 300 <= status && status < 500 && s.codeOf(err) == "" {
+	if status := statusOf(err); awsopen.Own(err) && 300 <= status && status < 500 && s.codeOf(err) == "" {
 		return &foreign.Error{Service: "S3", Why: "it has no error code in XML, or no request ID", Err: err}
 	}
-	if known := awsopen.Classify(err); known != nil {
+	if known := awsopen.Classify(ctx, err); known != nil {
 		return known
 	}
 	if do := s.adviceOn(err); do != "" {

@@ -233,7 +233,7 @@ func TestNoAnswerAboutARole(t *testing.T) {
 	t.Parallel()
 	client := newAnswers(t, wire.Cut(wire.Before), func(o *s3.Options) {
 		o.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{}, errors.New("no EC2 IMDS role found, nobody answers")
+			return aws.Credentials{}, &smithy.OperationError{ServiceID: "ec2imds", OperationName: "GetMetadata", Err: errors.New("nobody answers")}
 		})
 	})
 	_, err := NewStore(client, "bucket").Load(t.Context(), "a")

@@ -22,6 +22,7 @@ import (
 	smithymiddleware "github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/cloudlease/leader/internal/awsopen"
 	"github.com/cloudlease/leader/internal/foreign"
 	"github.com/cloudlease/leader/lease"
 )
@@ -105,7 +106,7 @@ func crc64NVME(content []byte) string {
 // status of an answer without a code: without a request ID, that made-up code does not count.
 func (s *Store) codeOf(err error) string {
 	api, ok := errors.AsType[smithy.APIError](err)
-	if !ok || !isOfS3(err) {
+	if !ok || !awsopen.Own(err) {
 		return ""
 	}
 	if answer, ok := errors.AsType[*awshttp.ResponseError](err); ok && answer.ServiceRequestID() == "" {
@@ -116,16 +117,6 @@ func (s *Store) codeOf(err error) string {
 		}
 	}
 	return api.ErrorCode()
-}
-
-// isOfS3 reports whether an error comes from S3 itself. The error of a call to S3 may wrap one of a service that
-// supplies credentials.
-func isOfS3(err error) bool {
-	service := s3.ServiceID
-	for op, ok := errors.AsType[*smithy.OperationError](err); ok; op, ok = errors.AsType[*smithy.OperationError](op.Err) {
-		service = op.ServiceID
-	}
-	return service == s3.ServiceID
 }
 
 func statusOf(err error) int {
