@@ -292,14 +292,18 @@ func TestKeyTooLong(t *testing.T) {
 	table := newTable(t, client)
 	before := len(counter.Requests())
 	for _, prefix := range []string{strings.Repeat("p", 2048), "\xff"} {
-		for what, err := range calls(t, NewStore(client, table, WithPrefix(prefix))) {
-			if what != "List" {
-				require.ErrorIs(t, err, lease.ErrMisconfigured, what)
-				assert.ErrorContains(t, err, "use a shorter prefix")
-			}
+		s := NewStore(client, table, WithPrefix(prefix))
+		errs := calls(t, s)
+		_, errs["MakePlace"] = s.MakePlace(soon(t), "")
+		for what, err := range errs {
+			require.ErrorIs(t, err, lease.ErrMisconfigured, what)
+			assert.ErrorContains(t, err, "use a shorter prefix", what)
 		}
 	}
-	assert.Len(t, counter.Requests(), before+2, "the lists")
+	_, err := NewStore(client, table, WithPrefix(strings.Repeat("p", 2040))).Load(soon(t), "123456789")
+	require.ErrorIs(t, err, lease.ErrMisconfigured)
+	require.ErrorContains(t, err, "use a shorter prefix")
+	assert.Len(t, counter.Requests(), before, "nothing is sent, and no list is billed")
 
 	longest := strings.Repeat("n", 255)
 	s := NewStore(client, table, WithPrefix(strings.Repeat("p", 2048-255)))

@@ -215,8 +215,13 @@ func (s *Store) ready() error {
 	if why, advice := s.keys.wrong(); why != "" {
 		return failure.Misconfigured(why, advice)
 	}
+	if len(s.prefix) >= maxKey || !utf8.ValidString(s.prefix) { // the SDK would send another
+		return failure.Misconfigured(fmt.Sprintf("the prefix %.40q... is not UTF-8 of less than %d bytes", s.prefix, maxKey), badPrefix)
+	}
 	return nil
 }
+
+const badPrefix = "use a shorter prefix, in UTF-8"
 
 // usable returns an error if there is no client, or no table is named.
 func usable(client any, tableName string) error {
@@ -238,12 +243,9 @@ func (s *Store) key(name string) (string, error) {
 		return "", err
 	}
 	key := s.prefix + name
-	if len(key) > maxKey || !utf8.ValidString(s.prefix) {
-		return "", &lease.MisconfiguredError{
-			Err: fmt.Errorf("the prefix %.40q... and the lease's name make a key of %d bytes, and a table takes UTF-8 of at most %d",
-				s.prefix, len(key), maxKey),
-			Advice: "use a shorter prefix",
-		}
+	if len(key) > maxKey {
+		return "", failure.Misconfigured(fmt.Sprintf("the prefix %.40q... and the lease's name make a key of %d bytes, and a table takes at most %d",
+			s.prefix, len(key), maxKey), badPrefix)
 	}
 	return key, nil
 }
