@@ -143,10 +143,10 @@ func (a *app) limit() time.Duration { return cmp.Or(a.timeout, patience.Default)
 func (a *app) onStore(ctx context.Context, do func(*store.Store) error) error {
 	s, err := store.Open(ctx, a.store, a.limit())
 	switch {
-	case errors.Is(err, patience.ErrSilent):
-		return err
-	case err != nil:
+	case errors.Is(err, lease.ErrMisconfigured):
 		return usage(err)
+	case err != nil: // a network error, say: it may pass, and the command line may be right
+		return err
 	}
 	defer s.Close()
 	return do(s)

@@ -6,13 +6,13 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"iter"
 	"strings"
 	"time"
 
 	"github.com/cloudlease/leader/checkpoint"
 	"github.com/cloudlease/leader/fleet"
+	"github.com/cloudlease/leader/internal/failure"
 	"github.com/cloudlease/leader/internal/patience"
 	"github.com/cloudlease/leader/lease"
 )
@@ -25,16 +25,16 @@ type Store struct {
 	own bool // this user's own directory, which the first lease makes
 }
 
-// Open opens the store with the URL. The store must be closed. Errors are of a URL that makes no sense, or of what is set up here,
-// unless they are patience.ErrSilent.
+// Open opens the store with the URL. The store must be closed. A URL that makes no sense, and what is set up wrongly here, is a
+// lease.ErrMisconfigured. Any other error is temporary.
 func Open(ctx context.Context, url string, limit time.Duration) (*Store, error) {
 	switch scheme, _, _ := strings.Cut(url, ":"); {
 	case url == "" && Default() == "":
-		return nil, errors.New("give a --store: this user has no home directory for the default one")
+		return nil, failure.Misconfigured("this user has no home directory for the default store", "give a --store")
 	case url == "":
-		return nil, errors.New("--store is empty: give the URL of a store, or leave it out")
+		return nil, failure.Misconfigured("--store is empty", "give the URL of a store, or leave it out")
 	case strings.EqualFold(scheme, "mem"):
-		return nil, errors.New("--store mem: is the memory of one process, where no other finds the leases: give the URL of a directory or a service")
+		return nil, failure.Misconfigured("--store mem: is the memory of one process, where no other finds the leases", "give the URL of a directory or a service")
 	}
 	// A client may keep the context, for the credentials that it gets later.
 	m, err := patience.Ask(context.WithoutCancel(ctx), cmp.Or(limit, patience.Default), func(context.Context) (lease.Manager, error) { return lease.Open(ctx, url) })
