@@ -16,14 +16,16 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// disk has the functions that bring changes to the disk. Tests replace them.
+// disk has the functions that bring changes to the disk, and those that look for the directory. Tests replace them.
 type disk struct {
+	stat   func(path string) (fs.FileInfo, error)
+	tree   func(dir string) fs.FS
 	sync   func(*os.File) error
 	link   func(from, to string) error
 	rename func(from, to string) error
 }
 
-var realDisk = disk{sync: (*os.File).Sync, link: os.Link, rename: os.Rename}
+var realDisk = disk{stat: os.Stat, tree: os.DirFS, sync: (*os.File).Sync, link: os.Link, rename: os.Rename}
 
 // read reads the cell's file.
 func (s *Store) read(ctx context.Context, p place) (lease.Snapshot, error) {

@@ -53,6 +53,36 @@ func TestMissing(t *testing.T) {
 	assert.False(t, missing(nil))
 }
 
+// unreachable is a share whose server does not answer.
+type unreachable struct{ error }
+
+func (u unreachable) Open(string) (fs.File, error)     { return nil, u.error }
+func (u unreachable) stat(string) (fs.FileInfo, error) { return nil, u.error }
+
+// A share whose server does not answer is not missing: it is no mistake to be corrected, its list is not empty, and the directory above
+// it tells nothing about it.
+func TestUnreachableShare(t *testing.T) {
+	t.Parallel()
+	s := NewStore(filepath.Join(t.TempDir(), "share", "leases"))
+	share := unreachable{&fs.PathError{Op: "stat", Path: s.dir, Err: errors.Join(fs.ErrNotExist, syscall.Errno(53))}} // as Windows says it
+	s.disk.stat, s.disk.tree = share.stat, func(string) fs.FS { return share }
+	require.NoError(t, s.FindPlace(t.Context()))
+	var listed []error
+	for _, err := range s.List(t.Context(), "") {
+		listed = append(listed, err)
+	}
+	require.Len(t, listed, 1)
+	require.ErrorIs(t, listed[0], share.error)
+	require.NotErrorIs(t, listed[0], lease.ErrMisconfigured)
+	_, err := networkAbove(s.dir, func(at string) (string, error) {
+		if at == s.dir {
+			return "", share.error
+		}
+		return "", nil
+	})
+	require.ErrorIs(t, err, share.error)
+}
+
 func TestFileInThePlaceOfALongNamesDirectory(t *testing.T) {
 	t.Parallel()
 	s, long := NewStore(t.TempDir()), strings.Repeat("a", maxPiece+1)

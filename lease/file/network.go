@@ -1,9 +1,7 @@
 package file
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 )
 
@@ -13,14 +11,16 @@ import (
 // looks at the nearest existing one above it.
 //
 // A FUSE file system counts as remote, unless it is on a block device: most of them show something remote.
-func NetworkFS(dir string) (name string, err error) {
+func NetworkFS(dir string) (name string, err error) { return networkAbove(dir, networkFS) }
+
+func networkAbove(dir string, of func(dir string) (string, error)) (name string, err error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return "", fmt.Errorf("file system of %q: %w", dir, err)
 	}
 	for at := abs; ; at = filepath.Dir(at) {
-		name, err = networkFS(at)
-		if !errors.Is(err, fs.ErrNotExist) || at == filepath.Dir(at) {
+		name, err = of(at)
+		if !missing(err) || at == filepath.Dir(at) {
 			break
 		}
 	}

@@ -2,9 +2,7 @@ package file
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 
 	"github.com/cloudlease/leader/internal/failure"
@@ -16,7 +14,7 @@ func (s *Store) FindPlace(context.Context) error {
 	if s.problem != nil {
 		return s.problem
 	}
-	if _, err := os.Stat(s.dir); errors.Is(err, fs.ErrNotExist) {
+	if _, err := s.disk.stat(s.dir); missing(err) {
 		return failure.Misconfigured("there is no such directory", "make the directory, or name another")
 	}
 	return nil

@@ -2,11 +2,9 @@ package file
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"iter"
-	"os"
 	"path"
 	"path/filepath"
 	"runtime"
@@ -140,7 +138,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, e
 			yield(lease.Cell{}, s.problem)
 			return
 		}
-		err := fs.WalkDir(os.DirFS(s.dir), ".", func(file string, entry fs.DirEntry, err error) error {
+		err := fs.WalkDir(s.disk.tree(s.dir), ".", func(file string, entry fs.DirEntry, err error) error {
 			switch name, isCell := nameOf(file); {
 			case ctx.Err() != nil:
 				return context.Cause(ctx)
@@ -155,7 +153,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, e
 				return skip(entry)
 			case file != "." && !isPiece(path.Base(file)):
 				return skip(entry)
-			case errors.Is(err, fs.ErrNotExist):
+			case missing(err):
 				return nil
 			default:
 				return err
