@@ -9,7 +9,7 @@ import (
 )
 
 // Late returns a store that calls answered after each request, for [Place.Slow] of a manager that lease.NewManager makes.
-// An error of answered replaces the answer.
+// An error of answered replaces the answer. The store has the Limits of s.
 func Late(s lease.Store, answered func() error) lease.Store {
 	if _, ok := s.(lease.Lister); ok {
 		return lateList{late{s, answered}}
@@ -20,6 +20,14 @@ func Late(s lease.Store, answered func() error) lease.Store {
 type late struct {
 	store    lease.Store
 	answered func() error
+}
+
+// Limits are those of the store; none if it has no such method.
+func (l late) Limits() (limits lease.Limits) {
+	if limiter, ok := l.store.(lease.Limiter); ok {
+		limits = limiter.Limits()
+	}
+	return limits
 }
 
 func (l late) Load(ctx context.Context, name string) (lease.Snapshot, error) {

@@ -240,6 +240,9 @@ func (n *naive) failed(ctx context.Context, old lease.Version, name string, r na
 	case now.ID != r.ID && n.flaw != "says only that it failed":
 		return &lease.HeldError{Info: now}
 	case now.ID == r.ID && n.flaw != "undoes nothing":
+		if n.flaw != "undoes at once" {
+			time.Sleep(n.writeEvery)
+		}
 		ours.Released = true
 		_, _ = n.swap(undo, name, now.Version, ours)
 	}

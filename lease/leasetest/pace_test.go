@@ -51,12 +51,11 @@ func TestSoundPlacesPassWhenWritesAreLimited(t *testing.T) {
 	}
 }
 
-// hidden are the flaws that such a place hides: it refuses the losers of a race, and what would undo a write at once, whatever they do.
+// hidden are the flaws that such a place hides: it refuses the losers of a race, whatever they do.
 var hidden = map[string][]string{
-	"one of many acquires":                           {"takes a conflict for success", "gives up at a conflict"},
-	"one of many takes over":                         {"takes a conflict for success"},
-	"renew and release at once":                      {"Renew ignores that it was released"},
-	"a failed acquisition is undone by its own call": {"undoes nothing", "undoes nothing once the context has ended"},
+	"one of many acquires":      {"takes a conflict for success", "gives up at a conflict"},
+	"one of many takes over":    {"takes a conflict for success"},
+	"renew and release at once": {"Renew ignores that it was released"},
 }
 
 // The checks find every other flaw there, too.
@@ -76,4 +75,36 @@ func TestFlawedManagersFailWhenWritesAreLimited(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A manager that undoes what it has written before the service takes another write undoes nothing.
+func TestUndoneTooSoon(t *testing.T) {
+	t.Parallel()
+	undone := named(t, managerChecks, "a failed acquisition is undone by its own call")
+	run := func(t *testing.T, p Place) []string {
+		return record(t, func(t testing.TB) {
+			undone.run(t, Harness{Virtual: true, Open: func(testing.TB) Place { return p }}.scene(t))
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		assert.NotEmpty(t, run(t, unhurried().place(newNaive("undoes at once"))), "the check passes a manager that is flawed")
+		assert.Empty(t, run(t, newCells().place(newNaive("undoes at once"))), "where it may write at once")
+	})
+}
+
+// A manager of a store of Late keeps the limits of the store below.
+func TestLateHasTheLimits(t *testing.T) {
+	t.Parallel()
+	c := unhurried()
+	assert.Equal(t, lease.LimitsOf(lease.NewManager(c)), lease.LimitsOf(lease.NewManager(Late(c, func() error { return nil }))))
+	plain := struct{ lease.Store }{c} // which tells of no limits
+	assert.Equal(t, lease.LimitsOf(lease.NewManager(plain)), lease.LimitsOf(lease.NewManager(Late(plain, func() error { return nil }))))
+	synctest.Test(t, func(t *testing.T) {
+		c := unhurried()
+		p := c.place(func(c *cells) lease.Manager { return lease.NewManager(c) })
+		p.Slow = func(answered func() error) lease.Manager { return lease.NewManager(Late(c, answered)) }
+		assert.Empty(t, record(t, func(t testing.TB) {
+			undoneAcquire(t, Harness{Virtual: true, Open: func(testing.TB) Place { return p }}.scene(t))
+		}))
+	})
 }
