@@ -83,14 +83,8 @@ func storeName(m lease.Manager) string {
 
 // goexit logs that a callback has ended its goroutine.
 func (l *Leader) goexit(who string) {
-	log := l.options.logger
-	if log == nil {
-		log = slog.Default()
-	}
-	l.logbook.Post(entry{log: log, event: remark{slog.LevelError, "a callback called runtime.Goexit, as a test's FailNow does; others go on", []slog.Attr{
-		slog.String("lease", l.options.lease), slog.String("node", l.options.node), slog.String("callback", who),
-		toDo("return from the callback instead"),
-	}}}, true)
+	l.remark(slog.LevelError, "a callback called runtime.Goexit, as a test's FailNow does; others go on", slog.String("callback", who),
+		toDo("return from the callback instead"))
 }
 
 // TermFrom returns the term that the context of a work carries; false if ctx carries none. It is lease.TermFrom.

@@ -29,10 +29,22 @@ type entry struct {
 
 	// Of a change of state:
 	lost bool // this node's term is lost; else the cause may still be the loss of another one, or one to come
+
+	paused bool // this node was paused, when its state or the holder changed
 }
 
 func (r *run) remark(level slog.Level, message string, attrs ...slog.Attr) {
 	r.leader.logbook.Post(entry{log: r.log, event: remark{level, message, attrs}}, true)
+}
+
+// remark is for what happens outside of a run, too.
+func (l *Leader) remark(level slog.Level, message string, attrs ...slog.Attr) {
+	log := l.options.logger
+	if log == nil {
+		log = slog.Default()
+	}
+	attrs = append([]slog.Attr{slog.String("lease", l.options.lease), slog.String("node", l.options.node)}, attrs...)
+	l.logbook.Post(entry{log: log, event: remark{level, message, attrs}}, true)
 }
 
 // scribe writes events to the log, for people who read one line of it, at night: what has happened, why, and what this node
@@ -60,12 +72,12 @@ func (s *scribe) write(e entry) {
 	case remark:
 		level, message, attrs = event.level, event.message, event.attrs
 	case StateEvent:
-		level, message, attrs = s.describeState(event, e.lost)
+		level, message, attrs = s.describeState(event, e)
 	case RequestEvent:
 		s.writeRequest(e, event)
 		return
 	case HolderEvent:
-		level, message, attrs = s.describeHolder(event)
+		level, message, attrs = s.describeHolder(event, e.paused)
 	case WishEvent:
 		level, message, attrs = describeWish(event)
 	case OverrunEvent:
@@ -80,7 +92,7 @@ func (s *scribe) write(e entry) {
 }
 
 // describeState tells of a change of state, and goes on from it.
-func (s *scribe) describeState(e StateEvent, lost bool) (level slog.Level, message string, attrs []slog.Attr) {
+func (s *scribe) describeState(e StateEvent, line entry) (level slog.Level, message string, attrs []slog.Attr) {
 	attrs = appendToken(nil, e.Token)
 	from := s.state
 	s.state = e.To
@@ -97,14 +109,10 @@ func (s *scribe) describeState(e StateEvent, lost bool) (level slog.Level, messa
 		if from == Idle {
 			return slog.LevelDebug, "standing by", attrs // Run has said so
 		}
-		message = "this node stands by again, and leaves the lease to the others for a while"
-		if lost, ok := errors.AsType[*lease.LostError](e.Cause); ok && lost.Reason != lease.LostExpired {
-			message = "this node stands by again" // another one has the lease, or had
-		}
-		return slog.LevelInfo, message, attrs
+		return slog.LevelInfo, afterTerm(e.Cause, line.paused), attrs
 	}
 	switch {
-	case lost:
+	case line.lost:
 		message = "the lease is lost, and this node leads no more: the work is told to stop"
 		if from == Stopping {
 			message = "the lease is lost, and the work is still stopping: another node may lead beside it"
@@ -130,6 +138,18 @@ func (s *scribe) describeState(e StateEvent, lost bool) (level slog.Level, messa
 	return level, message, appendRemedy(appendCause(attrs, e.Cause), e.Cause)
 }
 
+// afterTerm says what a node does once it leads no more.
+func afterTerm(cause error, paused bool) string {
+	lost, ok := errors.AsType[*lease.LostError](cause)
+	switch {
+	case paused:
+		return "this node leads no more, and leaves the lease to the others until Resume is called"
+	case ok && lost.Reason != lease.LostExpired: // another one has the lease, or had
+		return "this node stands by again"
+	}
+	return "this node stands by again, and leaves the lease to the others for a while"
+}
+
 // describeEnd tells how Run ended. To find that another node has the lease is no trouble for a RunOnce; but a work may return that of
 // another lease.
 func (s *scribe) describeEnd(e StateEvent, attrs []slog.Attr) (slog.Level, string, []slog.Attr) {
@@ -146,7 +166,7 @@ func (s *scribe) describeEnd(e StateEvent, attrs []slog.Attr) (slog.Level, strin
 }
 
 // describeHolder tells who holds the lease. What this node did to it itself is said elsewhere.
-func (s *scribe) describeHolder(e HolderEvent) (level slog.Level, message string, attrs []slog.Attr) {
+func (s *scribe) describeHolder(e HolderEvent, paused bool) (level slog.Level, message string, attrs []slog.Attr) {
 	by, own := e.Seen, e.Seen.Holder == e.Node
 	if s.leads = !own && by.State == lease.Held && !by.Broken; !own && !by.Broken && by.Holder != "" {
 		s.other = by
@@ -159,7 +179,7 @@ func (s *scribe) describeHolder(e HolderEvent) (level slog.Level, message string
 		return slog.LevelDebug, "this node holds the lease", attrs
 	case by.State == lease.Held:
 		message = "another node leads: this one stands by"
-		if s.state != Standby {
+		if s.state != Standby || paused {
 			message = "another node leads"
 		}
 		if !by.Acquired.IsZero() {

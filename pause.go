@@ -3,6 +3,7 @@ package leader
 import (
 	"context"
 	"errors"
+	"log/slog"
 
 	"github.com/cloudlease/leader/internal/host"
 )
@@ -10,6 +11,9 @@ import (
 // ErrPaused is the error of RunOnce, and of Acquire at the end of its patience, on a node that Pause keeps from asking for the lease. If
 // Pause comes after the request was sent, it is ErrStepDown.
 var ErrPaused = errors.New("leader: this node is paused")
+
+// isPaused is a line of the log: else nobody sees why a node that is well does not ask for the lease.
+const isPaused = "this node is paused: it does not ask for the lease until Resume is called"
 
 // Pause makes this node give the lease up as StepDown does, and keeps it from campaigning until Resume: before maintenance, in a preStop
 // hook, in a blue-green deployment. It returns what StepDown returns; the node is paused even if that is an error. If a request for
@@ -21,6 +25,7 @@ func (l *Leader) Pause(ctx context.Context) error {
 	l.mu.Lock()
 	if l.resumed == nil {
 		l.resumed = make(chan struct{})
+		l.remark(slog.LevelInfo, isPaused)
 	}
 	l.board.change(func(s *Status) { s.Paused = true })
 	l.mu.Unlock()
@@ -35,8 +40,16 @@ func (l *Leader) Resume() {
 	if l.resumed != nil {
 		close(l.resumed)
 		l.resumed = nil
+		l.remark(slog.LevelInfo, "this node is no longer paused: it may ask for the lease again")
 	}
 	l.board.change(func(s *Status) { s.Paused = false })
+}
+
+// paused reports whether Pause keeps this node from campaigning.
+func (l *Leader) paused() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.resumed != nil
 }
 
 // whilePaused waits until this node is resumed, and looks at the lease meanwhile. It ends sooner with ctx, or when this run campaigns no

@@ -73,6 +73,9 @@ func (r *run) run() (err error) {
 	}
 	r.remark(slog.LevelInfo, "this node takes part in the election", slog.String("store", r.leader.Status().Store),
 		lasting("length", r.opts.length), lasting("renew_every", r.opts.renewEvery), lasting("acquire_every", r.opts.acquireEvery))
+	if r.leader.paused() {
+		r.remark(slog.LevelInfo, isPaused) // by a call before this run
+	}
 	r.enter(Standby, 0, nil)
 	r.startHeartbeat()
 	var out outcome
@@ -186,7 +189,7 @@ func within(h host.Host, patience time.Duration, done <-chan struct{}) bool {
 // emit passes an event to the log and to each observer.
 func (r *run) emit(e Event) {
 	change, state := e.(StateEvent)
-	line := entry{log: r.log, event: e, lost: state && same(change.Cause, r.leader.Status().Term.Check())}
+	line := entry{log: r.log, event: e, lost: state && same(change.Cause, r.leader.Status().Term.Check()), paused: r.leader.paused()}
 	if q, ok := e.(RequestEvent); ok && !isClear(q.Err) {
 		line.left = r.leader.Status().Term.Remaining()
 		line.calledOff = r.ctx.Err() != nil && (errors.Is(q.Err, context.Canceled) || errors.Is(q.Err, context.Cause(r.ctx)))

@@ -119,6 +119,30 @@ func tellStory(w *world, told *bytes.Buffer) {
 	close(goOn)
 	require.NoError(w, <-b.result)
 	ends("Node b is asked to stop, its work does not return, and somebody takes the lease.")
+	goOn = nil
+	tellOfPauses(w, ends, a, b)
+}
+
+// tellOfPauses lets nodes be paused and resumed. No line may say that a node asks for the lease meanwhile.
+func tellOfPauses(w *world, ends func(chapter string), a, b *node) {
+	a.link.set(nil)
+	a.run()
+	time.Sleep(time.Minute)
+	b.run()
+	ends("Nodes a and b are started again.")
+	require.NoError(w, a.Pause(background))
+	require.NoError(w, a.Pause(background))
+	ends("Node a, which leads, is paused.")
+	require.NoError(w, b.stop())
+	require.NoError(w, b.Pause(background))
+	b.run()
+	ends("Node b is stopped, paused and started: nobody leads.")
+	a.Resume()
+	a.Resume()
+	ends("Node a is resumed.")
+	b.Resume()
+	require.NoError(w, b.Pause(background))
+	ends("Node b, a standby, is resumed, and paused again.")
 }
 
 var byChance = regexp.MustCompile(`(time|since|led|left|after|for|took|failed)=(\S+)`)
