@@ -15,7 +15,11 @@
 //	leader.renewal.age        gauge       s          since the latest renewal that succeeded was sent, or the
 //	                                                 acquisition; while the term holds
 //	leader.lease.length       gauge       s          how long the lease holds from each renewal, if this node has it
+//	leader.lease.token        gauge       {term}     fencing token of the lease, as this node last heard of it; none
+//	                                                 before it has
 //	leader.node.healthy       gauge       {node}     0 while leader.WithHealth keeps this node from leading, else 1
+//	leader.node.standby       gauge       {node}     1 while Run waits for the lease, and this node is healthy and
+//	                                                 not paused, else 0; as leaderhttp's /standby answers
 //	leader.terms              counter     {term}     terms that this node began
 //	leader.term.losses        counter     {term}     terms that it lost                                         leader.loss.reason
 //	leader.request.duration   histogram   s          requests to the lease manager, polls included             leader.request.operation
@@ -41,19 +45,25 @@
 // at the lease that the manager does not offer is not a request.
 //
 // The sum of leader.term.active over all nodes of a lease is the number of leaders: 1, except during a failover. It
-// exceeds 1 only if the nodes are asked at different moments. Alert on:
+// exceeds 1 only if the nodes are asked at different moments. Each acquisition has a greater token than the one before, so the growth of
+// the greatest leader.lease.token tells how often leadership has moved, whatever ended the terms: a work that fails, or a process that
+// crashes, loses no lease. Alert on:
 //
 //	nobody leads           sum by (leader_store_name, leader_lease_name) (leader_term_active) < 1, for some lease lengths
 //	it will soon be lost   leader_renewal_age_seconds > leader_lease_length_seconds / 2
 //	nobody may lead        sum by (leader_store_name, leader_lease_name) (leader_node_healthy) < 1
-//	leadership moves       increase(leader_term_losses_total[15m]) > 2
+//	no standby             sum by (leader_store_name, leader_lease_name) (leader_term_active)
+//	                       + sum by (leader_store_name, leader_lease_name) (leader_node_standby) < 2, for a while
+//	leases are lost        sum by (leader_store_name, leader_lease_name) (increase(leader_term_losses_total[15m])) > 2
+//	leadership moves       max by (leader_store_name, leader_lease_name) (leader_lease_token) - min_over_time(
+//	                       max by (leader_store_name, leader_lease_name) (leader_lease_token)[15m:1m]) > 4
 //	a store fails          rate(leader_request_failures_total{error_type!="canceled"}[5m])
 //
 // In the repository, docs/operating/alerts.yaml has these and more as rules for Prometheus, docs/operating/dashboard.json is a
 // dashboard for Grafana, and docs/operating.md says what to do.
 //
 // The Prometheus exporter names them leader_term_active, leader_term_remaining_seconds, leader_renewal_age_seconds,
-// leader_lease_length_seconds, leader_node_healthy, leader_terms_total, leader_term_losses_total,
+// leader_lease_length_seconds, leader_lease_token, leader_node_healthy, leader_node_standby, leader_terms_total, leader_term_losses_total,
 // leader_request_duration_seconds, leader_request_failures_total, leader_events_dropped_total.
 //
 // # Fleets
@@ -91,5 +101,6 @@
 //	nobody coordinates      sum by (leader_store_name, leader_fleet_name) (leader_fleet_coordinates) < 1, for some lease lengths
 //	a work never stops      leader_fleet_parts{leader_fleet_part_state="stopping"} > 0, for longer than a work may take
 //	a node is cut off       leader_fleet_plan_age_seconds, more than half a lease length
-//	parts move too often    increase(leader_fleet_moves_total[1h]), more than a few times the number of parts
+//	parts move too often    sum by (leader_store_name, leader_fleet_name) (increase(leader_fleet_moves_total[1h])), more than a few
+//	                        times the number of parts
 package leaderotel

@@ -12,7 +12,9 @@ type instruments struct {
 	remaining metric.Float64ObservableGauge
 	age       metric.Float64ObservableGauge
 	length    metric.Float64ObservableGauge
+	token     metric.Int64ObservableGauge
 	healthy   metric.Int64ObservableGauge
+	standby   metric.Int64ObservableGauge
 	terms     metric.Int64Counter
 	losses    metric.Int64Counter
 	duration  metric.Float64Histogram
@@ -25,7 +27,7 @@ type instruments struct {
 var buckets = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20}
 
 func newInstruments(meter metric.Meter) (i instruments, err error) {
-	var errs [10]error
+	var errs [12]error
 	i.active, errs[0] = meter.Int64ObservableGauge("leader.term.active", metric.WithUnit("{term}"),
 		metric.WithDescription("1 while this node's term holds, else 0."))
 	i.remaining, errs[1] = meter.Float64ObservableGauge("leader.term.remaining", metric.WithUnit("s"),
@@ -46,5 +48,9 @@ func newInstruments(meter metric.Meter) (i instruments, err error) {
 		metric.WithDescription("0 while this node's health check keeps it from leading, else 1."))
 	i.dropped, errs[9] = meter.Int64Counter("leader.events.dropped", metric.WithUnit("{event}"),
 		metric.WithDescription("Events that came too fast to be counted."))
+	i.token, errs[10] = meter.Int64ObservableGauge("leader.lease.token", metric.WithUnit("{term}"),
+		metric.WithDescription("Fencing token of the lease, as this node last heard of it."))
+	i.standby, errs[11] = meter.Int64ObservableGauge("leader.node.standby", metric.WithUnit("{node}"),
+		metric.WithDescription("1 while this node waits for the lease, is healthy and is not paused, else 0."))
 	return i, errors.Join(errs[:]...)
 }

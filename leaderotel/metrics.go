@@ -65,7 +65,7 @@ func New(provider metric.MeterProvider, opts ...Option) (*Metrics, error) {
 	if m.instruments, err = newInstruments(meter); err != nil {
 		return nil, fmt.Errorf("leaderotel: make the instruments: %w", err)
 	}
-	m.registration, err = meter.RegisterCallback(m.collect, m.active, m.remaining, m.age, m.length, m.healthy)
+	m.registration, err = meter.RegisterCallback(m.collect, m.active, m.remaining, m.age, m.length, m.token, m.healthy, m.standby)
 	if err != nil {
 		return nil, fmt.Errorf("leaderotel: register the gauges: %w", err)
 	}
@@ -203,11 +203,11 @@ func (m *Metrics) collect(_ context.Context, to metric.Observer) error {
 	s := l.Status()
 	attributes := metric.WithAttributes(m.attributes(s.Lease, s.Node)...)
 	to.ObserveFloat64(m.length, s.Length.Seconds(), attributes)
-	healthy := int64(1)
-	if s.Health != nil {
-		healthy = 0
+	to.ObserveInt64(m.healthy, asNumber(s.Health == nil), attributes)
+	to.ObserveInt64(m.standby, asNumber(s.State == leader.Standby && s.Health == nil && !s.Paused), attributes) // as leaderhttp's /standby
+	if s.Seen.Token > 0 { // else a node that has just started would make the lease look like a new one
+		to.ObserveInt64(m.token, int64(s.Seen.Token), attributes)
 	}
-	to.ObserveInt64(m.healthy, healthy, attributes)
 	remaining := s.Term.Remaining()
 	if remaining <= 0 {
 		to.ObserveInt64(m.active, 0, attributes)

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -75,14 +74,32 @@ func TestSumsAreByStore(t *testing.T) {
 	t.Parallel()
 	sums := 0
 	for _, expr := range append(expressionsOfTheDashboard(t), expressionsOfTheAlerts(t)...) {
-		for _, list := range grouping.FindAllStringSubmatch(expr, -1) {
-			if labels := strings.Split(list[1], ", "); slices.Contains(labels, "leader_lease_name") {
-				sums++
-				assert.Contains(t, labels, "leader_store_name", expr)
-			}
+		groups := grouping.FindAllStringSubmatch(expr, -1)
+		require.Len(t, groups, len(aggregation.FindAllString(expr, -1)), "%s: one of them adds all leases up", expr)
+		for _, list := range groups {
+			sums++
+			labels := strings.Split(list[1], ", ")
+			assert.Contains(t, labels, "leader_lease_name", expr)
+			assert.Contains(t, labels, "leader_store_name", expr)
 		}
 	}
-	require.Greater(t, sums, 10)
+	require.Greater(t, sums, 20)
+}
+
+// Each panel shows the stores and the leases that are chosen, and no others.
+func TestPanelsShowWhatIsChosen(t *testing.T) {
+	t.Parallel()
+	found := 0
+	for _, expr := range expressionsOfTheDashboard(t) {
+		if query.MatchString(expr) {
+			continue
+		}
+		metrics, _ := namesOf(expr)
+		chosen := strings.Count(expr, `{leader_store_name=~"$store",leader_lease_name=~"$lease"}`)
+		require.Equal(t, len(metrics), chosen, expr)
+		found++
+	}
+	require.Greater(t, found, 10)
 }
 
 // A quantile is compared with a bound of a bucket: between two bounds it is an estimate, and may be twice what all requests took.
@@ -186,18 +203,22 @@ func seen(families map[string]*dto.MetricFamily) (samples, labels map[string]boo
 }
 
 var (
-	grouping = regexp.MustCompile(`\b(?:by|on|ignoring|without) \(([\w, ]*)\)`)
-	matchers = regexp.MustCompile(`\{([^}]*)\}`)
-	matcher  = regexp.MustCompile(`(\w+)\s*(?:=~|!~|!=|=)`)
-	word     = regexp.MustCompile(`\b[a-z_]\w*\b`)
-	spans    = regexp.MustCompile(`\[[^\]]*\]|\boffset \w+`)
-	query    = regexp.MustCompile(`^label_values\((\w+), (\w+)\)$`)
+	aggregation = regexp.MustCompile(`\b(?:sum|max|min|avg|count|group|stddev|stdvar|topk|bottomk|quantile)\b`)
+	grouping    = regexp.MustCompile(`\b(?:by|on|ignoring|without) \(([\w, ]*)\)`)
+	matchers    = regexp.MustCompile(`\{([^}]*)\}`)
+	matcher     = regexp.MustCompile(`(\w+)\s*(?:=~|!~|!=|=)`)
+	word        = regexp.MustCompile(`\b[a-z_]\w*\b`)
+	spans       = regexp.MustCompile(`\[[^\]]*\]|\boffset \w+`)
+	query       = regexp.MustCompile(`^label_values\((\w+)(\{[^}]*\})?, (\w+)\)$`)
 )
 
 // namesOf returns the metrics and the labels that an expression of PromQL names.
 func namesOf(expr string) (metrics, labels []string) {
 	if values := query.FindStringSubmatch(expr); values != nil {
-		return values[1:2], values[2:]
+		for _, m := range matcher.FindAllStringSubmatch(values[2], -1) {
+			labels = append(labels, m[1])
+		}
+		return values[1:2], append(labels, values[3])
 	}
 	for _, list := range grouping.FindAllStringSubmatch(expr, -1) {
 		labels = append(labels, strings.Split(list[1], ", ")...)
@@ -211,7 +232,7 @@ func namesOf(expr string) (metrics, labels []string) {
 	for _, known := range []*regexp.Regexp{grouping, matchers, spans} {
 		rest = known.ReplaceAllString(rest, " ")
 	}
-	known := map[string]bool{"sum": true, "count": true, "rate": true, "increase": true, "histogram_quantile": true, "unless": true, "present_over_time": true}
+	known := map[string]bool{"sum": true, "count": true, "rate": true, "increase": true, "histogram_quantile": true, "unless": true, "or": true, "max": true, "min_over_time": true, "present_over_time": true}
 	for _, w := range word.FindAllString(rest, -1) {
 		if !known[w] {
 			metrics = append(metrics, w)
@@ -228,6 +249,9 @@ func TestNamesOf(t *testing.T) {
 	metrics, labels = namesOf("label_values(m, a)")
 	require.Equal(t, []string{"m"}, metrics)
 	require.Equal(t, []string{"a"}, labels)
+	metrics, labels = namesOf(`label_values(m{b=~"$c"}, a)`)
+	require.Equal(t, []string{"m"}, metrics)
+	require.Equal(t, []string{"b", "a"}, labels)
 }
 
 func expressionsOfTheDashboard(t *testing.T) (exprs []string) {
@@ -255,7 +279,7 @@ func expressionsOfTheDashboard(t *testing.T) (exprs []string) {
 			exprs = append(exprs, target.Expr)
 			_, labels := namesOf(target.Expr)
 			for _, label := range regexp.MustCompile(`\{\{(\w+)\}\}`).FindAllStringSubmatch(target.LegendFormat, -1) {
-				if strings.HasPrefix(target.Expr, "sum") || strings.HasPrefix(target.Expr, "histogram") {
+				if aggregation.MatchString(target.Expr) {
 					require.Contains(t, labels, label[1], "%s: its legend needs the label", panel.Title)
 				}
 			}

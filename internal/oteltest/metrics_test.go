@@ -277,7 +277,7 @@ func TestUnitsAndKinds(t *testing.T) {
 		}
 		require.Equal(t, map[string]string{
 			"leader.term.active": "gauge {term}", "leader.term.remaining": "gauge s", "leader.renewal.age": "gauge s",
-			"leader.lease.length": "gauge s", "leader.node.healthy": "gauge {node}",
+			"leader.lease.length": "gauge s", "leader.lease.token": "gauge {term}", "leader.node.healthy": "gauge {node}", "leader.node.standby": "gauge {node}",
 			"leader.terms": "counter {term}", "leader.term.losses": "counter {term}", "leader.events.dropped": "counter {event}",
 			"leader.request.duration": "histogram s", "leader.request.failures": "counter {request}",
 		}, got)

@@ -61,7 +61,7 @@ func (r refusingMeter) refuse(what string) error {
 func TestNewReportsWhatIsRefused(t *testing.T) {
 	for _, what := range []string{"leader.term.active", "leader.term.remaining", "leader.renewal.age", "leader.terms",
 		"leader.term.losses", "leader.request.duration", "leader.request.failures", "leader.lease.length", "leader.node.healthy",
-		"leader.events.dropped", "callback"} {
+		"leader.events.dropped", "leader.lease.token", "leader.node.standby", "callback"} {
 		m, err := leaderotel.New(refusing{what: what})
 		require.ErrorIs(t, err, errRefused, what)
 		require.ErrorContains(t, err, what)

@@ -35,10 +35,11 @@ type node struct {
 	machine *hosttest.Machine
 	stop    context.CancelFunc
 	ended   chan error
-	health  func() error // set before run; nil: healthy
+	health  func() error                    // set before run; nil: healthy
+	work    func(ctx context.Context) error // set before run; nil: it ends with ctx, ten seconds later
 }
 
-// newNode adds a leader to a provider. Its work takes ten seconds to stop.
+// newNode adds a leader to a provider.
 func newNode(t *testing.T, provider *sdk.MeterProvider, id string, manager lease.Manager, opts ...leaderotel.Option) *node {
 	t.Helper()
 	metrics, err := leaderotel.New(provider, opts...)
@@ -54,6 +55,9 @@ func newNode(t *testing.T, provider *sdk.MeterProvider, id string, manager lease
 			return n.health()
 		}),
 		leader.WhenStarted(func(ctx context.Context) error {
+			if n.work != nil {
+				return n.work(ctx)
+			}
 			<-ctx.Done()
 			time.Sleep(10 * time.Second)
 			return nil
@@ -166,6 +170,15 @@ func (r reader) value(metric string, attributes ...string) (sum float64) {
 		sum += p.value
 	}
 	return sum
+}
+
+// greatest returns the greatest value of a metric.
+func (r reader) greatest(metric string) (greatest float64) {
+	r.t.Helper()
+	for _, p := range r.points(metric) {
+		greatest = max(greatest, p.value)
+	}
+	return greatest
 }
 
 // faulty is a manager whose requests can be made slow, and made to fail as no store can be told to.
