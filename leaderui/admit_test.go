@@ -172,7 +172,7 @@ func TestHandover(t *testing.T) {
 				require.NoError(w, err)
 				page := w.page("/?lease=orders")
 				require.Contains(w, page, `action="handover"`)
-				require.Contains(w, page, "Nobody can check from here whether that is there and well: ask its <code>/healthz</code> first.")
+				require.Contains(w, page, "Nobody can check from here whether that is there and well: ask its <code>/standby</code> first.")
 				form := url.Values{"lease": {l.Name}, "id": {l.ID}, "holder": {l.Holder}, "to": {"node-<b>"}}
 				if test.change != nil {
 					test.change(w, &l, form)

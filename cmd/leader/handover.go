@@ -36,8 +36,8 @@ func (a *app) handoverCommand() *cobra.Command {
 lease. The holder finds it at its next renewal, tells its work to stop, and releases the lease once the work has returned. The
 other nodes leave the lease to NODE for an acquire interval and a request, and then any of them takes it.
 
-Nobody can tell from the store whether NODE is there and well: the nodes that stand by write nothing. So check it first. Ask its
-/healthz (leader run --listen, or package leaderhttp); leader list shows the other leases that it holds, leader fleet status the
+Nobody can tell from the store whether NODE is there and well: the nodes that stand by write nothing. So check it first: its /standby
+(leader run --listen, or package leaderhttp) answers 200; leader list shows the other leases that it holds, leader fleet status the
 nodes of a fleet. If NODE does not ask for the lease, nobody leads until the others have waited for it: handover says for how long,
 at the default acquire interval. Then another node leads. It also says whether NODE has led before, as far as the history goes.
 
@@ -130,7 +130,7 @@ func unchecked(seen lease.Info, to string) string {
 	for _, term := range seen.Terms() {
 		led[show.Printable(term.Holder)] = true
 	}
-	text := fmt.Sprintf("\nNobody checks that %s is there and well: look at its /healthz first. If it does not ask for the lease, nobody leads for up to %v\n"+
+	text := fmt.Sprintf("\nNobody checks that %s is there and well: look at its /standby first. If it does not ask for the lease, nobody leads for up to %v\n"+
 		"(at the default acquire interval), and then another node does.\n", show.Printable(to), show.Ceil(unled(seen.Length)))
 	if !led[show.Printable(to)] && len(seen.History.Terms()) > 0 {
 		text += fmt.Sprintf("%s has not led in the last %d terms. Those that have: %s.\n", show.Printable(to), len(seen.Terms()), strings.Join(slices.Sorted(maps.Keys(led)), ", "))

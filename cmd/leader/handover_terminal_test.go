@@ -22,7 +22,7 @@ func (s shelf) handOverOnScreen(t *testing.T, name, to string) (*screen, lease.L
 	before := s.inspect(t, name)
 	c := onScreen(t, commandtest.Command(t, "handover", name, "--to", to, "--store", s.url))
 	c.see(t, "Ask one to hand over to "+to+"? Type yes: ")
-	require.Contains(t, c.text(), "\nNobody checks that "+to+" is there and well: look at its /healthz first. If it does not ask for the lease, nobody leads for up to 40m1s\n"+
+	require.Contains(t, c.text(), "\nNobody checks that "+to+" is there and well: look at its /standby first. If it does not ask for the lease, nobody leads for up to 40m1s\n"+
 		"(at the default acquire interval), and then another node does.\n")
 	require.Equal(t, before.Version, s.inspect(t, name).Version, "nothing is written before somebody has said yes")
 	c.enter(t, "yes")

@@ -319,6 +319,33 @@ func TestNothingRestartsByHealthz(t *testing.T) {
 	require.GreaterOrEqual(t, found, 3)
 }
 
+// Who is to lead next is asked at /standby: a node that is paused is healthy, and would not take the lease.
+func TestTheNextNodeIsAskedAtStandby(t *testing.T) {
+	t.Parallel()
+	runbook := read(t, "docs/operating.md")
+	for name, text := range map[string]string{
+		"handover --help":     between(t, read(t, "cmd/leader/handover.go"), "Nobody can tell from the store whether", "\n\n"),
+		"handover":            between(t, read(t, "cmd/leader/handover.go"), "Nobody checks that", "\n"),
+		"leader ui":           between(t, read(t, "leaderui/page.html"), "Nobody can check from here whether", "</p>"),
+		"Hand over":           between(t, runbook, "1. Check that `NODE`", "\n2. "),
+		"There is no standby": between(t, runbook, "### There is no standby", "\n### "),
+		"Nobody leads":        between(t, runbook, "2. It says *free* or *expired*", "\n3. "),
+	} {
+		assert.Contains(t, text, "/standby", name)
+		assert.NotRegexp(t, `[Aa]sk[^.]*/healthz|[Ll]ook at[^.]*/healthz`, text, name)
+	}
+}
+
+// between returns what stands in a text from the beginning of one part to the next end.
+func between(t *testing.T, text, begin, end string) string {
+	t.Helper()
+	_, part, found := strings.Cut(text, begin)
+	require.True(t, found, begin)
+	part, _, found = strings.Cut(part, end)
+	require.True(t, found, end)
+	return begin + part
+}
+
 func read(t *testing.T, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(file)))
