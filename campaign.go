@@ -13,8 +13,12 @@ import (
 // errEnded says that the run's context ended while it campaigned.
 var errEnded = errors.New("ended")
 
-// campaign asks for the lease until it is acquired, the first time after the wait. The error says why the run is over.
-func (r *run) campaign(wait time.Duration) (*term, error) {
+// campaign asks for the lease until it is acquired, once this node has sat out. The error says why the run is over.
+func (r *run) campaign() (*term, error) {
+	wait, err := r.sitOut()
+	if err != nil {
+		return nil, r.impatient(err)
+	}
 	vigil := r.newVigil()
 	defer vigil.end()
 	for {
@@ -51,7 +55,7 @@ func (r *run) campaign(wait time.Duration) (*term, error) {
 		case r.kind == oneTry:
 			return nil, err
 		case r.patience() <= 0:
-			return nil, fmt.Errorf("leader: the lease %q was not acquired within %v: %w", r.opts.lease, r.opts.patience, err)
+			return nil, r.impatient(err)
 		case err == ErrPaused:
 			wait = 0
 		case held:
@@ -59,6 +63,11 @@ func (r *run) campaign(wait time.Duration) (*term, error) {
 		}
 		wait = min(wait, r.patience())
 	}
+}
+
+// impatient returns the error of a run that campaigns no longer, for the reason why it has not got the lease.
+func (r *run) impatient(err error) error {
+	return fmt.Errorf("leader: the lease %q was not acquired within %v: %w", r.opts.lease, r.opts.patience, err)
 }
 
 // patience returns for how long this run still campaigns.

@@ -21,7 +21,8 @@ import (
 //
 // ctx is the parent of the lease's context, as it is of a work's in Run: when it ends, the caller is to stop and to release. To
 // bound only the wait, use WithPatience; the error is then that of the last try (errors.Is lease.ErrHeld, if another node holds
-// the lease). If ctx ends first, Acquire returns its cause; after StepDown it returns ErrStepDown. If the options are invalid or
+// the lease). If ctx ends first, Acquire returns its cause; after StepDown it returns ErrStepDown. A call that
+// follows on a term that was given up sits out first, as Run does. If the options are invalid or
 // the store is misconfigured, it returns the error that Run would return. WhenStarted must not be given; the other options mean
 // what they mean for Run.
 //

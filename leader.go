@@ -45,6 +45,7 @@ type Leader struct {
 	failures  int               // of the health check, in a row
 	beating   <-chan struct{}   // closed when the latest heartbeat has returned; nil: there was none
 	listening []<-chan struct{} // for each source of hints, closed when nobody listens to it any more; nil: nobody has
+	rest      rest              // what is left of the time for which the latest term's end leaves the lease to the others
 	abandoned <-chan struct{}   // closed when a work that was given up has returned, and its term has ended; nil: none was
 }
 
@@ -107,7 +108,8 @@ func TermFrom(ctx context.Context) (lease.Term, bool) { return lease.TermFrom(ct
 //     lease.ErrMisconfigured.
 //
 // A node that gave the lease up sits out before it campaigns again: it waits until each standby has had time for a look, by clocks that may
-// run slower, or until it sees that another node has acquired the lease.
+// run slower, or until it sees that another node has acquired the lease. If Run or Acquire is called meanwhile, it first waits for what is
+// left of that time.
 //
 // Besides the work, the end of Run takes no longer than WithEndTimeout says. Run may be called again once it has returned; a
 // second call meanwhile gets ErrRunning, and one while a work that was given up still runs gets ErrStopTimeout.
@@ -117,6 +119,7 @@ func (l *Leader) Run(ctx context.Context) error { return l.run(ctx, untilDone, l
 // run on one of them. If another node holds the lease, it returns a *lease.HeldError (errors.Is lease.ErrHeld) at once. It
 // returns nil only if the work returned nil while this node led. If the lease was lost, it returns a *lease.LostError; if ctx
 // ended first, its cause: so no scheduler takes an unfinished job for done. See WithHoldAtLeast for triggers that come late.
+// It does not sit out as Run does: a RunOnce after StepDown tries at once.
 //
 // Where the store cannot tell how old a record is (lease.Info.Timed), a process that has just started cannot know whether
 // the lease is held or was left behind by a crash. There, RunOnce watches the record. A living holder changes it within a

@@ -157,7 +157,7 @@ func WithHoldAtLeast(d time.Duration) Option {
 }
 
 // WithPatience says how long Acquire waits for the lease before it returns why it was not acquired. It tries at least once, and a
-// last time at the end. The default, 0, means for ever. Run and RunOnce do not use it.
+// last time at the end, but not while this node sits out, as after StepDown. The default, 0, means for ever. Run and RunOnce do not use it.
 func WithPatience(d time.Duration) Option {
 	return option("WithPatience", func(o *options) { o.patience = d })
 }

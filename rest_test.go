@@ -88,18 +88,20 @@ func TestRun7_HowLongANodeSitsOut(t *testing.T) {
 			least: length, most: length + look,
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
-				a := w.node("a", c.opts...).run()
-				a.leads()
-				time.Sleep(2 * time.Second)
-				c.up(w, a)
-				gaveUp := time.Now()
-				a.leads()
-				assert.GreaterOrEqual(t, time.Since(gaveUp), c.least, "%s", w.story())
-				assert.LessOrEqual(t, time.Since(gaveUp), c.most, "%s", w.story())
+		for way, takesPart := range inRuns {
+			t.Run(name+", "+way, func(t *testing.T) {
+				inWorld(t, func(w *world) {
+					a := takesPart(w, "a", c.opts...)
+					a.leads()
+					time.Sleep(2 * time.Second)
+					c.up(w, a)
+					gaveUp := time.Now()
+					a.leads()
+					assert.GreaterOrEqual(t, time.Since(gaveUp), c.least, "%s", w.story())
+					assert.LessOrEqual(t, time.Since(gaveUp), c.most, "%s", w.story())
+				})
 			})
-		})
+		}
 	}
 }
 
@@ -124,19 +126,21 @@ func TestRun7_WhoIsWellLeads(t *testing.T) {
 			time.Sleep(40 * time.Minute)
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			inWorld(t, func(w *world) {
-				a := w.node("a", quiet()).run()
-				a.leads()
-				b := w.node("b", quiet()).run()
-				done := make(chan struct{})
-				go func() { defer close(done); fault(a) }()
-				<-done
-				b.leads()
-				assert.Empty(t, b.stopped, "the first time that a gave it up, b had it, and keeps it")
-				assert.Empty(t, a.started, "%s", w.story())
+		for way, takesPart := range inRuns {
+			t.Run(name+", "+way, func(t *testing.T) {
+				inWorld(t, func(w *world) {
+					a := takesPart(w, "a", quiet())
+					a.leads()
+					b := w.node("b", quiet()).run()
+					done := make(chan struct{})
+					go func() { defer close(done); fault(a) }()
+					<-done
+					b.leads()
+					assert.Empty(t, b.stopped, "the first time that a gave it up, b had it, and keeps it")
+					assert.Empty(t, a.started, "%s", w.story())
+				})
 			})
-		})
+		}
 	}
 }
 

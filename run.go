@@ -78,6 +78,9 @@ func (r *run) run() (err error) {
 	}
 	r.enter(Standby, 0, nil)
 	r.startHeartbeat()
+	if left := r.rests(); left > 0 {
+		r.remark(slog.LevelInfo, "this node has given the lease up, and leaves it to the others for a while", lasting("for", left))
+	}
 	var out outcome
 	defer func() {
 		cause := err
@@ -86,8 +89,8 @@ func (r *run) run() (err error) {
 		}
 		r.end(cause)
 	}()
-	for wait := time.Duration(0); ; {
-		t, err := r.campaign(wait)
+	for {
+		t, err := r.campaign()
 		if err == errEnded {
 			return r.ended(nil)
 		}
@@ -95,6 +98,7 @@ func (r *run) run() (err error) {
 			return err
 		}
 		out = t.lead()
+		r.leader.rest = out.rest
 		switch {
 		case out.panicked:
 			panic(out.value)
@@ -103,8 +107,6 @@ func (r *run) run() (err error) {
 		}
 		if r.ctx.Err() == nil {
 			r.enter(Standby, 0, out.err)
-			out.rest.until = min(out.rest.until, r.giveUpAt)
-			wait = min(r.sitOut(out.rest), r.patience())
 		}
 	}
 }

@@ -2,6 +2,7 @@ package leader
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/cloudlease/leader/internal/host"
@@ -14,13 +15,15 @@ type rest struct {
 	held  lease.Lease   // the lease that was given up
 }
 
-// restAfter returns how long this node sits out after its term. It counts from the answer to the release. If that was not
-// acknowledged, or the lease was broken, it counts from the latest moment from which a standby may wait for the lease to run
-// out.
+// restAfter returns how long this node sits out after its term: not at all if the caller ended that, or the work did. It counts from
+// the answer to the release. If that was not acknowledged, or the lease was broken, it counts from the latest moment from which a
+// standby may wait for the lease to run out.
 func (t *term) restAfter(why reason, released bool) rest {
 	look := t.run.look() + t.opts.acquireEvery/8 // the clocks of the others run slower by a tenth at most
 	now := t.run.mono()
 	switch {
+	case why == byItself || why == ctxEnded:
+		return rest{}
 	case t.holding.gone && !t.holding.broken:
 		return rest{} // another node has acquired it
 	case t.holding.broken:
@@ -38,26 +41,44 @@ func (t *term) restAfter(why reason, released bool) rest {
 // look returns how long it takes until a node that stands by has had a look at the lease, or a try for it.
 func (r *run) look() time.Duration { return r.opts.acquireEvery + min(requestTime, r.timeout()) }
 
+// errSitsOut is why a run did not ask for the lease before its patience was over.
+var errSitsOut = errors.New("this node has given it up, and leaves it to the others for a while")
+
+// rests returns for how long this node is still to sit out, perhaps after a term of an earlier run. RunOnce, which tries once, does not.
+func (r *run) rests() time.Duration {
+	if r.kind == oneTry {
+		return 0
+	}
+	return r.leader.rest.until - r.mono()
+}
+
 // sitOut waits for the end of the rest, or until another node has acquired the lease: it looks at each acquire interval, as a
 // standby does. It returns how long to wait before asking for the lease.
-func (r *run) sitOut(rest rest) (wait time.Duration) {
-	for sees := r.canInspect(); r.mono() < rest.until; {
-		left := rest.until - r.mono()
+func (r *run) sitOut() (wait time.Duration, err error) {
+	rest := &r.leader.rest
+	for left := r.rests(); left > 0; left = r.rests() {
+		left, sees := min(left, r.patience()), r.canInspect()
 		if sees {
 			left = min(left, host.Jitter(r.host, r.opts.acquireEvery))
 		}
-		if !r.pause(left) || r.mono() >= rest.until {
-			return 0
+		if !r.pause(left) || r.rests() <= 0 {
+			return 0, nil
 		}
-		info, err := r.inspect()
-		if err == nil && info.Token > rest.held.Token && !info.NoTerm {
-			if info.State != lease.Held {
-				return 0
+		if sees {
+			info, err := r.inspect()
+			if err == nil && info.Token > rest.held.Token && !info.NoTerm {
+				rest.until = 0
+				if info.State == lease.Held { // the look was a poll like any other
+					wait = r.budget.wait(host.Jitter(r.host, r.opts.acquireEvery), r.opts.acquireEvery, info)
+				}
+				return min(wait, r.patience()), nil
 			}
-			return r.budget.wait(host.Jitter(r.host, r.opts.acquireEvery), r.opts.acquireEvery, info) // the look was a poll like any other
+		}
+		if r.patience() <= 0 {
+			return 0, errSitsOut
 		}
 	}
-	return 0
+	return 0, nil
 }
 
 // canInspect reports whether the manager can look at a lease without touching it.

@@ -274,7 +274,7 @@ func (t *term) leaveBehind() phase {
 	if beat := t.run.heartbeatOf(t.stopped.cause); beat != nil {
 		err = joined(err, beat.err)
 	}
-	t.out = outcome{final: true, err: err}
+	t.out = outcome{final: true, err: err, rest: t.restAfter(t.stopped.why, false)}
 	return nil
 }
 

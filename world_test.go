@@ -181,10 +181,7 @@ func (w *world) holder(name string, opts ...leader.Option) *node {
 		leader.WithNodeID(name),
 		leader.WithLogger(slog.New(slog.NewTextHandler(w.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))),
 		leader.WithObserver(func(e leader.Event) {
-			select {
-			case n.events <- e:
-			default:
-			}
+			offer(n.events, e)
 		}),
 		leader.WithHealth(func(context.Context) error {
 			if sick := n.health.Load(); sick != nil {
@@ -205,12 +202,20 @@ func (n *node) work(do func(context.Context) error) func(context.Context) error 
 		term, ok := leader.TermFrom(ctx)
 		assert.True(n.w, ok, "the work's context carries a term")
 		n.w.note("%s leads with token %d", n.name, term.Token())
-		n.started <- term
+		offer(n.started, term)
 		defer func() {
 			n.w.note("%s stops: %v", n.name, context.Cause(ctx))
-			n.stopped <- context.Cause(ctx)
+			offer(n.stopped, context.Cause(ctx))
 		}()
 		return do(ctx)
+	}
+}
+
+// offer sends what a test may want to see, unless it has left very many of these in the channel.
+func offer[T any](to chan T, v T) {
+	select {
+	case to <- v:
+	default:
 	}
 }
 

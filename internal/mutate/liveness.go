@@ -21,9 +21,17 @@ var liveness = []mutation{
 	{
 		name: "Run 7: nobody sits out",
 		edit: edit{
+			file: "campaign.go",
+			old:  "	wait, err := r.sitOut()\n",
+			new:  "	var wait time.Duration\n	err := error(nil)\n",
+		},
+	},
+	{
+		name: "Run 7: a run forgets that the one before gave the lease up",
+		edit: edit{
 			file: "run.go",
-			old:  "			wait = min(r.sitOut(out.rest), r.patience())",
-			new:  "			_ = r.sitOut",
+			old:  "	r.startHeartbeat()\n	if",
+			new:  "	r.startHeartbeat()\n	r.leader.rest = rest{}\n	if",
 		},
 	},
 	{

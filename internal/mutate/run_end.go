@@ -72,7 +72,7 @@ var runEnd = []mutation{
 	},
 	{
 		name: "WithPatience: a node sits out for longer",
-		edit: edit{file: "run.go", old: "			out.rest.until = min(out.rest.until, r.giveUpAt)\n", new: ""},
+		edit: edit{file: "sitout.go", old: "min(left, r.patience()), r.canInspect()", new: "left, r.canInspect()"},
 	},
 	{
 		name: "C1: a release does not wait for WriteEvery",
