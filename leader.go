@@ -37,6 +37,7 @@ type Leader struct {
 
 	// A run may leave these behind, and the next goes on with them. One run at a time uses them.
 	waiting   atomic.Int32 // requests to the manager in flight
+	blind     bool         // the manager has answered that it cannot look at a lease
 	logbook   *callbacks.Queue[entry]
 	watchers  []*callbacks.Queue[Event]
 	electees  *callbacks.Queue[bool]

@@ -13,6 +13,8 @@ import (
 // crashed long ago. It watches the record. If the record changes, a node leads, or did until just now: that is a HeldError. A wish
 // is no such change. If the holder's latest write has stood for the lease's length, outwatch takes the lease. Without Inspect it cannot
 // watch, and the lease counts as held.
+//
+// It goes by the tokens, which tell whether another node has led since the last look: it rather leaves a job out than runs it twice.
 func (r *run) outwatch(seen lease.Info) (*term, error) {
 	if !r.canInspect() {
 		return nil, &lease.HeldError{Info: seen}
@@ -29,6 +31,8 @@ func (r *run) outwatch(seen lease.Info) (*term, error) {
 		switch {
 		case r.ctx.Err() != nil:
 			return nil, errEnded
+		case errors.Is(err, errors.ErrUnsupported):
+			return nil, &lease.HeldError{Info: seen}
 		case errors.Is(err, lease.ErrMisconfigured), errors.Is(err, lease.ErrRecord):
 			return nil, err
 		case err != nil && r.mono() >= until:
@@ -66,7 +70,9 @@ func (r *run) takeOver(seen lease.Info) (*term, error) {
 	case err == nil && t.holding.held.Token != seen.Token+1: // another node's whole term came and went
 		t.holding.keeper.End(nil)
 		_ = t.giveBack(byItself)
-		return nil, &lease.HeldError{Info: seen}
+		return nil, &lease.HeldError{Info: lease.Info{Name: seen.Name}, Err: fmt.Errorf(
+			"token %d is not the next after token %d of %q: another node has led meanwhile, or the lease manager leaves tokens out",
+			t.holding.held.Token, seen.Token, seen.Holder)}
 	case err == nil || errors.Is(err, lease.ErrHeld):
 		return t, err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/leadertest"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -149,15 +150,71 @@ func TestRunOnce_OnAStoreWithoutAge(t *testing.T) {
 		}
 	})
 	t.Run("a manager that cannot inspect", func(t *testing.T) {
+		for _, wrapped := range []bool{false, true} { // then only the answer to a look tells so
+			inWorld(t, func(w *world) {
+				w.force("somebody", false)
+				b := w.node("b")
+				var m lease.Manager = bare{b.manager}
+				most := time.Duration(0)
+				if wrapped {
+					m, most = leadertest.NewManager(m), every*9/8
+				}
+				begun := time.Now()
+				l := leader.New(leader.WithLeaseManager(m), leader.WhenStarted(done), quiet())
+				assert.ErrorIs(t, l.RunOnce(b.context()), lease.ErrHeld)
+				assert.LessOrEqual(t, time.Since(begun), most, "it is taken at its word")
+			})
+		}
+	})
+	t.Run("a manager that leaves tokens out", func(t *testing.T) {
 		inWorld(t, func(w *world) {
-			w.force("somebody", false)
-			b := w.node("b")
-			begun := time.Now()
-			l := leader.New(leader.WithLeaseManager(bare{b.manager}), leader.WhenStarted(done), quiet())
-			assert.ErrorIs(t, l.RunOnce(b.context()), lease.ErrHeld)
-			assert.Zero(t, time.Since(begun), "it is taken at its word")
+			w.force("gone", false)
+			b := w.nodeDoing("b", done, leader.WithLeaseManager(skipping{lease.NewManager(w.store)}))
+			err := b.RunOnce(b.context())
+			assert.EqualError(t, err, `lease "leader" is held, and the attempt to get it failed: token 3 is not the next after token 1 of "gone": `+
+				"another node has led meanwhile, or the lease manager leaves tokens out")
+			assert.ErrorIs(t, err, lease.ErrHeld)
+			assert.Empty(t, b.started, "perhaps somebody has done it")
+			assert.Equal(t, lease.Free, w.look().State)
 		})
 	})
+}
+
+// A look that the manager does not offer is no request to the store: Status and observers do not hear that it failed.
+func TestInspect_IsNotOffered(t *testing.T) {
+	inWorld(t, func(w *world) {
+		a := w.node("a", leader.WithLeaseManager(leadertest.NewManager(bare{lease.NewManager(w.store)}))).run()
+		a.leads()
+		require.NoError(t, a.StepDown(background))
+		for range 100 {
+			assert.NoError(t, a.Status().Err)
+			time.Sleep(length / 100)
+		}
+		a.leads()
+		require.NoError(t, a.Pause(background))
+		time.Sleep(length)
+		assert.NoError(t, a.Status().Err)
+		assert.Zero(t, countEvents(a, func(e leader.Event) bool {
+			asked, ok := e.(leader.RequestEvent)
+			return ok && asked.Op == leader.OpInspect
+		}))
+	})
+}
+
+// skipping is a manager that acquires a lease twice each time.
+type skipping struct{ lease.Manager }
+
+func (s skipping) Unwrap() lease.Manager { return s.Manager }
+
+func (s skipping) Acquire(ctx context.Context, r lease.Request) (lease.Lease, error) {
+	held, err := s.Manager.Acquire(ctx, r)
+	if err != nil {
+		return held, err
+	}
+	if err := s.Release(ctx, held); err != nil {
+		return lease.Lease{}, err
+	}
+	return s.Manager.Acquire(ctx, r)
 }
 
 // bare is a manager of somebody else's, with nothing but what it must have.

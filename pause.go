@@ -57,7 +57,7 @@ func (l *Leader) paused() bool {
 func (r *run) whilePaused(resumed <-chan struct{}) {
 	alarm := host.NewAlarm(r.host)
 	defer alarm.Stop()
-	for sees := r.canInspect(); ; {
+	for {
 		alarm.Set(min(host.Jitter(r.host, r.opts.acquireEvery), r.patience()))
 		select {
 		case <-resumed:
@@ -69,7 +69,7 @@ func (r *run) whilePaused(resumed <-chan struct{}) {
 		if r.patience() <= 0 {
 			return
 		}
-		if sees {
+		if r.canInspect() {
 			_, _ = r.inspect()
 		}
 	}

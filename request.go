@@ -121,8 +121,13 @@ func await[T any](r *run, op Op, q *request[T]) answer[T] {
 	return a
 }
 
-// answered notes the manager's answer for Status and observers.
+// answered notes the manager's answer for Status and observers. A look that the manager does not offer is no request, and is not asked for
+// again: only the answer shows that a wrapper has the method, and what it wraps has not.
 func (r *run) answered(op Op, began time.Duration, err error) {
+	if op == OpInspect && errors.Is(err, errors.ErrUnsupported) {
+		r.leader.blind = true
+		return
+	}
 	r.leader.board.change(func(s *Status) {
 		if s.Err = err; isClear(err) {
 			s.Contact, s.Err = r.host.Now(), nil

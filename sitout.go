@@ -81,8 +81,11 @@ func (r *run) sitOut() (wait time.Duration, err error) {
 	return 0, nil
 }
 
-// canInspect reports whether the manager can look at a lease without touching it.
+// canInspect reports whether the manager can look at a lease without touching it, as far as this node knows.
 func (r *run) canInspect() bool {
+	if r.leader.blind {
+		return false
+	}
 	_, ok := lease.Find[interface {
 		Inspect(ctx context.Context, name string) (lease.Info, error)
 	}](r.opts.manager)

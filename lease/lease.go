@@ -18,6 +18,10 @@ type Manager interface {
 	// *HeldError (errors.Is ErrHeld), also if a look after a failure shows that. The same holder does not re-enter: its
 	// own lease is held, too. After any other error the caller does not hold the lease, even if a write that was sent
 	// lands later.
+	//
+	// Each acquisition has a greater Token than the one before, and by exactly one if the manager offers Inspect and its Info is not
+	// Timed. There, only the Token tells leader.RunOnce, which takes over from a process that has crashed, that no other node has done the
+	// job since. If a number is left out, RunOnce gives the lease back, and does not run the job.
 	Acquire(ctx context.Context, req Request) (Lease, error)
 
 	// Renew makes one attempt to begin the lease's length anew, and returns the Lease to renew or release next. If the
@@ -53,7 +57,7 @@ type Lease struct {
 	Name       string
 	Holder     string
 	ID         string // unique to one acquisition
-	Token      uint64 // the fencing token: greater than that of every earlier acquisition of this name
+	Token      uint64 // the fencing token: greater than that of every earlier acquisition of this name (see Manager.Acquire)
 	Length     time.Duration
 	Attributes map[string]string
 	RenewEvery time.Duration // as requested

@@ -1,6 +1,7 @@
 package leasetest
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -252,6 +253,42 @@ var flawedManagers = []struct {
 	{"List ignores the prefix", []string{"List"}},
 	{"List ends at what is not a record", []string{"List goes on over what is not a record"}},
 	{"List is silent about what is not a record", []string{"List goes on over what is not a record"}},
+}
+
+// clocked is a manager whose leases end by the store's own clock.
+type clocked struct{ lease.Manager }
+
+func (m clocked) Unwrap() lease.Manager { return m.Manager }
+
+func (m clocked) Inspect(ctx context.Context, name string) (lease.Info, error) {
+	info, err := lease.Inspect(ctx, m.Manager, name)
+	info.Timed = true
+	return info, err
+}
+
+// A manager without a store may leave tokens out only where its leases are timed, or nobody can look at them.
+func TestTokensAreCountedWhereRunOnceGoesByThem(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		wrap func(lease.Manager) lease.Manager
+		ok   bool
+	}{
+		"neither": {func(m lease.Manager) lease.Manager { return m }, false},
+		"timed":   {func(m lease.Manager) lease.Manager { return clocked{m} }, true},
+		"blind":   {func(m lease.Manager) lease.Manager { return bare{m} }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cells := newCells()
+				h := Harness{Virtual: true, Open: func(testing.TB) Place {
+					return Place{Manager: func() lease.Manager { return c.wrap(newNaive("leaves tokens out")(cells)) }}
+				}}
+				check := named(t, managerChecks, "a released lease is free at once")
+				failures := record(t, func(t testing.TB) { check.run(t, h.scene(t)) })
+				assert.Equal(t, c.ok, len(failures) == 0, "%v", failures)
+			})
+		})
+	}
 }
 
 func TestFlawedManagersFail(t *testing.T) {

@@ -292,7 +292,7 @@ func (n *naive) successor(r naiveRecord, info lease.Info, req lease.Request) nai
 		next.Holder = n.id
 	case "has one ID":
 		next.ID = n.id
-	case "the first token is 0 of none":
+	case "the first token is 0 of none", "leaves tokens out":
 		next.Token++
 	case "rounds lengths":
 		next.Length = req.Length.Round(time.Second).String()
