@@ -26,8 +26,7 @@ func (r *run) campaign() (*term, error) {
 		err := r.waitAndProbe(wait, vigil)
 		wait = usual
 		vigil.looks() // also where a sick node looks without a try: a hint shortens one wait
-		var by *lease.HeldError
-		var held bool
+		by, held := (*lease.HeldError)(nil), false
 		if err == nil {
 			var t *term
 			first := !r.tried
