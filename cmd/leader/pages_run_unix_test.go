@@ -46,6 +46,7 @@ var plays = map[string]play{
 	"run --once":     {more: "-- program", says: `works with token 1`},
 	"run --store 'dynamodb://leases?region=eu-west-1' --name orders -- ./orders-projection": {says: `works with token 1`},
 	"status NAME --store URL":                           {stage: holds, says: `holder +node-a`},
+	"history NAME --store URL":                          {stage: holds, says: `node-a`},
 	"break NAME --store URL --wait":                     {stage: holdsBriefly, more: "--yes", says: `The lease is free`},
 	"break orders/seats/3":                              {stage: seated, more: "--yes", says: `Broken`},
 	"doctor --store URL":                                {says: `Nothing is wrong`},
