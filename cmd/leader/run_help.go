@@ -45,7 +45,8 @@ number if leader was asked to stop.
 
 No program is left behind. The guard, a process between leader and the program, stops the program in time also if leader is
 killed (SIGKILL), stopped (SIGSTOP) or hangs. If leader was killed, the guard releases the lease if that surely still belongs
-to this node, so that the next node need not wait until it runs out. On Linux, the guard stops everything that the program has
+to this node, so that the next node need not wait until it runs out. A service manager that kills all that is left once leader
+is gone (systemd with KillMode=mixed) kills the guard, too: then the lease runs out. On Linux, the guard stops everything that the program has
 started, in any session; on other Unix systems, the program's process group. On Windows, everything ends with leader, but runs
 on while leader itself is suspended. There, leader asks the program to stop with CTRL_BREAK, which needs a console: without
 one, as in a service, leader ends the program when its time is up.
