@@ -7,15 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/cloudlease/leader/cmd/leader/internal/guard"
 	"github.com/cloudlease/leader/cmd/leader/internal/show"
 	"github.com/cloudlease/leader/cmd/leader/internal/store"
 	"github.com/cloudlease/leader/internal/patience"
@@ -38,7 +35,9 @@ func (a *app) command() *cobra.Command {
 		Long: `leader elects one of many machines, by a lease on storage that they share: a DynamoDB table, an S3, Google
 Cloud Storage or Azure container, or a directory, for the processes of one machine.
 
-Flags can be set in the environment as well: --store as LEADER_STORE, --renew-every as LEADER_RENEW_EVERY.
+Flags can be set in the environment as well: --store as LEADER_STORE, --renew-every as LEADER_RENEW_EVERY. One that may be repeated takes a
+list with commas, such as LEADER_FOLLOW=10.0.0.0/8,10.1.0.0/16; put a value that has a comma or a double quote into double quotes, as in CSV.
+The help of a command names its variables where they have other names.
 
 Without --store, the leases are in a directory of this user's: ~/.local/state/leader, or leader below XDG_STATE_HOME, or on
 Windows %LOCALAPPDATA%\leader.`,
@@ -70,43 +69,6 @@ Windows %LOCALAPPDATA%\leader.`,
 
 // usage marks an error of the caller: exit code 2.
 func usage(err error) error { return &exitError{code: exitUsage, err: err} }
-
-// fromEnvironment sets the flags that were not given, from the environment. An empty variable is as none.
-func fromEnvironment(flags *pflag.FlagSet) error {
-	var errs []error
-	flags.VisitAll(func(f *pflag.Flag) {
-		key := variableOf(f)
-		value, ok := os.LookupEnv(key)
-		if !ok || value == "" || f.Changed || f.Name == "help" || f.Name == "version" || key == "" {
-			return
-		}
-		if err := flags.Set(f.Name, value); err != nil {
-			errs = append(errs, fmt.Errorf("%s=%q: %w", key, value, withUnit(err)))
-		}
-	})
-	if len(errs) > 0 {
-		return usage(errors.Join(errs...))
-	}
-	return nil
-}
-
-// variableOf returns the name of the environment variable that sets a flag. It is empty if leader run sets that variable for its
-// program: a leader in the program would take it for its own setting.
-func variableOf(f *pflag.Flag) string {
-	key := "LEADER_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
-	if slices.Contains([]string{leaseVariable, holderVariable, fleetVariable, partVariable, guard.TokenVariable}, key) {
-		return ""
-	}
-	return key
-}
-
-// withUnit adds how to write a duration to an error about its missing unit.
-func withUnit(err error) error {
-	if strings.Contains(err.Error(), "missing unit in duration") {
-		return fmt.Errorf("%w: write 15s for 15 seconds", err)
-	}
-	return err
-}
 
 // longest bounds every duration: the sum of two is one that package leader takes.
 const longest = lease.Forever / 4

@@ -37,7 +37,7 @@ Exit codes:
   2  a flag, an argument or the store's URL is wrong, or there is no such node
 
 Environment: LEADER_STORE, LEADER_TIMEOUT, LEADER_SEAT, LEADER_CANCEL,
-LEADER_WAIT, LEADER_TELL; NO_COLOR.`,
+LEADER_FLEET_WAIT, LEADER_TELL; NO_COLOR.`,
 		Example: `  leader fleet drain orders host-3
   leader fleet drain orders host-3 --cancel`,
 		Args:              args(cobra.RangeArgs(1, 2)),

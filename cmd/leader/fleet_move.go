@@ -42,7 +42,7 @@ Exit codes:
   2  a flag, an argument or the store's URL is wrong, or there is no such part or node
 
 Environment: LEADER_STORE, LEADER_TIMEOUT, LEADER_TO, LEADER_UNPIN,
-LEADER_WAIT, LEADER_TELL; NO_COLOR.`,
+LEADER_FLEET_WAIT, LEADER_TELL; NO_COLOR.`,
 		Example: `  leader fleet move orders 17 --to host-3
   leader fleet move orders 17 --unpin`,
 		Args:              args(cobra.ExactArgs(2)),
@@ -65,6 +65,7 @@ LEADER_WAIT, LEADER_TELL; NO_COLOR.`,
 
 func waitFlag(cmd *cobra.Command, wait *time.Duration, text string) {
 	cmd.Flags().DurationVar(wait, "wait", 2*time.Minute, text)
+	cmd.Flags().Lookup("wait").Annotations = map[string][]string{ownVariable: {"LEADER_FLEET_WAIT"}} // elsewhere, --wait is yes or no
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		if *wait <= 0 {
 			return usage(fmt.Errorf("--wait %v is not positive: give a time such as 2m", *wait))

@@ -46,4 +46,6 @@ For a rolling restart without moving a part twice, start the new node before you
 Exit codes: 0 if leader was asked to stop, and all programs have ended; 1 if something failed; 2 for wrong flags; 126 or 127 if
 the program cannot be run: then this node leaves the fleet, in order.
 
+Each flag but --part can be set in the environment, too, such as LEADER_SHARDS=64 and LEADER_ATTRIBUTE=a=1,b=2 (see leader --help).
+
 As the first process of a container, leader starts itself once more, and reaps all processes that lose their parent.`

@@ -60,6 +60,8 @@ the store. Let each node --listen, and publish with --attribute watch=http://ADD
 node asks only the hosts that --follow names: names, domains (.example.com), addresses, networks (10.0.0.0/8). A hint makes it look
 sooner, and decides nothing. Nodes with a directory of one machine as their store hear by themselves.
 
+Each flag can be set in the environment, too, such as LEADER_RENEW_EVERY=5s and LEADER_ATTRIBUTE=a=1,b=2 (see leader --help).
+
 The log never delays leader: if nobody reads it in time, leader drops lines, and logs later how many.
 
 As the first process of a container, leader starts itself once more, and reaps all processes that lose their parent: the

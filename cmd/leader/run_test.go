@@ -34,11 +34,11 @@ func TestRunEnvironment(t *testing.T) {
 func TestRunFlagsFromTheEnvironment(t *testing.T) {
 	s := commandtest.NewSite(t)
 	cmd := s.Command("sh", "-c", `echo $LEADER_LEASE $LEADER_HOLDER`)
-	cmd.Env = append(cmd.Env, "LEADER_NAME=b", "LEADER_NODE=n2", "LEADER_ATTRIBUTE=c=d,e=f")
+	cmd.Env = append(cmd.Env, "LEADER_NAME=b", "LEADER_NODE=n2", `LEADER_ATTRIBUTE=c=d,"e=f,g=""h""",i=`)
 	out, err := cmd.Output()
 	require.NoError(t, err)
 	require.Equal(t, "b n2\n", string(out))
-	require.Equal(t, map[string]string{"c": "d,e=f"}, s.Lease("b").Attributes)
+	require.Equal(t, map[string]string{"c": "d", "e": `f,g="h"`, "i": ""}, s.Lease("b").Attributes)
 }
 
 func TestRunExitCodes(t *testing.T) {

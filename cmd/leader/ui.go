@@ -48,7 +48,7 @@ Exit codes:
   1  the address cannot be listened on
   2  a flag, an argument or the store's URL is wrong
 
-Environment: LEADER_STORE, LEADER_TIMEOUT, LEADER_LISTEN, LEADER_EVERY,
+Environment: LEADER_STORE, LEADER_TIMEOUT, LEADER_UI_LISTEN, LEADER_EVERY,
 LEADER_REQUESTS, LEADER_AUTH, LEADER_HOST, LEADER_ACTIONS,
 LEADER_TELL; NO_COLOR.`,
 		Example: `  leader ui --store s3://my-leases
@@ -64,7 +64,9 @@ LEADER_TELL; NO_COLOR.`,
 		},
 	}
 	cmd.Flags().StringVar(&u.listen, "listen", defaultListen, "`address` of the page (default "+defaultListen+")")
-	cmd.Flags().Lookup("listen").DefValue = "" // the usage has it
+	listen := cmd.Flags().Lookup("listen")
+	listen.DefValue = ""                                                        // the usage has it
+	listen.Annotations = map[string][]string{ownVariable: {"LEADER_UI_LISTEN"}} // LEADER_LISTEN is where leader run shows its status
 	cmd.Flags().DurationVar(&u.every, "every", leaderui.DefaultEvery, "`interval` between two looks at the store, at least")
 	cmd.Flags().Float64Var(&u.requests, "requests", leaderui.DefaultRequests, "`number` of requests to the store in a second, at most, on average")
 	cmd.Flags().StringVar(&u.auth, "auth", "", "who may see the page: token:FILE or header:NAME (`how`)")
