@@ -102,6 +102,11 @@ func (e entry) upTo() string {
 // holds reports whether the holder may lead now.
 func (e entry) holds() bool { return e.State == held || e.State == broken }
 
+// wish returns what somebody asks of the holder, and how far that has come.
+func (e entry) wish() string {
+	return show.Printable(lease.Wish{Kind: e.Wish.Kind, For: e.Wish.For, By: e.Wish.By}.String()) + ": " + e.Wish.State
+}
+
 func (e entry) attributes() string {
 	var all []string
 	for _, key := range slices.Sorted(maps.Keys(e.Attributes)) {
@@ -151,7 +156,7 @@ func (e entry) details(w io.Writer) {
 			t.AppendRow(table.Row{"  time left", e.upTo() + ", unless it is renewed"})
 		}
 		if w := e.Wish; w != nil && w.State != string(lease.WishWithdrawn) {
-			t.AppendRow(table.Row{"  wish", show.Printable(lease.Wish{Kind: w.Kind, For: w.For, By: w.By}.String()) + ": " + w.State})
+			t.AppendRow(table.Row{"  wish", e.wish()})
 		}
 		if len(e.Attributes) > 0 {
 			t.AppendRow(table.Row{"  attributes", e.attributes()})

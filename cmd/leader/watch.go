@@ -31,8 +31,10 @@ Changes:
   found       the state at the beginning, or once the lease can be read again
   taken       a node leads, and the lease was free before
   taken over  another node leads, and the old holder was not seen to release the lease
-  renewed     the holder has renewed the lease (with --verbose; Azure does not show it)
+  renewed     the holder has renewed the lease, perhaps with another value (with --verbose; Azure shows only the latter)
   updated     the holder publishes other attributes
+  asked       somebody asks something of the holder, such as "leader handover": that renews nothing
+  withdrawn   somebody has taken that back
   released    the holder released the lease
   expired     the holder let the lease run out
   broken      "leader break" took the lease from its holder
@@ -187,8 +189,17 @@ func changeWithin(before, now lease.Info) string {
 		return ""
 	case !maps.Equal(before.Attributes, now.Attributes):
 		return "updated"
+	case now.Wish.State == lease.WishAsked && !sameWish(before.Wish, now.Wish):
+		return string(lease.WishAsked)
+	case now.Wish.State == lease.WishWithdrawn && !sameWish(before.Wish, now.Wish):
+		return string(lease.WishWithdrawn)
 	}
 	return "renewed"
+}
+
+// sameWish reports whether two looks have found the same wish, as far as it had come.
+func sameWish(a, b lease.Wish) bool {
+	return a.Kind == b.Kind && a.For == b.For && a.By == b.By && a.At.Equal(b.At) && a.State == b.State
 }
 
 func (w watcher) tell(change string, e entry) error {
@@ -230,6 +241,9 @@ func (e entry) line() string {
 	}
 	if len(e.Attributes) > 0 && e.holds() {
 		text += "  " + e.attributes()
+	}
+	if e.Wish != nil && e.holds() {
+		text += "  " + e.wish()
 	}
 	return text
 }

@@ -30,7 +30,7 @@ func TestWatch(t *testing.T) {
 	}
 	require.Equal(t, []any{"found", free, "", uint64(0)}, next())
 
-	l := s.acquire(t, "a", "one", time.Hour, nil)
+	l := s.heed(t, "a", "one", time.Hour)
 	require.Equal(t, []any{"taken", held, "one", uint64(1)}, next())
 
 	l, err := s.Renew(t.Context(), l)
@@ -42,6 +42,18 @@ func TestWatch(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []any{"updated", held, "one", uint64(1)}, next())
 
+	seen, err := lease.Inspect(t.Context(), s, "a")
+	require.NoError(t, err)
+	require.NoError(t, lease.Ask(t.Context(), s, seen, lease.Wish{Kind: lease.WishHandover, For: "two", By: "me"}))
+	require.Equal(t, []any{"asked", held, "one", uint64(1)}, next())
+	seen, err = lease.Inspect(t.Context(), s, "a")
+	require.NoError(t, err)
+	require.NoError(t, lease.Withdraw(t.Context(), s, seen))
+	require.Equal(t, []any{"withdrawn", held, "one", uint64(1)}, next())
+	l, err = s.Renew(t.Context(), l)
+	require.NoError(t, err)
+	require.Equal(t, []any{"renewed", held, "one", uint64(1)}, next())
+
 	require.NoError(t, s.Release(t.Context(), l))
 	require.Equal(t, []any{"released", free, "one", uint64(1)}, next())
 
@@ -52,7 +64,7 @@ func TestWatch(t *testing.T) {
 	s.acquire(t, "a", "three", time.Hour, nil)
 	require.Equal(t, []any{"taken over", held, "three", uint64(3)}, next())
 
-	seen, err := lease.Inspect(t.Context(), s, "a")
+	seen, err = lease.Inspect(t.Context(), s, "a")
 	require.NoError(t, err)
 	require.NoError(t, lease.Break(t.Context(), s, seen))
 	require.Equal(t, []any{"broken", broken, "nobody", uint64(4)}, next())
@@ -96,15 +108,20 @@ func TestWatchForPeople(t *testing.T) {
 	all.Line()
 	watch := spawn.Start(t, commandtest.Command(t, "watch", "--name", "a", "--store", s.url, "--every", "10ms"))
 	require.Equal(t, "TIME  found       never taken", steady(watch.Line()))
-	l := s.acquire(t, "a", "one", time.Hour, map[string]string{"k": "v"})
+	l, err := s.Acquire(t.Context(), lease.Request{Name: "a", Holder: "one", Length: time.Hour, Attributes: map[string]string{"k": "v"},
+		Heeds: []string{lease.WishHandover}})
+	require.NoError(t, err)
 	require.Equal(t, "TIME  taken       held  holder one  token 1  up to TIME  k=v", steady(watch.Line()))
 	all.Line()
 	for range 10 {
-		var err error
 		l, err = s.Renew(t.Context(), l)
 		require.NoError(t, err)
 		require.Equal(t, "TIME  renewed     held  holder one  token 1  up to TIME  k=v", steady(all.Line()))
 	}
+	seen, err := lease.Inspect(t.Context(), s, "a")
+	require.NoError(t, err)
+	require.NoError(t, lease.Ask(t.Context(), s, seen, lease.Wish{Kind: lease.WishHandover, For: "two", By: "me"}))
+	require.Equal(t, `TIME  asked       held  holder one  token 1  up to TIME  k=v  handover to "two", asked by "me": asked`, steady(watch.Line()))
 	require.NoError(t, s.Release(t.Context(), l))
 	require.Equal(t, "TIME  released    free  holder one  token 1", steady(watch.Line()))
 }
@@ -131,6 +148,11 @@ func TestChangeOf(t *testing.T) {
 	back := of(one, func(i *lease.Info) { i.State, i.Version = lease.Free, "v2" })
 	other := lease.Info{State: lease.Held, ID: "2", Token: 2, Version: "v3"}
 	never := lease.Info{}
+	wish := func(version lease.Version, state lease.WishState, to string) lease.Info {
+		return of(one, func(i *lease.Info) {
+			i.Version, i.Wish = version, lease.Wish{Kind: lease.WishHandover, For: to, State: state}
+		})
+	}
 	for _, test := range []struct {
 		before, now lease.Info
 		want        string
@@ -143,6 +165,13 @@ func TestChangeOf(t *testing.T) {
 		{back, of(other, func(i *lease.Info) { i.State = lease.Free }), "released"}, // a whole term between two looks
 		{one, of(other, func(i *lease.Info) { i.State = lease.Expired }), "expired"},
 		{one, never, "gone"}, {back, never, "gone"},
+		{one, wish("v2", lease.WishAsked, "b"), "asked"}, // by somebody, while the holder may be dying
+		{wish("v2", lease.WishAsked, "b"), wish("v3", lease.WishWithdrawn, "b"), "withdrawn"},
+		{one, wish("v3", lease.WishWithdrawn, "b"), "withdrawn"}, // and asked between two looks
+		{wish("v3", lease.WishWithdrawn, "b"), wish("v4", lease.WishAsked, "c"), "asked"},
+		{wish("v2", lease.WishAsked, "b"), wish("v3", lease.WishBegun, "b"), "renewed"}, // which has found it
+		{wish("v3", lease.WishBegun, "b"), wish("v4", lease.WishBegun, "b"), "renewed"},
+		{wish("v3", lease.WishWithdrawn, "b"), of(one, func(i *lease.Info) { i.Version = "v4" }), "renewed"},
 	} {
 		require.Equal(t, test.want, changeOf(&test.before, test.now), "%+v -> %+v", test.before, test.now)
 	}
