@@ -22,7 +22,8 @@ const unfit = "do not elect leaders here, several would lead at once: the store,
 
 func (d *doctor) checkOpen(ctx context.Context) Finding {
 	if d.timeout < time.Millisecond {
-		return wrong("write doctor.WithTimeout(5*time.Second), say", "doctor.WithTimeout: %v is less than %v: a number without a unit is nanoseconds", d.timeout, time.Millisecond)
+		return wrong("give the store some seconds", "the timeout for one answer of the store, %v, is less than %v: in Go, a number without a unit is nanoseconds",
+			d.timeout, time.Millisecond)
 	}
 	for i := range timed {
 		m, err := d.open(ctx, "")

@@ -31,7 +31,7 @@ func TestHistoryLeavesOutWhatWasUndone(t *testing.T) {
 	})
 }
 
-// A rationed is a store that takes a write of a cell only once in a second, as Cloud Storage does, whoever sends it.
+// A rationed is a store that takes a write of a cell only once in a second, as Cloud Storage does, from all clients together.
 type rationed struct {
 	lease.Store
 	wrote time.Time
