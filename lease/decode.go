@@ -15,7 +15,7 @@ import (
 // isExtra reports whether a field's damage makes no record unreadable: it is dropped.
 func isExtra(field int) bool {
 	switch recordFields[field].name {
-	case "heeds", "wish", "history":
+	case "hold_at_least", "heeds", "wish", "history":
 		return true
 	}
 	return false

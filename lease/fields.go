@@ -34,6 +34,11 @@ var recordFields = [...]field{
 	words("value", unlessZero, func(r *record) *string { return &r.Value }),
 	number("value_number", unlessZero, func(r *record) *uint64 { return &r.Number }),
 	span("renew_every", unlessZero, func(r *record) *time.Duration { return &r.RenewEvery }),
+	{"hold_at_least", func(r *record, value []byte) error {
+		err := holdAtLeast.read(r, value)
+		r.HoldAtLeast = max(r.HoldAtLeast, 0)
+		return err
+	}, holdAtLeast.write},
 	moment("acquired", func(r *record) *time.Time { return &r.Acquired }),
 	moment("renewed", func(r *record) *time.Time { return &r.Renewed }),
 	words("next", unlessZero, func(r *record) *string { return &r.Next }),
@@ -51,6 +56,8 @@ var recordFields = [...]field{
 		return appendText(b, string(r.History))
 	}},
 }
+
+var holdAtLeast = span("hold_at_least", unlessZero, func(r *record) *time.Duration { return &r.HoldAtLeast })
 
 // When a field is written.
 const (

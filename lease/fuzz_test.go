@@ -158,7 +158,7 @@ func FuzzUnknownFields(f *testing.F) {
 	f.Fuzz(func(t *testing.T, field string, value []byte, last bool) {
 		key, err := json.Marshal(field)
 		require.NoError(t, err)
-		ours := strings.Fields("format token id holder length nonce released broken attributes renew_every acquired renewed")
+		ours := strings.Fields("format token id holder length nonce released broken attributes renew_every hold_at_least acquired renewed")
 		if slices.Contains(ours, field) || !json.Valid(value) || !utf8.Valid(value) || len(key)+len(value) > lease.MaxCell/2 {
 			return
 		}

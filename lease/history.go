@@ -28,6 +28,7 @@ type Ending string
 const (
 	EndReleased Ending = "released"
 	EndExpired  Ending = "expired" // its holder let it run out: it crashed, say
+	EndLeft     Ending = "left"    // it ran out, as its holder had said it may (Info.MayRunOut): a job that has ended, or crashed
 	EndBroken   Ending = "broken"  // Break took it from its holder
 )
 
@@ -69,9 +70,32 @@ func (i Info) Terms() []PastTerm {
 	case i.State == Free:
 		latest.How, latest.Ended = EndReleased, i.Renewed
 	case i.State == Expired:
-		latest.How, latest.Ended = EndExpired, ranOut(i.Renewed, i.Length)
+		latest.How, latest.Ended = endOf(i.MayRunOut()), ranOut(i.Renewed, i.Length)
 	}
 	return append([]PastTerm{latest}, i.History.Terms()...)
+}
+
+// MayRunOut reports whether the holder may let a lease that is held run out by now, or may have let one run out that is expired, by its own
+// word (Request.HoldAtLeast): nothing shows then whether it is a job that has ended, or one that has crashed. It is false for a holder that
+// has renewed the lease for longer than it would keep a lease that it leaves: that one would release it.
+func (i Info) MayRunOut() bool {
+	return i.State != Free && !i.Broken && mayRunOut(i.HoldAtLeast, i.Length, i.Acquired, i.Renewed)
+}
+
+func (c cell) mayRunOut() bool { return mayRunOut(c.HoldAtLeast, c.Length, c.Acquired, c.Renewed) }
+
+// mayRunOut goes by two times of the holder's clock. A holder that leaves the lease writes it within a length more at most: what a
+// renewal had not carried yet.
+func mayRunOut(hold, length time.Duration, acquired, renewed time.Time) bool {
+	return hold > 0 && (acquired.IsZero() || renewed.IsZero() || renewed.Sub(acquired)-length <= hold)
+}
+
+// endOf returns how a term ended whose lease has run out.
+func endOf(may bool) Ending {
+	if may {
+		return EndLeft
+	}
+	return EndExpired
 }
 
 // ranOut returns when a lease ran out that was last renewed then; zero if that is unknown.

@@ -72,6 +72,9 @@ func TestHistoryAfter(t *testing.T) {
 		}
 		require.Equal(t, want(EndReleased, now.Add(-time.Minute)), with(func(c *cell) { c.Released = true }))
 		require.Equal(t, want(EndExpired, now.Add(-45*time.Second)), with(func(c *cell) { c.idle = 15 * time.Second }))
+		require.Equal(t, want(EndExpired, now.Add(-45*time.Second)), with(func(c *cell) { c.idle, c.HoldAtLeast = 15*time.Second, time.Minute }), "renewed for an hour")
+		require.Equal(t, want(EndLeft, now.Add(-45*time.Second)), with(func(c *cell) { c.idle, c.HoldAtLeast = 15*time.Second, time.Hour }))
+		require.Equal(t, want(EndReleased, now.Add(-time.Minute)), with(func(c *cell) { c.Released, c.HoldAtLeast = true, time.Hour }))
 		require.Equal(t, want(EndBroken, now), with(func(*cell) {}), "Break alone replaces a record that is held")
 		for what, change := range map[string]func(c *cell){
 			"a Break's record":       func(c *cell) { c.Broken, c.idle = true, time.Hour },
@@ -163,6 +166,7 @@ func TestTermsOfALook(t *testing.T) {
 		"held":            {func(i *Info) { i.State = Held }, "", time.Time{}},
 		"released":        {func(i *Info) { i.State = Free }, EndReleased, now},
 		"expired":         {func(i *Info) { i.State = Expired }, EndExpired, now.Add(time.Minute)},
+		"left":            {func(i *Info) { i.State, i.HoldAtLeast = Expired, time.Hour }, EndLeft, now.Add(time.Minute)},
 		"broken on Azure": {func(i *Info) { i.Broken = true }, EndBroken, time.Time{}},
 	} {
 		i := seen
@@ -172,4 +176,33 @@ func TestTermsOfALook(t *testing.T) {
 	seen.NoTerm = true
 	require.Equal(t, []PastTerm{before}, seen.Terms())
 	require.Empty(t, Info{}.Terms())
+}
+
+// Whether a lease that runs out is one that its holder leaves, or that of a crash, shows the holder's latest renewal: it leaves none that it
+// has renewed for longer than it wanted to keep it.
+func TestMayRunOut(t *testing.T) {
+	const hold, length = time.Minute, 20 * time.Second
+	begun := time.Now()
+	job := Info{State: Expired, HoldAtLeast: hold, Length: length, Acquired: begun, Renewed: begun.Add(hold)}
+	for what, test := range map[string]struct {
+		change func(*Info)
+		want   bool
+	}{
+		"expired":               {func(*Info) {}, true},
+		"held":                  {func(i *Info) { i.State = Held }, true},
+		"never renewed":         {func(i *Info) { i.Renewed = begun }, true},
+		"renewed at the end":    {func(i *Info) { i.Renewed = begun.Add(hold + length) }, true},
+		"renewed for longer":    {func(i *Info) { i.Renewed = begun.Add(hold + length + 1) }, false},
+		"on Azure":              {func(i *Info) { i.Renewed = time.Time{} }, true},
+		"no time of day":        {func(i *Info) { i.Acquired = time.Time{} }, true},
+		"a longest hold":        {func(i *Info) { i.HoldAtLeast, i.Length = math.MaxInt64, math.MaxInt64 }, true},
+		"released":              {func(i *Info) { i.State = Free }, false},
+		"broken":                {func(i *Info) { i.State, i.Broken = Held, true }, false},
+		"its holder says none":  {func(i *Info) { i.HoldAtLeast = 0 }, false},
+		"an older one's record": {func(i *Info) { *i = Info{State: Expired, Length: length} }, false},
+	} {
+		i := job
+		test.change(&i)
+		require.Equal(t, test.want, i.MayRunOut(), what)
+	}
 }

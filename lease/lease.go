@@ -46,6 +46,10 @@ type Request struct {
 	RenewEvery time.Duration     // how often the holder is going to renew: a hint for standbys, published with the lease; 0: not said
 	Heeds      []string          // the kinds of wishes that the holder acts on (Ask), published with the lease; nil: none
 
+	// HoldAtLeast is published with the lease, for people, and nothing is decided by it: the holder keeps the lease for at least so long
+	// after it acquired it, and may then let it run out instead of releasing it, as a job does that runs once. 0: not said.
+	HoldAtLeast time.Duration
+
 	// Yield is a courtesy to the node that the last holder named when it released the lease (Lease.Next). For so long after the
 	// manager first saw that record, Acquire leaves the lease to that node, unless Holder is its name: it returns a *HeldError whose
 	// Info is Free, with Next and RetryAfter. 0: not at all. Long enough is the interval at which nodes ask, and a request.
@@ -71,6 +75,8 @@ type Lease struct {
 	Heeds   []string // as requested
 	Wish    Wish     // what somebody asks of this holder, as the latest Renew that met it found it; zero: nothing. The caller sets it to zero to drop it
 	Next    string   // for Release alone: the holder to whom the others leave the lease first (Request.Yield); empty: to nobody
+
+	HoldAtLeast time.Duration // as requested
 }
 
 // A Version names one state of a cell or lease. Only the store or manager that made it can read it. The empty Version
@@ -141,4 +147,6 @@ type Info struct {
 	NoTerm     bool          // nobody leads or led by this record: Break wrote it, or a failed acquisition, which was undone
 	History    History       // of the terms before the one that Holder, ID and Token tell of; for people
 	Err        error         // from List: why this lease could not be read; only Name is set then
+
+	HoldAtLeast time.Duration // by the holder's own word: it may let the lease run out (Request.HoldAtLeast, MayRunOut); 0: not said
 }

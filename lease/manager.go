@@ -110,6 +110,7 @@ func (c cell) info(name string) Info {
 		info.Next = c.Next
 	}
 	info.Acquired, info.Renewed, info.RenewEvery = c.Acquired, c.Renewed, time.Duration(c.RenewEvery)
+	info.HoldAtLeast = c.HoldAtLeast
 	info.Broken, info.NoTerm, info.History = c.broken(), c.broken() || c.Undone, c.History
 	if c.Released {
 		return info

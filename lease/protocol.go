@@ -92,7 +92,7 @@ func succeed(ctx context.Context, seen cell, req Request) (record, error) {
 	return record{
 		Token: seen.Token + 1, ID: randomText(h), Holder: req.Holder,
 		Length: req.Length, Attributes: maps.Clone(req.Attributes), RenewEvery: req.RenewEvery, Heeds: HeedsText(req.Heeds),
-		Value: seen.Value, Acquired: stamp(h), Renewed: stamp(h), History: seen.historyAfter(stamp(h)),
+		Value: seen.Value, Acquired: stamp(h), Renewed: stamp(h), History: seen.historyAfter(stamp(h)), HoldAtLeast: req.HoldAtLeast,
 	}, nil
 }
 
@@ -107,7 +107,7 @@ func (c cell) historyAfter(now time.Time) History {
 	case c.state() == Held: // Break alone replaces such a record
 		t.How, t.Ended = EndBroken, now
 	default:
-		t.How, t.Ended = EndExpired, ranOut(c.Renewed, time.Duration(c.Length))
+		t.How, t.Ended = endOf(c.mayRunOut()), ranOut(c.Renewed, time.Duration(c.Length))
 	}
 	return c.History.After(t)
 }
@@ -258,7 +258,7 @@ func (r record) lease(name string, version Version) Lease {
 	return Lease{
 		Name: name, Holder: r.Holder, ID: r.ID, Token: r.Token, Length: time.Duration(r.Length),
 		Attributes: maps.Clone(r.Attributes), RenewEvery: time.Duration(r.RenewEvery), Acquired: r.Acquired, Version: version,
-		Value: r.Value, ValueNumber: r.Number, History: r.History, Heeds: HeedsIn(r.Heeds), Wish: r.wish(),
+		Value: r.Value, ValueNumber: r.Number, History: r.History, Heeds: HeedsIn(r.Heeds), Wish: r.wish(), HoldAtLeast: r.HoldAtLeast,
 	}
 }
 
@@ -266,7 +266,7 @@ func (l Lease) record() record {
 	return record{
 		Token: l.Token, ID: l.ID, Holder: l.Holder, Length: l.Length, Attributes: l.Attributes,
 		RenewEvery: l.RenewEvery, Acquired: l.Acquired, Value: l.Value, Number: l.ValueNumber, History: l.History,
-		Heeds: HeedsText(l.Heeds), Wish: wishOf(l.Wish, l.Token),
+		Heeds: HeedsText(l.Heeds), Wish: wishOf(l.Wish, l.Token), HoldAtLeast: l.HoldAtLeast,
 	}
 }
 

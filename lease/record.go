@@ -17,26 +17,27 @@ const (
 
 // record is the state of one lease, as its cell holds it (recordFields). A reader ignores fields that it does not know.
 type record struct {
-	Format     uint64
-	Kind       string // of a record that is no lease's
-	Token      uint64
-	ID         string
-	Holder     string
-	Length     time.Duration
-	Nonce      string // makes every write differ from every other
-	Released   bool
-	Broken     bool // Break wrote it: it is nobody's acquisition, and runs out
-	Attributes map[string]string
-	Value      string
-	Number     uint64        // of the change of value or attributes in this term; 0: they are as acquired
-	RenewEvery time.Duration // a hint at when the holder renews; 0: not said
-	Acquired   time.Time     // the writer's wall clock: for people, never to decide by (R1)
-	Renewed    time.Time     // likewise
-	Next       string        // of a released record: to whom others leave the lease at first
-	Heeds      string        // the kinds of wishes that the holder acts on (HeedsText)
-	Wish       wish          // what somebody asks of the holder
-	Undone     bool          // a failed acquisition wrote it, and gave it back: there was no such term
-	History    History       // of the terms before: for people
+	Format      uint64
+	Kind        string // of a record that is no lease's
+	Token       uint64
+	ID          string
+	Holder      string
+	Length      time.Duration
+	Nonce       string // makes every write differ from every other
+	Released    bool
+	Broken      bool // Break wrote it: it is nobody's acquisition, and runs out
+	Attributes  map[string]string
+	Value       string
+	Number      uint64        // of the change of value or attributes in this term; 0: they are as acquired
+	RenewEvery  time.Duration // a hint at when the holder renews; 0: not said
+	HoldAtLeast time.Duration // Request.HoldAtLeast: for people
+	Acquired    time.Time     // the writer's wall clock: for people, never to decide by (R1)
+	Renewed     time.Time     // likewise
+	Next        string        // of a released record: to whom others leave the lease at first
+	Heeds       string        // the kinds of wishes that the holder acts on (HeedsText)
+	Wish        wish          // what somebody asks of the holder
+	Undone      bool          // a failed acquisition wrote it, and gave it back: there was no such term
+	History     History       // of the terms before: for people
 }
 
 // broken also recognizes the records of older programs, which marked the ID alone.

@@ -14,7 +14,7 @@ import (
 func full() record {
 	return record{
 		Format: formatValue, Token: 7, ID: "an ID", Holder: "<worker> & \u2028 \"1\"", Length: 1500 * time.Millisecond,
-		Nonce: "a nonce", Released: true, Broken: true, Value: "a \"value\" <&>\n\x00", Number: 3, RenewEvery: 5 * time.Second, Attributes: map[string]string{"address": "10.0.0.1:80", "zone": "é世"},
+		Nonce: "a nonce", Released: true, Broken: true, Value: "a \"value\" <&>\n\x00", Number: 3, RenewEvery: 5 * time.Second, HoldAtLeast: 90 * time.Second, Attributes: map[string]string{"address": "10.0.0.1:80", "zone": "é世"},
 		Acquired: time.Date(2024, 2, 29, 23, 59, 59, 999e6, time.UTC), Renewed: time.Date(2024, 3, 1, 0, 0, 0, 1e6, time.UTC),
 		Heeds: "handover drain", Wish: wish{
 			Kind: "handover", For: "node \"b\"", By: "an operator", At: time.Date(2024, 2, 29, 23, 59, 59, 0, time.UTC), State: WishAsked, Token: 7, Nonce: "another",
@@ -43,6 +43,7 @@ func TestRecordFitsItsCell(t *testing.T) {
 	worst.Holder = strings.Repeat("\u2028", MaxName/3)                                        // six bytes each in JSON, for three
 	worst.Attributes = map[string]string{"\"": strings.Repeat("\u2028", (maxAttributes-1)/3)} // likewise
 	worst.Wish.For, worst.Wish.By = worst.Holder, worst.Holder
+	worst.HoldAtLeast = math.MaxInt64
 	worst.Value = strings.Repeat("\x00", 4<<10-maxValue/12/5) + strings.Repeat("x", maxValue) // six bytes each in JSON, for one
 	for limits := (Limits{MaxValue: maxValue}); limits.CheckValue(worst.Value) != nil; {
 		worst.Value = worst.Value[1:]
@@ -58,7 +59,7 @@ func TestRecordFitsItsCell(t *testing.T) {
 func TestRecordAsStored(t *testing.T) {
 	require.JSONEq(t, `{
 		"format": 2, "token": 7, "id": "an ID", "holder": "<worker> & \u2028 \"1\"", "length": "1.5s", "nonce": "a nonce",
-		"released": true, "broken": true, "attributes": {"address": "10.0.0.1:80", "zone": "é世"}, "renew_every": "5s",
+		"released": true, "broken": true, "attributes": {"address": "10.0.0.1:80", "zone": "é世"}, "renew_every": "5s", "hold_at_least": "1m30s",
 		"value": "a \"value\" <&>\n\u0000", "value_number": 3,
 		"acquired": "2024-02-29T23:59:59.999Z", "renewed": "2024-03-01T00:00:00.001Z",
 		"heeds": "handover drain", "wish": {
@@ -153,6 +154,10 @@ func TestDecode(t *testing.T) {
 		{"a wish with markup in its kind", change(`{`, `{"wish":{"kind":"<b>","state":"asked","token":7},`), ""},
 		{"kinds of wishes that are a list", change(`{`, `{"heeds":["handover"],`), ""},
 		{"kinds of wishes that are none", change(`{`, `{"heeds":"Hand Over",`), ""},
+		{"a time to hold it that is none", change(`{`, `{"hold_at_least":"soon",`), ""},
+		{"a time to hold it that is a number", change(`{`, `{"hold_at_least":60,`), ""},
+		{"a negative time to hold it", change(`{`, `{"hold_at_least":"-1m",`), ""},
+		{"a time to hold it twice", change(`{`, `{"hold_at_least":"1m","hold_at_least":"1m",`), ""},
 		{"a renew interval that is none", change(`{`, `{"renew_every":"soon",`), "invalid duration"},
 		{"a time that is none", change(`{`, `{"acquired":"yesterday",`), "parsing time"},
 		{"not UTF-8", change(`"w"`, "\"\xff\""), "not UTF-8"},
@@ -168,6 +173,7 @@ func TestDecode(t *testing.T) {
 				require.False(t, r.Released)
 				require.Zero(t, r.Wish)
 				require.Empty(t, r.Heeds)
+				require.Zero(t, r.HoldAtLeast)
 				return
 			}
 			require.ErrorIs(t, err, ErrRecord)

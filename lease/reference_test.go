@@ -18,26 +18,27 @@ import (
 
 // tagged is a record for encoding/json, which reads and writes it as recordFields should.
 type tagged struct {
-	Format     uint64            `json:"format"`
-	Kind       string            `json:"kind,omitempty"`
-	Token      uint64            `json:"token"`
-	ID         string            `json:"id"`
-	Holder     string            `json:"holder"`
-	Length     duration          `json:"length"`
-	Nonce      string            `json:"nonce"`
-	Released   bool              `json:"released"`
-	Broken     bool              `json:"broken,omitempty"`
-	Attributes map[string]string `json:"attributes,omitempty"`
-	Value      string            `json:"value,omitempty"`
-	Number     uint64            `json:"value_number,omitempty"`
-	RenewEvery duration          `json:"renew_every,omitzero"`
-	Acquired   time.Time         `json:"acquired,omitzero"`
-	Renewed    time.Time         `json:"renewed,omitzero"`
-	Next       string            `json:"next,omitempty"`
-	Heeds      string            `json:"heeds,omitempty"`
-	Wish       wish              `json:"wish,omitzero"`
-	Undone     bool              `json:"undone,omitempty"`
-	History    History           `json:"history,omitempty"`
+	Format      uint64            `json:"format"`
+	Kind        string            `json:"kind,omitempty"`
+	Token       uint64            `json:"token"`
+	ID          string            `json:"id"`
+	Holder      string            `json:"holder"`
+	Length      duration          `json:"length"`
+	Nonce       string            `json:"nonce"`
+	Released    bool              `json:"released"`
+	Broken      bool              `json:"broken,omitempty"`
+	Attributes  map[string]string `json:"attributes,omitempty"`
+	Value       string            `json:"value,omitempty"`
+	Number      uint64            `json:"value_number,omitempty"`
+	RenewEvery  duration          `json:"renew_every,omitzero"`
+	HoldAtLeast duration          `json:"hold_at_least,omitzero"`
+	Acquired    time.Time         `json:"acquired,omitzero"`
+	Renewed     time.Time         `json:"renewed,omitzero"`
+	Next        string            `json:"next,omitempty"`
+	Heeds       string            `json:"heeds,omitempty"`
+	Wish        wish              `json:"wish,omitzero"`
+	Undone      bool              `json:"undone,omitempty"`
+	History     History           `json:"history,omitempty"`
 }
 
 type duration time.Duration
@@ -65,12 +66,12 @@ func reference(data []byte) (r tagged, ok bool) {
 	}
 	known := map[string]json.RawMessage{}
 	if !walk(data, func(name string, value json.RawMessage) bool {
-		if !slices.Contains(strings.Fields("format token id holder length kind nonce released broken attributes value value_number renew_every acquired renewed undone next heeds wish history"), name) {
+		if !slices.Contains(strings.Fields("format token id holder length kind nonce released broken attributes value value_number renew_every hold_at_least acquired renewed undone next heeds wish history"), name) {
 			return true
 		}
 		_, twice := known[name]
 		known[name] = value
-		extra := slices.Contains([]string{"heeds", "wish", "history"}, name)
+		extra := slices.Contains([]string{"hold_at_least", "heeds", "wish", "history"}, name)
 		if extra && twice {
 			known[name] = nil
 		}
@@ -85,6 +86,10 @@ func reference(data []byte) (r tagged, ok bool) {
 	var kinds string
 	if json.Unmarshal(known["heeds"], &kinds) != nil || !regexp.MustCompile(`^([a-z0-9-]{1,32}( |$)){1,8}$`).MatchString(kinds) || strings.HasSuffix(kinds, " ") {
 		delete(known, "heeds")
+	}
+	var hold duration
+	if json.Unmarshal(known["hold_at_least"], &hold) != nil || hold < 0 {
+		delete(known, "hold_at_least")
 	}
 	var asked wish
 	if value := known["wish"]; value != nil && string(value) != "null" {
@@ -142,6 +147,7 @@ func FuzzDecodeAsJSON(f *testing.F) {
 		`{"format":1,"Format":2,"token":7,"\u0069d":"x","length":"15s","later":[{"a":"]}"},[[]]]}`,
 		`{"format":1,"format":1,"token":7,"id":"x","length":"15s"}`, `{"format":-0}`, `{"format":1e0,"token":7,"id":"x","length":"15s"}`,
 		`{"format":1,"token":7,"id":"x","length":"15s","released":null,"broken":true,"renew_every":"5s","acquired":null}`,
+		`{"format":1,"token":7,"id":"x","length":"15s","hold_at_least":"-1m"}`, `{"format":1,"token":7,"id":"x","length":"15s","hold_at_least":1}`,
 		`{"format":1,"token":7,"id":"x","length":"15s","acquired":"2024-02-29T23:59:59.1+14:00","renewed":"2024-02-30T00:00:00Z"}`, `{}`, `[]`, `"`,
 	} {
 		f.Add([]byte(data))

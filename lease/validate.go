@@ -71,6 +71,9 @@ func (r Request) Validate(limits Limits) error {
 	if r.RenewEvery < 0 {
 		problems = append(problems, fmt.Errorf("%w: the renew interval %v is negative", ErrInvalid, r.RenewEvery))
 	}
+	if r.HoldAtLeast < 0 {
+		problems = append(problems, fmt.Errorf("%w: the time to hold the lease at least, %v, is negative", ErrInvalid, r.HoldAtLeast))
+	}
 	if err := checkKinds(r.Heeds); err != nil {
 		problems = append(problems, err)
 	}
@@ -87,7 +90,7 @@ func (l Lease) Validate(limits Limits) error {
 	if l.ID == "" || l.Token == 0 || l.Version == "" {
 		unknown = fmt.Errorf("%w: a lease without ID, token or version was never acquired", ErrInvalid)
 	}
-	r := Request{Name: l.Name, Holder: l.Holder, Length: l.Length, Attributes: l.Attributes, RenewEvery: l.RenewEvery, Heeds: l.Heeds}
+	r := Request{Name: l.Name, Holder: l.Holder, Length: l.Length, Attributes: l.Attributes, RenewEvery: l.RenewEvery, Heeds: l.Heeds, HoldAtLeast: l.HoldAtLeast}
 	var value error
 	if l.Value != "" && l.ValueNumber > 0 { // else it is inherited: whatever it is, the lease can be kept and given back
 		value = limits.CheckValue(l.Value)

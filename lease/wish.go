@@ -105,7 +105,7 @@ func (e *RefusedError) Error() string {
 		fmt.Fprintf(&b, "its holder %q has not renewed it for %v, and may be dead: wait until it has, or until another node leads",
 			now.Holder, now.Age.Round(time.Millisecond))
 	case RefusedUnheeded:
-		fmt.Fprintf(&b, "its holder %q does not act on wishes of the kind %q: update the program that it runs", now.Holder, e.Wish.Kind)
+		fmt.Fprintf(&b, "its holder %q does not act on wishes of the kind %q: update the program that it runs, unless it runs once, as a job does", now.Holder, e.Wish.Kind)
 	case RefusedPending:
 		if now.Wish.State == WishWithdrawn {
 			fmt.Fprintf(&b, "a wish was withdrawn, and its holder %q has not renewed it since: try again in a moment", now.Holder)

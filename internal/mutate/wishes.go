@@ -116,7 +116,7 @@ var histories = []mutation{
 	},
 	{
 		name: "History: a damaged one makes the record unreadable", deaf: true,
-		edit: edit{file: "lease/decode.go", old: "case \"heeds\", \"wish\", \"history\":", new: "case \"heeds\", \"wish\":"},
+		edit: edit{file: "lease/decode.go", old: "case \"hold_at_least\", \"heeds\", \"wish\", \"history\":", new: "case \"hold_at_least\", \"heeds\", \"wish\":"},
 	},
 	{
 		name: "History: a holder's name is not escaped", deaf: true,

@@ -12,9 +12,9 @@
 // Each lease has a block blob of the same name: letters, digits, "-" and "_" stay as they are, all other bytes
 // are written as %XX. The blob's metadata are the record: leader_format, leader_token, leader_id (the ID of the blob
 // lease), leader_holder, leader_length, leader_acquired, leader_renew_every, leader_attributes, leader_value_number,
-// leader_next (while it is left to a named node), leader_heeds and leader_wish (what its holder can be asked, and is), and
-// leader_history (the terms before, as far as 1 KiB has room for them; when each ended, Azure does not show). They
-// are escaped as in a URL's query. The blob's content is the lease's value; it is empty if the lease has none. The package keeps
+// leader_next (while it is left to a named node), leader_heeds and leader_wish (what its holder can be asked, and is),
+// leader_hold_at_least (of a job that runs once), and leader_history (the terms before, as far as 1 KiB has room for them; when each
+// ended, Azure does not show). They are escaped as in a URL's query. The blob's content is the lease's value; it is empty if the lease has none. The package keeps
 // other metadata on such a blob, but may change the upper and lower case of their names, which Azure ignores. A blob without this
 // metadata belongs to another program, and the package leaves it alone: it counts as held while it is leased, and otherwise as a
 // [lease.ErrRecord], even if it is empty. A person may have wiped its metadata, and beginning again with token 1 would break the

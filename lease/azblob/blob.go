@@ -106,7 +106,7 @@ func (m *manager) info(name string, s sight) lease.Info {
 	info.Holder, info.ID, info.Token = s.holder, s.id, s.token
 	info.Length, info.Attributes, info.Acquired = s.length, maps.Clone(s.attributes), s.acquired
 	info.RenewEvery, info.Version, info.Value = s.renewEvery, s.stored().version(s.length), s.value
-	info.History = s.history
+	info.History, info.HoldAtLeast = s.history, s.hold
 	if s.state == lease.Held {
 		info.Heeds, info.Wish = lease.HeedsIn(s.heeds), s.wish
 	}

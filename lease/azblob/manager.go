@@ -94,7 +94,7 @@ func (m *manager) take(ctx context.Context, req lease.Request, seen sight, asked
 	ours := record{
 		token: seen.token + 1, id: *id, holder: req.Holder, length: req.Length, acquired: asked.Truncate(time.Millisecond),
 		renewEvery: req.RenewEvery, attributes: maps.Clone(req.Attributes), value: seen.value, // V1
-		history: seen.historyAfter(), heeds: lease.HeedsText(req.Heeds),
+		history: seen.historyAfter(), heeds: lease.HeedsText(req.Heeds), hold: req.HoldAtLeast,
 	}
 	var etag azcore.ETag
 	switch {
@@ -168,6 +168,8 @@ func (s sight) historyAfter() lease.History {
 	switch {
 	case s.broken:
 		t.How = lease.EndBroken
+	case s.state == lease.Expired && s.hold > 0: // when it was last renewed, Azure does not show
+		t.How = lease.EndLeft
 	case s.state == lease.Expired:
 		t.How = lease.EndExpired
 	}
@@ -178,7 +180,7 @@ func (r record) lease(name string, as stored) lease.Lease {
 	return lease.Lease{
 		Name: name, Holder: r.holder, ID: r.id, Token: r.token, Length: r.length, Attributes: maps.Clone(r.attributes),
 		RenewEvery: r.renewEvery, Acquired: r.acquired, Version: as.version(r.length), Value: r.value, ValueNumber: r.number,
-		History: r.history, Heeds: lease.HeedsIn(r.heeds), Wish: r.wish,
+		History: r.history, Heeds: lease.HeedsIn(r.heeds), Wish: r.wish, HoldAtLeast: r.hold,
 	}
 }
 

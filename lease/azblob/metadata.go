@@ -33,11 +33,12 @@ const (
 	keyAcquired   = "leader_acquired"    // by the holder's wall clock: for people, and to guess when it renews
 	keyRenewEvery = "leader_renew_every" // a hint; anything but a duration counts as none
 	keyAttributes = "leader_attributes"
-	keyNumber     = "leader_value_number" // counts the changes of value and attributes in this term (V3)
-	keyNext       = "leader_next"         // of a released lease: its token, and to whom others leave it at first
-	keyHeeds      = "leader_heeds"        // the token, and the kinds of wishes that its holder acts on
-	keyWish       = "leader_wish"         // the token, and what somebody asks of its holder; anything but a wish counts as none
-	keyHistory    = "leader_history"      // of the terms before: for people; anything but a history counts as none
+	keyNumber     = "leader_value_number"  // counts the changes of value and attributes in this term (V3)
+	keyNext       = "leader_next"          // of a released lease: its token, and to whom others leave it at first
+	keyHeeds      = "leader_heeds"         // the token, and the kinds of wishes that its holder acts on
+	keyWish       = "leader_wish"          // the token, and what somebody asks of its holder; anything but a wish counts as none
+	keyHold       = "leader_hold_at_least" // the token, and how long its holder keeps the lease at least; anything else counts as none
+	keyHistory    = "leader_history"       // of the terms before: for people; anything but a history counts as none
 )
 
 // roomWithHistory is how large the metadata of a record with a history may be, as records of other stores: a history that needs
@@ -61,8 +62,9 @@ type record struct {
 	value      string
 	valued     bool // the blob's content is the value, by the format that was read
 	history    lease.History
-	next       string // to whom others leave the lease at first, once it is released
-	heeds      string // the kinds of wishes that the holder acts on
+	next       string        // to whom others leave the lease at first, once it is released
+	heeds      string        // the kinds of wishes that the holder acts on
+	hold       time.Duration // Request.HoldAtLeast; 0: not said
 	wish       lease.Wish
 }
 
@@ -119,6 +121,9 @@ func (r record) encode(others metadata) metadata {
 	if r.heeds != "" { // with the token, for the same reason
 		set(keyHeeds, url.QueryEscape(strconv.FormatUint(r.token, 10)+" "+r.heeds))
 	}
+	if r.hold > 0 { // likewise
+		set(keyHold, url.QueryEscape(strconv.FormatUint(r.token, 10)+" "+r.hold.String()))
+	}
 	if r.wish.Kind != "" { // not counted, as it stands for a few renewals
 		asked := r.wishText()
 		all[keyWish] = &asked
@@ -144,7 +149,7 @@ func decode(all metadata) (r record, others metadata, err error) {
 	ours, others := map[string]string{}, metadata{}
 	for key, value := range all {
 		switch lower := strings.ToLower(key); lower { // Go's HTTP client changes the case of headers
-		case keyFormat, keyToken, keyID, keyHolder, keyLength, keyAcquired, keyRenewEvery, keyAttributes, keyNumber, keyNext, keyHeeds, keyWish, keyHistory:
+		case keyFormat, keyToken, keyID, keyHolder, keyLength, keyAcquired, keyRenewEvery, keyAttributes, keyNumber, keyNext, keyHeeds, keyHold, keyWish, keyHistory:
 			ours[lower] = *value
 		default:
 			others[key] = value
@@ -196,6 +201,8 @@ func decodeTaken(ours map[string]string) (r record, err error) {
 		r.next = name
 	}
 	r.heeds = lease.HeedsText(lease.HeedsIn(r.bound(ours[keyHeeds])))
+	hold, _ := time.ParseDuration(r.bound(ours[keyHold]))
+	r.hold = max(hold, 0)
 	if text, its := strings.CutPrefix(ours[keyWish], strconv.FormatUint(r.token, 10)+"+"); its {
 		r.wish = wishIn(text)
 	}

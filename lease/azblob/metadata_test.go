@@ -1,6 +1,7 @@
 package azblob
 
 import (
+	"math"
 	"regexp"
 	"strings"
 	"testing"
@@ -36,7 +37,7 @@ func TestMetadataAsStored(t *testing.T) {
 	r := record{
 		token: 7, id: "an ID", holder: "worker 1", length: 15 * time.Second, acquired: time.Date(2024, 2, 29, 23, 59, 59, 999e6, time.UTC),
 		renewEvery: 5 * time.Second, attributes: map[string]string{"address": "10.0.0.1:80"},
-		history: "6 released - - node+1", next: "node 2", heeds: "handover drain",
+		history: "6 released - - node+1", next: "node 2", heeds: "handover drain", hold: 90 * time.Second,
 		wish: lease.Wish{Kind: "handover", For: "node 3", By: "é", At: time.Date(2024, 2, 29, 23, 59, 59, 0, time.UTC), State: lease.WishAsked},
 	}
 	all := map[string]string{}
@@ -45,7 +46,7 @@ func TestMetadataAsStored(t *testing.T) {
 	}
 	require.Equal(t, map[string]string{
 		"leader_format": "1", "leader_token": "7", "leader_id": "an+ID", "leader_holder": "worker+1", "leader_length": "15s",
-		"leader_acquired": "2024-02-29T23:59:59.999Z", "leader_renew_every": "5s", "leader_attributes": "address=10.0.0.1%3A80", "leader_next": "7+node+2", "leader_heeds": "7+handover+drain",
+		"leader_acquired": "2024-02-29T23:59:59.999Z", "leader_renew_every": "5s", "leader_attributes": "address=10.0.0.1%3A80", "leader_next": "7+node+2", "leader_heeds": "7+handover+drain", "leader_hold_at_least": "7+1m30s",
 		"leader_wish": "7+at=2024-02-29T23%3A59%3A59.000Z&by=%C3%A9&for=node+3&kind=handover&state=asked", "leader_history": "6+released+-+-+node%2B1", "theirs": "kept",
 	}, all)
 }
@@ -111,7 +112,7 @@ func TestLongestMetadata(t *testing.T) {
 	t.Parallel()
 	r := record{
 		token: 1 << 63, id: strings.Repeat("x", 36), holder: strings.Repeat("🚀", 63), length: time.Minute, attributes: map[string]string{}, number: 1<<64 - 1,
-		next: strings.Repeat("🚀", 63), heeds: strings.Repeat(strings.Repeat("x", 32)+" ", 7) + "x",
+		next: strings.Repeat("🚀", 63), heeds: strings.Repeat(strings.Repeat("x", 32)+" ", 7) + "x", hold: math.MaxInt64,
 		wish: lease.Wish{Kind: strings.Repeat("x", 32), For: strings.Repeat("🚀", 63), By: strings.Repeat("🚀", 63), At: time.Now(), State: lease.WishWithdrawn},
 	}
 	for n, left := 0, 1024; left > 0; n++ { // as many keys as there can be, so that as many signs as there can be stand between them
@@ -124,6 +125,7 @@ func TestLongestMetadata(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, r.attributes, got.attributes)
 	assert.Equal(t, []string{r.wish.For, r.heeds, r.next}, []string{got.wish.For, got.heeds, got.next})
+	assert.Equal(t, r.hold, got.hold)
 }
 
 // A lease that was never taken has a format and nothing else; it is not mistaken for one that was wiped.
@@ -172,24 +174,43 @@ func TestHistoryInMetadata(t *testing.T) {
 	}
 }
 
+// A lease that ran out as its holder had said it may is in the history as that.
+func TestHistoryOfALeaseThatWasLeft(t *testing.T) {
+	t.Parallel()
+	for hold, how := range map[time.Duration]lease.Ending{0: lease.EndExpired, time.Minute: lease.EndLeft} {
+		s := sight{record: record{token: 7, holder: "h", hold: hold}, state: lease.Expired}
+		require.Equal(t, how, s.historyAfter().Terms()[0].How)
+		s.state = lease.Free
+		require.Equal(t, lease.EndReleased, s.historyAfter().Terms()[0].How)
+	}
+}
+
 // A program that does not know names of next holders, or wishes, keeps them, as somebody else's metadata, when it acquires the lease: they are void then.
 func TestNextAndWishesAreOfTheirTermAlone(t *testing.T) {
 	t.Parallel()
 	all := record{
-		token: 7, id: "id", holder: "h", length: 15 * time.Second, next: "node 2", heeds: "drain", wish: lease.Wish{Kind: "drain", State: lease.WishAsked},
+		token: 7, id: "id", holder: "h", length: 15 * time.Second, next: "node 2", heeds: "drain", wish: lease.Wish{Kind: "drain", State: lease.WishAsked}, hold: time.Minute,
 	}.encode(nil)
 	got, _, err := decode(all)
 	require.NoError(t, err)
 	require.Equal(t, []string{"node 2", "drain", "drain"}, []string{got.next, got.heeds, got.wish.Kind})
+	require.Equal(t, time.Minute, got.hold)
 	for _, damaged := range []string{"", "7", "7+", "7+%", "7+kind=drain", "7+kind=Drain&state=asked", "drain", "7+state=asked&kind=drain&for=%0A"} {
 		damaged := metadata{keyFormat: all[keyFormat], keyToken: all[keyToken], keyID: all[keyID], keyHolder: all[keyHolder], keyLength: all[keyLength], keyWish: &damaged}
 		got, _, err = decode(damaged)
 		require.NoError(t, err)
 		require.Zero(t, got.wish)
 	}
+	for _, damaged := range []string{"", "7", "7+", "7+%", "7+soon", "7+-1m", "7+1", "1m"} {
+		damaged := metadata{keyFormat: all[keyFormat], keyToken: all[keyToken], keyID: all[keyID], keyHolder: all[keyHolder], keyLength: all[keyLength], keyHold: &damaged}
+		got, _, err = decode(damaged)
+		require.NoError(t, err)
+		require.Zero(t, got.hold)
+	}
 	all[keyToken] = pointer("8")
 	got, others, err := decode(all)
 	require.NoError(t, err)
 	require.Empty(t, got.next+got.heeds+got.wish.Kind)
+	require.Zero(t, got.hold)
 	require.Empty(t, others)
 }

@@ -114,7 +114,7 @@ func (m *manager) keep(ctx context.Context, held lease.Lease, was stored, renewe
 	ours := record{
 		token: held.Token, id: held.ID, holder: held.Holder, length: held.Length, acquired: held.Acquired, renewEvery: held.RenewEvery,
 		attributes: maps.Clone(held.Attributes), number: held.ValueNumber, value: held.Value,
-		history: held.History, next: held.Next, heeds: lease.HeedsText(held.Heeds), wish: held.Wish,
+		history: held.History, next: held.Next, heeds: lease.HeedsText(held.Heeds), wish: held.Wish, hold: held.HoldAtLeast,
 	}
 	if renewed != was.etag {
 		now, err := m.again(ctx, held)

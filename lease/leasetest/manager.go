@@ -50,6 +50,7 @@ var managerChecks = []check[*scene]{
 	{name: "release with an older version", run: releaseOlder},
 	{name: "invalid requests", run: invalidRequests},
 	{name: "the renew interval is published", run: renewIntervalShown},
+	{name: "the time to hold a lease is published", run: holdShown},
 	{name: "limits", run: limitsHold, needs: []feature{limiting}},
 	{name: "lengths are exact", run: lengthsExact},
 	{name: "attributes", run: attributesExact},
@@ -259,6 +260,7 @@ func (s *scene) invalid() map[string]lease.Request {
 		"no length":          with(func(r *lease.Request) { r.Length = 0 }),
 		"negative length":    with(func(r *lease.Request) { r.Length = -time.Second }),
 		"negative interval":  with(func(r *lease.Request) { r.RenewEvery = -1 }),
+		"negative hold":      with(func(r *lease.Request) { r.HoldAtLeast = -1 }),
 		"long attributes":    with(func(r *lease.Request) { r.Attributes = map[string]string{"k": strings.Repeat("x", 1024)} }),
 		"attribute no key":   with(func(r *lease.Request) { r.Attributes = map[string]string{"": "x"} }),
 		"attribute control":  with(func(r *lease.Request) { r.Attributes = map[string]string{"k": "a\nb"} }),
@@ -274,7 +276,8 @@ func invalidRequests(t testing.TB, s *scene) {
 			t.Errorf("Acquire with %s: %v; want ErrInvalid", what, err)
 		}
 		changed := held
-		changed.Holder, changed.Length, changed.Attributes, changed.RenewEvery = req.Holder, req.Length, req.Attributes, req.RenewEvery
+		changed.Holder, changed.Length, changed.Attributes = req.Holder, req.Length, req.Attributes
+		changed.RenewEvery, changed.HoldAtLeast = req.RenewEvery, req.HoldAtLeast
 		if lease.CheckName(req.Name) != nil {
 			changed.Name = req.Name
 		}
@@ -309,6 +312,27 @@ func renewIntervalShown(t testing.TB, s *scene) {
 	release(t, m, held)
 	if next := acquire(t, other, s.request(req.Name, "two")); next.RenewEvery != 0 {
 		t.Errorf("a lease asked for without a renew interval has one of %v", next.RenewEvery)
+	}
+}
+
+// holdShown: each write of the term shows everybody for how long the holder keeps the lease at least.
+func holdShown(t testing.TB, s *scene) {
+	m, other := s.Manager(), s.Manager()
+	req := s.request(newName(), "one")
+	req.HoldAtLeast = s.long / 2
+	held := acquire(t, m, req)
+	for range 2 {
+		if held.HoldAtLeast != req.HoldAtLeast {
+			t.Errorf("a lease asked for to be held for %v at least has %v", req.HoldAtLeast, held.HoldAtLeast)
+		}
+		if info := wantHeld(t, other, s.request(req.Name, "two")); info.HoldAtLeast != req.HoldAtLeast {
+			t.Errorf("HeldError: held for %v at least; want %v", info.HoldAtLeast, req.HoldAtLeast)
+		}
+		held = renew(t, m, held)
+	}
+	release(t, m, held)
+	if next := acquire(t, other, s.request(req.Name, "two")); next.HoldAtLeast != 0 {
+		t.Errorf("a lease asked for without a time to hold it has %v", next.HoldAtLeast)
 	}
 }
 

@@ -210,6 +210,8 @@ var flawedManagers = []struct {
 	{"does not say what was broken", []string{brokenCheck}},
 	{"keeps the renew interval to itself", []string{"the renew interval is published"}},
 	{"Renew forgets the renew interval", []string{"the renew interval is published"}},
+	{"keeps the time to hold to itself", []string{"the time to hold a lease is published"}},
+	{"Renew forgets the time to hold", []string{"the time to hold a lease is published"}},
 	{"takes the last of two fields", []string{"what is not a record is left alone"}},
 	{"reads names in any case", []string{"what is not a record is left alone"}},
 	{"Break takes from anybody", []string{brokenCheck}},

@@ -41,6 +41,7 @@ type naiveRecord struct {
 	Released   bool              `json:"released"`
 	Broken     bool              `json:"broken,omitempty"`
 	RenewEvery time.Duration     `json:"renew_every,omitempty"`
+	Hold       time.Duration     `json:"hold_at_least,omitempty"`
 	Attributes map[string]string `json:"attributes,omitempty"`
 	Value      string            `json:"value,omitempty"`
 	Number     uint64            `json:"value_number,omitempty"`
@@ -112,6 +113,7 @@ func (n *naive) look(name string, s lease.Snapshot, asked time.Time) (naiveRecor
 	if !r.Released {
 		info.Heeds, info.Wish = r.Heeds, n.wish(r)
 	}
+	info.HoldAtLeast = r.Hold
 	info.RenewEvery, info.Broken = r.RenewEvery, r.Broken && n.flaw != "does not say what was broken"
 	info.State = lease.Held
 	idle := n.idle(name, r, s, asked)
@@ -262,7 +264,7 @@ func (n *naive) successor(r naiveRecord, info lease.Info, req lease.Request) nai
 	next := naiveRecord{
 		Token: r.Token + 1, ID: newName(), Holder: req.Holder, Length: req.Length.String(), Attributes: maps.Clone(req.Attributes),
 		Acquired: time.Now(), Renewed: time.Now(), RenewEvery: req.RenewEvery, Value: r.Value,
-		History: n.history(r, info), Heeds: req.Heeds,
+		History: n.history(r, info), Heeds: req.Heeds, Hold: req.HoldAtLeast,
 	}
 	if n.flaw == "a wish outlives its term" {
 		next.Asked, next.AskedOf = r.Asked, next.Token
@@ -278,6 +280,8 @@ func (n *naive) successor(r naiveRecord, info lease.Info, req lease.Request) nai
 		}
 	case "keeps the renew interval to itself":
 		next.RenewEvery = 0
+	case "keeps the time to hold to itself":
+		next.Hold = 0
 	case "begins tokens anew after a release":
 		if r.Released {
 			next.Token = 1
@@ -316,6 +320,6 @@ func (n *naive) lease(name string, r naiveRecord, version lease.Version) lease.L
 	return lease.Lease{
 		Name: name, Holder: r.Holder, ID: r.ID, Token: r.Token, Length: r.length(), Attributes: attributes, Acquired: r.Acquired,
 		RenewEvery: r.RenewEvery, Version: version, Value: r.Value, ValueNumber: r.Number, History: r.History,
-		Heeds: slices.Clone(r.Heeds), Wish: n.wish(r),
+		Heeds: slices.Clone(r.Heeds), Wish: n.wish(r), HoldAtLeast: r.Hold,
 	}
 }

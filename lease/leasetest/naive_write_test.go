@@ -17,7 +17,7 @@ func (n *naive) write(ctx context.Context, held lease.Lease, op string, change f
 	r := naiveRecord{
 		Token: held.Token, ID: held.ID, Holder: held.Holder, Length: held.Length.String(), Attributes: held.Attributes,
 		Acquired: held.Acquired, Renewed: time.Now(), RenewEvery: held.RenewEvery, Value: held.Value, Number: held.ValueNumber,
-		History: held.History,
+		History: held.History, Hold: held.HoldAtLeast,
 	}
 	n.takesUp(&r, held, nil)
 	if n.flaw == "a renewal forgets the history" {
@@ -98,6 +98,8 @@ func (n *naive) Renew(ctx context.Context, held lease.Lease) (lease.Lease, error
 			r.ID = newName()
 		case "Renew forgets the renew interval":
 			r.RenewEvery = 0
+		case "Renew forgets the time to hold":
+			r.Hold = 0
 		case "Renew raises the token":
 			r.Token++
 		}
