@@ -6,7 +6,7 @@ import (
 	"github.com/cloudlease/leader/lease"
 )
 
-// heeds are the kinds of wishes that a leader acts on.
+// heeds are the kinds of wishes that a leader acts on, but for a RunOnce.
 var heeds = []string{lease.WishHandover}
 
 // hints are those of Hint, while a renewal would be news: one in flight may have been sent before, and after a failure the next comes by R4 alone.

@@ -2,6 +2,7 @@ package leader_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -87,6 +88,56 @@ func TestAsked_ToItself(t *testing.T) {
 			require.Len(t, told, 1)
 			require.ErrorIs(t, told[0].Refused, lease.ErrInvalid)
 		}
+	})
+}
+
+// Nobody goes on with a job that runs once: it cannot be asked to hand over, and a wish that is in its record all the same does nothing.
+func TestAsked_AJob(t *testing.T) {
+	inWorld(t, func(w *world) {
+		done := make(chan struct{})
+		a := w.nodeDoing("a", func(ctx context.Context) error {
+			select {
+			case <-done:
+				return nil
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}).runsOnce()
+		a.leads()
+		require.Empty(t, w.look().Heeds)
+		m := lease.NewManager(w.store)
+		asked := lease.Wish{Kind: lease.WishHandover, For: "b"}
+		refused, _ := errors.AsType[*lease.RefusedError](lease.Ask(t.Context(), m, w.look(), asked))
+		require.NotNil(t, refused)
+		require.Equal(t, lease.RefusedUnheeded, refused.Reason)
+
+		cell, err := w.store.Load(t.Context(), anyName)
+		require.NoError(t, err)
+		text := `{"heeds":"handover","wish":{"kind":"handover","for":"b","state":"asked","token":1,"nonce":"x"},` + string(cell.Data[1:])
+		_, err = w.store.Swap(t.Context(), anyName, cell.Version, []byte(text))
+		require.NoError(t, err)
+		require.Equal(t, "b", w.look().Wish.For)
+		time.Sleep(2 * length)
+		require.Equal(t, leader.Leading, a.Status().State)
+		require.Zero(t, w.look().Wish)
+		require.Empty(t, a.wishes())
+		close(done)
+		require.NoError(t, <-a.result)
+	})
+}
+
+// A lease that a caller holds is handed over as a leader's: its context ends.
+func TestAsked_AHolder(t *testing.T) {
+	inWorld(t, func(w *world) {
+		held, err := w.holder("a").acquire()
+		require.NoError(t, err)
+		waits := w.holder("b").acquiring()
+		w.asks("b")
+		<-held.Context().Done()
+		require.ErrorIs(t, context.Cause(held.Context()), leader.ErrStepDown)
+		require.NoError(t, held.Term().Check(), "it is kept until Release")
+		require.NoError(t, held.Release(background))
+		require.NoError(t, (<-waits).err)
 	})
 }
 

@@ -87,8 +87,10 @@ func (r *run) acquire() (*term, error) {
 	}
 	r.tried = true
 	req := r.opts.request()
-	if r.kind != oneTry { // which has no second one
-		req.Yield = r.look()
+	if r.kind == oneTry {
+		req.HoldAtLeast, req.Heeds = r.opts.holdAtLeast, nil // nobody goes on with a job that is asked to end
+	} else {
+		req.Yield = r.look() // a job has no second one
 	}
 	q := ask(r.ctx, r, r.timeout(), r.timeout()+lease.UndoTimeout(r.opts.length)+requestTime, func(ctx context.Context) (lease.Lease, error) {
 		return r.opts.manager.Acquire(ctx, req)

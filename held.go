@@ -26,6 +26,9 @@ import (
 // the store is misconfigured, it returns the error that Run would return. WhenStarted must not be given; the other options mean
 // what they mean for Run.
 //
+// An operator can ask the holder to hand over, as a leader (lease.Ask, leader handover): then the lease's context ends
+// with ErrStepDown as its cause, also in the middle of what the caller does. Use RunOnce for what is to be done once, and whole.
+//
 // A Leader holds one lease at a time: until Release has returned, Acquire, Run and RunOnce return ErrRunning. Goroutines that
 // are to hold the lease in turn need a Leader each.
 func (l *Leader) Acquire(ctx context.Context) (*Held, error) {

@@ -120,7 +120,8 @@ func (l *Leader) Run(ctx context.Context) error { return l.run(ctx, untilDone, l
 // run on one of them. If another node holds the lease, it returns a *lease.HeldError (errors.Is lease.ErrHeld) at once. It
 // returns nil only if the work returned nil while this node led. If the lease was lost, it returns a *lease.LostError; if ctx
 // ended first, its cause: so no scheduler takes an unfinished job for done. See WithHoldAtLeast for triggers that come late.
-// It does not sit out as Run does: a RunOnce after StepDown tries at once.
+// It does not sit out as Run does: a RunOnce after StepDown tries at once. As nobody goes on with the job, it cannot be asked to hand
+// over (lease.Ask).
 //
 // Where the store cannot tell how old a record is (lease.Info.Timed), a process that has just started cannot know whether
 // the lease is held or was left behind by a crash. There, RunOnce watches the record. A living holder changes it within a

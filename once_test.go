@@ -147,11 +147,15 @@ func TestRunOnce_HoldAtLeast(t *testing.T) {
 					return
 				}
 				assert.Equal(t, lease.Expired, a.Status().Seen.State, "it runs out")
+				assert.True(t, a.Status().Seen.MayRunOut())
+				assert.Equal(t, hold, w.look().HoldAtLeast)
+				assert.True(t, w.look().MayRunOut())
 				assert.ErrorIs(t, b.RunOnce(b.context()), lease.ErrHeld, "a late trigger")
 				time.Sleep(hold - c.takes - 1)
 				assert.ErrorIs(t, b.RunOnce(b.context()), lease.ErrHeld)
 				time.Sleep(length)
 				assert.Equal(t, c.fails, b.RunOnce(b.context()), "the next day")
+				assert.Equal(t, lease.EndLeft, w.look().History.Terms()[0].How)
 			})
 		})
 	}

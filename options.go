@@ -148,7 +148,8 @@ func After(failures int) HealthOption { return func(o *options) { o.sickAfter = 
 
 // WithHoldAtLeast makes RunOnce leave the lease to run out, instead of releasing it, if the work returns sooner than d after
 // it began. So a trigger that comes late on another machine does not run the job again. It is at most the lease's length; the
-// default is 0. The lease of a work that panics, steps down or is stopped early is released all the same. Only RunOnce uses it.
+// default is 0. The lease of a work that panics, steps down or is stopped early is released all the same. Only RunOnce uses it. The lease's
+// record says so (lease.Request.HoldAtLeast): who looks at a lease that has run out is told that it is a job's.
 //
 // On a store that cannot tell how old a record is, a lease that is left to run out looks like that of a crashed process. There,
 // RunOnce goes on renewing until the time has passed, releases the lease, and only then returns. StepDown waits for that.

@@ -90,7 +90,7 @@ func info(l lease.Lease, state lease.State) lease.Info {
 	seen := lease.Info{
 		Name: l.Name, State: state, Holder: l.Holder, ID: l.ID, Token: l.Token, Length: l.Length,
 		Attributes: l.Attributes, Value: l.Value, Version: l.Version, Acquired: l.Acquired, RenewEvery: l.RenewEvery,
-		History: l.History,
+		History: l.History, HoldAtLeast: l.HoldAtLeast,
 	}
 	if state == lease.Held {
 		seen.Heeds, seen.Wish = l.Heeds, l.Wish

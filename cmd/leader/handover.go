@@ -41,8 +41,8 @@ Nobody can tell from the store whether NODE is there and well: the nodes that st
 nodes of a fleet. If NODE does not ask for the lease, nobody leads until the others have waited for it: handover says for how long,
 at the default acquire interval. Then another node leads. It also says whether NODE has led before, as far as the history goes.
 
-The holder can be asked only while it renews in time, and for one thing at a time. One that runs a program without hand-overs is not
-asked.
+The holder can be asked only while it renews in time, and for one thing at a time; a program without hand-overs not at all, nor a job
+(leader run --once, RunOnce), as nobody goes on with it. A program that holds a lease by Leader.Acquire has to stop in the middle of its task.
 
 handover shows the holder and asks whether to go on: type yes. Without a terminal, it does nothing unless you give --yes. Then it
 waits until a node leads, for as long as the work takes to stop; with --wait=false it does not. If you interrupt

@@ -40,8 +40,9 @@ not be started, leader does not keep the lease.
 Exit codes: the program's; 0 if leader was asked to stop, and the program ended by that SIGTERM or was not running; 1 if
 something failed; 2 for wrong flags; 126 or 127 if the program cannot be run. With --once: --held-exit-code (0) if another node
 holds the lease, which is no failure (with --log-level error, leader then writes nothing, and cron sends no mail); 3 if the
-program was stopped before it had finished, because the lease was lost or this node became unhealthy; 128 and the signal's
-number if leader was asked to stop.
+program was stopped before it had finished, because the lease was lost, this node became unhealthy, or leader itself did not run
+for so long that the guard ended the program; 128 and the signal's number if leader was asked to stop. A job cannot be asked to
+hand over (leader handover): nobody goes on with it.
 
 No program is left behind. The guard, a process between leader and the program, stops the program in time also if leader is
 killed (SIGKILL), stopped (SIGSTOP) or hangs. If leader was killed, the guard releases the lease if that surely still belongs

@@ -120,7 +120,7 @@ func (r *runner) held(term lease.Term) lease.Lease {
 	}
 	return lease.Lease{
 		Name: h.Name, Holder: h.Holder, ID: h.ID, Token: h.Token, Length: h.Length,
-		Attributes: h.Attributes, RenewEvery: h.RenewEvery, Acquired: h.Acquired, Version: h.Version,
+		Attributes: h.Attributes, RenewEvery: h.RenewEvery, Acquired: h.Acquired, Version: h.Version, HoldAtLeast: h.HoldAtLeast,
 	}
 }
 

@@ -62,6 +62,10 @@ var wishes = []mutation{
 		edit: edit{file: "asked.go", old: "	if refused == nil {\n", new: "	if refused != nil {\n"},
 	},
 	{
+		name: "Wishes: a job that runs once can be asked to hand over", deaf: true,
+		edit: edit{file: "campaign.go", old: "req.HoldAtLeast, req.Heeds = r.opts.holdAtLeast, nil", new: "req.HoldAtLeast = r.opts.holdAtLeast"},
+	},
+	{
 		name: "Wishes: a node hands over to itself",
 		edit: edit{file: "asked.go", old: "	if w.For == h.opts.node {", new: "	if w.For == \"-\" {"},
 		deaf: true,
@@ -101,6 +105,10 @@ var histories = []mutation{
 	{
 		name: "History: a term that was broken ran out", deaf: true,
 		edit: edit{file: "lease/protocol.go", old: "		t.How, t.Ended = EndBroken, now", new: "		t.How, t.Ended = EndExpired, now"},
+	},
+	{
+		name: "History: a job that was left counts as a crash", deaf: true,
+		edit: edit{file: "lease/history.go", old: "		return EndLeft\n", new: "		return EndExpired\n"},
 	},
 	{
 		name: "History: a renewal forgets it", deaf: true, tests: []string{"./lease/memory"},
