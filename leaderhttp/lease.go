@@ -27,6 +27,9 @@ type Lease struct {
 	// holder states.
 	LengthSeconds     float64 `json:"length_seconds,omitzero"`
 	RenewEverySeconds float64 `json:"renew_every_seconds,omitzero"`
+	// HoldAtLeastSeconds is for how long the holder keeps the lease at least, by its own word, before it may let it run out: a job that
+	// runs once. Then "expired" may mean that the job has ended.
+	HoldAtLeastSeconds float64 `json:"hold_at_least_seconds,omitzero"`
 	// Attributes has the attributes that the holder published.
 	Attributes map[string]string `json:"attributes,omitempty"`
 	// Acquired and Renewed are left out if the store does not have them.
@@ -57,7 +60,7 @@ type Term struct {
 	// Begun is when the holder got the lease, and Ended when it was released or broken, or had run out; left out if unknown.
 	Begun time.Time `json:"begun,omitzero"`
 	Ended time.Time `json:"ended,omitzero"`
-	// How is "released", "expired" or "broken"; left out of a term that goes on.
+	// How is "released", "expired", "left" (it ran out, as its holder had said it may: a job that has ended, or crashed) or "broken"; left out of a term that goes on.
 	How string `json:"how,omitempty"`
 }
 
@@ -87,7 +90,7 @@ func NewTerms(terms []lease.PastTerm) (all []Term) {
 func NewLease(i lease.Info) Lease {
 	l := Lease{
 		Name: i.Name, State: i.State.String(), Holder: i.Holder, ID: i.ID, Token: i.Token,
-		LengthSeconds: seconds(i.Length), RenewEverySeconds: seconds(i.RenewEvery), Attributes: i.Attributes,
+		LengthSeconds: seconds(i.Length), RenewEverySeconds: seconds(i.RenewEvery), HoldAtLeastSeconds: seconds(i.HoldAtLeast), Attributes: i.Attributes,
 		Acquired: forPeople(i.Acquired), Renewed: forPeople(i.Renewed), AgeSeconds: seconds(i.Age),
 		Next: i.Next, History: NewTerms(i.History.Terms()),
 	}

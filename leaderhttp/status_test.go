@@ -66,9 +66,9 @@ func TestStatus(t *testing.T) {
 func TestLeaseToTheMillisecond(t *testing.T) {
 	t.Parallel()
 	odd := 1234567891 * time.Nanosecond
-	i := lease.Info{Name: name, State: lease.Held, Length: odd, RenewEvery: odd, RetryAfter: odd, Age: odd}
+	i := lease.Info{Name: name, State: lease.Held, Length: odd, RenewEvery: odd, HoldAtLeast: odd, RetryAfter: odd, Age: odd}
 	require.Equal(t, leaderhttp.Lease{
-		Name: name, State: "held", LengthSeconds: 1.234, RenewEverySeconds: 1.234, AgeSeconds: 1.234, LeftSeconds: 1.234,
+		Name: name, State: "held", LengthSeconds: 1.234, RenewEverySeconds: 1.234, HoldAtLeastSeconds: 1.234, AgeSeconds: 1.234, LeftSeconds: 1.234,
 	}, leaderhttp.NewLease(i))
 	i.RetryAfter = 0
 	require.Equal(t, 1.234, leaderhttp.NewLease(i).LeftSeconds)

@@ -26,6 +26,8 @@ How a term ended:
   leads     it goes on
   released  its holder gave the lease back
   expired   its holder let the lease run out: it crashed, or lost its connection. The end is a lease length after the last renewal
+  left      likewise, and the holder is a job that may leave the lease to run out (leader run --once --hold-at-least, or WithHoldAtLeast in
+            a program): it ended, or crashed before it had run for longer than that. Its exit status says which
   broken    "leader break" took the lease from it
 
 Times are by the holders' clocks, to the second. On Azure nothing shows when a term ended.
@@ -41,7 +43,7 @@ With --json it prints one object a line for each term:
   token         the fencing token of the term
   holder        who led
   begun, ended  RFC 3339; absent if not known, and ended while the term goes on
-  how           released, expired or broken; absent while the term goes on
+  how           released, expired, left or broken; absent while the term goes on
 There may be more fields and endings later.
 
 Environment: LEADER_STORE, LEADER_TIMEOUT, LEADER_JSON; NO_COLOR.`,
@@ -96,7 +98,7 @@ func howEnded(how string) string {
 	switch how {
 	case "":
 		return show.Good("leads")
-	case string(lease.EndReleased):
+	case string(lease.EndReleased), string(lease.EndLeft):
 		return how
 	}
 	return show.Bad(show.Printable(how))

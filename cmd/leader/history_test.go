@@ -41,3 +41,36 @@ func TestHistory(t *testing.T) {
 	s.run(t, "history", "never").Want(t, exitNone, `no node has led by lease "never" yet`)
 	s.run(t, "history", "").Want(t, exitUsage, "the name is empty")
 }
+
+// A lease that a job has left to run out is shown as that, and not as a crash; one that was renewed for longer than the job keeps it is a
+// crash.
+func TestAJobThatHasEnded(t *testing.T) {
+	t.Parallel()
+	s := newShelf(t)
+	s.needToTell(t)
+	acquire := func(name, holder string, hold time.Duration) lease.Lease {
+		l, err := s.Acquire(t.Context(), lease.Request{Name: name, Holder: holder, Length: time.Millisecond, HoldAtLeast: hold})
+		require.NoError(t, err)
+		return l
+	}
+	acquire("job", "one", time.Minute)
+	o := s.run(t, "status", "job")
+	o.Want(t, exitNobody, "")
+	require.Contains(t, o.Out, "job  expired\n")
+	require.Contains(t, o.Out, "  a job         keeps it for 1m0s at least, and then lets it run out: it has ended, or crashed\n")
+	o = s.run(t, "status", "job", "--json")
+	require.Contains(t, o.Out, `"state":"expired"`)
+	require.Contains(t, o.Out, `"hold_at_least_seconds":60,`)
+	o = s.run(t, "history", "job")
+	o.Want(t, 0, "")
+	require.Regexp(t, `one .* left\n$`, o.Out)
+	acquire("job", "two", time.Minute)
+	require.Equal(t, "left", decodeJSON[entry](t, s.run(t, "status", "job", "--json").Out).History[0].How)
+
+	l := acquire("crashed", "one", time.Nanosecond)
+	l.Acquired = l.Acquired.Add(-time.Hour)
+	_, err := s.Renew(t.Context(), l)
+	require.NoError(t, err)
+	require.NotContains(t, s.run(t, "status", "crashed").Out, "a job")
+	require.Regexp(t, `one .* expired\n$`, s.run(t, "history", "crashed").Out)
+}

@@ -20,6 +20,8 @@ import (
 type entry struct {
 	leaderhttp.Lease
 	ValueBytes int `json:"value_bytes,omitzero"`
+
+	left bool // it has run out, and is a job's that may let it
 }
 
 const (
@@ -34,11 +36,13 @@ const (
 const fieldsHelp = `  lease           the name of the lease
   state           free, held, expired, broken or unreadable
   holder, id      the holder, and the ID of its acquisition; the last holder if the lease is not held (likewise the
-                  following five fields)
+                  following six fields)
   token           the latest fencing token; absent if the lease was never taken
   length_seconds  how long the lease holds from each renewal
   renew_every_seconds
                   the renew interval that the holder states; absent if it states none
+  hold_at_least_seconds
+                  of a job that runs once: how long it keeps the lease at least, before it may let it run out
   attributes      an object of strings that the holder publishes
   acquired, renewed
                   by the holder's clock (RFC 3339); absent if the store does not tell
@@ -58,7 +62,8 @@ Fields that do not apply are absent. There may be more fields later, and fields 
 const statesHelp = `States:
   held        a node leads
   free        no node leads: the lease was released, or never taken
-  expired     the holder let the lease run out, and any node may take it
+  expired     the holder let the lease run out, and any node may take it. If the lease is that of a job which may leave it to run out
+              (leader run --once --hold-at-least, or WithHoldAtLeast in a program), the job has ended, or crashed
   broken      "leader break" took the lease from its holder; no node leads, and any node may take the lease once it has run out
   unreadable  the record could not be read, for the given reason, and leader leaves it as it is; a node may lead
 
@@ -69,7 +74,7 @@ nothing better is known. Azure does not tell, but ends the lease itself.
 Times of day are by the holder's clock, which may be wrong.`
 
 func entryOf(i lease.Info) entry {
-	e := entry{leaderhttp.NewLease(i), len(i.Value)}
+	e := entry{leaderhttp.NewLease(i), len(i.Value), i.State == lease.Expired && i.MayRunOut()}
 	if i.Err != nil {
 		e.Error = words.OneLine(i.Err)
 	}
@@ -152,6 +157,9 @@ func (e entry) details(w io.Writer) {
 			t.AppendRow(table.Row{"  next", show.Printable(e.Next) + ", if it asks soon"})
 		}
 		t.AppendRow(table.Row{"  length", e.length()})
+		if e.left {
+			t.AppendRow(table.Row{"  a job", fmt.Sprintf("keeps it for %v at least, and then lets it run out: it has ended, or crashed", show.Duration(e.HoldAtLeastSeconds))})
+		}
 		if e.holds() {
 			t.AppendRow(table.Row{"  time left", e.upTo() + ", unless it is renewed"})
 		}

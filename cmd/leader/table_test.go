@@ -110,7 +110,7 @@ func TestFieldsAreHelped(t *testing.T) {
 	t.Parallel()
 	var fields []string
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[entry]()) {
-		if f.Anonymous {
+		if f.Anonymous || !f.IsExported() {
 			continue
 		}
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")

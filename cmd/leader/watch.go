@@ -37,6 +37,7 @@ Changes:
   withdrawn   somebody has taken that back
   released    the holder released the lease
   expired     the holder let the lease run out
+  left        likewise, and it is a job's that may leave the lease to run out: it has ended, or crashed. The state is expired
   broken      "leader break" took the lease from its holder
   gone        somebody removed the record, which leader never does
   unreadable  the lease could not be read, for the given reason; watch goes on
@@ -176,6 +177,8 @@ func changeOf(before *lease.Info, now lease.Info) string {
 		return changeWithin(*before, now)
 	case now.State == lease.Free:
 		return "released"
+	case now.State == lease.Expired && now.MayRunOut():
+		return string(lease.EndLeft)
 	case now.State == lease.Expired:
 		return expired
 	}

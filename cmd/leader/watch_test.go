@@ -164,6 +164,7 @@ func TestChangeOf(t *testing.T) {
 		{one, of(other, func(i *lease.Info) { i.State = lease.Free }), "released"},
 		{back, of(other, func(i *lease.Info) { i.State = lease.Free }), "released"}, // a whole term between two looks
 		{one, of(other, func(i *lease.Info) { i.State = lease.Expired }), "expired"},
+		{one, of(one, func(i *lease.Info) { i.State, i.HoldAtLeast = lease.Expired, 1 }), "left"},
 		{one, never, "gone"}, {back, never, "gone"},
 		{one, wish("v2", lease.WishAsked, "b"), "asked"}, // by somebody, while the holder may be dying
 		{wish("v2", lease.WishAsked, "b"), wish("v3", lease.WishWithdrawn, "b"), "withdrawn"},
