@@ -32,6 +32,7 @@ var says = map[string]string{
 	"held":       "a node leads",
 	"free":       "no node leads: the lease was released, or never taken",
 	"expired":    "no node leads: the holder let the lease run out, and any node may take it",
+	"left":       "no node leads: the lease is a job's, which has ended and left it to run out, or has crashed; any node may take it",
 	"broken":     "no node leads: the lease was taken from its holder, and any node may take it once it has run out",
 	"unreadable": "the record could not be read, and is left as it is: a node may lead",
 }

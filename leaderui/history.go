@@ -19,7 +19,8 @@ type Term struct {
 	Begun   time.Time `json:"begun,omitzero"`
 	Ended   time.Time `json:"ended,omitzero"`
 	Watched bool      `json:"watched,omitempty"`
-	// How the term ended: "released", "expired", "broken", or "taken over" if no look has shown how.
+	// How the term ended: "released", "expired", "left" (it ran out, as its holder had said it may: a job that has ended, or crashed),
+	// "broken", or "taken over" if no look has shown how.
 	How string `json:"how,omitempty"`
 }
 
@@ -137,11 +138,19 @@ func changeOf(before, now *sight) string {
 	case now.State == lease.Free && now.Token > 0:
 		return "released"
 	case now.State == lease.Expired:
-		return "expired"
+		return ranOutAs(now)
 	case now.State == lease.Held:
 		return "renewed late"
 	}
 	return ""
+}
+
+// ranOutAs says how the term of a lease that has run out ended.
+func ranOutAs(s *sight) string {
+	if s.MayRunOut() {
+		return "left"
+	}
+	return "expired"
 }
 
 func describeChange(what string, before, now *sight) string {
@@ -168,6 +177,8 @@ func describeChange(what string, before, now *sight) string {
 		return holder + " gave it back"
 	case "expired":
 		return holder + " has not renewed it, and nobody leads"
+	case "left":
+		return holder + " has let it run out: it is a job that has ended, or crashed"
 	case "renewed late":
 		return holder + " has renewed it after it had run out"
 	case "broken":
@@ -207,7 +218,7 @@ func (s *sight) follow(before *sight, first bool) {
 		last.Ended, last.How = time.Time{}, ""
 	case !last.Ended.IsZero():
 	case s.State == lease.Expired:
-		last.Ended, last.How = s.at, "expired"
+		last.Ended, last.How = s.at, ranOutAs(s)
 	default:
 		last.Ended, last.How = s.at, "released"
 		if first && !s.Renewed.IsZero() {

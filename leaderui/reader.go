@@ -23,6 +23,7 @@ type state struct {
 	troubles []Trouble
 	plain    []*sight // those of no fleet
 	counts   []string // how many there are, for people
+	calm     string   // what to say if there are no troubles
 }
 
 // A reader looks at the store for all browsers together, and only while somebody watches.
@@ -205,7 +206,8 @@ func (r *reader) look(ctx context.Context) (pause time.Duration) {
 		s.glance, s.at, s.took, s.changes = g, now, now.Sub(begun), r.history.changes
 		s.troubles = troublesOf(&s.glance, s.changes, now)
 		s.plain = plainOf(&s)
-		s.counts = countsOf(&s)
+		by := countStates(&s)
+		s.counts, s.calm = countsOf(&s, by), calmOf(by)
 		s.pause, least = r.every, rest*s.took
 	}
 	least = max(least, time.Duration(float64(s.requests)/r.rate*float64(time.Second)))

@@ -86,6 +86,7 @@ func (s *sight) troubles(add func(Trouble)) {
 		s.troublesOfSeat(of, seat, add)
 	case s.Err != nil:
 		add(Trouble{Of: s.Name, Kind: "unreadable", Grave: true, What: oneLine(s.Err), Do: toRead(s.Err, repairRecord)})
+	case s.MayRunOut(): // nothing shows whether it is a job that has ended, as it should, or one that has crashed
 	case s.State == lease.Expired:
 		add(Trouble{Of: s.Name, Kind: "expired", Grave: true, What: fmt.Sprintf("nobody leads: %s let the lease run out, and no other node has taken it", orSomebody(s.Holder)), Since: s.ended(),
 			Do: "do standbys run, and are they healthy? Look at their logs and /healthz"})

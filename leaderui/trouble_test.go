@@ -1,14 +1,17 @@
 package leaderui_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/fleet"
 	"github.com/cloudlease/leader/leaderui"
 	"github.com/cloudlease/leader/lease"
@@ -59,6 +62,66 @@ func TestTroubles_OfALease(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A job that keeps its lease and then leaves it has ended in order, or crashed: nobody is woken for it, at no time. One that was renewed for
+// longer than the job keeps it is one of a crash.
+func TestTroubles_AJob(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(w *world) {
+		_, leave := w.follow("/events")
+		defer leave()
+		job := func(node string) {
+			require.NoError(w, leader.New(
+				leader.WithLeaseManager(lease.NewManager(w.store)), leader.WithLeaseName("report"), leader.WithNodeID(node),
+				leader.WithLeaseLength(time.Minute), leader.WithHoldAtLeast(time.Minute), leader.WithLogger(slog.New(slog.DiscardHandler)),
+				leader.WhenStarted(func(context.Context) error { time.Sleep(5 * time.Second); return nil }),
+			).RunOnce(w.Context()))
+			for begun := time.Now(); time.Since(begun) < 3*time.Minute; {
+				require.Empty(w, w.state().Troubles)
+			}
+			page := w.page("/?lease=report")
+			require.Contains(w, page, "None that the store shows. Jobs have left 1 lease to run out: they have ended, or crashed.")
+			require.Contains(w, page, "no node leads: the lease is a job&#39;s, which has ended and left it to run out, or has crashed")
+			require.Contains(w, page, "<title>leader</title>")
+		}
+		job("node-a")
+		job("node-b")
+		s := w.state()
+		require.Equal(w, []any{"expired", "left", "left"}, []any{s.Leases[0].State, s.Leases[0].Terms[0].How, s.Leases[0].Terms[1].How})
+		require.Equal(w, "left", s.Changes[len(s.Changes)-1].What)
+		require.False(w, s.Changes[len(s.Changes)-1].Grave)
+		require.Equal(w, lease.EndLeft, w.inspect("report").Terms()[1].How, "as the record tells")
+
+		l, err := w.other.Acquire(w.Context(), lease.Request{Name: "report", Holder: "node-c", Length: time.Minute, RenewEvery: 10 * time.Second, HoldAtLeast: time.Minute})
+		require.NoError(w, err)
+		for begun := time.Now(); time.Since(begun) < 3*time.Minute; time.Sleep(10 * time.Second) {
+			l, err = w.other.Renew(w.Context(), l)
+			require.NoError(w, err)
+		}
+		time.Sleep(20 * time.Second)
+		require.Equal(w, "late", w.trouble("report").Kind)
+		time.Sleep(time.Minute)
+		require.Equal(w, "expired", w.trouble("report").Kind)
+		require.True(w, w.trouble("report").Grave)
+	})
+}
+
+// Whether somebody should lead by a lease that is free, the store does not show: the page does not say that all is well.
+func TestTroubles_FreeLeases(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(w *world) {
+		w.acquire("a", "node-a", 24*time.Hour)
+		require.Empty(w, w.state().Troubles)
+		require.Contains(w, w.page("/"), "nothing here needs anybody")
+		for n, says := range []string{"Nobody leads by 1 free lease.", "Nobody leads by 2 free leases."} {
+			require.NoError(w, w.other.Release(w.Context(), w.acquire(fmt.Sprint("free-", n), "node-b", time.Minute)))
+			require.Empty(w, w.state().Troubles)
+			page := w.page("/")
+			require.NotContains(w, page, "nothing here needs anybody")
+			require.Contains(w, page, "None that the store shows. "+says)
+		}
+	})
 }
 
 // What is wrong with a seat is trouble of its fleet, and nobody leads with one, nor stands by for it.

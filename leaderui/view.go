@@ -105,7 +105,7 @@ func (u *UI) troubles(q query, s *state, down *Trouble) (items []item) {
 		}{t, link}})
 	}
 	if len(items) == 0 && !s.at.IsZero() {
-		items = []item{{ID: "t-none", Kind: "calm"}}
+		items = []item{{ID: "t-none", Kind: "calm", Data: s.calm}}
 	}
 	return items
 }
@@ -120,14 +120,19 @@ func plainOf(s *state) (plain []*sight) {
 	return plain
 }
 
-// countsOf counts them by their states.
-func countsOf(s *state) (counts []string) {
+// countStates counts the leases of no fleet by their states.
+func countStates(s *state) map[string]int {
 	by := map[string]int{}
 	for _, l := range s.plain {
 		by[stateOf(l.Info)]++
 	}
+	return by
+}
+
+// countsOf tells of the counts.
+func countsOf(s *state, by map[string]int) (counts []string) {
 	counts = append(counts, count(len(s.plain), "lease"))
-	for _, name := range []string{"held", "free", "expired", "broken", "unreadable"} {
+	for _, name := range []string{"held", "free", "left", "expired", "broken", "unreadable"} {
 		if by[name] > 0 {
 			counts = append(counts, number(by[name])+" "+name)
 		}
@@ -136,6 +141,21 @@ func countsOf(s *state) (counts []string) {
 		counts = append(counts, count(len(s.fleets), "fleet"))
 	}
 	return counts
+}
+
+// calmOf says what it means that there is no trouble: the store does not show whether somebody should lead by a lease that is free.
+func calmOf(by map[string]int) string {
+	if by["free"]+by["left"] == 0 {
+		return "None: nothing here needs anybody."
+	}
+	text := "None that the store shows."
+	if n := by["free"]; n > 0 {
+		text += " Nobody leads by " + count(n, "free lease") + "."
+	}
+	if n := by["left"]; n > 0 {
+		text += " Jobs have left " + count(n, "lease") + " to run out: they have ended, or crashed."
+	}
+	return text
 }
 
 // A row shows one lease.
@@ -232,20 +252,22 @@ func ofOrItself(name string) string {
 	return name
 }
 
-// stateOf names a lease's state, as leaderhttp.Lease does.
+// stateOf names a lease's state, as leaderhttp.Lease does, and one that a job may have left to run out.
 func stateOf(i lease.Info) string {
 	switch {
 	case i.Err != nil:
 		return "unreadable"
 	case i.State == lease.Held && i.Broken:
 		return "broken"
+	case i.State == lease.Expired && i.MayRunOut():
+		return "left"
 	}
 	return i.State.String()
 }
 
 // rank orders states by how much somebody has to know of them.
 func rank(s *sight) int {
-	return slices.Index([]string{"unreadable", "broken", "expired", "free", "held"}, stateOf(s.Info))
+	return slices.Index([]string{"unreadable", "broken", "expired", "left", "free", "held"}, stateOf(s.Info))
 }
 
 // key returns a text that stands for a name in an ID.

@@ -111,6 +111,13 @@ func (w *world) acquire(name, holder string, length time.Duration) lease.Lease {
 	return l
 }
 
+func (w *world) inspect(name string) lease.Info {
+	w.Helper()
+	seen, err := lease.Inspect(w.Context(), w.other, name)
+	require.NoError(w, err)
+	return seen
+}
+
 // put writes a cell as no lease manager does.
 func (w *world) put(name, text string) {
 	w.Helper()
