@@ -3,6 +3,7 @@ package azblob
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net/url"
 	"strconv"
@@ -85,9 +86,7 @@ var errForeign = errors.New("it is not a lease: it has no " + keyFormat + " in i
 // encode adds the record, except for its value, to other programs' metadata.
 func (r record) encode(others metadata) metadata {
 	all := metadata{}
-	for key, value := range others {
-		all[key] = value
-	}
+	maps.Copy(all, others)
 	size := 0
 	set := func(key, value string) {
 		all[key] = &value
@@ -115,14 +114,14 @@ func (r record) encode(others metadata) metadata {
 	if r.number > 0 {
 		set(keyNumber, strconv.FormatUint(r.number, 10))
 	}
-	if r.next != "" { // with the token: an older program keeps it as somebody else's when it acquires the lease
-		set(keyNext, url.QueryEscape(strconv.FormatUint(r.token, 10)+" "+r.next))
+	hold := ""
+	if r.hold > 0 {
+		hold = r.hold.String()
 	}
-	if r.heeds != "" { // with the token, for the same reason
-		set(keyHeeds, url.QueryEscape(strconv.FormatUint(r.token, 10)+" "+r.heeds))
-	}
-	if r.hold > 0 { // likewise
-		set(keyHold, url.QueryEscape(strconv.FormatUint(r.token, 10)+" "+r.hold.String()))
+	for key, text := range map[string]string{keyNext: r.next, keyHeeds: r.heeds, keyHold: hold} {
+		if text != "" { // with the token: an older program keeps it as somebody else's when it acquires the lease
+			set(key, url.QueryEscape(strconv.FormatUint(r.token, 10)+" "+text))
+		}
 	}
 	if r.wish.Kind != "" { // not counted, as it stands for a few renewals
 		asked := r.wishText()
