@@ -61,7 +61,7 @@
 //
 // # Waking standbys
 //
-// A standby asks for the lease at each acquire interval. With leader.WithWake([Follow]()) it also waits at the leader's /watch,
+// A standby asks for the lease at each acquire interval. With leader.WithWake([Follow](...)) it also waits at the leader's /watch,
 // and asks as soon as the leader has given the lease back. The leader publishes where that is, as the attribute [WatchAttribute].
 //
 // GET /watch?lease=orders&token=7 answers with lines: "watching" at once and every ten seconds, so that no proxy takes the connection for
@@ -86,7 +86,7 @@
 //	GET /watch    200, held open until the seat or the coordinator's office has changed hands, or has another value, for Follow
 //	POST /watch   202, and the node looks at its leases soon, for Telling
 //
-// With fleet.WithWake([Follow]()), and its address published with fleet.WithAttributes, each node waits at the coordinator's /watch for the
+// With fleet.WithWake([Follow](...)), and its address published with fleet.WithAttributes, each node waits at the coordinator's /watch for the
 // next plan, and the coordinator at each node's /watch for its acknowledgement. In a fleet of more than 257 nodes, those that find the
 // coordinator's /watch full learn of plans at their next poll.
 // GET /watch?lease=orders/seats/3&token=7&value=9f86d081884c7d65 names the value that was seen, by the first 8 bytes of its SHA-256.

@@ -303,6 +303,20 @@ func TestProgramsReleaseOnSIGTERM(t *testing.T) {
 	require.Greater(t, found, 12)
 }
 
+// A page that shows Follow names the hosts that may be asked: the address is in the lease, where anybody who may write to the store can change it.
+func TestFollowNamesItsHosts(t *testing.T) {
+	t.Parallel()
+	shown := regexp.MustCompile(`leaderhttp\.Follow\((leaderhttp\.FollowHosts\("|\.\.\.\))?`)
+	found := 0
+	for _, page := range pages(t) {
+		for _, call := range shown.FindAllStringSubmatch(read(t, page), -1) {
+			found++
+			assert.NotEmpty(t, call[1], "%s: %s", page, call[0])
+		}
+	}
+	require.GreaterOrEqual(t, found, 4)
+}
+
 // No page has nodes restarted or replaced because the store is down: /healthz is 503 on all of them meanwhile.
 func TestNothingRestartsByHealthz(t *testing.T) {
 	t.Parallel()
