@@ -16,7 +16,7 @@ variable "role" {
 }
 
 variable "subnets" {
-  description = "where the instances or the tasks run: two zones or more"
+  description = "where the instances or the tasks run: two zones or more, from which the table or the bucket can be reached"
   type        = list(string)
 }
 

@@ -15,7 +15,8 @@ variable "image" {
 }
 
 variable "subnet" {
-  type = string
+  description = "the ID of the machines' subnet, from which the storage account can be reached: by a NAT, a service endpoint or a private one"
+  type        = string
 }
 
 variable "public_key" {
