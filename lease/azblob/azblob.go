@@ -102,7 +102,8 @@
 // Without suffix and endpoint, the account is at https://account.blob.core.windows.net. The credential, unless the program gives [Opener] another, is
 // azidentity.DefaultAzureCredential: environment variables, workload identity, managed identity, az login. It comes
 // from the identity service of the account's cloud: the Government's or China's if the address is theirs, and otherwise
-// the one that AZURE_AUTHORITY_HOST names, or the public one. The client sends it over https only.
+// the one that AZURE_AUTHORITY_HOST names, or the public one. The client sends it over https only. If the identity service refuses the
+// credential, the client makes it anew, so that a certificate that was replaced in its file counts.
 //
 // If AZURE_STORAGE_CONNECTION_STRING is set, it gives the account's address and either an account key or a SAS. The
 // account in the URL, unless it is left out (azblob:///container), must be the same, and so must suffix and endpoint.

@@ -27,7 +27,8 @@ const connectionVariable = "AZURE_STORAGE_CONNECTION_STRING"
 const urlForm = "azblob://account/container or azblob://account/container/folder"
 
 // A Credential makes the credential with which a client shows the program's identity. The options have the cloud of the account,
-// and the connections to use.
+// and the connections to use. It is called again when the identity service, by an error of azidentity, refuses the credential: a
+// certificate may have been replaced in its file. That is at most once in five seconds.
 type Credential func(azcore.ClientOptions) (azcore.TokenCredential, error)
 
 // Opener returns a lease.Opener for the URLs that the package comment describes: lease.Register("azblob", Opener(credential)). Package
@@ -160,7 +161,9 @@ func connect(t target, connection string, transport *http.Transport, credential 
 		return nil, failure.Misconfigured("this program has no source of credentials, and "+connectionVariable+" is not set",
 			"set it, or give Opener a credential")
 	}
-	identity, err := credential(azcore.ClientOptions{Cloud: cloudOf(t.endpoint), Transport: &http.Client{Transport: transport}})
+	identity, err := newRenewed(func() (azcore.TokenCredential, error) {
+		return credential(azcore.ClientOptions{Cloud: cloudOf(t.endpoint), Transport: &http.Client{Transport: transport}})
+	})
 	if err != nil {
 		return nil, err
 	}
