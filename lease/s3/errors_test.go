@@ -153,6 +153,7 @@ func calls(t testing.TB, s *Store) map[string]func() error {
 			}
 			return last
 		},
+		"make": func() error { _, err := s.MakePlace(t.Context(), ""); return err },
 	}
 }
 

@@ -53,6 +53,9 @@ func (s *Store) answered(noted smithymiddleware.Metadata) error {
 // overHTTP reports whether the answer came over HTTP; a client in a test may make answers up.
 func overHTTP(noted smithymiddleware.Metadata) bool { return middleware.GetRawResponse(noted) != nil }
 
+// errNoAnswer is the error for a client that returns neither an answer nor an error.
+var errNoAnswer = notS3s("it is none")
+
 func notS3s(why string, args ...any) error {
 	return &foreign.Error{Service: "S3", Why: fmt.Sprintf(why, args...)}
 }

@@ -162,10 +162,10 @@ func TestAmazonsAnswersHaveRequestIDs(t *testing.T) {
 		without, has error    // nil: none of those that mean something
 	}{
 		"an object":    {200, aHeader + aRecord, []string{"load"}, nil, nil},
-		"a list":       {200, list, []string{"list"}, nil, nil},
+		"a list":       {200, list, []string{"list", "make"}, nil, nil},
 		"nothing":      {404, "<Error><Code>NoSuchKey</Code><Message>none</Message></Error>", []string{"load"}, nil, nil},
 		"a conflict":   {412, "<Error><Code>PreconditionFailed</Code><Message>no</Message></Error>", []string{"create", "swap"}, nil, lease.ErrConflict},
-		"a refusal":    {403, "<Error><Code>AccessDenied</Code><Message>no</Message></Error>", []string{"load", "create", "swap", "list"}, nil, lease.ErrMisconfigured},
+		"a refusal":    {403, "<Error><Code>AccessDenied</Code><Message>no</Message></Error>", []string{"load", "create", "swap", "list", "make"}, nil, lease.ErrMisconfigured},
 		"another's ID": {403, "<Error><Code>ExpiredToken</Code><Message>no</Message></Error>", []string{"load", "create", "swap", "list"}, nil, lease.ErrMisconfigured},
 	} {
 		for _, id := range []string{"", "4442587FB7D0A2F9"} {

@@ -52,9 +52,7 @@ func (s *Store) keys(ctx context.Context, prefix string) iter.Seq2[string, error
 			yield("", err)
 			return
 		}
-		in := &s3.ListObjectsV2Input{
-			Bucket: &s.bucket, Prefix: aws.String(s.keyPrefix(prefix)), ExpectedBucketOwner: s.owner, RequestPayer: s.payer,
-		}
+		in := s.listOf(prefix)
 		if s.pageSize > 0 {
 			in.MaxKeys = &s.pageSize
 		}
@@ -77,6 +75,13 @@ func (s *Store) keys(ctx context.Context, prefix string) iter.Seq2[string, error
 	}
 }
 
+// listOf is the request for the first page of a list.
+func (s *Store) listOf(prefix string) *s3.ListObjectsV2Input {
+	return &s3.ListObjectsV2Input{
+		Bucket: &s.bucket, Prefix: aws.String(s.keyPrefix(prefix)), ExpectedBucketOwner: s.owner, RequestPayer: s.payer,
+	}
+}
+
 // page makes one request, and rejects an answer that cannot belong to it. XML cannot represent every key that other
 // programs may use
 // (https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html#API_ListObjectsV2_RequestSyntax). So page
@@ -91,6 +96,9 @@ func (s *Store) page(ctx context.Context, in *s3.ListObjectsV2Input) (*s3.ListOb
 	}
 	if err != nil {
 		return nil, s.classify(ctx, err)
+	}
+	if page == nil {
+		return nil, errNoAnswer
 	}
 	if err := s.answered(page.ResultMetadata); err != nil {
 		return nil, err

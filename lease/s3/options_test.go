@@ -49,7 +49,7 @@ func TestOptionsOnTheWire(t *testing.T) {
 			for _, call := range calls(t, s) {
 				require.Error(t, call())
 			}
-			require.Len(t, sent, 4)
+			require.Len(t, sent, 5)
 			for _, r := range sent {
 				want := c.read
 				if r.Method == http.MethodPut {

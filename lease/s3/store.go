@@ -99,6 +99,9 @@ func (s *Store) read(ctx context.Context, key string) (reading, error) {
 	if err != nil {
 		return reading{}, s.classify(ctx, err)
 	}
+	if out == nil || out.Body == nil {
+		return reading{}, errNoAnswer
+	}
 	defer out.Body.Close()
 	if err := s.answered(out.ResultMetadata); err != nil {
 		return reading{}, err
@@ -152,6 +155,9 @@ func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data [
 	}
 	if err != nil {
 		return "", s.classify(ctx, err)
+	}
+	if out == nil {
+		return "", errNoAnswer
 	}
 	return s.written(ctx, key, content, out)
 }
