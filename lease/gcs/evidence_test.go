@@ -163,14 +163,15 @@ func TestOnlyEvidenceCounts(t *testing.T) {
 			}
 			now.Load().give(w, r)
 		})
-		s := NewStore(clients[name], "b")
+		s, maker := NewStore(clients[name], "b"), NewStore(clients[name], "b", WithUserProject("project1"))
 		for how, a := range whatIsNoAnswer() {
 			now.Store(&a)
 			for what, call := range map[string]func(context.Context) error{
 				"read": s.calls()["read"], "create": s.calls()["create"], "overwrite": s.calls()["overwrite"], "list": listA(s),
+				"make": func(ctx context.Context) error { _, err := maker.MakePlace(ctx, ""); return err },
 			} {
-				if how == "what was there" && what == "create" || how == "another folder" && what == "read" {
-					continue // a first write may have any generation
+				if how == "what was there" && what == "create" || how == "another folder" && (what == "read" || what == "make") {
+					continue // a first write may have any generation, and a bucket any object
 				}
 				before := sent.Load()
 				err := call(t.Context())
@@ -182,7 +183,7 @@ func TestOnlyEvidenceCounts(t *testing.T) {
 				}
 				assert.Less(t, len(err.Error()), 600, "a page in an error: %v", err)
 				assert.NotContains(t, err.Error(), "Welcome")
-				if name == "NewClient" && what != "read" {
+				if name == "NewClient" && what != "read" && what != "make" {
 					assert.LessOrEqual(t, sent.Load()-before, int64(1), "%s: %s", what, how)
 				}
 			}
@@ -249,11 +250,15 @@ func TestEmptyList(t *testing.T) {
 		w.WriteHeader(http.StatusNotFound)
 		_, _ = io.WriteString(w, metadata.Load().(string))
 	})
+	hides, shows := NewStore(clients["storage.NewClient"], "b", WithPrefix("leases/")), NewStore(clients["NewClient"], "b", WithPrefix("leases/"))
 	metadata.Store(asJSON(404, "notFound", "No such object: b/leases/%"))
-	require.NoError(t, NewStore(clients["storage.NewClient"], "b", WithPrefix("leases/")).calls()["list"](t.Context()))
-	require.ErrorAs(t, NewStore(clients["NewClient"], "b", WithPrefix("leases/")).calls()["list"](t.Context()), new(*foreign.Error))
+	require.NoError(t, hides.calls()["list"](t.Context()))
+	require.NoError(t, hides.FindPlace(t.Context()))
+	require.ErrorAs(t, shows.calls()["list"](t.Context()), new(*foreign.Error))
+	require.ErrorAs(t, shows.FindPlace(t.Context()), new(*foreign.Error))
 	metadata.Store(page)
-	require.ErrorAs(t, NewStore(clients["storage.NewClient"], "b", WithPrefix("leases/")).calls()["list"](t.Context()), new(*foreign.Error))
+	require.ErrorAs(t, hides.calls()["list"](t.Context()), new(*foreign.Error))
+	require.ErrorAs(t, hides.FindPlace(t.Context()), new(*foreign.Error))
 }
 
 // A server that never comes to the end of a list keeps nobody for ever.

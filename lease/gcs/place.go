@@ -27,11 +27,16 @@ func (s *Store) FindPlace(ctx context.Context) error {
 
 // find looks for the bucket. If it is there, or may be, but this process may not look into it, hidden is the refusal.
 func (s *Store) find(ctx context.Context) (hidden, err error) {
-	objects := s.handle.Objects(&call{Context: ctx, lists: true}, &storage.Query{Prefix: s.objectOf("")})
+	c := &call{Context: ctx, lists: true}
+	objects := s.handle.Objects(c, &storage.Query{Prefix: s.objectOf(""), Projection: storage.ProjectionNoACL})
 	objects.PageInfo().MaxSize = 1
-	_, err = next(objects)
+	attrs, err := next(objects)
 	r := s.refusalOf(err)
 	switch {
+	case err == nil && (attrs == nil || !s.isOf(attrs, attrs.Name)):
+		return nil, notGoogles("it lists an object that was not asked for")
+	case errors.Is(err, iterator.Done) && !c.heard:
+		return nil, s.reached(ctx, s.objectOf(""))
 	case err == nil || errors.Is(err, iterator.Done):
 		return nil, nil
 	case r.code == http.StatusForbidden || r.code == http.StatusUnauthorized:
@@ -89,5 +94,18 @@ func (s *Store) MakePlace(ctx context.Context, location string) (made bool, err 
 	if err != nil {
 		return false, s.classify(ctx, err)
 	}
-	return true, nil
+	return s.made(ctx)
+}
+
+// made looks for the bucket after an answer that says that it was made: the storage client does not show what else the answer says. The
+// service's own refusal to list it shows that the service is reached.
+func (s *Store) made(ctx context.Context) (bool, error) {
+	hidden, err := s.find(ctx)
+	switch {
+	case s.refusalOf(err).code == http.StatusNotFound && errors.Is(err, lease.ErrMisconfigured):
+		return false, notGoogles("it says that the bucket was made, and there is none")
+	case err == nil && !errors.Is(hidden, lease.ErrMisconfigured):
+		err = hidden
+	}
+	return err == nil, err
 }

@@ -17,6 +17,7 @@ import (
 // All buckets of the world share the names. So one that cannot be made, because it is there, may be somebody else's.
 func TestMakePlace(t *testing.T) { // not parallel: the environment names a project
 	const (
+		bucket  = `{"kind":"storage#bucket","name":"b"}`
 		list    = `{"kind":"storage#objects"}`
 		portal  = "<html>Please log in</html>"
 		another = "name another bucket, if this one is somebody else's"
@@ -31,7 +32,13 @@ func TestMakePlace(t *testing.T) { // not parallel: the environment names a proj
 		made, misconfigured bool
 		says                string // empty: nothing is wrong
 	}{
-		"made":                            {"p", 200, 0, `{"kind":"storage#bucket","name":"b"}`, "", true, false, ""},
+		"made":                            {"p", 200, 200, bucket, list, true, false, ""},
+		"made, and hidden":                {"p", 200, 403, bucket, denied, true, false, ""},
+		"made, says a portal":             {"p", 200, 200, "{}", portal, false, false, "no page of a list"},
+		"made, says a proxy":              {"p", 200, 200, "{}", "{}", false, false, "no page of a list"},
+		"made, and a portal is before it": {"p", 200, 403, bucket, portal, false, false, "not Cloud Storage's"},
+		"made, says somebody":             {"p", 200, 404, "{}", missing, false, false, "there is none"},
+		"made, and out of reach":          {"p", 200, 503, bucket, busy, false, false, "503"},
 		"there":                           {"p", 409, 200, asJSON(409, "conflict", "you own it"), list, false, false, ""},
 		"somebody else's":                 {"p", 409, 403, asJSON(409, "conflict", "not available"), denied, false, true, another},
 		"behind a portal":                 {"p", 409, 403, asJSON(409, "conflict", "not available"), portal, false, false, "not Cloud Storage's"},

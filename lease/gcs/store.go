@@ -273,7 +273,7 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, e
 			case errors.Is(err, iterator.Done):
 				err = nil
 				if empty && !c.heard {
-					_, err = s.look(ctx, query.Prefix+"%") // no lease has this name: any answer of the service proves that it is reached
+					err = s.reached(ctx, query.Prefix)
 				}
 			case err != nil:
 				err = s.classify(ctx, err)
@@ -291,6 +291,12 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, e
 			return
 		}
 	}
+}
+
+// reached returns nil if the service answers. A client that is not of NewClient does not show whose an empty list is.
+func (s *Store) reached(ctx context.Context, prefix string) error {
+	_, err := s.look(ctx, prefix+"%") // no lease has this name, so any answer of the service proves that it is reached
+	return err
 }
 
 // next calls the iterator's Next, which panics if a page is null.
