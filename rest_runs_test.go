@@ -3,7 +3,9 @@ package leader_test
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/lease"
+	"github.com/cloudlease/leader/lease/memory"
 )
 
 // inRuns are ways in which a program takes part for long: in one run, or in one after the other.
@@ -134,4 +137,17 @@ func TestRun7_Patience(t *testing.T) {
 			assert.Equal(t, taken, errors.Is(err, lease.ErrHeld), "%v", err)
 		})
 	}
+}
+
+// In a user's test in virtual time, the machine's monotonic clock is far below zero. A node that has given nothing up asks at once there, too.
+func TestRest_OnAClockBelowZero(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		err := leader.New(
+			leader.WithLeaseManager(memory.New()), leader.WithLogger(slog.New(slog.DiscardHandler)),
+			leader.WhenStarted(func(context.Context) error { return nil }),
+		).Run(t.Context())
+		require.NoError(t, err)
+		assert.Zero(t, time.Since(began))
+	})
 }
