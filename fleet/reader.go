@@ -32,7 +32,8 @@ func (r *planReader) Acquire(ctx context.Context, req lease.Request) (lease.Leas
 		case info.State == lease.Held:
 			return lease.Lease{}, &lease.HeldError{Info: info}
 		}
-		return lease.Lease{}, fmt.Errorf("fleet: this node does not ask for the coordinator's office: %w", why)
+		// Not wrapped: a health check's error may be of another lease or store, and would be taken for an answer of this one.
+		return lease.Lease{}, fmt.Errorf("fleet: this node does not ask for the coordinator's office: %v", why)
 	}
 	sent := r.now()
 	l, err := r.Manager.Acquire(ctx, req)

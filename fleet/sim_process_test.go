@@ -131,10 +131,13 @@ func (p *simProcess) health(context.Context) error {
 	p.w.mu.Lock()
 	defer p.w.mu.Unlock()
 	if !p.w.calm && p.w.sickly && p.w.rng.IntN(60) == 0 {
-		return errors.New("unwell")
+		return unwell[p.w.rng.IntN(len(unwell))]
 	}
 	return nil
 }
+
+// unwell are errors of a health check: those of another lease or store do not tell of the fleet's.
+var unwell = []error{errors.New("unwell"), lease.ErrMisconfigured, lease.ErrInvalid, &lease.HeldError{Info: lease.Info{Name: "g", State: lease.Held}}}
 
 // hint tells after a while that there is something, whether there is or not; or it fails. In the end it tells nothing.
 func (p *simProcess) hint(ctx context.Context, _ lease.Info) error {
