@@ -177,7 +177,7 @@ func (n *node) situation(o *office) situation {
 	}
 	s := situation{
 		Parts: o.listing.parts, HasList: len(o.listing.parts) > 0, Version: n.opts.version, Width: o.base.Width,
-		Over: o.facts.isOver, Stopped: o.facts.stopped, Unplaced: o.unplaced, Moves: o.moves,
+		Over: o.facts.isOver, Stopped: o.facts.stopped, Claims: o.claims(), Unplaced: o.unplaced, Moves: o.moves,
 		Balance: now >= calm,
 		HandOut: now >= handOut && n.mayHandOut(o, now),
 	}

@@ -18,6 +18,8 @@ type situation struct {
 	Over    func(session) bool                                 // F3a: the session surely never works again
 	Stopped func(from session, part string, token uint64) bool // F3: from has acknowledged an epoch >= token, without the part
 
+	Claims []claim // sorted; what sessions are stopping that base does not have from them: the chain of plans was broken
+
 	Unplaced []string // what no member had room for when the plan before was made
 	Moves    []pin    // what operators want now; without a node: the part is pinned no more
 
@@ -48,6 +50,7 @@ func begin(base *plan, s *situation) draft {
 	slices.SortFunc(d.Seated, session.compare)
 	d.Seated = slices.Compact(d.Seated)
 	d.learn(s)
+	d.adopt(s.Claims)
 	d.list(s)
 	d.strike()
 	d.pin(s)

@@ -98,6 +98,14 @@ func (f *facts) stopped(from session, part string, token uint64) bool {
 	return a != nil && a.epoch >= token && !a.stopping[part]
 }
 
+// stopping returns the parts whose works had not returned, when the session acknowledged the newest plan.
+func (f *facts) stopping(s session) map[string]bool {
+	if a := f.acks[s]; a != nil {
+		return a.stopping
+	}
+	return nil
+}
+
 func (f *facts) isOver(s session) bool { return f.over[s] }
 
 func (f *facts) drains(s session) bool { return f.acks[s] != nil && f.acks[s].draining }

@@ -29,6 +29,7 @@ type office struct {
 	joined  time.Duration // when one was last seen to come
 	gathers time.Duration // since when it waits for nodes to take seats: it took the office then, or made more seats of many
 	doubt   time.Duration // until when nothing is handed out, since the chain of plans was broken
+	since   uint64        // the oldest plan of which it is known that it is of this chain
 
 	round    int           // the number of the latest round of looks
 	next     time.Duration // when the next one begins
@@ -115,7 +116,7 @@ func (n *node) preside(ctx context.Context) error {
 func (n *node) takeOffice(o *office) {
 	now := n.now()
 	o.gathers, o.heard, o.changed, o.joined, o.next, o.decideBy = now, now, now, now, now, never
-	o.ripe, o.stale = never, true
+	o.ripe, o.stale, o.since = never, true, o.base.Epoch
 	o.named = o.base.sessionsBySeat()
 	if o.awaited = o.base.givers(); len(o.awaited) > 0 { // F7: parts move since the time of another coordinator
 		o.hurry.begin(o.base.Epoch, now, n.pace())

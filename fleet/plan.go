@@ -54,6 +54,8 @@ type entry struct {
 	Off   bool // the part is off the list: the entry stays, nobody's, until From has stopped (F5)
 }
 
+func (e entry) compare(part string) int { return strings.Compare(e.Part, part) }
+
 // A plan divides the parts. Plans are a chain: each is made from the one before, and has the next epoch (F4).
 type plan struct {
 	Epoch   uint64
@@ -66,7 +68,7 @@ type plan struct {
 
 // find returns the entry of a part.
 func (p *plan) find(part string) (entry, bool) {
-	i, found := slices.BinarySearchFunc(p.Parts, part, func(e entry, part string) int { return strings.Compare(e.Part, part) })
+	i, found := slices.BinarySearchFunc(p.Parts, part, entry.compare)
 	if !found {
 		return entry{}, false
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -141,6 +142,47 @@ func TestDamage_WorksThatGoOn(t *testing.T) {
 				other.Store.Set(leadertest.None)
 				f.Settle()
 				require.Equal(t, map[string]int{"a": 6, "b": 6}, f.Loads())
+			})
+		})
+	}
+}
+
+// The list of parts comes late to the new chain, or it is another one at first and grows, and its order is new: still nobody begins what others have
+// not stopped.
+func TestDamage_TheListComesLate(t *testing.T) {
+	all := []string{"p", "q", "r", "s"}
+	for what, test := range map[string]struct {
+		first []string // for so long after the record is gone
+		late  time.Duration
+	}{
+		"late":               {late: 2 * length},
+		"late, in doubt":     {late: length},
+		"it grows":           {first: []string{"q"}, late: 2 * length},
+		"it grows in doubt":  {first: []string{"q"}, late: length},
+		"it has other parts": {first: []string{"x", "y"}, late: 2 * length},
+	} {
+		t.Run(what, func(t *testing.T) {
+			withoutParts(t, func(t *testing.T, f *fleettest.Fleet) {
+				var gone atomic.Int64
+				list := fleet.WithPartsFrom(time.Second, func(context.Context) ([]string, error) {
+					switch at := gone.Load(); {
+					case at == 0:
+						return all, nil
+					case time.Since(time.Unix(0, at)) >= test.late:
+						return append([]string{"o"}, all...), nil
+					case test.first == nil:
+						return nil, errors.New("the database is down")
+					}
+					return test.first, nil
+				})
+				a, b := f.Join("a", slowly, list), f.Join("b", slowly, list)
+				f.Settle()
+				require.Equal(t, map[string]int{"a": 2, "b": 2}, f.Loads())
+				gone.Store(time.Now().UnixNano())
+				forget([]*fleettest.Node{a, b}, "ships")
+				f.Settle()
+				require.Len(t, f.Where(), 5)
+				require.Contains(t, f.Where(), "o")
 			})
 		})
 	}

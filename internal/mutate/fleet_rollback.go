@@ -41,11 +41,19 @@ var fleetRollback = onFleets([]string{"-run", "^TestDamage_"}, []mutation{
 	},
 	{
 		name: "rollback: a session that has not read the new chain's plan is no matter",
-		edit: edit{file: "fleet/rollback.go", old: "(v.value.Epoch < newest || slices", new: "(slices"},
+		edit: edit{file: "fleet/rollback.go", old: " && v.value.Epoch < newest {", new: " && v.value.Epoch < newest && newest == 0 {"},
+	},
+	{
+		name: "rollback: a new chain without parts need not be read",
+		edit: edit{file: "fleet/rollback.go", old: "		newest = o.since //", new: "		_ = o.since //"},
+	},
+	{
+		name: "F4: what a seat says is stopping and the plan does not have yet is handed out",
+		edit: edit{file: "fleet/rollback.go", old: "!found && (i == 0 ||", new: "!found && known < 0 && (i == 0 ||"},
 	},
 	{
 		name: "rollback: a work that has not returned is no matter",
-		edit: edit{file: "fleet/rollback.go", old: "v.value.Epoch < newest || slices.ContainsFunc(v.value.Stopping, unstopped)", new: "v.value.Epoch < newest || len(v.value.Stopping) > 1<<30 && slices.ContainsFunc(v.value.Stopping, unstopped)"},
+		edit: edit{file: "fleet/rollback.go", old: "			d.Parts[at].From = c.session\n", new: "			_ = c.session\n"},
 	},
 	{
 		name: "rollback: works in a seat that nobody looks at may go on",
