@@ -30,8 +30,10 @@ func (n *node) refreshList(o *office) {
 		return
 	}
 	l.asking, l.late, l.next = true, false, n.now()+n.opts.listEvery
+	within, leave := n.duringOffice(o)
 	go func() {
-		ctx, cancel := host.WithTimeout(o.ctx, n.opts.listEvery)
+		defer leave()
+		ctx, cancel := host.WithTimeout(within, n.opts.listEvery)
 		defer cancel()
 		var parts []string
 		err := errGoexit

@@ -11,10 +11,14 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/fleet"
 	"github.com/cloudlease/leader/fleet/fleettest"
+	"github.com/cloudlease/leader/leadertest"
+	"github.com/cloudlease/leader/lease"
 )
 
 // withoutParts runs a test of a fleet whose nodes are to say which parts there are.
@@ -138,5 +142,40 @@ func TestList_DoesNotFit(t *testing.T) {
 		set([]string{"0", "1", "2", "3", "4"})
 		f.Settle()
 		require.Equal(t, map[string]int{"a": 5}, f.Loads(), "one that fits is taken")
+	})
+}
+
+// What the fleet calls for its coordinator does not have the coordinator's term: it could replace the plan, which is that lease's value.
+func TestList_IsNotTheOfficesWork(t *testing.T) {
+	withoutParts(t, func(t *testing.T, f *fleettest.Fleet) {
+		var calls, ended atomic.Int32
+		tries := func(ctx context.Context) {
+			calls.Add(1)
+			_, carried := lease.TermFrom(ctx)
+			assert.False(t, carried)
+			assert.Error(t, leader.SetValue(ctx, "hello"))
+			assert.Error(t, leader.SetAttributes(ctx, map[string]string{"hello": "world"}))
+			assert.Empty(t, leader.Value(ctx))
+		}
+		a := f.Join("a", fleettest.Wait, fleet.WithPartsFrom(interval, func(ctx context.Context) ([]string, error) {
+			tries(ctx)
+			return []string{"0", "1"}, nil
+		}), fleet.WithWake(func(ctx context.Context, seen lease.Info) error {
+			tries(ctx)
+			<-ctx.Done()
+			ended.Add(1)
+			return context.Cause(ctx)
+		}))
+		f.Settle()
+		require.Greater(t, calls.Load(), int32(4))
+		require.Equal(t, map[string]int{"a": 2}, f.Loads())
+		o, err := fleet.Inspect(t.Context(), f.Store(), "ships")
+		require.NoError(t, err)
+		require.Len(t, o.Parts, 2)
+		require.Empty(t, o.Coordinator.Attributes)
+		require.Zero(t, ended.Load())
+		a.Store.Set(leadertest.CutOff)
+		time.Sleep(2 * length)
+		require.NotZero(t, ended.Load(), "it ends with the office")
 	})
 }

@@ -113,6 +113,17 @@ func (n *node) preside(ctx context.Context) error {
 	}
 }
 
+// duringOffice returns a context for a function of the user. It ends with the office, and does not carry the office's term: with that, the
+// function could set the lease's value, and that is the plan.
+func (n *node) duringOffice(o *office) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(n.life)
+	stop := context.AfterFunc(o.ctx, func() { cancel(context.Cause(o.ctx)) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
+	}
+}
+
 func (n *node) takeOffice(o *office) {
 	now := n.now()
 	o.gathers, o.heard, o.changed, o.joined, o.next, o.decideBy = now, now, now, now, now, never

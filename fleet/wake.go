@@ -92,7 +92,7 @@ func (n *node) keepVigil(o *office, at place, v *vigil, seen lease.Info) {
 }
 
 func (n *node) beginVigil(o *office, at place, v *vigil, seen lease.Info) {
-	ctx, leave := context.WithCancel(o.ctx)
+	ctx, leave := n.duringOffice(o)
 	v.office, v.id, v.attrs, v.leave, v.waits = o, seen.ID, seen.Attributes, leave, true
 	v.next = n.now() + n.opts.interval/hintsPerInterval
 	seen.Attributes = maps.Clone(seen.Attributes)
