@@ -95,8 +95,11 @@ func (n *node) sweep(o *office, k int) {
 		swept, err := n.takeAndGiveBack(o.ctx, k)
 		n.inbox.post(func() {
 			v.sweeps = false
-			if n.office != o || swept.Token == 0 {
-				if err != nil && !errors.Is(err, lease.ErrHeld) && n.office == o {
+			switch {
+			case n.office != o || o.isOver():
+				return
+			case swept.Token == 0:
+				if err != nil && !errors.Is(err, lease.ErrHeld) {
 					n.trouble("sweeping a seat", err)
 				}
 				return

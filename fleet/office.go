@@ -136,12 +136,22 @@ func (n *node) takeOffice(o *office) {
 	n.watchSeats(o)
 	term, _ := lease.TermFrom(o.ctx)
 	n.emit(CoordinatorEvent{Origin: n.origin(), Token: term.Token(), Coordinates: true})
+	if o.isOver() {
+		return
+	}
 	if n.refreshList(o); o.base.Epoch == 0 { // F4: it inherits no value
 		n.beginChain(o)
 	}
 	if n.plan != nil {
 		n.proves(o, n.plan.Epoch)
 	}
+}
+
+// isOver reports whether the term is over. After a sleep of the machine its context does not tell that at once, and Check does (R8): until the
+// office is left, what others have published since would seem to be of another chain.
+func (o *office) isOver() bool {
+	term, held := lease.TermFrom(o.ctx)
+	return o.ctx.Err() != nil || held && term.Check() != nil
 }
 
 func (n *node) leaveOffice(o *office) {
@@ -158,7 +168,7 @@ func (n *node) coordinate() {
 	switch {
 	case o == nil:
 		return
-	case o.ctx.Err() != nil:
+	case o.isOver():
 		return
 	case n.alien != nil: // F4: it is never replaced
 		n.resign(o, n.alien)
@@ -229,7 +239,7 @@ func (n *node) look(o *office, k, round int) bool {
 		info, err := lease.Inspect(ctx, n.opts.manager, SeatLease(n.opts.name, k))
 		n.inbox.post(func() {
 			v.looking = false
-			if n.office == o {
+			if n.office == o && !o.isOver() {
 				n.looked(o, k, round, info, sent, err)
 			}
 		})

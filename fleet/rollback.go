@@ -17,7 +17,7 @@ import (
 // it stands in the record, this node reads no plan, and ends its session (F8).
 func (n *node) readOlder(p *plan) {
 	n.older = errRolledBack(p.Epoch, n.plan.Epoch)
-	if o := n.office; o != nil && o.base.Epoch >= n.plan.Epoch {
+	if o := n.office; o != nil && o.base.Epoch >= n.plan.Epoch && !o.isOver() {
 		n.trouble("reading the plan", n.older)
 		again := o.base.clone()
 		again.Epoch++

@@ -13,7 +13,7 @@ var fleetRollback = onFleets([]string{"-run", "^TestDamage_"}, []mutation{
 	},
 	{
 		name: "rollback: the coordinator lets an older plan stand",
-		edit: edit{file: "fleet/rollback.go", old: "	if o := n.office; o != nil && o.base.Epoch >= n.plan.Epoch {", new: "	if o := n.office; o != nil && o.base.Epoch < 0 {"},
+		edit: edit{file: "fleet/rollback.go", old: "	if o := n.office; o != nil && o.base.Epoch >= n.plan.Epoch && !o.isOver() {", new: "	if o := n.office; o != nil && o.base.Epoch < 0 {"},
 	},
 	{
 		name: "rollback: the coordinator puts the same epoch in an older plan's place",
