@@ -131,41 +131,13 @@ func (n *node) decide(o *office) {
 	if !o.stale && n.now() < o.ripe {
 		return
 	}
-	asked := len(o.moves) > 0
-	unplaced, fits := n.advance(o, n.situation(o), false)
-	o.moves = nil
+	unplaced := n.advance(o, n.situation(o), false)
+	o.moves, o.stale = nil, false
 	if !slices.Equal(unplaced, o.unplaced) {
 		o.unplaced = unplaced
 		n.emit(UnplacedEvent{Origin: n.origin(), Parts: slices.Clone(unplaced)})
 	}
-	o.stale = asked && !fits // it may fit without what was asked for
 	o.prune()
-}
-
-// advance makes the next plan of the one that was sent last, and publishes it, unless it changes nothing and need not (must). fits
-// is false if it is too long for the lease: then the old one stays, and that is reported (F8). A list of parts that makes it too
-// long changes nothing (F10): what becomes of the nodes does not wait for another list.
-func (n *node) advance(o *office, s situation, must bool) (unplaced []string, fits bool) {
-	next, unplaced := n.opts.assign(o.base, s)
-	if next == nil && must {
-		next = o.base.clone()
-		next.Epoch++
-	}
-	if next == nil {
-		return unplaced, true
-	}
-	err := n.publish(o, next)
-	switch {
-	case err != nil && s.HasList:
-		s.HasList = false
-		if unplaced, fits = n.advance(o, s, must); fits {
-			n.trouble("listing the parts", fmt.Errorf("the parts stay as they are: no plan with the new list fits: %w", err))
-		}
-		return unplaced, fits
-	case err != nil:
-		n.trouble("publishing the plan", err)
-	}
-	return unplaced, err == nil
 }
 
 // situation tells assign all that it needs to know beside the plan.

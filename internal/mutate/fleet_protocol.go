@@ -116,7 +116,7 @@ var fleetProtocol = onFleets(fleetTests, []mutation{
 	},
 	{
 		name: "F4: a coordinator makes each plan of the one that was acknowledged",
-		edit: edit{file: "fleet/coordinate.go", old: "	next, unplaced := n.opts.assign(o.base, s)\n", new: "	if n.plan != nil {\n		o.base = n.plan\n	}\n	next, unplaced := n.opts.assign(o.base, s)\n"},
+		edit: edit{file: "fleet/room.go", old: "		next, unplaced = n.opts.assign(o.base, a.situation)\n", new: "		if n.plan != nil {\n			o.base = n.plan\n		}\n		next, unplaced = n.opts.assign(o.base, a.situation)\n"},
 	},
 	{
 		name: "F4: a value that is no plan is replaced",
@@ -173,6 +173,14 @@ var fleetProtocol = onFleets(fleetTests, []mutation{
 	{
 		name: "balance: parts move though nodes come and go",
 		edit: edit{file: "fleet/coordinate.go", old: "Balance: now >= calm,", new: "Balance: true,"},
+	},
+	{
+		name: "F8: a plan that has no room for balance is not sent",
+		edit: edit{file: "fleet/room.go", old: "{ a.Balance = false }", new: "{ _ = a }"},
+	},
+	{
+		name: "F8: a plan that has no room for hints is not sent",
+		edit: edit{file: "fleet/room.go", old: "{ a.Seated = nil }", new: "{ _ = a }"},
 	},
 	{
 		name: "balance: a fleet hands out before its nodes have come",
