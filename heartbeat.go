@@ -70,7 +70,7 @@ func (r *run) beat(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err := r.opts.heartbeat(ctx, r.leader.Status().Term.Check() == nil); err != nil && ctx.Err() == nil {
+		if err := sound(r.opts.heartbeat(ctx, r.leader.Status().Term.Check() == nil)); err != nil && ctx.Err() == nil {
 			r.remark(slog.LevelWarn, "the heartbeat failed: the run ends", slog.Any("err", err))
 			return err
 		}

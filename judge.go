@@ -2,7 +2,6 @@ package leader
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -63,7 +62,7 @@ func (t *term) whyReturned(res *result) stop {
 		return stop{t.reasonOf(res.cause), res.cause, now}
 	case res.lost != nil: // the term was over, and this node had not noticed yet
 		return stop{lostLease, res.lost, now}
-	case !res.panicked && errors.Is(res.err, ErrStepDown):
+	case res.gaveUp:
 		return stop{gaveUp, res.err, now}
 	}
 	return stop{byItself, nil, now}

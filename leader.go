@@ -104,7 +104,7 @@ func TermFrom(ctx context.Context) (lease.Term, bool) { return lease.TermFrom(ct
 //     then released. Run returns nil if the work returned nil, ctx.Err() or the cause, and else its error. A work that never
 //     returns keeps the lease for ever, as it is renewed, unless WithStopTimeout bounds that.
 //   - The work panics, or calls runtime.Goexit: the lease is released, and Run panics with the same value; likewise if a function of
-//     lease.BeforeEnd does so.
+//     lease.BeforeEnd does so, or a method of the work's error.
 //   - The options are invalid, or the lease manager is misconfigured on the first try: Run returns the error, the latter as a
 //     lease.ErrMisconfigured.
 //

@@ -60,6 +60,7 @@ func begin[T any](ctx context.Context, r *run, timeout, patience time.Duration, 
 		a := answer[T]{err: errGoexit}
 		defer func() { q.answers <- a }() // also if the call ends its goroutine
 		a.value, a.err = call(ctx)
+		a.err = sound(a.err)
 	})
 	return q
 }

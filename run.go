@@ -191,6 +191,10 @@ func within(h host.Host, patience time.Duration, done <-chan struct{}) bool {
 // emit passes an event to the log and to each observer.
 func (r *run) emit(e Event) {
 	change, state := e.(StateEvent)
+	if state {
+		change.Cause = sound(change.Cause) // it may be that of the caller's ctx
+		e = change
+	}
 	line := entry{log: r.log, event: e, lost: state && same(change.Cause, r.leader.Status().Term.Check()), paused: r.leader.paused()}
 	if q, ok := e.(RequestEvent); ok && !isClear(q.Err) {
 		line.left = r.leader.Status().Term.Remaining()

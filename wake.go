@@ -283,7 +283,7 @@ func (v *vigil) guard(s *source, call func() error) (err error) {
 			s.fails(v, err)
 		}
 	}()
-	return call()
+	return sound(call())
 }
 
 // fails logs the first failure of a source.

@@ -3,6 +3,7 @@ package leader
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"reflect"
 	"runtime/debug"
@@ -14,6 +15,7 @@ import (
 // A result says how a work ended.
 type result struct {
 	err      error
+	gaveUp   bool  // that is an ErrStepDown
 	cause    error // of its context when it returned; nil if that was not cancelled
 	lost     error // from Check at that moment
 	panicked bool
@@ -41,10 +43,32 @@ func (r *run) startWork(ctx context.Context, term lease.Term) work {
 			w.results <- res
 			close(w.done)
 		}()
-		res.err = r.work(ctx)
+		err := r.work(ctx)
+		res.gaveUp = examine(err)
+		res.err = err // only now: nobody else calls a method that panics
 		res.panicked, res.value = false, nil
 	}()
 	return w
+}
+
+// examine reports whether an error of the user's is an ErrStepDown. It calls each method of the error that errors.Is and errors.As
+// call, and panics if one of them does, as Unwrap does of a nil pointer in an error: so that happens here, and not in a goroutine of Run.
+func examine(err error) (stepDown bool) {
+	errors.Is(err, errNobodys) // looks at all that err wraps
+	return errors.Is(err, ErrStepDown)
+}
+
+var errNobodys = errors.New("nobody returns this")
+
+// sound returns an error of the user's, or another one with its text if one of its methods panics.
+func sound(err error) (is error) {
+	defer func() {
+		if p := recover(); p != nil {
+			is = fmt.Errorf("%v (a method of this %T panicked: %v)", err, err, p)
+		}
+	}()
+	examine(err)
+	return err
 }
 
 // excused reports whether a work's error says no more than that the work was told to stop: it is nil, one of the reasons, or
