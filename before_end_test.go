@@ -47,6 +47,34 @@ func TestBeforeEnd_WhileTheTermHolds(t *testing.T) {
 	})
 }
 
+// Once the work has returned, the node does not lead, though its term holds until all of this has run.
+func TestBeforeEnd_TheNodeIsStopping(t *testing.T) {
+	for name, runs := range map[string]func(*node) *node{"Run": (*node).run, "RunOnce": (*node).runsOnce} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				var n *node
+				var flushing []leader.State
+				ended := make(chan struct{})
+				n = w.nodeDoing("a", func(ctx context.Context) error {
+					lease.BeforeEnd(ctx, func(context.Context) {
+						defer close(ended)
+						time.Sleep(time.Second)
+						s := n.Status()
+						flushing = append(flushing, s.State)
+						assert.Equal(t, time.Second, time.Since(s.Since))
+						assert.NoError(t, s.Term.Check())
+					})
+					return nil
+				}, leader.WithHoldAtLeast(length))
+				runs(n)
+				<-ended
+				assert.Equal(t, []leader.State{leader.Stopping}, flushing)
+				require.NoError(t, <-n.result)
+			})
+		})
+	}
+}
+
 // What does not return keeps the lease for no longer than the end of Run may take.
 func TestBeforeEnd_DoesNotReturn(t *testing.T) {
 	inWorld(t, func(w *world) {

@@ -114,7 +114,7 @@ func (t *term) judge(res *result, stopped stop) outcome {
 	case t.run.once():
 		return outcome{final: true, err: joined(cause, failed)}
 	case why == marginReached || why == lostLease:
-		t.logFailure(failed)
+		t.logFailure(why, failed)
 	case failed != nil:
 		return outcome{final: true, err: failed}
 	}

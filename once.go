@@ -98,7 +98,6 @@ func (r *run) untilLook(seen lease.Info, failed int) time.Duration {
 // stores it renews the lease until the time has passed, and the caller releases it.
 func (t *term) hold() bool {
 	r, left := t.run, false
-	r.enter(Stopping, t.holding.held.Token, nil)
 	if r.canInspect() {
 		seen, err := r.inspect()
 		left = err == nil && seen.Timed

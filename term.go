@@ -209,6 +209,7 @@ func (t *term) returned(res *result) phase {
 	if t.out.final {
 		t.run.left() // the flush is a part of the end
 	}
+	t.run.enter(Stopping, t.holding.held.Token, why.cause)
 	t.flush()
 	left := why.why == byItself && t.run.kind == oneTry && !t.out.panicked && t.run.mono()-t.began < t.opts.holdAtLeast && t.hold()
 	if left {
@@ -216,7 +217,6 @@ func (t *term) returned(res *result) phase {
 	}
 	t.holding.keeper.End(nil) // R8: before the release
 	t.tell(false)
-	t.run.enter(Stopping, t.holding.held.Token, why.cause)
 	if left {
 		t.holding.lapsed()
 		t.run.leader.leadsNoMore(errHeldAtLeast)
@@ -307,9 +307,13 @@ func (t *term) tell(isLeader bool) {
 	}
 }
 
-// logFailure logs the error that a work returned after its lease was lost: nobody else hears of it.
-func (t *term) logFailure(failed error) {
+// logFailure logs the error of a work that failed after its lease was lost, or was about to be: nobody else hears of it.
+func (t *term) logFailure(why reason, failed error) {
+	message := "the work failed after the lease was lost"
+	if why == marginReached {
+		message = "the work failed after it was told to stop, as the lease was about to run out"
+	}
 	if failed != nil {
-		t.run.remark(slog.LevelWarn, "the work failed after the lease was lost", slog.Uint64("token", t.holding.held.Token), slog.Any("err", failed))
+		t.run.remark(slog.LevelWarn, message, slog.Uint64("token", t.holding.held.Token), slog.Any("err", failed))
 	}
 }
