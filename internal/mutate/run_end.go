@@ -6,7 +6,7 @@ var runEnd = []mutation{
 		name: "Run 3: a loss ends Run",
 		edit: edit{
 			file: "judge.go",
-			old:  "	case why == marginReached || why == lostLease:\n		t.logFailure(failed)",
+			old:  "	case why == marginReached || why == lostLease:\n		t.logFailure(why, failed)",
 			new:  "	case why == marginReached || why == lostLease:\n		return outcome{final: true, err: cause}",
 		},
 	},
