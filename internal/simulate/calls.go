@@ -27,8 +27,9 @@ type call struct {
 	unsettled    bool   // the latest of its writes that takes the lease has no clear answer, and it has not looked since
 	troubled     bool   // one of its requests was lost, or its answer was an error
 	begun        grant
-	lag          time.Duration // how much longer than others its answers take
-	looked       *answer       // the answer to its latest load; nil after a failed one
+	lag          time.Duration   // how much longer than others its answers take
+	looked       *answer         // the answer to its latest load; nil after a failed one
+	lookedBy     context.Context // that load's
 }
 
 // A grant says when a call began that acquired or renewed the lease.
@@ -191,7 +192,9 @@ func (w *world) judgeAcquire(p *process, c *call, err error) {
 	if failed && c.unsettled {
 		w.breaks("R6: %s leaves an acquisition that may have happened as it is", p.name)
 	}
-	if a := c.looked; failed && c.last == "load" && a != nil && c.ids[a.record.ID] && !a.record.Released {
+	// The time to undo may be over before the store takes another write.
+	waits := w.plan.WriteEvery > 0 && c.looked != nil && errors.Is(context.Cause(c.lookedBy), context.DeadlineExceeded)
+	if a := c.looked; failed && !waits && c.last == "load" && a != nil && c.ids[a.record.ID] && !a.record.Released {
 		w.breaks("R6: %s sees that its failed acquisition has happened, and leaves it as it is", p.name)
 	}
 	if a := c.looked; a != nil && c.troubled && c.swaps > 0 && a.version != "" && !a.record.Released && !p.dead[a.record.ID] && !c.ids[a.record.ID] {

@@ -133,7 +133,7 @@ func (l link) Load(ctx context.Context, _ string) (lease.Snapshot, error) {
 	l.p.loads.Add(1)
 	a := l.ask(ctx, c, "load", func() *answer { return w.load(clock) })
 	if c.looked = nil; a.err == nil {
-		c.looked = a
+		c.looked, c.lookedBy = a, ctx
 	}
 	return a.snapshot, a.err
 }
