@@ -30,20 +30,22 @@ func heldBy(t testing.TB, err error) lease.Info {
 	return by.Info
 }
 
+// looks are the ways to look at a lease without a write that would prove anything.
+var looks = map[string]func(t *testing.T, n *node) lease.Info{
+	"Inspect": func(t *testing.T, n *node) lease.Info { return n.inspect(t) },
+	"Break": func(t *testing.T, n *node) lease.Info {
+		return heldBy(t, lease.Break(n.ctx, n.manager, lease.Info{Name: name, ID: "another"}))
+	},
+	"a lost renewal": func(t *testing.T, n *node) lease.Info {
+		other := held()
+		n.script(undecided)
+		_, err := n.renew(other)
+		return lost(t, err, lease.LostTaken).Now
+	},
+}
+
 // R1: an answer was slow, and the holder has renewed meanwhile. What no write will prove is as old as the question.
 func TestR1_ASlowAnswerProvesNothing(t *testing.T) {
-	looks := map[string]func(t *testing.T, n *node) lease.Info{
-		"Inspect": func(t *testing.T, n *node) lease.Info { return n.inspect(t) },
-		"Break": func(t *testing.T, n *node) lease.Info {
-			return heldBy(t, lease.Break(n.ctx, n.manager, lease.Info{Name: name, ID: "another"}))
-		},
-		"a lost renewal": func(t *testing.T, n *node) lease.Info {
-			other := held()
-			n.script(undecided)
-			_, err := n.renew(other)
-			return lost(t, err, lease.LostTaken).Now
-		},
-	}
 	for what, look := range looks {
 		t.Run(what, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, holder, standby *node, held lease.Lease) {

@@ -124,7 +124,7 @@ func (c cell) info(name string) Info {
 }
 
 func (m *manager) load(ctx context.Context, name string) (cell, error) {
-	sent := host.From(ctx).Read().Mono
+	sent := host.From(ctx).Read()
 	snapshot, err := m.store.Load(ctx, name)
 	if err != nil {
 		return cell{}, err
@@ -134,11 +134,10 @@ func (m *manager) load(ctx context.Context, name string) (cell, error) {
 
 // read decodes a snapshot, and remembers when it was first seen, counted from after the answer (R1).
 func (m *manager) read(ctx context.Context, name string, snapshot Snapshot, l look) (cell, error) {
-	now := host.From(ctx).Read().Mono
-	l.now = now
+	h, sent := host.From(ctx), l.sent.Mono
 	if snapshot.Version == "" {
-		m.watch.free(name, "", "", l.sent)
-		return cell{sent: l.sent}, nil
+		m.watch.free(name, "", "", sent)
+		return cell{sent: sent}, nil
 	}
 	r, err := decode(snapshot.Data)
 	if err != nil {
@@ -151,14 +150,14 @@ func (m *manager) read(ctx context.Context, name string, snapshot Snapshot, l lo
 	if !r.Released || r.Next == "" {
 		m.named.Forget(name)
 	}
-	c := cell{record: r, version: snapshot.Version, sent: l.sent, timed: snapshot.Age > 0}
+	c := cell{record: r, version: snapshot.Version, sent: sent, timed: snapshot.Age > 0}
 	if r.Released {
-		m.watch.free(name, "", c.version, l.sent)
+		m.watch.free(name, "", c.version, sent)
 		if r.Next != "" {
-			c.stood = m.named.For(name, string(c.version), now, min(snapshot.Age, Forever))
+			c.stood = m.named.For(name, string(c.version), h.Read().Mono, min(snapshot.Age, Forever))
 		}
 	} else {
-		c.sight = m.watch.saw(host.From(ctx), name, c.version, r, l, snapshot.Age)
+		c.sight = m.watch.saw(h, name, c.version, r, l, snapshot.Age)
 	}
 	return c, nil
 }
@@ -216,7 +215,7 @@ func (m *manager) List(ctx context.Context, prefix string) iter.Seq2[Info, error
 			yield(Info{}, Explain(m.place, "list leases", prefix, errors.ErrUnsupported))
 			return
 		}
-		sent := host.From(ctx).Read().Mono // not later than any of its requests
+		sent := host.From(ctx).Read() // not later than any of its requests
 		for c, err := range lister.List(ctx, prefix) {
 			if err != nil {
 				yield(Info{}, Explain(m.place, "list leases", prefix, err))
@@ -233,7 +232,7 @@ func (m *manager) List(ctx context.Context, prefix string) iter.Seq2[Info, error
 	}
 }
 
-func (m *manager) listed(ctx context.Context, c Cell, sent time.Duration) Info {
+func (m *manager) listed(ctx context.Context, c Cell, sent host.Reading) Info {
 	err := c.Err
 	if err == nil {
 		var seen cell

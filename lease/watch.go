@@ -30,10 +30,10 @@ type sighting struct {
 // maxDead bounds the memory of failed acquisitions. The record of a forgotten one is waited for like any other lease.
 const maxDead = 16
 
-// look tells of one answer when it was asked for, when it came, and whether the lease was asked for by its name.
+// look tells of one answer when it was asked for, and whether the lease was asked for by its name.
 type look struct {
-	sent, now time.Duration
-	asked     bool
+	sent  host.Reading
+	asked bool
 }
 
 // sight tells what a look, and the looks before it, show of a record.
@@ -52,24 +52,26 @@ func (w *watch) saw(h host.Host, name string, version Version, r record, l look,
 	if age == 1 { // the store knows no better bound
 		age = 0
 	}
-	since := l.now - min(max(age, 0), Forever) // an Age may be any number, and times must not overflow
+	now := h.Read()                               // under the lock: whatever another answer has shown, it has shown before now
+	since := now.Mono - min(max(age, 0), Forever) // an Age may be any number, and times must not overflow
+	took := now.Since(l.sent)                     // by all clocks: an Age that was read at the end of the answer may count a sleep of this machine
 	s := w.at(name, l.asked)
 	if s.version != version {
-		if s.version != "" && l.sent < s.sent {
-			return sight{idle: l.now - since, proven: max(l.sent-since, 0)}
+		if s.version != "" && l.sent.Mono < s.sent {
+			return sight{idle: now.Mono - since, proven: max(now.Mono-since-took, 0)}
 		}
 		// A dead acquisition that was to replace an older version has either done so, by this version, or never will.
 		before := *s
-		*s = sighting{version: version, nonce: r.Nonce, since: since, sent: l.sent, ghost: slices.Contains(s.dead, r.ID), rhythm: s.rhythm}
+		*s = sighting{version: version, nonce: r.Nonce, since: since, sent: l.sent.Mono, ghost: slices.Contains(s.dead, r.ID), rhythm: s.rhythm}
 		if r.Nonce != "" && before.nonce == r.Nonce { // a wish was written, or withdrawn: the holder has renewed nothing
 			s.since, s.ghost = min(before.since, since), before.ghost || s.ghost
 		}
 	}
-	s.sent = max(s.sent, l.sent)
+	s.sent = max(s.sent, l.sent.Mono)
 	s.ghost = s.ghost || slices.Contains(s.dead, r.ID)
 	s.since = min(s.since, since)
 	return sight{
-		idle: l.now - s.since, proven: max(l.sent-s.since, 0), ghost: s.ghost, next: s.rhythm.look(h, l.now, r),
+		idle: now.Mono - s.since, proven: max(now.Mono-s.since-took, 0), ghost: s.ghost, next: s.rhythm.look(h, now.Mono, r),
 	}
 }
 

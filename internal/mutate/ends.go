@@ -81,7 +81,7 @@ var ends = []mutation{
 		name: "R1: an older answer replaces a newer sighting",
 		edit: edit{
 			file: "lease/watch.go",
-			old:  "if s.version != \"\" && l.sent < s.sent {",
+			old:  "if s.version != \"\" && l.sent.Mono < s.sent {",
 			new:  "if false {",
 		},
 	},

@@ -33,9 +33,9 @@ var mutations = []mutation{
 	{
 		name: "R1: the watch begins before the answer",
 		edit: edit{
-			file: "lease/manager.go",
-			old:  "	l.now = now\n",
-			new:  "	l.now = min(now, l.sent)\n",
+			file: "lease/watch.go",
+			old:  "	now := h.Read() ",
+			new:  "	now := l.sent ",
 		},
 	},
 	{
@@ -49,9 +49,9 @@ var mutations = []mutation{
 	{
 		name: "R1: expiry by the wall clock",
 		edit: edit{
-			file: "lease/manager.go",
-			old:  "now := host.From(ctx).Read().Mono",
-			new:  "now := host.From(ctx).Read().Wall",
+			file: "lease/watch.go",
+			old:  "	since := now.Mono - min",
+			new:  "	now.Mono = now.Wall\n	since := now.Mono - min",
 		},
 	},
 	{

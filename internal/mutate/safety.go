@@ -11,6 +11,14 @@ var safety = []mutation{
 		},
 	},
 	{
+		name: "R1: the time of a look is taken from the monotonic clock",
+		edit: edit{
+			file: "lease/watch.go",
+			old:  "	took := now.Since(l.sent) ",
+			new:  "	took := now.Mono - l.sent.Mono ",
+		},
+	},
+	{
 		name: "R1: Break goes by when the answer to its look came",
 		edit: edit{
 			file: "lease/break.go",

@@ -177,6 +177,9 @@ func (p *process) answer(to chan *answer, a *answer) {
 		if p.m.cut {
 			return
 		}
+		if p.m.id%2 == 0 { // on the way to this machine, something else sets the Date: at the end of the answer
+			p.w.setAge(a)
+		}
 		p.sees(a)
 		send(to, a)
 		if f := p.onHeard; f != nil && a.wrote() {

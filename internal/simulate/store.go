@@ -68,6 +68,8 @@ type answer struct {
 	version  lease.Version // read or written; "" if neither
 	record   record        // read or written
 	err      error
+	modified time.Duration // of what was read: its Last-Modified
+	clock    time.Duration // of a read: how far the clock is ahead on the store's machine that answers
 }
 
 // wrote reports whether this is the answer to a write that was taken.
@@ -78,14 +80,21 @@ func (w *world) load(machineClock time.Duration) *answer {
 		return &answer{}
 	}
 	s := lease.Snapshot{Data: []byte(w.store.data), Version: w.store.now()}
-	if w.plan.Ages {
-		// The design's formula: the answer's Date less Last-Modified, less a second of grain and two of skew. Two machines of
-		// the store set these dates, in whole seconds.
-		date := (w.time() + machineClock).Truncate(time.Second)
-		modified := (w.store.written + w.store.clock).Truncate(time.Second)
-		s.Age = max(date-modified-3*time.Second, 1)
+	a := &answer{
+		snapshot: s, version: s.Version, record: w.store.record,
+		modified: (w.store.written + w.store.clock).Truncate(time.Second), clock: machineClock,
 	}
-	return &answer{snapshot: s, version: s.Version, record: w.store.record}
+	w.setAge(a)
+	return a
+}
+
+// setAge sets the Age of what was read to what it is now. The design's formula: the answer's Date less Last-Modified, less a second
+// of grain and two of skew. Two machines of the store set these dates, in whole seconds.
+func (w *world) setAge(a *answer) {
+	if w.plan.Ages && a.snapshot.Version != "" {
+		date := (w.time() + a.clock).Truncate(time.Second)
+		a.snapshot.Age = max(date-a.modified-3*time.Second, 1)
+	}
 }
 
 // write is a swap on its way.
