@@ -97,17 +97,34 @@ const (
 	attempts = 3
 )
 
-func (system) Read() Reading {
-	now := time.Now()
-	if now == now.Round(0) { // no monotonic reading: in a testing/synctest bubble, which has only one clock
+func (system) Read() Reading { return read(time.Now) }
+
+func read(now func() time.Time) Reading {
+	if now := now(); inBubble(now) {
 		return Reading{Mono: now.Sub(start), Wall: time.Duration(now.UnixNano())}
 	}
-	return together(monoAndWall, SinceBoot)
+	return together(func() (mono, wall time.Duration) { return Monotonic(), time.Duration(now().UnixNano()) }, SinceBoot)
 }
 
-func monoAndWall() (mono, wall time.Duration) {
-	now := time.Now()
-	return now.Sub(start), time.Duration(now.UnixNano())
+// inBubble reports whether a time was read in a testing/synctest bubble, which has only one clock: it has no monotonic reading.
+// Nor has one that a wrong wall clock shows, before 1885 or after 2157 (https://pkg.go.dev/time#hdr-Monotonic_Clocks).
+func inBubble(now time.Time) bool {
+	return !hasMonotonic(now) && now.Year() > 1885 && now.Year() < 2157
+}
+
+func hasMonotonic(t time.Time) bool { return t != t.Round(0) }
+
+// Monotonic returns the time of the monotonic clock, whatever the wall clock shows.
+func Monotonic() time.Duration { return monotonic(start, SinceBoot) }
+
+// monotonic goes by time.Since: the Sub of two times goes by the wall clock if one of them has no monotonic reading. If start has
+// none, the boot clock stands in, which never steps either. Without one, no time passes: so a standby never takes a lease from
+// another by watching it, and a holder goes by the wall clock.
+func monotonic(start time.Time, boot func() time.Duration) time.Duration {
+	if !hasMonotonic(start) {
+		return boot()
+	}
+	return time.Since(start)
 }
 
 // together reads all clocks. If a thread must wait for its processor in between, the reading mixes two moments, and the

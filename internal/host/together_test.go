@@ -57,3 +57,30 @@ func BenchmarkRead(b *testing.B) {
 		_ = System.Read()
 	}
 }
+
+// The wall clock shows a date for which Go's Time has no monotonic reading. It is no clock to count by all the same.
+func TestAWallClockThatIsCenturiesOff(t *testing.T) {
+	t.Parallel()
+	before := System.Read()
+	for _, year := range []int{1700, 1884, 2158, 2200} {
+		wall := time.Date(year, 6, 1, 0, 0, 0, 0, time.UTC)
+		from := Monotonic()
+		r := read(func() time.Time { return wall })
+		require.GreaterOrEqual(t, r.Mono, from, year)
+		require.LessOrEqual(t, r.Mono, Monotonic(), year)
+		require.Equal(t, time.Duration(wall.UnixNano()), r.Wall, year)
+		require.Equal(t, before.Boot == 0, r.Boot == 0, year)
+	}
+}
+
+// The process began when the wall clock was so wrong, and then it is set right.
+func TestAWallClockThatWasCenturiesOff(t *testing.T) {
+	t.Parallel()
+	const hour = time.Hour
+	for _, year := range []int{1884, 2158} {
+		start := time.Date(year, 6, 1, 0, 0, 0, 0, time.UTC)
+		require.Equal(t, hour, monotonic(start, func() time.Duration { return hour }), "the boot clock's")
+		require.Zero(t, monotonic(start, func() time.Duration { return 0 }), "no time passes")
+	}
+	require.Less(t, monotonic(time.Now(), func() time.Duration { return hour }), hour)
+}

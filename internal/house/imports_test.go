@@ -37,7 +37,7 @@ type rule struct {
 var rules = []rule{
 	{of: root, may: []string{"lease", "lease/memory", "internal/absent", "internal/callbacks", "internal/host"}, standard: true},
 	{of: "lease", may: []string{"internal/absent", "internal/firstseen", "internal/host", "internal/plainjson", "internal/redact"}, standard: true},
-	{of: "lease/memory", may: []string{"lease", "internal/storeurl"}, standard: true},
+	{of: "lease/memory", may: []string{"lease", "internal/host", "internal/storeurl"}, standard: true},
 	{of: "lease/leasetest", may: []string{"lease", "internal/host", "internal/hosttest"}, standard: true},
 	{of: "lease/azblob/byurl", may: []string{"lease", "lease/azblob"}},
 	{of: "lease/...", may: []string{"lease", "internal/..."}}, // a store, with its SDK

@@ -6,11 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cloudlease/leader/internal/host"
 	"github.com/cloudlease/leader/lease"
 )
-
-// begun is when this process began to count: firstseen goes by durations.
-var begun = time.Now()
 
 // bound returns the rest of a text that begins with the record's token; empty if it does not. An older program keeps metadata that it
 // does not know as somebody else's when it acquires the lease: then they are another term's, and void.
@@ -32,7 +30,7 @@ func (m *manager) leftTo(req lease.Request, seen sight) time.Duration {
 		m.named.Forget(req.Name)
 		return 0
 	}
-	stood := m.named.For(req.Name, string(seen.etag), time.Since(begun), 0)
+	stood := m.named.For(req.Name, string(seen.etag), host.Monotonic(), 0)
 	if seen.next == req.Holder {
 		return 0
 	}

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cloudlease/leader/internal/host"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -26,7 +27,7 @@ type Store struct {
 type cell struct {
 	data    []byte
 	version lease.Version
-	written time.Time
+	written time.Duration // by host.Monotonic
 }
 
 // NewStore returns a Store without cells.
@@ -44,7 +45,7 @@ func (s *Store) Load(ctx context.Context, name string) (lease.Snapshot, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.cells[name].snapshot(time.Now()), nil
+	return s.cells[name].snapshot(host.Monotonic()), nil
 }
 
 // Swap implements lease.Store. Data that is not UTF-8 text of at most 64 KiB is an ErrInvalid.
@@ -63,7 +64,7 @@ func (s *Store) Swap(ctx context.Context, name string, old lease.Version, data [
 	}
 	s.writes++
 	version := lease.Version(strconv.FormatUint(s.writes, 10))
-	s.cells[name] = cell{bytes.Clone(data), version, time.Now()}
+	s.cells[name] = cell{bytes.Clone(data), version, host.Monotonic()}
 	if len(s.hints[name]) > 0 && !lease.IsRenewal(before.data, data) {
 		s.hint(name)
 	}
@@ -107,7 +108,7 @@ func (s *Store) Watch(ctx context.Context, name string) (<-chan struct{}, error)
 func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, error] {
 	return func(yield func(lease.Cell, error) bool) {
 		s.mu.Lock()
-		cells, now := maps.Clone(s.cells), time.Now()
+		cells, now := maps.Clone(s.cells), host.Monotonic()
 		s.mu.Unlock()
 		for _, name := range slices.Sorted(maps.Keys(cells)) {
 			if !strings.HasPrefix(name, prefix) {
@@ -124,9 +125,9 @@ func (s *Store) List(ctx context.Context, prefix string) iter.Seq2[lease.Cell, e
 	}
 }
 
-func (c cell) snapshot(now time.Time) lease.Snapshot {
+func (c cell) snapshot(now time.Duration) lease.Snapshot {
 	if c.version == "" {
 		return lease.Snapshot{}
 	}
-	return lease.Snapshot{Data: bytes.Clone(c.data), Version: c.version, Age: max(now.Sub(c.written), 1)}
+	return lease.Snapshot{Data: bytes.Clone(c.data), Version: c.version, Age: max(now-c.written, 1)}
 }
