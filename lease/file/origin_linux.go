@@ -2,29 +2,23 @@ package file
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-// The file has the ID of this boot, which is random: https://man7.org/linux/man-pages/man5/proc_sys_kernel.5.html
-const (
-	randomDir = "/proc/sys/kernel/random"
-	bootFile  = randomDir + "/boot_id"
-)
+// bootFile has the ID of this boot, which is random: https://man7.org/linux/man-pages/man5/proc_sys_kernel.5.html
+const bootFile = "/proc/sys/kernel/random/boot_id"
 
 // bootID is empty in a container that shows another ID than the machine's. Two copies of a container have one machine ID: with a boot
 // of each, they would pass for one machine before and after a restart, and take each other's leases.
 //
 // LXC (lxc_setup_boot_id in src/lxc/conf.c) and systemd-nspawn (setup_boot_id in src/nspawn/nspawn.c) mount another file over the
-// kernel's. gVisor is a kernel itself, and makes an ID for each mount of its procfs (newSysDir in pkg/sentry/fsimpl/proc/tasks_sys.go
-// of https://github.com/google/gvisor). Of the files that Linux has beside the ID, it has uuid alone.
+// kernel's. gVisor is a kernel itself, and makes an ID for each mount of its procfs; but it has no clock that counts suspension
+// (host.SinceBoot), so a cell has no origin there either.
 func bootID() string {
-	for _, name := range []string{"boot_id", "entropy_avail", "poolsize"} {
-		if !isKernels(filepath.Join(randomDir, name)) {
-			return ""
-		}
+	if !isKernels(bootFile) {
+		return ""
 	}
 	return line(bootFile)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/cloudlease/leader/internal/host"
 	"github.com/cloudlease/leader/internal/spawn"
 	"github.com/cloudlease/leader/lease"
 )
@@ -22,6 +23,8 @@ func init() {
 	roles["container"] = func(dir string) error { return containerRole(dir, showOwnBoot) }
 	roles["sandbox"] = func(dir string) error { return containerRole(dir, showAsGVisor) }
 }
+
+const randomDir = "/proc/sys/kernel/random"
 
 // showOwnBoot mounts a file over the ID of the boot, as LXC and systemd-nspawn do.
 func showOwnBoot(dir string) error {
@@ -51,7 +54,7 @@ func showAsGVisor(dir string) error {
 }
 
 // containerRole asks for a lease in a mount namespace, where the ID of the boot is another than the machine's. It prints what the
-// process knows of its origin, and what became of the request.
+// process knows of its origin, whether it has a clock that counts suspension, and what became of the request.
 func containerRole(dir string, show func(dir string) error) error {
 	machines := line(bootFile)
 	if err := show(dir); err != nil {
@@ -60,7 +63,7 @@ func containerRole(dir string, show func(dir string) error) error {
 	if shown := line(bootFile); shown == "" || shown == machines {
 		return fmt.Errorf("the boot is %q: nothing is mounted over it", shown)
 	}
-	fmt.Printf("origin %+v\n", here())
+	fmt.Printf("origin %+v, boot clock %v\n", here(), host.SinceBoot() > 0)
 	_, err := New(dir).Acquire(context.Background(), lease.Request{Name: "a", Holder: "x", Length: time.Hour})
 	held := errors.Is(err, lease.ErrHeld)
 	fmt.Printf("held %v, another error %v\n", held, err != nil && !held)
@@ -86,7 +89,7 @@ func TestBootIDOfAContainer(t *testing.T) {
 					t.Skip("only root, with CAP_SYS_ADMIN, can mount something over the ID of the boot: run it as root")
 				}
 				require.NoError(t, err, "%s", says)
-				want := fmt.Sprintf("origin %+v\nheld %v, another error false\n", origin{}, wantHeld)
+				want := fmt.Sprintf("origin %+v, boot clock %v\nheld %v, another error false\n", origin{}, role != "sandbox", wantHeld)
 				assert.Equal(t, want, string(says), "container %d", n)
 			}
 		})
