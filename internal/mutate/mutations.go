@@ -175,6 +175,14 @@ var mutations = []mutation{
 		},
 	},
 	{
+		name: "R1c: Age of DynamoDB without what a slow clock leaves out", deaf: true, tests: []string{"./lease/dynamodb"},
+		edit: edit{
+			file: "lease/dynamodb/clock.go",
+			old:  "c.date.Add(grain + elapsed + lag(elapsed))",
+			new:  "c.date.Add(grain + elapsed)",
+		},
+	},
+	{
 		name: "R1c: Age counted by the monotonic clock over a sleep", deaf: true, tests: []string{"./lease/dynamodb"},
 		edit: edit{
 			file: "lease/dynamodb/clock.go",

@@ -174,11 +174,44 @@ func TestAgeOfWhatIsWrittenLater(t *testing.T) {
 				time.Sleep(time.Hour)
 				passed, age := time.Since(sent), reader.load(t).Age
 				if test.known {
-					assert.InDelta(t, passed-2*grain-skew, age, float64(grain))
+					assert.InDelta(t, passed-2*grain-skew-test.since/9, age, float64(grain))
 					assert.LessOrEqual(t, age, passed-grain-skew)
 				} else {
 					assert.Zero(t, age)
 				}
+			})
+		})
+	}
+}
+
+// S1: a clock that is slow by the margin has counted less than the time since the answer.
+func TestAgeByASlowClock(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name          string
+		rate          float64
+		length, since time.Duration
+	}{
+		{"right", 1, time.Hour, 20 * time.Minute},
+		{"slow, at a renewal", 0.9, time.Hour, 20 * time.Minute},
+		{"slow, after renewals that failed", 0.9, time.Hour, 54 * time.Minute},
+		{"slow, with a short lease", 0.9, 2 * time.Minute, 40 * time.Second},
+		{"fast", 1.1, time.Hour, 20 * time.Minute},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				table := &fakeTable{}
+				writer, reader := newNode(table, true), newNode(table, true)
+				writer.Machine, writer.length = hosttest.NewWith(hosttest.Clocks{Rate: test.rate, Boot: true}), test.length
+				first, _ := writer.swap(t, "")
+				time.Sleep(test.since)
+				_, sent := writer.swap(t, first)
+				assert.Equal(t, time.Duration(1), reader.load(t).Age, "known, but for how long it has stood")
+				time.Sleep(test.length)
+				passed, age := time.Since(sent), reader.load(t).Age
+				assert.LessOrEqual(t, age, passed-grain-skew)
+				assert.GreaterOrEqual(t, age, passed-3*grain-skew-test.since/4)
 			})
 		})
 	}
@@ -230,7 +263,7 @@ func TestAgeCountsFromBeforeTheRequest(t *testing.T) {
 		table.took = 0
 		_, sent := writer.swap(t, "")
 		time.Sleep(time.Minute)
-		assert.InDelta(t, time.Since(sent)-2*grain-skew, reader.load(t).Age, float64(grain),
+		assert.InDelta(t, time.Since(sent)-2*grain-skew-lag(20*time.Second), reader.load(t).Age, float64(grain),
 			"the Date was 20 s old when it came, and that must not be counted as the write's age")
 	})
 }

@@ -21,8 +21,8 @@
 //
 // # Takeover
 //
-// A new process takes over an abandoned lease some four seconds after it has run out, without watching it first. It
-// measures that by the Date of the table's answers. It watches the lease for its length where the client's requests go
+// A new process takes over an abandoned lease some four seconds after it has run out, and a twenty-seventh of its length,
+// without watching it first. It measures that by the Date of the table's answers. It watches the lease for its length where the client's requests go
 // to an endpoint that its user named, because the clock behind that Date may be anybody's, and where they go without TLS
 // (EndpointOptions.DisableHTTPS), because a proxy on the way may write its own: see WithAge and WithoutAge.
 //

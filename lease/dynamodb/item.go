@@ -21,7 +21,7 @@ func (s *Store) snapshot(key string, found item, date time.Time) (lease.Snapshot
 	snapshot := lease.Snapshot{Data: []byte(data), Version: lease.Version(version)}
 	if s.age {
 		written, _ := textOf(found[writtenAttribute])
-		snapshot.Age = age(date, written)
+		snapshot.Age = age(date, written, snapshot.Data)
 	}
 	return snapshot, nil
 }
