@@ -51,11 +51,21 @@ func Text(rawURL string) string {
 // Hides reports whether URL shows only the scheme, because the place may hold a secret.
 func Hides(u *url.URL) bool {
 	return u.Opaque != "" && u.Scheme != "file" || // file:relative/directory
-		mayHoldUser(u) || u.Host != "" && !plainHost.MatchString(u.Hostname())
+		mayHoldUser(u) || u.Host != "" && !plainHost.MatchString(u.Hostname()) || u.Scheme != "file" && mayHoldKey(u)
 }
 
-// plainHost matches the names of tables, buckets and accounts, but no connection string.
-var plainHost = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+// plainHost matches the names of tables, buckets and accounts, but no connection string; plainPath does the same for a place that
+// is in the path, such as a container in azblob:///container/folder.
+var (
+	plainHost = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+	plainPath = regexp.MustCompile(`^/*($|\$?[A-Za-z0-9][A-Za-z0-9._@-]*(/|$))`)
+)
+
+// mayHoldKey reports whether the path may have a connection string in it, or a query: in azblob://account/container&sv=1&sig=secret
+// the question mark is missing, and a %3F is escaped once too often. A folder may be dt=2026.
+func mayHoldKey(u *url.URL) bool {
+	return u.Host == "" && !plainPath.MatchString(u.Path) || strings.Contains(u.Path, "=") && strings.ContainsAny(u.Path, ";&?")
+}
 
 // mayHoldUser reports whether a URL may have a user part, even if the password has a sign that ends the place, as in
 // gs://user:12/34@place and gs://user:?34@place. An @ in a folder's name must be written %40; in a directory's name it

@@ -35,8 +35,12 @@ func Wrong(u *url.URL, why, advice string) error {
 // place may hold a secret, because a store's errors name its place.
 func Query(u *url.URL, known ...string) (url.Values, error) {
 	if redact.Hides(u) {
-		return nil, Wrong(u, "there may be a user or a password in it",
-			"write it as "+u.Scheme+"://place/folder, with an @ as %40, and give the credentials in the environment")
+		form := "://place/folder, with an @ as %40, and a folder with other signs as the key prefix,"
+		if u.Scheme == "file" {
+			form = ":///directory, without a : before an @,"
+		}
+		return nil, Wrong(u, "there may be a user, a password or a key in it",
+			"write it as "+u.Scheme+form+" and give the credentials in the environment")
 	}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {

@@ -41,8 +41,8 @@ func Opener(credential Credential) lease.Opener {
 }
 
 // containerIn returns the container and the folder that a URL names.
-func containerIn(u *url.URL) (containerName, folder string, err error) {
-	containerName, folder, _ = strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
+func containerIn(u *url.URL) (name, folder string, err error) {
+	name, folder, _ = strings.Cut(strings.TrimPrefix(u.Path, "/"), "/")
 	if folder != "" {
 		folder = strings.TrimSuffix(folder, "/") + "/"
 	}
@@ -52,8 +52,10 @@ func containerIn(u *url.URL) (containerName, folder string, err error) {
 		why = "it has more than an account, a container and a folder"
 	case u.Host != "" && !accountName.MatchString(u.Host):
 		why = "its host is not the name of a storage account, which is 3 to 24 lower-case letters and digits"
-	case containerName == "":
+	case name == "":
 		why = "it names no container"
+	case !containerName.MatchString(name):
+		why = "its path does not begin with the name of a container, which is 3 to 63 lower-case letters, digits and hyphens"
 	}
 	if why == "" && folder != "" {
 		if err := checkPrefix(folder); err != nil {
@@ -63,11 +65,11 @@ func containerIn(u *url.URL) (containerName, folder string, err error) {
 	if why != "" {
 		return "", "", storeurl.Refuse(u, why, urlForm)
 	}
-	return containerName, folder, nil
+	return name, folder, nil
 }
 
 func open(u *url.URL, connection string, credential Credential) (lease.Manager, error) {
-	containerName, folder, err := containerIn(u)
+	name, folder, err := containerIn(u)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +85,7 @@ func open(u *url.URL, connection string, credential Credential) (lease.Manager, 
 	if err != nil {
 		return nil, err
 	}
-	t := target{account: u.Host, container: url.PathEscape(containerName)}
+	t := target{account: u.Host, container: url.PathEscape(name)}
 	if t.endpoint, t.given, err = endpointOf(u, query); err != nil {
 		return nil, err
 	}

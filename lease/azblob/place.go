@@ -26,6 +26,9 @@ var (
 	// https://learn.microsoft.com/azure/storage/common/storage-account-overview#storage-account-endpoints
 	accountHost = regexp.MustCompile(`^([a-z0-9]{3,24})(-secondary)?\.(z[0-9]+\.)?blob\.([a-z0-9-]+(?:\.[a-z0-9-]+)+)$`)
 
+	// containerName matches the names of containers. https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers--blobs--and-metadata
+	containerName = regexp.MustCompile(`^(\$[a-z]+|[a-z0-9-]{3,63})$`)
+
 	endpointSuffix = regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)+$`)
 )
 

@@ -47,7 +47,9 @@ func URLs(scheme string, keys []string) []string {
 		place + "?age=SECRET&nosuchkey=1", place + "?nosuchkey=1&region=SECRET",
 	}
 	if scheme != "file" { // its opaque part is a directory
-		all = append(all, scheme+":SECRET")
+		all = append(all, scheme+":SECRET", scheme+":///AKIAX:SECRET", scheme+":///AccountKey=SECRET", place+"/container&sv=2024-11-04&sig=SECRET",
+			place+"/container%3Fsv=2024-11-04&sig=SECRET", place+"/container;SharedAccessSignature=sv%3D1%26sig%3DSECRET", place+"&sv=2024-11-04&sig=SECRET",
+			scheme+":///DefaultEndpointsProtocol=https;AccountName=x;AccountKey=SECRET==;EndpointSuffix=core.windows.net")
 	}
 	for _, value := range []string{
 		"SECRET", "https%3A%2F%2Fuser%3ASECRET%40host", "https://user:SECRET@host", "https%3A%2F%2FSECRET%40host", "https%3A%2F%2Fhost%3Fsig%3DSECRET",
@@ -66,6 +68,8 @@ func URLs(scheme string, keys []string) []string {
 var Pasted = filled([]string{
 	"SECRET", "SECRET/SECRET", "?sv=2024-11-04&sig=SECRET", "//user:SECRET@place", "user:SECRET@place", "://user:SECRET@place",
 	"https://account1.blob.core.windows.net/container?sv=2024-11-04&sp=rw&sig=SECRET",
+	"https://account1.blob.core.windows.net/container&sv=2024-11-04&sp=rw&sig=SECRET",
+	"https://account1.blob.core.windows.net/container%3Fsv=2024-11-04&sp=rw&sig=SECRET",
 	"https://bucket.s3.eu-west-1.amazonaws.com/key?X-Amz-Credential=SECRET&X-Amz-Security-Token=SECRET&X-Amz-Signature=SECRET",
 	"https://storage.googleapis.com/bucket/key?X-Goog-Credential=SECRET&X-Goog-Signature=SECRET",
 	"s3://bucket.s3.eu-west-1.amazonaws.com/key?X-Amz-Security-Token=SECRET",
