@@ -13,6 +13,7 @@ type listing struct {
 	next   time.Duration
 	asking bool
 	late   bool // it was told that the call has not returned
+	failed int  // calls in a row, since this node coordinates
 }
 
 // refreshList asks for the parts when it is time to. An error or an empty list changes nothing (F10).
@@ -53,8 +54,23 @@ func (n *node) listed(o *office, parts []string, err error) {
 	case n.office != o:
 	case err != nil:
 		n.trouble("listing the parts", err)
+		n.listSooner(l)
 	case len(parts) > 0:
 		l.parts, o.news, o.stale = parts, true, true
+	default:
+		n.listSooner(l)
+	}
+}
+
+// listSooner asks again before the period is over, if no call has told any parts yet: a new fleet has none. The first time is after an interval,
+// and each time takes twice as long.
+func (n *node) listSooner(l *listing) {
+	if len(l.parts) > 0 {
+		return
+	}
+	again := min(n.opts.interval<<min(l.failed, 20), forever)
+	if l.failed++; again > 0 {
+		l.next = min(l.next, n.now()+host.Jitter(n.host, again))
 	}
 }
 

@@ -2,6 +2,7 @@ package fleet_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -177,5 +178,44 @@ func TestList_IsNotTheOfficesWork(t *testing.T) {
 		a.Store.Set(leadertest.CutOff)
 		time.Sleep(2 * length)
 		require.NotZero(t, ended.Load(), "it ends with the office")
+	})
+}
+
+// A fleet that has no parts yet does not wait for a whole period after a list that failed, or had none. Once it has told some, the period counts.
+func TestList_FailsAtFirst(t *testing.T) {
+	for what, answer := range map[string]error{"an error": errors.New("the database is down"), "no parts": nil} {
+		t.Run(what, func(t *testing.T) {
+			withoutParts(t, func(t *testing.T, f *fleettest.Fleet) {
+				var calls atomic.Int32
+				f.Join("a", fleettest.Wait, fleet.WithPartsFrom(time.Hour, func(context.Context) ([]string, error) {
+					if n := calls.Add(1); n < 4 || n > 4 {
+						return nil, answer
+					}
+					return []string{"0", "1"}, nil
+				}))
+				time.Sleep(10 * interval)
+				require.Equal(t, int32(4), calls.Load(), "after one interval, two and four")
+				f.Settle()
+				require.Equal(t, map[string]int{"a": 2}, f.Loads())
+				time.Sleep(50 * time.Minute)
+				require.Equal(t, int32(4), calls.Load())
+				time.Sleep(2 * time.Hour)
+				require.LessOrEqual(t, calls.Load(), int32(7))
+				require.Equal(t, map[string]int{"a": 2}, f.Loads())
+			})
+		})
+	}
+}
+
+// The pauses grow up to the period, and not over it.
+func TestList_FailsForLong(t *testing.T) {
+	withoutParts(t, func(t *testing.T, f *fleettest.Fleet) {
+		var calls atomic.Int32
+		f.Join("a", fleettest.Wait, fleet.WithPartsFrom(time.Hour, func(context.Context) ([]string, error) {
+			calls.Add(1)
+			return nil, errors.New("the database is down")
+		}))
+		time.Sleep(10 * time.Hour)
+		require.InDelta(t, 19, calls.Load(), 3)
 	})
 }

@@ -64,9 +64,9 @@ func WhenAssigned(work func(ctx context.Context, part string) error) Option {
 	return option("WhenAssigned", func(o *options) { o.work = work })
 }
 
-// WithLeaseManager says where the fleet's leases are. It is required. The manager must keep values (lease.Limits.MaxValue) and be a
-// able to inspect leases (lease.Inspect), as all managers of this module are. Nodes with the same fleet name in the same place are one
-// fleet.
+// WithLeaseManager says where the fleet's leases are. It is required. The manager must keep values (lease.Limits.MaxValue) and be
+// able to inspect leases (lease.Inspect), as all managers of this module are: else Run returns an errors.ErrUnsupported. Nodes with the
+// same fleet name in the same place are one fleet.
 func WithLeaseManager(m lease.Manager) Option {
 	return option("WithLeaseManager", func(o *options) { o.manager = m })
 }
@@ -88,7 +88,8 @@ func WithParts(parts ...string) Option {
 	return option("WithParts", func(o *options) { o.parts = sorted(parts) })
 }
 
-// WithPartsFrom calls list for the names of the parts: when this node becomes the coordinator, and then once in each period every.
+// WithPartsFrom calls list for the names of the parts: when this node becomes the coordinator, and then once in each period every. Until a call
+// has told some, it is called again sooner: after an interval, then after two, and so on.
 // An error, an invalid list, an empty one, and one with which the plan does not fit into the lease change nothing. The context of
 // list ends after one period, or with the office.
 func WithPartsFrom(every time.Duration, list func(ctx context.Context) ([]string, error)) Option {
