@@ -115,6 +115,11 @@ func (o *options) validate() error {
 	o.validateTimes(refuse)
 	if o.manager != nil {
 		refuse(o.limits.MaxValue <= 0, "WithLeaseManager: this manager keeps no values, and the fleet's plan is one: use another store")
+		type inspector interface {
+			Inspect(ctx context.Context, name string) (lease.Info, error)
+		}
+		_, inspects := lease.Find[inspector](o.manager)
+		refuse(!inspects, "WithLeaseManager: this manager has no Inspect, and the coordinator looks at the seats: %w", errors.ErrUnsupported)
 		seat := o.request(o.name)
 		seat.Attributes = o.attributes
 		if err := seat.Validate(o.limits); err != nil {
