@@ -31,7 +31,7 @@ const wishMove = "move"
 //
 // The error is a lease.ErrInvalid if the fleet has no such part, if no node of that name has a seat and takes parts, if both names are
 // too long for a wish (254 bytes together, escaped as in a URL's query), or if the plan has no room for another pin: it has at most 4,096,
-// and 8 KiB of their names, packed. It is a lease.ErrRefused if nobody coordinates, if the coordinator
+// and 8 KiB of their names, packed. It is a lease.ErrRefused if nobody coordinates when Move is called, if the coordinator
 // is late with its renewal or its program knows no pins, or if another wish stands for three renewals; a lease.ErrHeld if another node
 // coordinates by now: try again. It is a lease.ErrRecord if the plan cannot be read.
 func Move(ctx context.Context, m lease.Manager, fleet, part, node string) error {
@@ -74,7 +74,7 @@ type moving struct {
 // mostAsks is how often one coordinator is asked: it may drop a wish that it has found shortly before it publishes the plan, or if it cannot.
 const mostAsks = 3
 
-// done reports whether the plan has the pin. If the wish is gone, its coordinator may have died, and the one of now is asked.
+// done reports whether the plan has the pin. If the wish is gone, its coordinator may have died or left, and the next one is asked.
 func (a *moving) done(ctx context.Context) (bool, error) {
 	now, err := lease.Inspect(ctx, a.m, a.of.Name)
 	if err != nil {
@@ -90,7 +90,7 @@ func (a *moving) done(ctx context.Context) (bool, error) {
 		return true, nil
 	case !found || e.Off:
 		return false, errNoPart(a.of.Name, a.Part)
-	case now.Wish.Kind != "":
+	case now.Wish.Kind != "", now.State != lease.Held: // the next coordinator is asked
 		return false, nil
 	case now.ID != a.of.ID:
 		a.of, a.times = now, 0
@@ -99,7 +99,11 @@ func (a *moving) done(ctx context.Context) (bool, error) {
 			lease.ErrInvalid, a.of.Name, a.Part, a.Node, now.Holder)
 	}
 	a.times++
-	return false, ask(ctx, a.m, now, a.wish)
+	err = ask(ctx, a.m, now, a.wish)
+	if why, is := errors.AsType[*lease.RefusedError](err); is && why.Reason == lease.RefusedFree {
+		err = nil // it has left meanwhile
+	}
+	return false, err
 }
 
 func errNoPart(fleet, part string) error {

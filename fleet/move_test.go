@@ -151,31 +151,32 @@ func TestMove_Refuses(t *testing.T) {
 	})
 }
 
-// The coordinator dies after it was asked: the next one is asked.
-func TestMove_TheCoordinatorDies(t *testing.T) {
-	asked(t, func(t *testing.T, ships *fleettest.Fleet, nodes map[string]*fleettest.Node) {
-		var coordinator, other *fleettest.Node
-		for _, n := range nodes {
-			if n.Status().Coordinates {
-				coordinator = n
-			} else {
-				other = n
-			}
-		}
-		part := partOf(ships, coordinator.Name)
-		done := make(chan error, 1)
-		go func() { done <- fleet.Move(anHour(t), ships.Store(), "ships", part, other.Name) }()
-		synctest.Wait()
-		coordinator.Crash()
-		err := <-done
-		if err != nil { // nobody held the office for a moment, and so it was refused
-			require.ErrorIs(t, err, lease.ErrRefused)
-			time.Sleep(length)
-			require.NoError(t, fleet.Move(anHour(t), ships.Store(), "ships", part, other.Name))
-		}
-		ships.Settle()
-		assert.Equal(t, other.Name, ships.Where()[part])
-	})
+// The coordinator dies after it was asked, or leaves before it has found the wish: the next one is asked, once there is one.
+func TestMove_TheCoordinatorGoes(t *testing.T) {
+	for how, end := range map[string]func(*testing.T, *fleettest.Node){
+		"it dies":   func(_ *testing.T, n *fleettest.Node) { n.Crash() },
+		"it leaves": func(t *testing.T, n *fleettest.Node) { require.NoError(t, n.Leave()) },
+	} {
+		t.Run(how, func(t *testing.T) {
+			inFleet(t, func(t *testing.T, ships *fleettest.Fleet) {
+				coordinator := ships.Join("spare", fleettest.Wait, fleet.WithWeight(0)) // which has nothing to give
+				ships.Settle()
+				ships.Join("a", fleettest.Wait)
+				ships.Join("b", fleettest.Wait)
+				ships.Settle()
+				require.True(t, coordinator.Status().Coordinates)
+				part := partOf(ships, "a")
+				done := make(chan error, 1)
+				go func() { done <- fleet.Move(anHour(t), ships.Store(), "ships", part, "b") }()
+				synctest.Wait()
+				require.Empty(t, done)
+				end(t, coordinator)
+				require.NoError(t, <-done)
+				ships.Settle()
+				assert.Equal(t, "b", ships.Where()[part])
+			})
+		})
+	}
 }
 
 // wish has another operator ask the coordinator for a move.
