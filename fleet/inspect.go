@@ -129,17 +129,22 @@ func (all seatRow) of(s session) *NodeInfo {
 
 func readSeats(fleet string, width int, read func(seat string) lease.Info) seatRow {
 	seats := make(seatRow, width)
+	manyAtOnce(width, func(i int) { seats[i] = describeSeat(i+1, read(SeatLease(fleet, i+1))) })
+	return seats
+}
+
+// manyAtOnce does something n times, 32 at a time.
+func manyAtOnce(n int, do func(i int)) {
 	slots := make(chan struct{}, 32)
 	var all sync.WaitGroup
-	for k := range seats {
+	for i := range n {
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
-			seats[k] = describeSeat(k+1, read(SeatLease(fleet, k+1)))
+			do(i)
 		})
 	}
 	all.Wait()
-	return seats
 }
 
 func describeSeat(k int, info lease.Info) NodeInfo {

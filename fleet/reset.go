@@ -99,8 +99,15 @@ func nobodyThere(ctx context.Context, m lease.Manager, office lease.Info, width 
 			return err
 		}
 	}
-	for k := 1; k <= width; k++ {
-		if err := look(lease.Inspect(ctx, m, SeatLease(office.Name, k))); err != nil {
+	seats := make([]lease.Info, width)
+	manyAtOnce(width, func(i int) {
+		var err error
+		if seats[i], err = lease.Inspect(ctx, m, SeatLease(office.Name, i+1)); err != nil {
+			seats[i].Err = err
+		}
+	})
+	for _, seat := range seats {
+		if err := look(seat, nil); err != nil {
 			return err
 		}
 	}

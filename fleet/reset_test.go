@@ -14,6 +14,7 @@ import (
 	"github.com/cloudlease/leader/fleet/fleettest"
 	"github.com/cloudlease/leader/leadertest"
 	"github.com/cloudlease/leader/lease"
+	"github.com/cloudlease/leader/lease/memory"
 )
 
 // The store answers no more once Reset holds the office: it returns all the same.
@@ -179,4 +180,47 @@ func (m looking) Unwrap() lease.Manager { return m.Manager }
 func (m looking) Inspect(ctx context.Context, name string) (lease.Info, error) {
 	m.looks(name)
 	return lease.Inspect(ctx, m.Manager, name)
+}
+
+// A slow manager takes its time for each look.
+type slow struct{ lease.Manager }
+
+func (s slow) Unwrap() lease.Manager { return s.Manager }
+
+func (s slow) Inspect(ctx context.Context, name string) (lease.Info, error) {
+	time.Sleep(50 * time.Millisecond)
+	return lease.Inspect(ctx, s.Manager, name)
+}
+
+// Reset looks at many seats at once, so that the fleet of thousand nodes can be reset, too.
+func TestReset_OfManySeats(t *testing.T) {
+	inFleet(t, func(t *testing.T, f *fleettest.Fleet) {
+		var nodes []*fleettest.Node
+		for range 2 * 32 {
+			nodes = append(nodes, f.Join("a", fleettest.Wait))
+		}
+		f.Settle()
+		for _, n := range nodes {
+			go func() { _ = n.Leave() }()
+		}
+		f.Settle()
+		o, err := fleet.Inspect(t.Context(), f.Store(), "ships")
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, o.Width, 100)
+		began := time.Now()
+		require.NoError(t, fleet.Reset(t.Context(), slow{f.Store()}, "ships", 0))
+		require.Less(t, time.Since(began), time.Second)
+	})
+}
+
+// A noInspect manager cannot look at leases.
+type noInspect struct{ lease.Manager }
+
+func (n noInspect) Limits() lease.Limits { return lease.LimitsOf(n.Manager) }
+
+// Without looks the coordinator would step down again and again: Run says at once that the manager is none for a fleet.
+func TestRun_TheManagerCannotInspect(t *testing.T) {
+	err := fleet.New(fleet.WithShards(1), fleet.WithLeaseManager(noInspect{memory.New()}), fleet.WhenAssigned(fleettest.Wait)).Validate()
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+	require.ErrorContains(t, err, "no Inspect")
 }
