@@ -115,11 +115,7 @@ func (o *options) validate() error {
 	o.validateTimes(refuse)
 	if o.manager != nil {
 		refuse(o.limits.MaxValue <= 0, "WithLeaseManager: this manager keeps no values, and the fleet's plan is one: use another store")
-		type inspector interface {
-			Inspect(ctx context.Context, name string) (lease.Info, error)
-		}
-		_, inspects := lease.Find[inspector](o.manager)
-		refuse(!inspects, "WithLeaseManager: this manager has no Inspect, and the coordinator looks at the seats: %w", errors.ErrUnsupported)
+		refuse(!inspects(o.manager), "WithLeaseManager: this manager has no Inspect, and the coordinator looks at the seats: %w", errors.ErrUnsupported)
 		seat := o.request(o.name)
 		seat.Attributes = o.attributes
 		if err := seat.Validate(o.limits); err != nil {
@@ -130,6 +126,14 @@ func (o *options) validate() error {
 		return o.checkRecords()
 	}
 	return errors.Join(problems...)
+}
+
+func inspects(m lease.Manager) bool {
+	type inspector interface {
+		Inspect(ctx context.Context, name string) (lease.Info, error)
+	}
+	_, can := lease.Find[inspector](m)
+	return can
 }
 
 // checkRecords reports what the fleet's records could not hold, whatever happens: what this node says in its seat, and a plan of its parts.

@@ -48,7 +48,7 @@ func TestF8_APlanThatDoesNotFitWithEverything(t *testing.T) {
 	}
 	move := func(s *situation) { s.Moves = []pin{{parts[7], "b"}} }
 	for what, test := range map[string]struct {
-		s, fits situation // fits is what there is room for, and not for more
+		s, fits situation // there is room for fits, and not for more
 		none    bool      // nothing is published
 	}{
 		"all":                                  {s: whole, fits: whole},
