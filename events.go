@@ -7,7 +7,8 @@ import (
 )
 
 // An Event tells what happened to a Leader: it is a StateEvent, RequestEvent, HolderEvent, WishEvent, OverrunEvent or DroppedEvent. There
-// may be more kinds later.
+// may be more kinds later. All observers get the same errors: an observer that changes what an error carries, such as the attributes in a
+// lease.HeldError, copies it first.
 type Event interface{ event() }
 
 // Origin tells where and when an event happened.

@@ -109,7 +109,7 @@ func changeIn(ctx context.Context, name string, check func(*options) error, c ch
 	v, ok := valuesIn(ctx)
 	if !ok {
 		if _, inner := lease.TermFrom(ctx); inner {
-			return fmt.Errorf("leader: %s: the term of a part of a fleet keeps nothing in a lease: use a checkpoint: %w", name, errors.ErrUnsupported)
+			return fmt.Errorf("leader: %s: no Leader made the term of this context (a part of a fleet or leadertest.Context did, say), and it keeps nothing in a lease: use a checkpoint: %w", name, errors.ErrUnsupported)
 		}
 		return fmt.Errorf("leader: %s: the context is not that of a leader's work", name)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cloudlease/leader"
 	"github.com/cloudlease/leader/leadertest"
 	"github.com/cloudlease/leader/lease"
 )
@@ -29,6 +30,14 @@ func TestTermHoldsUntilLost(t *testing.T) {
 	require.ErrorIs(t, term.Check(), lease.ErrLost)
 	require.ErrorIs(t, ctx.Err(), context.Canceled)
 	require.Equal(t, term.Check(), context.Cause(ctx))
+}
+
+// A work keeps nothing in a lease that is not there, and hears why.
+func TestSetValue(t *testing.T) {
+	ctx, _ := leadertest.Context(t, 7)
+	err := leader.SetValue(ctx, "x")
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+	require.ErrorContains(t, err, "leader: SetValue: no Leader made the term of this context (a part of a fleet or leadertest.Context did, say)")
 }
 
 func TestCauses(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"unicode/utf8"
 
+	"github.com/cloudlease/leader/internal/absent"
 	"github.com/cloudlease/leader/lease"
 	"github.com/cloudlease/leader/lease/memory"
 )
@@ -78,9 +79,9 @@ var allOps = [...]Op{Acquire, Renew, Release, Inspect, Break, Ask, Watch, Load, 
 var ErrFault = errors.New("leadertest: the connection to the store broke")
 
 // NewManager returns a Manager without faults that passes requests to m, which keeps the leases. If m is nil, a new
-// memory.Manager keeps them.
+// memory.Manager keeps them; likewise if it is a nil pointer.
 func NewManager(m lease.Manager) *Manager {
-	if m == nil {
+	if absent.Is(m) {
 		m = memory.New()
 	}
 	return &Manager{

@@ -23,6 +23,7 @@ func TestManagerKeepsTheRules(t *testing.T) {
 	t.Parallel()
 	for name, make := range map[string]func() *leadertest.Manager{
 		"on nil":             func() *leadertest.Manager { return leadertest.NewManager(nil) },
+		"on a nil pointer":   func() *leadertest.Manager { return leadertest.NewManager((*memory.Manager)(nil)) },
 		"on a manager":       func() *leadertest.Manager { return leadertest.NewManager(memory.New()) },
 		"on another Manager": func() *leadertest.Manager { return leadertest.NewManager(leadertest.NewManager(nil)) },
 		"after its faults": func() *leadertest.Manager {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+
+	"github.com/cloudlease/leader/internal/absent"
 )
 
 // A wrapper around a Manager that has a method Unwrap() Manager hides nothing: the functions below look through it with Find.
@@ -64,9 +66,9 @@ func StoreOf(m Manager) (Store, bool) {
 }
 
 // Find returns m as a T, an optional interface such as Closer. If m is none, Find looks in the manager that m wraps, as far as
-// the wrappers' Unwrap methods lead. It finds nothing in a nil Manager.
+// the wrappers' Unwrap methods lead. It finds nothing in a nil Manager, nor in a nil pointer as one.
 func Find[T any](m Manager) (t T, ok bool) {
-	for m != nil {
+	for !absent.Is(m) {
 		if t, ok = m.(T); ok {
 			return t, true
 		}

@@ -191,4 +191,6 @@ func TestFind(t *testing.T) {
 	require.False(t, ok, "its Unwrap returns nil")
 	_, ok = lease.Find[lease.Closer](nil)
 	require.False(t, ok)
+	_, ok = lease.Find[lease.Limiter](layer{(*memory.Manager)(nil)})
+	require.False(t, ok, "a nil pointer is no manager")
 }
