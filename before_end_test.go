@@ -3,6 +3,7 @@ package leader_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"runtime"
 	"sync/atomic"
@@ -189,6 +190,32 @@ func TestBeforeEnd_Goexit(t *testing.T) {
 		require.Contains(t, out.String(), "what was to run before the end of the term panicked")
 		require.Equal(t, lease.Free, w.look().State)
 	})
+}
+
+// Of a lease that was acquired, it is the caller of Release who panics, and can recover.
+func TestBeforeEnd_PanicsInRelease(t *testing.T) {
+	for want, panics := range map[string]func(context.Context){
+		"the flush": func(context.Context) { panic("the flush") },
+		"leader: a function of the user's called runtime.Goexit": func(context.Context) { runtime.Goexit() },
+	} {
+		inWorld(t, func(w *world) {
+			a := w.holder("a")
+			ctx := a.context()
+			held, err := a.Acquire(ctx)
+			require.NoError(t, err)
+			lease.BeforeEnd(held.Context(), panics)
+			for range 2 {
+				func() {
+					defer func() { assert.Equal(t, want, fmt.Sprint(recover())) }()
+					_ = held.Release(background)
+				}()
+			}
+			require.Equal(t, lease.Free, w.look().State)
+			again, err := a.Acquire(ctx)
+			require.NoError(t, err)
+			require.NoError(t, again.Release(background))
+		})
+	}
 }
 
 // A function that panics when nobody waits for it any more ends no Run, and the log does not say so.

@@ -36,6 +36,7 @@ func (l *Leader) Acquire(ctx context.Context) (*Held, error) {
 	h := &Held{leader: l, leads: make(chan context.Context), released: make(chan struct{}), ended: make(chan struct{})}
 	go func() {
 		defer close(h.ended)
+		defer func() { h.panicked = recover() }() // nobody could recover it here
 		h.err = l.run(ctx, oneTerm, h.hold)
 		if late, ok := errors.AsType[*stopTimeoutError](h.err); ok {
 			<-late.returned // until then, the next call of Acquire would fail
@@ -45,6 +46,7 @@ func (l *Leader) Acquire(ctx context.Context) (*Held, error) {
 	case h.ctx = <-h.leads:
 		return h, nil
 	case <-h.ended:
+		h.panicOn()
 		return nil, h.err
 	}
 }
@@ -62,6 +64,15 @@ type Held struct {
 
 	ended chan struct{} // closed when the run has ended, and the term
 	err   error         // of the run
+
+	panicked any // what the run panicked with; nil: it has not
+}
+
+// panicOn goes on with the panic of a run that has ended: in the caller, as with Run.
+func (h *Held) panicOn() {
+	if h.panicked != nil {
+		panic(h.panicked)
+	}
 }
 
 // hold is the work.
@@ -85,7 +96,8 @@ func (h *Held) Term() lease.Term {
 // Release gives the lease back, once what was done under it has ended. It returns nil if the term held until now and the lease is given back;
 // a *lease.LostError if the term was over before, so that another node may have led meanwhile; the reason if the lease could not
 // be given back, and runs out; ErrStopTimeout if WithStopTimeout gave it up before. It waits for no longer than WithEndTimeout
-// says, and returns the cause of ctx if that ends first. Further calls return the same.
+// says, and returns the cause of ctx if that ends first. It panics if a function of lease.BeforeEnd does, as Run would. Further calls
+// do the same.
 func (h *Held) Release(ctx context.Context) error {
 	h.release.Do(func() {
 		h.lost = h.Term().Check()
@@ -101,6 +113,7 @@ func (h *Held) Release(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
+	h.panicOn()
 	switch {
 	case errors.Is(h.err, ErrStopTimeout):
 		return h.err
