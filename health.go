@@ -41,8 +41,8 @@ func (r *run) healthy() error {
 	}
 	alarm := host.NewAlarm(r.host)
 	defer alarm.Stop()
-	for {
-		asked := r.probe()
+	for asked := false; ; {
+		asked = r.probe() || asked
 		q := r.leader.probing
 		alarm.Set(q.due - r.mono())
 		select {
@@ -52,7 +52,9 @@ func (r *run) healthy() error {
 			}
 			r.leader.probing = nil
 		case <-alarm.C:
-			return r.hangs(r.mono())
+			if now := r.mono(); q.overdue(now) { // else it has rung for the question before
+				return r.hangs(now)
+			}
 		case <-r.ctx.Done():
 			return context.Cause(r.ctx)
 		}
@@ -65,7 +67,7 @@ func (r *run) probe() bool {
 	if r.opts.health == nil || r.leader.probing != nil {
 		return false
 	}
-	r.leader.hung = false
+	r.leader.hung, r.leader.asked = false, r.mono()
 	r.leader.probing = begin(r.life, r, r.timeout(), r.opts.renewEvery, func(ctx context.Context) (nothing, error) {
 		return nothing{}, r.opts.health(ctx)
 	})

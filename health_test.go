@@ -99,6 +99,34 @@ func TestHealth_OneHangIsOneFailure(t *testing.T) {
 	}
 }
 
+// Renewals that come sooner, as for a value, do not ask sooner: so failures in a row last.
+func TestHealth_AskedOnceAnInterval(t *testing.T) {
+	inWorld(t, func(w *world) {
+		var fails atomic.Bool
+		asked := 0
+		a := w.nodeDoing("a", func(ctx context.Context) error {
+			for ctx.Err() == nil {
+				_ = leader.SetValue(ctx, time.Now().String())
+				time.Sleep(every / 50)
+			}
+			return nil
+		}, leader.WithHealth(func(context.Context) error {
+			if asked++; fails.Load() {
+				return errors.New("hiccup")
+			}
+			return nil
+		}, leader.After(3))).run()
+		a.leads()
+		time.Sleep(10 * every)
+		assert.InDelta(t, 10, asked, 1)
+		fails.Store(true)
+		began := time.Now()
+		assert.ErrorIs(t, <-a.stopped, leader.ErrUnhealthy)
+		assert.Greater(t, time.Since(began), 2*every*15/16)
+		assert.LessOrEqual(t, time.Since(began), 3*every)
+	})
+}
+
 // Nor does the answer to an earlier Run, which has called its question off, count besides the hang.
 func TestHealth_OneHangOverTwoRuns(t *testing.T) {
 	inWorld(t, func(w *world) {

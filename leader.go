@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cloudlease/leader/internal/callbacks"
 	"github.com/cloudlease/leader/internal/host"
@@ -42,6 +43,7 @@ type Leader struct {
 	watchers  []*callbacks.Queue[Event]
 	electees  *callbacks.Queue[bool]
 	probing   *request[nothing] // to the health check; nil while it is not being asked
+	asked     time.Duration     // when it was asked last, by the monotonic clock
 	hung      bool              // that one has hung so long that it counts as failed
 	failures  int               // of the health check, in a row
 	beating   <-chan struct{}   // closed when the latest heartbeat has returned; nil: there was none
@@ -61,7 +63,7 @@ func New(opts ...Option) *Leader {
 	}
 	l.listening = make([]<-chan struct{}, len(newSources(o)))
 	var scribe scribe
-	l.logbook = &callbacks.Queue[entry]{Deliver: scribe.write}
+	l.logbook = &callbacks.Queue[entry]{Deliver: scribe.write, Dropped: l.logDropped}
 	l.electees = &callbacks.Queue[bool]{Deliver: o.elected, Goexit: func() { l.goexit("WhenElected") }}
 	for _, observe := range o.observers {
 		l.watchers = append(l.watchers, &callbacks.Queue[Event]{

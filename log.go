@@ -39,12 +39,22 @@ func (r *run) remark(level slog.Level, message string, attrs ...slog.Attr) {
 
 // remark is for what happens outside of a run, too.
 func (l *Leader) remark(level slog.Level, message string, attrs ...slog.Attr) {
+	l.logbook.Post(l.remarked(level, message, attrs...), true)
+}
+
+// logDropped returns the line in place of those for which the logger was too slow.
+func (l *Leader) logDropped(n int) entry {
+	return l.remarked(slog.LevelWarn, "the logger is too slow: lines are missing here", slog.Int("lines", n),
+		toDo("let the logger's handler return sooner"))
+}
+
+func (l *Leader) remarked(level slog.Level, message string, attrs ...slog.Attr) entry {
 	log := l.options.logger
 	if log == nil {
 		log = slog.Default()
 	}
 	attrs = append([]slog.Attr{slog.String("lease", l.options.lease), slog.String("node", l.options.node)}, attrs...)
-	l.logbook.Post(entry{log: log, event: remark{level, message, attrs}}, true)
+	return entry{log: log, event: remark{level, message, attrs}}
 }
 
 // scribe writes events to the log, for people who read one line of it, at night: what has happened, why, and what this node

@@ -164,6 +164,36 @@ func TestLogger_SaysOnlyOfALossThatItIsOne(t *testing.T) {
 	})
 }
 
+// A logger that is too slow misses lines, and is told how many.
+func TestLogger_MissesLines(t *testing.T) {
+	inWorld(t, func(w *world) {
+		var out bytes.Buffer
+		block := make(chan struct{})
+		opts := &slog.HandlerOptions{Level: slog.LevelDebug}
+		a := w.node("a", leader.WithLogger(slog.New(stuckHandler{slog.NewTextHandler(&out, opts), block}))).run()
+		a.leads()
+		time.Sleep(3 * time.Hour)
+		close(block)
+		require.NoError(t, a.stop())
+		require.Regexp(t, `level=WARN msg="the logger is too slow: lines are missing here" lease=leader node=a lines=1\d\d\d `, out.String())
+	})
+}
+
+// stuckHandler waits until it may go on.
+type stuckHandler struct {
+	slog.Handler
+	block chan struct{}
+}
+
+func (h stuckHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return stuckHandler{h.Handler.WithAttrs(attrs), h.block}
+}
+
+func (h stuckHandler) Handle(ctx context.Context, r slog.Record) error {
+	<-h.block
+	return h.Handler.Handle(ctx, r)
+}
+
 // wantToDo fails unless a warning that begins with each of the messages is there, and all of these say what to do; with an empty
 // text, none does.
 func wantToDo(t *testing.T, log, do string, messages ...string) {

@@ -124,7 +124,7 @@ func WithEndTimeout(d time.Duration) Option {
 	return option("WithEndTimeout", func(o *options) { o.endTimeout = d })
 }
 
-// WithHealth calls check before each try for the lease and at each renewal. While it returns an error, this node does not
+// WithHealth calls check before each try for the lease and at renewals, once in a renew interval. While it returns an error, this node does not
 // campaign, and only looks who leads; if it leads, it steps down. No answer within a renew interval counts as an error, and as
 // another one in each interval after that. A check never holds a renewal up, and its context ends with Run.
 func WithHealth(check func(ctx context.Context) error, opts ...HealthOption) Option {

@@ -84,12 +84,12 @@ func (t *term) announce() {
 	t.tell(true)
 }
 
-// leading renews the lease, and asks for this node's health at each renewal, until the work returns or is to return.
+// leading renews the lease, and asks for this node's health at renewals, once in a renew interval, until the work returns or is to return.
 func (t *term) leading() phase {
 	for {
 		now := t.run.mono()
 		began, lost := t.holding.keep(now)
-		if began {
+		if began && now-t.run.leader.asked >= t.opts.renewEvery*15/16 { // a value, a hint or a failure may make it renew sooner
 			t.run.probe()
 		}
 		if lost != nil {
