@@ -185,6 +185,7 @@ func TestRenewal_AfterASlowAcquisition(t *testing.T) {
 		store := &slowToLook{seldom: seldom{Store: memory.NewStore()}}
 		w.node("a", leader.WithLeaseManager(lease.NewManager(store))).run().leads()
 		time.Sleep(2 * length)
+		synctest.Wait()
 		require.Greater(t, len(store.written), 5)
 		for i, at := range store.written[1:] {
 			require.GreaterOrEqual(t, at.Sub(store.written[i]), time.Second)

@@ -47,7 +47,7 @@ var rules = []rule{
 	{of: "fleet", may: []string{root, "lease", "internal/absent", "internal/callbacks", "internal/host", "internal/plainjson"}, standard: true},
 	{of: "fleet/fleettest", may: []string{"fleet", "leadertest", "lease", "lease/memory", "internal/host", "internal/hosttest"}, standard: true},
 	{of: "doctor", may: []string{root, "lease", "lease/file", "internal/absent", "internal/patience", "internal/serverclock", "internal/storeurl"}},
-	{of: "leadertest", may: []string{"lease", "lease/memory"}, standard: true},
+	{of: "leadertest", may: []string{"lease", "lease/memory", "internal/absent"}, standard: true},
 	{of: "leaderhttp", may: []string{root, "lease", "fleet", "internal/absent", "internal/redact"}, standard: true},
 	{of: "leaderui", may: []string{"lease", "fleet", "leaderhttp", "internal/absent", "internal/failure"}, standard: true},
 	{of: "leaderotel", may: []string{root, "lease", "fleet", "internal/absent"}},
