@@ -139,8 +139,8 @@ func TestRun7_Patience(t *testing.T) {
 	}
 }
 
-// In a user's test in virtual time, the machine's monotonic clock is far below zero. A node that has given nothing up asks at once there, too.
-func TestRest_OnAClockBelowZero(t *testing.T) {
+// In a user's test in virtual time, a node that has given nothing up asks at once.
+func TestRest_InABubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		err := leader.New(

@@ -11,7 +11,7 @@ import (
 
 // A rest says how long a node that gave the lease up leaves it to the others (Run 7).
 type rest struct {
-	until time.Duration // by the monotonic clock, which may be below zero, as in a bubble of testing/synctest; 0: it leaves nothing
+	until time.Duration // by the monotonic clock; 0: it leaves nothing
 	held  lease.Lease   // the lease that was given up
 }
 
@@ -46,7 +46,7 @@ var errSitsOut = errors.New("this node has given it up, and leaves it to the oth
 
 // rests returns for how long this node is still to sit out, perhaps after a term of an earlier run. RunOnce, which tries once, does not.
 func (r *run) rests() time.Duration {
-	if r.kind == oneTry || r.leader.rest.until == 0 {
+	if r.kind == oneTry {
 		return 0
 	}
 	return r.leader.rest.until - r.mono()

@@ -101,7 +101,8 @@ func (system) Read() Reading { return read(time.Now) }
 
 func read(now func() time.Time) Reading {
 	if now := now(); inBubble(now) {
-		return Reading{Mono: now.Sub(start), Wall: time.Duration(now.UnixNano())}
+		both := time.Duration(now.UnixNano()) // above zero, as the monotonic clock is elsewhere
+		return Reading{Mono: both, Wall: both}
 	}
 	return together(func() (mono, wall time.Duration) { return Monotonic(), time.Duration(now().UnixNano()) }, SinceBoot)
 }
