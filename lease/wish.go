@@ -62,7 +62,8 @@ func Ask(ctx context.Context, m Manager, seen Info, w Wish) error {
 }
 
 // Withdraw takes the wish back that seen shows, before its holder has begun. It also returns nil if that wish does not stand any more. The
-// error is a *RefusedError if the holder has begun or another wish stands. The other errors are those of Ask.
+// error is a *RefusedError if the holder has begun, if another wish stands, or if no renewal has found the wish when one was due: the
+// holder may be dead, and who withdraws would keep its lease. The other errors are those of Ask.
 func Withdraw(ctx context.Context, m Manager, seen Info) error {
 	if a, ok := Find[Asker](m); ok {
 		return a.Withdraw(ctx, seen)
@@ -206,6 +207,8 @@ func MayWithdraw(now, seen Info) (done bool, err error) {
 		return false, refuse(RefusedPending)
 	case now.Wish.State == WishBegun:
 		return false, refuse(RefusedBegun)
+	case now.RenewEvery > 0 && now.Age >= now.RenewEvery: // an Ask may have come as late as two intervals after the renewal
+		return false, refuse(RefusedLate)
 	}
 	return false, nil
 }

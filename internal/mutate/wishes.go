@@ -53,6 +53,11 @@ var wishes = []mutation{
 		deaf: true,
 	},
 	{
+		name: "Wishes: one is withdrawn that was not found in time",
+		edit: edit{file: "lease/wish.go", old: "now.RenewEvery > 0 && now.Age >= now.RenewEvery:", new: "now.RenewEvery < 0:"},
+		deaf: true,
+	},
+	{
 		name: "Wishes: one is withdrawn that was begun",
 		edit: edit{file: "lease/wish.go", old: "	case now.Wish.State == WishBegun:", new: "	case now.Wish.State == \"-\":"},
 		deaf: true,
