@@ -148,13 +148,13 @@ func (m *manager) read(ctx context.Context, name string, snapshot Snapshot, l lo
 		return cell{}, fmt.Errorf("%w; it is left as it is%s", err, todo)
 	}
 	if !r.Released || r.Next == "" {
-		m.named.Forget(name)
+		m.named.Forget(name, sent)
 	}
 	c := cell{record: r, version: snapshot.Version, sent: sent, timed: snapshot.Age > 0}
 	if r.Released {
 		m.watch.free(name, "", c.version, sent)
 		if r.Next != "" {
-			c.stood = m.named.For(name, string(c.version), h.Read().Mono, min(snapshot.Age, Forever))
+			c.stood = m.named.For(name, string(c.version), sent, h.Read().Mono, min(snapshot.Age, Forever))
 		}
 	} else {
 		c.sight = m.watch.saw(h, name, c.version, r, l, snapshot.Age)

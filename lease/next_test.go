@@ -114,3 +114,48 @@ func TestYieldNeedsARelease(t *testing.T) {
 		require.ErrorIs(t, err, lease.ErrInvalid)
 	})
 }
+
+// L1: a list whose reader is slow shows an old page. The lease is not left to the named node once more.
+func TestYieldOnceThoughAListIsSlow(t *testing.T) {
+	for what, before := range map[string]func(t *testing.T, a *node) lease.Lease{
+		"it was held":                   func(t *testing.T, a *node) lease.Lease { return a.mustAcquire(t) },
+		"it was left to somebody else":  func(t *testing.T, a *node) lease.Lease { return leaves(t, a, "d") },
+		"it was free, and left to none": func(t *testing.T, a *node) lease.Lease { return leaves(t, a, "") },
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cells := memory.NewStore()
+				a, c := newNode(t.Context(), cells), newNode(t.Context(), cells)
+				held := before(t, a)
+				c.store = paged{ageless{cells}, 2 * time.Second}
+				listed := make(chan error)
+				go func() {
+					var err error
+					for _, err = range lease.List(c.ctx, c.manager, "") {
+						break
+					}
+					listed <- err
+				}()
+				time.Sleep(time.Second)
+				if what != "it was held" {
+					held = a.mustAcquire(t)
+				}
+				held.Next = "b"
+				require.NoError(t, a.release(held))
+				_, err := c.asks("c", yield)
+				require.Equal(t, yield, left(t, err).RetryAfter)
+				require.NoError(t, <-listed)
+				time.Sleep(yield - time.Second)
+				_, err = c.asks("c", yield)
+				require.NoError(t, err, "its time has passed")
+			})
+		})
+	}
+}
+
+func leaves(t *testing.T, a *node, next string) lease.Lease {
+	held := a.mustAcquire(t)
+	held.Next = next
+	require.NoError(t, a.release(held))
+	return held
+}

@@ -71,6 +71,10 @@ var liveness = []mutation{
 		edit: edit{file: "lease/next.go", old: "left <= 0 {", new: "left <= req.Yield {"},
 	},
 	{
+		name: "L1: an answer that was overtaken has the lease left to the named node once more", deaf: true,
+		edit: edit{file: "internal/firstseen/firstseen.go", old: "	if sent >= m.since[name].sent {", new: "	if _, known := m.since[name]; known {"},
+	},
+	{
 		name: "L1: a node that was named and is down is waited for, for ever",
 		edit: edit{file: "lease/next.go", old: "req.Yield - c.stood", new: "req.Yield"},
 	},

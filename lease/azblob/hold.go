@@ -118,6 +118,9 @@ func (m *manager) lost(ctx context.Context, held lease.Lease, err error) error {
 // Break takes one look and one Break Lease, without a period: from then on the holder cannot renew, and Azure grants
 // the lease to nobody before the rest of it is over (https://learn.microsoft.com/rest/api/storageservices/lease-blob).
 // If the blob has changed in between, it takes as many again.
+//
+// Azure grants a lease before the new holder has written its record, in one request more. A Break in between takes the lease from
+// that holder, though it names the one before, and returns nil: that acquisition fails, and nobody leads for the lease's length.
 func (m *manager) Break(ctx context.Context, seen lease.Info) error {
 	return m.explain("break", seen.Name, m.takeAway(ctx, seen))
 }

@@ -14,6 +14,7 @@ import (
 	bloblease "github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/lease"
 
 	"github.com/cloudlease/leader/internal/failure"
+	"github.com/cloudlease/leader/internal/host"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -36,6 +37,7 @@ func (m *manager) acquire(ctx context.Context, req lease.Request) (lease.Lease, 
 	}
 	asked := time.Now()
 	for range lease.MaxSwaps {
+		sent := host.Monotonic()
 		seen, err := m.look(ctx, req.Name)
 		if err == nil && seen.etag == "" {
 			seen, err = m.make(ctx, req.Name)
@@ -45,7 +47,7 @@ func (m *manager) acquire(ctx context.Context, req lease.Request) (lease.Lease, 
 		case err == nil && seen.state == lease.Held:
 			return lease.Lease{}, &lease.HeldError{Info: m.info(req.Name, seen)}
 		case err == nil:
-			if left := m.leftTo(req, seen); left > 0 {
+			if left := m.leftTo(req, seen, sent); left > 0 {
 				info := m.info(req.Name, seen)
 				info.RetryAfter = left
 				return lease.Lease{}, &lease.HeldError{Info: info}

@@ -24,13 +24,14 @@ func (r record) bound(escaped string) string {
 // released reports whether the lease was given back, as far as Azure shows.
 func (s sight) released() bool { return s.token > 0 && s.state == lease.Free && !s.broken }
 
-// leftTo returns for how long the request leaves a lease to the node that its last holder named; 0 if it does not.
-func (m *manager) leftTo(req lease.Request, seen sight) time.Duration {
+// leftTo returns for how long the request leaves a lease to the node that its last holder named; 0 if it does not. A look that was sent
+// then, by host.Monotonic, has shown the lease.
+func (m *manager) leftTo(req lease.Request, seen sight, sent time.Duration) time.Duration {
 	if !seen.released() || seen.next == "" {
-		m.named.Forget(req.Name)
+		m.named.Forget(req.Name, sent)
 		return 0
 	}
-	stood := m.named.For(req.Name, string(seen.etag), host.Monotonic(), 0)
+	stood := m.named.For(req.Name, string(seen.etag), sent, host.Monotonic(), 0)
 	if seen.next == req.Holder {
 		return 0
 	}
