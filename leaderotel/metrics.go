@@ -205,7 +205,7 @@ func (m *Metrics) collect(_ context.Context, to metric.Observer) error {
 	to.ObserveFloat64(m.length, s.Length.Seconds(), attributes)
 	to.ObserveInt64(m.healthy, asNumber(s.Health == nil), attributes)
 	to.ObserveInt64(m.standby, asNumber(s.State == leader.Standby && s.Health == nil && !s.Paused), attributes) // as leaderhttp's /standby
-	if s.Seen.Token > 0 { // else a node that has just started would make the lease look like a new one
+	if s.Seen.Token > 0 {                                                                                       // else a node that has just started would make the lease look like a new one
 		to.ObserveInt64(m.token, int64(s.Seen.Token), attributes)
 	}
 	remaining := s.Term.Remaining()
