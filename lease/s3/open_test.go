@@ -81,7 +81,7 @@ func TestOpenRefuses(t *testing.T) {
 		"s3://?region=x":                                             "s3://bucket/folder",
 		"s3:b?region=x":                                              "s3://place/folder",
 		"s3:///b?region=x":                                           "s3://bucket/folder",
-		"s3://me:secret@b?region=x":                                  "a user or a password in it",
+		"s3://me:secret@b?region=x":                                  "a user, a password or a key in it",
 		"s3://b:80?region=x":                                         "port",
 		"s3://b?region=x#secret":                                     "fragment",
 		"s3://b?bucket=secret":                                       `the key "bucket" is unknown: use a key that s3 knows: region, profile, `,
