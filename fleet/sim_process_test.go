@@ -194,7 +194,7 @@ func (p *simProcess) lookSlowly() {
 			n := p.fleet.node
 			p.fleet.mu.Unlock()
 			if n != nil && n.reader != nil && p.awake() {
-				ctx, cancel := context.WithTimeout(context.WithValue(context.Background(), slowly{}, back), 5*p.w.length)
+				ctx, cancel := context.WithTimeout(context.WithValue(host.With(context.Background(), p.machine), slowly{}, back), 5*p.w.length)
 				defer cancel()
 				_, _ = n.reader.Inspect(ctx, "f")
 			}

@@ -68,7 +68,7 @@ func TestWakeMovesPartsSooner(t *testing.T) {
 	}
 	wokenMedian, wokenLongest, wokenLeave := gaps(t, joinWoken, newUnheard())
 	t.Logf("woken: gap of a part %v, %v at most; the node has left after %v", wokenMedian, wokenLongest, wokenLeave)
-	assert.LessOrEqual(t, wokenLongest, interval/10+100*time.Millisecond)
+	assert.LessOrEqual(t, wokenLongest, 2*interval/10)
 	assert.Less(t, wokenLongest, longest)
 	assert.Less(t, wokenLeave, leave)
 }
