@@ -52,7 +52,7 @@ func (r *run) healthy() error {
 			}
 			r.leader.probing = nil
 		case <-alarm.C:
-			if now := r.mono(); q.overdue(now) { // else it has rung for the question before
+			if now := r.mono(); r.isHanging(now) { // else it has rung for the question before, or the answer came just now, or long ago
 				return r.hangs(now)
 			}
 		case <-r.ctx.Done():
@@ -92,13 +92,18 @@ func (r *run) probed(err error) error {
 // hangs counts a check that has not returned for a renew interval as failed, once in each interval, and returns why this node is
 // unhealthy; nil if it is healthy, or has not failed often enough.
 func (r *run) hangs(now time.Duration) error {
-	q := r.leader.probing
-	if q == nil || !q.overdue(now) {
+	if !r.isHanging(now) {
 		return nil
 	}
-	q.due = now + r.opts.renewEvery
+	r.leader.probing.due = now + r.opts.renewEvery
 	r.leader.hung = true
 	return r.unwell(errOverdue)
+}
+
+// isHanging reports whether a check has not returned in time. One that has, and was not heard yet, as its run ended, is not hanging.
+func (r *run) isHanging(now time.Duration) bool {
+	q := r.leader.probing
+	return q != nil && q.overdue(now) && len(q.answers) == 0
 }
 
 // hangsAt returns when hangs has something to do.

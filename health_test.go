@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cloudlease/leader"
+	"github.com/cloudlease/leader/internal/host"
+	"github.com/cloudlease/leader/internal/hosttest"
 	"github.com/cloudlease/leader/lease"
 )
 
@@ -124,6 +126,44 @@ func TestHealth_AskedOnceAnInterval(t *testing.T) {
 		assert.ErrorIs(t, <-a.stopped, leader.ErrUnhealthy)
 		assert.Greater(t, time.Since(began), 2*every*15/16)
 		assert.LessOrEqual(t, time.Since(began), 3*every)
+	})
+}
+
+// An eager machine runs what is due at once before it goes on.
+type eager struct{ *hosttest.Machine }
+
+func (e eager) AfterFunc(d time.Duration, f func()) host.Timer {
+	if d <= 0 {
+		f()
+	}
+	return e.Machine.AfterFunc(d, f)
+}
+
+// A check that has answered after the end of the run that asked is not hanging when the next run begins.
+func TestHealth_AnsweredBetweenTwoRuns(t *testing.T) {
+	inWorld(t, func(w *world) {
+		var slow atomic.Bool
+		asked := make(chan struct{}, 1)
+		a := w.node("a", leader.WithHealth(func(context.Context) error {
+			if slow.Load() {
+				asked <- struct{}{}
+				time.Sleep(2 * every)
+			}
+			return nil
+		}))
+		for range 20 {
+			ctx, cancel := context.WithCancel(host.With(background, eager{a.machine}))
+			go func() { a.result <- a.Run(ctx) }()
+			began := time.Now()
+			a.leads()
+			require.Zero(t, time.Since(began))
+			slow.Store(true)
+			<-asked
+			cancel()
+			require.NoError(t, <-a.result)
+			slow.Store(false)
+			time.Sleep(5 * every)
+		}
 	})
 }
 

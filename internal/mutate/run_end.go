@@ -52,7 +52,7 @@ var runEnd = []mutation{
 	},
 	{
 		name: "Run 1: a check that hangs fails once for each interval that was missed",
-		edit: edit{file: "health.go", old: "	q.due = now + r.opts.renewEvery\n", new: "	q.due += r.opts.renewEvery / 8\n"},
+		edit: edit{file: "health.go", old: "	r.leader.probing.due = now + r.opts.renewEvery\n", new: "	r.leader.probing.due += r.opts.renewEvery / 8\n"},
 	},
 	{
 		name: "Run 1: RunOnce takes a lease over without health",
