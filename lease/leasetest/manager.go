@@ -296,43 +296,36 @@ func invalidRequests(t testing.TB, s *scene) {
 
 // renewIntervalShown: each write of the term shows everybody the renew interval that the holder states.
 func renewIntervalShown(t testing.TB, s *scene) {
-	m, other := s.Manager(), s.Manager()
-	req := s.request(newName(), "one")
-	req.RenewEvery = s.long / 3
-	held := acquire(t, m, req)
-	for range 2 {
-		if held.RenewEvery != req.RenewEvery {
-			t.Errorf("a lease asked for with a renew interval of %v has one of %v", req.RenewEvery, held.RenewEvery)
-		}
-		if info := wantHeld(t, other, s.request(req.Name, "two")); info.RenewEvery != req.RenewEvery {
-			t.Errorf("HeldError: a renew interval of %v; want %v", info.RenewEvery, req.RenewEvery)
-		}
-		held = renew(t, m, held)
-	}
-	release(t, m, held)
-	if next := acquire(t, other, s.request(req.Name, "two")); next.RenewEvery != 0 {
-		t.Errorf("a lease asked for without a renew interval has one of %v", next.RenewEvery)
-	}
+	shown(t, s, "renew interval", s.long/3, func(r *lease.Request) *time.Duration { return &r.RenewEvery },
+		func(l lease.Lease) time.Duration { return l.RenewEvery }, func(i lease.Info) time.Duration { return i.RenewEvery })
 }
 
 // holdShown: each write of the term shows everybody for how long the holder keeps the lease at least.
 func holdShown(t testing.TB, s *scene) {
+	shown(t, s, "time to hold it at least", s.long/2, func(r *lease.Request) *time.Duration { return &r.HoldAtLeast },
+		func(l lease.Lease) time.Duration { return l.HoldAtLeast }, func(i lease.Info) time.Duration { return i.HoldAtLeast })
+}
+
+// shown checks that each write of a term shows what its holder states, and that the next holder, who states nothing, does not inherit it.
+func shown(t testing.TB, s *scene, what string, states time.Duration, in func(*lease.Request) *time.Duration,
+	ofLease func(lease.Lease) time.Duration, ofInfo func(lease.Info) time.Duration,
+) {
 	m, other := s.Manager(), s.Manager()
 	req := s.request(newName(), "one")
-	req.HoldAtLeast = s.long / 2
+	*in(&req) = states
 	held := acquire(t, m, req)
 	for range 2 {
-		if held.HoldAtLeast != req.HoldAtLeast {
-			t.Errorf("a lease asked for to be held for %v at least has %v", req.HoldAtLeast, held.HoldAtLeast)
+		if got := ofLease(held); got != states {
+			t.Errorf("a lease asked for with a %s of %v has one of %v", what, states, got)
 		}
-		if info := wantHeld(t, other, s.request(req.Name, "two")); info.HoldAtLeast != req.HoldAtLeast {
-			t.Errorf("HeldError: held for %v at least; want %v", info.HoldAtLeast, req.HoldAtLeast)
+		if got := ofInfo(wantHeld(t, other, s.request(req.Name, "two"))); got != states {
+			t.Errorf("HeldError: a %s of %v; want %v", what, got, states)
 		}
 		held = renew(t, m, held)
 	}
 	release(t, m, held)
-	if next := acquire(t, other, s.request(req.Name, "two")); next.HoldAtLeast != 0 {
-		t.Errorf("a lease asked for without a time to hold it has %v", next.HoldAtLeast)
+	if got := ofLease(acquire(t, other, s.request(req.Name, "two"))); got != 0 {
+		t.Errorf("a lease asked for without a %s has one of %v", what, got)
 	}
 }
 
